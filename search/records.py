@@ -1,0 +1,94 @@
+"""What a run knows, as plain values: the boundary between the search and the reports.
+
+Nothing here knows Optuna. ``search.study`` reads these values out of the storage; reports draw them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from evaluators.cost import Costs
+from space.architecture import Architecture
+
+RECORD_VERSION = 1
+SEARCHED = "search"
+STATUSES = ("trained", "over-budget", "duplicate", "failed", "running")
+
+
+@dataclass(frozen=True, slots=True)
+class RungResult:
+    """Quality of one network after ``steps`` steps of training in all: PSNR and SSIM on Y, shaved by ``scale``."""
+
+    rung: int
+    steps: int
+    psnr_db: float
+    ssim: float
+    train_s: float
+    eval_s: float
+    psnr_db_by_image: dict[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> RungResult:
+        return cls(**data)
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One candidate: where it came from, what it costs, and how good it was on each rung it reached."""
+
+    trial: int
+    source: str                                   # SEARCHED, or a paper's configuration such as "s-lwsr16"
+    status: str                                   # one of STATUSES
+    architecture: Architecture
+    knobs: dict[str, Any]
+    costs: Costs
+    rungs: tuple[RungResult, ...] = ()
+    reason: str | None = None                     # why it was stopped or failed
+    worker: int | None = None
+
+    @property
+    def is_fixed(self) -> bool:
+        return self.source != SEARCHED
+
+    def at_rung(self, rung: int) -> RungResult | None:
+        return next((result for result in self.rungs if result.rung == rung), None)
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Everything a run was asked for, and where it ran; written once when the run is made."""
+
+    task: str
+    scale: int
+    budget: str                                   # canonical text, "200k-params,11g-macs"
+    objectives: tuple[str, ...]                   # "psnr" first, then any of evaluators.cost.COST_FIELDS
+    input_size: tuple[int, int]                   # width, height of the network input that costs are given for
+    sampler: str
+    seed: int
+    rungs: tuple[int, ...]                        # steps of training in all, per rung
+    workers: int
+    train_data: str                               # "embedded photographs" or the folder's name, with a fingerprint
+    val_data: str
+    training: dict[str, Any]                      # batch, patch, learning rate, ...
+    environment: dict[str, str]                   # versions, commit, device
+    created: str                                  # ISO 8601, UTC
+    version: int = RECORD_VERSION
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A whole run, finished or not, as reports see it."""
+
+    name: str
+    settings: RunSettings
+    trials: tuple[TrialRecord, ...]
+    baseline_psnr_db: float                       # bicubic on the same validation images
+    elapsed_s: float
+    command: str

@@ -1,0 +1,103 @@
+"""A network as a value: frozen, validated, hashable, JSON in and out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from typing import Any
+
+from space.errors import UserError
+
+BLOCK_KINDS = ("residual", "preactivated", "inverted")
+INPUT_SKIPS = ("none", "nearest", "bilinear", "bicubic")
+
+
+@dataclass(frozen=True, slots=True)
+class IOShape:
+    """What goes in and comes out: channels, and how many times larger the output is per side."""
+
+    in_channels: int
+    out_channels: int
+    scale: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class BlockSpec:
+    """One residual block of a trunk.
+
+    ``kind`` is ``residual`` (conv, ReLU, conv, plus input: the released EDSR form), ``preactivated`` (s-LWSR
+    equation 1) or ``inverted`` (MobileNetV2). ``hidden`` is the number of channels between its first and last
+    convolution. ``activated=False`` means that the block really has no activation.
+    """
+
+    kind: str
+    width: int
+    hidden: int
+    activated: bool = True
+
+    def __post_init__(self) -> None:
+        if self.kind not in BLOCK_KINDS:
+            raise UserError(f"unknown block kind {self.kind!r}; known: {', '.join(BLOCK_KINDS)}")
+        if self.width < 1 or self.hidden < 1:
+            raise UserError(f"block channels must be positive, got width {self.width} and hidden {self.hidden}")
+
+
+@dataclass(frozen=True, slots=True)
+class UpsamplerSpec:
+    """How features become the output image.
+
+    ``width`` is the number of feature channels at the output size (unused by kinds that shuffle straight to the
+    image); known kinds are the keys of ``space.blocks.upsamplers.UPSAMPLERS``.
+    """
+
+    kind: str
+    width: int
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Everything that determines a network, and nothing else.
+
+    ``settings`` is the frozen settings dataclass of the backbone called ``backbone``. Equal architectures build
+    equal networks; numeric precision and weights are values beside it.
+    """
+
+    shape: IOShape
+    backbone: str
+    settings: Any
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"shape": asdict(self.shape), "backbone": self.backbone, "settings": asdict(self.settings)}
+
+    @cached_property
+    def key(self) -> str:
+        """Twelve hexadecimal digits that name this architecture; stable between versions and machines."""
+        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def from_dict(data: dict[str, Any], kind: type) -> Any:
+    """Build the frozen dataclass ``kind`` from ``data``, as written by ``dataclasses.asdict``.
+
+    Lists become tuples. Nested specs are rebuilt by the ``NESTED`` class attribute of ``kind``: a map from field
+    name to the spec's class.
+
+    Raises:
+        UserError: a field is missing or unknown.
+    """
+    known = {field.name for field in fields(kind)}
+    if set(data) != known:
+        missing, unknown = sorted(known - set(data)), sorted(set(data) - known)
+        raise UserError(f"{kind.__name__} must have the fields {sorted(known)}; missing {missing}, unknown {unknown}")
+    nested = getattr(kind, "NESTED", {})
+    return kind(**{name: _value(value, nested.get(name)) for name, value in data.items()})
+
+
+def _value(value: Any, spec: type | None) -> Any:
+    if isinstance(value, list | tuple):
+        return tuple(_value(item, spec) for item in value)
+    if isinstance(value, dict) and spec is not None:
+        return from_dict(value, spec)
+    return value

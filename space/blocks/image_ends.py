@@ -1,0 +1,51 @@
+"""What touches the image itself: the fixed mean shift at both ends, and the resized input added to the output."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# RGB mean of DIV2K on a scale of 1, as in the released s-LWSR code (`common.py`, MeanShift; first used by EDSR).
+DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
+
+
+class MeanShift(nn.Conv2d):
+    """Adds ``sign`` times the DIV2K mean by a fixed 1x1 convolution with the identity as weight.
+
+    It cannot be folded exactly into a zero-padded 3x3 convolution, so it stays an operator, and its 12 fixed
+    numbers are stored and counted.
+    """
+
+    def __init__(self, sign: int) -> None:
+        super().__init__(3, 3, 1)
+        self.sign = sign
+        self.requires_grad_(False)
+        self.reset()
+
+    def reset(self) -> None:
+        with torch.no_grad():
+            self.weight.copy_(torch.eye(3)[:, :, None, None])
+            self.bias.copy_(self.sign * torch.tensor(DIV2K_MEAN))
+
+
+class InputSkip(nn.Module):
+    """The input image, resized to the output size by ``mode``: nearest, bilinear or bicubic.
+
+    Bicubic takes the a = -0.5 kernel that super-resolution data are made with (torch's antialiased form, which for
+    enlargement is plain interpolation); torch's own default is a = -0.75.
+    """
+
+    def __init__(self, mode: str, scale: int) -> None:
+        super().__init__()
+        self.mode = mode
+        self.scale = scale
+
+    def forward(self, image: Tensor) -> Tensor:
+        if self.scale == 1:
+            return image
+        if self.mode == "nearest":
+            return F.interpolate(image, scale_factor=self.scale, mode="nearest")
+        return F.interpolate(
+            image, scale_factor=self.scale, mode=self.mode, align_corners=False, antialias=self.mode == "bicubic"
+        )

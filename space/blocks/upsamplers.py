@@ -1,0 +1,114 @@
+"""Upsamplers: from `(N, C, H, W)` features to the `(N, out, scale*H, scale*W)` image.
+
+Each one owns its convolutions, its pixel shuffles and the last convolution (``last``, which the input skip starts at
+zero). Scales 2, 4 and 8 are reached in steps of 2, scale 3 in one step, scale 1 needs no step.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from space.architecture import UpsamplerSpec
+from space.errors import UserError
+
+STEPS = {1: (), 2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}
+GROUPS = 4      # of the grouped upsampler, as in CARN-M (Ahn et al. 2018)
+
+
+class StepwiseUpsampler(nn.Module):
+    """One ``step`` per factor of the scale, then a 3x3 convolution to the image at the output size."""
+
+    def __init__(self, in_channels: int, width: int, out_channels: int, scale: int) -> None:
+        super().__init__()
+        channels = (in_channels, *(width for _ in STEPS[scale]))
+        self.steps = nn.Sequential(
+            *(self.step(channels[index], width, factor) for index, factor in enumerate(STEPS[scale]))
+        )
+        self.last = nn.Conv2d(channels[-1], out_channels, 3, padding=1)
+
+    def step(self, in_channels: int, width: int, factor: int) -> nn.Module:
+        raise NotImplementedError("a stepwise upsampler defines its step")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.steps(x))
+
+
+class DenseTwoStep(StepwiseUpsampler):
+    """conv3x3 and pixel shuffle per step (Shi et al. 2016): the released s-LWSR tail."""
+
+    def step(self, in_channels: int, width: int, factor: int) -> nn.Module:
+        return nn.Sequential(nn.Conv2d(in_channels, width * factor**2, 3, padding=1), nn.PixelShuffle(factor))
+
+
+class DepthwiseSeparable(StepwiseUpsampler):
+    """Depthwise 3x3 and 1x1 instead of the dense 3x3; Lahiri et al. report it as harmful."""
+
+    def step(self, in_channels: int, width: int, factor: int) -> nn.Module:
+        return nn.Sequential(
+            nn.Conv2d(in_channels, in_channels, 3, padding=1, groups=in_channels),
+            nn.Conv2d(in_channels, width * factor**2, 1),
+            nn.PixelShuffle(factor),
+        )
+
+
+class Grouped(StepwiseUpsampler):
+    """conv3x3 in four groups and pixel shuffle (CARN-M, without its ReLU)."""
+
+    def step(self, in_channels: int, width: int, factor: int) -> nn.Module:
+        if in_channels % GROUPS or width % GROUPS:
+            raise UserError(f"the grouped upsampler needs channels in multiples of {GROUPS}, got {in_channels} and {width}")
+        return nn.Sequential(
+            nn.Conv2d(in_channels, width * factor**2, 3, padding=1, groups=GROUPS), nn.PixelShuffle(factor)
+        )
+
+
+class NearestThenConv(StepwiseUpsampler):
+    """Nearest-neighbour resize, then conv3x3 (Odena et al. 2016)."""
+
+    mode = "nearest"
+
+    def step(self, in_channels: int, width: int, factor: int) -> nn.Module:
+        return nn.Sequential(
+            nn.Upsample(scale_factor=factor, mode=self.mode), nn.Conv2d(in_channels, width, 3, padding=1)
+        )
+
+
+class BilinearThenConv(NearestThenConv):
+    """Bilinear resize, then conv3x3."""
+
+    mode = "bilinear"
+
+
+class DenseOneStep(nn.Module):
+    """One conv3x3 to ``out * scale**2`` channels and one pixel shuffle straight to the image (ESPCN, Shi et al. 2016)."""
+
+    def __init__(self, in_channels: int, width: int, out_channels: int, scale: int) -> None:
+        super().__init__()
+        self.last = nn.Conv2d(in_channels, out_channels * scale**2, 3, padding=1)
+        self.shuffle = nn.PixelShuffle(scale) if scale > 1 else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.shuffle(self.last(x))
+
+
+UPSAMPLERS: dict[str, type[nn.Module]] = {
+    "dense-two-step": DenseTwoStep,
+    "dense-one-step": DenseOneStep,
+    "depthwise": DepthwiseSeparable,
+    "grouped": Grouped,
+    "nearest": NearestThenConv,
+    "bilinear": BilinearThenConv,
+}
+
+
+def upsampler(spec: UpsamplerSpec, in_channels: int, out_channels: int, scale: int) -> nn.Module:
+    """The upsampler that ``spec`` describes.
+
+    Raises:
+        UserError: the kind or the scale is unknown.
+    """
+    if spec.kind not in UPSAMPLERS:
+        raise UserError(f"unknown upsampler {spec.kind!r}; known: {', '.join(UPSAMPLERS)}")
+    if scale not in STEPS:
+        raise UserError(f"scale must be one of {', '.join(map(str, STEPS))}, got {scale}")
+    return UPSAMPLERS[spec.kind](in_channels, spec.width, out_channels, scale)

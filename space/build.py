@@ -1,0 +1,94 @@
+"""From knobs to an architecture, and from an architecture to a network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from space import knobs as knob_rules
+from space.architecture import Architecture, IOShape, from_dict
+from space.backbones import BACKBONES, Backbone
+from space.blocks.image_ends import MeanShift
+from space.errors import UserError
+
+
+def backbone(name: str) -> Backbone:
+    """The backbone called ``name``.
+
+    Raises:
+        UserError: there is none; the message lists those there are.
+    """
+    if name not in BACKBONES:
+        raise UserError(f"unknown backbone {name!r}; known: {', '.join(BACKBONES)}")
+    return BACKBONES[name]
+
+
+def architecture(shape: IOShape, backbone_name: str, knobs: Mapping[str, Any]) -> Architecture:
+    """The architecture that ``knobs`` describe; every knob that applies must be given, and no other.
+
+    Raises:
+        UserError: a knob is missing, unknown or off its values.
+    """
+    family = backbone(backbone_name)
+    knob_rules.check(family.knobs, knobs)
+    return Architecture(shape, backbone_name, family.settings_from_knobs(knobs))
+
+
+def architecture_from_dict(data: Mapping[str, Any]) -> Architecture:
+    """The inverse of ``Architecture.to_dict``.
+
+    Raises:
+        UserError: an unknown backbone, or a field that is missing or unknown.
+    """
+    family = backbone(data["backbone"])
+    return Architecture(from_dict(data["shape"], IOShape), data["backbone"], from_dict(data["settings"], family.settings))
+
+
+def construct(factory: Callable[..., nn.Module], *args: Any, **options: Any) -> nn.Module:
+    """Make a part for real."""
+    return factory(*args, **options)
+
+
+def assemble(arch: Architecture, make: Callable[..., nn.Module]) -> nn.Module:
+    """The network of ``arch`` out of parts from ``make`` (see ``space.operators.screen``)."""
+    return backbone(arch.backbone).network(arch.shape, arch.settings, make)
+
+
+def build(arch: Architecture, generator: torch.Generator | None = None) -> nn.Module:
+    """The network of ``arch``, freshly initialised from ``generator`` (torch's default one if None).
+
+    An ordinary ``nn.Module`` from `(N, in, H, W)` to `(N, out, scale*H, scale*W)`, float32, images in [0, 1].
+    A network with an input skip starts as that skip: its last convolution is zero.
+    """
+    network = assemble(arch, construct)
+    initialise(network, generator)
+    return network
+
+
+@torch.no_grad()
+def initialise(network: nn.Module, generator: torch.Generator | None = None) -> None:
+    """Draw every convolution's weights from ``generator``: uniform within 1/sqrt(fan in), torch's own range."""
+    for module in network.modules():
+        if isinstance(module, MeanShift):
+            module.reset()
+        elif isinstance(module, nn.Conv2d) and not module.weight.is_meta:
+            bound = 1 / math.sqrt(module.weight[0].numel())
+            module.weight.uniform_(-bound, bound, generator=generator)
+            if module.bias is not None:
+                module.bias.uniform_(-bound, bound, generator=generator)
+    if getattr(network, "skip", None) is not None:
+        for parameter in network.upsampler.last.parameters():
+            parameter.zero_()
+
+
+def deploy_form(network: nn.Module) -> nn.Module:
+    """Fold in place what inference does not need as an operator of its own; the network computes the same."""
+    for module in network.modules():
+        fold = getattr(module, "fold", None)
+        if callable(fold):
+            fold()
+    return network

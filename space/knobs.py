@@ -1,0 +1,86 @@
+"""Knobs are data: what a search may turn, the values, when each one matters, and which paper it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from space.errors import UserError
+
+Value = int | float | str
+
+SLWSR = "s-LWSR (Li et al., arXiv 1909.10774)"
+LAHIRI = "lightweight modules (Lahiri et al., arXiv 2007.05835)"
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """One choice.
+
+    ``when`` names earlier knobs and the values of theirs for which this one changes the network; a knob whose
+    condition does not hold is not asked for.
+    """
+
+    name: str
+    values: tuple[Value, ...]
+    meaning: str
+    source: str
+    when: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+
+    def applies(self, chosen: Mapping[str, Value]) -> bool:
+        return all(chosen.get(name) in allowed for name, allowed in self.when.items())
+
+    @property
+    def step(self) -> int | float | None:
+        """The constant distance between numeric values, or None where they are words or unevenly spaced."""
+        if any(isinstance(value, str) for value in self.values):
+            return None
+        gaps = {after - before for before, after in zip(self.values, self.values[1:], strict=False)}
+        return gaps.pop() if len(gaps) == 1 else None
+
+
+# Knobs that mean the same for every residual trunk.
+
+WIDTH = Knob("width", tuple(range(8, 65, 4)), "feature channels", f"{SLWSR} table II: 16, 32, 64")
+RECURSION = Knob("recursion", (1, 2, 3, 4), "times the blocks are applied with shared weights",
+                 "progressive residual deblurring (JEIT210298) table 3")
+INVERTED_RATIO = Knob("inverted_ratio", (0.0, 0.25, 0.5, 0.75, 1.0), "share of blocks that are inverted residuals",
+                      f"{SLWSR} section IV-B, figure 5")
+EXPANSION = Knob("expansion", (1, 2, 4, 6), "hidden channels of an inverted residual, as a multiple of the width",
+                 f"{SLWSR}: not stated; MobileNetV2 uses 6", {"inverted_ratio": (0.25, 0.5, 0.75, 1.0)})
+INVERTED_AT = Knob("inverted_at", ("first", "last", "spread"), "which blocks are replaced by inverted residuals",
+                   f"{SLWSR}: not stated, ours", {"inverted_ratio": (0.25, 0.5, 0.75)})
+ACTIVATION_KEPT = Knob("activation_kept", ("rare", "1/3", "1/2", "2/3", "all"),
+                       "share of blocks that keep their activation", f"{SLWSR} figure 6")
+BLOCK_FORM = Knob("block_form", ("released", "equation-1"), "residual block as released (EDSR) or as in the text",
+                  f"{SLWSR} equation 1", {"inverted_ratio": (0.0, 0.25, 0.5, 0.75)})
+RESIDUAL_SCALE = Knob("residual_scale", (0.1, 0.5, 1.0), "factor on every block's residual branch",
+                      f"{SLWSR} equation 1 (alpha); EDSR uses 0.1 for wide networks")
+UPSAMPLER = Knob("upsampler", ("dense-two-step", "dense-one-step", "depthwise", "grouped", "nearest", "bilinear"),
+                 "how features become the output image", f"{LAHIRI}, which warns of depthwise; {SLWSR}: dense-two-step")
+INPUT_SKIP = Knob("input_skip", ("none", "nearest", "bilinear", "bicubic"),
+                  "resized input added to the output; the last convolution then starts at zero", "ours")
+
+
+def active(knobs: tuple[Knob, ...], chosen: Mapping[str, Value]) -> Iterator[Knob]:
+    """The knobs that matter given those ``chosen`` so far; read lazily, so that a caller may choose as it goes."""
+    return (knob for knob in knobs if knob.applies(chosen))
+
+
+def check(knobs: tuple[Knob, ...], chosen: Mapping[str, Any]) -> None:
+    """Refuse a choice that is incomplete, unknown, or off the grid.
+
+    Raises:
+        UserError: names the first knob at fault, the rule and the value.
+    """
+    wanted = [knob.name for knob in active(knobs, chosen)]
+    for name in chosen:
+        if name not in wanted:
+            raise UserError(f"knob {name!r} does not apply here; these do: {', '.join(wanted)}")
+    for knob in active(knobs, chosen):
+        if knob.name not in chosen:
+            raise UserError(f"knob {knob.name!r} is missing; its values: {', '.join(map(str, knob.values))}")
+        if chosen[knob.name] not in knob.values:
+            known = ", ".join(map(str, knob.values))
+            raise UserError(f"{knob.name} must be one of {known}, got {chosen[knob.name]!r}")

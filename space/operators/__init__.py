@@ -1,0 +1,8 @@
+"""The operator list: traced from any network, or put together from known parts for ours."""
+
+from space.operators.kinds import UnknownOperatorError
+from space.operators.operator import Operator, OperatorList
+from space.operators.screen import Screening, screen
+from space.operators.trace import trace
+
+__all__ = ["Operator", "OperatorList", "Screening", "UnknownOperatorError", "screen", "trace"]

@@ -1,0 +1,206 @@
+"""Costs of one of our architectures in a fraction of a millisecond.
+
+Every distinct part (a block, an upsampler) is traced once per input shape and remembered. The backbone is then
+assembled out of such known parts, and its own ``forward`` runs on values that are nothing but a shape. What comes out
+equals the full trace: a test compares the two.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from space.architecture import Architecture
+from space.build import assemble, deploy_form
+from space.operators.operator import Operator, OperatorList, Shape
+from space.operators.trace import trace
+
+
+@dataclass(frozen=True, slots=True)
+class Screening:
+    """Parameters, multiply-accumulates, and peak activation elements at one input size; and all operators on demand."""
+
+    params: int
+    macs: int
+    peak_elements: int
+    events: tuple[_Event, ...]
+
+    @property
+    def operators(self) -> tuple[Operator, ...]:
+        """Every operator in running order; ids of activations are those within its part."""
+        return tuple(op for event in self.events for op in event.operators)
+
+
+def screen(arch: Architecture, width_px: int, height_px: int) -> Screening:
+    """Costs of ``arch`` in its deploy form on an input of ``width_px`` by ``height_px`` pixels, batch 1."""
+    counted = [0]
+
+    def make(factory: Callable[..., nn.Module], *args: Any, **options: Any) -> nn.Module:
+        part = _known_part(factory, args, tuple(options.items()))
+        counted[0] += part.params
+        return part
+
+    network = assemble(arch, make)
+    record = _Record()
+    image = record.new((1, arch.shape.in_channels, height_px, width_px))
+    output = network(image)
+    return Screening(counted[0], sum(e.macs for e in record.events), record.peak_elements(image, output), tuple(record.events))
+
+
+class _Event:
+    """One known part, or one operator of the backbone's own ``forward``, at work."""
+
+    __slots__ = ("elementwise", "known", "operator", "reads", "size", "write")
+
+    def __init__(self, reads: tuple[int, ...], write: int, size: int, known: _KnownShape | None,
+                 operator: tuple[Any, ...] | None = None, elementwise: bool = False) -> None:
+        self.reads, self.write, self.size = reads, write, size
+        self.known, self.operator, self.elementwise = known, operator, elementwise
+
+    @property
+    def macs(self) -> int:
+        return self.known.macs if self.known else 0
+
+    @property
+    def operators(self) -> tuple[Operator, ...]:
+        if self.known:
+            return self.known.listed.operators
+        kind, name, input_shapes, output_shape = self.operator
+        return (Operator(kind, name, input_shapes, output_shape, self.reads, (self.write,)),)
+
+
+class _Record:
+    """What happened to the shapes, in order."""
+
+    def __init__(self) -> None:
+        self.events: list[_Event] = []
+        self.sizes: list[int] = []
+
+    def new(self, shape: Shape) -> ShapeValue:
+        self.sizes.append(math.prod(shape))
+        return ShapeValue(shape, len(self.sizes) - 1, self)
+
+    def peak_elements(self, image: ShapeValue, output: ShapeValue) -> int:
+        """As ``OperatorList.peak_elements``, with each part's inside already known."""
+        last_read: dict[int, int] = {}
+        for position, event in enumerate(self.events):
+            for value in event.reads:
+                last_read[value] = position
+        last_read[output.id] = len(self.events)
+        sizes = self.sizes
+        live = peak = sizes[image.id]
+        for position, event in enumerate(self.events):
+            freed, reused, kept = 0, False, False
+            for value in set(event.reads):
+                if last_read[value] == position:
+                    freed += sizes[value]
+                    reused = reused or sizes[value] == event.size
+                else:
+                    kept = True
+            if event.known:
+                needed = live - sizes[event.reads[0]] + event.known.peak_elements(kept)
+            else:
+                needed = live + (0 if event.elementwise and reused else event.size)
+            peak = needed if needed > peak else peak
+            live += event.size - freed
+        return peak
+
+
+class ShapeValue:
+    """Stands for an activation in a backbone's ``forward``; knows the operators that backbones use between parts."""
+
+    __slots__ = ("id", "record", "shape")
+
+    def __init__(self, shape: Shape, identity: int, record: _Record) -> None:
+        self.shape, self.id, self.record = shape, identity, record
+
+    def _elementwise(self, kind: str, other: ShapeValue | float) -> ShapeValue:
+        operands = (self, other) if isinstance(other, ShapeValue) else (self,)
+        if any(operand.shape != self.shape for operand in operands):
+            raise ValueError(f"shapes must be equal, got {[operand.shape for operand in operands]}")
+        return self._write(kind, "mul" if kind == "multiply" else "add", operands, self.shape, elementwise=True)
+
+    def _write(self, kind: str, name: str, operands: tuple[ShapeValue, ...], shape: Shape,
+               elementwise: bool = False) -> ShapeValue:
+        result = self.record.new(shape)
+        described = (kind, name, tuple(operand.shape for operand in operands), shape)
+        reads = tuple(operand.id for operand in operands)
+        size = self.record.sizes[result.id]
+        self.record.events.append(_Event(reads, result.id, size, None, described, elementwise))
+        return result
+
+    def __add__(self, other: ShapeValue) -> ShapeValue:
+        return self._elementwise("add", other)
+
+    def __mul__(self, other: ShapeValue | float) -> ShapeValue:
+        return self._elementwise("multiply", other)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    @classmethod
+    def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> ShapeValue:
+        if function is not torch.cat:
+            raise TypeError(f"screening does not know {function} in a backbone; put it in a part of its own")
+        values, axis = args[0], args[1] if len(args) > 1 else (kwargs or {}).get("dim", 0)
+        shape = list(values[0].shape)
+        shape[axis] = sum(value.shape[axis] for value in values)
+        return values[0]._write("concat", "cat", tuple(values), tuple(shape))
+
+
+class _KnownShape:
+    """A part at one input shape."""
+
+    __slots__ = ("listed", "macs", "output_shape", "peaks", "size")
+
+    def __init__(self, listed: OperatorList) -> None:
+        self.listed = listed
+        self.macs = listed.macs
+        self.output_shape = listed.output_shape
+        self.size = math.prod(listed.output_shape)
+        self.peaks: dict[bool, int] = {}
+
+    def peak_elements(self, input_kept: bool) -> int:
+        if input_kept not in self.peaks:
+            self.peaks[input_kept] = self.listed.peak_elements(self.listed.inputs if input_kept else ())
+        return self.peaks[input_kept]
+
+
+class _KnownPart(nn.Module):
+    """A part whose costs are known for every input shape that it has met."""
+
+    def __init__(self, factory: Callable[..., nn.Module], args: tuple[Any, ...], options: tuple[tuple[str, Any], ...]) -> None:
+        super().__init__()
+        with torch.device("meta"):
+            part = deploy_form(factory(*args, **dict(options)))
+        self.params = sum(parameter.numel() for parameter in part.parameters())
+        self._part = (part,)        # in a tuple, so that it is not registered as a submodule
+        self._shapes: dict[Shape, _KnownShape] = {}
+
+    def forward(self, value: ShapeValue) -> ShapeValue:
+        try:
+            known = self._shapes[value.shape]
+        except KeyError:
+            known = self._shapes[value.shape] = _KnownShape(trace(self._part[0], value.shape))
+        record = value.record
+        written = len(record.sizes)
+        record.sizes.append(known.size)
+        record.events.append(_Event((value.id,), written, known.size, known))
+        return ShapeValue(known.output_shape, written, record)
+
+    __call__ = forward
+
+
+_PARTS: dict[tuple[Any, ...], _KnownPart] = {}
+
+
+def _known_part(factory: Callable[..., nn.Module], args: tuple[Any, ...], options: tuple[tuple[str, Any], ...]) -> _KnownPart:
+    key = (factory, args, options)
+    part = _PARTS.get(key)
+    if part is None:
+        part = _PARTS[key] = _KnownPart(factory, args, options)
+    return part

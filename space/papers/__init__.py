@@ -1,0 +1,23 @@
+"""The table of papers: every configuration that is built as a fixed trial, by name."""
+
+from __future__ import annotations
+
+from space.errors import UserError
+from space.papers.paper import CountingRule, Paper, with_input_skip
+from space.papers.slwsr import SLWSR
+
+PAPERS: dict[str, Paper] = {paper.name: paper for paper in SLWSR}
+
+
+def paper(name: str) -> Paper:
+    """The configuration called ``name``.
+
+    Raises:
+        UserError: there is none; the message lists those there are.
+    """
+    if name not in PAPERS:
+        raise UserError(f"unknown network {name!r}; known: {', '.join(PAPERS)}")
+    return PAPERS[name]
+
+
+__all__ = ["PAPERS", "CountingRule", "Paper", "paper", "with_input_skip"]

@@ -1,0 +1,59 @@
+"""From trunk knobs to a row of block specs: which blocks are inverted, which keep their activation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from space.architecture import BlockSpec
+from space.knobs import ACTIVATION_KEPT, BLOCK_FORM, EXPANSION, INVERTED_AT, INVERTED_RATIO
+
+TRUNK_KNOBS = (INVERTED_RATIO, EXPANSION, INVERTED_AT, ACTIVATION_KEPT, BLOCK_FORM)
+KEPT_SHARE = {"1/3": 1 / 3, "1/2": 1 / 2, "2/3": 2 / 3}
+
+
+def trunk(count: int, width: int, knobs: Mapping[str, Any], kept: tuple[bool, ...] | None = None) -> tuple[BlockSpec, ...]:
+    """``count`` blocks at ``width`` channels, in the order in which they run.
+
+    Args:
+        knobs: values of ``TRUNK_KNOBS``.
+        kept: which blocks keep their activation, instead of the pattern that ``activation_kept`` gives.
+    """
+    inverted = inverted_flags(count, knobs["inverted_ratio"], knobs.get("inverted_at", "spread"))
+    kept = kept or kept_flags(count, knobs["activation_kept"])
+    plain = "preactivated" if knobs.get("block_form") == "equation-1" else "residual"
+    blocks = []
+    for is_inverted, activated in zip(inverted, kept, strict=True):
+        if is_inverted:
+            blocks.append(BlockSpec("inverted", width, knobs["expansion"] * width, activated))
+        else:
+            # Without its activation, equation 1 and the released form are the same function: one name for it.
+            blocks.append(BlockSpec(plain if activated else "residual", width, width, activated))
+    return tuple(blocks)
+
+
+def inverted_flags(count: int, ratio: float, at: str) -> tuple[bool, ...]:
+    """Which of ``count`` blocks are inverted residuals: at least one, and not all, for a ratio between 0 and 1."""
+    if ratio in (0, 1):
+        return (bool(ratio),) * count
+    replaced = min(max(1, round(ratio * count)), count - 1)
+    if at == "first":
+        return tuple(index < replaced for index in range(count))
+    if at == "last":
+        return tuple(index >= count - replaced for index in range(count))
+    chosen = {(2 * step + 1) * count // (2 * replaced) for step in range(replaced)}
+    return tuple(index in chosen for index in range(count))
+
+
+def kept_flags(count: int, kept: str) -> tuple[bool, ...]:
+    """Which of ``count`` blocks keep their activation.
+
+    ``rare`` keeps the first and the last block (s-LWSR: "only first and last convolutional layers"); 1/3, 1/2 and
+    2/3 are spread evenly, first and last included. Which blocks the paper took is not known.
+    """
+    if kept == "all":
+        return (True,) * count
+    number = 2 if kept == "rare" else round(KEPT_SHARE[kept] * count)
+    number = min(max(2, number), count)
+    chosen = {round(step * (count - 1) / max(1, number - 1)) for step in range(number)}
+    return tuple(index in chosen for index in range(count))
