@@ -12,7 +12,7 @@ from space.build import deploy_form
 from space.operators import screen, trace
 from space.papers import Paper
 
-BYTES_PER_VALUE = 4     # fp32, for weights and activations
+BYTES_PER_VALUE = 4  # fp32, for weights and activations
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,9 @@ class PaperCounts:
 def architecture_costs(arch: Architecture, input_size: tuple[int, int]) -> Costs:
     """Costs of one of our architectures at an input of (width, height) pixels: a fraction of a millisecond."""
     screening = screen(arch, *input_size)
-    return Costs(screening.params, screening.macs, BYTES_PER_VALUE * screening.peak_elements,
-                 BYTES_PER_VALUE * screening.params)
+    return Costs(
+        screening.params, screening.macs, BYTES_PER_VALUE * screening.peak_elements, BYTES_PER_VALUE * screening.params
+    )
 
 
 def network_costs(network: nn.Module, input_size: tuple[int, int], in_channels: int = 3) -> Costs:
@@ -78,5 +79,3 @@ def paper_counts(paper: Paper, costs: Costs, input_size: tuple[int, int]) -> Pap
     if rule is None:
         return PaperCounts(costs.params, None, None)
     return PaperCounts(costs.params, rule.macs(costs.params, *input_size), rule.name)
-
-

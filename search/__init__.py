@@ -1,0 +1,1 @@
+"""Which networks to try next: budgets, proposals, the ladder of training, workers, and the run on disk."""

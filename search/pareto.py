@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from evaluators.cost import COST_FIELDS
 from search.records import RunResult, TrialRecord
 
-ENOUGH_TRIALS = 8       # a rung that this many trials have completed makes a front (design, decision 8)
+ENOUGH_TRIALS = 8  # a rung that this many trials have completed makes a front (design, decision 8)
 
 
 def non_dominated_ranks(losses: np.ndarray) -> np.ndarray:
@@ -43,14 +42,16 @@ def losses_at_rung(trials: Sequence[TrialRecord], rung: int, objectives: Sequenc
 def loss(trial: TrialRecord, rung: int, objective: str) -> float:
     if objective == "psnr":
         return -trial.at_rung(rung).psnr_db
-    return float(getattr(trial.costs, COST_FIELDS[objective]))
+    return float(trial.cost(objective))
 
 
 def front_rung(run: RunResult) -> int:
     """The highest rung that at least ``ENOUGH_TRIALS`` trials have completed, or all of them in a shorter run."""
     trained = [trial for trial in run.trials if trial.rungs]
     needed = min(ENOUGH_TRIALS, len(trained))
-    reached = [rung for rung in range(len(run.settings.rungs)) if sum(t.at_rung(rung) is not None for t in trained) >= needed]
+    reached = [
+        rung for rung in range(len(run.settings.rungs)) if sum(t.at_rung(rung) is not None for t in trained) >= needed
+    ]
     return max(reached, default=0)
 
 

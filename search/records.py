@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from evaluators.cost import Costs
+from evaluators.cost import COST_FIELDS, Costs
 from space.architecture import Architecture
+from space.build import architecture_from_dict
 
 RECORD_VERSION = 1
 SEARCHED = "search"
@@ -27,6 +28,7 @@ class RungResult:
     train_s: float
     eval_s: float
     psnr_db_by_image: dict[str, float] = field(default_factory=dict)
+    order: int = 0  # this was the order-th result of the run, from 1
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -41,18 +43,36 @@ class TrialRecord:
     """One candidate: where it came from, what it costs, and how good it was on each rung it reached."""
 
     trial: int
-    source: str                                   # SEARCHED, or a paper's configuration such as "s-lwsr16"
-    status: str                                   # one of STATUSES
+    source: str  # SEARCHED, or a paper's configuration such as "s-lwsr16"
+    status: str  # one of STATUSES
     architecture: Architecture
     knobs: dict[str, Any]
     costs: Costs
     rungs: tuple[RungResult, ...] = ()
-    reason: str | None = None                     # why it was stopped or failed
-    worker: int | None = None
+    reason: str | None = None  # why it was stopped or failed
 
     @property
     def is_fixed(self) -> bool:
         return self.source != SEARCHED
+
+    def cost(self, objective: str) -> int:
+        """The cost that a word of ``--objective`` or ``--budget`` means."""
+        return getattr(self.costs, COST_FIELDS[objective])
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "architecture": self.architecture.to_dict(), "version": RECORD_VERSION}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> TrialRecord:
+        fields = {name: value for name, value in data.items() if name != "version"}
+        return cls(
+            **{
+                **fields,
+                "architecture": architecture_from_dict(data["architecture"]),
+                "costs": Costs(**data["costs"]),
+                "rungs": tuple(RungResult.from_dict(rung) for rung in data["rungs"]),
+            }
+        )
 
     def at_rung(self, rung: int) -> RungResult | None:
         return next((result for result in self.rungs if result.rung == rung), None)
@@ -64,22 +84,27 @@ class RunSettings:
 
     task: str
     scale: int
-    budget: str                                   # canonical text, "200k-params,11g-macs"
-    objectives: tuple[str, ...]                   # "psnr" first, then any of evaluators.cost.COST_FIELDS
-    input_size: tuple[int, int]                   # width, height of the network input that costs are given for
+    budget: str  # canonical text, "200k-params,11g-macs"
+    objectives: tuple[str, ...]  # "psnr" first, then any of evaluators.cost.COST_FIELDS
+    input_size: tuple[int, int]  # width, height of the network input that costs are given for
     sampler: str
     seed: int
-    rungs: tuple[int, ...]                        # steps of training in all, per rung
+    rungs: tuple[int, ...]  # steps of training in all, per rung
     workers: int
-    train_data: str                               # "embedded photographs" or the folder's name, with a fingerprint
+    train_data: str  # "embedded photographs" or the folder's name, with a fingerprint
     val_data: str
-    training: dict[str, Any]                      # batch, patch, learning rate, ...
-    environment: dict[str, str]                   # versions, commit, device
-    created: str                                  # ISO 8601, UTC
+    training: dict[str, Any]  # batch, patch, learning rate, ...
+    environment: dict[str, str]  # versions, commit, device
+    created: str  # ISO 8601, UTC
     version: int = RECORD_VERSION
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> RunSettings:
+        tuples = {name: tuple(data[name]) for name in ("objectives", "input_size", "rungs")}
+        return cls(**{**data, **tuples})
 
 
 @dataclass(frozen=True)
@@ -89,6 +114,6 @@ class RunResult:
     name: str
     settings: RunSettings
     trials: tuple[TrialRecord, ...]
-    baseline_psnr_db: float                       # bicubic on the same validation images
+    baseline_psnr_db: float  # bicubic on the same validation images
     elapsed_s: float
     command: str

@@ -45,7 +45,9 @@ def architecture_from_dict(data: Mapping[str, Any]) -> Architecture:
         UserError: an unknown backbone, or a field that is missing or unknown.
     """
     family = backbone(data["backbone"])
-    return Architecture(from_dict(data["shape"], IOShape), data["backbone"], from_dict(data["settings"], family.settings))
+    return Architecture(
+        from_dict(data["shape"], IOShape), data["backbone"], from_dict(data["settings"], family.settings)
+    )
 
 
 def construct(factory: Callable[..., nn.Module], *args: Any, **options: Any) -> nn.Module:

@@ -43,24 +43,63 @@ class Knob:
 # Knobs that mean the same for every residual trunk.
 
 WIDTH = Knob("width", tuple(range(8, 65, 4)), "feature channels", f"{SLWSR} table II: 16, 32, 64")
-RECURSION = Knob("recursion", (1, 2, 3, 4), "times the blocks are applied with shared weights",
-                 "progressive residual deblurring (JEIT210298) table 3")
-INVERTED_RATIO = Knob("inverted_ratio", (0.0, 0.25, 0.5, 0.75, 1.0), "share of blocks that are inverted residuals",
-                      f"{SLWSR} section IV-B, figure 5")
-EXPANSION = Knob("expansion", (1, 2, 4, 6), "hidden channels of an inverted residual, as a multiple of the width",
-                 f"{SLWSR}: not stated; MobileNetV2 uses 6", {"inverted_ratio": (0.25, 0.5, 0.75, 1.0)})
-INVERTED_AT = Knob("inverted_at", ("first", "last", "spread"), "which blocks are replaced by inverted residuals",
-                   f"{SLWSR}: not stated, ours", {"inverted_ratio": (0.25, 0.5, 0.75)})
-ACTIVATION_KEPT = Knob("activation_kept", ("rare", "1/3", "1/2", "2/3", "all"),
-                       "share of blocks that keep their activation", f"{SLWSR} figure 6")
-BLOCK_FORM = Knob("block_form", ("released", "equation-1"), "residual block as released (EDSR) or as in the text",
-                  f"{SLWSR} equation 1", {"inverted_ratio": (0.0, 0.25, 0.5, 0.75)})
-RESIDUAL_SCALE = Knob("residual_scale", (0.1, 0.5, 1.0), "factor on every block's residual branch",
-                      f"{SLWSR} equation 1 (alpha); EDSR uses 0.1 for wide networks")
-UPSAMPLER = Knob("upsampler", ("dense-two-step", "dense-one-step", "depthwise", "grouped", "nearest", "bilinear"),
-                 "how features become the output image", f"{LAHIRI}, which warns of depthwise; {SLWSR}: dense-two-step")
-INPUT_SKIP = Knob("input_skip", ("none", "nearest", "bilinear", "bicubic"),
-                  "resized input added to the output; the last convolution then starts at zero", "ours")
+RECURSION = Knob(
+    "recursion",
+    (1, 2, 3, 4),
+    "times the blocks are applied with shared weights",
+    "progressive residual deblurring (JEIT210298) table 3",
+)
+INVERTED_RATIO = Knob(
+    "inverted_ratio",
+    (0.0, 0.25, 0.5, 0.75, 1.0),
+    "share of blocks that are inverted residuals",
+    f"{SLWSR} section IV-B, figure 5",
+)
+EXPANSION = Knob(
+    "expansion",
+    (1, 2, 4, 6),
+    "hidden channels of an inverted residual, as a multiple of the width",
+    f"{SLWSR}: not stated; MobileNetV2 uses 6",
+    {"inverted_ratio": (0.25, 0.5, 0.75, 1.0)},
+)
+INVERTED_AT = Knob(
+    "inverted_at",
+    ("first", "last", "spread"),
+    "which blocks are replaced by inverted residuals",
+    f"{SLWSR}: not stated, ours",
+    {"inverted_ratio": (0.25, 0.5, 0.75)},
+)
+ACTIVATION_KEPT = Knob(
+    "activation_kept",
+    ("rare", "1/3", "1/2", "2/3", "all"),
+    "share of blocks that keep their activation",
+    f"{SLWSR} figure 6",
+)
+BLOCK_FORM = Knob(
+    "block_form",
+    ("released", "equation-1"),
+    "residual block as released (EDSR) or as in the text",
+    f"{SLWSR} equation 1",
+    {"inverted_ratio": (0.0, 0.25, 0.5, 0.75)},
+)
+RESIDUAL_SCALE = Knob(
+    "residual_scale",
+    (0.1, 0.5, 1.0),
+    "factor on every block's residual branch",
+    f"{SLWSR} equation 1 (alpha); EDSR uses 0.1 for wide networks",
+)
+UPSAMPLER = Knob(
+    "upsampler",
+    ("dense-two-step", "dense-one-step", "depthwise", "grouped", "nearest", "bilinear"),
+    "how features become the output image",
+    f"{LAHIRI}, which warns of depthwise; {SLWSR}: dense-two-step",
+)
+INPUT_SKIP = Knob(
+    "input_skip",
+    ("none", "nearest", "bilinear", "bicubic"),
+    "resized input added to the output; the last convolution then starts at zero",
+    "ours",
+)
 
 
 def active(knobs: tuple[Knob, ...], chosen: Mapping[str, Value]) -> Iterator[Knob]:

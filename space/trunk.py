@@ -12,7 +12,9 @@ TRUNK_KNOBS = (INVERTED_RATIO, EXPANSION, INVERTED_AT, ACTIVATION_KEPT, BLOCK_FO
 KEPT_SHARE = {"1/3": 1 / 3, "1/2": 1 / 2, "2/3": 2 / 3}
 
 
-def trunk(count: int, width: int, knobs: Mapping[str, Any], kept: tuple[bool, ...] | None = None) -> tuple[BlockSpec, ...]:
+def trunk(
+    count: int, width: int, knobs: Mapping[str, Any], kept: tuple[bool, ...] | None = None
+) -> tuple[BlockSpec, ...]:
     """``count`` blocks at ``width`` channels, in the order in which they run.
 
     Args:

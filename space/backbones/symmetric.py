@@ -21,11 +21,19 @@ from space.blocks.residual import block
 from space.blocks.upsamplers import upsampler
 from space.trunk import TRUNK_KNOBS, trunk
 
-BUNCHES = 5         # encoder bunches; one fewer decoder stages
-BLOCKS_PER_STAGE = k.Knob("blocks_per_stage", (1, 2, 3, 4), "blocks in each bunch and decoder stage",
-                          f"{k.SLWSR}: 3, with 2 in the last bunch")
-POOL = k.Knob("pool", ("none", "normal", "wide"), "layers that the information pool reads: none, 6 or 11 of the paper's",
-              f"{k.SLWSR} equation 3 and table III")
+BUNCHES = 5  # encoder bunches; one fewer decoder stages
+BLOCKS_PER_STAGE = k.Knob(
+    "blocks_per_stage",
+    (1, 2, 3, 4),
+    "blocks in each bunch and decoder stage",
+    f"{k.SLWSR}: 3, with 2 in the last bunch",
+)
+POOL = k.Knob(
+    "pool",
+    ("none", "normal", "wide"),
+    "layers that the information pool reads: none, 6 or 11 of the paper's",
+    f"{k.SLWSR} equation 3 and table III",
+)
 KNOBS = (k.WIDTH, BLOCKS_PER_STAGE, k.RECURSION, *TRUNK_KNOBS, POOL, k.RESIDUAL_SCALE, k.UPSAMPLER, k.INPUT_SKIP)
 
 # Blocks of the released 26 whose ReLU flag is set, in running order: feat2_3, feat3_3, feat4_1, feat4_3, feat5_1,

@@ -12,7 +12,7 @@ from space.architecture import UpsamplerSpec
 from space.errors import UserError
 
 STEPS = {1: (), 2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}
-GROUPS = 4      # of the grouped upsampler, as in CARN-M (Ahn et al. 2018)
+GROUPS = 4  # of the grouped upsampler, as in CARN-M (Ahn et al. 2018)
 
 
 class StepwiseUpsampler(nn.Module):
@@ -56,7 +56,9 @@ class Grouped(StepwiseUpsampler):
 
     def step(self, in_channels: int, width: int, factor: int) -> nn.Module:
         if in_channels % GROUPS or width % GROUPS:
-            raise UserError(f"the grouped upsampler needs channels in multiples of {GROUPS}, got {in_channels} and {width}")
+            raise UserError(
+                f"the grouped upsampler needs channels in multiples of {GROUPS}, got {in_channels} and {width}"
+            )
         return nn.Sequential(
             nn.Conv2d(in_channels, width * factor**2, 3, padding=1, groups=GROUPS), nn.PixelShuffle(factor)
         )

@@ -15,16 +15,39 @@ KINDS: dict[str, tuple[str, ...]] = {
     "conv": ("convolution",),
     "matmul": ("mm", "addmm", "bmm", "baddbmm"),
     "activation": (
-        "relu", "relu_", "relu6", "leaky_relu", "leaky_relu_", "_prelu_kernel", "elu", "elu_", "gelu", "silu", "silu_",
-        "mish", "sigmoid", "sigmoid_", "tanh", "tanh_", "hardswish", "hardswish_", "hardsigmoid", "hardsigmoid_",
-        "hardtanh", "hardtanh_", "softplus",
+        "relu",
+        "relu_",
+        "relu6",
+        "leaky_relu",
+        "leaky_relu_",
+        "_prelu_kernel",
+        "elu",
+        "elu_",
+        "gelu",
+        "silu",
+        "silu_",
+        "mish",
+        "sigmoid",
+        "sigmoid_",
+        "tanh",
+        "tanh_",
+        "hardswish",
+        "hardswish_",
+        "hardsigmoid",
+        "hardsigmoid_",
+        "hardtanh",
+        "hardtanh_",
+        "softplus",
     ),
     "add": ("add", "add_", "sub", "sub_", "rsub"),
     "multiply": ("mul", "mul_", "div", "div_"),
     "concat": ("cat", "stack"),
     "pixel_shuffle": ("pixel_shuffle", "pixel_unshuffle"),
     "resize": (
-        "upsample_nearest2d", "upsample_bilinear2d", "upsample_bicubic2d", "_upsample_bilinear2d_aa",
+        "upsample_nearest2d",
+        "upsample_bilinear2d",
+        "upsample_bicubic2d",
+        "_upsample_bilinear2d_aa",
         "_upsample_bicubic2d_aa",
     ),
     "pool": ("max_pool2d_with_indices", "avg_pool2d", "_adaptive_avg_pool2d", "adaptive_max_pool2d"),
@@ -38,10 +61,27 @@ KINDS: dict[str, tuple[str, ...]] = {
 KIND_OF = {name: kind for kind, names in KINDS.items() for name in names}
 
 # Make a tensor without reading one: part of the network's constants, no work per image.
-CREATION = frozenset({
-    "empty", "zeros", "ones", "full", "arange", "linspace", "scalar_tensor", "zeros_like", "ones_like", "empty_like",
-    "full_like", "new_zeros", "new_ones", "new_empty", "new_full", "lift_fresh", "empty_strided",
-})
+CREATION = frozenset(
+    {
+        "empty",
+        "zeros",
+        "ones",
+        "full",
+        "arange",
+        "linspace",
+        "scalar_tensor",
+        "zeros_like",
+        "ones_like",
+        "empty_like",
+        "full_like",
+        "new_zeros",
+        "new_ones",
+        "new_empty",
+        "new_full",
+        "lift_fresh",
+        "empty_strided",
+    }
+)
 
 
 def kind_of(function: torch._ops.OpOverload) -> str | None:

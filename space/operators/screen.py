@@ -49,7 +49,9 @@ def screen(arch: Architecture, width_px: int, height_px: int) -> Screening:
     record = _Record()
     image = record.new((1, arch.shape.in_channels, height_px, width_px))
     output = network(image)
-    return Screening(counted[0], sum(e.macs for e in record.events), record.peak_elements(image, output), tuple(record.events))
+    return Screening(
+        counted[0], sum(e.macs for e in record.events), record.peak_elements(image, output), tuple(record.events)
+    )
 
 
 class _Event:
@@ -57,8 +59,15 @@ class _Event:
 
     __slots__ = ("elementwise", "known", "operator", "reads", "size", "write")
 
-    def __init__(self, reads: tuple[int, ...], write: int, size: int, known: _KnownShape | None,
-                 operator: tuple[Any, ...] | None = None, elementwise: bool = False) -> None:
+    def __init__(
+        self,
+        reads: tuple[int, ...],
+        write: int,
+        size: int,
+        known: _KnownShape | None,
+        operator: tuple[Any, ...] | None = None,
+        elementwise: bool = False,
+    ) -> None:
         self.reads, self.write, self.size = reads, write, size
         self.known, self.operator, self.elementwise = known, operator, elementwise
 
@@ -125,8 +134,9 @@ class ShapeValue:
             raise ValueError(f"shapes must be equal, got {[operand.shape for operand in operands]}")
         return self._write(kind, "mul" if kind == "multiply" else "add", operands, self.shape, elementwise=True)
 
-    def _write(self, kind: str, name: str, operands: tuple[ShapeValue, ...], shape: Shape,
-               elementwise: bool = False) -> ShapeValue:
+    def _write(
+        self, kind: str, name: str, operands: tuple[ShapeValue, ...], shape: Shape, elementwise: bool = False
+    ) -> ShapeValue:
         result = self.record.new(shape)
         described = (kind, name, tuple(operand.shape for operand in operands), shape)
         reads = tuple(operand.id for operand in operands)
@@ -173,12 +183,14 @@ class _KnownShape:
 class _KnownPart(nn.Module):
     """A part whose costs are known for every input shape that it has met."""
 
-    def __init__(self, factory: Callable[..., nn.Module], args: tuple[Any, ...], options: tuple[tuple[str, Any], ...]) -> None:
+    def __init__(
+        self, factory: Callable[..., nn.Module], args: tuple[Any, ...], options: tuple[tuple[str, Any], ...]
+    ) -> None:
         super().__init__()
         with torch.device("meta"):
             part = deploy_form(factory(*args, **dict(options)))
         self.params = sum(parameter.numel() for parameter in part.parameters())
-        self._part = (part,)        # in a tuple, so that it is not registered as a submodule
+        self._part = (part,)  # in a tuple, so that it is not registered as a submodule
         self._shapes: dict[Shape, _KnownShape] = {}
 
     def forward(self, value: ShapeValue) -> ShapeValue:
@@ -198,7 +210,9 @@ class _KnownPart(nn.Module):
 _PARTS: dict[tuple[Any, ...], _KnownPart] = {}
 
 
-def _known_part(factory: Callable[..., nn.Module], args: tuple[Any, ...], options: tuple[tuple[str, Any], ...]) -> _KnownPart:
+def _known_part(
+    factory: Callable[..., nn.Module], args: tuple[Any, ...], options: tuple[tuple[str, Any], ...]
+) -> _KnownPart:
     key = (factory, args, options)
     part = _PARTS.get(key)
     if part is None:

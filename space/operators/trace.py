@@ -59,7 +59,7 @@ class _Recorder(TorchDispatchMode):
         self.path: list[str] = []
         self._weights = {_storage(tensor) for tensor in (*network.parameters(), *network.buffers())}
         self._values: dict[int, int] = {}
-        self._kept_alive: list[Tensor] = []     # a freed storage's address would be taken by a later one
+        self._kept_alive: list[Tensor] = []  # a freed storage's address would be taken by a later one
         for tensor in inputs:
             self.value(tensor)
 
@@ -77,7 +77,7 @@ class _Recorder(TorchDispatchMode):
         read = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         activations = [tensor for tensor in read if _storage(tensor) in self._values]
         written = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
-        if not activations:     # arithmetic on weights alone is done once, before any image
+        if not activations:  # arithmetic on weights alone is done once, before any image
             self._weights.update(_storage(tensor) for tensor in written)
             self._kept_alive.extend(written)
             return result
@@ -93,7 +93,9 @@ class _Recorder(TorchDispatchMode):
             pixels = math.prod((args[0] if transposed else written[0]).shape[2:])
             described = {
                 "macs": args[0].shape[0] * pixels * weight.numel(),
-                "kernel": tuple(weight.shape[2:]), "stride": tuple(args[3]), "dilation": tuple(args[5]),
+                "kernel": tuple(weight.shape[2:]),
+                "stride": tuple(args[3]),
+                "dilation": tuple(args[5]),
                 "groups": args[8],
             }
             kind = "conv_transpose" if transposed else kind
@@ -103,9 +105,14 @@ class _Recorder(TorchDispatchMode):
         elif kind == "pool" and name != "_adaptive_avg_pool2d" and name != "adaptive_max_pool2d":
             described = {"kernel": tuple(args[1]), "stride": tuple(args[2]) if len(args) > 2 and args[2] else ()}
         return Operator(
-            kind, name, tuple(tuple(tensor.shape) for tensor in read), tuple(written[0].shape),
-            tuple(self.value(tensor) for tensor in read), tuple(self.value(tensor) for tensor in written),
-            part=self.path[-1] if self.path else "", **described,
+            kind,
+            name,
+            tuple(tuple(tensor.shape) for tensor in read),
+            tuple(written[0].shape),
+            tuple(self.value(tensor) for tensor in read),
+            tuple(self.value(tensor) for tensor in written),
+            part=self.path[-1] if self.path else "",
+            **described,
         )
 
 
@@ -116,6 +123,7 @@ def _storage(tensor: Tensor) -> int:
 @contextmanager
 def _module_paths(network: nn.Module, path: list[str]) -> Iterator[None]:
     """Keep the path of the module that is running on top of ``path``."""
+
     def leave(*_: Any) -> None:
         path.pop()
 

@@ -11,15 +11,16 @@ from space.build import build
 from space.errors import UserError
 from space.papers import PAPERS, Paper, paper
 
-PIXEL_RANGE = 255       # the released s-LWSR computes on RGB in 0..255
+PIXEL_RANGE = 255  # the released s-LWSR computes on RGB in 0..255
 
 
-def load_published(name: str, state_dict: Mapping[str, Tensor]) -> nn.Module:
+def load_published(name: str, state_dict: Mapping[str, Tensor], scale: int | None = None) -> nn.Module:
     """The network ``name`` with the authors' weights, from RGB [0, 1] to [0, 1], in eval mode.
 
     Args:
-        name: a key of ``PAPERS`` whose released key layout is known; the scale is read off the state dict.
+        name: a key of ``PAPERS`` whose released key layout is known.
         state_dict: tensors under the authors' key names and shapes.
+        scale: the upscaling factor; read off the state dict if None.
 
     Raises:
         UserError: no key map is known for ``name``, or the state dict does not fit; the message names the first
@@ -28,14 +29,16 @@ def load_published(name: str, state_dict: Mapping[str, Tensor]) -> nn.Module:
     entry = paper(name)
     if name not in KEY_MAPS:
         raise UserError(f"no released weight layout is known for {name!r}; known: {', '.join(KEY_MAPS)}")
-    scale = _slwsr_scale(state_dict)
+    scale = scale or _slwsr_scale(state_dict)
     network = build(entry.at_scale(scale))
     keys = KEY_MAPS[name](entry, scale)
     own = network.state_dict()
     check_fit(name, {theirs: tuple(own[ours].shape) for ours, theirs in keys.items()}, state_dict)
     loaded = {ours: state_dict[theirs].to(torch.float32) for ours, theirs in keys.items()}
     # A network whose activations are ReLU scales with its input: same weights, every bias divided by the range.
-    network.load_state_dict({key: value / PIXEL_RANGE if key.endswith("bias") else value for key, value in loaded.items()})
+    network.load_state_dict(
+        {key: value / PIXEL_RANGE if key.endswith("bias") else value for key, value in loaded.items()}
+    )
     return network.eval()
 
 

@@ -13,8 +13,15 @@ from space.tasks import TASKS
 TABLE_II = "Li et al., arXiv 1909.10774, table II"
 TABLE_III = "Li et al., arXiv 1909.10774, table III"
 RELEASED = {
-    "blocks_per_stage": 3, "recursion": 1, "inverted_ratio": 0.0, "activation_kept": "all", "block_form": "released",
-    "pool": "normal", "residual_scale": 1.0, "upsampler": "dense-two-step", "input_skip": "none",
+    "blocks_per_stage": 3,
+    "recursion": 1,
+    "inverted_ratio": 0.0,
+    "activation_kept": "all",
+    "block_form": "released",
+    "pool": "normal",
+    "residual_scale": 1.0,
+    "upsampler": "dense-two-step",
+    "input_skip": "none",
 }
 
 
@@ -31,27 +38,35 @@ def released(scale: int = 4, **knobs: object) -> tuple[dict[str, object], Archit
 
 def _widened(settings: SymmetricSettings, width: int) -> SymmetricSettings:
     """The same layout at a width that the search does not offer."""
+
     def widen(rows: tuple[tuple[BlockSpec, ...], ...]) -> tuple[tuple[BlockSpec, ...], ...]:
         return tuple(tuple(replace(spec, width=width, hidden=width) for spec in row) for row in rows)
 
-    return replace(settings, width=width, encoder=widen(settings.encoder), decoder=widen(settings.decoder),
-                   upsampler=UpsamplerSpec(settings.upsampler.kind, width))
+    return replace(
+        settings,
+        width=width,
+        encoder=widen(settings.encoder),
+        decoder=widen(settings.decoder),
+        upsampler=UpsamplerSpec(settings.upsampler.kind, width),
+    )
 
 
 def _depth_variant() -> Architecture:
     """Twelve blocks at 32 channels in three bunches and two stages, with six pool sources: 308,027 parameters."""
     block = BlockSpec("residual", 32, 32)
     _, base = released(width=32)
-    settings = replace(base.settings, encoder=((block,) * 2,) * 3, decoder=((block,) * 3,) * 2,
-                       pool_sources=(0, 1, 3, 4, 5, 6))
+    settings = replace(
+        base.settings, encoder=((block,) * 2,) * 3, decoder=((block,) * 3,) * 2, pool_sources=(0, 1, 3, 4, 5, 6)
+    )
     return replace(base, settings=settings)
 
 
 def _compressed() -> Architecture:
     """All 26 blocks at 32 channels replaced by inverted residuals of expansion 1."""
     knobs = {name: value for name, value in RELEASED.items() if name != "block_form"}
-    arch = architecture(TASKS["sr"].shape(4), "symmetric",
-                        {**knobs, "width": 32, "inverted_ratio": 1.0, "expansion": 1})
+    arch = architecture(
+        TASKS["sr"].shape(4), "symmetric", {**knobs, "width": 32, "inverted_ratio": 1.0, "expansion": 1}
+    )
     return replace(arch, settings=replace(arch.settings, mean_shift=True))
 
 
@@ -70,15 +85,36 @@ SLWSR: tuple[Paper, ...] = (
     _paper("s-lwsr16-no-pool", "s-LWSR16 no-pool (ablation)", TABLE_III, width=16, pool="none"),
     _paper("s-lwsr32-no-pool", "s-LWSR32 no-pool (ablation)", TABLE_III, width=32, pool="none"),
     _paper("s-lwsr64-no-pool", "s-LWSR64 no-pool (ablation)", TABLE_III, width=64, pool="none"),
-    _paper("s-lwsr16-pool-11", "s-LWSR16 pool from 11 former layers (ablation)", TABLE_III,
-           "the paper does not name the 11 layers; this choice (the stem, first and last block of each bunch) is ours",
-           width=16, pool="wide"),
-    Paper("s-lwsr32-depth", "depth variant (stated: 6 basic blocks, 32 ch)", "sr", _depth_variant(),
-          "Li et al., arXiv 1909.10774, table I", {}, PARAMS_TIMES_INPUT_PIXELS, reproducible=False,
-          note="308K is published for 6 blocks, but no network of this design with 6 blocks has that size; with 12 "
-               "blocks three layouts have; this is one of them, bunches and pool sources are ours"),
-    Paper("s-lwsr32c", "s-LWSR32C (all blocks inverted residual)", "sr", _compressed(),
-          "Li et al., arXiv 1909.10774, section IV-B", {}, PARAMS_TIMES_INPUT_PIXELS, reproducible=False,
-          note="124K is published, but no expansion of 1 or more fits it with the dense upsampler; this is expansion "
-               "1, the nearest"),
+    _paper(
+        "s-lwsr16-pool-11",
+        "s-LWSR16 pool from 11 former layers (ablation)",
+        TABLE_III,
+        "the paper does not name the 11 layers; this choice (the stem, first and last block of each bunch) is ours",
+        width=16,
+        pool="wide",
+    ),
+    Paper(
+        "s-lwsr32-depth",
+        "depth variant (stated: 6 basic blocks, 32 ch)",
+        "sr",
+        _depth_variant(),
+        "Li et al., arXiv 1909.10774, table I",
+        {},
+        PARAMS_TIMES_INPUT_PIXELS,
+        reproducible=False,
+        note="308K is published for 6 blocks, but no network of this design with 6 blocks has that size; with 12 "
+        "blocks three layouts have; this is one of them, bunches and pool sources are ours",
+    ),
+    Paper(
+        "s-lwsr32c",
+        "s-LWSR32C (all blocks inverted residual)",
+        "sr",
+        _compressed(),
+        "Li et al., arXiv 1909.10774, section IV-B",
+        {},
+        PARAMS_TIMES_INPUT_PIXELS,
+        reproducible=False,
+        note="124K is published, but no expansion of 1 or more fits it with the dense upsampler; this is expansion "
+        "1, the nearest",
+    ),
 )

@@ -1,0 +1,42 @@
+"""The photographs that come with the package, so that a search runs without any data of the user's own.
+
+For training, detailed crops of freely licensed photographs; for validation, six public ones. ``CREDITS.csv`` beside
+them names author, licence, origin and changes of each file, and `credits` returns it.
+"""
+
+import csv
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+from evaluators.images.decode import decode_rgb
+from evaluators.images.folders import NamedImage
+
+_IMAGE_SUFFIXES = (".jpg", ".png")
+
+
+def training_photographs() -> tuple[NamedImage, ...]:
+    """Crops of 256x256 px for training, sorted by name; each call decodes them anew."""
+    return _photographs("train")
+
+
+def validation_photographs() -> tuple[NamedImage, ...]:
+    """Six whole photographs, 451x300 to 640x427 px, none of which training sees; sorted by name."""
+    return _photographs("val")
+
+
+def credits() -> list[dict[str, str]]:
+    """One row per file: file, title, author, licence, licence_url, source, changes."""
+    with (_folder() / "CREDITS.csv").open(encoding="utf-8", newline="") as table:
+        return list(csv.DictReader(table))
+
+
+def _folder() -> Traversable:
+    return files("evaluators.images") / "photographs"
+
+
+def _photographs(part: str) -> tuple[NamedImage, ...]:
+    found = [file for file in (_folder() / part).iterdir() if file.name.endswith(_IMAGE_SUFFIXES)]
+    return tuple(
+        NamedImage(file.name, *decode_rgb(file.read_bytes(), file.name))
+        for file in sorted(found, key=lambda file: file.name)
+    )

@@ -1,0 +1,26 @@
+"""A file is either the old one or the whole new one, also when the process is killed while writing."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_atomically(path: Path | str, content: bytes) -> None:
+    """Replace the file ``path`` by ``content`` in one step.
+
+    The bytes go to a temporary file in the same folder (a rename is only atomic within one file system), reach
+    the disk, and then take the name. The folder must exist.
+    """
+    path = Path(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

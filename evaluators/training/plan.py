@@ -1,0 +1,92 @@
+"""How a candidate is trained: one frozen value, the same for all trials of a rung.
+
+The defaults were measured on one thread of an AVX-512 CPU without native bfloat16 (fp32, channels last, 0.15 s per
+step), with s-LWSR16 x4, bicubic input skip and zero last convolution, trained on 76 crops of 256x256 from seven
+photographs. Numbers are dB of Y PSNR above bicubic on the six validation photographs, averaged weights, one seed;
+a second seed moved them by 0.02 at most, so smaller differences are ties.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from space.errors import UserError
+
+BATCH = 16
+"""0.57, 0.93 and 1.08 dB after 15, 45 and 160 s. Batch 8 with twice the steps gives 0.65, 0.92 and 1.07: better for
+very short rungs, not for longer ones, and it uses wide vector units and GPUs less well. Batch 4 is behind (0.92 dB
+after 64 s)."""
+
+PATCH_PX = 24
+"""32x32 with the same number of pixels per step is behind by 0.05 dB after 45 s (0.87 against 0.92)."""
+
+LEARNING_RATE = 2e-3
+"""After 300 steps 0.87, 0.92, 0.92 and 0.90 dB with 1e-3, 2e-3, 3e-3 and 4e-3; after 1,000 steps 1.05 with 1e-3 and
+1.08 with 2e-3. It also serves a 32-channel network (0.92 with 1e-3, 0.94 with 2e-3, 300 steps) and s-LWSR16
+without a skip (0.26 and 0.37)."""
+
+WARMUP_STEPS = 50
+"""Adam's first steps have the full size of the rate whatever the gradient; growing rates keep them from throwing
+the random weights about. Shorter ones were not measured."""
+
+ADAM_BETAS = (0.9, 0.999)
+"""torch's own. (0.9, 0.99) was a tie: 0.92 dB either way after 300 steps."""
+
+EMA_DECAY = 0.999
+"""Limit of the average, reached after 19,000 steps; limits of 0.98, 0.99 and 0.995 were ties up to 1,000 steps."""
+
+EMA_RAMP_STEPS = 20
+"""The average reaches back over the last 1/19 of the steps made. After 100, 300 and 1,000 steps it gives 0.57, 0.93
+and 1.08 dB where the last weights give 0.58, 0.88 and 1.01. Longer reaches are worse early (1/9: 0.56, 0.92,
+1.09; 1/4: 0.53, 0.88, 1.07), and 1/39 later (0.57, 0.92, 1.08)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPlan:
+    """Settings of ``Trainer``.
+
+    ``patch_px`` is the side of a training patch in pixels of the low-resolution image. ``learning_rate`` is reached
+    linearly after ``warmup_steps`` and then stays, so that training can always be continued. ``ema_decay`` limits
+    how much of the averaged weights one step keeps.
+
+    Raises:
+        UserError: a value outside its range.
+    """
+
+    batch: int = BATCH
+    patch_px: int = PATCH_PX
+    learning_rate: float = LEARNING_RATE
+    warmup_steps: int = WARMUP_STEPS
+    ema_decay: float = EMA_DECAY
+
+    def __post_init__(self) -> None:
+        for name, lowest in (("batch", 1), ("patch_px", 1), ("warmup_steps", 0)):
+            self._check(name, getattr(self, name) >= lowest, f"at least {lowest}")
+        self._check("learning_rate", 0 < self.learning_rate < 1, "above 0 and below 1")
+        self._check("ema_decay", 0 <= self.ema_decay < 1, "at least 0 and below 1")
+
+    def learning_rate_at(self, step: int) -> float:
+        """Learning rate of the update that follows ``step`` made updates."""
+        if step >= self.warmup_steps:
+            return self.learning_rate
+        return self.learning_rate * (step + 1) / self.warmup_steps
+
+    def ema_decay_at(self, step: int) -> float:
+        """Share of the old average that stays in the update that follows ``step`` made updates.
+
+        It grows with the steps, so that an early average holds no untrained weights and needs no bias correction.
+        """
+        return min(self.ema_decay, (1 + step) / (EMA_RAMP_STEPS + step))
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> TrainingPlan:
+        return cls(**data)
+
+    def _check(self, name: str, holds: bool, rule: str) -> None:
+        if not holds:
+            default = next(field.default for field in fields(self) if field.name == name)
+            raise UserError(f"{name} must be {rule}, got {getattr(self, name)}; the default is {default}")

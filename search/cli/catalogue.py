@@ -1,0 +1,103 @@
+"""``list``: tasks, the papers' networks, knobs, and the runs in this folder."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from rich.console import Console
+from rich.table import Table
+
+from evaluators.cost import architecture_costs
+from search.cli.output import known_runs
+from space.backbones import BACKBONES
+from space.papers import PAPERS
+from space.tasks import TASKS
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("list", help="tasks, the papers' networks, knobs, and runs")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(execute=execute)
+
+
+def execute(options: argparse.Namespace) -> int:
+    networks = {}
+    for entry in PAPERS.values():
+        size = TASKS[entry.task].input_sizes[entry.architecture.shape.scale]
+        networks[entry.name] = (entry, architecture_costs(entry.architecture, size))
+    if options.json:
+        print(
+            json.dumps(
+                {
+                    "tasks": {
+                        name: {"title": task.title, "scales": list(task.input_sizes), "backbones": list(task.backbones)}
+                        for name, task in TASKS.items()
+                    },
+                    "networks": {
+                        name: {
+                            "title": entry.title,
+                            "task": entry.task,
+                            **costs.to_dict(),
+                            "source": entry.source,
+                            "reproducible": entry.reproducible,
+                            "note": entry.note,
+                        }
+                        for name, (entry, costs) in networks.items()
+                    },
+                    "knobs": {
+                        name: {
+                            knob.name: {"values": list(knob.values), "meaning": knob.meaning, "source": knob.source}
+                            for knob in family.knobs
+                        }
+                        for name, family in BACKBONES.items()
+                    },
+                    "runs": [str(folder) for folder in known_runs()],
+                }
+            )
+        )
+        return 0
+    console = Console()
+    tasks = Table("task", "what", "scales", "backbones", title="Tasks", title_justify="left", pad_edge=False)
+    for task in TASKS.values():
+        tasks.add_row(
+            task.name, task.title, ", ".join(f"x{scale}" for scale in task.input_sizes), ", ".join(task.backbones)
+        )
+    console.print(tasks)
+    papers = Table(
+        "network",
+        "task",
+        "params",
+        "MACs",
+        "from",
+        "remark",
+        title="The papers' networks, at 1280x720 output",
+        title_justify="left",
+        pad_edge=False,
+    )
+    for name, (entry, costs) in networks.items():
+        remark = entry.note if entry.reproducible else f"not reproducible: {entry.note}"
+        papers.add_row(name, entry.task, f"{costs.params:,}", f"{costs.macs / 1e9:.2f} G", entry.source, remark)
+    console.print(papers)
+    for name, family in BACKBONES.items():
+        knobs = Table(
+            "knob",
+            "values",
+            "meaning",
+            "from",
+            title=f"Knobs of the {name} backbone",
+            title_justify="left",
+            pad_edge=False,
+        )
+        for knob in family.knobs:
+            knobs.add_row(knob.name, _values(knob.values), knob.meaning, knob.source)
+        console.print(knobs)
+    for folder in known_runs():
+        console.print(f"run {folder}", highlight=False)
+    return 0
+
+
+def _values(values: tuple) -> str:
+    if len(values) > 6 and all(isinstance(value, int) for value in values):
+        return f"{values[0]}, {values[1]}, … {values[-1]}"
+    return ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values)

@@ -1,0 +1,121 @@
+"""What a run leaves behind: weights of the front, tables, plots, pictures and the page."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from evaluators import data
+from evaluators.evaluate import restore
+from evaluators.tasks import RULES
+from evaluators.training.plan import TrainingPlan
+from evaluators.training.weights import load_weights
+from search.loop import weights_file
+from search.pareto import front, front_rung
+from search.records import RunResult, TrialRecord
+from search.run import Session, read_run
+from space.build import build
+from space.errors import UserError
+
+MAX_PICTURES = 12
+
+
+def finish(folder: Path, console: Console, status: int, as_json: bool, session: Session | None = None) -> int:
+    """Write everything, show the front and the page's path; returns ``status``, or 1 if nothing was measured yet."""
+    from reports.tables import front_table
+
+    run = read_run(folder)
+    if not any(trial.rungs for trial in run.trials):
+        console.print("No network has completed its first rung yet; the same command continues.")
+        return status or 1
+    page = write_outputs(run, folder, session)
+    if as_json:
+        print((folder / "front.json").read_text())
+    else:
+        console.print(front_table(run))
+    console.print(f"page: {page}", soft_wrap=True, highlight=False)
+    return status
+
+
+def write_outputs(run: RunResult, folder: Path, session: Session | None = None) -> Path:
+    """Write the front's weights and all reports into ``folder``; returns the path of the page.
+
+    The page has pictures where the validation images can be had: from ``session``, or the embedded ones.
+    """
+    from reports.report import write_all
+
+    keep_weights(run, folder)
+    return write_all(run, folder, picture_strips(run, folder, validation_images(run, session)))
+
+
+def keep_weights(run: RunResult, folder: Path) -> None:
+    """Copy the averaged weights of the front's members, as measured on the front's rung, to ``weights/``."""
+    target = folder / "weights"
+    target.mkdir(exist_ok=True)
+    rung, wanted = front_rung(run), {}
+    for trial in front(run):
+        source = weights_file(folder, trial.trial, rung)
+        if source.exists():
+            wanted[f"trial-{trial.trial}.safetensors"] = source
+    for stale in set(target.iterdir()) - {target / name for name in wanted}:
+        stale.unlink()
+    for name, source in wanted.items():
+        shutil.copyfile(source, target / name)
+
+
+def validation_images(run: RunResult, session: Session | None) -> Sequence[data.NamedImage]:
+    if session is not None:
+        return session.val
+    if run.settings.val_data.startswith(data.EMBEDDED):
+        return data.validation_images(None, TrainingPlan().patch_px, run.settings.scale)
+    return ()
+
+
+def picture_strips(run: RunResult, folder: Path, images: Sequence[data.NamedImage]) -> tuple:
+    """Strips of input, baseline, networks and truth; networks whose weights are gone are left out."""
+    from reports.pictures import Picture, make_strips
+    from reports.quantities import all_costs
+    from reports.shown import shown_members
+
+    settings = run.settings
+    rules = RULES[settings.task]
+    pairs = data.validation_pairs(images[:MAX_PICTURES], settings.task, settings.scale)
+    restored = {rules.baseline_name: [rules.baseline(pair.low, settings.scale) for pair in pairs]}
+    notes = {}
+    for label, trial in shown_members(run).items():
+        outputs = _restored(trial, folder, front_rung(run), pairs)
+        if outputs is not None:
+            restored[label], notes[label] = outputs, all_costs(trial.costs)
+    if len(restored) == 1 or not pairs:
+        return ()
+    return make_strips([Picture(pair.name, pair.low, pair.high) for pair in pairs], restored, notes)
+
+
+def _restored(trial: TrialRecord, folder: Path, rung: int, pairs: Sequence[data.Pair]) -> list[np.ndarray] | None:
+    path = weights_file(folder, trial.trial, rung)
+    if not path.exists():
+        return None
+    network = build(trial.architecture)
+    load_weights(path, network)
+    return [restore(network.eval(), pair.low) for pair in pairs]
+
+
+def run_folder(name: str) -> Path:
+    """The folder of a run that is given by its path, or by its name below ``runs/``.
+
+    Raises:
+        UserError: there is neither.
+    """
+    for folder in (Path(name), Path("runs") / name):
+        if (folder / "journal.log").exists():
+            return folder
+    raise UserError(f"{name!r} must be a run's folder or its name in runs/, got neither; see: python -m search list")
+
+
+def known_runs() -> list[Path]:
+    """Folders of runs below ``runs/``."""
+    return sorted(path.parent for path in Path("runs").glob("*/journal.log"))

@@ -1,0 +1,95 @@
+"""Arguments: one-line errors, and values that are read the same way by every command."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from evaluators.cost import COST_FIELDS
+from space.errors import UserError
+from space.tasks import Task
+
+TIME_UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
+_FLAGS = {"--json", "--help", "-h"}
+
+
+class Parser(argparse.ArgumentParser):
+    """As argparse, but an error is one line and no option may be shortened."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        print(f"error: {message} (see: {self.prog} --help)", file=sys.stderr)
+        sys.exit(2)
+
+
+def join_values(arguments: Sequence[str]) -> list[str]:
+    """Write ``--option -5`` as ``--option=-5``: argparse would take the value for an option."""
+    joined: list[str] = []
+    for argument in arguments:
+        waits = joined and joined[-1].startswith("--") and "=" not in joined[-1] and joined[-1] not in _FLAGS
+        if waits and re.match(r"-[\d.]", argument):
+            joined[-1] += "=" + argument
+        else:
+            joined.append(argument)
+    return joined
+
+
+def parse_time(text: str) -> float:
+    """Seconds of ``90s``, ``10m``, ``1.5h``; a bare number is seconds."""
+    match = re.fullmatch(r"(\d+\.?\d*)([a-z]*)", text.strip().lower())
+    if match is None or match[2] not in TIME_UNITS or float(match[1]) <= 0:
+        raise UserError(f"--time must be a positive number with s, m or h, got {text!r}; for example 10m")
+    return float(match[1]) * TIME_UNITS[match[2]]
+
+
+def parse_count(option: str, text: str, least: int) -> int:
+    """A whole number that is at least ``least``."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = None
+    if value is None or value < least:
+        raise UserError(f"{option} must be a whole number of at least {least}, got {text!r}")
+    return value
+
+
+def parse_input(text: str | None, task: Task, scale: int) -> tuple[int, int]:
+    """WIDTHxHEIGHT in pixels; the task's default size for ``scale`` if None."""
+    if text is None:
+        return task.input_sizes[scale]
+    match = re.fullmatch(r"(\d+)x(\d+)", text.strip().lower())
+    if match is None or not (8 <= int(match[1]) <= 8192 and 8 <= int(match[2]) <= 8192):
+        raise UserError(f"--input must be WIDTHxHEIGHT in pixels, each 8 to 8192, got {text!r}; for example 320x180")
+    return int(match[1]), int(match[2])
+
+
+def parse_objectives(text: str) -> tuple[str, ...]:
+    """``psnr`` and one or more costs, psnr first."""
+    words = [word.strip().lower() for word in text.split(",")]
+    for word in words:
+        if word != "psnr" and word not in COST_FIELDS:
+            hint = "; milliseconds need a latency table, and none ships yet" if "latency" in word else ""
+            raise UserError(f"--objective must be psnr and any of {', '.join(COST_FIELDS)}, got {word!r}{hint}")
+    if len(set(words)) != len(words):
+        raise UserError(f"--objective must name each objective once, got {text!r}")
+    if "psnr" not in words or len(words) < 2:
+        raise UserError(f"--objective must be psnr and at least one of {', '.join(COST_FIELDS)}, got {text!r}")
+    return ("psnr", *(word for word in words if word != "psnr"))
+
+
+def parse_rungs(text: str) -> tuple[int, ...]:
+    """Training steps in all at each rung, rising."""
+    try:
+        rungs = tuple(int(word) for word in text.split(","))
+    except ValueError:
+        rungs = ()
+    if not rungs or rungs[0] < 1 or any(after <= before for before, after in zip(rungs, rungs[1:], strict=False)):
+        raise UserError(
+            f"--rungs must be rising whole numbers of steps joined by commas, got {text!r}; for example 100,300,1000"
+        )
+    return rungs

@@ -1,0 +1,143 @@
+"""``run``: search, show progress, and leave the front with weights, plots and a page."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from search.budget import parse_budget
+from search.cli.output import finish
+from search.cli.parser import parse_count, parse_input, parse_objectives, parse_rungs, parse_time
+from search.progress import progress_for
+from search.run import Request, Session, default_workers
+from search.samplers import SAMPLERS, sampler
+from space.tasks import TASKS, task
+
+RUNS = Path("runs")
+DEFAULT_TIME = "10m"
+# A parameter budget says what may be stored; what is left open, and costs time on a phone, is the work per image.
+DEFAULT_OBJECTIVE = "psnr,macs"
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("run", help="search networks for a task under a budget")
+    parser.add_argument("--task", required=True, help=f"one of {', '.join(TASKS)}")
+    parser.add_argument("--budget", required=True, help="such as 200k-params or 11g-macs,128mb-memory")
+    parser.add_argument("--scale", help="upscaling factor (default: 4)")
+    parser.add_argument(
+        "--input", help="WIDTHxHEIGHT of the network input that costs are given for (default: what makes 1280x720)"
+    )
+    parser.add_argument(
+        "--objective",
+        default=DEFAULT_OBJECTIVE,
+        help=f"psnr and any of params, macs, memory, weights (default: {DEFAULT_OBJECTIVE})",
+    )
+    parser.add_argument("--time", help=f"such as 90s, 10m, 2h (default: {DEFAULT_TIME}, or none with --trials)")
+    parser.add_argument("--trials", help="stop after so many searched networks within the budget")
+    parser.add_argument(
+        "--rungs", help="training steps of each rung (default: fitted to the time), such as 100,300,1000"
+    )
+    parser.add_argument("--sampler", default="tpe", help=f"one of {', '.join(SAMPLERS)} (default: tpe)")
+    parser.add_argument("--seed", default="0", help="of proposals, weights and patches (default: 0)")
+    parser.add_argument("--workers", help="training processes (default: one per core)")
+    parser.add_argument("--device", help="cpu, cuda or cuda:N (default: cuda where present)")
+    parser.add_argument("--train-data", type=Path, help="folder of images (default: embedded photographs)")
+    parser.add_argument("--val-data", type=Path, help="folder of images (default: embedded photographs)")
+    parser.add_argument("--run-dir", type=Path, help="where the run is kept (default: runs/TASK-xSCALE-BUDGET)")
+    parser.add_argument("--json", action="store_true", help="print the front as JSON at the end")
+    parser.set_defaults(execute=execute)
+
+
+def request_from(options: argparse.Namespace) -> Request:
+    """Everything the options ask for, checked one by one.
+
+    Raises:
+        UserError: the first option that cannot be understood.
+    """
+    wanted = task(options.task)
+    scale = wanted.default_scale if options.scale is None else parse_count("--scale", options.scale, 1)
+    wanted.shape(scale)
+    budget = parse_budget(options.budget)
+    sampler(options.sampler, 0)
+    time_text = options.time or (None if options.trials else DEFAULT_TIME)
+    name = f"{wanted.name}-x{scale}-{budget.text.replace(',', '_')}"
+    return Request(
+        task=wanted,
+        scale=scale,
+        budget=budget,
+        objectives=parse_objectives(options.objective),
+        input_size=parse_input(options.input, wanted, scale),
+        sampler=options.sampler,
+        seed=parse_count("--seed", options.seed, 0),
+        folder=options.run_dir or RUNS / name,
+        time_s=parse_time(time_text) if time_text else None,
+        trials=parse_count("--trials", options.trials, 1) if options.trials else None,
+        workers=parse_count("--workers", options.workers, 1) if options.workers else default_workers(options.device),
+        rungs=parse_rungs(options.rungs) if options.rungs else None,
+        train_folder=options.train_data,
+        val_folder=options.val_data,
+        device=options.device,
+        command="python -m search " + shlex.join(sys.argv[1:]),
+    )
+
+
+def execute(options: argparse.Namespace) -> int:
+    session = Session(request_from(options))
+    request = session.request
+    console = Console(stderr=True) if options.json else Console()
+    console.print(_understood(session), highlight=False)
+
+    if session.is_finished:
+        console.print("This run is finished; a longer --time or more --trials continues it.")
+        status = 0
+    else:
+        interrupts: list[int] = []
+
+        def on_signal(number: int, _frame: object) -> None:
+            interrupts.append(number)
+            if len(interrupts) > 1:
+                raise KeyboardInterrupt
+
+        previous = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            with progress_for(console, session.settings) as listener:
+                outcome = session.search(listener, lambda: bool(interrupts))
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+        status = 130 if interrupts else 1 if outcome.problem else 0
+        if outcome.problem:
+            print(
+                f"error: stopped, {outcome.problem}; no finished trial is lost: free some space and give the same "
+                "command again",
+                file=sys.stderr,
+            )
+            return status
+    return finish(request.folder, console, status, as_json=options.json, session=session)
+
+
+def _understood(session: Session) -> str:
+    request, settings = session.request, session.settings
+    width, height = request.input_size
+    limits = " and ".join(
+        filter(
+            None,
+            (
+                f"{request.time_s / 60:g} minutes" if request.time_s else "",
+                f"{request.trials} networks" if request.trials else "",
+            ),
+        )
+    )
+    return (
+        f"[bold]{request.task.title} x{request.scale}[/bold] under {request.budget.text}, "
+        f"objectives {', '.join(request.objectives)}, for {limits}\n"
+        f"  costs at an input of {width}x{height}, fp32; sampler {request.sampler}, seed {request.seed}, "
+        f"{request.workers} worker{'s' * (request.workers > 1)}\n"
+        f"  training on {settings.train_data}; measuring on {settings.val_data}\n"
+        f"  run folder {request.folder}"
+    )

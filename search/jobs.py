@@ -1,0 +1,193 @@
+"""What a worker is asked to do, and what it answers."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from evaluators.data import Pair, load_pairs
+from evaluators.evaluate import evaluate
+from evaluators.training.plan import TrainingPlan
+from evaluators.training.pool import PatchPool
+from evaluators.training.precision import Precision
+from evaluators.training.trainer import NonFiniteLossError, Trainer
+from evaluators.training.weights import save_weights
+from space.build import architecture_from_dict, build
+from space.errors import UserError
+
+POOL_FOLDER = "pool"
+PAIRS_FILE = "validation.npz"
+
+
+@dataclass(frozen=True)
+class Job:
+    """Train one trial until ``steps`` steps have been made in all, then measure it."""
+
+    trial: int
+    rung: int
+    steps: int
+    architecture: dict[str, Any]
+    seed: int
+    checkpoint: Path
+    weights: Path  # the averaged weights that are measured
+    stop_at: float  # time.time() after which training stops with a checkpoint
+
+
+@dataclass(frozen=True)
+class TimingJob:
+    """Measure the seconds that a step of each architecture takes."""
+
+    architectures: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Progress:
+    trial: int
+    step: int
+    steps: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A completed rung; ``train_s`` and ``steps_made`` count this job only."""
+
+    trial: int
+    psnr_db: float
+    ssim: float
+    psnr_db_by_image: dict[str, float]
+    train_s: float
+    steps_made: int
+    eval_s: float
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """Training ended before its rung because it was told to; a checkpoint holds what was done."""
+
+    trial: int
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The trial broke; nothing else is wrong."""
+
+    trial: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class DiskFull:
+    """A file could not be written; the trial itself is well."""
+
+    trial: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Timed:
+    step_s: tuple[float, ...]
+
+
+Answer = Measured | Stopped | Failed | DiskFull | Timed
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all jobs of a run share, small enough to send to a new process."""
+
+    data_folder: Path
+    task: str
+    scale: int
+    plan: TrainingPlan
+    precision: Precision
+    threads: int
+
+
+class JobRunner:
+    """Does jobs, one at a time, with data that is loaded once."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.pool = PatchPool.open(setting.data_folder / POOL_FOLDER)
+        self.pairs: Sequence[Pair] = load_pairs(setting.data_folder / PAIRS_FILE)
+
+    def run(self, job: Job, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]) -> Answer:
+        """Train and measure; whatever goes wrong with this trial is its answer, never an exception."""
+        try:
+            return self._run(job, on_progress, should_stop)
+        except NonFiniteLossError as error:
+            return Failed(job.trial, str(error))
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                return DiskFull(job.trial, f"{error.strerror}: {error.filename or job.checkpoint.name}")
+            return Failed(job.trial, f"{type(error).__name__}: {error}")
+        except (RuntimeError, ValueError, MemoryError) as error:
+            return Failed(job.trial, f"{type(error).__name__}: {str(error).splitlines()[0]}")
+
+    def _run(self, job: Job, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]) -> Answer:
+        trainer = self._trainer(job)
+        begun, first_step = time.perf_counter(), trainer.step
+        trainer.train_to(
+            job.steps,
+            on_step=lambda step, loss: on_progress(Progress(job.trial, step, job.steps, loss)),
+            should_stop=lambda: time.time() > job.stop_at or should_stop(),
+        )
+        train_s = time.perf_counter() - begun
+        trainer.save(job.checkpoint)
+        if trainer.step < job.steps:
+            return Stopped(job.trial)
+        begun = time.perf_counter()
+        network = trainer.averaged_network()
+        quality = evaluate(network, self.pairs, self.setting.task, self.setting.scale, self.setting.precision.device)
+        eval_s = time.perf_counter() - begun
+        save_weights(job.weights, network, {"steps": str(trainer.step), "trial": str(job.trial)})
+        return Measured(
+            job.trial,
+            quality.psnr_db,
+            quality.ssim,
+            quality.psnr_db_by_image,
+            train_s,
+            trainer.step - first_step,
+            eval_s,
+        )
+
+    def _trainer(self, job: Job) -> Trainer:
+        """Continue from the trial's checkpoint, or begin: a lost or damaged one means from the start, same seed."""
+        network = self._network(job.architecture, job.seed)
+        if job.checkpoint.exists():
+            try:
+                return Trainer.load(job.checkpoint, network, self.pool, self.setting.precision, self.setting.plan)
+            except UserError:
+                network = self._network(job.architecture, job.seed)
+        return Trainer(network, self.pool, self.setting.plan, self.setting.precision, job.seed)
+
+    def _network(self, architecture: dict[str, Any], seed: int) -> torch.nn.Module:
+        return build(architecture_from_dict(architecture), torch.Generator().manual_seed(seed))
+
+    def time(self, job: TimingJob) -> Timed:
+        """Seconds per training step: of the second step, or of the first where one takes long."""
+        measured = []
+        for architecture in job.architectures:
+            network = self._network(architecture, 0)
+            trainer = Trainer(network, self.pool, self.setting.plan, self.setting.precision, 0)
+            for step in (1, 2):
+                begun = time.perf_counter()
+                trainer.train_to(step)
+                seconds = time.perf_counter() - begun
+                if seconds > 0.5:
+                    break
+            measured.append(seconds)
+        return Timed(tuple(measured))
+
+
+def training_seed(run_seed: int, architecture_key: str) -> int:
+    """The seed of one network's weights and patches: of the run's seed and what the network is."""
+    return int.from_bytes(hashlib.sha256(f"{run_seed}/{architecture_key}".encode()).digest()[:4], "big")

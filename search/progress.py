@@ -1,0 +1,156 @@
+"""What a person sees while a search runs: a live panel in a terminal, one line per event elsewhere."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager
+from types import TracebackType
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from evaluators.cost import COST_FIELDS
+from search.jobs import Progress
+from search.pareto import non_dominated_ranks
+from search.records import RunSettings, TrialRecord
+
+SHOWN = 6  # of the best points so far
+
+
+class PlainProgress(AbstractContextManager):
+    """One line per event, for logs and pipes."""
+
+    def __init__(self, console: Console, settings: RunSettings) -> None:
+        self._console, self._settings = console, settings
+        self._time_left_s: float | None = None
+
+    def started(self, record: TrialRecord, steps: int) -> None:
+        self._line(f"training {_name(record)} to {steps:,} steps ({_costs(record)})")
+
+    def progressed(self, progress: Progress) -> None:
+        pass
+
+    def measured(self, record: TrialRecord) -> None:
+        result = record.rungs[-1]
+        self._line(
+            f"measured {_name(record)} at {result.steps:,} steps: {result.psnr_db:.2f} dB "
+            f"({result.train_s:.1f} s training, {result.eval_s:.1f} s measuring)"
+        )
+
+    def failed(self, record: TrialRecord) -> None:
+        self._line(f"failed   {_name(record)}: {record.reason}")
+
+    def tick(self, time_left_s: float | None) -> None:
+        self._time_left_s = time_left_s
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def _line(self, text: str) -> None:
+        left = "" if self._time_left_s is None else f"  [{_clock(self._time_left_s)} left]"
+        self._console.print(text + left, highlight=False, markup=False, soft_wrap=True)
+
+
+class LiveProgress(AbstractContextManager):
+    """A panel that is redrawn in place: jobs in work, counts, best points so far, time left."""
+
+    def __init__(self, console: Console, settings: RunSettings) -> None:
+        self._settings = settings
+        self._jobs: dict[int, tuple[TrialRecord, int, Progress | None]] = {}
+        self._records: dict[int, TrialRecord] = {}
+        self._failed: list[str] = []
+        self._time_left_s: float | None = None
+        self._begun = time.monotonic()
+        self._live = Live(console=console, refresh_per_second=4, transient=True, get_renderable=self._draw)
+
+    def started(self, record: TrialRecord, steps: int) -> None:
+        self._jobs[record.trial] = (record, steps, None)
+
+    def progressed(self, progress: Progress) -> None:
+        if progress.trial in self._jobs:
+            record, steps, _ = self._jobs[progress.trial]
+            self._jobs[progress.trial] = (record, steps, progress)
+
+    def measured(self, record: TrialRecord) -> None:
+        self._jobs.pop(record.trial, None)
+        self._records[record.trial] = record
+
+    def failed(self, record: TrialRecord) -> None:
+        self._jobs.pop(record.trial, None)
+        self._failed.append(f"{_name(record)}: {record.reason}")
+
+    def tick(self, time_left_s: float | None) -> None:
+        self._time_left_s = time_left_s
+
+    def __enter__(self) -> LiveProgress:
+        self._live.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.__exit__(kind, error, trace)
+
+    def _draw(self) -> Group:
+        left = (
+            f"{_clock(self._time_left_s)} left"
+            if self._time_left_s is not None
+            else f"{_clock(time.monotonic() - self._begun)} so far"
+        )
+        head = Text(
+            f"{left}; {len(self._records)} networks measured" + (f", {len(self._failed)} failed" * bool(self._failed))
+        )
+        jobs = Table.grid(padding=(0, 2))
+        for record, steps, progress in list(self._jobs.values()):
+            done = (
+                f"step {progress.step:,} of {steps:,}, loss {progress.loss:.4f}" if progress else f"to {steps:,} steps"
+            )
+            jobs.add_row("training", _name(record), done, _costs(record))
+        return Group(head, jobs, *([self._best()] if self._records else []), *map(Text, self._failed[-2:]))
+
+    def _best(self) -> Table:
+        """The front of the highest rung that anything has reached yet."""
+        rung = max(len(record.rungs) for record in self._records.values()) - 1
+        there = [record for record in self._records.values() if len(record.rungs) > rung]
+        costs = [name for name in self._settings.objectives if name in COST_FIELDS]
+        ranks = non_dominated_ranks([[-r.rungs[rung].psnr_db, *(r.cost(name) for name in costs)] for r in there])
+        best = sorted(
+            (r for r, rank in zip(there, ranks, strict=True) if rank == 0), key=lambda r: -r.rungs[rung].psnr_db
+        )
+        table = Table(
+            "best so far",
+            "PSNR dB",
+            "params",
+            "MACs",
+            title_justify="left",
+            pad_edge=False,
+            title=f"after {there[0].rungs[rung].steps:,} steps",
+        )
+        for record in best[:SHOWN]:
+            table.add_row(
+                _name(record),
+                f"{record.rungs[rung].psnr_db:.2f}",
+                f"{record.costs.params:,}",
+                f"{record.costs.macs / 1e9:.2f} G",
+            )
+        return table
+
+
+def progress_for(console: Console, settings: RunSettings) -> PlainProgress | LiveProgress:
+    """The panel in a terminal, lines elsewhere."""
+    return LiveProgress(console, settings) if console.is_terminal else PlainProgress(console, settings)
+
+
+def _name(record: TrialRecord) -> str:
+    return f"trial {record.trial}" + (f" {record.source}" if record.is_fixed else "")
+
+
+def _costs(record: TrialRecord) -> str:
+    return f"{record.costs.params / 1e3:.0f}k params, {record.costs.macs / 1e9:.2f} G MACs"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02d}"

@@ -1,0 +1,92 @@
+"""From Optuna's suggestions to trials worth training: exact costs first, over-budget ones and repeats turned away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from evaluators.cost import architecture_costs
+from search.budget import Budget
+from search.records import SEARCHED, TrialRecord
+from search.study import Proposal, Study
+from space.build import architecture, backbone
+from space.knobs import Knob, active
+from space.papers import PAPERS, with_input_skip
+from space.tasks import Task
+
+SKIP_SUFFIX = "+skip"  # a paper's network with our bicubic input skip (design, decision 13)
+ATTEMPTS = 400  # proposals in a row that may be turned away before the space counts as exhausted
+
+
+def fixed_trials(task: Task, scale: int, input_size: tuple[int, int], budget: Budget) -> Iterator[TrialRecord]:
+    """The published configurations that fit the budget, each as published and with our input skip.
+
+    Entries that cannot be reproduced are left out: what the paper trained is not known.
+    """
+    for paper in PAPERS.values():
+        if paper.task != task.name or not paper.reproducible:
+            continue
+        arch = paper.at_scale(scale)
+        skip = {"input_skip": "bicubic"}
+        for source, network, knobs in (
+            (paper.name, arch, paper.knobs),
+            (paper.name + SKIP_SUFFIX, with_input_skip(arch), {**paper.knobs, **skip}),
+        ):
+            costs = architecture_costs(network, input_size)
+            if budget.allows(costs):
+                yield TrialRecord(-1, source, "running", network, dict(knobs), costs)
+
+
+def enqueue_fixed(study: Study, task: Task, budget: Budget) -> None:
+    """Queue the fixed trials that the storage does not have yet, narrow networks first, else as in the table."""
+    known = study.sources()
+    trials = fixed_trials(task, study.settings.scale, study.settings.input_size, budget)
+    for record in sorted(trials, key=lambda record: record.architecture.settings.width):
+        if record.source not in known:
+            study.enqueue(record, (_backbone_knob(task), *backbone(record.architecture.backbone).knobs))
+
+
+def next_trial(study: Study, task: Task, budget: Budget) -> TrialRecord | None:
+    """The next trial to train: a queued fixed one, else the sampler's next proposal that fits the budget and is new.
+
+    Returns None when ``ATTEMPTS`` proposals in a row were turned away.
+    """
+    settings = study.settings
+    known = {record.architecture.key: record for record in study.records.values() if record.status != "duplicate"}
+    for _ in range(ATTEMPTS):
+        proposal = study.ask()
+        if proposal.fixed_record is not None:
+            record = TrialRecord.from_dict({**proposal.fixed_record, "trial": proposal.number})
+            for knob in (_backbone_knob(task), *backbone(record.architecture.backbone).knobs):
+                if record.knobs.get(knob.name) in knob.values:
+                    proposal.choose(knob)
+            study.start(record, budget)
+            return record
+        record = _choose(proposal, task, settings.scale, settings.input_size)
+        study.start(record, budget)
+        broken = budget.broken(record.costs)
+        same = known.get(record.architecture.key)
+        if same is not None:
+            study.reject(record.trial, "duplicate", f"the same network as trial {same.trial}")
+        elif broken:
+            over = ", ".join(f"{record.cost(limit.quantity):,} {limit.quantity} > {limit.text}" for limit in broken)
+            study.reject(record.trial, "over-budget", over)
+            known[record.architecture.key] = replace(record, status="over-budget")
+        else:
+            return record
+    return None
+
+
+def _choose(proposal: Proposal, task: Task, scale: int, input_size: tuple[int, int]) -> TrialRecord:
+    name = str(proposal.choose(_backbone_knob(task)))
+    knobs: dict[str, object] = {}
+    for knob in active(backbone(name).knobs, knobs):
+        knobs[knob.name] = proposal.choose(knob)
+    arch = architecture(task.shape(scale), name, knobs)
+    return TrialRecord(
+        proposal.number, SEARCHED, "running", arch, {"backbone": name, **knobs}, architecture_costs(arch, input_size)
+    )
+
+
+def _backbone_knob(task: Task) -> Knob:
+    return Knob("backbone", task.backbones, "family of networks", "ours")

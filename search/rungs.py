@@ -1,0 +1,109 @@
+"""The ladder of training: how long it is, and who climbs.
+
+Every candidate is trained for the first rung's steps; of those that have completed a rung, the better half by
+non-dominated rank goes on to the next (asynchronous successive halving, Li et al. 2018, with Pareto ranks). Only
+results of the same rung are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from search.pareto import ENOUGH_TRIALS, losses_at_rung, non_dominated_ranks
+from search.records import TrialRecord
+
+LADDER = tuple(100 * 2**rung for rung in range(12))  # steps of training in all
+REDUCTION = 2  # one in two goes on, as the steps double: every rung costs about the same in all
+FIXED_SHARE = 0.4  # of the time, at most, for the papers' trials
+DEFAULT_TOP = 800  # steps of the last rung where no time limit says otherwise
+
+
+def fit_ladder(core_seconds: float, fixed_step_s: float, searched_step_s: float) -> tuple[int, ...]:
+    """The longest ladder that the time can carry.
+
+    Args:
+        core_seconds: training time in all, over the workers.
+        fixed_step_s: seconds that one step of *every* fixed trial takes, added up.
+        searched_step_s: seconds that one step of a typical searched network takes.
+    """
+    fitting = [
+        steps
+        for steps in LADDER
+        if steps * fixed_step_s <= FIXED_SHARE * core_seconds
+        and steps * searched_step_s * ENOUGH_TRIALS <= FIXED_SHARE * core_seconds
+    ]
+    top = max(fitting, default=LADDER[0])
+    return tuple(steps for steps in LADDER if steps <= top)
+
+
+def default_ladder() -> tuple[int, ...]:
+    """The ladder of a run that is limited by ``--trials`` alone."""
+    return tuple(steps for steps in LADDER if steps <= DEFAULT_TOP)
+
+
+def ranked(trials: Sequence[TrialRecord], rung: int, objectives: Sequence[str]) -> list[TrialRecord]:
+    """``trials`` that reached ``rung``, best first: by non-dominated rank, then by how alone they are on their front.
+
+    Within a front the one with the best PSNR comes first, then those with most room around them; the cheapest has no
+    such privilege, or every run would train its smallest network longest.
+    """
+    losses = losses_at_rung(trials, rung, objectives)
+    ranks = non_dominated_ranks(losses)
+    room = np.zeros(len(trials))
+    for rank in set(ranks.tolist()):
+        members = np.flatnonzero(ranks == rank)
+        room[members] = _room(losses[members])
+    order = sorted(range(len(trials)), key=lambda index: (ranks[index], -room[index], trials[index].trial))
+    return [trials[index] for index in order]
+
+
+def _room(losses: np.ndarray) -> np.ndarray:
+    """Crowding distance (Deb et al. 2002) in which only the best PSNR counts as an end."""
+    room = np.zeros(len(losses))
+    for column in range(losses.shape[1]):
+        order = np.argsort(losses[:, column], kind="stable")
+        values = losses[order, column]
+        span = values[-1] - values[0] or 1.0
+        room[order[1:-1]] += (values[2:] - values[:-2]) / span
+    room[np.argmin(losses[:, 0])] = np.inf
+    return room
+
+
+def promotable(
+    trials: Sequence[TrialRecord],
+    rungs: Sequence[int],
+    objectives: Sequence[str],
+    busy: frozenset[int],
+    at_least: int = 0,
+) -> list[TrialRecord]:
+    """Searched trials that may climb one rung, those on the highest rung first.
+
+    Args:
+        trials: all trained trials, fixed ones too (they climb by themselves and take no one's place).
+        busy: trials that are being trained now.
+        at_least: so many may climb from every rung that has them, even if that is more than one in two; for the
+            end of a run, when no new proposals will come.
+    """
+    climbing: list[TrialRecord] = []
+    for rung in range(len(rungs) - 2, -1, -1):
+        here = [trial for trial in trials if not trial.is_fixed and trial.at_rung(rung) is not None]
+        gone = [trial for trial in here if trial.at_rung(rung + 1) is not None or _is_climbing(trial, rung, busy)]
+        allowed = max(len(here) // REDUCTION, min(at_least, len(here)))
+        best = ranked(here, rung, objectives)[:allowed] if allowed > 0 else []
+        waiting = [trial for trial in best if trial not in gone]
+        climbing += waiting[: max(0, allowed - len(gone))]
+    return climbing
+
+
+def _is_climbing(trial: TrialRecord, rung: int, busy: frozenset[int]) -> bool:
+    return trial.trial in busy and len(trial.rungs) == rung + 1
+
+
+def next_fixed(trials: Sequence[TrialRecord], rungs: Sequence[int], busy: frozenset[int]) -> TrialRecord | None:
+    """The first fixed trial that has not reached the last rung and is not being trained."""
+    for trial in trials:
+        if trial.is_fixed and trial.trial not in busy and len(trial.rungs) < len(rungs) and trial.status != "failed":
+            return trial
+    return None

@@ -1,0 +1,211 @@
+"""The run in Optuna's storage: the only truth about every trial.
+
+A trial is told when its first rung is done: its values are those of the first rung, which every trial has, so that
+the sampler compares like with like. Later rungs are attributes of the study (``later-rungs/TRIAL``), because Optuna
+closes a trial once it is told. Over-budget candidates and duplicates are told as PRUNED with their constraints.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import TrialState
+
+from search.budget import Budget
+from search.journal import JOURNAL, repair, storage
+from search.records import RECORD_VERSION, RungResult, RunSettings, TrialRecord
+from search.samplers import choose, sampler
+from space.errors import UserError
+from space.knobs import Knob, Value
+
+NAME = "litefront"
+DIRECTIONS = {"psnr": "maximize"}  # everything else is a cost
+TOLD_AS = {"over-budget": TrialState.PRUNED, "duplicate": TrialState.PRUNED, "failed": TrialState.FAIL}
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+
+
+class Proposal:
+    """A trial that was just asked for: a paper's point with its record, or a free one whose knobs are to be chosen."""
+
+    def __init__(self, trial: optuna.trial.Trial) -> None:
+        self.number = trial.number
+        self._trial = trial
+
+    @property
+    def fixed_record(self) -> dict[str, Any] | None:
+        return self._trial.user_attrs.get("record")
+
+    def choose(self, knob: Knob) -> Value:
+        return choose(self._trial, knob)
+
+
+class Study:
+    """One run's trials and notes, in the journal of its folder."""
+
+    def __init__(self, study: optuna.Study) -> None:
+        self._study = study
+        self._open: dict[int, optuna.trial.Trial] = {}
+        self.records: dict[int, TrialRecord] = {}
+        notes = study.user_attrs
+        self.settings = RunSettings.from_dict(notes["settings"])
+        for trial in study.get_trials(deepcopy=False):
+            if "record" in trial.user_attrs and trial.state != TrialState.WAITING:
+                self.records[trial.number] = _with_later_results(trial, notes)
+
+    @classmethod
+    def create(cls, folder: Path, settings: RunSettings) -> Study:
+        study = optuna.create_study(
+            study_name=NAME,
+            storage=storage(folder / JOURNAL),
+            load_if_exists=True,
+            directions=[DIRECTIONS.get(name, "minimize") for name in settings.objectives],
+        )
+        study.set_user_attr("settings", settings.to_dict())
+        return cls(study)
+
+    @classmethod
+    def open(cls, folder: Path, owned: bool) -> Study | None:
+        """The run in ``folder``; None where none was begun.
+
+        Args:
+            owned: whether the caller owns the folder (``journal.own``): only then is what a kill left mended.
+
+        Raises:
+            UserError: the journal is damaged, or was written by an incompatible version.
+        """
+        path = folder / JOURNAL
+        if not path.exists():
+            return None
+        if owned:
+            repair(path)
+        try:
+            study = optuna.load_study(study_name=NAME, storage=storage(path))
+        except KeyError:
+            return None
+        except ValueError as error:
+            raise UserError(f"journal {path} cannot be read: {error}") from error
+        if "settings" not in study.user_attrs:
+            return None
+        version = study.user_attrs["settings"].get("version")
+        if version != RECORD_VERSION:
+            raise UserError(
+                f"run {folder} must have record version {RECORD_VERSION}, got {version}; use --run-dir for a new run"
+            )
+        opened = cls(study)
+        if owned:
+            opened._finish_interrupted()
+        return opened
+
+    def _finish_interrupted(self) -> None:
+        """Close what a kill left open; trials whose training was interrupted stay open, to be trained."""
+        for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            trial = optuna.trial.Trial(self._study, frozen._trial_id)
+            self._open[frozen.number] = trial
+            record = self.records.get(frozen.number)
+            if record is None:
+                self._study.tell(self._open.pop(frozen.number), state=TrialState.FAIL)
+            elif record.rungs:
+                self._tell(record)
+            elif record.status in TOLD_AS:
+                self._study.tell(self._open.pop(frozen.number), state=TOLD_AS[record.status])
+
+    # Notes about the whole run.
+
+    def note(self, name: str, value: Any) -> None:
+        """Remember ``value`` (JSON) under ``name``."""
+        self._study.set_user_attr(name, value)
+
+    def noted(self, name: str, default: Any = None) -> Any:
+        return self._study.user_attrs.get(name, default)
+
+    def extend(self, rungs: tuple[int, ...]) -> None:
+        """Make the ladder longer; the rungs that exist stay."""
+        self.settings = replace(self.settings, rungs=rungs)
+        self._study.set_user_attr("settings", self.settings.to_dict())
+
+    # Proposing.
+
+    def enqueue(self, record: TrialRecord, knobs: tuple[Knob, ...]) -> None:
+        """Queue a paper's configuration; only those of its knobs that lie on the grid become parameters."""
+        on_grid = {knob.name: record.knobs[knob.name] for knob in knobs if record.knobs.get(knob.name) in knob.values}
+        self._study.enqueue_trial(on_grid, user_attrs={"record": record.to_dict()})
+
+    def sources(self) -> set[str]:
+        """Names of the fixed trials in the storage, queued ones too."""
+        trials = self._study.get_trials(deepcopy=False)
+        return {trial.user_attrs["record"]["source"] for trial in trials if "record" in trial.user_attrs}
+
+    def ask(self) -> Proposal:
+        """The next trial: a fixed one while any is queued, else a proposal of the sampler.
+
+        The sampler is seeded anew by the run's seed and the trial's number, so that a continued run goes on as an
+        uninterrupted one would.
+        """
+        number = len(self._study.get_trials(deepcopy=False))
+        self._study.sampler = sampler(self.settings.sampler, self.settings.seed * 1_000_003 + number)
+        trial = self._study.ask()
+        self._open[trial.number] = trial
+        return Proposal(trial)
+
+    def start(self, record: TrialRecord, budget: Budget) -> None:
+        """Write down a trial and its constraints before anything dear is spent on it."""
+        trial = self._open[record.trial]
+        for limit in budget.limits:
+            trial.set_constraint(limit.quantity, limit.excess(record.costs))
+        self._save(record)
+
+    def is_open(self, trial: int) -> bool:
+        """Whether the trial has no result yet."""
+        return trial in self._open
+
+    # Results.
+
+    def reject(self, trial: int, status: str, reason: str) -> None:
+        """Close a trial that is not trained: ``over-budget``, or ``duplicate`` of another."""
+        self._save(replace(self.records[trial], status=status, reason=reason))
+        self._study.tell(self._open.pop(trial), state=TOLD_AS[status])
+
+    def fail(self, trial: int, reason: str) -> None:
+        """Close a trial that broke in training; its results on earlier rungs stay."""
+        record = replace(self.records[trial], status="failed", reason=reason)
+        if trial in self._open:
+            self._save(record)
+            self._study.tell(self._open.pop(trial), state=TrialState.FAIL)
+        else:
+            self.records[trial] = record
+            self._study.set_user_attr(f"failed/{trial}", reason)
+
+    def add_result(self, trial: int, result: RungResult) -> None:
+        """Add a completed rung; durable when this returns."""
+        record = self.records[trial]
+        record = replace(record, status="trained", rungs=(*record.rungs, result))
+        if trial in self._open:
+            self._save(record)
+            self._tell(record)
+        else:
+            self.records[trial] = record
+            self._study.set_user_attr(f"later-rungs/{trial}", [later.to_dict() for later in record.rungs[1:]])
+
+    def _tell(self, record: TrialRecord) -> None:
+        first = record.rungs[0]
+        values = [first.psnr_db if name == "psnr" else record.cost(name) for name in self.settings.objectives]
+        self._study.tell(self._open.pop(record.trial), values)
+
+    def _save(self, record: TrialRecord) -> None:
+        self.records[record.trial] = record
+        self._open[record.trial].set_user_attr("record", record.to_dict())
+
+
+def _with_later_results(trial: optuna.trial.FrozenTrial, notes: Mapping[str, Any]) -> TrialRecord:
+    record = TrialRecord.from_dict({**trial.user_attrs["record"], "trial": trial.number})
+    later = notes.get(f"later-rungs/{trial.number}", [])
+    record = replace(record, rungs=record.rungs + tuple(RungResult.from_dict(rung) for rung in later))
+    failure = notes.get(f"failed/{trial.number}")
+    return record if failure is None else replace(record, status="failed", reason=failure)
