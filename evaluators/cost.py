@@ -1,4 +1,4 @@
-"""What a network costs: parameters, multiply-accumulates, peak activation memory, weight bytes. Exact, before training."""
+"""What a network costs, exactly and before training: parameters, multiply-accumulates, peak memory, weight bytes."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _LIMIT = re.compile(r"(?P<number>[+-]?[0-9.]+(?:e[+-]?[0-9]+)?|[+-]?(?:nan|inf))
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most ``value`` (parameters, multiply-accumulates, or bytes) of one quantity; ``text`` is how it was asked for."""
+    """At most ``value`` (parameters, MACs, or bytes) of one quantity; ``text`` is how it was asked for."""
 
     quantity: str
     value: float

@@ -35,7 +35,7 @@ def non_dominated_ranks(losses: np.ndarray) -> np.ndarray:
 
 
 def losses_at_rung(trials: Sequence[TrialRecord], rung: int, objectives: Sequence[str]) -> np.ndarray:
-    """`(trials, objectives)` to be minimised: PSNR negated, costs as they are. Every trial must have reached ``rung``."""
+    """`(trials, objectives)` to be minimised: PSNR negated, costs as they are; every trial must have the rung."""
     return np.array([[loss(trial, rung, name) for name in objectives] for trial in trials], dtype=float)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import re
 import sys
 from collections.abc import Sequence
@@ -88,7 +89,7 @@ def parse_rungs(text: str) -> tuple[int, ...]:
         rungs = tuple(int(word) for word in text.split(","))
     except ValueError:
         rungs = ()
-    if not rungs or rungs[0] < 1 or any(after <= before for before, after in zip(rungs, rungs[1:], strict=False)):
+    if not rungs or rungs[0] < 1 or any(after <= before for before, after in itertools.pairwise(rungs)):
         raise UserError(
             f"--rungs must be rising whole numbers of steps joined by commas, got {text!r}; for example 100,300,1000"
         )

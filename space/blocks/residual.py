@@ -62,7 +62,7 @@ class PreactivatedBlock(_Residual):
 
 
 class InvertedResidual(_Residual):
-    """1x1 to ``hidden`` channels, depthwise 3x3, 1x1 back, plus input (Sandler et al. 2018), with bias, without norm."""
+    """1x1 to ``hidden`` channels, depthwise 3x3, 1x1 back, plus input (Sandler et al. 2018); bias, no norm."""
 
     def __init__(self, spec: BlockSpec, scale: float = 1) -> None:
         super().__init__(scale)

@@ -82,7 +82,7 @@ class BilinearThenConv(NearestThenConv):
 
 
 class DenseOneStep(nn.Module):
-    """One conv3x3 to ``out * scale**2`` channels and one pixel shuffle straight to the image (ESPCN, Shi et al. 2016)."""
+    """One conv3x3 to ``out * scale**2`` channels and one pixel shuffle to the image (ESPCN, Shi et al. 2016)."""
 
     def __init__(self, in_channels: int, width: int, out_channels: int, scale: int) -> None:
         super().__init__()
