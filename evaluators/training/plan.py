@@ -1,9 +1,10 @@
 """How a candidate is trained: one frozen value, the same for all trials of a rung.
 
-The defaults were measured on one thread of an AVX-512 CPU without native bfloat16 (fp32, channels last, 0.15 s per
-step), with s-LWSR16 x4, bicubic input skip and zero last convolution, trained on 76 crops of 256x256 from seven
-photographs. Numbers are dB of Y PSNR above bicubic on the six validation photographs, averaged weights, one seed;
-a second seed moved them by 0.02 at most, so smaller differences are ties.
+The defaults were measured on one thread of an AVX-512 CPU without native bfloat16 (fp32, channels last), with
+s-LWSR16 x4, bicubic input skip and zero last convolution. Numbers are dB of Y PSNR above bicubic on the six
+validation photographs, averaged weights, one seed; a second seed moved them by 0.02 at most, so smaller differences
+are ties. Times are processor seconds of training. Batch and patch were compared on the embedded photographs, the
+rest at batch 16 and 24x24 patches on 76 crops of 256x256 out of the same photographs.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ from typing import Any
 
 from space.errors import UserError
 
-BATCH = 16
-"""0.57, 0.93 and 1.08 dB after 15, 45 and 160 s. Batch 8 with twice the steps gives 0.65, 0.92 and 1.07: better for
-very short rungs, not for longer ones, and it uses wide vector units and GPUs less well. Batch 4 is behind (0.92 dB
-after 64 s)."""
+BATCH = 32
+"""With 16x16 patches 0.56, 0.80, 0.88, 1.00 and 1.07 dB after 13, 26, 38, 73 and 120 s (100, 200, 300, 600 and 1,000
+steps). Batch 16 is equal early (0.79 after 27 s) and behind later (0.91 after 50 s, 0.97 after 85 s)."""
 
-PATCH_PX = 24
-"""32x32 with the same number of pixels per step is behind by 0.05 dB after 45 s (0.87 against 0.92)."""
+PATCH_PX = 16
+"""Small patches show more different places for the same work. A batch of 16 patches of 24x24 learns as much per step
+but takes 13 to 21 % longer (0.55, 0.90 and 1.07 dB after 15, 43 and 146 s), and 8 of them fall behind (0.65, 0.92 and
+0.98 dB after 16, 47 and 77 s). On the crops 32x32 was worse than 24x24 (0.87 against 0.92 dB after 45 s) and 12x12 a
+tie with 16x16; 8- and 32-channel networks prefer 16x16 to 24x24 as well."""
 
 LEARNING_RATE = 2e-3
 """After 300 steps 0.87, 0.92, 0.92 and 0.90 dB with 1e-3, 2e-3, 3e-3 and 4e-3; after 1,000 steps 1.05 with 1e-3 and

@@ -23,8 +23,8 @@ SYMMETRIES = 8                  # flips of rows, of columns, and a transpose: al
 POOL_VERSION = 1
 
 MIN_CROP_PX = 48
-"""Smallest crop, in low-resolution pixels, that a memory cap leaves of an image: twice the default patch, so that
-a crop still gives (48 - 24 + 1)^2 = 625 different patches. A tighter cap keeps fewer images instead."""
+"""Smallest crop, in low-resolution pixels, that a memory cap leaves of an image: three default patches wide, so
+that a crop still gives (48 - 16 + 1)^2 = 1,089 different ones. A tighter cap keeps fewer images instead."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,9 +61,9 @@ class PatchPool:
     ) -> PatchPool:
         """Copy ``(low, high)`` pairs of uint8 images ``(h, w, 3)`` and ``(scale h, scale w, 3)`` into one pool.
 
-        ``max_bytes`` bounds the pool's size: each image then keeps at most its share, as one crop at a place that
-        ``generator`` chooses (seed 0 by default), and images that use less leave the rest to later ones. The pairs
-        are read one at a time, so a sequence that decodes on access never holds two images.
+        ``max_bytes`` bounds the pool's size: if all images together are larger, each keeps at most an equal share, as
+        one crop at a place that ``generator`` chooses (seed 0 by default). The pairs are read one at a time, so with
+        a sequence that decodes on access no more than ``max_bytes`` and one pair are held.
 
         Raises:
             UserError: no pairs, an image that is not uint8 ``(h, w, 3)``, or sizes that do not agree.
@@ -77,18 +77,19 @@ class PatchPool:
             keep = min(len(pairs), max_bytes // smallest_bytes)
             order = np.sort(generator.choice(len(pairs), size=keep, replace=False))
 
-        lows, highs, left_bytes = [], [], max_bytes
-        for rank, index in enumerate(order):
-            low, high = pairs[index]
-            _check_pair(low, high, scale, int(index))
-            if left_bytes is not None:
-                share_px = left_bytes // (len(order) - rank) // (CHANNELS * (1 + scale**2))
-                low, high = _random_crop(low, high, scale, share_px, generator)
-                left_bytes -= low.size + high.size
-            lows.append(np.ascontiguousarray(low))
-            highs.append(np.ascontiguousarray(high))
-        if not lows:
+        kept: list[tuple[np.ndarray, np.ndarray]] = []
+        kept_bytes, share_px = 0, None
+        for index in order.tolist():
+            pair = pairs[index]
+            _check_pair(*pair, scale, index)
+            kept.append(pair if share_px is None else _random_crop(*pair, scale, share_px, generator))
+            kept_bytes += sum(image.size for image in kept[-1])
+            if max_bytes is not None and share_px is None and kept_bytes > max_bytes:
+                share_px = max_bytes // len(order) // (CHANNELS * (1 + scale**2))
+                kept = [_random_crop(*pair, scale, share_px, generator) for pair in kept]
+        if not kept:
             raise UserError("a patch pool must have at least one image pair, got none; give training images")
+        lows, highs = zip(*kept, strict=True)
         sizes = np.array([low.shape[:2] for low in lows], dtype=np.int64)
         return cls(_flat(lows), _flat(highs), sizes, scale)
 
@@ -216,11 +217,11 @@ def _random_crop(
     long = min(max(height, width), max_px // short)
     crop_h, crop_w = (short, long) if height <= width else (long, short)
     y, x = int(generator.integers(height - crop_h + 1)), int(generator.integers(width - crop_w + 1))
-    return (
-        low[y : y + crop_h, x : x + crop_w],
-        high[y * scale : (y + crop_h) * scale, x * scale : (x + crop_w) * scale],
+    return (                                # copies, so that the whole images can go
+        low[y : y + crop_h, x : x + crop_w].copy(),
+        high[y * scale : (y + crop_h) * scale, x * scale : (x + crop_w) * scale].copy(),
     )
 
 
-def _flat(images: list[np.ndarray]) -> np.ndarray:
+def _flat(images: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate([image.reshape(-1) for image in images])

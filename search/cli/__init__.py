@@ -13,7 +13,7 @@ COMMANDS = (run, report, cost, evaluate, catalogue)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0 done, 1 disk full or nothing measured, 2 a mistake, 130 interrupted."""
+    """Run one command; returns the exit status: 0 done, 1 nothing or disk full, 2 a mistake, 130 interrupted."""
     parser = Parser(prog="python -m search", description="Pareto fronts of image-restoration networks for phones.")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
     for command in COMMANDS:

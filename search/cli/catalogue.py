@@ -58,43 +58,32 @@ def execute(options: argparse.Namespace) -> int:
         )
         return 0
     console = Console()
-    tasks = Table("task", "what", "scales", "backbones", title="Tasks", title_justify="left", pad_edge=False)
-    for task in TASKS.values():
-        tasks.add_row(
-            task.name, task.title, ", ".join(f"x{scale}" for scale in task.input_sizes), ", ".join(task.backbones)
-        )
-    console.print(tasks)
-    papers = Table(
-        "network",
-        "task",
-        "params",
-        "MACs",
-        "from",
-        "remark",
-        title="The papers' networks, at 1280x720 output",
-        title_justify="left",
-        pad_edge=False,
-    )
-    for name, (entry, costs) in networks.items():
-        remark = entry.note if entry.reproducible else f"not reproducible: {entry.note}"
-        papers.add_row(name, entry.task, f"{costs.params:,}", f"{costs.macs / 1e9:.2f} G", entry.source, remark)
-    console.print(papers)
+    console.print(_table("Tasks", ("task", "what", "scales", "backbones"), [
+        (task.name, task.title, ", ".join(f"x{scale}" for scale in task.input_sizes), ", ".join(task.backbones))
+        for task in TASKS.values()
+    ]))
+    console.print(_table("The papers' networks, at 1280x720 output", ("network", "task", "params", "MACs", "remark"), [
+        (name, entry.task, f"{costs.params:,}", f"{costs.macs / 1e9:.2f} G",
+         entry.note if entry.reproducible else f"not reproducible: {entry.note}")
+        for name, (entry, costs) in networks.items()
+    ]))
     for name, family in BACKBONES.items():
-        knobs = Table(
-            "knob",
-            "values",
-            "meaning",
-            "from",
-            title=f"Knobs of the {name} backbone",
-            title_justify="left",
-            pad_edge=False,
-        )
-        for knob in family.knobs:
-            knobs.add_row(knob.name, _values(knob.values), knob.meaning, knob.source)
-        console.print(knobs)
+        console.print(_table(f"Knobs of the {name} backbone", ("knob", "values", "meaning", "from"), [
+            (knob.name, _values(knob.values), knob.meaning, knob.source) for knob in family.knobs
+        ]))
     for folder in known_runs():
-        console.print(f"run {folder}", highlight=False)
+        console.print(f"run {folder}", highlight=False, soft_wrap=True)
     return 0
+
+
+def _table(title: str, headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:
+    """The first column is a name that the user may have to type: it is never broken."""
+    table = Table(title=title, title_justify="left", pad_edge=False)
+    for index, heading in enumerate(headings):
+        table.add_column(heading, no_wrap=index == 0 or heading in ("task", "params", "MACs"))
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def _values(values: tuple) -> str:

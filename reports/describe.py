@@ -1,0 +1,70 @@
+"""One short line of words for a network, made from whatever settings its backbone has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from search.records import TrialRecord
+from space.architecture import Architecture
+
+BLOCK_FIELDS = ("encoder", "decoder", "blocks")
+
+
+def describe(architecture: Architecture) -> str:
+    """``symmetric, 16 ch, 26 blocks (13 inverted), pool of 6, depthwise upsampler, bicubic skip``.
+
+    Settings without a field simply say nothing about it, so any backbone can be described.
+    """
+    settings = architecture.settings
+    words = [architecture.backbone]
+    if (width := getattr(settings, "width", None)) is not None:
+        words.append(f"{width} ch")
+    if blocks := tuple(block_specs(settings)):
+        words.append(f"{len(blocks)} block{'s'[: len(blocks) > 1]}{_kinds(blocks)}")
+    if getattr(settings, "recursion", 1) > 1:
+        words.append(f"run {settings.recursion} times")
+    if sources := getattr(settings, "pool_sources", ()):
+        words.append(f"pool of {len(sources)}")
+    if getattr(settings, "residual_scale", 1.0) != 1.0:
+        words.append(f"residuals × {settings.residual_scale:g}")
+    if (upsampler := getattr(settings, "upsampler", None)) is not None:
+        words.append(f"{upsampler.kind} upsampler")
+    if (skip := getattr(settings, "input_skip", None)) is not None:
+        words.append("no input skip" if skip == "none" else f"{skip} skip")
+    return ", ".join(words)
+
+
+def short_label(trial: TrialRecord) -> str:
+    """What a plot has room for: the paper's name, or ``#17  16 ch × 26``."""
+    if trial.is_fixed:
+        return trial.source
+    settings = trial.architecture.settings
+    width, blocks = getattr(settings, "width", None), len(tuple(block_specs(settings)))
+    if width is None or not blocks:
+        return f"#{trial.trial}"
+    recursion = getattr(settings, "recursion", 1)
+    return f"#{trial.trial}  {width} ch × {blocks}{f' × {recursion}' if recursion > 1 else ''}"
+
+
+def block_specs(settings: Any) -> Iterator[Any]:
+    """Every block spec of a trunk, in order, however the backbone nests them."""
+    for name in BLOCK_FIELDS:
+        yield from _flat(getattr(settings, name, ()))
+
+
+def _flat(value: Any) -> Iterator[Any]:
+    if isinstance(value, tuple | list):
+        for item in value:
+            yield from _flat(item)
+    elif hasattr(value, "kind"):
+        yield value
+
+
+def _kinds(blocks: tuple[Any, ...]) -> str:
+    """In brackets, the inverted blocks and those without an activation, where there are any."""
+    inverted = sum(block.kind == "inverted" for block in blocks)
+    linear = sum(not getattr(block, "activated", True) for block in blocks)
+    notes = [f"{'all' if inverted == len(blocks) else inverted} inverted"] if inverted else []
+    notes += [f"{linear} linear"] if linear else []
+    return f" ({', '.join(notes)})" if notes else ""

@@ -1,0 +1,93 @@
+"""The page of a run: one file that works without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from evaluators.training.atomic import write_atomically
+from reports.describe import describe
+from reports.effects import effect_svg, knob_effects
+from reports.front import front_frame
+from reports.headline import asked, best_found, comparisons, outcome
+from reports.interactive import front_html, plotly_script
+from reports.ladder import ladder
+from reports.pareto_view import pareto_view
+from reports.pictures import Strip, strips_html
+from reports.plots import published_svg
+from reports.published_view import published_view
+from reports.quantities import QUANTITIES, cost_objectives, number
+from reports.ties import SEED_NOISE_DB
+from search.pareto import front_rung
+from search.records import RunResult
+from space.papers.published import PublishedResult, published_results
+
+
+def write_report(
+    run: RunResult,
+    folder: Path,
+    strips: Sequence[Strip] = (),
+    published: tuple[PublishedResult, ...] | None = None,
+) -> Path:
+    """Write ``report.html`` and return its path; ``published`` replaces the shipped table of published results."""
+    path = Path(folder) / "report.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, report_html(run, strips, published).encode())
+    return path
+
+
+def report_html(
+    run: RunResult, strips: Sequence[Strip] = (), published: tuple[PublishedResult, ...] | None = None
+) -> str:
+    """The page as text. Every figure on it comes from ``run`` or from the table of published results."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("reports", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )  # fmt: skip
+    environment.filters["cost"] = lambda value, name: number(value, QUANTITIES[name])
+    environment.filters["describe"] = describe
+    environment.tests["known"] = pd.notna
+    if published is None:
+        published = published_results(run.settings.task, run.settings.scale)
+    views = [pareto_view(run, quantity) for quantity in cost_objectives(run.settings)]
+    papers = published_view(run, published)
+    return environment.get_template("page.html.jinja").render(
+        run=run,
+        settings=run.settings,
+        asked=asked(run.settings),
+        outcome=outcome(run),
+        best=best_found(run),
+        comparisons=[comparison.sentence for comparison in comparisons(run)],
+        fronts=[(view, Markup(front_html(view, run.baseline_psnr_db))) for view in views],
+        caption=views[0].caption,
+        rung=front_rung(run),
+        rows=front_frame(run).to_dict("records"),
+        noise_db=SEED_NOISE_DB,
+        papers=papers,
+        papers_svg=Markup(published_svg(papers)) if papers else "",
+        published=published,
+        strips=Markup(strips_html(strips)),
+        effects=[(effect, effect_svg(effect)) for effect in knob_effects(run)],
+        ladder=ladder(run),
+        untrained=_untrained(run),
+        plotly=Markup(plotly_script()) if views else "",
+    )
+
+
+def _untrained(run: RunResult) -> dict[str, Any]:
+    """Trials without a result: how many were over budget, repeated or still running, and why others failed."""
+    by_status: dict[str, list] = {}
+    for trial in run.trials:
+        by_status.setdefault(trial.status, []).append(trial)
+    return {
+        "over_budget": len(by_status.get("over-budget", ())),
+        "duplicate": len(by_status.get("duplicate", ())),
+        "running": len(by_status.get("running", ())),
+        "failed": by_status.get("failed", []),
+        "trained": len(by_status.get("trained", ())),
+    }

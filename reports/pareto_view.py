@@ -1,0 +1,133 @@
+"""What the picture of a front shows, worked out before anything is drawn."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from reports.describe import short_label
+from reports.quantities import Quantity, number
+from reports.ties import ties
+from search.budget import parse_budget
+from search.pareto import front, front_rung, losses_at_rung, non_dominated_ranks
+from search.records import RunResult, TrialRecord
+
+LOG_SPAN = 10           # a cost axis that spans more than this factor is logarithmic
+FOCUS = 2.0             # points this many front heights below the best are noted at the lower edge, not drawn to scale
+LEAST_HEIGHT_DB = 0.25  # a front of one point or of equal ones is given this height
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One trial at the front's rung. ``cost`` is in the unit of the view's axis."""
+
+    trial: TrialRecord
+    cost: float
+    psnr_db: float
+    label: str
+    on_front: bool
+
+
+@dataclass(frozen=True)
+class ParetoView:
+    """One pair of axes: a cost and the PSNR at one rung, with everything that is drawn on them.
+
+    ``outline`` are the points of the front line, cheapest first: those members that no other beats in this pair.
+    ``bottom_db`` is the lower end of the axis; points below it are listed in ``below``.
+    ``baseline_db`` is None when bicubic lies below the axis. ``budget`` and ``over_budget`` are costs.
+    """
+
+    quantity: Quantity
+    rung: int
+    steps: int | None
+    points: tuple[Point, ...]
+    outline: tuple[Point, ...]
+    ties: tuple[tuple[Point, Point], ...]
+    below: tuple[Point, ...]
+    bottom_db: float | None
+    baseline_db: float | None
+    budget: float | None
+    budget_text: str | None
+    over_budget: tuple[float, ...]
+    log_cost: bool
+    caption: str
+
+    @property
+    def papers(self) -> tuple[Point, ...]:
+        return tuple(point for point in self.points if point.trial.is_fixed)
+
+    @property
+    def searched(self) -> tuple[Point, ...]:
+        return tuple(point for point in self.points if not point.trial.is_fixed)
+
+
+def pareto_view(run: RunResult, quantity: Quantity) -> ParetoView:
+    """The front of ``run`` over ``quantity``. Only results of the front's rung are on it."""
+    rung = front_rung(run)
+    members = front(run)
+    numbers = {trial.trial for trial in members}
+    points = {
+        trial.trial: Point(
+            trial, quantity.of(trial.costs), trial.at_rung(rung).psnr_db, short_label(trial), trial.trial in numbers
+        )
+        for trial in run.trials
+        if trial.status == "trained" and trial.at_rung(rung) is not None
+    }
+    bottom_db = _bottom_db([points[trial.trial].psnr_db for trial in members])
+    below = tuple(point for point in points.values() if bottom_db is not None and point.psnr_db < bottom_db)
+    outline = _outline(members, rung, quantity)
+    over_budget = tuple(quantity.of(trial.costs) for trial in run.trials if trial.status == "over-budget")
+    limit = budget_limits(run.settings.budget).get(quantity.name)
+    budget = limit / quantity.per_unit if limit else None
+    costs = [*(point.cost for point in points.values()), *([budget] if budget else [])]
+    return ParetoView(
+        quantity=quantity,
+        rung=rung,
+        steps=run.settings.rungs[rung] if run.settings.rungs else None,
+        points=tuple(point for point in points.values() if point not in below),
+        outline=tuple(points[trial.trial] for trial in outline),
+        ties=tuple((points[a.trial], points[b.trial]) for a, b in ties(outline, rung)),
+        below=below,
+        bottom_db=bottom_db,
+        baseline_db=run.baseline_psnr_db if bottom_db is None or run.baseline_psnr_db >= bottom_db else None,
+        budget=budget,
+        budget_text=f"budget {number(limit, quantity)} {quantity.unit}" if limit else None,
+        over_budget=over_budget,
+        log_cost=bool(costs) and max(costs) > LOG_SPAN * min(costs),
+        caption=caption(run, rung),
+    )
+
+
+def caption(run: RunResult, rung: int) -> str:
+    """Everything that the numbers depend on, in one line."""
+    settings = run.settings
+    width, height = settings.input_size
+    steps = f"after {settings.rungs[rung]:,} training steps (rung {rung + 1} of {len(settings.rungs)})"
+    return (
+        f"{settings.task} ×{settings.scale}; budget {settings.budget}; PSNR on Y, {settings.scale} px shaved, {steps}, "
+        f"seed {settings.seed}, fp32; trained on {settings.train_data}, validated on {settings.val_data}; "
+        f"costs for a {width}×{height} input, batch 1; bicubic {run.baseline_psnr_db:.2f} dB"
+    )
+
+
+def budget_limits(budget: str) -> dict[str, float]:
+    """Limits by quantity, in single parameters, multiply-accumulates and bytes; none for an empty budget."""
+    return {limit.quantity: limit.value for limit in parse_budget(budget).limits} if budget else {}
+
+
+def _outline(members: tuple[TrialRecord, ...], rung: int, quantity: Quantity) -> list[TrialRecord]:
+    if not members:
+        return []
+    ranks = non_dominated_ranks(losses_at_rung(members, rung, ("psnr", quantity.name)))
+    chosen = [trial for trial, rank in zip(members, ranks, strict=True) if rank == 0]
+    return sorted(chosen, key=lambda trial: (quantity.of(trial.costs), trial.trial))
+
+
+def _bottom_db(front_db: list[float]) -> float | None:
+    """Lower end of a PSNR axis on which the front stays legible."""
+    if not front_db:
+        return None
+    top = max(front_db)
+    height = max(top - min(front_db), LEAST_HEIGHT_DB)
+    bottom = top - FOCUS * height
+    return math.floor(bottom * 20) / 20

@@ -1,0 +1,183 @@
+"""Strips of crops that show what the decibels look like: input, bicubic, the networks, the truth."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import numpy as np
+from matplotlib import get_data_path
+from PIL import Image, ImageDraw, ImageFont
+
+from evaluators.images.metrics import psnr_y
+from evaluators.training.atomic import write_atomically
+
+WINDOW_PX = 96
+ZOOM = 3
+FONT_PX, LINE_PX, GAP_PX = 15, 20, 12
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One validation picture: ``low`` `(h, w, 3)` is the networks' input, ``truth`` `(h*scale, w*scale, 3)`; uint8."""
+
+    name: str
+    low: np.ndarray
+    truth: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """One picture of a strip, `(H, W, 3)` uint8, and what stands under it."""
+
+    label: str
+    sub_label: str
+    pixels: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """The same window of one picture, in several restorations."""
+
+    name: str
+    crops: tuple[Crop, ...]
+
+
+def make_strips(
+    pictures: Sequence[Picture],
+    restored: Mapping[str, Sequence[np.ndarray]],
+    notes: Mapping[str, str] | None = None,
+    window_px: int = WINDOW_PX,
+) -> tuple[Strip, ...]:
+    """One strip per picture, at the window where the best network gains most on the baseline.
+
+    Args:
+        restored: by label, in the order in which to show them, one `(H, W, 3)` uint8 array per picture. The first
+            is the baseline: bicubic, for super-resolution.
+        notes: by label, a line under the crop, such as the network's costs.
+
+    Raises:
+        ValueError: nothing is restored, or a restored picture is not of the truth's size.
+    """
+    if not restored:
+        raise ValueError("restored must have the baseline, to show a gain over it, got nothing")
+    return tuple(
+        _strip(picture, {label: images[index] for label, images in restored.items()}, notes or {}, window_px)
+        for index, picture in enumerate(pictures)
+    )
+
+
+def best_window(
+    truth: np.ndarray, baseline: np.ndarray, best: np.ndarray, size_px: int, step_px: int
+) -> tuple[int, int]:
+    """Top and left of the window in which ``best`` has removed most of the baseline's squared error.
+
+    Windows start at multiples of ``step_px`` and keep that distance from the edges, which are not evaluated.
+    """
+    gain = (_squared_error(baseline, truth) - _squared_error(best, truth))[step_px:-step_px, step_px:-step_px]
+    total = np.pad(gain.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    sums = total[size_px:, size_px:] - total[:-size_px, size_px:] - total[size_px:, :-size_px]
+    sums = (sums + total[:-size_px, :-size_px])[::step_px, ::step_px]
+    top, left = np.unravel_index(int(sums.argmax()), sums.shape)
+    return int(top + 1) * step_px, int(left + 1) * step_px
+
+
+def strips_html(strips: Sequence[Strip]) -> str:
+    """Figures with embedded PNGs, styled by the page's ``strip`` classes."""
+    return "\n".join(_strip_html(strip) for strip in strips)
+
+
+def write_strips_png(strips: Sequence[Strip], folder: Path) -> tuple[Path, ...]:
+    """One PNG per strip, ``strip-NAME.png``, magnified by whole pixels, with its labels."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    paths = []
+    for strip in strips:
+        name = re.sub(r"[^\w.-]+", "_", strip.name)
+        paths.append(Path(folder) / f"strip-{name}.png")
+        write_atomically(paths[-1], _png(np.asarray(_drawn(strip))))
+    return tuple(paths)
+
+
+def _strip(picture: Picture, images: Mapping[str, np.ndarray], notes: Mapping[str, str], window_px: int) -> Strip:
+    truth = picture.truth
+    scale = truth.shape[0] // picture.low.shape[0]
+    for label, image in images.items():
+        if image.shape != truth.shape:
+            raise ValueError(f"{label} of {picture.name} must have the shape {truth.shape}, got {image.shape}")
+    best = min(images, key=lambda label: float(_squared_error(images[label], truth).sum()))
+    size = min(window_px, truth.shape[0] - 2 * scale, truth.shape[1] - 2 * scale) // scale * scale
+    top, left = best_window(truth, next(iter(images.values())), images[best], size, scale)
+    rows, columns = slice(top, top + size), slice(left, left + size)
+    enlarged = picture.low.repeat(scale, axis=0).repeat(scale, axis=1)
+    crops = [Crop("input", f"{scale}× smaller", enlarged[rows, columns])]
+    for label, image in images.items():
+        here = psnr_y(image[rows, columns], truth[rows, columns], 0)
+        whole = psnr_y(image, truth, scale)
+        lines = [f"{here:.2f} dB here, {whole:.2f} dB in all", notes.get(label, "")]
+        crops.append(Crop(label, "\n".join(line for line in lines if line), image[rows, columns]))
+    crops.append(Crop("original", "", truth[rows, columns]))
+    return Strip(picture.name, tuple(crops))
+
+
+def _squared_error(image: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """`(H, W)`, summed over the channels."""
+    return np.square(image.astype(np.float64) - truth).sum(axis=2)
+
+
+def _strip_html(strip: Strip) -> str:
+    crops = "\n".join(map(_crop_html, strip.crops))
+    return f'<section class="strip"><h3>{escape(strip.name)}</h3><div class="crops">{crops}</div></section>'
+
+
+def _crop_html(crop: Crop) -> str:
+    image = f'<img alt="{escape(crop.label)}" src="data:image/png;base64,{_base64(crop.pixels)}">'
+    lines = [f"<b>{escape(crop.label)}</b>", *map(escape, crop.sub_label.split("\n"))]
+    return f"<figure>{image}<figcaption>{'<br>'.join(lines)}</figcaption></figure>"
+
+
+def _base64(pixels: np.ndarray) -> str:
+    return base64.b64encode(_png(pixels)).decode()
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def _drawn(strip: Strip) -> Image.Image:
+    """The strip as one image, labels under the crops."""
+    font = ImageFont.truetype(Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), FONT_PX)
+    height, width = (side * ZOOM for side in strip.crops[0].pixels.shape[:2])
+    texts = [_wrapped(f"{crop.label}\n{crop.sub_label}", font, width) for crop in strip.crops]
+    column = width + GAP_PX
+    size = column * len(strip.crops) + GAP_PX, height + GAP_PX * 2 + LINE_PX * max(map(len, texts))
+    page = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(page)
+    for place, (crop, lines) in enumerate(zip(strip.crops, texts, strict=True)):
+        left = GAP_PX + place * column
+        page.paste(Image.fromarray(crop.pixels).resize((width, height), Image.Resampling.NEAREST), (left, GAP_PX))
+        for number, line in enumerate(lines):
+            below = height + GAP_PX + 4 + number * LINE_PX
+            draw.text((left, below), line, fill="#555555" if number else "black", font=font)
+    return page
+
+
+def _wrapped(text: str, font: ImageFont.FreeTypeFont, width_px: int) -> list[str]:
+    """``text`` in lines no wider than ``width_px``, as far as its words allow."""
+    lines = []
+    for paragraph in text.split("\n"):
+        line = ""
+        for word in paragraph.split():
+            if line and font.getlength(f"{line} {word}") > width_px:
+                lines.append(line)
+                line = word
+            else:
+                line = f"{line} {word}".strip()
+        lines.append(line)
+    return lines

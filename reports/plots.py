@@ -1,0 +1,245 @@
+"""The picture of a front, for slides and papers: PNG and SVG."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+from evaluators.training.atomic import write_atomically
+from reports.labels import RIGHT, UP_LEFT, Label, place_labels
+from reports.pareto_view import LEAST_HEIGHT_DB, ParetoView, pareto_view
+from reports.published_view import PublishedView, published_view
+from reports.quantities import cost_objectives, cost_ticks
+from reports.ties import SEED_NOISE_DB
+from search.records import RunResult
+from space.papers.published import PublishedResult
+
+# Okabe and Ito's palette, which colour-blind readers can tell apart.
+FRONT, OTHER, PAPER, TIE, BASELINE = "#0072B2", "#8FA3B0", "#D55E00", "#E69F00", "#666666"
+INK = "#222222"
+PANEL_WIDTH_IN, NARROW_PANEL_IN, PUBLISHED_WIDTH_IN, HEIGHT_IN = 7.6, 6.4, 5.6, 6.4
+MOST_LONG_LABELS = 9    # a longer front is labelled by trial number alone
+METADATA = {".png": {"Software": None}, ".svg": {"Date": None}}      # the same run gives the same file
+STYLE = {
+    "font.family": "DejaVu Sans", "font.size": 10.5, "axes.edgecolor": "#999999", "axes.linewidth": 0.8,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.labelcolor": INK, "text.color": INK,
+    "xtick.color": "#555555", "ytick.color": "#555555", "svg.fonttype": "path", "svg.hashsalt": "litefront",
+}  # fmt: skip
+
+
+def write_pareto(
+    run: RunResult, folder: Path, published: tuple[PublishedResult, ...] | None = None
+) -> tuple[Path, Path]:
+    """Write ``pareto.png`` and ``pareto.svg``; ``published`` replaces the shipped table of published results."""
+    paths = Path(folder) / "pareto.png", Path(folder) / "pareto.svg"
+    paths[0].parent.mkdir(parents=True, exist_ok=True)
+    with matplotlib.rc_context(STYLE):
+        figure = pareto_figure(run, published)
+        for path in paths:
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=path.suffix[1:], dpi=150, metadata=METADATA[path.suffix])
+            write_atomically(path, buffer.getvalue())
+    return paths
+
+
+def pareto_figure(run: RunResult, published: tuple[PublishedResult, ...] | None = None) -> Figure:
+    """One panel per cost asked for and, apart from them, one of published results."""
+    views = [pareto_view(run, quantity) for quantity in cost_objectives(run.settings)]
+    papers = published_view(run, published)
+    widths = [PANEL_WIDTH_IN if len(views) == 1 else NARROW_PANEL_IN] * len(views)
+    widths += [PUBLISHED_WIDTH_IN] if papers else []
+    figure = Figure(figsize=(sum(widths), HEIGHT_IN), dpi=150, facecolor="white")
+    lines = textwrap.wrap(views[0].caption + ".", int(sum(widths) * 13.2))
+    bottom = 0.14 + 0.03 * len(lines)
+    panels = figure.subplots(1, len(widths), width_ratios=widths, squeeze=False)[0]
+    left = 0.85 / sum(widths)
+    figure.subplots_adjust(left=left, right=1 - 0.25 / sum(widths), top=0.85, bottom=bottom, wspace=0.17)
+    figure.text(left, 0.025, "\n".join(lines), fontsize=8.5, color="#555555", va="bottom", linespacing=1.45)
+    for axes, view in zip(panels, views, strict=False):
+        draw_pareto(axes, view)
+    if papers:
+        draw_published(panels[-1], papers)
+    return figure
+
+
+def published_svg(view: PublishedView) -> str:
+    """The panel of published results by itself, as an SVG element."""
+    with matplotlib.rc_context({**STYLE, "svg.fonttype": "none"}):
+        figure = Figure(figsize=(10, 5.6), facecolor="white")
+        figure.subplots_adjust(left=0.08, right=0.99, top=0.98, bottom=0.11)
+        draw_published(figure.subplots(), view, titled=False)
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata=METADATA[".svg"])
+    return buffer.getvalue()[buffer.getvalue().index("<svg") :]
+
+
+def draw_pareto(axes: Axes, view: ParetoView) -> None:
+    """One run at one rung: searched networks, papers, the front, what the budget left out."""
+    _title(axes, "This run: all networks trained and tested alike", _counts(view))
+    axes.set_xlabel(view.quantity.axis)
+    axes.set_ylabel("PSNR on Y (dB)")
+    if not view.points:
+        axes.text(0.5, 0.5, "no trained network yet", transform=axes.transAxes, ha="center", color=BASELINE)
+        axes.set(xticks=[], yticks=[])
+        return
+    _limits(axes, view)
+    corners = _steps(axes, view)
+    for a, b in view.ties:
+        ends = [a.cost, b.cost], [a.psnr_db, b.psnr_db]
+        axes.plot(*ends, color=TIE, lw=13, alpha=0.4, solid_capstyle="round", zorder=2)
+    others = [point for point in view.searched if not point.on_front]
+    axes.scatter([p.cost for p in others], [p.psnr_db for p in others], s=24, color=OTHER, lw=0, alpha=0.85, zorder=4)
+    found = [point for point in view.searched if point.on_front]
+    axes.scatter([p.cost for p in found], [p.psnr_db for p in found], s=58, color=FRONT, ec="white", lw=1, zorder=6)
+    papers = view.papers
+    axes.scatter([p.cost for p in papers], [p.psnr_db for p in papers], s=190, marker="*", color=PAPER, ec="white",
+                 lw=0.8, zorder=7)  # fmt: skip
+    taken = [text.get_window_extent() for text in _references(axes, view)]
+    short = len(found) > MOST_LONG_LABELS
+    labels = [Label(p.cost, p.psnr_db, p.label, PAPER, UP_LEFT if p.on_front else RIGHT, bold=True) for p in papers]
+    labels += [Label(p.cost, p.psnr_db, f"#{p.trial.trial}" if short else p.label, FRONT) for p in found]
+    bottom, top = axes.get_ylim()
+    labels += [
+        Label(p.cost, bottom, f"{p.label}: {p.psnr_db:.2f} dB, below the axis", PAPER, 90.0)
+        for p in view.below
+        if p.trial.is_fixed
+    ]
+    lines = [corners, [(view.budget, bottom), (view.budget, top)] if view.budget else []]
+    place_labels(axes, labels, [(p.cost, p.psnr_db) for p in view.points], lines, taken)
+
+
+def draw_published(axes: Axes, view: PublishedView, titled: bool = True) -> None:
+    """Published size against published quality: another axis, another training, other pictures."""
+    sizes = [result.params / 1e3 for result in view.results]
+    if titled:
+        left_off = f"; {len(view.left_off)} larger not shown" if view.left_off else ""
+        _title(axes, view.title, f"not comparable with the left{left_off}")
+    axes.set_xscale("log")
+    axes.set_xlim(min(sizes) / 1.7, max(sizes) * 2.2)
+    low, high = min(r.psnr_db for r in view.results), max(r.psnr_db for r in view.results)
+    axes.set_ylim(low - 0.12 * (high - low), high + 0.12 * (high - low))
+    taken = []
+    if view.budget_params:
+        budget = view.budget_params / 1e3
+        axes.axvspan(axes.get_xlim()[0], budget, color="#F0F5F9", lw=0, zorder=0)
+        axes.axvline(budget, color=INK, lw=1, ls=(0, (4, 3)), zorder=1)
+        place = {"xy": (budget, axes.get_ylim()[0]), "textcoords": "offset points", "fontsize": 9}
+        text = axes.annotate("over the budget", xytext=(5, 4), **place)
+        other = axes.annotate("within the budget", xytext=(-5, 4), ha="right", **place)
+        axes.figure.canvas.draw()
+        taken = [text.get_window_extent(), other.get_window_extent()]
+    labels = []
+    for result, size, fits in zip(view.results, sizes, view.fits, strict=True):
+        colour = BASELINE if fits is False else PAPER
+        fill, edge = ("white", colour) if fits is False else (colour, "white")
+        axes.plot(size, result.psnr_db, "*", ms=13, color=fill, mec=edge, mew=0.9, zorder=4)
+        labels.append(Label(size, result.psnr_db, result.network, colour, bold=fits is True))
+    _cost_ticks(axes)
+    axes.set_xlabel("Parameters (thousands), as published")
+    axes.set_ylabel(f"PSNR on Y (dB), {view.dataset}")
+    labels.sort(key=lambda label: not label.bold)
+    marks = [(x, result.psnr_db) for x, result in zip(sizes, view.results, strict=True)]
+    lines = [[(view.budget_params / 1e3, edge) for edge in axes.get_ylim()]] if view.budget_params else []
+    place_labels(axes, labels, marks, lines, taken, size_pt=8.5)
+
+
+def _title(axes: Axes, title: str, note: str) -> None:
+    width_in = axes.get_position().width * axes.figure.get_figwidth()
+    lines = textwrap.wrap(note, int(width_in * 13.5))
+    axes.set_title(title, loc="left", fontsize=12.5, fontweight="bold", pad=40)
+    axes.annotate("\n".join(lines), (0, 1), (0, 34), xycoords="axes fraction", textcoords="offset points", va="top",
+                  fontsize=9.5, color="#555555", linespacing=1.35)  # fmt: skip
+
+
+def _counts(view: ParetoView) -> str:
+    """What the marks are, and how many."""
+    front = [point for point in view.searched if point.on_front]
+    others = len(view.searched) - len(front)
+    words = []
+    if front:
+        away = any(point not in view.outline for point in front)
+        words.append(f"blue: found, on the front{' (off the line: by another cost)' if away else ''}")
+    if others:
+        words.append(f"grey: {others} found, not on it")
+    if view.papers:
+        words.append("stars: the papers' networks")
+    if view.ties:
+        words.append(f"orange: tied, less than {SEED_NOISE_DB:g} dB apart")
+    return "; ".join(words)
+
+
+def _limits(axes: Axes, view: ParetoView) -> None:
+    costs = [*(point.cost for point in view.points + view.below), *([view.budget] if view.budget else [])]
+    low, high = min(costs), max(costs)
+    if view.log_cost:
+        axes.set_xscale("log")
+        span = max(high / low, 1.3)
+        axes.set_xlim(low / span**0.16, high * span**0.16)
+    else:
+        span = (high - low) or 0.3 * high
+        axes.set_xlim(max(low - 0.2 * span, 0), high + 0.16 * span)
+    _cost_ticks(axes)
+    heights = [*(p.psnr_db for p in view.points), *([view.baseline_db] if view.baseline_db is not None else [])]
+    bottom, top = min(heights), max(heights)
+    bottom = min(bottom, top - LEAST_HEIGHT_DB)
+    height = top - bottom
+    axes.set_ylim(bottom - (0.2 if view.over_budget or view.below else 0.12) * height, top + 0.17 * height)
+    axes.yaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
+    axes.grid(axis="y", color="#EEEEEE", lw=0.8)
+    axes.set_axisbelow(True)
+
+
+def _cost_ticks(axes: Axes) -> None:
+    """Plain numbers on the cost axis, also on a logarithmic one."""
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    if axes.get_xscale() == "log":
+        axes.xaxis.set_major_locator(FixedLocator(cost_ticks(*axes.get_xlim())))
+        axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _steps(axes: Axes, view: ParetoView) -> list[tuple[float, float]]:
+    """Draw the front as steps from its cheapest member on; return their corners."""
+    if not view.outline:
+        return []
+    corners = [(view.outline[0].cost, view.outline[0].psnr_db)]
+    for point in view.outline[1:]:
+        corners += [(point.cost, corners[-1][1]), (point.cost, point.psnr_db)]
+    corners.append((axes.get_xlim()[1], corners[-1][1]))
+    axes.plot(*zip(*corners, strict=True), color=FRONT, lw=1.4, alpha=0.75, zorder=3)
+    return corners
+
+
+def _references(axes: Axes, view: ParetoView) -> list:
+    """Bicubic, the budget, and what lies off the picture; the texts written."""
+    texts = []
+    left, right = axes.get_xlim()
+    bottom, top = axes.get_ylim()
+    if view.baseline_db is not None:
+        axes.axhline(view.baseline_db, color=BASELINE, lw=1, ls=(0, (1, 2)), zorder=1)
+        texts.append(axes.annotate(f"bicubic {view.baseline_db:.2f} dB", (right, view.baseline_db), (0, 3),
+                                   textcoords="offset points", ha="right", fontsize=9, color=BASELINE))  # fmt: skip
+    if view.budget:
+        axes.axvline(view.budget, color=INK, lw=1, ls=(0, (4, 3)), zorder=1)
+        texts.append(axes.annotate(view.budget_text, (view.budget, top), (4, -2), textcoords="offset points",
+                                   ha="left", va="top", rotation=90, fontsize=9, zorder=8,
+                                   path_effects=[withStroke(linewidth=3, foreground="white")]))  # fmt: skip
+    if view.over_budget:
+        seen = [cost for cost in view.over_budget if left <= cost <= right]
+        axes.plot(seen, [bottom] * len(seen), "|", ms=13, mew=1, color=BASELINE, alpha=0.5, clip_on=False, zorder=2)
+        beyond = len(view.over_budget) - len(seen)
+        where = f", {beyond} beyond the axis" if beyond else ""
+        text = f"ticks: {len(view.over_budget)} over budget, not trained{where}"
+        texts.append(axes.annotate(text, (1, 0), (0, 9), xycoords="axes fraction", textcoords="offset points",
+                                   ha="right", fontsize=9, color=BASELINE))  # fmt: skip
+    for point in view.below:
+        colour = PAPER if point.trial.is_fixed else OTHER
+        axes.plot(point.cost, bottom, "v", ms=8, color=colour, clip_on=False, zorder=7)
+    axes.figure.canvas.draw()
+    return texts

@@ -1,0 +1,72 @@
+"""Cost words, their fields, their units and how a person reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evaluators.cost import COST_FIELDS, Costs
+from search.records import RunSettings
+
+SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """One cost: ``name`` is its word in ``--objective`` and ``--budget``, ``axis`` its label on a plot."""
+
+    name: str
+    axis: str
+    unit: str
+    per_unit: float
+
+    def of(self, costs: Costs) -> float:
+        """The cost in the unit of the axis."""
+        return getattr(costs, COST_FIELDS[self.name]) / self.per_unit
+
+    def text(self, costs: Costs) -> str:
+        """The cost as a person reads it: ``143,755 params``, ``10.19 G MACs``, ``118.0 MB activations``."""
+        return f"{number(getattr(costs, COST_FIELDS[self.name]), self)} {self.unit}"
+
+
+QUANTITIES = {
+    "params": Quantity("params", "Parameters (thousands)", "params", 1e3),
+    "macs": Quantity("macs", "Multiply-accumulates (G)", "MACs", 1e9),
+    "memory": Quantity("memory", "Peak activation memory (MB)", "activations", 1e6),
+    "weights": Quantity("weights", "Weights (MB)", "weights", 1e6),
+}
+
+
+def number(value: float, quantity: Quantity) -> str:
+    """``value`` of ``quantity``, without the quantity's name: ``143,755``, ``10.19 G``, ``118.0 MB``."""
+    if quantity.name == "params":
+        return f"{value:,.0f}"
+    if quantity.name == "macs":
+        return short(value)
+    return f"{value / 1e6:.1f} MB" if value >= 1e6 else f"{value / 1e3:.0f} kB"
+
+
+def short(value: float) -> str:
+    """Three or four digits and a suffix: ``144 k``, ``10.19 G``, ``11 G``."""
+    for size, suffix in SUFFIXES:
+        if value >= size:
+            scaled = value / size
+            return f"{scaled:.{2 if scaled < 100 else 0}f}".removesuffix(".00") + f" {suffix}"
+    return f"{value:.0f}"
+
+
+def cost_objectives(settings: RunSettings) -> tuple[Quantity, ...]:
+    """The costs that a front is drawn over, in the order asked for; MACs if only quality was asked for."""
+    names = [name for name in settings.objectives if name != "psnr"] or ["macs"]
+    return tuple(QUANTITIES[name] for name in names)
+
+
+def all_costs(costs: Costs, sep: str = " · ") -> str:
+    """Parameters, multiply-accumulates and peak activations in one line."""
+    return sep.join(QUANTITIES[name].text(costs) for name in ("params", "macs", "memory"))
+
+
+def cost_ticks(low: float, high: float) -> list[float]:
+    """Round numbers from ``low`` to ``high`` for a logarithmic axis, few enough to be written side by side."""
+    steps = (1, 2, 5) if high < 700 * low else (1, 3) if high < 5000 * low else (1,)
+    ticks = [step * 10.0**power for power in range(-6, 13) for step in steps]
+    return [tick for tick in ticks if low <= tick <= high]

@@ -1,0 +1,32 @@
+"""Everything a finished run leaves for people and for other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from reports.front import write_front
+from reports.html import write_report
+from reports.pictures import Strip, write_strips_png
+from reports.plots import write_pareto
+from search.records import RunResult
+from space.papers.published import PublishedResult
+
+
+def write_all(
+    run: RunResult,
+    folder: Path,
+    strips: Sequence[Strip] = (),
+    published: tuple[PublishedResult, ...] | None = None,
+) -> Path:
+    """Write ``front.csv``, ``front.json``, ``pareto.png``, ``pareto.svg``, one ``strip-NAME.png`` per strip and
+    ``report.html``; return the path of the page.
+
+    Args:
+        strips: crops of validation pictures (``reports.pictures.make_strips``); restoring them is the caller's work.
+        published: results to show instead of the shipped table.
+    """
+    write_front(run, folder)
+    write_pareto(run, folder, published)
+    write_strips_png(strips, folder)
+    return write_report(run, folder, strips, published)

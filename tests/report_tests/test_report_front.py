@@ -1,0 +1,177 @@
+"""The front as a table: who is on it, at which rung, and what the files say."""
+
+import csv
+import dataclasses
+import json
+
+import pytest
+
+from reports.describe import describe, short_label
+from reports.front import COLUMNS, front_frame, write_front
+from reports.headline import best_found, comparisons, outcome
+from reports.ladder import ladder
+from reports.shown import shown_members
+from reports.tables import front_table
+from reports.ties import SEED_NOISE_DB, tied_with, ties
+from search.pareto import front, front_rung
+
+
+def trained_only_on(run, source, rungs):
+    """``run`` with the results of ``source`` cut to the first ``rungs``."""
+    trials = tuple(dataclasses.replace(t, rungs=t.rungs[:rungs]) if t.source == source else t for t in run.trials)
+    return dataclasses.replace(run, trials=trials)
+
+
+def with_front_psnr(run, psnr_db):
+    """``run`` reduced to a few trials of the last rung, with the PSNR given, each dearer than the one before."""
+    reached = [t for t in run.trials if t.at_rung(2) and not t.is_fixed][: len(psnr_db)]
+    trials = []
+    for index, (trial, value) in enumerate(zip(reached, psnr_db, strict=True)):
+        costs = dataclasses.replace(trial.costs, macs=10**9 * (index + 1))
+        rungs = tuple(dataclasses.replace(result, psnr_db=value) for result in trial.rungs)
+        trials.append(dataclasses.replace(trial, costs=costs, rungs=rungs))
+    return dataclasses.replace(run, trials=tuple(trials))
+
+
+def test_one_row_per_front_member_and_fixed_trial(run):
+    frame = front_frame(run)
+    expected = {t.trial for t in front(run)} | {t.trial for t in run.trials if t.is_fixed}
+    assert tuple(frame.columns) == COLUMNS
+    assert set(frame.trial) == expected
+    assert len(frame) == len(expected)
+    assert frame.macs.is_monotonic_increasing
+
+
+def test_quality_is_at_the_front_rung(run):
+    frame = front_frame(run).set_index("trial")
+    for trial in front(run):
+        row = frame.loc[trial.trial]
+        assert row.on_front
+        assert row.rung == front_rung(run)
+        assert row.psnr_db == trial.at_rung(front_rung(run)).psnr_db
+        assert row.gain_db == pytest.approx(row.psnr_db - run.baseline_psnr_db)
+        assert row.architecture == trial.architecture.key
+
+
+def test_a_fixed_trial_below_the_front_rung_shows_its_highest_and_is_not_on_the_front(run):
+    row = front_frame(trained_only_on(run, "s-lwsr16", 2)).set_index("source").loc["s-lwsr16"]
+    assert (row.rung, row.steps, row.on_front) == (1, 480, False)
+
+
+def test_a_fixed_trial_without_a_result_has_a_row_without_quality(run):
+    row = front_frame(trained_only_on(run, "s-lwsr16", 0)).set_index("source").loc["s-lwsr16"]
+    assert row.psnr_db != row.psnr_db
+    assert not row.on_front
+
+
+def test_files_hold_the_rows_of_the_frame(run, tmp_path):
+    table, record = write_front(run, tmp_path)
+    frame = front_frame(run)
+    with table.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    document = json.loads(record.read_text(encoding="utf-8"))
+    assert [int(row["trial"]) for row in rows] == list(frame.trial)
+    assert [row["psnr_db"] for row in document["rows"]] == list(frame.psnr_db)
+    assert document["baseline_psnr_db"] == run.baseline_psnr_db
+    assert document["settings"]["budget"] == run.settings.budget
+    assert document["name"] == run.name
+    assert {path.name for path in tmp_path.iterdir()} == {"front.csv", "front.json"}
+
+
+def test_json_has_null_where_there_is_no_result(run, tmp_path):
+    _, record = write_front(trained_only_on(run, "s-lwsr16", 0), tmp_path)
+    row = next(row for row in json.loads(record.read_text())["rows"] if row["source"] == "s-lwsr16")
+    assert (row["psnr_db"], row["rung"]) == (None, None)
+
+
+def test_ties_are_neighbours_within_the_noise(run):
+    noise = SEED_NOISE_DB
+    tied = with_front_psnr(run, [27.0, 27.0 + 0.5 * noise, 27.0 + 1.2 * noise, 27.5])
+    members = front(tied)
+    pairs = ties(members, front_rung(tied))
+    assert [(a.trial, b.trial) for a, b in pairs] == [
+        (members[0].trial, members[1].trial),
+        (members[1].trial, members[2].trial),
+    ]
+    assert tied_with(members[1], pairs) == (members[0].trial, members[2].trial)
+    assert tied_with(members[3], pairs) == ()
+    assert list(front_frame(tied).within_noise_of)[3] == ""
+
+
+def test_a_network_is_described_in_words(run):
+    paper = next(t for t in run.trials if t.source == "s-lwsr16+skip")
+    assert describe(paper.architecture) == (
+        "symmetric, 16 ch, 26 blocks, pool of 6, dense-two-step upsampler, bicubic skip"
+    )
+    assert short_label(paper) == "s-lwsr16+skip"
+
+
+def test_settings_without_the_usual_fields_are_described_too(run):
+    @dataclasses.dataclass(frozen=True)
+    class Bare:
+        depth: int = 3
+
+    trial = dataclasses.replace(
+        next(t for t in run.trials if not t.is_fixed),
+        architecture=dataclasses.replace(run.trials[0].architecture, backbone="pyramid", settings=Bare()),
+    )
+    assert describe(trial.architecture) == "pyramid"
+    assert short_label(trial) == f"#{trial.trial}"
+
+
+def test_a_paper_is_compared_in_its_better_form(run):
+    (comparison,) = comparisons(run)
+    assert comparison.paper.source == "s-lwsr16+skip"
+    assert comparison.better is None or comparison.better.costs.macs <= comparison.paper.costs.macs
+
+
+@pytest.mark.parametrize(
+    ("gain_db", "sentence"),
+    [
+        (0.25, "#{} dominates s-lwsr16+skip: +0.25 dB with 50% less multiply-accumulates."),
+        (-0.01, "#{} ties with s-lwsr16+skip (-0.01 dB is within the seed noise) with 50% less multiply-accumulates."),
+        (-0.25, "Nothing found dominates s-lwsr16+skip: the best as cheap, #{}, is 0.25 dB below."),
+    ],
+)
+def test_the_headline_says_by_how_much_a_paper_is_dominated(run, gain_db, sentence):
+    rung = front_rung(run)
+    paper = next(t for t in run.trials if t.source == "s-lwsr16+skip")
+    found = next(t for t in run.trials if not t.is_fixed and t.at_rung(rung))
+    rungs = tuple(dataclasses.replace(r, psnr_db=paper.at_rung(r.rung).psnr_db + gain_db) for r in found.rungs)
+    better = dataclasses.replace(found, costs=dataclasses.replace(found.costs, macs=paper.costs.macs // 2), rungs=rungs)
+    (comparison,) = comparisons(dataclasses.replace(run, trials=(paper, better)))
+    assert comparison.dominates == (gain_db > 0)
+    assert comparison.sentence == sentence.format(better.trial)
+
+
+def test_the_headline_names_the_best_found(run):
+    best = best_found(run)
+    assert f"#{best.trial}" in outcome(run)
+    assert all(t.at_rung(2).psnr_db <= best.at_rung(2).psnr_db for t in front(run) if not t.is_fixed)
+
+
+def test_a_run_without_results_has_an_empty_front(make_run):
+    empty = make_run(searched=0, papers=())
+    assert front_frame(empty).empty
+    assert outcome(empty) == "No searched network is on the front yet."
+    assert shown_members(empty) == {}
+
+
+def test_the_ladder_counts_and_correlates(run):
+    rungs = ladder(run)
+    assert [rung.steps for rung in rungs] == list(run.settings.rungs)
+    assert rungs[0].reached >= rungs[1].reached >= rungs[2].reached
+    assert rungs[0].both == rungs[1].reached
+    assert -1 <= rungs[0].correlation <= 1
+    assert rungs[-1].correlation is None
+
+
+def test_pictures_are_of_front_members_and_the_stronger_paper(run):
+    shown = shown_members(run)
+    assert list(shown)[-1] == "s-lwsr16+skip"
+    assert {t.trial for t in shown.values() if not t.is_fixed} <= {t.trial for t in front(run)}
+    assert any(label.startswith("best") for label in shown)
+
+
+def test_the_terminal_table_has_every_row(run):
+    assert front_table(run).row_count == len(front_frame(run))

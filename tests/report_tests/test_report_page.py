@@ -1,0 +1,148 @@
+"""The page: complete, self-contained, and honest about what was not trained."""
+
+import dataclasses
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from reports.front import front_frame
+from reports.html import report_html
+from reports.pictures import Picture, best_window, make_strips, strips_html, write_strips_png
+from reports.report import write_all
+
+
+class Page(HTMLParser):
+    """Addresses that a page would load, and its words outside of scripts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.words = ""
+        self._skipped = False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self._skipped = tag in ("script", "style")
+        self.loaded += [value for name, value in attrs if name in ("src", "href", "xlink:href", "srcset", "poster")]
+
+    def handle_endtag(self, tag):
+        self._skipped = False
+
+    def handle_data(self, data):
+        self.words += "" if self._skipped else data
+
+
+@pytest.fixture(scope="module")
+def picture() -> Picture:
+    rng = np.random.default_rng(3)
+    low = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    return Picture("astronaut", low, low.repeat(4, axis=0).repeat(4, axis=1))
+
+
+@pytest.fixture(scope="module")
+def strips(picture):
+    blurred = (picture.truth // 2 + 60).astype(np.uint8)
+    return make_strips([picture], {"bicubic": [blurred], "best: #7": [picture.truth]}, {"best: #7": "12,345 params"})
+
+
+@pytest.fixture(scope="module")
+def page(run, strips) -> str:
+    return report_html(run, strips)
+
+
+def test_the_page_has_every_member_and_paper(run, page):
+    words = Page(page).words
+    for row in front_frame(run).to_dict("records"):
+        assert f"#{row['trial']}" in words
+        assert row["description"] in words
+        assert f"{row['psnr_db']:.3f}" in words
+
+
+def test_the_page_loads_nothing(page):
+    assert [address for address in Page(page).loaded if not address.startswith(("data:", "#"))] == []
+    assert not re.search(r"@import|url\((?!#|data:)", re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL))
+
+
+def test_nothing_on_the_page_sends_the_run_away(page):
+    configs = re.findall(r'"showSendToCloud":\s*(\w+)', page)
+    assert configs
+    assert set(configs) == {"false"}
+
+
+def test_settings_and_environment_are_there(run, page):
+    words = Page(page).words
+    for value in (run.command, *run.settings.environment.values(), run.settings.created, run.settings.train_data):
+        assert value in words
+
+
+def test_what_was_not_trained_is_counted_and_explained(run):
+    failed = dataclasses.replace(run.trials[-1], status="failed", rungs=(), reason="loss was NaN at step <37>")
+    words = Page(report_html(dataclasses.replace(run, trials=(*run.trials[:-1], failed)))).words
+    assert "loss was NaN at step <37>" in words
+    over = sum(t.status == "over-budget" for t in run.trials)
+    assert f"{over} were over the budget" in words
+
+
+def test_published_results_come_with_their_rule_and_source(page):
+    words = Page(page).words
+    assert "parameters x 57600" in words
+    assert "Li et al., arXiv 1909.10774, Table II" in words
+
+
+@pytest.mark.parametrize("objectives", [("psnr",), ("psnr", "params", "memory")])
+def test_a_page_for_other_objectives(make_run, objectives):
+    assert "</html>" in report_html(make_run(searched=10, objectives=objectives))
+
+
+def test_a_page_of_a_run_that_has_just_begun(make_run):
+    assert "No searched network is on the front yet." in report_html(make_run(searched=0, papers=()))
+
+
+def test_everything_is_written(run, strips, tmp_path):
+    path = write_all(run, tmp_path / "new", strips)
+    assert path == tmp_path / "new" / "report.html"
+    assert {file.name for file in path.parent.iterdir()} == {
+        "front.csv", "front.json", "pareto.png", "pareto.svg", "report.html", "strip-astronaut.png",
+    }  # fmt: skip
+    assert json.loads((path.parent / "front.json").read_text())["name"] == run.name
+
+
+def test_the_window_is_where_most_error_was_removed():
+    truth = np.zeros((80, 90, 3), np.uint8)
+    bicubic = truth.copy()
+    bicubic[40:52, 60:72] = 90
+    top, left = best_window(truth, bicubic, truth, size_px=24, step_px=4)
+    assert top <= 40
+    assert left <= 60
+    assert (top + 24, left + 24) >= (52, 72)
+    assert (top % 4, left % 4) == (0, 0)
+
+
+def test_strips_show_input_networks_and_truth(strips, picture):
+    (strip,) = strips
+    assert [crop.label for crop in strip.crops] == ["input", "bicubic", "best: #7", "original"]
+    assert {crop.pixels.shape for crop in strip.crops} == {(96, 96, 3)}
+    assert "12,345 params" in strip.crops[2].sub_label
+    assert np.array_equal(strip.crops[0].pixels, strip.crops[-1].pixels)    # the truth is its input, enlarged
+    assert strips_html(strips).count("data:image/png;base64,") == 4
+
+
+def test_a_restored_picture_of_another_size_is_refused(picture):
+    with pytest.raises(ValueError, match="must have the shape"):
+        make_strips([picture], {"bicubic": [picture.low]})
+
+
+def test_strips_without_a_baseline_are_refused(picture):
+    with pytest.raises(ValueError, match="must have the baseline"):
+        make_strips([picture], {})
+
+
+def test_strips_are_saved_as_pictures(strips, tmp_path):
+    (path,) = write_strips_png(strips, tmp_path)
+    assert path.name == "strip-astronaut.png"
+    assert path.read_bytes().startswith(b"\x89PNG")
+    (path,) = write_strips_png([dataclasses.replace(strips[0], name="my photos/one?.png")], tmp_path)
+    assert path == tmp_path / "strip-my_photos_one_.png.png"

@@ -1,0 +1,138 @@
+"""The pictures: first what they are to show, then that they are drawn."""
+
+import dataclasses
+
+import pytest
+
+from reports.effects import knob_effects
+from reports.pareto_view import budget_limits, pareto_view
+from reports.plots import pareto_figure, write_pareto
+from reports.published_view import published_view
+from reports.quantities import QUANTITIES, cost_objectives, cost_ticks, number
+from search.pareto import front, front_rung
+
+MACS, PARAMS = QUANTITIES["macs"], QUANTITIES["params"]
+
+
+def test_only_results_of_the_front_rung_share_the_axes(run):
+    view = pareto_view(run, MACS)
+    rung = front_rung(run)
+    drawn = {point.trial.trial for point in (*view.points, *view.below)}
+    assert drawn == {t.trial for t in run.trials if t.status == "trained" and t.at_rung(rung)}
+    assert all(point.psnr_db == point.trial.at_rung(rung).psnr_db for point in view.points)
+
+
+def test_the_line_goes_through_the_front_cheapest_first(run):
+    view = pareto_view(run, MACS)
+    assert [point.trial for point in view.outline] == list(front(run))
+    assert [point.cost for point in view.outline] == sorted(point.cost for point in view.outline)
+    assert [point.psnr_db for point in view.outline] == sorted(point.psnr_db for point in view.outline)
+
+
+def test_costs_are_in_the_unit_of_the_axis(run):
+    trial = run.trials[0]
+    assert MACS.of(trial.costs) == pytest.approx(trial.costs.macs / 1e9)
+    assert PARAMS.of(trial.costs) == 143.755
+    assert PARAMS.text(trial.costs) == "143,755 params"
+    assert number(10_190_000_000, MACS) == "10.19 G"
+
+
+def test_the_budget_is_a_line_only_on_its_own_axis(run):
+    assert pareto_view(run, MACS).budget is None
+    assert pareto_view(run, PARAMS).budget == 200
+    assert pareto_view(run, PARAMS).budget_text == "budget 200,000 params"
+    assert "200k-params" in pareto_view(run, MACS).caption
+
+
+def test_budget_words_become_limits():
+    assert budget_limits("200k-params,11g-macs") == {"params": 200_000, "macs": 11_000_000_000}
+    assert budget_limits("") == {}
+
+
+def test_over_budget_candidates_have_costs_and_no_point(run):
+    view = pareto_view(run, MACS)
+    over = [t for t in run.trials if t.status == "over-budget"]
+    assert sorted(view.over_budget) == sorted(t.costs.macs / 1e9 for t in over)
+    assert not {t.trial for t in over} & {point.trial.trial for point in view.points}
+
+
+def test_a_far_worse_network_does_not_squash_the_front(run):
+    worse = tuple(
+        dataclasses.replace(t, rungs=tuple(dataclasses.replace(r, psnr_db=r.psnr_db - 9) for r in t.rungs))
+        if t.source == "s-lwsr16"
+        else t
+        for t in run.trials
+    )
+    view = pareto_view(dataclasses.replace(run, trials=worse), MACS)
+    assert [point.trial.source for point in view.below] == ["s-lwsr16"]
+    assert not any(point.trial.source == "s-lwsr16" for point in view.points)
+
+
+def test_bicubic_far_below_the_front_is_only_in_the_caption(run):
+    view = pareto_view(dataclasses.replace(run, baseline_psnr_db=15.0), MACS)
+    assert view.baseline_db is None
+    assert "bicubic 15.00 dB" in view.caption
+
+
+def test_the_caption_holds_what_the_numbers_depend_on(run):
+    caption = pareto_view(run, MACS).caption
+    for words in ("sr ×4", "1,920 training steps", "rung 3 of 3", "seed 0", "320×180", "fp32", run.settings.val_data):
+        assert words in caption
+
+
+def test_published_results_are_marked_by_the_size_budget(run):
+    view = published_view(run)
+    fits = {result.network: fit for result, fit in zip(view.results, view.fits, strict=True)}
+    assert (fits["s-LWSR16"], fits["s-LWSR32"], fits["SMFANet"]) == (True, False, True)
+    assert "s-LWSR16+" not in fits
+    assert len(view.results) == len(fits)
+    assert {result.network for result in view.left_off} == {"EDSR", "D-DBPN"}
+
+
+def test_without_a_size_budget_nothing_is_said_to_fit(make_run):
+    assert set(published_view(make_run(searched=3, budget="11g-macs")).fits) == {None}
+
+
+def test_no_published_panel_for_a_task_without_results(run):
+    other = dataclasses.replace(run, settings=dataclasses.replace(run.settings, task="denoising", scale=1))
+    assert published_view(other) is None
+    assert len(pareto_figure(other).axes) == 1
+
+
+def test_a_panel_for_every_cost_asked_for(make_run):
+    both = make_run(searched=12, objectives=("psnr", "params", "macs"))
+    assert cost_objectives(both.settings) == (PARAMS, MACS)
+    assert len(pareto_figure(both).axes) == 3
+
+
+@pytest.mark.parametrize("searched", [0, 1, 12])
+def test_pictures_are_written_for_runs_of_every_size(make_run, tmp_path, searched):
+    png, svg = write_pareto(make_run(searched=searched, papers=()), tmp_path)
+    assert png.read_bytes().startswith(b"\x89PNG")
+    assert b"<svg" in svg.read_bytes()[:1000]
+
+
+def test_knob_effects_are_gains_on_the_first_rung(run):
+    effects = {effect.knob: effect for effect in knob_effects(run)}
+    widths = effects["width"].gains_db
+    expected = [
+        t.at_rung(0).psnr_db - run.baseline_psnr_db
+        for t in run.trials
+        if not t.is_fixed and t.at_rung(0) and t.knobs["width"] == 16
+    ]
+    assert list(widths) == sorted(widths)
+    assert widths[16] == pytest.approx(tuple(expected))
+
+
+def test_a_knob_of_one_value_has_no_effect_to_show(run):
+    same = tuple(dataclasses.replace(t, knobs={**t.knobs, "width": 16, "alone": 1}) for t in run.trials)
+    names = {effect.knob for effect in knob_effects(dataclasses.replace(run, trials=same))}
+    assert not names & {"width", "alone"}
+    assert "upsampler" in names
+
+
+@pytest.mark.parametrize(("low", "high"), [(3, 40), (0.5, 30), (5, 5_000), (1, 50_000)])
+def test_ticks_are_round_and_few(low, high):
+    ticks = cost_ticks(low, high)
+    assert 2 <= len(ticks) <= 10
+    assert all(low <= tick <= high for tick in ticks)

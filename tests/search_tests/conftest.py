@@ -1,0 +1,97 @@
+"""A search without training: workers that answer with a formula, and small settings for runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from evaluators.cost import architecture_costs
+from search.budget import parse_budget
+from search.jobs import Answer, Failed, Job, Measured, Progress, TimingJob
+from search.loop import Limits, SearchLoop
+from search.proposals import enqueue_fixed
+from search.records import RunSettings
+from search.study import Study
+from space import TASKS, architecture_from_dict
+
+INPUT = (64, 36)
+
+
+def formula_psnr_db(architecture: dict, steps: int) -> float:
+    """Rises with MACs and steps, and an input skip pays: enough for a front to exist."""
+    arch = architecture_from_dict(architecture)
+    macs = architecture_costs(arch, INPUT).macs
+    return 28 + 0.2 * (macs / 1e8) ** 0.5 + 0.3 * (arch.settings.input_skip == "bicubic") + 0.0005 * steps
+
+
+@dataclass
+class FormulaWorkers:
+    """Does jobs at once; those at the positions ``broken`` fail, and after ``die_after`` the program is killed."""
+
+    count: int = 1
+    broken: frozenset[int] = frozenset()
+    die_after: int | None = None
+    jobs: list[Job] = field(default_factory=list)
+    done: list[Job] = field(default_factory=list)
+
+    def idle(self) -> int:
+        return self.count - len(self.jobs)
+
+    def submit(self, job: Job | TimingJob) -> None:
+        self.jobs.append(job)
+
+    def poll(self, timeout_s: float) -> list[Answer | Progress]:
+        if self.die_after is not None and len(self.done) >= self.die_after:
+            raise Killed
+        job = self.jobs.pop(0)
+        self.done.append(job)
+        if len(self.done) - 1 in self.broken:
+            return [Progress(job.trial, 1, job.steps, 0.1), Failed(job.trial, "the loss is not finite at step 7")]
+        psnr_db = formula_psnr_db(job.architecture, job.steps)
+        return [Measured(job.trial, psnr_db, 0.8, {"a": psnr_db}, 1.0, job.steps, 0.1)]
+
+    def stop(self) -> None:
+        self.jobs.clear()
+
+    def close(self) -> None:
+        pass
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing catches it."""
+
+
+class SilentListener:
+    def started(self, record, steps): ...
+    def progressed(self, progress): ...
+    def measured(self, record): ...
+    def failed(self, record): ...
+    def tick(self, time_left_s): ...
+
+
+def settings(budget: str = "200k-params", rungs: tuple[int, ...] = (100, 200, 400), sampler: str = "tpe",
+             seed: int = 0, objectives: tuple[str, ...] = ("psnr", "macs")) -> RunSettings:
+    return RunSettings(
+        task="sr", scale=4, budget=budget, objectives=objectives, input_size=INPUT, sampler=sampler, seed=seed,
+        rungs=rungs, workers=1, train_data="none", val_data="none", training={}, environment={},
+        created="2026-01-01T00:00:00+00:00",
+    )
+
+
+@pytest.fixture
+def run_loop(tmp_path: Path):
+    """Open or create the study in a folder and search with ``FormulaWorkers``; returns the study and the workers."""
+
+    def run(folder: Path | None = None, trials: int = 6, workers: FormulaWorkers | None = None, **changes):
+        folder = folder or tmp_path
+        workers = workers or FormulaWorkers()
+        study = Study.open(folder, owned=True) or Study.create(folder, settings(**changes))
+        budget = parse_budget(study.settings.budget)
+        enqueue_fixed(study, TASKS["sr"], budget)
+        loop = SearchLoop(study, TASKS["sr"], budget, workers, Limits(None, trials), folder, SilentListener(), lambda: False)
+        assert loop.run() is None
+        return study, workers
+
+    return run

@@ -1,0 +1,79 @@
+"""The journal after kills: torn lines, dead locks, one owner."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from search.journal import JOURNAL, own, repair
+from search.study import Study
+from space import UserError
+from tests.search_tests.conftest import settings
+
+
+def test_a_journal_torn_anywhere_opens_with_all_whole_lines(tmp_path: Path, run_loop) -> None:
+    study, _ = run_loop(trials=4, rungs=(100,))
+    whole = (tmp_path / JOURNAL).read_bytes()
+    finished = len([r for r in study.records.values() if r.rungs])
+    torn_folder = tmp_path / "torn"
+    torn_folder.mkdir()
+    seen = []
+    for cut in range(len(whole) - 1, len(whole) // 2, -max(1, len(whole) // 60)):
+        (torn_folder / JOURNAL).write_bytes(whole[:cut])
+        reader = Study.open(torn_folder, owned=False)       # a report may read it before anyone mends it
+        opened = Study.open(torn_folder, owned=True)
+        assert {n for n, r in reader.records.items() if r.rungs} == {n for n, r in opened.records.items() if r.rungs}
+        seen.append(len([r for r in opened.records.values() if r.rungs]))
+        opened.note("written", cut)                          # the next write is not glued to a torn line
+        assert Study.open(torn_folder, owned=True).noted("written") == cut
+    assert seen == sorted(seen, reverse=True)
+    assert seen[0] == finished
+
+
+def test_a_line_that_is_no_json_at_the_end_is_cut(tmp_path: Path) -> None:
+    path = tmp_path / JOURNAL
+    path.write_bytes(b'{"a":1}\n{"b":\n')
+    assert repair(path) == 6
+    assert path.read_bytes() == b'{"a":1}\n'
+
+
+def test_damage_before_the_end_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / JOURNAL
+    path.write_bytes(b'{"a":1}\nrubbish\n{"b":2}\n')
+    with pytest.raises(UserError, match="damaged at line 2"):
+        repair(path)
+    assert path.read_bytes() == b'{"a":1}\nrubbish\n{"b":2}\n'
+
+
+def test_a_dead_owners_write_lock_is_cleared(tmp_path: Path) -> None:
+    Study.create(tmp_path, settings())
+    os.symlink(tmp_path / JOURNAL, tmp_path / f"{JOURNAL}.lock")
+    study = Study.open(tmp_path, owned=True)
+    study.note("still", "writes")
+    assert study.noted("still") == "writes"
+
+
+def test_a_run_has_one_owner(tmp_path: Path) -> None:
+    with own(tmp_path), pytest.raises(UserError, match=f"process {os.getpid()}"):
+        own(tmp_path)
+    own(tmp_path).close()
+
+
+def test_another_record_version_is_refused(tmp_path: Path) -> None:
+    study = Study.create(tmp_path, settings())
+    study.note("settings", {**settings().to_dict(), "version": 99})
+    with pytest.raises(UserError, match="record version 1, got 99"):
+        Study.open(tmp_path, owned=True)
+
+
+def test_the_journal_is_optunas_own_format(tmp_path: Path, run_loop) -> None:
+    import optuna
+
+    run_loop(trials=2, rungs=(100,))
+    lines = (tmp_path / JOURNAL).read_text().splitlines()
+    assert all("op_code" in json.loads(line) for line in lines)
+    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(tmp_path / JOURNAL)))
+    study = optuna.load_study(study_name="litefront", storage=storage)
+    assert [direction.name for direction in study.directions] == ["MAXIMIZE", "MINIMIZE"]
+    assert any(trial.state.name == "COMPLETE" for trial in study.trials)

@@ -1,0 +1,153 @@
+"""The whole search with workers that answer by formula: order, ladder, constraints, kills, repeatability."""
+
+from collections import Counter
+from pathlib import Path
+
+import optuna
+import pytest
+
+from search.journal import JOURNAL, storage
+from search.pareto import front, front_rung
+from search.records import RunResult
+from search.samplers import SAMPLERS
+from search.study import Study
+from tests.search_tests.conftest import FormulaWorkers, Killed
+
+FIXED = ["s-lwsr16", "s-lwsr16+skip", "s-lwsr16-no-pool", "s-lwsr16-no-pool+skip", "s-lwsr16-pool-11",
+         "s-lwsr16-pool-11+skip"]
+
+
+def as_result(study: Study) -> RunResult:
+    trials = tuple(study.records[number] for number in sorted(study.records))
+    return RunResult("r", study.settings, trials, 28.0, 1.0, "")
+
+
+def test_papers_run_first_as_published_and_with_skip_and_reach_the_last_rung(run_loop) -> None:
+    study, workers = run_loop(trials=3)
+    fixed = [record for _, record in sorted(study.records.items()) if record.is_fixed]
+    assert [record.source for record in fixed] == FIXED
+    assert all(len(record.rungs) == 3 for record in fixed)
+    first_jobs = [job.trial for job in workers.done[: 3 * len(FIXED)]]
+    assert set(first_jobs) == {record.trial for record in fixed}
+
+
+def test_fixed_trials_carry_their_knobs_as_parameters(tmp_path: Path, run_loop) -> None:
+    run_loop(trials=1, rungs=(100,))
+    study = optuna.load_study(study_name="litefront", storage=storage(tmp_path / JOURNAL))
+    by_source = {trial.user_attrs["record"]["source"]: trial for trial in study.trials}
+    assert by_source["s-lwsr16"].params["width"] == 16
+    assert by_source["s-lwsr16"].params["input_skip"] == "none"
+    assert by_source["s-lwsr16+skip"].params["input_skip"] == "bicubic"
+
+
+def test_budget_breakers_are_pruned_with_their_constraint_and_never_trained(tmp_path: Path, run_loop) -> None:
+    study, workers = run_loop(trials=8, budget="60k-params", rungs=(100,))
+    over = [record for record in study.records.values() if record.status == "over-budget"]
+    assert over
+    assert not {record.trial for record in over} & {job.trial for job in workers.done}
+    stored = optuna.load_study(study_name="litefront", storage=storage(tmp_path / JOURNAL)).trials
+    for record in over:
+        assert stored[record.trial].state == optuna.trial.TrialState.PRUNED
+        assert stored[record.trial].constraints["params"] == record.costs.params - 60_000 > 0
+        assert "60k-params" in record.reason
+    trained = [record for record in study.records.values() if record.status == "trained"]
+    assert len(trained) == 8
+    assert all(stored[record.trial].constraints["params"] <= 0 for record in trained)
+
+
+def test_no_network_is_trained_twice(run_loop) -> None:
+    study, workers = run_loop(trials=25, budget="4k-params", rungs=(100,))
+    keys = Counter(study.records[job.trial].architecture.key for job in workers.done)
+    assert max(keys.values()) == 1
+
+
+def test_the_ladder_continues_one_rung_at_a_time_from_one_checkpoint(run_loop) -> None:
+    study, workers = run_loop(trials=12, budget="60k-params")
+    for record in study.records.values():
+        jobs = [job for job in workers.done if job.trial == record.trial]
+        assert [job.rung for job in jobs] == list(range(len(jobs)))
+        assert len({job.checkpoint for job in jobs}) <= 1
+        assert len({job.seed for job in jobs}) <= 1
+    reached = Counter(len(record.rungs) for record in study.records.values() if record.rungs)
+    assert reached[3] >= 1
+    assert reached[1] >= 1
+
+
+def test_the_front_compares_one_rung_only(run_loop) -> None:
+    study, _ = run_loop(trials=14)
+    run = as_result(study)
+    rung = front_rung(run)
+    assert all(member.at_rung(rung) is not None for member in front(run))
+
+
+def test_a_failed_trial_is_recorded_and_the_search_goes_on(tmp_path: Path, run_loop) -> None:
+    study, workers = run_loop(trials=4, rungs=(100,), workers=FormulaWorkers(broken=frozenset({7})))
+    broken = workers.done[7].trial
+    assert study.records[broken].status == "failed"
+    assert "not finite" in study.records[broken].reason
+    again = Study.open(tmp_path, owned=True)
+    assert again.records[broken] == study.records[broken]
+    assert sum(record.status == "trained" for record in again.records.values()) == len(FIXED) + 3
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLERS))
+def test_every_sampler_finds_networks_within_the_budget(run_loop, name: str) -> None:
+    study, _ = run_loop(trials=14 if name == "gp" else 24, budget="60k-params,2g-macs", rungs=(100,), sampler=name)
+    trained = [record for record in study.records.values() if record.status == "trained"]
+    assert len(trained) >= 14
+    assert all(record.costs.params <= 60_000 and record.costs.macs <= 2e9 for record in trained)
+
+
+def test_three_objectives(run_loop) -> None:
+    study, _ = run_loop(trials=10, rungs=(100,), objectives=("psnr", "macs", "memory"))
+    assert len(front(as_result(study))) >= 2
+
+
+def proposals(study: Study) -> list[str]:
+    return [record.architecture.key for _, record in sorted(study.records.items())]
+
+
+def test_a_seed_gives_the_same_proposals(tmp_path: Path, run_loop) -> None:
+    runs = []
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        (tmp_path / name).mkdir()
+        runs.append(proposals(run_loop(tmp_path / name, trials=16, seed=seed, budget="60k-params")[0]))
+    assert runs[0] == runs[1]
+    assert runs[0] != runs[2]
+
+
+def test_kills_lose_nothing_double_nothing_and_change_nothing(tmp_path: Path, run_loop) -> None:
+    (tmp_path / "whole").mkdir()
+    whole, _ = run_loop(tmp_path / "whole", trials=10, budget="60k-params")
+    folder, finished = tmp_path / "killed", 0
+    folder.mkdir()
+    for _ in range(40):
+        try:
+            study, _ = run_loop(folder, trials=10, budget="60k-params", workers=FormulaWorkers(die_after=2))
+            break
+        except Killed:
+            study = Study.open(folder, owned=False)
+            now = sum(len(record.rungs) for record in study.records.values())
+            assert now >= finished
+            finished = now
+    assert {n: len(r.rungs) for n, r in study.records.items()} == {n: len(r.rungs) for n, r in whole.records.items()}
+    assert proposals(study) == proposals(whole)
+    sources = [record.source for record in study.records.values() if record.is_fixed]
+    assert len(sources) == len(set(sources))
+
+
+def test_more_trials_continue_a_finished_run(tmp_path: Path, run_loop) -> None:
+    first, _ = run_loop(trials=3, rungs=(100,), budget="60k-params")
+    known = dict(first.records)
+    second, workers = run_loop(trials=6, budget="60k-params")
+    assert all(second.records[number] == record for number, record in known.items())
+    assert sum(record.status == "trained" for record in second.records.values()) == 6
+    assert not {job.trial for job in workers.done} & set(known)
+
+
+def test_a_longer_ladder_lifts_the_fixed_trials_too(tmp_path: Path, run_loop) -> None:
+    run_loop(trials=2, rungs=(100,))
+    study = Study.open(tmp_path, owned=True)
+    study.extend((100, 200))
+    study, _ = run_loop(trials=2)
+    assert all(len(record.rungs) == 2 for record in study.records.values() if record.is_fixed)

@@ -1,0 +1,51 @@
+"""Imports only point to the left: space, latency_tables, evaluators, search, reports, search.cli."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ORDER = ("space", "latency_tables", "evaluators", "search", "reports", "search.cli")
+FILES = sorted(path for package in ORDER[:5] for path in (ROOT / package).rglob("*.py"))
+
+
+def room(module: str) -> str | None:
+    return next((name for name in reversed(ORDER) if module == name or module.startswith(name + ".")), None)
+
+
+def imported(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_left(path: Path) -> None:
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    own = room(module)
+    if module == "search.__main__":     # the program's front door opens the command line
+        return
+    allowed = set(ORDER[: ORDER.index(own) + 1])
+    assert {room(name) for name in imported(path)} - {None} <= allowed
+
+
+@pytest.mark.parametrize(("library", "home"), [
+    ("optuna", "search"), ("matplotlib", "reports"), ("plotly", "reports"), ("pandas", "reports"),
+])
+def test_libraries_stay_in_their_folder(library: str, home: str) -> None:
+    users = {path.relative_to(ROOT).parts[0] for path in FILES
+             if any(name.split(".")[0] == library for name in imported(path))}
+    assert users == {home}
+
+
+def test_space_knows_torch_and_numpy_only() -> None:
+    from sys import stdlib_module_names
+
+    names = {name.split(".")[0] for path in FILES if path.is_relative_to(ROOT / "space") for name in imported(path)}
+    assert names - set(stdlib_module_names) <= {"space", "torch", "numpy"}
