@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from reports.front import front_frame
 from reports.quantities import QUANTITIES, number
 from search.records import RunResult
+
+NUMBERS = ("params", "MACs", "PSNR dB", "gain", "steps")
+HEADINGS = ("", "trial", "from", *NUMBERS, "network")
 
 
 def front_table(run: RunResult) -> Table:
@@ -15,28 +21,32 @@ def front_table(run: RunResult) -> Table:
     settings = run.settings
     title = f"{run.name}: {settings.task} ×{settings.scale}, {settings.budget}"
     caption = f"* on the front; ~ tied within the seed noise; bicubic {run.baseline_psnr_db:.2f} dB"
-    table = Table(title=title, caption=caption, title_justify="left", caption_justify="left", pad_edge=False)
-    for heading in ("", "trial", "from"):
-        table.add_column(heading)
-    for heading in ("params", "MACs", "activations", "PSNR dB", "gain dB", "steps"):
-        table.add_column(heading, justify="right")
-    table.add_column("network", overflow="fold")
-    for row in front_frame(run).to_dict("records"):
-        marks = ("*" if row["on_front"] else "") + ("~" if row["within_noise_of"] else "")
-        table.add_row(
-            marks,
-            str(row["trial"]),
-            row["source"],
-            number(row["params"], QUANTITIES["params"]),
-            number(row["macs"], QUANTITIES["macs"]),
-            number(row["peak_activation_bytes"], QUANTITIES["memory"]),
-            _or_dash(row["psnr_db"], ".2f"),
-            _or_dash(row["gain_db"], "+.2f"),
-            _or_dash(row["steps"], ","),
-            row["description"],
-            style="bold" if row["on_front"] else "dim",
-        )
+    table = Table(title=title, caption=caption, title_justify="left", caption_justify="left", pad_edge=False, box=SIMPLE_HEAD)
+    rows = front_frame(run).to_dict("records")
+    cells = [_cells(row) for row in rows]
+    for index, heading in enumerate(HEADINGS[:-1]):
+        # In a narrow terminal the network's description is wrapped, never a number.
+        widest = max(len(heading), *(len(line[index]) for line in cells)) if cells else len(heading)
+        justify = "right" if heading in NUMBERS else "left"
+        table.add_column(heading, justify=justify, no_wrap=True, min_width=widest, max_width=widest)
+    table.add_column(HEADINGS[-1], min_width=12)
+    for row, line in zip(rows, cells, strict=True):
+        table.add_row(*line, style="bold" if row["on_front"] else "dim")
     return table
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        ("*" if row["on_front"] else "") + ("~" if row["within_noise_of"] else ""),
+        str(row["trial"]),
+        row["source"],
+        number(row["params"], QUANTITIES["params"]),
+        number(row["macs"], QUANTITIES["macs"]),
+        _or_dash(row["psnr_db"], ".2f"),
+        _or_dash(row["gain_db"], "+.2f"),
+        _or_dash(row["steps"], ","),
+        row["description"],
+    )
 
 
 def _or_dash(value: float, form: str) -> str:
