@@ -11,11 +11,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from search.pareto import ENOUGH_TRIALS, losses_at_rung, non_dominated_ranks
+from search.pareto import losses_at_rung, non_dominated_ranks
 from search.records import TrialRecord
 
 LADDER = tuple(100 * 2**rung for rung in range(12))  # steps of training in all
 REDUCTION = 2  # one in two goes on, as the steps double: every rung costs about the same in all
+FINALISTS = 4           # searched networks that should reach the last rung, at least
 FIXED_SHARE = 0.4  # of the time, at most, for the papers' trials
 DEFAULT_TOP = 800  # steps of the last rung where no time limit says otherwise
 
@@ -28,14 +29,18 @@ def fit_ladder(core_seconds: float, fixed_step_s: float, searched_step_s: float)
         fixed_step_s: seconds that one step of *every* fixed trial takes, added up.
         searched_step_s: seconds that one step of a typical searched network takes.
     """
-    fitting = [
-        steps
-        for steps in LADDER
-        if steps * fixed_step_s <= FIXED_SHARE * core_seconds
-        and steps * searched_step_s * ENOUGH_TRIALS <= FIXED_SHARE * core_seconds
-    ]
-    top = max(fitting, default=LADDER[0])
-    return tuple(steps for steps in LADDER if steps <= top)
+    ladder = LADDER[:1]
+    for top in range(1, len(LADDER)):
+        # With half going on and steps doubling, FINALISTS at the top need this many at the bottom, and half of the
+        # bottom's steps again on every further rung.
+        begun = FINALISTS * REDUCTION**top
+        searched_steps = begun * LADDER[0] * (1 + top / REDUCTION)
+        if LADDER[top] * fixed_step_s > FIXED_SHARE * core_seconds:
+            break
+        if searched_steps * searched_step_s > (1 - FIXED_SHARE) * core_seconds:
+            break
+        ladder = LADDER[: top + 1]
+    return ladder
 
 
 def default_ladder() -> tuple[int, ...]:

@@ -73,6 +73,9 @@ def test_the_cheapest_has_no_privilege_within_a_front() -> None:
 
 def test_the_ladder_fits_the_time() -> None:
     assert fit_ladder(1200, fixed_step_s=0.6, searched_step_s=0.05)[-1] == 800
+    assert fit_ladder(1200, fixed_step_s=0.7, searched_step_s=0.15)[-1] == 400
+    assert fit_ladder(1200, fixed_step_s=2.0, searched_step_s=0.05)[-1] == 200
+    assert fit_ladder(12_000, fixed_step_s=0.7, searched_step_s=0.15)[-1] == 3_200
     assert fit_ladder(1200, fixed_step_s=6.0, searched_step_s=0.5) == (100,)
     assert fit_ladder(1, fixed_step_s=6.0, searched_step_s=0.5) == (100,)
     assert set(default_ladder()) < set(LADDER)
