@@ -21,7 +21,9 @@ def front_table(run: RunResult) -> Table:
     settings = run.settings
     title = f"{run.name}: {settings.task} ×{settings.scale}, {settings.budget}"
     caption = f"* on the front; ~ tied within the seed noise; bicubic {run.baseline_psnr_db:.2f} dB"
-    table = Table(title=title, caption=caption, title_justify="left", caption_justify="left", pad_edge=False, box=SIMPLE_HEAD)
+    table = Table(
+        title=title, caption=caption, title_justify="left", caption_justify="left", pad_edge=False, box=SIMPLE_HEAD
+    )
     rows = front_frame(run).to_dict("records")
     cells = [_cells(row) for row in rows]
     for index, heading in enumerate(HEADINGS[:-1]):

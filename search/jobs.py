@@ -24,6 +24,7 @@ from space.errors import UserError
 
 POOL_FOLDER = "pool"
 PAIRS_FILE = "validation.npz"
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class Stopped:
     """Training ended before its rung because it was told to; a checkpoint holds what was done."""
 
     trial: int
+    train_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ class JobRunner:
         except NonFiniteLossError as error:
             return Failed(job.trial, str(error))
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno in DISK_FULL:
                 return DiskFull(job.trial, f"{error.strerror}: {error.filename or job.checkpoint.name}")
             return Failed(job.trial, f"{type(error).__name__}: {error}")
         except (RuntimeError, ValueError, MemoryError) as error:
@@ -143,7 +145,7 @@ class JobRunner:
         train_s = time.perf_counter() - begun
         trainer.save(job.checkpoint)
         if trainer.step < job.steps:
-            return Stopped(job.trial)
+            return Stopped(job.trial, train_s)
         begun = time.perf_counter()
         network = trainer.averaged_network()
         quality = evaluate(network, self.pairs, self.setting.task, self.setting.scale, self.setting.precision.device)

@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
@@ -73,9 +73,25 @@ def repair(path: Path) -> int:
     return len(data) - good
 
 
+class WholeLinesBackend(JournalFileBackend):
+    """Optuna's journal file, in which a write that fails (a full disk) leaves nothing behind."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self._path = path
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        size = self._path.stat().st_size
+        try:
+            super().append_logs(logs)
+        except OSError:
+            os.truncate(self._path, size)
+            raise
+
+
 def storage(path: Path) -> JournalStorage:
     """Optuna's storage over the journal at ``path``."""
-    return JournalStorage(JournalFileBackend(str(path)))
+    return JournalStorage(WholeLinesBackend(path))
 
 
 def _is_json(line: bytes) -> bool:

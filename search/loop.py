@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Protocol
 
 from search.budget import Budget
 from search.jobs import Answer, DiskFull, Failed, Job, Measured, Progress, Stopped, training_seed
 from search.pareto import ENOUGH_TRIALS
+from search.progress import Listener
 from search.proposals import next_trial
 from search.records import RungResult, TrialRecord
 from search.rungs import next_fixed, promotable
@@ -21,16 +21,6 @@ from space.tasks import Task
 
 POLL_S = 0.25
 SAFETY = 1.15  # a job is begun only if its estimated time, times this, is left
-
-
-class Listener(Protocol):
-    """Whoever shows the search to a person."""
-
-    def started(self, record: TrialRecord, steps: int) -> None: ...
-    def progressed(self, progress: Progress) -> None: ...
-    def measured(self, record: TrialRecord) -> None: ...
-    def failed(self, record: TrialRecord) -> None: ...
-    def tick(self, time_left_s: float | None) -> None: ...
 
 
 @dataclass
@@ -184,6 +174,7 @@ class SearchLoop:
             self._disk_full = message.reason
         else:
             assert isinstance(message, Stopped)
+            self.study.note("stopped_train_s", self.study.noted("stopped_train_s", 0.0) + message.train_s)
 
     def _records(self) -> list[TrialRecord]:
         return sorted(self.study.records.values(), key=lambda record: record.trial)

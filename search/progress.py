@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import AbstractContextManager
 from types import TracebackType
+from typing import Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -17,6 +18,16 @@ from search.pareto import non_dominated_ranks
 from search.records import RunSettings, TrialRecord
 
 SHOWN = 6  # of the best points so far
+
+
+class Listener(Protocol):
+    """Whoever shows the search to a person."""
+
+    def started(self, record: TrialRecord, steps: int) -> None: ...
+    def progressed(self, progress: Progress) -> None: ...
+    def measured(self, record: TrialRecord) -> None: ...
+    def failed(self, record: TrialRecord) -> None: ...
+    def tick(self, time_left_s: float | None) -> None: ...
 
 
 class PlainProgress(AbstractContextManager):

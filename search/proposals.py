@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from evaluators.cost import architecture_costs
 from search.budget import Budget
+from search.neighbours import neighbours
 from search.records import SEARCHED, TrialRecord
 from search.study import Proposal, Study
 from space.build import architecture, backbone
@@ -15,6 +16,7 @@ from space.papers import PAPERS, with_input_skip
 from space.tasks import Task
 
 SKIP_SUFFIX = "+skip"  # a paper's network with our bicubic input skip (design, decision 13)
+CLOSED_UNTRAINED = ("over-budget", "duplicate")
 ATTEMPTS = 400  # proposals in a row that may be turned away before the space counts as exhausted
 
 
@@ -37,13 +39,27 @@ def fixed_trials(task: Task, scale: int, input_size: tuple[int, int], budget: Bu
                 yield TrialRecord(-1, source, "running", network, dict(knobs), costs)
 
 
-def enqueue_fixed(study: Study, task: Task, budget: Budget) -> None:
-    """Queue the fixed trials that the storage does not have yet, narrow networks first, else as in the table."""
+def prepare_fixed(study: Study, task: Task, budget: Budget) -> None:
+    """Queue the fixed trials that the storage does not have yet, narrow networks first, and then their neighbours.
+
+    One that a kill caught between the queue and its training is written down once more.
+    """
+    for record in list(study.records.values()):
+        if record.is_fixed and record.status == "running" and not record.rungs:
+            _start_fixed(study, task, budget, study.interrupted(record.trial))
     known = study.sources()
-    trials = fixed_trials(task, study.settings.scale, study.settings.input_size, budget)
-    for record in sorted(trials, key=lambda record: record.architecture.settings.width):
+    trials = sorted(
+        fixed_trials(task, study.settings.scale, study.settings.input_size, budget),
+        key=lambda record: record.architecture.settings.width,
+    )
+    for record in trials:
         if record.source not in known:
             study.enqueue(record, (_backbone_knob(task), *backbone(record.architecture.backbone).knobs))
+    if not study.noted("neighbours_queued"):
+        origins = [record for record in trials if record.source.endswith(SKIP_SUFFIX)]
+        for knobs in neighbours(origins, study.settings, task.shape(study.settings.scale), budget):
+            study.enqueue_knobs(knobs)
+        study.note("neighbours_queued", True)
 
 
 def next_trial(study: Study, task: Task, budget: Budget) -> TrialRecord | None:
@@ -52,29 +68,35 @@ def next_trial(study: Study, task: Task, budget: Budget) -> TrialRecord | None:
     Returns None when ``ATTEMPTS`` proposals in a row were turned away.
     """
     settings = study.settings
-    known = {record.architecture.key: record for record in study.records.values() if record.status != "duplicate"}
+    known = {
+        record.architecture.key: record for record in study.records.values() if record.status not in CLOSED_UNTRAINED
+    }
     for _ in range(ATTEMPTS):
         proposal = study.ask()
         if proposal.fixed_record is not None:
-            record = TrialRecord.from_dict({**proposal.fixed_record, "trial": proposal.number})
-            for knob in (_backbone_knob(task), *backbone(record.architecture.backbone).knobs):
-                if record.knobs.get(knob.name) in knob.values:
-                    proposal.choose(knob)
-            study.start(record, budget)
-            return record
+            return _start_fixed(study, task, budget, proposal)
         record = _choose(proposal, task, settings.scale, settings.input_size)
-        study.start(record, budget)
         broken = budget.broken(record.costs)
         same = known.get(record.architecture.key)
-        if same is not None:
-            study.reject(record.trial, "duplicate", f"the same network as trial {same.trial}")
-        elif broken:
+        if broken:
             over = ", ".join(f"{record.cost(limit.quantity):,} {limit.quantity} > {limit.text}" for limit in broken)
-            study.reject(record.trial, "over-budget", over)
-            known[record.architecture.key] = replace(record, status="over-budget")
+            study.reject(replace(record, status="over-budget", reason=over), budget)
+        elif same is not None:
+            study.reject(replace(record, status="duplicate", reason=f"the same network as trial {same.trial}"), budget)
         else:
+            study.start(record, budget)
             return record
     return None
+
+
+def _start_fixed(study: Study, task: Task, budget: Budget, proposal: Proposal) -> TrialRecord:
+    """Write down a paper's trial; those of its knobs that lie on the grid become Optuna's parameters."""
+    record = TrialRecord.from_dict({**proposal.fixed_record, "trial": proposal.number})
+    for knob in (_backbone_knob(task), *backbone(record.architecture.backbone).knobs):
+        if record.knobs.get(knob.name) in knob.values:
+            proposal.choose(knob)
+    study.start(record, budget)
+    return record
 
 
 def _choose(proposal: Proposal, task: Task, scale: int, input_size: tuple[int, int]) -> TrialRecord:

@@ -117,3 +117,15 @@ class RunResult:
     baseline_psnr_db: float  # bicubic on the same validation images
     elapsed_s: float
     command: str
+    stopped_train_s: float = 0.0  # spent on rungs that the end of a session cut short; their checkpoints remain
+
+    @property
+    def worker_shares(self) -> dict[str, float]:
+        """Shares of the workers' time: training, measuring, and all else (starting, proposing, writing)."""
+        available_s = self.settings.workers * self.elapsed_s
+        if not available_s:
+            return {}
+        results = [result for trial in self.trials for result in trial.rungs]
+        training = (sum(result.train_s for result in results) + self.stopped_train_s) / available_s
+        measuring = sum(result.eval_s for result in results) / available_s
+        return {"training": training, "measuring": measuring, "all else": 1 - training - measuring}

@@ -137,6 +137,10 @@ class Study:
         on_grid = {knob.name: record.knobs[knob.name] for knob in knobs if record.knobs.get(knob.name) in knob.values}
         self._study.enqueue_trial(on_grid, user_attrs={"record": record.to_dict()})
 
+    def enqueue_knobs(self, knobs: Mapping[str, Any]) -> None:
+        """Queue a point of the search space; it is then treated like a proposal of the sampler."""
+        self._study.enqueue_trial(dict(knobs), skip_if_exists=True)
+
     def sources(self) -> set[str]:
         """Names of the fixed trials in the storage, queued ones too."""
         trials = self._study.get_trials(deepcopy=False)
@@ -154,6 +158,10 @@ class Study:
         self._open[trial.number] = trial
         return Proposal(trial)
 
+    def interrupted(self, trial: int) -> Proposal:
+        """A trial that a kill left without a result, once more."""
+        return Proposal(self._open[trial])
+
     def start(self, record: TrialRecord, budget: Budget) -> None:
         """Write down a trial and its constraints before anything dear is spent on it."""
         trial = self._open[record.trial]
@@ -161,16 +169,12 @@ class Study:
             trial.set_constraint(limit.quantity, limit.excess(record.costs))
         self._save(record)
 
-    def is_open(self, trial: int) -> bool:
-        """Whether the trial has no result yet."""
-        return trial in self._open
-
     # Results.
 
-    def reject(self, trial: int, status: str, reason: str) -> None:
-        """Close a trial that is not trained: ``over-budget``, or ``duplicate`` of another."""
-        self._save(replace(self.records[trial], status=status, reason=reason))
-        self._study.tell(self._open.pop(trial), state=TOLD_AS[status])
+    def reject(self, record: TrialRecord, budget: Budget) -> None:
+        """Write down and close a trial that is not trained: ``over-budget``, or ``duplicate`` of another."""
+        self.start(record, budget)
+        self._study.tell(self._open.pop(record.trial), state=TOLD_AS[record.status])
 
     def fail(self, trial: int, reason: str) -> None:
         """Close a trial that broke in training; its results on earlier rungs stay."""

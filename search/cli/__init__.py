@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from search.cli import catalogue, cost, evaluate, report, run
 from search.cli.parser import Parser, join_values
+from search.jobs import DISK_FULL
 from space.errors import UserError
 
 COMMANDS = (run, report, cost, evaluate, catalogue)
@@ -25,7 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        print(
+            f"error: {error.strerror}: no finished trial is lost; free some space, give the command again",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        return 0

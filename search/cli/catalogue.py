@@ -58,19 +58,40 @@ def execute(options: argparse.Namespace) -> int:
         )
         return 0
     console = Console()
-    console.print(_table("Tasks", ("task", "what", "scales", "backbones"), [
-        (task.name, task.title, ", ".join(f"x{scale}" for scale in task.input_sizes), ", ".join(task.backbones))
-        for task in TASKS.values()
-    ]))
-    console.print(_table("The papers' networks, at 1280x720 output", ("network", "task", "params", "MACs", "remark"), [
-        (name, entry.task, f"{costs.params:,}", f"{costs.macs / 1e9:.2f} G",
-         entry.note if entry.reproducible else f"not reproducible: {entry.note}")
-        for name, (entry, costs) in networks.items()
-    ]))
+    console.print(
+        _table(
+            "Tasks",
+            ("task", "what", "scales", "backbones"),
+            [
+                (task.name, task.title, ", ".join(f"x{scale}" for scale in task.input_sizes), ", ".join(task.backbones))
+                for task in TASKS.values()
+            ],
+        )
+    )
+    console.print(
+        _table(
+            "The papers' networks, at 1280x720 output",
+            ("network", "task", "params", "MACs", "remark"),
+            [
+                (
+                    name,
+                    entry.task,
+                    f"{costs.params:,}",
+                    f"{costs.macs / 1e9:.2f} G",
+                    entry.note if entry.reproducible else f"not reproducible: {entry.note}",
+                )
+                for name, (entry, costs) in networks.items()
+            ],
+        )
+    )
     for name, family in BACKBONES.items():
-        console.print(_table(f"Knobs of the {name} backbone", ("knob", "values", "meaning", "from"), [
-            (knob.name, _values(knob.values), knob.meaning, knob.source) for knob in family.knobs
-        ]))
+        console.print(
+            _table(
+                f"Knobs of the {name} backbone",
+                ("knob", "values", "meaning", "from"),
+                [(knob.name, _values(knob.values), knob.meaning, knob.source) for knob in family.knobs],
+            )
+        )
     for folder in known_runs():
         console.print(f"run {folder}", highlight=False, soft_wrap=True)
     return 0

@@ -48,5 +48,9 @@ class InputSkip(nn.Module):
             return F.interpolate(image, scale_factor=self.scale, mode="nearest")
         # torch resizes a plain image about twice as fast as a channels-last one.
         return F.interpolate(
-            image.contiguous(), scale_factor=self.scale, mode=self.mode, align_corners=False, antialias=self.mode == "bicubic"
+            image.contiguous(),
+            scale_factor=self.scale,
+            mode=self.mode,
+            align_corners=False,
+            antialias=self.mode == "bicubic",
         )

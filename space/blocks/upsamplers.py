@@ -6,6 +6,9 @@ zero). Scales 2, 4 and 8 are reached in steps of 2, scale 3 in one step, scale 1
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from torch import Tensor, nn
 
 from space.architecture import UpsamplerSpec
@@ -15,70 +18,52 @@ STEPS = {1: (), 2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}
 GROUPS = 4  # of the grouped upsampler, as in CARN-M (Ahn et al. 2018)
 
 
-class StepwiseUpsampler(nn.Module):
-    """One ``step`` per factor of the scale, then a 3x3 convolution to the image at the output size."""
+class Stepwise(nn.Module):
+    """One ``step(in_channels, width, factor)`` per factor of the scale, then a 3x3 convolution to the image."""
 
-    def __init__(self, in_channels: int, width: int, out_channels: int, scale: int) -> None:
+    def __init__(
+        self, step: Callable[[int, int, int], nn.Module], in_channels: int, width: int, out_channels: int, scale: int
+    ) -> None:
         super().__init__()
         channels = (in_channels, *(width for _ in STEPS[scale]))
-        self.steps = nn.Sequential(
-            *(self.step(channels[index], width, factor) for index, factor in enumerate(STEPS[scale]))
-        )
+        self.steps = nn.Sequential(*(step(channels[index], width, factor) for index, factor in enumerate(STEPS[scale])))
         self.last = nn.Conv2d(channels[-1], out_channels, 3, padding=1)
-
-    def step(self, in_channels: int, width: int, factor: int) -> nn.Module:
-        raise NotImplementedError("a stepwise upsampler defines its step")
 
     def forward(self, x: Tensor) -> Tensor:
         return self.last(self.steps(x))
 
 
-class DenseTwoStep(StepwiseUpsampler):
-    """conv3x3 and pixel shuffle per step (Shi et al. 2016): the released s-LWSR tail."""
-
-    def step(self, in_channels: int, width: int, factor: int) -> nn.Module:
-        return nn.Sequential(nn.Conv2d(in_channels, width * factor**2, 3, padding=1), nn.PixelShuffle(factor))
+def dense_step(in_channels: int, width: int, factor: int) -> nn.Module:
+    """conv3x3 and pixel shuffle (Shi et al. 2016): the released s-LWSR tail."""
+    return nn.Sequential(nn.Conv2d(in_channels, width * factor**2, 3, padding=1), nn.PixelShuffle(factor))
 
 
-class DepthwiseSeparable(StepwiseUpsampler):
+def depthwise_step(in_channels: int, width: int, factor: int) -> nn.Module:
     """Depthwise 3x3 and 1x1 instead of the dense 3x3; Lahiri et al. report it as harmful."""
-
-    def step(self, in_channels: int, width: int, factor: int) -> nn.Module:
-        return nn.Sequential(
-            nn.Conv2d(in_channels, in_channels, 3, padding=1, groups=in_channels),
-            nn.Conv2d(in_channels, width * factor**2, 1),
-            nn.PixelShuffle(factor),
-        )
+    return nn.Sequential(
+        nn.Conv2d(in_channels, in_channels, 3, padding=1, groups=in_channels),
+        nn.Conv2d(in_channels, width * factor**2, 1),
+        nn.PixelShuffle(factor),
+    )
 
 
-class Grouped(StepwiseUpsampler):
+def grouped_step(in_channels: int, width: int, factor: int) -> nn.Module:
     """conv3x3 in four groups and pixel shuffle (CARN-M, without its ReLU)."""
-
-    def step(self, in_channels: int, width: int, factor: int) -> nn.Module:
-        if in_channels % GROUPS or width % GROUPS:
-            raise UserError(
-                f"the grouped upsampler needs channels in multiples of {GROUPS}, got {in_channels} and {width}"
-            )
-        return nn.Sequential(
-            nn.Conv2d(in_channels, width * factor**2, 3, padding=1, groups=GROUPS), nn.PixelShuffle(factor)
-        )
+    if in_channels % GROUPS or width % GROUPS:
+        raise UserError(f"the grouped upsampler needs channels in multiples of {GROUPS}, got {in_channels} and {width}")
+    return nn.Sequential(
+        nn.Conv2d(in_channels, width * factor**2, 3, padding=1, groups=GROUPS), nn.PixelShuffle(factor)
+    )
 
 
-class NearestThenConv(StepwiseUpsampler):
+def nearest_step(in_channels: int, width: int, factor: int) -> nn.Module:
     """Nearest-neighbour resize, then conv3x3 (Odena et al. 2016)."""
-
-    mode = "nearest"
-
-    def step(self, in_channels: int, width: int, factor: int) -> nn.Module:
-        return nn.Sequential(
-            nn.Upsample(scale_factor=factor, mode=self.mode), nn.Conv2d(in_channels, width, 3, padding=1)
-        )
+    return nn.Sequential(nn.Upsample(scale_factor=factor), nn.Conv2d(in_channels, width, 3, padding=1))
 
 
-class BilinearThenConv(NearestThenConv):
+def bilinear_step(in_channels: int, width: int, factor: int) -> nn.Module:
     """Bilinear resize, then conv3x3."""
-
-    mode = "bilinear"
+    return nn.Sequential(nn.Upsample(scale_factor=factor, mode="bilinear"), nn.Conv2d(in_channels, width, 3, padding=1))
 
 
 class DenseOneStep(nn.Module):
@@ -93,13 +78,13 @@ class DenseOneStep(nn.Module):
         return self.shuffle(self.last(x))
 
 
-UPSAMPLERS: dict[str, type[nn.Module]] = {
-    "dense-two-step": DenseTwoStep,
+UPSAMPLERS: dict[str, Callable[..., nn.Module]] = {
+    "dense-two-step": partial(Stepwise, dense_step),
     "dense-one-step": DenseOneStep,
-    "depthwise": DepthwiseSeparable,
-    "grouped": Grouped,
-    "nearest": NearestThenConv,
-    "bilinear": BilinearThenConv,
+    "depthwise": partial(Stepwise, depthwise_step),
+    "grouped": partial(Stepwise, grouped_step),
+    "nearest": partial(Stepwise, nearest_step),
+    "bilinear": partial(Stepwise, bilinear_step),
 }
 
 

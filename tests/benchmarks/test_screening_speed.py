@@ -44,7 +44,7 @@ def counted_by_torch(arch: Architecture) -> None:
 def test_screening_against_building_and_counting(benchmark, one_core) -> None:
     generator = np.random.default_rng(0)
     for arch in unseen(3_000, generator):
-        architecture_costs(arch, INPUT)                     # warm-up: every part gets known
+        architecture_costs(arch, INPUT)  # warm-up: every part gets known
     screened_s, counted_s = [], []
     for _ in range(ROUNDS):
         fresh = unseen(SCREENED, generator)
@@ -58,9 +58,12 @@ def test_screening_against_building_and_counting(benchmark, one_core) -> None:
         counted_s.append((time.perf_counter() - begun) / COUNTED)
     ratio = statistics.median(counted / screened for counted, screened in zip(counted_s, screened_s, strict=True))
     benchmark.extra_info |= {
-        "architectures_per_s": round(1 / statistics.median(screened_s)), "times_faster_than_torch": round(ratio),
+        "architectures_per_s": round(1 / statistics.median(screened_s)),
+        "times_faster_than_torch": round(ratio),
     }
-    print(f"\nscreening: {1 / statistics.median(screened_s):,.0f} unseen architectures a second, "
-          f"{ratio:.0f} times as fast as building and counting with torch")
+    print(
+        f"\nscreening: {1 / statistics.median(screened_s):,.0f} unseen architectures a second, "
+        f"{ratio:.0f} times as fast as building and counting with torch"
+    )
     batch = iter(unseen(400, generator))
     benchmark.pedantic(lambda: architecture_costs(next(batch), INPUT), rounds=400, iterations=1)

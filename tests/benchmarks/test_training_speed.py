@@ -57,9 +57,9 @@ def bare_loop(
         for _ in range(n):
             places = generator.integers([len(lows), *(s - side + 1 for s in lows.shape[2:])], size=(plan.batch, 3))
             low = torch.stack([lows[i, :, y : y + side, x : x + side] for i, y, x in places])
-            high = torch.stack([
-                highs[i, :, SCALE * y : SCALE * (y + side), SCALE * x : SCALE * (x + side)] for i, y, x in places
-            ])
+            high = torch.stack(
+                [highs[i, :, SCALE * y : SCALE * (y + side), SCALE * x : SCALE * (x + side)] for i, y, x in places]
+            )
             low, high = precision.place_batch(low), precision.place_batch(high)
             optimizer.zero_grad()
             with precision.arithmetic():

@@ -11,7 +11,7 @@ from evaluators.cost import architecture_costs
 from search.budget import parse_budget
 from search.jobs import Answer, Failed, Job, Measured, Progress, TimingJob
 from search.loop import Limits, SearchLoop
-from search.proposals import enqueue_fixed
+from search.proposals import prepare_fixed
 from search.records import RunSettings
 from search.study import Study
 from space import TASKS, architecture_from_dict
@@ -71,11 +71,27 @@ class SilentListener:
     def tick(self, time_left_s): ...
 
 
-def settings(budget: str = "200k-params", rungs: tuple[int, ...] = (100, 200, 400), sampler: str = "tpe",
-             seed: int = 0, objectives: tuple[str, ...] = ("psnr", "macs")) -> RunSettings:
+def settings(
+    budget: str = "200k-params",
+    rungs: tuple[int, ...] = (100, 200, 400),
+    sampler: str = "tpe",
+    seed: int = 0,
+    objectives: tuple[str, ...] = ("psnr", "macs"),
+) -> RunSettings:
     return RunSettings(
-        task="sr", scale=4, budget=budget, objectives=objectives, input_size=INPUT, sampler=sampler, seed=seed,
-        rungs=rungs, workers=1, train_data="none", val_data="none", training={}, environment={},
+        task="sr",
+        scale=4,
+        budget=budget,
+        objectives=objectives,
+        input_size=INPUT,
+        sampler=sampler,
+        seed=seed,
+        rungs=rungs,
+        workers=1,
+        train_data="none",
+        val_data="none",
+        training={},
+        environment={},
         created="2026-01-01T00:00:00+00:00",
     )
 
@@ -89,8 +105,10 @@ def run_loop(tmp_path: Path):
         workers = workers or FormulaWorkers()
         study = Study.open(folder, owned=True) or Study.create(folder, settings(**changes))
         budget = parse_budget(study.settings.budget)
-        enqueue_fixed(study, TASKS["sr"], budget)
-        loop = SearchLoop(study, TASKS["sr"], budget, workers, Limits(None, trials), folder, SilentListener(), lambda: False)
+        prepare_fixed(study, TASKS["sr"], budget)
+        loop = SearchLoop(
+            study, TASKS["sr"], budget, workers, Limits(None, trials), folder, SilentListener(), lambda: False
+        )
         assert loop.run() is None
         return study, workers
 

@@ -10,14 +10,17 @@ from space import TASKS, UserError
 COSTS = Costs(params=150_000, macs=9_000_000_000, peak_activation_bytes=120_000_000, weight_bytes=600_000)
 
 
-@pytest.mark.parametrize(("text", "canonical", "values"), [
-    ("200k-params", "200k-params", [200_000]),
-    ("0.2M-params", "0.2m-params", [200_000]),
-    ("11g-macs,200k-params", "200k-params,11g-macs", [200_000, 11e9]),
-    ("128mb-memory, 0.5mb-weights", "128mb-memory,0.5mb-weights", [128e6, 0.5e6]),
-    ("1mib-weights", "1mib-weights", [2**20]),
-    ("150000-params", "150000-params", [150_000]),
-])
+@pytest.mark.parametrize(
+    ("text", "canonical", "values"),
+    [
+        ("200k-params", "200k-params", [200_000]),
+        ("0.2M-params", "0.2m-params", [200_000]),
+        ("11g-macs,200k-params", "200k-params,11g-macs", [200_000, 11e9]),
+        ("128mb-memory, 0.5mb-weights", "128mb-memory,0.5mb-weights", [128e6, 0.5e6]),
+        ("1mib-weights", "1mib-weights", [2**20]),
+        ("150000-params", "150000-params", [150_000]),
+    ],
+)
 def test_budgets_are_read(text: str, canonical: str, values: list[float]) -> None:
     budget = parse_budget(text)
     assert budget.text == canonical
@@ -25,17 +28,27 @@ def test_budgets_are_read(text: str, canonical: str, values: list[float]) -> Non
     assert parse_budget(budget.text) == budget
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ("200k", "got '200k'"), ("", "got ''"), ("-5k-params", "positive finite number, got -5"),
-    ("nan-params", "positive finite number, got nan"), ("inf-macs", "positive finite number, got inf"),
-    ("0-params", "positive finite number, got 0"), ("5k-params,6k-params", "params twice"),
-    ("5q-params", "unit of params must be one of k, m, g, got 'q'"), ("5mb-params", "got 'mb'"),
-    ("5k-wheels", "quantity must be one of params, macs, memory, weights, got 'wheels'"),
-    ("1.2.3k-params", "must be a number, got '1.2.3'"), ("800ms@pixel4-a76", "needs a latency table"),
-    ("800ms", "needs a latency table"), ("200k-params,", "got ''"),
-])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("200k", "got '200k'"),
+        ("", "got ''"),
+        ("-5k-params", "positive finite number, got -5"),
+        ("nan-params", "positive finite number, got nan"),
+        ("inf-macs", "positive finite number, got inf"),
+        ("0-params", "positive finite number, got 0"),
+        ("5k-params,6k-params", "params twice"),
+        ("5q-params", "unit of params must be one of k, m, g, got 'q'"),
+        ("5mb-params", "got 'mb'"),
+        ("5k-wheels", "quantity must be one of params, macs, memory, weights, got 'wheels'"),
+        ("1.2.3k-params", "must be a number, got '1.2.3'"),
+        ("800ms@pixel4-a76", "needs a latency table"),
+        ("800ms", "needs a latency table"),
+        ("200k-params,", "got ''"),
+    ],
+)
 def test_bad_budgets_are_refused_with_the_value(text: str, message: str) -> None:
-    with pytest.raises(UserError, match="^--budget") as caught:
+    with pytest.raises(UserError, match=r"^--budget") as caught:
         parse_budget(text)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)

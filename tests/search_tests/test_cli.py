@@ -18,7 +18,7 @@ from PIL import Image
 
 from search.cli import main
 from search.journal import JOURNAL
-from search.run import read_run
+from search.run_files import read_run
 from space import PAPERS, build
 
 TINY = ["--budget", "4k-params", "--rungs", "2,4", "--trials", "2", "--workers", "1"]
@@ -38,8 +38,15 @@ def photos(tmp_path: Path) -> Path:
 
 def run_in(folder: Path, *arguments: str, **options: object) -> subprocess.Popen:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([sys.executable, "-m", "search", *arguments], cwd=folder, env=environment,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+    return subprocess.Popen(
+        [sys.executable, "-m", "search", *arguments],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
 
 
 MISTAKES = [
@@ -88,11 +95,17 @@ def test_mistakes_of_run_are_one_line(tmp_path: Path, monkeypatch, capsys, argum
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("arguments", "part"), [
-    (["frobnicate"], "frobnicate"), ([], "COMMAND"), (["cost", "s-lwsr17"], "unknown network 's-lwsr17'"),
-    (["cost", "s-lwsr16", "--input", "axb"], "got 'axb'"), (["report", "nowhere"], "'nowhere'"),
-    (["evaluate", "s-lwsr16", "--weights", "none.pt"], "none.pt"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["frobnicate"], "frobnicate"),
+        ([], "COMMAND"),
+        (["cost", "s-lwsr17"], "unknown network 's-lwsr17'"),
+        (["cost", "s-lwsr16", "--input", "axb"], "got 'axb'"),
+        (["report", "nowhere"], "'nowhere'"),
+        (["evaluate", "s-lwsr16", "--weights", "none.pt"], "none.pt"),
+    ],
+)
 def test_other_mistakes_are_one_line(tmp_path: Path, monkeypatch, capsys, arguments: list[str], part: str) -> None:
     monkeypatch.chdir(tmp_path)
     try:
@@ -121,7 +134,9 @@ def damaged(folder: Path, kind: str) -> str:
 
 @pytest.mark.parametrize("option", ["--train-data", "--val-data"])
 @pytest.mark.parametrize("kind", ["empty", "text", "truncated", "small"])
-def test_unusable_folders_are_one_line(tmp_path: Path, monkeypatch, capsys, photos: Path, kind: str, option: str) -> None:
+def test_unusable_folders_are_one_line(
+    tmp_path: Path, monkeypatch, capsys, photos: Path, kind: str, option: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     part = damaged(photos, kind)
     assert_one_line(capsys, main(["run", "--task", "sr", *TINY, option, str(photos)]), part)
@@ -131,9 +146,16 @@ def test_unusable_folders_are_one_line(tmp_path: Path, monkeypatch, capsys, phot
 def test_cost_as_json(capsys) -> None:
     assert main(["cost", "s-lwsr16", "--input", "320x180", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
-    assert {"name": "s-lwsr16", "params": 143_755, "params_paper_rule": 143_755, "macs": 10_193_414_400,
-            "macs_paper_rule": 8_280_288_000, "peak_activation_bytes": 117_964_800, "weight_bytes": 575_020,
-            "input": "320x180"}.items() <= answer.items()
+    assert {
+        "name": "s-lwsr16",
+        "params": 143_755,
+        "params_paper_rule": 143_755,
+        "macs": 10_193_414_400,
+        "macs_paper_rule": 8_280_288_000,
+        "peak_activation_bytes": 117_964_800,
+        "weight_bytes": 575_020,
+        "input": "320x180",
+    }.items() <= answer.items()
 
 
 def test_list_names_everything(capsys) -> None:
@@ -170,8 +192,11 @@ def test_a_run_from_end_to_end_and_again(tmp_path: Path, monkeypatch, photos: Pa
     assert json.loads(capsys.readouterr().out)["baseline_psnr_db"] == front["baseline_psnr_db"]
 
     for changed, part in (
-        (["--budget", "5k-params"], "budget 4k-params"), (["--scale", "2"], "scale 4"), (["--seed", "1"], "seed 0"),
-        (["--objective", "psnr,params"], "objectives psnr,macs"), (["--input", "64x64"], "input size 320,180"),
+        (["--budget", "5k-params"], "budget 4k-params"),
+        (["--scale", "2"], "scale 4"),
+        (["--seed", "1"], "seed 0"),
+        (["--objective", "psnr,params"], "objectives psnr,macs"),
+        (["--input", "64x64"], "input size 320,180"),
     ):
         status = main([*command, "--run-dir", str(folder), *changed])
         assert_one_line(capsys, status, part)
@@ -187,8 +212,21 @@ def test_a_foreign_folder_is_left_alone(tmp_path: Path, monkeypatch, capsys, pho
 
 
 def test_interrupting_keeps_results_and_continues(tmp_path: Path, photos: Path) -> None:
-    command = ["run", "--task", "sr", "--budget", "4k-params", "--rungs", "2,4", "--trials", "30", "--workers", "1",
-               "--val-data", str(photos)]
+    command = [
+        "run",
+        "--task",
+        "sr",
+        "--budget",
+        "4k-params",
+        "--rungs",
+        "2,4",
+        "--trials",
+        "30",
+        "--workers",
+        "1",
+        "--val-data",
+        str(photos),
+    ]
     process = run_in(tmp_path, *command)
     folder = tmp_path / "runs" / "sr-x4-4k-params"
     wait_for_results(folder, 2, process)
@@ -208,8 +246,21 @@ def test_interrupting_keeps_results_and_continues(tmp_path: Path, photos: Path) 
 @pytest.mark.timeout(1800)
 def test_twenty_kills_at_random_moments(tmp_path: Path, photos: Path) -> None:
     """SIGKILL at 20 random moments: finished trials never get fewer, none is doubled, and the run completes."""
-    command = ["run", "--task", "sr", "--budget", "6k-params", "--rungs", "2,4,8", "--trials", "60", "--workers", "2",
-               "--val-data", str(photos)]
+    command = [
+        "run",
+        "--task",
+        "sr",
+        "--budget",
+        "6k-params",
+        "--rungs",
+        "2,4,8",
+        "--trials",
+        "60",
+        "--workers",
+        "2",
+        "--val-data",
+        str(photos),
+    ]
     folder = tmp_path / "runs" / "sr-x4-6k-params"
     generator, finished, counts = np.random.default_rng(20), 0, []
     for _ in range(20):
@@ -262,4 +313,4 @@ def test_evaluating_own_weights(tmp_path: Path, capsys, photos: Path) -> None:
     command = ["evaluate", "s-lwsr16", "--weights", str(tmp_path / "own.pt"), "--data", str(photos), "--json"]
     assert main(command) == 0
     answer = json.loads(capsys.readouterr().out)
-    assert answer["baseline_psnr_db"] > answer["psnr_db"]       # random weights
+    assert answer["baseline_psnr_db"] > answer["psnr_db"]  # random weights

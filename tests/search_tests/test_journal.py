@@ -1,5 +1,6 @@
 """The journal after kills: torn lines, dead locks, one owner."""
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -21,11 +22,11 @@ def test_a_journal_torn_anywhere_opens_with_all_whole_lines(tmp_path: Path, run_
     seen = []
     for cut in range(len(whole) - 1, len(whole) // 2, -max(1, len(whole) // 60)):
         (torn_folder / JOURNAL).write_bytes(whole[:cut])
-        reader = Study.open(torn_folder, owned=False)       # a report may read it before anyone mends it
+        reader = Study.open(torn_folder, owned=False)  # a report may read it before anyone mends it
         opened = Study.open(torn_folder, owned=True)
         assert {n for n, r in reader.records.items() if r.rungs} == {n for n, r in opened.records.items() if r.rungs}
         seen.append(len([r for r in opened.records.values() if r.rungs]))
-        opened.note("written", cut)                          # the next write is not glued to a torn line
+        opened.note("written", cut)  # the next write is not glued to a torn line
         assert Study.open(torn_folder, owned=True).noted("written") == cut
     assert seen == sorted(seen, reverse=True)
     assert seen[0] == finished
@@ -77,3 +78,18 @@ def test_the_journal_is_optunas_own_format(tmp_path: Path, run_loop) -> None:
     study = optuna.load_study(study_name="litefront", storage=storage)
     assert [direction.name for direction in study.directions] == ["MAXIMIZE", "MINIMIZE"]
     assert any(trial.state.name == "COMPLETE" for trial in study.trials)
+
+
+def test_a_full_disk_leaves_whole_lines_and_every_result(tmp_path: Path, run_loop, monkeypatch) -> None:
+    study, _ = run_loop(trials=2, rungs=(100,))
+    before, records = (tmp_path / JOURNAL).read_bytes(), dict(study.records)
+
+    def no_space(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", no_space)
+        with pytest.raises(OSError, match="No space left"):
+            run_loop(trials=4, rungs=(100,))
+    assert (tmp_path / JOURNAL).read_bytes() == before
+    assert Study.open(tmp_path, owned=True).records == records

@@ -13,8 +13,14 @@ from search.samplers import SAMPLERS
 from search.study import Study
 from tests.search_tests.conftest import FormulaWorkers, Killed
 
-FIXED = ["s-lwsr16", "s-lwsr16+skip", "s-lwsr16-no-pool", "s-lwsr16-no-pool+skip", "s-lwsr16-pool-11",
-         "s-lwsr16-pool-11+skip"]
+FIXED = [
+    "s-lwsr16",
+    "s-lwsr16+skip",
+    "s-lwsr16-no-pool",
+    "s-lwsr16-no-pool+skip",
+    "s-lwsr16-pool-11",
+    "s-lwsr16-pool-11+skip",
+]
 
 
 def as_result(study: Study) -> RunResult:
@@ -34,7 +40,7 @@ def test_papers_run_first_as_published_and_with_skip_and_reach_the_last_rung(run
 def test_fixed_trials_carry_their_knobs_as_parameters(tmp_path: Path, run_loop) -> None:
     run_loop(trials=1, rungs=(100,))
     study = optuna.load_study(study_name="litefront", storage=storage(tmp_path / JOURNAL))
-    by_source = {trial.user_attrs["record"]["source"]: trial for trial in study.trials}
+    by_source = {trial.user_attrs["record"]["source"]: trial for trial in study.trials if "record" in trial.user_attrs}
     assert by_source["s-lwsr16"].params["width"] == 16
     assert by_source["s-lwsr16"].params["input_skip"] == "none"
     assert by_source["s-lwsr16+skip"].params["input_skip"] == "bicubic"
@@ -151,3 +157,23 @@ def test_a_longer_ladder_lifts_the_fixed_trials_too(tmp_path: Path, run_loop) ->
     study.extend((100, 200))
     study, _ = run_loop(trials=2)
     assert all(len(record.rungs) == 2 for record in study.records.values() if record.is_fixed)
+
+
+def test_a_search_starts_from_neighbours_of_the_papers(run_loop) -> None:
+    study, _ = run_loop(trials=8, rungs=(100,))
+    origins = [record for record in study.records.values() if record.source.endswith("+skip")]
+    first = [record for _, record in sorted(study.records.items()) if not record.is_fixed][:8]
+    for record in first:
+        changed = [
+            {name for name in {*record.knobs, *origin.knobs} if record.knobs.get(name) != origin.knobs.get(name)}
+            for origin in origins
+        ]
+        # One knob turned; the expansion and place of inverted blocks come and go with their ratio.
+        assert min(len(names - {"expansion", "inverted_at", "block_form"}) for names in changed) <= 1
+        assert record.status == "trained"
+
+
+def test_a_budget_below_every_paper_starts_at_random(run_loop) -> None:
+    study, _ = run_loop(trials=5, budget="60k-params", rungs=(100,))
+    assert not any(record.is_fixed for record in study.records.values())
+    assert len({record.architecture.key for record in study.records.values() if record.rungs}) == 5

@@ -1,0 +1,55 @@
+"""How long training steps take here: what the ladder's length is fitted to."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from statistics import median
+
+import numpy as np
+
+from evaluators.cost import architecture_costs
+from search.budget import Budget
+from search.jobs import Timed, TimingJob
+from search.proposals import fixed_trials
+from search.study import Study
+from search.workers import Workers
+from space.architecture import Architecture
+from space.sample import random_architecture
+from space.tasks import Task
+
+TIMED_NETWORKS = 5  # random networks that stand for what the search will propose
+DRAWS = 2_000
+NOTE = "step_seconds"
+
+
+def step_seconds(
+    study: Study, workers: Workers, task: Task, budget: Budget, interrupted: Callable[[], bool]
+) -> tuple[float, float]:
+    """Seconds per training step: of all fixed trials added up, and of a typical network within the budget.
+
+    Measured once per run by an idle worker, and written down; zeros if interrupted.
+    """
+    known = study.noted(NOTE)
+    if known is None:
+        settings = study.settings
+        fixed = [record.architecture for record in fixed_trials(task, settings.scale, settings.input_size, budget)]
+        typical = itertools.islice(_random_within(study, task, budget), TIMED_NETWORKS)
+        workers.submit(TimingJob(tuple(network.to_dict() for network in (*fixed, *typical))))
+        answers: list[Timed] = []
+        while not answers:
+            if interrupted():
+                return 0.0, 0.0
+            answers = [answer for answer in workers.poll(0.25) if isinstance(answer, Timed)]
+        measured = answers[0].step_s
+        known = {"fixed": sum(measured[: len(fixed)]), "searched": median(measured[len(fixed) :] or measured)}
+        study.note(NOTE, known)
+    return known["fixed"], known["searched"]
+
+
+def _random_within(study: Study, task: Task, budget: Budget) -> Iterator[Architecture]:
+    settings, generator = study.settings, np.random.default_rng(study.settings.seed)
+    for _ in range(DRAWS):
+        arch = random_architecture(task.shape(settings.scale), task.backbones, generator)
+        if budget.allows(architecture_costs(arch, settings.input_size)):
+            yield arch

@@ -1,0 +1,44 @@
+"""A run's elapsed time, kept in its storage so that a continued run goes on with what is left."""
+
+from __future__ import annotations
+
+import time
+
+from search.jobs import Progress
+from search.progress import Listener
+from search.records import TrialRecord
+from search.study import Study
+
+
+class Clock:
+    """A listener that passes every event on, and writes the elapsed time down every few seconds."""
+
+    SAVE_EVERY_S = 10.0
+
+    def __init__(self, study: Study, spent_s: float, begun: float, listener: Listener) -> None:
+        self._study, self._spent_s, self._begun, self._saved = study, spent_s, begun, time.time()
+        self._listener = listener
+
+    def save(self) -> None:
+        self._saved = time.time()
+        try:
+            self._study.note("elapsed_s", round(self._spent_s + self._saved - self._begun, 1))
+        except OSError:
+            pass  # a full disk: the clock runs a little late, no result is touched
+
+    def tick(self, time_left_s: float | None) -> None:
+        if time.time() - self._saved > self.SAVE_EVERY_S:
+            self.save()
+        self._listener.tick(time_left_s)
+
+    def started(self, record: TrialRecord, steps: int) -> None:
+        self._listener.started(record, steps)
+
+    def progressed(self, progress: Progress) -> None:
+        self._listener.progressed(progress)
+
+    def measured(self, record: TrialRecord) -> None:
+        self._listener.measured(record)
+
+    def failed(self, record: TrialRecord) -> None:
+        self._listener.failed(record)

@@ -1,0 +1,44 @@
+"""A run's folder read back, and kept tidy."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from search.records import RunResult
+from search.rungs import ranked
+from search.study import Study
+from space.errors import UserError
+
+
+def read_run(folder: Path) -> RunResult:
+    """All that is known of the run in ``folder``.
+
+    Raises:
+        UserError: there is no run, or it cannot be read.
+    """
+    study = Study.open(folder, owned=False)
+    if study is None:
+        raise UserError(f"{folder} must hold a run, got no journal there; see: python -m search list")
+    return RunResult(
+        name=folder.resolve().name,
+        settings=study.settings,
+        trials=tuple(sorted(study.records.values(), key=lambda record: record.trial)),
+        baseline_psnr_db=(study.noted("baseline") or {"psnr_db": math.nan})["psnr_db"],
+        elapsed_s=study.noted("elapsed_s", 0.0),
+        command=study.noted("command", ""),
+        stopped_train_s=study.noted("stopped_train_s", 0.0),
+    )
+
+
+def drop_checkpoints(study: Study, folder: Path) -> None:
+    """Delete checkpoints that are least likely to be continued: searched trials in the worse half of a rung.
+
+    Should one be promoted after all, it is trained again from its seed, to the same weights.
+    """
+    records = [record for record in study.records.values() if record.rungs and not record.is_fixed]
+    for rung in range(len(study.settings.rungs)):
+        here = [record for record in records if len(record.rungs) == rung + 1]
+        if here:
+            for record in ranked(here, rung, study.settings.objectives)[(len(here) + 1) // 2 :]:
+                (folder / "checkpoints" / f"trial-{record.trial}.safetensors").unlink(missing_ok=True)
