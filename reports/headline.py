@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.quantities import all_costs, cost_objectives
@@ -9,62 +10,101 @@ from reports.ties import SEED_NOISE_DB
 from search.pareto import front, front_rung
 from search.records import RunResult, RunSettings, TrialRecord
 
-FORM_MARK = "+"     # "s-lwsr16+skip" is another form of "s-lwsr16"
+FORM_MARK = "+"         # "s-lwsr16+skip" is another form of "s-lwsr16"
+ABLATION_MARK = "-"     # "s-lwsr16-no-pool" is a lesser configuration of "s-lwsr16"
+NOUNS = {
+    "params": ("fewer", "parameters"),
+    "macs": ("fewer", "MACs"),
+    "memory": ("less", "activation memory"),
+    "weights": ("less", "weight memory"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The best searched network that costs no more than a fixed trial, in every cost the run was asked to save.
+    """A fixed trial against what was found nearest to it.
 
-    ``better`` is None when every network that was found costs more in some way. ``gain_db`` is its PSNR less the
-    paper's, ``saved`` the share of each cost that it saves, by the cost's word.
+    ``nearest`` is the best searched network that costs no more in every cost the run was asked to save. Where every
+    one costs more, ``is_dearer`` is true and it is the one that exceeds the paper least; None if none was found at all.
+    ``gain_db`` is its PSNR less the paper's, ``saved`` the share of each cost that it saves, by the cost's word.
+    ``is_best`` says that it is the run's ``best_found``, ``is_ablation`` that the paper's main configuration ran too.
     """
 
     paper: TrialRecord
-    better: TrialRecord | None
+    nearest: TrialRecord | None
     gain_db: float | None
     saved: dict[str, float]
+    is_dearer: bool
+    is_best: bool
+    is_ablation: bool
 
     @property
     def dominates(self) -> bool:
         """No dearer, and better by more than the seed noise."""
-        return self.better is not None and self.gain_db >= SEED_NOISE_DB
+        return self.nearest is not None and not self.is_dearer and self.gain_db >= SEED_NOISE_DB
 
     @property
     def sentence(self) -> str:
-        name, number = self.paper.source, f"#{self.better.trial}" if self.better else ""
-        if self.better is None:
-            return f"Nothing found is as cheap as {name}."
-        costs = " and ".join(f"{share:.0%} less {_noun(word)}" for word, share in self.saved.items())
+        name = self.paper.source
+        if self.nearest is None:
+            return f"No searched network has come as far as {name} yet."
+        number = f"#{self.nearest.trial}"
+        costs = self._costs
         if self.dominates:
             return f"{number} dominates {name}: {self.gain_db:+.2f} dB with {costs}."
+        if self.is_dearer:
+            return f"Nothing found is as cheap as {name}: the nearest, {number}, has {costs} and {self._level} it."
         if self.gain_db > -SEED_NOISE_DB:
             return f"{number} ties with {name} ({self.gain_db:+.2f} dB is within the seed noise) with {costs}."
-        return f"Nothing found dominates {name}: the best as cheap, {number}, is {-self.gain_db:.2f} dB below."
+        which = "The best network found on the front" if self.is_best else "The best network found that is no dearer"
+        return f"{which}, {number}, has {costs} and {self._level} {name}."
+
+    @property
+    def brief(self) -> str:
+        """The same in a few words: ``#13 is 0.10 dB below s-lwsr16-no-pool+skip with 28% fewer MACs``."""
+        if self.nearest is None:
+            return f"nothing yet for {self.paper.source}"
+        return f"#{self.nearest.trial} {self._level} {self.paper.source} with {self._costs}"
+
+    @property
+    def _costs(self) -> str:
+        return " and ".join(_share(word, share) for word, share in self.saved.items())
+
+    @property
+    def _level(self) -> str:
+        if abs(self.gain_db) < SEED_NOISE_DB:
+            return "is within the seed noise of"
+        return f"is {abs(self.gain_db):.2f} dB {'above' if self.gain_db > 0 else 'below'}"
 
 
 def best_found(run: RunResult) -> TrialRecord | None:
     """The searched front member of the highest PSNR."""
-    rung = front_rung(run)
-    found = [trial for trial in front(run) if not trial.is_fixed]
-    return max(found, key=lambda trial: trial.at_rung(rung).psnr_db, default=None)
+    return _best(run, [trial for trial in front(run) if not trial.is_fixed])
 
 
 def asked(settings: RunSettings) -> str:
     """What the run was asked for, in a sentence."""
-    costs = " and ".join(_noun(quantity.name) for quantity in cost_objectives(settings))
-    return f"{settings.task} ×{settings.scale} networks within {settings.budget}: the most PSNR for the least {costs}."
+    most = {"fewer": "fewest", "less": "least"}
+    words = [NOUNS[quantity.name] for quantity in cost_objectives(settings)]
+    costs = " and ".join(f"the {most[word]} {noun}" for word, noun in words)
+    return f"{settings.task} ×{settings.scale} networks within {settings.budget}: the most PSNR for {costs}."
 
 
 def outcome(run: RunResult) -> str:
-    """What came out, in a sentence; every figure is from the records."""
-    best = best_found(run)
+    """What came out, in a sentence; every figure is from the records.
+
+    The best within the budget and the best that the search found are told apart where the first is a paper's.
+    """
+    found, best = best_found(run), _best(run, front(run))
     if best is None:
         return "No searched network is on the front yet."
-    result = best.at_rung(front_rung(run))
-    gain = result.psnr_db - run.baseline_psnr_db
-    costs = all_costs(best.costs, ", ")
-    return f"Best within the budget: {gain:+.2f} dB over bicubic ({result.psnr_db:.2f} dB) with {costs}: #{best.trial}."
+    if best is found:
+        return f"Best within the budget, found by the search: {_figures(run, best)}: #{best.trial}."
+    papers = f"The best within the budget is a paper's own network, {best.source}"
+    if found is None:
+        return f"No searched network is on the front yet. {papers}: {_figures(run, best)}."
+    searched = f"The best that the search put on the front: {_figures(run, found)}: #{found.trial}"
+    return f"{papers}: {_gain(run, best)}. {searched}."
 
 
 def comparisons(run: RunResult) -> tuple[Comparison, ...]:
@@ -74,28 +114,55 @@ def comparisons(run: RunResult) -> tuple[Comparison, ...]:
     """
     rung = front_rung(run)
     at_rung = [trial for trial in run.trials if trial.status == "trained" and trial.at_rung(rung) is not None]
-    fixed = [trial for trial in at_rung if trial.is_fixed]
     strongest: dict[str, TrialRecord] = {}
-    for trial in fixed:
+    for trial in at_rung:
         family, _, _ = trial.source.partition(FORM_MARK)
         rival = strongest.get(family)
-        if rival is None or trial.at_rung(rung).psnr_db > rival.at_rung(rung).psnr_db:
+        if trial.is_fixed and (rival is None or trial.at_rung(rung).psnr_db > rival.at_rung(rung).psnr_db):
             strongest[family] = trial
     found = [trial for trial in at_rung if not trial.is_fixed]
-    return tuple(_compare(run, rung, paper, found) for paper in strongest.values())
+    return tuple(
+        _compare(run, paper, found, any(family.startswith(other + ABLATION_MARK) for other in strongest))
+        for family, paper in strongest.items()
+    )
 
 
-def _compare(run: RunResult, rung: int, paper: TrialRecord, found: list[TrialRecord]) -> Comparison:
-    quantities = cost_objectives(run.settings)
-    as_cheap = [t for t in found if all(q.of(t.costs) <= q.of(paper.costs) for q in quantities)]
-    better = max(as_cheap, key=lambda trial: trial.at_rung(rung).psnr_db, default=None)
-    if better is None:
-        return Comparison(paper, None, None, {})
-    gain_db = better.at_rung(rung).psnr_db - paper.at_rung(rung).psnr_db
-    saved = {q.name: 1 - q.of(better.costs) / q.of(paper.costs) for q in quantities}
-    return Comparison(paper, better, gain_db, saved)
+def _compare(run: RunResult, paper: TrialRecord, found: list[TrialRecord], is_ablation: bool) -> Comparison:
+    if not found:
+        return Comparison(paper, None, None, {}, False, False, is_ablation)
+    rung, quantities = front_rung(run), cost_objectives(run.settings)
+    excess = {t.trial: max(q.of(t.costs) / q.of(paper.costs) for q in quantities) for t in found}
+    as_cheap = [trial for trial in found if excess[trial.trial] <= 1]
+    nearest = _best(run, as_cheap) or min(found, key=lambda trial: excess[trial.trial])
+    return Comparison(
+        paper=paper,
+        nearest=nearest,
+        gain_db=nearest.at_rung(rung).psnr_db - paper.at_rung(rung).psnr_db,
+        saved={q.name: 1 - q.of(nearest.costs) / q.of(paper.costs) for q in quantities},
+        is_dearer=not as_cheap,
+        is_best=nearest is best_found(run),
+        is_ablation=is_ablation,
+    )
 
 
-def _noun(word: str) -> str:
-    """``less of it``: every cost as something one can have less of."""
-    return {"params": "parameters", "macs": "multiply-accumulates", "memory": "activation memory"}.get(word, word)
+def _best(run: RunResult, trials: Sequence[TrialRecord]) -> TrialRecord | None:
+    rung = front_rung(run)
+    return max(trials, key=lambda trial: trial.at_rung(rung).psnr_db, default=None)
+
+
+def _gain(run: RunResult, trial: TrialRecord) -> str:
+    psnr_db = trial.at_rung(front_rung(run)).psnr_db
+    return f"{psnr_db - run.baseline_psnr_db:+.2f} dB over bicubic ({psnr_db:.2f} dB)"
+
+
+def _figures(run: RunResult, trial: TrialRecord) -> str:
+    return f"{_gain(run, trial)} with {all_costs(trial.costs, ', ')}"
+
+
+def _share(word: str, share: float) -> str:
+    """``28% fewer MACs``, ``7% more parameters``, ``as many MACs``."""
+    comparative, noun = NOUNS[word]
+    percent = f"{abs(share):.0%}"
+    if percent == "0%":
+        return f"as {'many' if comparative == 'fewer' else 'much'} {noun}"
+    return f"{percent} {comparative if share > 0 else 'more'} {noun}"

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from evaluators.training.atomic import write_atomically
 from reports.describe import describe
-from reports.effects import effect_svg, knob_effects
+from reports.effects import ENOUGH, KnobEffect, effect_svg, gain_window, knob_effects
 from reports.front import front_frame
 from reports.headline import asked, best_found, comparisons, outcome
 from reports.interactive import front_html, plotly_script
@@ -56,13 +56,15 @@ def report_html(
         published = published_results(run.settings.task, run.settings.scale)
     views = [pareto_view(run, quantity) for quantity in cost_objectives(run.settings)]
     papers = published_view(run, published)
+    effects = knob_effects(run)
+    window_db = gain_window(effects) if effects else (0.0, 0.0)
     return environment.get_template("page.html.jinja").render(
         run=run,
         settings=run.settings,
         asked=asked(run.settings),
         outcome=outcome(run),
         best=best_found(run),
-        comparisons=[comparison.sentence for comparison in comparisons(run)],
+        comparisons=comparisons(run),
         fronts=[(view, Markup(front_html(view, run.baseline_psnr_db))) for view in views],
         caption=views[0].caption,
         rung=front_rung(run),
@@ -72,11 +74,22 @@ def report_html(
         papers_svg=Markup(published_svg(papers)) if papers else "",
         published=published,
         strips=Markup(strips_html(strips)),
-        effects=[(effect, effect_svg(effect)) for effect in knob_effects(run)],
+        effects=[(effect, effect_svg(effect, window_db)) for effect in effects],
+        enough=ENOUGH,
+        below_db=_below(effects, window_db[0]),
         ladder=ladder(run),
         untrained=_untrained(run),
         plotly=Markup(plotly_script()) if views else "",
     )
+
+
+def _below(effects: Sequence[KnobEffect], low_db: float) -> list[float]:
+    """The gains of the candidates below the pictures of the knobs, the lowest first.
+
+    A candidate is in several pictures; the one with most candidates counts it once.
+    """
+    gains = ([gain for values in effect.gains_db.values() for gain in values if gain < low_db] for effect in effects)
+    return sorted(max(gains, key=len, default=[]))
 
 
 def _untrained(run: RunResult) -> dict[str, Any]:

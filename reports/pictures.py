@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -93,11 +94,15 @@ def strips_html(strips: Sequence[Strip]) -> str:
 
 
 def write_strips_png(strips: Sequence[Strip], folder: Path) -> tuple[Path, ...]:
-    """One PNG per strip, ``strip-NAME.png``, magnified by whole pixels, with its labels."""
+    """One PNG per strip, ``strip-NAME.png``, magnified by whole pixels, with its labels.
+
+    NAME is the picture's, without the ending of its file unless another picture differs by nothing else.
+    """
     Path(folder).mkdir(parents=True, exist_ok=True)
+    stems = [os.path.splitext(strip.name)[0] for strip in strips]
     paths = []
-    for strip in strips:
-        name = re.sub(r"[^\w.-]+", "_", strip.name)
+    for strip, stem in zip(strips, stems, strict=True):
+        name = re.sub(r"[^\w.-]+", "_", stem if stems.count(stem) == 1 else strip.name)
         paths.append(Path(folder) / f"strip-{name}.png")
         write_atomically(paths[-1], _png(np.asarray(_drawn(strip))))
     return tuple(paths)

@@ -13,8 +13,9 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from evaluators.training.atomic import write_atomically
-from reports.labels import RIGHT, UP_LEFT, Label, place_labels
+from reports.labels import Label, place_labels
 from reports.pareto_view import LEAST_HEIGHT_DB, ParetoView, pareto_view
+from reports.places import RIGHT, UP_LEFT
 from reports.published_view import PublishedView, published_view
 from reports.quantities import cost_objectives, cost_ticks
 from reports.ties import SEED_NOISE_DB

@@ -13,27 +13,38 @@ from reports.quantities import QUANTITIES, number
 from search.records import RunResult
 
 NUMBERS = ("params", "MACs", "PSNR dB", "gain", "steps")
-HEADINGS = ("", "trial", "from", *NUMBERS, "network")
+HEADINGS = ("", "#", "from", *NUMBERS)
+DESCRIBED_FROM_COLUMNS = 120    # a narrower terminal has no room for descriptions
 
 
-def front_table(run: RunResult) -> Table:
-    """Front members and fixed trials, cheapest first; a star marks the front, ``~`` a tie within the seed noise."""
+def front_table(run: RunResult, width_columns: int = 80) -> Table:
+    """Front members and fixed trials, cheapest first; a star marks the front, ``~`` a tie within the seed noise.
+
+    A terminal of ``width_columns`` from 120 on also gets a description of every network. Where even the rest is too
+    wide, the names are broken and never a number.
+    """
     settings = run.settings
     title = f"{run.name}: {settings.task} ×{settings.scale}, {settings.budget}"
     caption = f"* on the front; ~ tied within the seed noise; bicubic {run.baseline_psnr_db:.2f} dB"
     table = Table(
-        title=title, caption=caption, title_justify="left", caption_justify="left", pad_edge=False, box=SIMPLE_HEAD
-    )
+        title=title, caption=caption, title_justify="left", caption_justify="left", box=SIMPLE_HEAD,
+        show_edge=False, pad_edge=False, padding=(0, 1, 0, 0),
+    )  # fmt: skip
     rows = front_frame(run).to_dict("records")
     cells = [_cells(row) for row in rows]
-    for index, heading in enumerate(HEADINGS[:-1]):
-        # In a narrow terminal the network's description is wrapped, never a number.
+    for index, heading in enumerate(HEADINGS):
+        if heading == "from":
+            table.add_column(heading, overflow="fold")
+            continue
         widest = max(len(heading), *(len(line[index]) for line in cells)) if cells else len(heading)
-        justify = "right" if heading in NUMBERS else "left"
+        justify = "left" if heading == "" else "right"
         table.add_column(heading, justify=justify, no_wrap=True, min_width=widest, max_width=widest)
-    table.add_column(HEADINGS[-1], min_width=12)
+    described = width_columns >= DESCRIBED_FROM_COLUMNS
+    if described:
+        table.add_column("network", min_width=12)
     for row, line in zip(rows, cells, strict=True):
-        table.add_row(*line, style="bold" if row["on_front"] else "dim")
+        words = (row["description"],) if described else ()
+        table.add_row(*line, *words, style="bold" if row["on_front"] else "dim")
     return table
 
 
@@ -47,7 +58,6 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         _or_dash(row["psnr_db"], ".2f"),
         _or_dash(row["gain_db"], "+.2f"),
         _or_dash(row["steps"], ","),
-        row["description"],
     )
 
 

@@ -1,4 +1,4 @@
-"""Where a search starts: the papers' own points with one knob turned.
+"""Where a search starts: a paper's own point with one knob turned.
 
 A short run has some dozens of proposals. Random ones say little about a space of millions of points; the neighbours of
 a point that is known to be good say what its choices are worth, and give the sampler's model something to stand on.
@@ -7,11 +7,12 @@ a point that is known to be good say what its choices are worth, and give the sa
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
-from evaluators.cost import architecture_costs
+from evaluators.cost import COST_FIELDS, architecture_costs
 from search.budget import Budget
 from search.records import RunSettings, TrialRecord
 from space.architecture import IOShape
@@ -19,34 +20,44 @@ from space.build import architecture, backbone
 from space.errors import UserError
 from space.knobs import active
 
-NEIGHBOURS = 10
+NEIGHBOURS = 12
 
 
-def neighbours(
-    origins: list[TrialRecord], settings: RunSettings, shape: IOShape, budget: Budget
-) -> list[dict[str, Any]]:
-    """At most ``NEIGHBOURS`` sets of knobs (with ``backbone``), each one turn away from one of ``origins``.
+def neighbours(origin: TrialRecord, settings: RunSettings, shape: IOShape, budget: Budget) -> list[dict[str, Any]]:
+    """At most ``NEIGHBOURS`` sets of knobs (with ``backbone``), each one turn away from ``origin``, within the budget.
 
-    They fit the budget, are distinct networks, and are drawn in an order that the run's seed gives.
+    Turns that make the network cheaper in the first cost objective come first, one of every knob, then a second of
+    every knob, and so on: a dearer or equally dear neighbour is on a front only if it is also better. The run's seed
+    decides among the values of a knob.
     """
-    seen = {origin.architecture.key for origin in origins}
-    found = []
-    for origin in origins:
-        name = str(origin.knobs["backbone"])
-        for turned in _turned(name, {k: v for k, v in origin.knobs.items() if k != "backbone"}):
-            try:
-                arch = architecture(shape, name, turned)
-            except UserError:
-                continue  # the origin itself lies off the grid
-            if arch.key not in seen and budget.allows(architecture_costs(arch, settings.input_size)):
-                seen.add(arch.key)
-                found.append({"backbone": name, **turned})
-    order = np.random.default_rng(settings.seed).permutation(len(found))
-    return [found[index] for index in order[:NEIGHBOURS]]
+    name = str(origin.knobs["backbone"])
+    generator = np.random.default_rng(settings.seed)
+    cheaper: dict[str, list[dict[str, Any]]] = {}
+    others: dict[str, list[dict[str, Any]]] = {}
+    seen = {origin.architecture.key}
+    for turned, knobs in _turned(name, {knob: value for knob, value in origin.knobs.items() if knob != "backbone"}):
+        try:
+            arch = architecture(shape, name, knobs)
+        except UserError:
+            continue  # the origin itself lies off the grid
+        costs = architecture_costs(arch, settings.input_size)
+        if arch.key not in seen and budget.allows(costs):
+            seen.add(arch.key)
+            field = COST_FIELDS[settings.objectives[1]]
+            group = cheaper if getattr(costs, field) < getattr(origin.costs, field) else others
+            group.setdefault(turned, []).append({"backbone": name, **knobs})
+    return [*_in_turn(cheaper, generator), *_in_turn(others, generator)][:NEIGHBOURS]
 
 
-def _turned(name: str, knobs: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """``knobs`` with one of them at each of its other values; knobs that come to apply take their middle value."""
+def _in_turn(by_knob: dict[str, list[dict[str, Any]]], generator: np.random.Generator) -> Iterator[dict[str, Any]]:
+    """One of every knob, then a second of every knob, until all are out."""
+    queues = [[values[index] for index in generator.permutation(len(values))] for values in by_knob.values()]
+    for row in zip_longest(*queues):
+        yield from (knobs for knobs in row if knobs is not None)
+
+
+def _turned(name: str, knobs: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Name of a knob, and ``knobs`` with it at one of its other values; what comes to apply takes a middle value."""
     family = backbone(name).knobs
     for knob in family:
         for value in knob.values if knob.name in knobs else ():
@@ -55,4 +66,4 @@ def _turned(name: str, knobs: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                 for other in active(family, chosen):
                     kept = value if other.name == knob.name else knobs.get(other.name)
                     chosen[other.name] = other.values[len(other.values) // 2] if kept is None else kept
-                yield chosen
+                yield knob.name, chosen

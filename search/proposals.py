@@ -55,9 +55,11 @@ def prepare_fixed(study: Study, task: Task, budget: Budget) -> None:
     for record in trials:
         if record.source not in known:
             study.enqueue(record, (_backbone_knob(task), *backbone(record.architecture.backbone).knobs))
-    if not study.noted("neighbours_queued"):
-        origins = [record for record in trials if record.source.endswith(SKIP_SUFFIX)]
-        for knobs in neighbours(origins, study.settings, task.shape(study.settings.scale), budget):
+    origins = [record for record in trials if record.source.endswith(SKIP_SUFFIX)]
+    if origins and not study.noted("neighbours_queued"):
+        # The widest that fits, in the first of its forms: the point nearest to what the budget can carry.
+        origin = max(origins, key=lambda record: record.architecture.settings.width)
+        for knobs in neighbours(origin, study.settings, task.shape(study.settings.scale), budget):
             study.enqueue_knobs(knobs)
         study.note("neighbours_queued", True)
 

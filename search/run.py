@@ -35,7 +35,7 @@ from search.workers import ProcessWorkers, Workers
 from space.errors import UserError
 from space.tasks import Task
 
-REPORT_RESERVE_S = 20  # of the time asked for, kept for pictures and page
+REPORT_RESERVE_S = 30  # of the time asked for, kept for pictures and page
 SAME = ("task", "scale", "budget", "objectives", "input_size", "sampler", "seed", "train_data", "val_data", "training")
 
 

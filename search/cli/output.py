@@ -37,7 +37,7 @@ def finish(folder: Path, console: Console, status: int, as_json: bool, session: 
     if as_json:
         print((folder / "front.json").read_text())
     else:
-        console.print(front_table(run))
+        console.print(front_table(run, console.width))
     console.print(f"page: {page}", soft_wrap=True, highlight=False)
     return status
 

@@ -2,9 +2,11 @@
 
 import csv
 import dataclasses
+import io
 import json
 
 import pytest
+from rich.console import Console
 
 from reports.describe import describe, short_label
 from reports.front import COLUMNS, front_frame, write_front
@@ -122,15 +124,15 @@ def test_settings_without_the_usual_fields_are_described_too(run):
 def test_a_paper_is_compared_in_its_better_form(run):
     (comparison,) = comparisons(run)
     assert comparison.paper.source == "s-lwsr16+skip"
-    assert comparison.better is None or comparison.better.costs.macs <= comparison.paper.costs.macs
+    assert comparison.is_dearer == (comparison.nearest.costs.macs > comparison.paper.costs.macs)
 
 
 @pytest.mark.parametrize(
     ("gain_db", "sentence"),
     [
-        (0.25, "#{} dominates s-lwsr16+skip: +0.25 dB with 50% less multiply-accumulates."),
-        (-0.01, "#{} ties with s-lwsr16+skip (-0.01 dB is within the seed noise) with 50% less multiply-accumulates."),
-        (-0.25, "Nothing found dominates s-lwsr16+skip: the best as cheap, #{}, is 0.25 dB below."),
+        (0.25, "#{} dominates s-lwsr16+skip: +0.25 dB with 50% fewer MACs."),
+        (-0.01, "#{} ties with s-lwsr16+skip (-0.01 dB is within the seed noise) with 50% fewer MACs."),
+        (-0.25, "The best network found on the front, #{}, has 50% fewer MACs and is 0.25 dB below s-lwsr16+skip."),
     ],
 )
 def test_the_headline_says_by_how_much_a_paper_is_dominated(run, gain_db, sentence):
@@ -142,6 +144,35 @@ def test_the_headline_says_by_how_much_a_paper_is_dominated(run, gain_db, senten
     (comparison,) = comparisons(dataclasses.replace(run, trials=(paper, better)))
     assert comparison.dominates == (gain_db > 0)
     assert comparison.sentence == sentence.format(better.trial)
+
+
+def test_the_headline_names_the_nearest_where_everything_is_dearer(run):
+    paper = next(t for t in run.trials if t.source == "s-lwsr16+skip")
+    found = next(t for t in run.trials if not t.is_fixed and t.at_rung(front_rung(run)))
+    costs = dataclasses.replace(found.costs, macs=2 * paper.costs.macs)
+    dearer = dataclasses.replace(found, costs=costs, rungs=paper.rungs)
+    (comparison,) = comparisons(dataclasses.replace(run, trials=(paper, dearer)))
+    assert not comparison.dominates
+    assert comparison.sentence == (
+        f"Nothing found is as cheap as s-lwsr16+skip: the nearest, #{dearer.trial}, has 100% more MACs and is within "
+        "the seed noise of it."
+    )
+
+
+def test_a_papers_ablations_are_told_from_its_main_configuration(make_run):
+    papers = ("s-lwsr16", "s-lwsr16-no-pool", "s-lwsr32")
+    found = comparisons(make_run(papers=papers))
+    assert {comparison.paper.source.partition("+")[0]: comparison.is_ablation for comparison in found} == {
+        "s-lwsr16": False, "s-lwsr16-no-pool": True, "s-lwsr32": False,
+    }  # fmt: skip
+
+
+def test_the_headline_says_when_the_best_is_a_papers_own_network(run):
+    rung, best = front_rung(run), best_found(run)
+    rungs = tuple(dataclasses.replace(r, psnr_db=best.at_rung(rung).psnr_db + 1) for r in run.trials[0].rungs)
+    led = dataclasses.replace(run, trials=(dataclasses.replace(run.trials[0], rungs=rungs), *run.trials[1:]))
+    assert outcome(led).startswith("The best within the budget is a paper's own network, s-lwsr16: ")
+    assert f"#{best_found(led).trial}" in outcome(led)
 
 
 def test_the_headline_names_the_best_found(run):
@@ -175,3 +206,19 @@ def test_pictures_are_of_front_members_and_the_stronger_paper(run):
 
 def test_the_terminal_table_has_every_row(run):
     assert front_table(run).row_count == len(front_frame(run))
+
+
+@pytest.mark.parametrize("width_columns", [60, 80, 119, 120, 200])
+def test_the_terminal_table_never_cuts_a_number(make_run, width_columns):
+    run = make_run(papers=("s-lwsr16-no-pool",))
+    console = Console(width=width_columns, record=True, file=io.StringIO())
+    console.print(front_table(run, width_columns))
+    text = console.export_text()
+    assert max(map(len, text.splitlines())) <= width_columns
+    assert "…" not in text
+    for row in front_frame(run).to_dict("records"):
+        cells = (str(row["trial"]), f"{row['params']:,}", f"{row['psnr_db']:.2f}", f"{row['steps']:,}")
+        assert any(set(cells) <= set(line.split()) for line in text.splitlines())
+    assert ("network" in text) == (width_columns >= 120)
+    if width_columns >= 80:
+        assert "s-lwsr16-no-pool+skip" in text

@@ -72,6 +72,23 @@ def test_nothing_on_the_page_sends_the_run_away(page):
     assert set(configs) == {"false"}
 
 
+def test_only_main_configurations_have_a_large_sentence(make_run):
+    words = report_html(make_run(papers=("s-lwsr16", "s-lwsr16-no-pool")))
+    assert words.count('<p class="outcome">') == 1
+    assert "Against the ablations: #" in words
+
+
+def test_the_page_says_how_many_candidates_lie_below_the_knobs_pictures(run):
+    chosen = [t.trial for t in run.trials if not t.is_fixed and t.rungs][:2]
+    lost = [
+        dataclasses.replace(t, rungs=tuple(dataclasses.replace(r, psnr_db=9.0) for r in t.rungs))
+        if t.trial in chosen else t
+        for t in run.trials
+    ]  # fmt: skip
+    words = Page(report_html(dataclasses.replace(run, trials=tuple(lost)))).words
+    assert "2 in all, down to -17.41 dB" in words
+
+
 def test_settings_and_environment_are_there(run, page):
     words = Page(page).words
     for value in (run.command, *run.settings.environment.values(), run.settings.created, run.settings.train_data):
@@ -144,5 +161,16 @@ def test_strips_are_saved_as_pictures(strips, tmp_path):
     (path,) = write_strips_png(strips, tmp_path)
     assert path.name == "strip-astronaut.png"
     assert path.read_bytes().startswith(b"\x89PNG")
-    (path,) = write_strips_png([dataclasses.replace(strips[0], name="my photos/one?.png")], tmp_path)
-    assert path == tmp_path / "strip-my_photos_one_.png.png"
+
+
+@pytest.mark.parametrize(
+    ("names", "files"),
+    [
+        (["my photos/one?.png"], ["strip-my_photos_one_.png"]),
+        (["one.jpg", "two.png"], ["strip-one.png", "strip-two.png"]),
+        (["one.jpg", "one.png"], ["strip-one.jpg.png", "strip-one.png.png"]),
+    ],
+)
+def test_strips_are_named_by_their_pictures(strips, tmp_path, names, files):
+    paths = write_strips_png([dataclasses.replace(strips[0], name=name) for name in names], tmp_path)
+    assert [path.name for path in paths] == files

@@ -2,10 +2,14 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
+from matplotlib.transforms import Bbox
 
-from reports.effects import knob_effects
+from reports.chart_labels import WIDTHS_PX, label_sets
+from reports.effects import KnobEffect, effect_svg, gain_window, knob_effects
 from reports.pareto_view import budget_limits, pareto_view
+from reports.places import Surroundings, Wanted, find_places
 from reports.plots import pareto_figure, write_pareto
 from reports.published_view import published_view
 from reports.quantities import QUANTITIES, cost_objectives, cost_ticks, number
@@ -136,3 +140,38 @@ def test_ticks_are_round_and_few(low, high):
     ticks = cost_ticks(low, high)
     assert 2 <= len(ticks) <= 10
     assert all(low <= tick <= high for tick in ticks)
+
+
+def test_a_few_candidates_far_below_do_not_squash_the_pictures_of_the_knobs():
+    effect = KnobEffect("width", {8: (0.2, 0.3, 0.4, 0.45), 16: (0.41, 0.42, 0.47, 0.49), 24: (-4.3,)})
+    assert gain_window((effect,)) == (0.2, 0.49)
+    assert effect.medians_db == pytest.approx({8: 0.35, 16: 0.445})
+    assert effect.spread_db == pytest.approx(0.095)
+    assert effect_svg(effect, (0.2, 0.49)).startswith("data:image/svg+xml;base64,")
+
+
+@pytest.mark.parametrize("gains_db", [(0.1,), (0.3, 0.3, 0.3), (-1.0, -0.5, 0.0, 0.5, 1.0)])
+def test_candidates_of_one_sort_are_all_drawn_to_scale(gains_db):
+    assert gain_window((KnobEffect("pool", {"none": gains_db}),)) == (min(gains_db), max(gains_db))
+
+
+def test_texts_keep_off_each_other_and_inside_the_frame():
+    spots = np.array([(30.0, 20.0), (38.0, 26.0), (180.0, 95.0)])
+    frame = Bbox.from_bounds(0, 0, 200, 120)
+    places = find_places([Wanted(x, y, 70, 14) for x, y in spots], Surroundings(frame, spots))
+    for index, place in enumerate(places):
+        assert frame.x0 <= place.box.x0 < place.box.x1 <= frame.x1
+        assert frame.y0 <= place.box.y0 < place.box.y1 <= frame.y1
+        assert not any(place.box.overlaps(other.box) for other in places[:index])
+        assert place.harm == 0
+
+
+@pytest.mark.parametrize("quantity", [MACS, PARAMS])
+def test_the_charts_labels_name_every_star_at_every_width(make_run, quantity):
+    view = pareto_view(make_run(papers=("s-lwsr16", "s-lwsr16-no-pool", "s-lwsr16-pool-11")), quantity)
+    sets = label_sets(view, 420)
+    assert [labels["width_px"] for labels in sets] == list(WIDTHS_PX)
+    for labels in sets:
+        names = [name for annotation in labels["annotations"] for name in annotation["text"].split("<br>")]
+        assert {point.label for point in view.papers} <= set(names)
+        assert len(names) == len(set(names))

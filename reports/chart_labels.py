@@ -1,0 +1,171 @@
+"""The labels of the page's chart, placed beforehand for several widths: a phone has room for fewer than a desk."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import get_data_path
+from matplotlib.transforms import Bbox
+from PIL import ImageFont
+
+from reports.pareto_view import LEAST_HEIGHT_DB, ParetoView, Point
+from reports.places import RIGHT, UP_LEFT, Place, Surroundings, Wanted, find_places
+from reports.plots import BASELINE, FRONT, INK, PAPER
+
+WIDTHS_PX = (250, 380, 520, 700, 900, 1100)     # of the plot without its margins; a wider one has more room still
+FONT_PX, LINE_PX = 12, 16
+GROUP_PX = 16           # stars this close to each other share a label
+STAR_PX = 2             # a star's arms reach this much farther than a point
+PX_PER_PT = 96 / 72     # of a browser
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The part of the axes that is seen first, in data units."""
+
+    left: float
+    right: float
+    bottom: float
+    top: float
+    log_cost: bool
+
+    def pixels(self, cost: float, psnr_db: float, size: tuple[float, float]) -> tuple[float, float]:
+        """Where a point is on a plot of ``size``, from its lower left corner."""
+        across = math.log(cost / self.left) / math.log(self.right / self.left) if self.log_cost else (
+            (cost - self.left) / (self.right - self.left)
+        )  # fmt: skip
+        return size[0] * across, size[1] * (psnr_db - self.bottom) / (self.top - self.bottom)
+
+    def axis(self, cost: float) -> float:
+        """``cost`` as plotly wants it for annotations and ranges."""
+        return math.log10(cost) if self.log_cost else cost
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A label before it is placed: its lines, the point it stands for, and whether it may be left out."""
+
+    lines: tuple[str, ...]
+    point: Point
+    colour: str
+    around_px: tuple[float, float] = (0.0, 0.0)
+    optional: bool = False
+
+
+def first_window(view: ParetoView) -> Window:
+    """The window that holds every point above the axis' end, the budget and, unless it is far below, bicubic."""
+    costs = [*(point.cost for point in view.points), *([view.budget] if view.budget else [])]
+    heights = [*(p.psnr_db for p in view.points), *([view.baseline_db] if view.baseline_db is not None else [])]
+    low, high = min(costs), max(costs)
+    room = 0.12 * max(max(heights) - min(heights), LEAST_HEIGHT_DB)
+    bottom, top = min(heights) - room, max(heights) + room
+    if view.log_cost:
+        return Window(low / (high / low) ** 0.08, high * (high / low) ** 0.08, bottom, top, True)
+    margin = 0.1 * ((high - low) or high)
+    return Window(max(low - margin, 0.0), high + margin, bottom, top, False)
+
+
+def label_sets(view: ParetoView, height_px: float) -> list[dict[str, Any]]:
+    """For each of ``WIDTHS_PX`` as ``width_px``, the plotly ``annotations`` of a plot that is at least as wide.
+
+    Stars that lie on one spot share a label, the highest first. Trial numbers stand only where there is room.
+    """
+    return [{"width_px": width, "annotations": _annotations(view, (width, height_px))} for width in WIDTHS_PX]
+
+
+def _annotations(view: ParetoView, size: tuple[float, float]) -> list[dict[str, Any]]:
+    window = first_window(view)
+    papers = [_group_text(group, window, size) for group in _groups(view.papers, window, size)]
+    numbers = [_Text((f"#{p.trial.trial}",), p, FRONT, optional=True) for p in view.searched if p.on_front]
+    texts = [*papers, *numbers]
+    references, taken = _references(view, window, size)
+    wanted = [
+        Wanted(*window.pixels(text.point.cost, text.point.psnr_db, size), *_extent(text.lines),
+               UP_LEFT if text.point.on_front else RIGHT, text.around_px)
+        for text in texts
+    ]  # fmt: skip
+    corners = [window.pixels(point.cost, point.psnr_db, size) for point in view.outline]
+    steps = [spot for i, (x, y) in enumerate(corners) for spot in ([(x, corners[i - 1][1])] if i else []) + [(x, y)]]
+    lines = [np.array(steps)]
+    if view.budget:
+        x, _ = window.pixels(view.budget, window.top, size)
+        lines.append(np.array([(x, 0), (x, size[1])]))
+    around = Surroundings(
+        frame=Bbox.from_bounds(0, 0, *size),
+        spots=np.array([window.pixels(p.cost, p.psnr_db, size) for p in view.points]),
+        lines=lines,
+        taken=taken,
+        unit=PX_PER_PT,
+    )
+    placed = zip(texts, find_places(wanted, around), strict=True)
+    shown = [(text, place) for text, place in placed if not (text.optional and place.harm)]
+    return [*references, *(_annotation(text, place, window) for text, place in shown)]
+
+
+def _groups(points: Sequence[Point], window: Window, size: tuple[float, float]) -> list[list[Point]]:
+    """``points`` by the spot they lie on, each group and its members the highest first."""
+    groups: list[list[Point]] = []
+    for point in sorted(points, key=lambda point: -point.psnr_db):
+        spot = window.pixels(point.cost, point.psnr_db, size)
+        for group in groups:
+            if any(math.dist(spot, window.pixels(p.cost, p.psnr_db, size)) < GROUP_PX for p in group):
+                group.append(point)
+                break
+        else:
+            groups.append([point])
+    return groups
+
+
+def _group_text(group: Sequence[Point], window: Window, size: tuple[float, float]) -> _Text:
+    """The names of a group, for the member in its middle."""
+    spots = np.array([window.pixels(p.cost, p.psnr_db, size) for p in group])
+    middle = int(np.hypot(*(spots - spots.mean(axis=0)).T).argmin())
+    across, up = np.abs(spots - spots[middle]).max(axis=0)
+    return _Text(tuple(p.label for p in group), group[middle], PAPER, (STAR_PX + across, STAR_PX + up))
+
+
+def _extent(lines: Sequence[str]) -> tuple[float, float]:
+    """Width and height in pixels in DejaVu Sans, which is wider than the fonts of most systems."""
+    font = ImageFont.truetype(Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), FONT_PX)
+    return max(map(font.getlength, lines)) + 2, LINE_PX * len(lines)
+
+
+def _annotation(text: _Text, place: Place, window: Window) -> dict[str, Any]:
+    right, up = place.offset
+    common = {
+        "x": window.axis(text.point.cost), "y": text.point.psnr_db, "text": "<br>".join(text.lines),
+        "xanchor": "center", "yanchor": "middle", "align": "left" if right > 0 else "right", "borderpad": 0,
+        "font": {"size": FONT_PX, "color": text.colour},
+    }  # fmt: skip
+    if not place.has_leader:
+        return {**common, "showarrow": False, "xshift": right, "yshift": up}
+    arrow = {"arrowhead": 0, "arrowwidth": 1, "arrowcolor": text.colour, "standoff": 6}
+    return {**common, "showarrow": True, "ax": right, "ay": -up, **arrow}
+
+
+def _references(view: ParetoView, window: Window, size: tuple[float, float]) -> tuple[list[dict[str, Any]], list[Bbox]]:
+    """The names of bicubic's and the budget's line, and the boxes that they fill."""
+    annotations, boxes = [], []
+    if view.baseline_db is not None:
+        text = f"bicubic {view.baseline_db:.2f} dB"
+        _, y = window.pixels(window.right, view.baseline_db, size)
+        width, height = _extent((text,))
+        boxes.append(Bbox.from_extents(size[0] - width, y - height, size[0], y))
+        annotations.append({
+            "x": 1, "xref": "paper", "y": view.baseline_db, "text": text, "xanchor": "right", "yanchor": "top",
+            "showarrow": False, "borderpad": 0, "font": {"size": FONT_PX, "color": BASELINE},
+        })  # fmt: skip
+    if view.budget:
+        x, _ = window.pixels(view.budget, window.top, size)
+        length, thickness = _extent((view.budget_text,))
+        boxes.append(Bbox.from_extents(x, size[1] - length, x + thickness + 2, size[1]))
+        annotations.append({
+            "x": window.axis(view.budget), "y": 1, "yref": "paper", "text": view.budget_text, "textangle": -90,
+            "xanchor": "left", "yanchor": "top", "showarrow": False, "font": {"size": FONT_PX, "color": INK},
+        })  # fmt: skip
+    return annotations, boxes

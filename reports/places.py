@@ -1,0 +1,117 @@
+"""Free places for texts beside spots, in pixels, x to the right and y up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+from matplotlib.transforms import Bbox
+
+UP_LEFT, RIGHT = 125.0, -35.0       # degrees: the empty side of a front, and the side of what it dominates
+DISTANCES_PT = (8, 13, 21, 31, 43, 57, 73)
+TURNS = (0, 25, -25, 50, -50, 75, -75, 100, -100, 125, -125, 150, -150, 180)
+LEADER_PT = 13          # a text farther away than this needs a line to its spot
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A text of ``width`` x ``height`` for the spot `(x, y)`, preferably in the direction ``towards`` (degrees).
+
+    Distances are counted from ``around_spot`` on, half a width and half a height: a group of spots is larger than one.
+    """
+
+    x: float
+    y: float
+    width: float
+    height: float
+    towards: float = UP_LEFT
+    around_spot: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a text stands: its box, its centre's offset from the spot, and how bad that is (0: it hides nothing)."""
+
+    box: Bbox
+    offset: tuple[float, float]
+    end: tuple[float, float]
+    has_leader: bool
+    harm: float
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What should stay visible: the ``frame`` not to be left, points, lines by their corners, and boxes of text.
+
+    ``unit`` is the number of pixels in a point (1/72 inch).
+    """
+
+    frame: Bbox
+    spots: np.ndarray
+    lines: Sequence[np.ndarray] = ()
+    taken: Sequence[Bbox] = ()
+    unit: float = 1.0
+
+
+def find_places(wanted: Sequence[Wanted], around: Surroundings) -> tuple[Place, ...]:
+    """The best place for every text, those first in ``wanted`` choosing first; later ones keep off them."""
+    boxes, places = list(around.taken), []
+    spots = np.asarray(around.spots, dtype=float).reshape(-1, 2)
+    marks = np.vstack([spots, *(_along(np.asarray(line, dtype=float)) for line in around.lines if len(line) > 1)])
+    for text in wanted:
+        centre = np.array([text.x, text.y])
+        others = spots[np.hypot(*(spots - centre).T) > around.unit + math.hypot(*text.around_spot)]
+        harm = partial(_harm, centre=centre, boxes=boxes, marks=marks, others=others, around=around)
+        scored = ((harm(box), distance, box, offset) for box, offset, distance in _options(text, around.unit))
+        harm_done, distance, box, offset = min(scored, key=lambda option: option[0] + option[1])
+        boxes.append(box)
+        places.append(Place(box, offset, _nearest(box, centre), distance > LEADER_PT, harm_done))
+    return tuple(places)
+
+
+def _options(text: Wanted, unit: float) -> Iterator[tuple[Bbox, tuple[float, float], float]]:
+    """Boxes around the spot with their offset and distance, the best direction first."""
+    for distance in DISTANCES_PT:
+        for turn in TURNS:
+            angle = math.radians(text.towards + turn)
+            x = math.cos(angle) * (text.around_spot[0] + distance * unit + text.width / 2)
+            y = math.sin(angle) * (text.around_spot[1] + distance * unit + text.height / 2)
+            box = Bbox.from_bounds(text.x + x - text.width / 2, text.y + y - text.height / 2, text.width, text.height)
+            yield box, (x, y), distance + abs(turn) / 40
+
+
+def _harm(
+    box: Bbox, centre: np.ndarray, boxes: Sequence[Bbox], marks: np.ndarray, others: np.ndarray, around: Surroundings
+) -> float:
+    """How bad a place is: over marks, over other texts, outside, or with a leader past another spot."""
+    unit, frame = around.unit, around.frame
+    wide = box.padded(2 * unit)
+    covered = _inside(marks, wide) + 3 * _inside(others, box.padded(5 * unit))
+    outside = box.x0 < frame.x0 or box.x1 > frame.x1 or box.y0 < frame.y0 or box.y1 > frame.y1
+    leader = _along(np.array([centre, _nearest(box, centre)]))
+    passed = sum(bool((np.hypot(*(leader - other).T) < 6 * unit).any()) for other in others)
+    crossed = sum(any(other.contains(*spot) for spot in leader[1:-1]) for other in boxes)
+    return 60 * covered + 120 * (passed + crossed) + 1000 * sum(map(wide.overlaps, boxes)) + 2000 * outside
+
+
+def _inside(places: np.ndarray, box: Bbox) -> int:
+    """How many of ``places`` `(n, 2)` are in ``box``."""
+    x, y = places.T
+    return np.count_nonzero((x > box.x0) & (x < box.x1) & (y > box.y0) & (y < box.y1))
+
+
+def _along(corners: np.ndarray) -> np.ndarray:
+    """Points every 8 pixels along the line through ``corners``, `(points, 2)`."""
+    pieces = []
+    for start, end in pairwise(corners):
+        count = max(2, int(np.hypot(*(end - start)) // 8))
+        pieces.append(start + (end - start) * np.linspace(0, 1, count)[:, None])
+    return np.vstack(pieces)
+
+
+def _nearest(box: Bbox, point: np.ndarray) -> tuple[float, float]:
+    return float(np.clip(point[0], box.x0, box.x1)), float(np.clip(point[1], box.y0, box.y1))

@@ -1,0 +1,88 @@
+"""Quality as a whole: pairs, restoring, baselines through the same path that networks take."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from evaluators import data
+from evaluators.evaluate import baseline, evaluate, restore
+from evaluators.images.folders import NamedImage, load_folder
+from space import PAPERS, build
+from space.papers import with_input_skip
+
+
+@pytest.fixture
+def pictures() -> tuple[NamedImage, ...]:
+    generator = np.random.default_rng(0)
+    smooth = generator.integers(60, 200, (7, 8, 3)).repeat(6, 0).repeat(6, 1).astype(np.uint8)
+    return (
+        NamedImage("a", smooth),
+        NamedImage("b", smooth[::-1, :40].mean(2, keepdims=True).astype(np.uint8).repeat(3, 2), True),
+    )
+
+
+class Identity(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+
+def test_restoring_rounds_and_clips_like_a_saved_picture() -> None:
+    low = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    assert (restore(Identity(), low) == low).all()
+
+    class Bright(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x * 300 - 1
+
+    assert set(np.unique(restore(Bright(), low))) <= {0, *range(256)}
+    assert restore(Bright(), low).max() == 255
+
+
+def test_a_network_that_has_learned_nothing_is_interpolation(pictures) -> None:
+    pairs = data.validation_pairs(pictures, "sr", 2)
+    network = build(with_input_skip(PAPERS["s-lwsr16"].at_scale(2))).eval()
+    ours, bicubic = evaluate(network, pairs, "sr", 2), baseline(pairs, "sr", 2)
+    assert ours.psnr_db == pytest.approx(bicubic.psnr_db, abs=0.3)  # edges differ, the inside does not
+    assert set(ours.psnr_db_by_image) == {"a", "b"}
+
+
+def test_pairs_survive_the_file_between_processes(tmp_path: Path, pictures) -> None:
+    pairs = data.validation_pairs(pictures, "sr", 4)
+    data.save_pairs(tmp_path / "pairs.npz", pairs)
+    again = data.load_pairs(tmp_path / "pairs.npz")
+    assert [(pair.name, pair.grey) for pair in again] == [("a", False), ("b", True)]
+    assert all(
+        (one.low == two.low).all() and (one.high == two.high).all() for one, two in zip(pairs, again, strict=True)
+    )
+
+
+def test_bicubic_on_the_embedded_photographs_is_a_known_number() -> None:
+    pairs = data.validation_pairs(data.validation_images(None, 16, 4), "sr", 4)
+    assert baseline(pairs, "sr", 4).psnr_db == pytest.approx(28.122, abs=0.002)
+
+
+@pytest.mark.parametrize(
+    ("name", "scale", "psnr_db"),
+    [
+        # Published: 33.66, 28.42, 30.24, 26.00, 29.56, 25.96; the grey image of Set14 as it is.
+        ("Set5", 2, 33.67),
+        ("Set5", 4, 28.43),
+        ("Set14", 2, 30.23),
+        ("Set14", 4, 26.00),
+        ("B100", 2, 29.56),
+        ("B100", 4, 25.96),
+    ],
+)
+def test_published_bicubic_baselines(research_sets: Path, name: str, scale: int, psnr_db: float) -> None:
+    pairs = data.validation_pairs(load_folder(research_sets / name / "HR", 16), "sr", scale)
+    assert round(baseline(pairs, "sr", scale).psnr_db, 2) == psnr_db
+
+
+def test_a_record_of_data_changes_with_a_pixel(pictures) -> None:
+    before = data.describe(Path("mine"), pictures)
+    assert before.startswith("folder mine, 2 images, ")
+    pictures[0].pixels[3, 3, 0] += 1
+    assert data.describe(Path("mine"), pictures) != before
