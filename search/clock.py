@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 
 from search.jobs import Progress
 from search.progress import Listener
@@ -30,6 +31,9 @@ class Clock:
         if time.time() - self._saved > self.SAVE_EVERY_S:
             self.save()
         self._listener.tick(time_left_s)
+
+    def known(self, records: Collection[TrialRecord]) -> None:
+        self._listener.known(records)
 
     def started(self, record: TrialRecord, steps: int) -> None:
         self._listener.started(record, steps)

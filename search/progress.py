@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Protocol
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
@@ -23,6 +25,7 @@ SHOWN = 6  # of the best points so far
 class Listener(Protocol):
     """Whoever shows the search to a person."""
 
+    def known(self, records: Collection[TrialRecord]) -> None: ...
     def started(self, record: TrialRecord, steps: int) -> None: ...
     def progressed(self, progress: Progress) -> None: ...
     def measured(self, record: TrialRecord) -> None: ...
@@ -36,6 +39,10 @@ class PlainProgress(AbstractContextManager):
     def __init__(self, console: Console, settings: RunSettings) -> None:
         self._console, self._settings = console, settings
         self._time_left_s: float | None = None
+
+    def known(self, records: Collection[TrialRecord]) -> None:
+        if records:
+            self._line(f"continuing a run of {len(records)} measured networks")
 
     def started(self, record: TrialRecord, steps: int) -> None:
         self._line(f"training {_name(record)} to {steps:,} steps ({_costs(record)})")
@@ -75,6 +82,9 @@ class LiveProgress(AbstractContextManager):
         self._time_left_s: float | None = None
         self._begun = time.monotonic()
         self._live = Live(console=console, refresh_per_second=4, transient=True, get_renderable=self._draw)
+
+    def known(self, records: Collection[TrialRecord]) -> None:
+        self._records.update({record.trial: record for record in records})
 
     def started(self, record: TrialRecord, steps: int) -> None:
         self._jobs[record.trial] = (record, steps, None)
@@ -137,6 +147,7 @@ class LiveProgress(AbstractContextManager):
             "MACs",
             title_justify="left",
             pad_edge=False,
+            box=SIMPLE_HEAD,
             title=f"after {there[0].rungs[rung].steps:,} steps",
         )
         for record in best[:SHOWN]:

@@ -61,15 +61,6 @@ class Request:
     command: str = ""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a session ended: ``problem`` is why it had to stop early, if it had to."""
-
-    finished: bool
-    searched: bool
-    problem: str | None = None
-
-
 class Session:
     """A request whose every part was checked before the run's folder is touched."""
 
@@ -105,8 +96,8 @@ class Session:
             self.request.trials or unlimited
         ) <= (done["trials"] or unlimited)
 
-    def search(self, listener: Listener, interrupted: Callable[[], bool]) -> Outcome:
-        """Search until the request is met, it is interrupted, or the disk is full."""
+    def search(self, listener: Listener, interrupted: Callable[[], bool]) -> str | None:
+        """Search until the request is met or it is interrupted; returns why it had to stop early, if it had to."""
         folder = self.request.folder
         folder.mkdir(parents=True, exist_ok=True)
         with own(folder):
@@ -124,7 +115,7 @@ class Session:
             finally:
                 shutil.rmtree(folder / "data", ignore_errors=True)
 
-    def _search(self, study: Study, listener: Listener, interrupted: Callable[[], bool]) -> Outcome:
+    def _search(self, study: Study, listener: Listener, interrupted: Callable[[], bool]) -> str | None:
         request = self.request
         spent_s = study.noted("elapsed_s", 0.0)
         prepare_fixed(study, request.task, request.budget)
@@ -133,6 +124,7 @@ class Session:
         )
         workers = ProcessWorkers(request.workers, setting)
         clock = Clock(study, spent_s, self.begun, listener)
+        clock.known([record for record in study.records.values() if record.rungs])
         try:
             stop_at = (
                 None
@@ -154,11 +146,10 @@ class Session:
         finally:
             workers.close()
             clock.save()
-        finished = problem is None and not interrupted()
-        if finished:
+        if problem is None and not interrupted():
             study.note("done", {"time_s": request.time_s, "trials": request.trials})
             drop_checkpoints(study, request.folder)
-        return Outcome(finished, True, problem)
+        return problem
 
     def _fit_ladder(self, study: Study, workers: Workers, interrupted: Callable[[], bool]) -> None:
         """Make the ladder as long as the whole time asked for can carry; it never gets shorter."""

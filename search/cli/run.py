@@ -106,14 +106,14 @@ def execute(options: argparse.Namespace) -> int:
         previous = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             with progress_for(console, session.settings) as listener:
-                outcome = session.search(listener, lambda: bool(interrupts))
+                problem = session.search(listener, lambda: bool(interrupts))
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
-        status = 130 if interrupts else 1 if outcome.problem else 0
-        if outcome.problem:
+        status = 130 if interrupts else 1 if problem else 0
+        if problem:
             print(
-                f"error: stopped, {outcome.problem}; no finished trial is lost: free some space and give the same "
+                f"error: stopped, {problem}; no finished trial is lost: free some space and give the same "
                 "command again",
                 file=sys.stderr,
             )
