@@ -17,8 +17,8 @@ from evaluators.training.weights import load_weights
 from search.loop import weights_file
 from search.pareto import front, front_rung
 from search.records import RunResult, TrialRecord
-from search.run import Session
 from search.run_files import read_run
+from search.session import Session
 from space.build import build
 from space.errors import UserError
 

@@ -14,8 +14,8 @@ from search.budget import parse_budget
 from search.cli.output import finish
 from search.cli.parser import parse_count, parse_input, parse_objectives, parse_rungs, parse_time
 from search.progress import progress_for
-from search.run import Request, Session, default_workers
 from search.samplers import SAMPLERS, sampler
+from search.session import Request, Session, default_workers
 from space.tasks import TASKS, task
 
 RUNS = Path("runs")

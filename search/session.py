@@ -1,4 +1,4 @@
-"""One run from request to records: check everything, open or make the run, search, and read it back."""
+"""One sitting at a run: check everything that was asked for, open or make the run, search until the limits."""
 
 from __future__ import annotations
 
@@ -99,7 +99,10 @@ class Session:
     def search(self, listener: Listener, interrupted: Callable[[], bool]) -> str | None:
         """Search until the request is met or it is interrupted; returns why it had to stop early, if it had to."""
         folder = self.request.folder
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"--run-dir must be a folder that can be written, got {folder}: {error.strerror}") from None
         with own(folder):
             study = Study.open(folder, owned=True)
             if study is None:
