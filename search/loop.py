@@ -87,7 +87,7 @@ class SearchLoop:
         if fixed is not None:
             return fixed
         trained = [r for r in records if r.status == "trained"]
-        for record in promotable(trained, rungs, self.study.settings.objectives, busy):
+        for record in self._promotable(trained):
             if self._fits(record):
                 return record
         if self._may_propose(records):
@@ -97,10 +97,15 @@ class SearchLoop:
             self._exhausted = True
         fixed_count = sum(r.is_fixed for r in trained)
         at_least = len(trained) if self.limits.stop_at else ENOUGH_TRIALS - fixed_count
-        for record in promotable(trained, rungs, self.study.settings.objectives, busy, at_least):
+        for record in self._promotable(trained, at_least):
             if self._fits(record):
                 return record
         return None
+
+    def _promotable(self, trained: list[TrialRecord], at_least: int = 0) -> list[TrialRecord]:
+        settings = self.study.settings
+        baseline_db = (self.study.noted("baseline") or {"psnr_db": -float("inf")})["psnr_db"]
+        return promotable(trained, settings.rungs, settings.objectives, frozenset(self._busy), at_least, baseline_db)
 
     def _may_propose(self, records: list[TrialRecord]) -> bool:
         if self._exhausted:

@@ -56,11 +56,15 @@ def front_rung(run: RunResult) -> int:
 
 
 def front(run: RunResult) -> tuple[TrialRecord, ...]:
-    """Trials on the front at ``front_rung``, cheapest first; fixed trials take part like any other."""
+    """Trials on the front at ``front_rung``, cheapest first; fixed trials take part like any other.
+
+    The baseline costs nothing, so that a network below it is not on the front, however cheap; unless all are below.
+    """
     rung = front_rung(run)
     trials = [trial for trial in run.trials if trial.at_rung(rung) is not None and trial.status == "trained"]
     if not trials:
         return ()
+    trials = [trial for trial in trials if trial.at_rung(rung).psnr_db > run.baseline_psnr_db] or trials
     ranks = non_dominated_ranks(losses_at_rung(trials, rung, run.settings.objectives))
     members = [trial for trial, rank in zip(trials, ranks, strict=True) if rank == 0]
     cost = run.settings.objectives[1] if len(run.settings.objectives) > 1 else "macs"

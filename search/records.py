@@ -117,6 +117,7 @@ class RunResult:
     baseline_psnr_db: float  # bicubic on the same validation images
     elapsed_s: float
     command: str
+    sessions: tuple[str, ...] = ()  # when, by which commit and for what each sitting was
     stopped_train_s: float = 0.0  # spent on rungs that the end of a session cut short; their checkpoints remain
 
     @property

@@ -27,6 +27,7 @@ def read_run(folder: Path) -> RunResult:
         baseline_psnr_db=(study.noted("baseline") or {"psnr_db": math.nan})["psnr_db"],
         elapsed_s=study.noted("elapsed_s", 0.0),
         command=study.noted("command", ""),
+        sessions=tuple(study.noted("sessions", ())),
         stopped_train_s=study.noted("stopped_train_s", 0.0),
     )
 

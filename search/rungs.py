@@ -48,14 +48,18 @@ def default_ladder() -> tuple[int, ...]:
     return tuple(steps for steps in LADDER if steps <= DEFAULT_TOP)
 
 
-def ranked(trials: Sequence[TrialRecord], rung: int, objectives: Sequence[str]) -> list[TrialRecord]:
+def ranked(
+    trials: Sequence[TrialRecord], rung: int, objectives: Sequence[str], baseline_db: float = -np.inf
+) -> list[TrialRecord]:
     """``trials`` that reached ``rung``, best first: by non-dominated rank, then by how alone they are on their front.
+
+    Those at or below ``baseline_db``, which costs nothing, come after all others.
 
     Within a front the one with the best PSNR comes first, then those with most room around them; the cheapest has no
     such privilege, or every run would train its smallest network longest.
     """
     losses = losses_at_rung(trials, rung, objectives)
-    ranks = non_dominated_ranks(losses)
+    ranks = non_dominated_ranks(losses) + len(trials) * (losses[:, 0] >= -baseline_db)
     room = np.zeros(len(trials))
     for rank in set(ranks.tolist()):
         members = np.flatnonzero(ranks == rank)
@@ -82,6 +86,7 @@ def promotable(
     objectives: Sequence[str],
     busy: frozenset[int],
     at_least: int = 0,
+    baseline_db: float = -np.inf,
 ) -> list[TrialRecord]:
     """Searched trials that may climb one rung, those on the highest rung first.
 
@@ -90,13 +95,14 @@ def promotable(
         busy: trials that are being trained now.
         at_least: so many may climb from every rung that has them, even if that is more than one in two; for the
             end of a run, when no new proposals will come.
+        baseline_db: what doing without a network reaches; networks below it climb last.
     """
     climbing: list[TrialRecord] = []
     for rung in range(len(rungs) - 2, -1, -1):
         here = [trial for trial in trials if not trial.is_fixed and trial.at_rung(rung) is not None]
         gone = [trial for trial in here if trial.at_rung(rung + 1) is not None or _is_climbing(trial, rung, busy)]
         allowed = max(len(here) // REDUCTION, min(at_least, len(here)))
-        best = ranked(here, rung, objectives)[:allowed] if allowed > 0 else []
+        best = ranked(here, rung, objectives, baseline_db)[:allowed] if allowed > 0 else []
         waiting = [trial for trial in best if trial not in gone]
         climbing += waiting[: max(0, allowed - len(gone))]
     return climbing

@@ -108,6 +108,7 @@ class Session:
             if study is None:
                 study = Study.create(folder, self.settings)
                 study.note("command", self.request.command)
+            study.note("sessions", [*study.noted("sessions", []), self._describe_session()])
             pairs = self._prepare_data(folder / "data")
             try:
                 if study.noted("baseline") is None:
@@ -175,6 +176,19 @@ class Session:
         pairs = data.validation_pairs(self.val, task, scale)
         data.save_pairs(folder / PAIRS_FILE, pairs)
         return pairs
+
+    def _describe_session(self) -> str:
+        """Where and for what a sitting was: a run may be continued by another version."""
+        limits = ", ".join(
+            filter(
+                None,
+                (
+                    f"{self.request.time_s:g} s" if self.request.time_s else "",
+                    f"{self.request.trials} trials" if self.request.trials else "",
+                ),
+            )
+        )
+        return f"{self.settings.created}, commit {self.settings.environment['commit']}, up to {limits}"
 
     def _settings(self) -> RunSettings:
         request = self.request

@@ -82,7 +82,7 @@ def test_the_ladder_fits_the_time() -> None:
 
 
 def result_of(*trials: TrialRecord, rungs: tuple[int, ...] = (100, 200, 400)) -> RunResult:
-    return RunResult("r", settings(rungs=rungs), trials, 28.0, 1.0, "")
+    return RunResult("r", settings(rungs=rungs), trials, 27.5, 1.0, "")
 
 
 def test_the_front_is_of_the_highest_rung_that_eight_have_reached() -> None:
@@ -101,3 +101,13 @@ def test_a_short_run_takes_the_rung_that_all_have_reached() -> None:
 def test_the_front_has_only_trials_of_its_rung_that_did_not_fail() -> None:
     run = result_of(trial(0, 10, 29.0), trial(1, 5, 30.0, status="failed"), trial(2, 3, 28.0, source="s-lwsr16"))
     assert [member.trial for member in front(run)] == [2, 0]
+
+
+def test_what_is_below_the_baseline_is_not_on_the_front_and_climbs_last() -> None:
+    cheap = trial(0, 1, 27.0)
+    better = [trial(i, 10 * i, 28.0 + i) for i in (1, 2, 3)]
+    run = result_of(cheap, *better)  # the baseline is 27.5 dB
+    assert [member.trial for member in front(run)] == [1, 2, 3]
+    assert [member.trial for member in front(result_of(cheap))] == [0]
+    order = ranked([cheap, *better, trial(4, 50, 28.5)], 0, ("psnr", "macs"), baseline_db=28.0)
+    assert order[-1].trial == 0
