@@ -9,7 +9,7 @@ import pytest
 
 from evaluators.cost import architecture_costs
 from search.budget import parse_budget
-from search.jobs import Answer, Failed, Job, Measured, Progress, TimingJob
+from search.jobs import Answer, Failed, Job, Measured, Progress, Timed, TimingJob
 from search.loop import Limits, SearchLoop
 from search.proposals import prepare_fixed
 from search.records import RunSettings
@@ -47,6 +47,8 @@ class FormulaWorkers:
             raise Killed
         job = self.jobs.pop(0)
         self.done.append(job)
+        if isinstance(job, TimingJob):
+            return [Timed(tuple(0.1 * (1 + index) for index in range(len(job.architectures))))]
         if len(self.done) - 1 in self.broken:
             return [Progress(job.trial, 1, job.steps, 0.1), Failed(job.trial, "the loss is not finite at step 7")]
         psnr_db = formula_psnr_db(job.architecture, job.steps)

@@ -1,17 +1,23 @@
 """The whole search with workers that answer by formula: order, ladder, constraints, kills, repeatability."""
 
+import time
 from collections import Counter
 from pathlib import Path
 
 import optuna
 import pytest
 
+from search.budget import parse_budget
+from search.calibrate import step_seconds
 from search.journal import JOURNAL, storage
+from search.loop import Limits, SearchLoop
 from search.pareto import front, front_rung
+from search.proposals import prepare_fixed
 from search.records import RunResult
 from search.samplers import SAMPLERS
 from search.study import Study
-from tests.search_tests.conftest import FormulaWorkers, Killed
+from space import TASKS
+from tests.search_tests.conftest import FormulaWorkers, Killed, SilentListener, settings
 
 FIXED = [
     "s-lwsr16",
@@ -178,3 +184,38 @@ def test_a_budget_below_every_paper_starts_at_random(run_loop) -> None:
     study, _ = run_loop(trials=5, budget="60k-params", rungs=(100,))
     assert not any(record.is_fixed for record in study.records.values())
     assert len({record.architecture.key for record in study.records.values() if record.rungs}) == 5
+
+
+def test_steps_are_timed_once_and_written_down(tmp_path: Path) -> None:
+    study, workers = Study.create(tmp_path, settings()), FormulaWorkers()
+    budget = parse_budget("200k-params")
+    known = step_seconds(study, workers, TASKS["sr"], budget, lambda: False)
+    assert known == pytest.approx((0.1 + 0.2 + 0.3 + 0.4 + 0.5 + 0.6, 0.9))  # six fixed, median of five others
+    assert step_seconds(Study.open(tmp_path, owned=True), workers, TASKS["sr"], budget, lambda: False) == known
+    assert len(workers.done) == 1
+
+
+def test_an_interrupted_timing_is_not_written_down(tmp_path: Path) -> None:
+    study = Study.create(tmp_path, settings())
+    budget = parse_budget("200k-params")
+    assert step_seconds(study, FormulaWorkers(), TASKS["sr"], budget, lambda: True) == (0.0, 0.0)
+    assert study.noted("step_seconds") is None
+
+
+def loop_until(study: Study, folder: Path, stop_at: float, trials: int) -> FormulaWorkers:
+    workers, budget = FormulaWorkers(), parse_budget(study.settings.budget)
+    prepare_fixed(study, TASKS["sr"], budget)
+    limits = Limits(stop_at, trials)
+    SearchLoop(study, TASKS["sr"], budget, workers, limits, folder, SilentListener(), lambda: False).run()
+    return workers
+
+
+def test_no_job_is_begun_when_the_time_is_over(tmp_path: Path) -> None:
+    study = Study.create(tmp_path, settings())
+    assert loop_until(study, tmp_path, time.time() - 1, 5).done == []
+
+
+def test_time_that_is_left_lifts_more_networks(tmp_path: Path) -> None:
+    study = Study.create(tmp_path, settings(budget="60k-params"))
+    loop_until(study, tmp_path, time.time() + 1e6, 9)
+    assert [len(record.rungs) for record in study.records.values() if record.rungs] == [3] * 9
