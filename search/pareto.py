@@ -8,7 +8,7 @@ import numpy as np
 
 from search.records import RunResult, TrialRecord
 
-ENOUGH_TRIALS = 8  # a rung that this many trials have completed makes a front (design, decision 8)
+ENOUGH_TRIALS = 8  # a rung that this many trials have completed makes a front
 
 
 def non_dominated_ranks(losses: np.ndarray) -> np.ndarray:

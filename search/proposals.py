@@ -15,7 +15,7 @@ from space.knobs import Knob, active
 from space.papers import PAPERS, with_input_skip
 from space.tasks import Task
 
-SKIP_SUFFIX = "+skip"  # a paper's network with our bicubic input skip (design, decision 13)
+SKIP_SUFFIX = "+skip"  # a paper's network with our bicubic input skip, so that it starts from its input
 CLOSED_UNTRAINED = ("over-budget", "duplicate")
 ATTEMPTS = 400  # proposals in a row that may be turned away before the space counts as exhausted
 
