@@ -120,9 +120,8 @@ def test_trainer_step(benchmark) -> None:
     """Time of one step; the comparison with the bare loop is printed and stands in ``extra_info``."""
     plan, precision = TrainingPlan(), choose_precision()
     ratio = speed_ratio(plan, precision)
-    print(
-        f"\ntraining: {ratio['trainer_steps_per_s']:.2f} steps a second, {ratio['trainer_over_bare']:.2f} of a bare loop"
-    )
+    steps_per_s, of_bare = ratio["trainer_steps_per_s"], ratio["trainer_over_bare"]
+    print(f"\ntraining: {steps_per_s:.2f} steps a second, {of_bare:.2f} of a bare loop")
     benchmark.extra_info.update(ratio, precision=precision.to_dict(), plan=plan.to_dict())
     ours = trainer_loop(network(), *images(), plan, precision)
     benchmark.pedantic(ours, args=(1,), warmup_rounds=2, rounds=10)
