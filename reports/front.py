@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from evaluators.atomic import write_atomically
 from evaluators.cost import COST_FIELDS
-from evaluators.training.atomic import write_atomically
 from reports.describe import describe
 from reports.quantities import cost_objectives
 from reports.ties import tied_with, ties

@@ -10,7 +10,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from evaluators.training.atomic import write_atomically
+from evaluators.atomic import write_atomically
 from reports.describe import describe
 from reports.effects import ENOUGH, KnobEffect, effect_svg, gain_window, knob_effects
 from reports.front import front_frame

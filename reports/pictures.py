@@ -15,8 +15,8 @@ import numpy as np
 from matplotlib import get_data_path
 from PIL import Image, ImageDraw, ImageFont
 
+from evaluators.atomic import write_atomically
 from evaluators.images.metrics import psnr_y
-from evaluators.training.atomic import write_atomically
 
 WINDOW_PX = 96
 ZOOM = 3

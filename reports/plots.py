@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from evaluators.training.atomic import write_atomically
+from evaluators.atomic import write_atomically
 from reports.labels import Label, place_labels
 from reports.pareto_view import LEAST_HEIGHT_DB, ParetoView, pareto_view
 from reports.places import RIGHT, UP_LEFT

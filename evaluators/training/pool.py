@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from evaluators.training.atomic import write_atomically
+from evaluators.atomic import write_atomically
 from space.errors import UserError
 
 CHANNELS = 3

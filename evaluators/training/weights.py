@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
-from evaluators.training.atomic import write_atomically
+from evaluators.atomic import write_atomically
 from space.errors import UserError
 
 WRAPPERS = ("state_dict", "params_ema", "params", "model")
