@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from evaluators.training import atomic
+from evaluators import atomic
 from evaluators.training.checkpoint import FORMAT, Checkpoint, read_checkpoint, write_checkpoint
 from evaluators.training.plan import TrainingPlan
 from evaluators.training.pool import PatchPool
