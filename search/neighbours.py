@@ -20,7 +20,7 @@ from space.build import architecture, backbone
 from space.errors import UserError
 from space.knobs import active
 
-CLEARLY = 0.95  # of the paper's cost: the mean shift alone, which is no knob, makes a network a little cheaper
+CLEARLY = 0.95  # of the origin's cost; the mean shift, which is no knob, alone makes a small difference
 CHEAPER, OTHERS = 8, 4  # neighbours that cost less than the paper's point, and as much or more
 
 
@@ -28,8 +28,8 @@ def neighbours(origin: TrialRecord, settings: RunSettings, shape: IOShape, budge
     """Sets of knobs (with ``backbone``), each one turn away from ``origin``, within the budget.
 
     At most ``CHEAPER`` of them cost clearly less in the first cost objective; at most ``OTHERS`` do not, for they are
-    on a front only if they are also better. Of each kind there is one of every knob, then a second of every knob, and so on; the
-    run's seed decides among the values of a knob.
+    on a front only if they are also better. Of each kind there is one of every knob, then a second of every knob, and
+    so on; the run's seed decides among the values of a knob.
     """
     name = str(origin.knobs["backbone"])
     generator = np.random.default_rng(settings.seed)
