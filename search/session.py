@@ -215,7 +215,7 @@ def available_cores() -> int:
 
 
 def default_workers(device: str | None) -> int:
-    """A process per core on a CPU, with one thread each (``tests/benchmarks`` measures what that gives); one on a GPU."""
+    """A process per core on a CPU, with one thread each (``tests/benchmarks`` measures the gain); one on a GPU."""
     if (device or ("cuda" if torch.cuda.is_available() else "cpu")).startswith("cuda"):
         return 1
     return min(available_cores(), 8)
