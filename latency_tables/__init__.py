@@ -1,1 +1,1 @@
-"""What an operator costs on a phone, and how to measure one. No table ships yet."""
+"""What an operator costs on a phone, and how to measure one."""

@@ -1,0 +1,111 @@
+"""An operator as an inference engine runs it: fused, with everything that its cost depends on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+Pair = tuple[int, int]
+
+# What multiplies; everything else only moves or transforms elements.
+COMPUTE_KINDS = ("conv", "depthwise_conv", "grouped_conv", "transposed_conv", "matmul")
+# Reads what it needs, writes its output, does little arithmetic: bounded by the bytes that it moves.
+TRAFFIC_KINDS = (
+    "activation", "add", "multiply", "elementwise", "concat", "pool", "resize", "pixel_shuffle", "pixel_unshuffle",
+    "pad", "reduce", "softmax", "norm", "copy",
+)  # fmt: skip
+# Where the bytes lie decides, not how many there are: no bound can be given without a measurement.
+SCATTERED_KINDS = ("gather",)
+KINDS = COMPUTE_KINDS + TRAFFIC_KINDS + SCATTERED_KINDS
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOperator:
+    """One fused operator, batch 1, channels last.
+
+    ``function`` tells operators of one kind apart: the activation ("prelu", "sigmoid"), the resize ("nearest",
+    "bilinear"), the pooling ("max", "average"), an operand that is not an equal tensor ("scalar", "per-channel"), "" for the
+    plain form. ``height`` and ``width`` are those of the output, except of "reduce", whose output is one pixel and
+    whose input size they are. ``kernel``, ``stride`` and ``dilation`` are (height, width). ``factor`` is the enlargement
+    of a resize or pixel shuffle, or the reduction of a pixel unshuffle. ``groups`` is 1 unless the kind is
+    "grouped_conv". ``read_elements`` counts all input activations. A matmul of (M, K) by (K, N) has height M, width 1,
+    K in and N out channels.
+
+    ``part`` (path of the module that ran it) and ``inputs`` and ``output`` (ids of activations) say where in the network
+    it stands; two operators that differ only there are equal and cost the same.
+    """
+
+    kind: str
+    height: int
+    width: int
+    in_channels: int
+    out_channels: int
+    read_elements: int
+    function: str = ""
+    kernel: Pair = (1, 1)
+    stride: Pair = (1, 1)
+    dilation: Pair = (1, 1)
+    groups: int = 1
+    factor: int = 1
+    part: str = field(default="", compare=False)
+    inputs: tuple[int, ...] = field(default=(), compare=False)
+    output: int = field(default=-1, compare=False)
+
+    @property
+    def pixels(self) -> int:
+        """Output pixels (input pixels of "reduce")."""
+        return self.height * self.width
+
+    @property
+    def taps(self) -> int:
+        return math.prod(self.kernel)
+
+    @property
+    def written_elements(self) -> int:
+        return self.out_channels * (1 if self.kind == "reduce" else self.pixels)
+
+    @property
+    def weights(self) -> int:
+        """Stored numbers, without bias."""
+        if self.kind == "depthwise_conv":
+            return self.out_channels * self.taps
+        if self.kind in COMPUTE_KINDS:
+            return self.in_channels // self.groups * self.out_channels * self.taps
+        return self.out_channels if self.function == "prelu" else 0
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of kinds that multiply; 0 of the others."""
+        if self.kind not in COMPUTE_KINDS:
+            return 0
+        pixels = self.pixels // math.prod(self.stride) if self.kind == "transposed_conv" else self.pixels
+        return self.weights * pixels
+
+    @property
+    def family(self) -> tuple[object, ...]:
+        """What operators have in common that differ in channels and size only: costs are interpolated within it."""
+        return (self.kind, self.function, self.kernel, self.stride, self.dilation, self.groups, self.factor)
+
+    def __str__(self) -> str:
+        """As a message names it: ``conv 3x3 16->64 at 320x180``."""
+        words = [" ".join(filter(None, (self.kind, self.function)))]
+        if self.taps > 1:
+            words.append(text(self.kernel))
+        if self.stride != (1, 1):
+            words.append(f"stride {text(self.stride)}")
+        if self.dilation != (1, 1):
+            words.append(f"dilation {text(self.dilation)}")
+        if self.groups > 1:
+            words.append(f"in {self.groups} groups")
+        if self.factor > 1:
+            words.append(f"by {self.factor}")
+        if self.in_channels == self.out_channels:
+            words.append(f"{self.in_channels} channels")
+        else:
+            words.append(f"{self.in_channels}->{self.out_channels}")
+        return " ".join((*words, f"at {self.width}x{self.height}"))
+
+
+def text(pair: Pair) -> str:
+    """``3x3``: height x width."""
+    return f"{pair[0]}x{pair[1]}"

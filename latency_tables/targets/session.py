@@ -1,0 +1,62 @@
+"""What the harness asks of a device, whatever it is reached by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from space.errors import UserError
+
+
+@dataclass(frozen=True)
+class Job:
+    """Time one model: ``warmup`` runs unmeasured, then ``repeats`` runs, or fewer once ``budget_s`` is used up."""
+
+    name: str
+    model: bytes
+    threads: int
+    cores: tuple[int, ...]  # pinned to these; empty leaves it to the system
+    warmup: int = 2
+    repeats: int = 10
+    budget_s: float = 2.0
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Latency of each measured run in milliseconds, in order, with what the device said of itself meanwhile."""
+
+    name: str
+    runs_ms: tuple[float, ...]
+    clock_mhz: float | None = None
+    temperature_c: float | None = None
+
+
+@dataclass(frozen=True)
+class Device:
+    """What is measured: two results belong in one table only if ``identity`` is equal.
+
+    ``identity`` holds host or serial number, CPU model, core set, threads, engine and version; ``state`` what may change: governor,
+    clock, temperature, load.
+    """
+
+    identity: dict[str, Any]
+    state: dict[str, Any] = field(default_factory=dict)
+
+
+class ModelFailedError(Exception):
+    """The engine refused the model or died on it; the device is well."""
+
+
+class ConnectionLostError(UserError):
+    """The device cannot be reached, or answers what is no answer; the message says which device and why."""
+
+
+class Session(Protocol):
+    """An open line to one device with one engine."""
+
+    def describe(self) -> Device: ...
+
+    def time(self, job: Job) -> Timing:
+        """Raises: ModelFailedError, ConnectionLostError."""
+
+    def close(self) -> None: ...
