@@ -45,7 +45,9 @@ class LiteRT:
     INSTALL = "ai-edge-litert"
 
     def __init__(self):
-        self.package, interpreter = import_first(tuple(name + ".interpreter" for name in self.PACKAGES), self.INSTALL)
+        self.package, interpreter = import_first(
+            "litert", tuple(name + ".interpreter" for name in self.PACKAGES), self.INSTALL
+        )
         self.interpreter = interpreter.Interpreter
 
     def version(self):
@@ -67,7 +69,7 @@ class MNN:
     INSTALL = "MNN"
 
     def __init__(self):
-        self.package, self.mnn = import_first(self.PACKAGES, self.INSTALL)
+        self.package, self.mnn = import_first("mnn", self.PACKAGES, self.INSTALL)
 
     def version(self):
         return package_version("MNN", "MNN")
@@ -98,16 +100,14 @@ class MNN:
 ENGINES = {"litert": LiteRT, "mnn": MNN}
 
 
-def import_first(names, install):
+def import_first(engine, names, install):
     """(Top package, module) of the first of ``names`` that can be imported."""
     for name in names:
         try:
             return name.split(".")[0], importlib.import_module(name)
         except ImportError:
             continue
-    raise AgentError(
-        f"the engine is not installed for {platform.node()}: {os.path.basename(sys.executable)} -m pip install {install}"
-    )
+    raise AgentError(f"engine {engine} is not installed on {platform.node()}: python -m pip install {install}")
 
 
 def package_version(package, distribution):
