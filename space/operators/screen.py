@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -30,10 +30,18 @@ class Screening:
     peak_elements: int
     events: tuple[_Event, ...]
 
+    output: int
+
     @property
     def operators(self) -> tuple[Operator, ...]:
-        """Every operator in running order; ids of activations are those within its part."""
-        return tuple(op for event in self.events for op in event.operators)
+        """Every operator in running order, as a full trace gives them; ``part`` is the path within the known part."""
+        first_free = 1 + max((event.write for event in self.events), default=0)
+        listed: list[Operator] = []
+        same: dict[int, int] = {}  # a part that wrote over its input, or did nothing, hands that value on
+        for event in self.events:
+            operators, first_free = event.renamed(first_free, same)
+            listed += operators
+        return tuple(listed)
 
 
 def screen(arch: Architecture, width_px: int, height_px: int) -> Screening:
@@ -50,7 +58,11 @@ def screen(arch: Architecture, width_px: int, height_px: int) -> Screening:
     image = record.new((1, arch.shape.in_channels, height_px, width_px))
     output = network(image)
     return Screening(
-        counted[0], sum(e.macs for e in record.events), record.peak_elements(image, output), tuple(record.events)
+        counted[0],
+        sum(event.macs for event in record.events),
+        record.peak_elements(image, output),
+        tuple(record.events),
+        output.id,
     )
 
 
@@ -75,12 +87,28 @@ class _Event:
     def macs(self) -> int:
         return self.known.macs if self.known else 0
 
-    @property
-    def operators(self) -> tuple[Operator, ...]:
-        if self.known:
-            return self.known.listed.operators
-        kind, name, input_shapes, output_shape = self.operator
-        return (Operator(kind, name, input_shapes, output_shape, self.reads, (self.write,)),)
+    def renamed(self, first_free: int, same: dict[int, int]) -> tuple[list[Operator], int]:
+        """The operators with ids of the whole network: ``first_free`` and up for what only this part sees.
+
+        ``same`` maps values to the one whose place they share, and learns of this part's. Returns the operators and the
+        first id that is free afterwards.
+        """
+        reads = tuple(same.get(value, value) for value in self.reads)
+        if self.known is None:
+            kind, name, input_shapes, output_shape = self.operator
+            return [Operator(kind, name, input_shapes, output_shape, reads, (self.write,))], first_free
+        listed = self.known.listed
+        names = {value: first_free + value for value in listed.sizes}
+        names.update(zip(listed.inputs, reads, strict=True))
+        if listed.outputs[0] in listed.inputs:
+            same[self.write] = names[listed.outputs[0]]
+        else:
+            names[listed.outputs[0]] = self.write
+        operators = [
+            replace(op, reads=tuple(names[v] for v in op.reads), writes=tuple(names[v] for v in op.writes))
+            for op in listed.operators
+        ]
+        return operators, first_free + len(listed.sizes)
 
 
 class _Record:
