@@ -1,14 +1,19 @@
-"""What a network costs, exactly and before training: parameters, multiply-accumulates, peak memory, weight bytes."""
+"""What a network costs, before training: parameters, multiply-accumulates, peak memory, weight bytes, milliseconds."""
 
 from __future__ import annotations
 
 import copy
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from torch import nn
 
+from evaluators.latency import Milliseconds, milliseconds, table_of
+from latency_tables.table import LatencyTable
 from space.architecture import Architecture
 from space.build import deploy_form
+from space.errors import UserError
 from space.operators import screen, trace
 from space.papers import Paper
 
@@ -21,19 +26,49 @@ class Costs:
 
     ``params`` counts what the deployed network stores, fixed numbers such as a mean shift included; ``macs`` are true
     multiply-accumulates of convolutions and matrix products; ``peak_activation_bytes`` is the largest sum of live
-    activations, weights excluded (``space.operators.OperatorList.peak_elements``).
+    activations, weights excluded (``space.operators.OperatorList.peak_elements``). ``latency`` is predicted, by
+    the name of each latency table that was asked for.
     """
 
     params: int
     macs: int
     peak_activation_bytes: int
     weight_bytes: int
+    latency: Mapping[str, Milliseconds] = field(default_factory=dict, hash=False)
 
-    def to_dict(self) -> dict[str, int]:
-        return asdict(self)
+    def of(self, word: str) -> float:
+        """The cost that a word of ``--budget`` or ``--objective`` means: a count, bytes, or milliseconds.
+
+        Raises:
+            UserError: the word names a latency table on which this network has no figure.
+        """
+        table = table_of(word)
+        if table is None:
+            return getattr(self, COST_FIELDS[word])
+        if table not in self.latency:
+            raise UserError(
+                f"no milliseconds on {table} are known of a network; known: {', '.join(self.latency) or 'none'}"
+            )
+        return self.latency[table].ms
+
+    def has(self, word: str) -> bool:
+        """Whether ``of(word)`` has an answer."""
+        return word in COST_FIELDS or table_of(word) in self.latency
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON knows it; without ``latency`` where no table was asked for."""
+        values = asdict(self)
+        if not self.latency:
+            del values["latency"]
+        return values
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Costs:
+        latency = {name: Milliseconds.from_dict(figure) for name, figure in data.get("latency", {}).items()}
+        return cls(**{**data, "latency": latency})
 
 
-# The words of ``--budget`` and ``--objective``, and the costs they mean.
+# The words of ``--budget`` and ``--objective`` without a table, and the costs they mean; ``latency@TABLE`` joins them.
 COST_FIELDS = {
     "params": "params",
     "macs": "macs",
@@ -51,11 +86,21 @@ class PaperCounts:
     rule: str | None
 
 
-def architecture_costs(arch: Architecture, input_size: tuple[int, int]) -> Costs:
-    """Costs of one of our architectures at an input of (width, height) pixels: a fraction of a millisecond."""
+def architecture_costs(arch: Architecture, input_size: tuple[int, int], tables: Sequence[LatencyTable] = ()) -> Costs:
+    """Costs of one of our architectures at an input of (width, height) pixels: a fraction of a millisecond.
+
+    Milliseconds are predicted on ``tables``; without any, the operators are not even listed.
+
+    Raises:
+        UserError: it has an operator that a table does not know.
+    """
     screening = screen(arch, *input_size)
     return Costs(
-        screening.params, screening.macs, BYTES_PER_VALUE * screening.peak_elements, BYTES_PER_VALUE * screening.params
+        screening.params,
+        screening.macs,
+        BYTES_PER_VALUE * screening.peak_elements,
+        BYTES_PER_VALUE * screening.params,
+        milliseconds(arch, input_size, tables),
     )
 
 

@@ -1,34 +1,43 @@
-"""The budget in the user's own words: ``200k-params,11g-macs,128mb-memory,0.5mb-weights``."""
+"""The budget in the user's own words: ``200k-params,1300ms@pixel4-a76,128mb-memory,0.5mb-weights``."""
 
 from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from evaluators.cost import COST_FIELDS, Costs
+from evaluators.cost import Costs
+from evaluators.latency import latency_word, table_of
+from search.latency import table_name, tables_there_are
 from space.errors import UserError
 
 COUNT_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 BYTE_UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 UNITS = {"params": COUNT_UNITS, "macs": COUNT_UNITS, "memory": BYTE_UNITS, "weights": BYTE_UNITS}
-EXAMPLES = "200k-params, 11g-macs, 128mb-memory, 0.5mb-weights"
+TIME_UNITS = {"ms": 1, "s": 1000}
+EXAMPLES = "200k-params, 11g-macs, 128mb-memory, 0.5mb-weights, 1300ms@pixel4-a76"
 
-_MILLISECONDS = re.compile(r"[+-]?[0-9.]*ms(@.*)?")
-_LIMIT = re.compile(r"(?P<number>[+-]?[0-9.]+(?:e[+-]?[0-9]+)?|[+-]?(?:nan|inf))(?P<unit>[a-z]*)-(?P<quantity>[a-z]+)")
+_NUMBER = r"(?P<number>[+-]?[0-9.]+(?:e[+-]?[0-9]+)?|[+-]?(?:nan|inf))"
+_TIME = re.compile(_NUMBER + r"(?P<unit>ms|s)(?P<at>@(?P<table>.*)|-?)", re.IGNORECASE)
+_LIMIT = re.compile(_NUMBER + r"(?P<unit>[a-z]*)-(?P<quantity>[a-z]+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most ``value`` (parameters, MACs, or bytes) of one quantity; ``text`` is how it was asked for."""
+    """At most ``value`` (parameters, MACs, bytes, or milliseconds) of one quantity; ``text`` is how it was asked for.
+
+    ``quantity`` is a cost word (``evaluators.cost``). ``source`` is the table of a limit in milliseconds as it was
+    named: it may be a file, which ``text`` calls by its name alone.
+    """
 
     quantity: str
     value: float
     text: str
+    source: str | None = field(default=None, compare=False)
 
     def excess(self, costs: Costs) -> float:
         """How far over the limit: positive is too dear, zero or less is within."""
-        return getattr(costs, COST_FIELDS[self.quantity]) - self.value
+        return costs.of(self.quantity) - self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,11 @@ class Budget:
     def text(self) -> str:
         return ",".join(limit.text for limit in self.limits)
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The latency tables that limits name, by name or path."""
+        return tuple(limit.source for limit in self.limits if limit.source is not None)
+
     def allows(self, costs: Costs) -> bool:
         return all(limit.excess(costs) <= 0 for limit in self.limits)
 
@@ -50,42 +64,74 @@ class Budget:
 
 
 def parse_budget(text: str) -> Budget:
-    """Read a budget: limits ``NUMBER[UNIT]-QUANTITY`` joined by commas, in any order, each quantity once.
+    """Read a budget: limits ``NUMBER[UNIT]-QUANTITY`` or ``NUMBERms@TABLE`` joined by commas, in any order, each
+    quantity and each table once.
 
     Units of ``params`` and ``macs`` are none, k, m, g (powers of 1000); of ``memory`` and ``weights`` b, kb, mb, gb
-    (powers of 1000) and kib, mib, gib (powers of 1024).
+    (powers of 1000) and kib, mib, gib (powers of 1024); of time ms and s. TABLE is a name or the path of a CSV file,
+    in its own spelling; whether there is such a table is not looked at here.
 
     Raises:
         UserError: malformed, not positive, or the same quantity twice; the message names the value.
     """
     limits: dict[str, Limit] = {}
-    for word in text.lower().split(","):
+    for word in text.split(","):
         limit = _parse_limit(word.strip(), text)
         if limit.quantity in limits:
-            raise UserError(f"--budget must name each quantity once, got {limit.quantity} twice in {text!r}")
+            table = table_of(limit.quantity)
+            what = f"quantity once, got {limit.quantity}" if table is None else f"latency table once, got {table}"
+            raise UserError(f"--budget must name each {what} twice in {text!r}")
         limits[limit.quantity] = limit
-    return Budget(tuple(limits[quantity] for quantity in UNITS if quantity in limits))
+    order = [*UNITS, *sorted(limits.keys() - UNITS.keys())]
+    return Budget(tuple(limits[quantity] for quantity in order if quantity in limits))
+
+
+def cost_text(costs: Costs, quantity: str) -> str:
+    """A cost as a message says it: ``210,000 params``, ``1,482 ms on pixel4-a76``."""
+    table = table_of(quantity)
+    if table is None:
+        return f"{costs.of(quantity):,} {quantity}"
+    return f"{costs.of(quantity):,.4g} ms on {table}"
 
 
 def _parse_limit(word: str, text: str) -> Limit:
-    if _MILLISECONDS.fullmatch(word):
-        raise UserError(
-            f"--budget in milliseconds needs a latency table, and none ships yet, got {word!r}; try {EXAMPLES}"
-        )
-    match = _LIMIT.fullmatch(word)
+    time = _TIME.fullmatch(word)
+    if time is not None:
+        return _parse_time(time, word)
+    match = _LIMIT.fullmatch(word.lower())
     if match is None:
         shown = f"{word!r} in {text!r}" if word != text else repr(text)
-        raise UserError(f"--budget must be NUMBER[UNIT]-QUANTITY joined by commas, got {shown}; try {EXAMPLES}")
+        raise UserError(
+            f"--budget must be NUMBER[UNIT]-QUANTITY or NUMBERms@TABLE joined by commas, got {shown}; try {EXAMPLES}"
+        )
     quantity, unit = match["quantity"], match["unit"]
     if quantity not in UNITS:
         raise UserError(f"--budget quantity must be one of {', '.join(UNITS)}, got {quantity!r} in {word!r}")
     if unit not in UNITS[quantity]:
         known = ", ".join(unit for unit in UNITS[quantity] if unit)
         raise UserError(f"--budget unit of {quantity} must be one of {known}, got {unit!r} in {word!r}")
-    try:
-        value = float(match["number"]) * UNITS[quantity][unit]
-    except ValueError:
-        raise UserError(f"--budget number must be a number, got {match['number']!r} in {word!r}") from None
-    if not (math.isfinite(value) and value > 0):
-        raise UserError(f"--budget must be a positive finite number, got {match['number']} in {word!r}")
+    value = _number(match["number"], word) * UNITS[quantity][unit]
     return Limit(quantity, value, f"{float(match['number']):.12g}{unit}-{quantity}")
+
+
+def _parse_time(match: re.Match[str], word: str) -> Limit:
+    """A limit in milliseconds, or in seconds, which becomes one."""
+    number = match["number"].lower()
+    if match["table"] is None:
+        raise UserError(
+            f"--budget in milliseconds needs a device, got {word!r}; try {number}{match['unit']}@TABLE; "
+            f"{tables_there_are()}"
+        )
+    value_ms = _number(number, word) * TIME_UNITS[match["unit"].lower()]
+    table = table_name("--budget", match["table"])
+    return Limit(latency_word(table), value_ms, f"{value_ms:.12g}ms@{table}", match["table"])
+
+
+def _number(text: str, word: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise UserError(f"--budget number must be a number, got {text!r} in {word!r}") from None
+    if not (math.isfinite(value) and value > 0):
+        raise UserError(f"--budget must be a positive finite number, got {text} in {word!r}")
+    return value

@@ -11,6 +11,7 @@ import numpy as np
 from evaluators.cost import architecture_costs
 from search.budget import Budget
 from search.jobs import Timed, TimingJob
+from search.latency import load_used
 from search.proposals import fixed_trials
 from search.study import Study
 from search.workers import Workers
@@ -33,7 +34,7 @@ def step_seconds(
     known = study.noted(NOTE)
     if known is None:
         settings = study.settings
-        fixed = [record.architecture for record in fixed_trials(task, settings.scale, settings.input_size, budget)]
+        fixed = [r.architecture for r in fixed_trials(task, settings, budget) if r.status != "failed"]
         typical = itertools.islice(_random_within(study, task, budget), TIMED_NETWORKS)
         workers.submit(TimingJob(tuple(network.to_dict() for network in (*fixed, *typical))))
         answers: list[Timed] = []
@@ -51,5 +52,5 @@ def _random_within(study: Study, task: Task, budget: Budget) -> Iterator[Archite
     settings, generator = study.settings, np.random.default_rng(study.settings.seed)
     for _ in range(DRAWS):
         arch = random_architecture(task.shape(settings.scale), task.backbones, generator)
-        if budget.allows(architecture_costs(arch, settings.input_size)):
+        if budget.allows(architecture_costs(arch, settings.input_size, load_used(settings.tables))):
             yield arch

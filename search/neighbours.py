@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.cost import COST_FIELDS, architecture_costs
+from evaluators.cost import architecture_costs
 from search.budget import Budget
+from search.latency import load_used
 from search.records import RunSettings, TrialRecord
 from space.architecture import IOShape
 from space.build import architecture, backbone
@@ -33,6 +34,7 @@ def neighbours(origin: TrialRecord, settings: RunSettings, shape: IOShape, budge
     """
     name = str(origin.knobs["backbone"])
     generator = np.random.default_rng(settings.seed)
+    tables = load_used(settings.tables)
     cheaper: dict[str, list[dict[str, Any]]] = {}
     others: dict[str, list[dict[str, Any]]] = {}
     seen = {origin.architecture.key}
@@ -41,11 +43,11 @@ def neighbours(origin: TrialRecord, settings: RunSettings, shape: IOShape, budge
             arch = architecture(shape, name, knobs)
         except UserError:
             continue  # the origin itself lies off the grid
-        costs = architecture_costs(arch, settings.input_size)
+        costs = architecture_costs(arch, settings.input_size, tables)
         if arch.key not in seen and budget.allows(costs):
             seen.add(arch.key)
-            field = COST_FIELDS[settings.objectives[1]]
-            group = cheaper if getattr(costs, field) < CLEARLY * getattr(origin.costs, field) else others
+            cost = settings.objectives[1]
+            group = cheaper if costs.of(cost) < CLEARLY * origin.cost(cost) else others
             group.setdefault(turned, []).append({"backbone": name, **knobs})
     return [*islice(_in_turn(cheaper, generator), CHEAPER), *islice(_in_turn(others, generator), OTHERS)]
 

@@ -14,7 +14,6 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from evaluators.cost import COST_FIELDS
 from search.jobs import Progress
 from search.pareto import non_dominated_ranks
 from search.records import RunSettings, TrialRecord
@@ -135,7 +134,7 @@ class LiveProgress(AbstractContextManager):
         """The front of the highest rung that anything has reached yet."""
         rung = max(len(record.rungs) for record in self._records.values()) - 1
         there = [record for record in self._records.values() if len(record.rungs) > rung]
-        costs = [name for name in self._settings.objectives if name in COST_FIELDS]
+        costs = [name for name in self._settings.objectives if name != "psnr"]
         ranks = non_dominated_ranks([[-r.rungs[rung].psnr_db, *(r.cost(name) for name in costs)] for r in there])
         best = sorted(
             (r for r, rank in zip(there, ranks, strict=True) if rank == 0), key=lambda r: -r.rungs[rung].psnr_db
@@ -145,6 +144,7 @@ class LiveProgress(AbstractContextManager):
             "PSNR dB",
             "params",
             "MACs",
+            *(f"ms {use.name}" for use in self._settings.tables),
             title_justify="left",
             pad_edge=False,
             box=SIMPLE_HEAD,
@@ -156,6 +156,7 @@ class LiveProgress(AbstractContextManager):
                 f"{record.rungs[rung].psnr_db:.2f}",
                 f"{record.costs.params:,}",
                 f"{record.costs.macs / 1e9:.2f} G",
+                *(f"{record.costs.latency[use.name].ms:,.4g}" for use in self._settings.tables),
             )
         return table
 
@@ -170,7 +171,8 @@ def _name(record: TrialRecord) -> str:
 
 
 def _costs(record: TrialRecord) -> str:
-    return f"{record.costs.params / 1e3:.0f}k params, {record.costs.macs / 1e9:.2f} G MACs"
+    times = "".join(f", {figure.ms:,.4g} ms {table}" for table, figure in record.costs.latency.items())
+    return f"{record.costs.params / 1e3:.0f}k params, {record.costs.macs / 1e9:.2f} G MACs{times}"
 
 
 def _clock(seconds: float) -> str:

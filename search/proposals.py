@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from evaluators.cost import architecture_costs
-from search.budget import Budget
+from evaluators.cost import Costs, architecture_costs
+from search.budget import Budget, cost_text
+from search.latency import load_used
 from search.neighbours import neighbours
-from search.records import SEARCHED, TrialRecord
+from search.records import SEARCHED, RunSettings, TrialRecord
 from search.study import Proposal, Study
+from space.architecture import Architecture
 from space.build import architecture, backbone
+from space.errors import UserError
 from space.knobs import Knob, active
 from space.papers import PAPERS, with_input_skip
 from space.tasks import Task
@@ -20,22 +23,25 @@ CLOSED_UNTRAINED = ("over-budget", "duplicate")
 ATTEMPTS = 400  # proposals in a row that may be turned away before the space counts as exhausted
 
 
-def fixed_trials(task: Task, scale: int, input_size: tuple[int, int], budget: Budget) -> Iterator[TrialRecord]:
+def fixed_trials(task: Task, settings: RunSettings, budget: Budget) -> Iterator[TrialRecord]:
     """The published configurations that fit the budget, each as published and with our input skip.
 
-    Entries that cannot be reproduced are left out: what the paper trained is not known.
+    Entries that cannot be reproduced are left out: what the paper trained is not known. One that a latency table of the
+    run cannot price is there as "failed", with the reason.
     """
     for paper in PAPERS.values():
         if paper.task != task.name or not paper.reproducible:
             continue
-        arch = paper.at_scale(scale)
+        arch = paper.at_scale(settings.scale)
         skip = {"input_skip": "bicubic"}
         for source, network, knobs in (
             (paper.name, arch, paper.knobs),
             (paper.name + SKIP_SUFFIX, with_input_skip(arch), {**paper.knobs, **skip}),
         ):
-            costs = architecture_costs(network, input_size)
-            if budget.allows(costs):
+            costs, problem = _price(network, settings)
+            if problem is not None:
+                yield TrialRecord(-1, source, "failed", network, dict(knobs), costs, reason=problem)
+            elif budget.allows(costs):
                 yield TrialRecord(-1, source, "running", network, dict(knobs), costs)
 
 
@@ -49,13 +55,13 @@ def prepare_fixed(study: Study, task: Task, budget: Budget) -> None:
             _start_fixed(study, task, budget, study.interrupted(record.trial))
     known = study.sources()
     trials = sorted(
-        fixed_trials(task, study.settings.scale, study.settings.input_size, budget),
+        fixed_trials(task, study.settings, budget),
         key=lambda record: record.architecture.settings.width,
     )
     for record in trials:
         if record.source not in known:
             study.enqueue(record, (_backbone_knob(task), *backbone(record.architecture.backbone).knobs))
-    origins = [record for record in trials if record.source.endswith(SKIP_SUFFIX)]
+    origins = [record for record in trials if record.source.endswith(SKIP_SUFFIX) and record.status != "failed"]
     if origins and not study.noted("neighbours_queued"):
         # The widest that fits, in the first of its forms: the point nearest to what the budget can carry.
         origin = max(origins, key=lambda record: record.architecture.settings.width)
@@ -76,12 +82,18 @@ def next_trial(study: Study, task: Task, budget: Budget) -> TrialRecord | None:
     for _ in range(ATTEMPTS):
         proposal = study.ask()
         if proposal.fixed_record is not None:
-            return _start_fixed(study, task, budget, proposal)
-        record = _choose(proposal, task, settings.scale, settings.input_size)
+            record = _start_fixed(study, task, budget, proposal)
+            if record.status == "failed":
+                continue
+            return record
+        record = _choose(proposal, task, settings)
+        if record.status == "failed":
+            study.reject(record, budget)
+            continue
         broken = budget.broken(record.costs)
         same = known.get(record.architecture.key)
         if broken:
-            over = ", ".join(f"{record.cost(limit.quantity):,} {limit.quantity} > {limit.text}" for limit in broken)
+            over = ", ".join(f"{cost_text(record.costs, limit.quantity)} > {limit.text}" for limit in broken)
             study.reject(replace(record, status="over-budget", reason=over), budget)
         elif same is not None:
             study.reject(replace(record, status="duplicate", reason=f"the same network as trial {same.trial}"), budget)
@@ -97,19 +109,30 @@ def _start_fixed(study: Study, task: Task, budget: Budget, proposal: Proposal) -
     for knob in (_backbone_knob(task), *backbone(record.architecture.backbone).knobs):
         if record.knobs.get(knob.name) in knob.values:
             proposal.choose(knob)
-    study.start(record, budget)
+    if record.status == "failed":
+        study.reject(record, budget)
+    else:
+        study.start(record, budget)
     return record
 
 
-def _choose(proposal: Proposal, task: Task, scale: int, input_size: tuple[int, int]) -> TrialRecord:
+def _choose(proposal: Proposal, task: Task, settings: RunSettings) -> TrialRecord:
     name = str(proposal.choose(_backbone_knob(task)))
     knobs: dict[str, object] = {}
     for knob in active(backbone(name).knobs, knobs):
         knobs[knob.name] = proposal.choose(knob)
-    arch = architecture(task.shape(scale), name, knobs)
-    return TrialRecord(
-        proposal.number, SEARCHED, "running", arch, {"backbone": name, **knobs}, architecture_costs(arch, input_size)
-    )
+    arch = architecture(task.shape(settings.scale), name, knobs)
+    costs, problem = _price(arch, settings)
+    status = "running" if problem is None else "failed"
+    return TrialRecord(proposal.number, SEARCHED, status, arch, {"backbone": name, **knobs}, costs, reason=problem)
+
+
+def _price(arch: Architecture, settings: RunSettings) -> tuple[Costs, str | None]:
+    """Costs with the milliseconds that the run asks for; without them, and why, where a table cannot price ``arch``."""
+    try:
+        return architecture_costs(arch, settings.input_size, load_used(settings.tables)), None
+    except UserError as error:
+        return architecture_costs(arch, settings.input_size), str(error)
 
 
 def _backbone_knob(task: Task) -> Knob:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from evaluators.cost import COST_FIELDS, Costs
+from evaluators.cost import Costs
+from search.latency import TableUse
 from space.architecture import Architecture
 from space.build import architecture_from_dict
 
@@ -55,12 +56,17 @@ class TrialRecord:
     def is_fixed(self) -> bool:
         return self.source != SEARCHED
 
-    def cost(self, objective: str) -> int:
+    def cost(self, objective: str) -> float:
         """The cost that a word of ``--objective`` or ``--budget`` means."""
-        return getattr(self.costs, COST_FIELDS[objective])
+        return self.costs.of(objective)
 
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "architecture": self.architecture.to_dict(), "version": RECORD_VERSION}
+        return {
+            **asdict(self),
+            "architecture": self.architecture.to_dict(),
+            "costs": self.costs.to_dict(),
+            "version": RECORD_VERSION,
+        }
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> TrialRecord:
@@ -69,7 +75,7 @@ class TrialRecord:
             **{
                 **fields,
                 "architecture": architecture_from_dict(data["architecture"]),
-                "costs": Costs(**data["costs"]),
+                "costs": Costs.from_dict(data["costs"]),
                 "rungs": tuple(RungResult.from_dict(rung) for rung in data["rungs"]),
             }
         )
@@ -85,7 +91,7 @@ class RunSettings:
     task: str
     scale: int
     budget: str  # canonical text, "200k-params,11g-macs"
-    objectives: tuple[str, ...]  # "psnr" first, then any of evaluators.cost.COST_FIELDS
+    objectives: tuple[str, ...]  # "psnr" first, then cost words (evaluators.cost): "macs", "latency@pixel4-a76"
     input_size: tuple[int, int]  # width, height of the network input that costs are given for
     sampler: str
     seed: int
@@ -97,6 +103,7 @@ class RunSettings:
     environment: dict[str, str]  # versions, commit, device
     created: str  # ISO 8601, UTC
     version: int = RECORD_VERSION
+    tables: tuple[TableUse, ...] = ()  # latency tables that milliseconds are given on; none in older runs
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -104,7 +111,8 @@ class RunSettings:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> RunSettings:
         tuples = {name: tuple(data[name]) for name in ("objectives", "input_size", "rungs")}
-        return cls(**{**data, **tuples})
+        tables = tuple(TableUse.from_dict(table) for table in data.get("tables", ()))
+        return cls(**{**data, **tuples, "tables": tables})
 
 
 @dataclass(frozen=True)

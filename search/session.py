@@ -23,6 +23,7 @@ from search.clock import Clock
 from search.environment import environment
 from search.jobs import PAIRS_FILE, POOL_FOLDER, Setting
 from search.journal import own
+from search.latency import TableUse, changed, load_used
 from search.loop import Limits, SearchLoop
 from search.progress import Listener
 from search.proposals import prepare_fixed
@@ -59,6 +60,8 @@ class Request:
     val_folder: Path | None = None
     device: str | None = None
     command: str = ""
+    tables: tuple[TableUse, ...] = ()
+    has_default_objective: bool = False
 
 
 class Session:
@@ -71,7 +74,8 @@ class Session:
         self.plan = TrainingPlan()
         self.precision: Precision = choose_precision(request.device)
         shape = request.task.shape(request.scale)
-        check_possible(request.budget, shape, request.task.backbones, request.input_size)
+        tables = load_used(request.tables)
+        check_possible(request.budget, shape, request.task.backbones, request.input_size, tables)
         self.train = data.training_images(request.train_folder, self.plan.patch_px, request.scale)
         self.val = data.validation_images(request.val_folder, self.plan.patch_px, request.scale)
         self.settings = self._settings()
@@ -207,6 +211,7 @@ class Session:
             training=self.plan.to_dict(),
             environment=environment(self.precision, request.workers, self.threads),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
+            tables=request.tables,
         )
 
 
@@ -236,6 +241,15 @@ def _check_same(existing: RunSettings, asked: RunSettings, folder: Path) -> None
                 f"run {folder} was made with {name.replace('_', ' ')} {_shown(before)}, "
                 f"got {_shown(now)}; use --run-dir for a new run"
             )
+    before, now = ({use.name: use for use in settings.tables} for settings in (existing, asked))
+    if before.keys() != now.keys():
+        raise UserError(
+            f"run {folder} was made with latency tables {_shown(tuple(before)) or 'none'}, got "
+            f"{_shown(tuple(now)) or 'none'}; for another phone: python -m search recost {folder} --device TABLE"
+        )
+    for name, use in before.items():
+        if use.fingerprint != now[name].fingerprint:
+            raise UserError(f"{changed(use, now[name].fingerprint)}; use --run-dir for a new run")
 
 
 def _shown(value: object) -> str:

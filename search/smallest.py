@@ -2,60 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from evaluators.cost import COST_FIELDS, Costs, architecture_costs
-from search.budget import Budget
+from evaluators.cost import Costs, architecture_costs
+from evaluators.latency import table_of
+from latency_tables.table import LatencyTable
+from search.budget import Budget, cost_text
 from space.architecture import Architecture, IOShape
 from space.build import architecture, backbone
 from space.errors import UserError
 from space.knobs import active
 
 
-def check_possible(budget: Budget, shape: IOShape, backbones: tuple[str, ...], input_size: tuple[int, int]) -> None:
-    """Refuse a budget that no network of the space fits.
+def check_possible(
+    budget: Budget,
+    shape: IOShape,
+    backbones: tuple[str, ...],
+    input_size: tuple[int, int],
+    tables: Sequence[LatencyTable] = (),
+) -> None:
+    """Refuse a budget that no network of the space fits; ``tables`` are those that it names.
 
     Raises:
         UserError: names the limit, and the smallest network that exists in its quantity.
     """
+
+    def price(arch: Architecture) -> Costs:
+        return architecture_costs(arch, input_size, tables)
+
     for limit in budget.limits:
-        arch, costs = smallest(
-            lambda costs, limit=limit: float(getattr(costs, COST_FIELDS[limit.quantity])), shape, backbones, input_size
-        )
+        arch, costs = smallest(lambda costs, limit=limit: costs.of(limit.quantity), shape, backbones, price)
         if limit.excess(costs) > 0:
-            least = getattr(costs, COST_FIELDS[limit.quantity])
-            unit = "bytes" if limit.quantity in ("memory", "weights") else limit.quantity
             raise UserError(
-                f"--budget {limit.text} fits no network; the smallest has {least:,} {unit} "
+                f"--budget {limit.text} fits no network; the smallest {_least(costs, limit.quantity)} "
                 f"({arch.backbone}, {arch.settings.width} channels)"
             )
     _, costs = smallest(
-        lambda costs: max(limit.excess(costs) / limit.value for limit in budget.limits), shape, backbones, input_size
+        lambda costs: max(limit.excess(costs) / limit.value for limit in budget.limits), shape, backbones, price
     )
     if not budget.allows(costs):
-        over = ", ".join(f"{getattr(costs, COST_FIELDS[limit.quantity]):,} {limit.quantity}" for limit in budget.limits)
+        over = ", ".join(cost_text(costs, limit.quantity) for limit in budget.limits)
         raise UserError(f"--budget {budget.text} fits no network that was found; the nearest has {over}")
 
 
+def _least(costs: Costs, quantity: str) -> str:
+    table = table_of(quantity)
+    if table is not None:
+        figure = costs.latency[table]
+        return f"takes {figure.ms:,.4g} ms (90 %: {figure.low:,.4g} to {figure.high:,.4g}) on {table}"
+    return f"has {costs.of(quantity):,} {'bytes' if quantity in ('memory', 'weights') else quantity}"
+
+
 def smallest(
-    measure: Callable[[Costs], float], shape: IOShape, backbones: tuple[str, ...], input_size: tuple[int, int]
+    measure: Callable[[Costs], float],
+    shape: IOShape,
+    backbones: tuple[str, ...],
+    price: Callable[[Architecture], Costs],
 ) -> tuple[Architecture, Costs]:
     """The network with the least ``measure``, by turning one knob at a time until none helps.
 
     Costs rise with every knob by itself, so that this finds the true minimum of a single quantity.
     """
-    found = [_descend(measure, shape, name, input_size) for name in backbones]
+    found = [_descend(measure, shape, name, price) for name in backbones]
     return min(found, key=lambda pair: measure(pair[1]))
 
 
 def _descend(
-    measure: Callable[[Costs], float], shape: IOShape, name: str, input_size: tuple[int, int]
+    measure: Callable[[Costs], float], shape: IOShape, name: str, price: Callable[[Architecture], Costs]
 ) -> tuple[Architecture, Costs]:
     knobs = backbone(name).knobs
     chosen = _complete(knobs, {})
     best = architecture(shape, name, chosen)
-    costs = architecture_costs(best, input_size)
+    costs = price(best)
     improved = True
     while improved:
         improved = False
@@ -65,7 +84,7 @@ def _descend(
                     continue
                 other = _complete(knobs, {**chosen, knob.name: value})
                 candidate = architecture(shape, name, other)
-                candidate_costs = architecture_costs(candidate, input_size)
+                candidate_costs = price(candidate)
                 if measure(candidate_costs) < measure(costs):
                     chosen, best, costs, improved = other, candidate, candidate_costs, True
     return best, costs

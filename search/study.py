@@ -166,13 +166,15 @@ class Study:
         """Write down a trial and its constraints before anything dear is spent on it."""
         trial = self._open[record.trial]
         for limit in budget.limits:
+            if not record.costs.has(limit.quantity):
+                continue  # no table could price it: it is closed as failed
             trial.set_constraint(limit.quantity, limit.excess(record.costs))
         self._save(record)
 
     # Results.
 
     def reject(self, record: TrialRecord, budget: Budget) -> None:
-        """Write down and close a trial that is not trained: ``over-budget``, or ``duplicate`` of another."""
+        """Write down and close a trial that is not trained: ``over-budget``, ``duplicate``, or ``failed``."""
         self.start(record, budget)
         self._study.tell(self._open.pop(record.trial), state=TOLD_AS[record.status])
 

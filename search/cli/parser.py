@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from evaluators.cost import COST_FIELDS
+from evaluators.latency import latency_word
+from search.latency import table_name, tables_there_are
 from space.errors import UserError
 from space.tasks import Task
 
@@ -69,18 +71,41 @@ def parse_input(text: str | None, task: Task, scale: int) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def parse_objectives(text: str) -> tuple[str, ...]:
-    """``psnr`` and one or more costs, psnr first."""
-    words = [word.strip().lower() for word in text.split(",")]
-    for word in words:
-        if word != "psnr" and word not in COST_FIELDS:
-            hint = "; milliseconds need a latency table, and none ships yet" if "latency" in word else ""
-            raise UserError(f"--objective must be psnr and any of {', '.join(COST_FIELDS)}, got {word!r}{hint}")
+def parse_objectives(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """``psnr`` and one or more costs, psnr first; and the latency tables that they name, by name or path.
+
+    Costs are params, macs, memory, weights and ``latency@TABLE``, which may stand there for several tables.
+    """
+    known = f"{', '.join(COST_FIELDS)}, latency@TABLE"
+    words, sources = [], []
+    for given in text.split(","):
+        word, at, source = given.strip().partition("@")
+        word = word.lower()
+        if word in ("latency", "ms"):
+            if not at or word == "ms":
+                raise UserError(
+                    f"--objective in milliseconds must be latency@TABLE, got {given.strip()!r}; {tables_there_are()}"
+                )
+            words.append(latency_word(table_name("--objective", source)))
+            sources.append(source)
+        elif at or word not in ("psnr", *COST_FIELDS):
+            raise UserError(f"--objective must be psnr and any of {known}, got {given.strip()!r}")
+        else:
+            words.append(word)
     if len(set(words)) != len(words):
         raise UserError(f"--objective must name each objective once, got {text!r}")
     if "psnr" not in words or len(words) < 2:
-        raise UserError(f"--objective must be psnr and at least one of {', '.join(COST_FIELDS)}, got {text!r}")
-    return ("psnr", *(word for word in words if word != "psnr"))
+        raise UserError(f"--objective must be psnr and at least one of {known}, got {text!r}")
+    return ("psnr", *(word for word in words if word != "psnr")), tuple(sources)
+
+
+def parse_tables(option: str, text: str) -> tuple[str, ...]:
+    """Latency tables joined by commas, by name or path, each once."""
+    sources = tuple(word.strip() for word in text.split(","))
+    names = [table_name(option, source) for source in sources]
+    if len(set(names)) != len(names):
+        raise UserError(f"{option} must name each latency table once, got {text!r}")
+    return sources
 
 
 def parse_rungs(text: str) -> tuple[int, ...]:

@@ -10,9 +10,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from search.budget import parse_budget
+from evaluators.latency import latency_word
+from search.budget import Budget, parse_budget
 from search.cli.output import finish
-from search.cli.parser import parse_count, parse_input, parse_objectives, parse_rungs, parse_time
+from search.cli.parser import parse_count, parse_input, parse_objectives, parse_rungs, parse_tables, parse_time
+from search.latency import TableUse, check_measured, tables_of
 from search.progress import progress_for
 from search.samplers import SAMPLERS, sampler
 from search.session import Request, Session, default_workers
@@ -20,23 +22,27 @@ from space.tasks import TASKS, task
 
 RUNS = Path("runs")
 DEFAULT_TIME = "10m"
-# A parameter budget says what may be stored; what is left open, and costs time on a phone, is the work per image.
+# A parameter budget says what may be stored; what is left open, and costs time on a phone, is the work per image. A
+# budget in milliseconds says what counts, and the front is then over those.
 DEFAULT_OBJECTIVE = "psnr,macs"
+DEFAULT_WORDS = f"{DEFAULT_OBJECTIVE}, or psnr and latency@TABLE of every table in the budget"
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("run", help="search networks for a task under a budget")
     parser.add_argument("--task", required=True, help=f"one of {', '.join(TASKS)}")
-    parser.add_argument("--budget", required=True, help="such as 200k-params or 11g-macs,128mb-memory")
+    parser.add_argument(
+        "--budget", required=True, help="such as 200k-params, 11g-macs,128mb-memory or 1300ms@pixel4-a76"
+    )
     parser.add_argument("--scale", help="upscaling factor (default: 4)")
     parser.add_argument(
         "--input", help="WIDTHxHEIGHT of the network input that costs are given for (default: what makes 1280x720)"
     )
     parser.add_argument(
         "--objective",
-        default=DEFAULT_OBJECTIVE,
-        help=f"psnr and any of params, macs, memory, weights (default: {DEFAULT_OBJECTIVE})",
+        help=f"psnr and any of params, macs, memory, weights, latency@TABLE (default: {DEFAULT_WORDS})",
     )
+    parser.add_argument("--latency", metavar="TABLE[,TABLE]", help="latency tables to give milliseconds on besides")
     parser.add_argument("--time", help=f"such as 90s, 10m, 2h (default: {DEFAULT_TIME}, or none with --trials)")
     parser.add_argument("--trials", help="stop after so many searched networks within the budget")
     parser.add_argument(
@@ -64,13 +70,14 @@ def request_from(options: argparse.Namespace) -> Request:
     wanted.shape(scale)
     budget = parse_budget(options.budget)
     sampler(options.sampler, 0)
+    objectives, tables = _objectives_and_tables(options, budget)
     time_text = options.time or (None if options.trials else DEFAULT_TIME)
     name = f"{wanted.name}-x{scale}-{budget.text.replace(',', '_')}"
     return Request(
         task=wanted,
         scale=scale,
         budget=budget,
-        objectives=parse_objectives(options.objective),
+        objectives=objectives,
         input_size=parse_input(options.input, wanted, scale),
         sampler=options.sampler,
         seed=parse_count("--seed", options.seed, 0),
@@ -83,7 +90,23 @@ def request_from(options: argparse.Namespace) -> Request:
         val_folder=options.val_data,
         device=options.device,
         command="python -m search " + shlex.join(sys.argv[1:]),
+        tables=tables,
+        has_default_objective=options.objective is None,
     )
+
+
+def _objectives_and_tables(options: argparse.Namespace, budget: Budget) -> tuple[tuple[str, ...], tuple[TableUse, ...]]:
+    """The objectives, and every latency table that budget, objectives or ``--latency`` name."""
+    limited = tables_of("--budget", budget.sources)
+    check_measured("--budget", (limit.quantity for limit in budget.limits), limited)
+    if options.objective is None and limited:
+        objectives, sources = ("psnr", *(latency_word(table.name) for table in limited)), ()
+    else:
+        objectives, sources = parse_objectives(options.objective or DEFAULT_OBJECTIVE)
+        check_measured("--objective", objectives, tables_of("--objective", sources))
+    shown = parse_tables("--latency", options.latency) if options.latency else ()
+    tables_of("--latency", shown)
+    return objectives, tables_of("--budget, --objective and --latency", (*budget.sources, *sources, *shown))
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -133,11 +156,14 @@ def _understood(session: Session) -> str:
             ),
         )
     )
+    times = "".join(f"  milliseconds on {table.name}: predicted for {table.caption}\n" for table in request.tables)
     return (
         f"[bold]{request.task.title} x{request.scale}[/bold] under {request.budget.text}, "
-        f"objectives {', '.join(request.objectives)}, for {limits}\n"
+        f"objectives {', '.join(request.objectives)}"
+        f"{' (the default)' * request.has_default_objective}, for {limits}\n"
         f"  costs at an input of {width}x{height}, fp32; sampler {request.sampler}, seed {request.seed}, "
         f"{request.workers} worker{'s' * (request.workers > 1)}\n"
+        f"{times}"
         f"  training on {settings.train_data}; measuring on {settings.val_data}\n"
         f"  run folder {request.folder}"
     )

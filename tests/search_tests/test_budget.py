@@ -1,13 +1,26 @@
 """The budget grammar, and what an impossible budget is answered with."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
-from evaluators.cost import Costs
+from evaluators.cost import Costs, architecture_costs
+from evaluators.latency import Milliseconds
+from latency_tables.table import load_table
 from search.budget import parse_budget
+from search.latency import check_measured, load_used, tables_of
 from search.smallest import check_possible, smallest
-from space import TASKS, UserError
+from space import TASKS, UserError, random_architecture
+from tests.small_table import write_small_table
 
-COSTS = Costs(params=150_000, macs=9_000_000_000, peak_activation_bytes=120_000_000, weight_bytes=600_000)
+TIMES = {
+    "pixel4-a76": Milliseconds(1400.0, 1200.0, 1700.0, "fitted"),
+    "my-phone": Milliseconds(9.0, 8.0, 10.0, "measured"),
+}
+COSTS = Costs(
+    params=150_000, macs=9_000_000_000, peak_activation_bytes=120_000_000, weight_bytes=600_000, latency=TIMES
+)
 
 
 @pytest.mark.parametrize(
@@ -19,6 +32,12 @@ COSTS = Costs(params=150_000, macs=9_000_000_000, peak_activation_bytes=120_000_
         ("128mb-memory, 0.5mb-weights", "128mb-memory,0.5mb-weights", [128e6, 0.5e6]),
         ("1mib-weights", "1mib-weights", [2**20]),
         ("150000-params", "150000-params", [150_000]),
+        ("1300ms@pixel4-a76", "1300ms@pixel4-a76", [1300]),
+        ("1300MS@pixel4-a76,200K-params", "200k-params,1300ms@pixel4-a76", [200_000, 1300]),
+        ("1.3s@pixel4-a76", "1300ms@pixel4-a76", [1300]),
+        ("12.5ms@pixel4-a76 , 80ms@a03s-a53", "80ms@a03s-a53,12.5ms@pixel4-a76", [80, 12.5]),
+        ("1e3ms@pixel4-a76-4t-int8", "1000ms@pixel4-a76-4t-int8", [1000]),
+        ("20ms@here/My_Board.2.csv", "20ms@My_Board.2", [20]),
     ],
 )
 def test_budgets_are_read(text: str, canonical: str, values: list[float]) -> None:
@@ -42,8 +61,25 @@ def test_budgets_are_read(text: str, canonical: str, values: list[float]) -> Non
         ("5mb-params", "got 'mb'"),
         ("5k-wheels", "quantity must be one of params, macs, memory, weights, got 'wheels'"),
         ("1.2.3k-params", "must be a number, got '1.2.3'"),
-        ("800ms@pixel4-a76", "needs a latency table"),
-        ("800ms", "needs a latency table"),
+        ("800ms", "needs a device, got '800ms'; try 800ms@TABLE"),
+        ("800ms", "see: python -m latency_tables list"),
+        ("0.8s", "needs a device, got '0.8s'"),
+        ("800ms-", "needs a device, got '800ms-'"),
+        ("800ms@", "must name a latency table after @, got nothing"),
+        ("800ms-pixel4-a76", "got '800ms-pixel4-a76'"),
+        ("ms@pixel4-a76", "got 'ms@pixel4-a76'"),
+        ("800@pixel4-a76", "got '800@pixel4-a76'"),
+        ("800us@pixel4-a76", "got '800us@pixel4-a76'"),
+        ("-1ms@pixel4-a76", "positive finite number, got -1"),
+        ("0ms@pixel4-a76", "positive finite number, got 0"),
+        ("nanms@pixel4-a76", "positive finite number, got nan"),
+        ("infs@pixel4-a76", "positive finite number, got inf"),
+        ("1.2.3ms@pixel4-a76", "must be a number, got '1.2.3'"),
+        ("800ms@pixel4-a76,0.9s@pixel4-a76", "latency table once, got pixel4-a76 twice"),
+        ("8ms@a/board.csv,9ms@b/board.csv", "latency table once, got board twice"),
+        ("8ms@some folder/", "got 'some folder/'"),
+        ("8ms@some/my board.csv", "got 'some/my board.csv'"),
+        ("200k-params@pixel4-a76", "got '200k-params@pixel4-a76'"),
         ("200k-params,", "got ''"),
     ],
 )
@@ -61,6 +97,88 @@ def test_limits_are_checked_one_by_one() -> None:
     assert parse_budget("150k-params,9g-macs,120mb-memory,0.6mb-weights").allows(COSTS)
 
 
+def test_milliseconds_are_limited_per_table() -> None:
+    budget = parse_budget("1300ms@pixel4-a76,9ms@my-phone")
+    assert [limit.text for limit in budget.broken(COSTS)] == ["1300ms@pixel4-a76"]
+    assert budget.sources == ("my-phone", "pixel4-a76")
+    assert parse_budget("1.4s@pixel4-a76,9ms@my-phone").allows(COSTS)
+
+
+def test_a_figure_that_is_not_known_is_an_error() -> None:
+    with pytest.raises(UserError, match="no milliseconds on a03s-a53 are known"):
+        parse_budget("5s@a03s-a53").allows(COSTS)
+
+
+def test_costs_go_to_json_and_back_and_old_ones_too() -> None:
+    assert Costs.from_dict(COSTS.to_dict()) == COSTS
+    old = {"params": 1, "macs": 2, "peak_activation_bytes": 3, "weight_bytes": 4}
+    assert Costs.from_dict(old).to_dict() == old
+
+
+def test_tables_are_found_once_and_by_their_file(tmp_path: Path) -> None:
+    path = write_small_table(tmp_path, "board-x1")
+    (use,) = tables_of("--budget", [str(path), str(path)])
+    assert (use.name, use.source, use.dtype) == ("board-x1", str(path), "fp32")
+    assert use.caption == "Board X, Cortex-X, 1 thread, fp32, Engine 1.0"
+    assert load_used((use,)) == (load_table(str(path)),)
+
+
+def test_unusable_tables_are_refused_in_one_line(tmp_path: Path) -> None:
+    path = write_small_table(tmp_path, "board-x1")
+    other = tmp_path / "other"
+    other.mkdir()
+    twin = write_small_table(other, "board-x1")
+    for sources, part in (
+        (["pixel-9000"], "unknown latency table 'pixel-9000'"),
+        ([str(tmp_path / "none.csv")], "none.csv"),
+        ([str(path), str(twin)], "two tables 'board-x1'"),
+    ):
+        with pytest.raises(UserError, match=r"^--device") as caught:
+            tables_of("--device", sources)
+        assert part in str(caught.value)
+        assert "\n" not in str(caught.value)
+    path.write_text("device\n")
+    with pytest.raises(UserError, match="line 1"):
+        tables_of("--device", [str(path)])
+
+
+def test_a_changed_table_is_noticed(tmp_path: Path) -> None:
+    path = write_small_table(tmp_path)
+    used = tables_of("--budget", [str(path)])
+    write_small_table(tmp_path, scale=2.0)
+    with pytest.raises(UserError, match=f"board-x1 must be the one that the run used, {used[0].fingerprint}, got"):
+        load_used(used)
+    path.unlink()
+    load_used.cache_clear()
+    with pytest.raises(UserError, match="cannot be read again"):
+        load_used(used)
+
+
+def test_nobody_searches_by_milliseconds_of_another_number_format(tmp_path: Path) -> None:
+    tables = tables_of("--budget", [str(write_small_table(tmp_path, "board-x1-int8", dtype="int8"))])
+    check_measured("--budget", ["params"], tables)
+    with pytest.raises(UserError, match=r"must name fp32 tables.*got board-x1-int8 \(int8\).*recost"):
+        check_measured("--budget", ["params", "latency@board-x1-int8"], tables)
+
+
+def test_an_impossible_time_names_the_fastest_network(tmp_path: Path) -> None:
+    task, size = TASKS["sr"], (64, 36)
+    tables = (load_table(str(write_small_table(tmp_path))),)
+    with pytest.raises(
+        UserError, match=r"0.1ms@board-x1 fits no network; the smallest takes [\d.]+ ms \(90 %: "
+    ) as caught:
+        check_possible(parse_budget("0.1ms@board-x1"), task.shape(4), task.backbones, size, tables)
+    assert "\n" not in str(caught.value)
+    _, least = smallest(
+        lambda costs: costs.of("latency@board-x1"), task.shape(4), task.backbones,
+        lambda arch: architecture_costs(arch, size, tables),
+    )  # fmt: skip
+    generator = np.random.default_rng(0)
+    for _ in range(200):
+        arch = random_architecture(task.shape(4), task.backbones, generator)
+        assert architecture_costs(arch, size, tables).of("latency@board-x1") >= least.of("latency@board-x1")
+
+
 def test_an_impossible_budget_names_the_smallest_network() -> None:
     task = TASKS["sr"]
     with pytest.raises(UserError, match=r"0.1k-params fits no network; the smallest has 2,659 params"):
@@ -69,13 +187,10 @@ def test_an_impossible_budget_names_the_smallest_network() -> None:
 
 
 def test_the_smallest_network_is_smaller_than_any_random_one() -> None:
-    import numpy as np
-
-    from evaluators.cost import architecture_costs
-    from space import random_architecture
-
     task, generator = TASKS["sr"], np.random.default_rng(0)
-    _, least = smallest(lambda costs: costs.macs, task.shape(2), task.backbones, (64, 36))
+    _, least = smallest(
+        lambda costs: costs.macs, task.shape(2), task.backbones, lambda arch: architecture_costs(arch, (64, 36))
+    )
     for _ in range(500):
         arch = random_architecture(task.shape(2), task.backbones, generator)
         assert architecture_costs(arch, (64, 36)).macs >= least.macs

@@ -1,0 +1,93 @@
+"""Milliseconds of a network on phones, as the latency tables predict them from its operators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
+
+from latency_tables.estimate import Difference, Latency, difference, predict
+from latency_tables.fusion import engine_operators
+from latency_tables.operators import EngineOperator
+from latency_tables.table import LatencyTable
+from space.architecture import Architecture
+from space.build import build, deploy_form
+from space.operators import screen, trace
+
+PREFIX = "latency@"  # of a cost word that means milliseconds on a table
+REMEMBERED = 4096  # networks whose operators are kept: a front is priced again for every picture and page
+
+
+@dataclass(frozen=True, slots=True)
+class Milliseconds:
+    """Predicted time of one inference on one table, batch 1: 90 % of such predictions lie from ``low`` to ``high``.
+
+    ``origin`` is the worst of the figure's parts (``latency_tables.estimate``).
+    """
+
+    ms: float
+    low: float
+    high: float
+    origin: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Milliseconds:
+        return cls(**data)
+
+
+def latency_word(table: str) -> str:
+    """The cost word of milliseconds on the table called ``table``."""
+    return PREFIX + table
+
+
+def table_of(word: str) -> str | None:
+    """The name of the table in a cost word; None if it means something else than milliseconds."""
+    return word.removeprefix(PREFIX) if word.startswith(PREFIX) else None
+
+
+@lru_cache(maxsize=REMEMBERED)
+def architecture_operators(arch: Architecture, input_size: tuple[int, int]) -> tuple[EngineOperator, ...]:
+    """The operators that an engine runs for ``arch`` at an input of (width, height) pixels.
+
+    Raises:
+        UserError: it has an operator without a cost model.
+    """
+    screening = screen(arch, *input_size)
+    return engine_operators(screening.operators, (screening.output,))
+
+
+def milliseconds(
+    arch: Architecture, input_size: tuple[int, int], tables: Sequence[LatencyTable]
+) -> dict[str, Milliseconds]:
+    """By table name, the time of ``arch``.
+
+    Raises:
+        UserError: it has an operator that a table does not know; the message names both.
+    """
+    if not tables:
+        return {}
+    operators = architecture_operators(arch, input_size)
+    found = ((table.name, predict(table, operators)) for table in tables)
+    return {name: Milliseconds(figure.ms, figure.low, figure.high, figure.origin) for name, figure in found}
+
+
+def explained(arch: Architecture, input_size: tuple[int, int], table: LatencyTable) -> Latency:
+    """The time of ``arch`` with its shares by operator kind and by part of the network, from a full trace.
+
+    Raises:
+        UserError: as ``milliseconds``.
+    """
+    width_px, height_px = input_size
+    listed = trace(deploy_form(build(arch).to("meta")), (1, arch.shape.in_channels, height_px, width_px))
+    return predict(table, engine_operators(listed.operators, listed.outputs))
+
+
+def latency_difference(
+    first: Architecture, second: Architecture, input_size: tuple[int, int], table: LatencyTable
+) -> Difference:
+    """Time of ``second`` minus that of ``first``, in whose band what they share cancels."""
+    return difference(table, architecture_operators(first, input_size), architecture_operators(second, input_size))
