@@ -150,8 +150,8 @@ def _resize(operator: Operator, function: str, common: dict, value: int) -> tupl
         return (EngineOperator("resize", **common, function=function, factor=max(factor, 1)),)
     if factor < 2:
         raise UserError(
-            f"{operator.name} at {operator.part!r} has no cost model: no phone engine has bicubic interpolation, and it "
-            "becomes a convolution for whole factors of enlargement only"
+            f"{operator.name} at {operator.part!r} has no cost model: no phone engine has bicubic interpolation, and "
+            "it becomes a convolution for whole factors of enlargement only"
         )
     channels = common["in_channels"]
     taps = (BICUBIC_TAPS, BICUBIC_TAPS)

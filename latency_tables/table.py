@@ -1,8 +1,8 @@
 """A latency table: a CSV file, one row per operator shape or per price of a cost class, and its provenance beside it.
 
-``NAME.csv`` is for people and programs. ``NAME.provenance.json`` says where the figures come from. ``NAME.draws.csv``, of
-fitted tables, repeats the prices as fitted to resampled measurements: prices that are uncertain together cancel in a
-sum or a difference, which no column of error bars can say.
+``NAME.csv`` is for people and programs. ``NAME.provenance.json`` says where the figures come from. ``NAME.draws.csv``,
+of fitted tables, repeats the prices as fitted to resampled measurements: prices that are uncertain together cancel in
+a sum or a difference, which no column of error bars can say.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class LatencyTable:
 
     @property
     def caption(self) -> str:
-        """What a figure must say beside milliseconds: ``Google Pixel 4, Cortex-A76, 1 thread, fp32, TensorFlow ...``."""
+        """What must stand beside milliseconds: ``Google Pixel 4, Cortex-A76, 1 thread, fp32, TensorFlow Lite 2.10``."""
         threads = f"{self.threads} thread{'s' * (self.threads > 1)}"
         return f"{self.device}, {self.core}, {threads}, {self.dtype}, {self.engine} {self.engine_version}"
 
@@ -195,6 +195,8 @@ def _read_rows(
 def _row(cells: Mapping[str, str]) -> Row:
     if cells["row"] == "shape" and cells["per"] != "call":
         raise ValueError(f"per of a shape must be call, got {cells['per']!r}")
+    if cells["row"] == "shape" and _number("latency_ms", cells) == 0:
+        raise ValueError("latency_ms of a shape must be above 0, got 0")
     return Row(
         _number("latency_ms", cells),
         _one_of("origin", cells, ROW_ORIGINS),

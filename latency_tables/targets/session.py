@@ -35,8 +35,8 @@ class Timing:
 class Device:
     """What is measured: two results belong in one table only if ``identity`` is equal.
 
-    ``identity`` holds host or serial number, CPU model, core set, threads, engine and version; ``state`` what may change: governor,
-    clock, temperature, load.
+    ``identity`` holds host or serial number, CPU model, core set, threads, engine and version; ``state`` what may
+    change: governor, clock, temperature, load.
     """
 
     identity: dict[str, Any]
