@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -14,7 +13,7 @@ from latency_tables.table import LatencyTable
 from space.architecture import Architecture
 from space.build import deploy_form
 from space.errors import UserError
-from space.operators import screen, trace
+from space.operators import meta_copy, screen, trace
 from space.papers import Paper
 
 BYTES_PER_VALUE = 4  # fp32, for weights and activations
@@ -112,7 +111,7 @@ def network_costs(network: nn.Module, input_size: tuple[int, int], in_channels: 
         UserError: it cannot run at this size.
     """
     width_px, height_px = input_size
-    deployed = deploy_form(copy.deepcopy(network).to("meta"))
+    deployed = deploy_form(meta_copy(network))
     listed = trace(deployed, (1, in_channels, height_px, width_px))
     params = sum(parameter.numel() for parameter in deployed.parameters())
     return Costs(params, listed.macs, BYTES_PER_VALUE * listed.peak_elements(), BYTES_PER_VALUE * params)

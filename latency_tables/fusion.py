@@ -12,9 +12,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from torch import nn
+
 from latency_tables.operators import EngineOperator
+from space.build import deploy_form
 from space.errors import UserError
-from space.operators import Operator
+from space.operators import Operator, meta_copy, trace
 
 FUSED_FUNCTIONS = ("relu", "relu6")
 FUSES_ACTIVATION = ("conv", "depthwise_conv", "grouped_conv", "transposed_conv", "matmul", "add", "multiply")
@@ -45,6 +48,20 @@ def engine_operators(operators: Iterable[Operator], outputs: Sequence[int] = ())
         for value in operator.writes:
             writer[value] = len(fused) - 1
     return tuple(fused)
+
+
+def network_operators(network: nn.Module, in_channels: int, input_size: tuple[int, int]) -> tuple[EngineOperator, ...]:
+    """The operators that an engine runs for ``network`` in its deploy form, at an input of (width, height) pixels.
+
+    The network is left as it is.
+
+    Raises:
+        UserError: it cannot run at this size, or it has an operator without a cost model.
+    """
+    width, height = input_size
+    deployed = deploy_form(meta_copy(network))
+    listed = trace(deployed, (1, in_channels, height, width))
+    return engine_operators(listed.operators, listed.outputs)
 
 
 def _is_free(operator: Operator) -> bool:

@@ -18,6 +18,7 @@ from latency_tables.operators import EngineOperator
 
 MEASURED_WEIGHT = 1e4  # of a measured cell against a filled one, when the two must move to become monotone
 SWEEPS = 200
+STEP_AXIS = 4.0  # how much farther apart two numbers of output channels are than of input channels, for filling
 
 
 class FamilyGrid:
@@ -85,7 +86,9 @@ class FamilyGrid:
         positions = np.log(grid)
         filled = measured.copy()
         for cell in zip(*np.nonzero(~known), strict=True):
-            gap = np.abs(positions[known] - positions[cell]).sum(axis=-1)
+            gap = np.abs(positions[known] - positions[cell])
+            gap[:, -2] *= STEP_AXIS  # a deviation from the fit is mostly a step along output channels
+            gap = gap.sum(axis=-1)
             weight = 1 / (gap + 1e-3) ** 2
             filled[cell] = fitted[cell] * math.exp(float(weight @ deviation / weight.sum()))
         return filled

@@ -3,6 +3,6 @@
 from space.operators.kinds import UnknownOperatorError
 from space.operators.operator import Operator, OperatorList
 from space.operators.screen import Screening, screen
-from space.operators.trace import trace
+from space.operators.trace import meta_copy, trace
 
-__all__ = ["Operator", "OperatorList", "Screening", "UnknownOperatorError", "screen", "trace"]
+__all__ = ["Operator", "OperatorList", "Screening", "UnknownOperatorError", "meta_copy", "screen", "trace"]

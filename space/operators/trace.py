@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -28,7 +29,7 @@ def trace(network: nn.Module, *input_shapes: Shape) -> OperatorList:
         UnknownOperatorError: it runs an operator whose cost is not known.
         UserError: it cannot run on shapes alone, or not at this size; the message carries torch's reason.
     """
-    shadow = copy.deepcopy(network).to("meta").eval()
+    shadow = meta_copy(network).eval()
     inputs = [torch.empty(shape, device="meta") for shape in input_shapes]
     recorder = _Recorder(shadow, inputs)
     try:
@@ -36,7 +37,7 @@ def trace(network: nn.Module, *input_shapes: Shape) -> OperatorList:
             output = shadow(*inputs)
     except UnknownOperatorError:
         raise
-    except (RuntimeError, NotImplementedError, ValueError) as error:
+    except (RuntimeError, NotImplementedError, ValueError, AssertionError) as error:
         sizes = ", ".join("x".join(map(str, shape)) for shape in input_shapes)
         raise UserError(f"the network cannot be traced at input {sizes}: {str(error).splitlines()[0]}") from error
     outputs = [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
@@ -47,6 +48,13 @@ def trace(network: nn.Module, *input_shapes: Shape) -> OperatorList:
         outputs=tuple(recorder.value(tensor) for tensor in outputs),
         output_shape=tuple(outputs[0].shape),
     )
+
+
+def meta_copy(network: nn.Module) -> nn.Module:
+    """A copy of ``network`` without its weights' values, on the meta device."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch's own, when an exported program is copied
+        return copy.deepcopy(network).to("meta")
 
 
 class _Recorder(TorchDispatchMode):

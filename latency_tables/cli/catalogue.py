@@ -1,0 +1,53 @@
+"""``list``: the tables that ship."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from rich.console import Console
+from rich.table import Table
+
+from latency_tables.table import LatencyTable, load_table, table_names
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("list", help="the tables that ship, with device, engine and how well they predict")
+    parser.add_argument("--json", action="store_true", help="print one JSON array")
+    parser.set_defaults(execute=execute)
+
+
+def execute(options: argparse.Namespace) -> int:
+    tables = [load_table(name) for name in table_names()]
+    if options.json:
+        print(json.dumps([summary(table) for table in tables]))
+        return 0
+    shown = Table(pad_edge=False)
+    for heading in ("table", "device", "core", "threads", "dtype", "engine", "error on unseen families"):
+        shown.add_column(heading, no_wrap=heading == "table", justify="right" if heading == "threads" else "left")
+    for table in tables:
+        error = summary(table)["held_out_error_percent"]
+        shown.add_row(
+            table.name, table.device, table.core, str(table.threads), table.dtype,
+            f"{table.engine} {table.engine_version}", "–" if error is None else f"{error:.1f} %",
+        )  # fmt: skip
+    Console().print(shown)
+    return 0
+
+
+def summary(table: LatencyTable) -> dict[str, object]:
+    """What tells one table from another; the error is the mean one on network families that the fit did not see."""
+    return {
+        "name": table.name,
+        "device": table.device,
+        "soc": table.soc,
+        "core": table.core,
+        "threads": table.threads,
+        "dtype": table.dtype,
+        "engine": table.engine,
+        "engine_version": table.engine_version,
+        "operators": len(table.shapes),
+        "prices": len(table.classes),
+        "held_out_error_percent": table.provenance.get("held_out", {}).get("lofo_mape"),
+        "fingerprint": table.fingerprint,
+    }

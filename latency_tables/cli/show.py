@@ -1,0 +1,77 @@
+"""``show``: one table's figures and where they come from."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.table import Table
+
+from latency_tables.cli.catalogue import summary
+from latency_tables.table import Row, load_table
+
+SHOWN_OPERATORS = 40
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("show", help="one table's figures and where they come from")
+    parser.add_argument("table", metavar="TABLE", help="a name (see: python -m latency_tables list) or a CSV file")
+    parser.add_argument("--all", action="store_true", help=f"more than {SHOWN_OPERATORS} measured operators")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(execute=execute)
+
+
+def execute(options: argparse.Namespace) -> int:
+    table = load_table(options.table)
+    if options.json:
+        rows = [{"operator": str(op), **asdict(row)} for op, row in table.shapes.items()]
+        prices = [{"class": kind, "per": term, **asdict(row)} for (kind, term), row in table.classes.items()]
+        print(
+            json.dumps(
+                {**summary(table), "provenance": dict(table.provenance), "operators": rows, "prices": prices},
+                default=str,
+            )
+        )
+        return 0
+    console = Console()
+    console.print(f"[bold]{table.name}[/bold]: {table.caption}, {table.soc}", highlight=False, soft_wrap=True)
+    for key, value in table.provenance.items():
+        if not isinstance(value, dict | list):
+            console.print(f"  {key.replace('_', ' ')}: {value}", highlight=False, soft_wrap=True)
+        elif isinstance(value, dict):
+            words = ", ".join(f"{name.replace('_', ' ')} {_short(entry)}" for name, entry in value.items())
+            console.print(f"  {key.replace('_', ' ')}: {words}", highlight=False, soft_wrap=True)
+    if table.classes:
+        console.print(
+            _rows(
+                "prices",
+                ("class", "per"),
+                [((kind, f"ms / {term}"), row) for (kind, term), row in table.classes.items()],
+            )
+        )
+    if table.shapes:
+        entries = [((str(op),), row) for op, row in table.shapes.items()]
+        kept = entries if options.all else entries[:SHOWN_OPERATORS]
+        console.print(_rows("operators", ("operator",), kept))
+        if len(kept) < len(entries):
+            console.print(f"{len(entries) - len(kept)} more operators: --all")
+    return 0
+
+
+def _rows(title: str, headings: tuple[str, ...], entries: list[tuple[tuple[str, ...], Row]]) -> Table:
+    shown = Table(title=title, title_justify="left", pad_edge=False)
+    for heading in headings:
+        shown.add_column(heading, no_wrap=True)
+    for heading in ("ms", "± 90 %"):
+        shown.add_column(heading, justify="right", no_wrap=True)
+    for heading in ("origin", "source"):
+        shown.add_column(heading)
+    for words, row in entries:
+        shown.add_row(*words, f"{row.latency_ms:.4g}", f"{row.relative_error:.0%}", row.origin, row.source)
+    return shown
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,41 @@
+"""A network's milliseconds, one column per latency table: total, band, origin, and what takes the time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.table import Table
+
+from evaluators.latency import ms_text
+from latency_tables.estimate import Latency
+
+LEAST_SHARE = 0.02  # smaller shares, on every table, are added up as "other"
+
+
+def latency_columns(figures: Mapping[str, Latency]) -> Table:
+    """Rows: ms, 90 % band, worst origin, shares by kind of operator and by part; columns: the tables."""
+    table = Table(pad_edge=False, title="predicted milliseconds", title_justify="left")
+    table.add_column("", no_wrap=True)
+    for name in figures:
+        table.add_column(name, justify="right")
+    found = tuple(figures.values())
+    table.add_row("milliseconds", *(ms_text(figure.ms) for figure in found), style="bold")
+    table.add_row("90 % band", *(f"{ms_text(figure.low)} to {ms_text(figure.high)}" for figure in found))
+    table.add_row("worst origin", *(figure.origin for figure in found))
+    table.add_row("of that origin", *(f"{figure.by_origin[figure.origin] / figure.ms:.0%}" for figure in found))
+    totals = [figure.ms for figure in found]
+    for shares in ([figure.by_kind for figure in found], [figure.by_part for figure in found]):
+        table.add_section()
+        for label, row in _share_rows(shares, totals):
+            table.add_row(label, *(f"{share:.0%}" if share >= 0.005 else "–" for share in row))
+    return table
+
+
+def _share_rows(shares: list[dict[str, float]], totals: list[float]) -> list[tuple[str, list[float]]]:
+    labels = sorted({label for by in shares for label in by}, key=lambda label: -sum(by.get(label, 0) for by in shares))
+    rows = [(label, [by.get(label, 0.0) / total for by, total in zip(shares, totals, strict=True)]) for label in labels]
+    large = [(label, row) for label, row in rows if max(row) >= LEAST_SHARE]
+    small = [row for _, row in rows if max(row) < LEAST_SHARE]
+    if small:
+        large.append(("other", [sum(column) for column in zip(*small, strict=True)]))
+    return large

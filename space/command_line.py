@@ -1,0 +1,90 @@
+"""What every command line of the project does alike: one-line errors, whole options, values read the same way."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import NoReturn
+
+from space.errors import UserError
+
+SMALLEST_PX, LARGEST_PX = 8, 8192
+_FLAGS = {"--json", "--help", "-h"}
+
+
+class Parser(argparse.ArgumentParser):
+    """As argparse, but an error is one line and no option may be shortened."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        print(f"error: {message} (see: {self.prog} --help)", file=sys.stderr)
+        sys.exit(2)
+
+
+def run_command(
+    prog: str,
+    description: str,
+    commands: Sequence[ModuleType],
+    arguments: Sequence[str] | None,
+    on_os_error: Callable[[OSError], int] | None = None,
+) -> int:
+    """Run the command that ``arguments`` name; returns the exit status: 2 for a mistake, 130 when interrupted.
+
+    Each of ``commands`` is a module with ``add_parser(commands)``, which sets ``execute``. ``on_os_error`` may turn
+    an operating system's error into a status, or raise it again.
+    """
+    parser = Parser(prog=prog, description=description)
+    choices = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+    for command in commands:
+        command.add_parser(choices)
+    options = parser.parse_args(join_values(list(sys.argv[1:] if arguments is None else arguments)))
+    try:
+        return options.execute(options)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if on_os_error is None:
+            raise
+        return on_os_error(error)
+    except KeyboardInterrupt:
+        return 130
+
+
+def join_values(arguments: Sequence[str]) -> list[str]:
+    """Write ``--option -5`` as ``--option=-5``: argparse would take the value for an option."""
+    joined: list[str] = []
+    for argument in arguments:
+        waits = joined and joined[-1].startswith("--") and "=" not in joined[-1] and joined[-1] not in _FLAGS
+        if waits and re.match(r"-[\d.]", argument):
+            joined[-1] += "=" + argument
+        else:
+            joined.append(argument)
+    return joined
+
+
+def parse_count(option: str, text: str, least: int) -> int:
+    """A whole number that is at least ``least``."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = None
+    if value is None or value < least:
+        raise UserError(f"{option} must be a whole number of at least {least}, got {text!r}")
+    return value
+
+
+def parse_size(option: str, text: str) -> tuple[int, int]:
+    """WIDTHxHEIGHT in pixels."""
+    match = re.fullmatch(r"(\d+)x(\d+)", text.strip().lower())
+    if match is None or not all(SMALLEST_PX <= int(side) <= LARGEST_PX for side in match.groups()):
+        raise UserError(
+            f"{option} must be WIDTHxHEIGHT in pixels, each {SMALLEST_PX} to {LARGEST_PX}, got {text!r}; "
+            "for example 320x180"
+        )
+    return int(match[1]), int(match[2])

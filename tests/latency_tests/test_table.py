@@ -1,0 +1,138 @@
+"""Reading, checking and writing latency tables."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from latency_tables.operators import EngineOperator
+from latency_tables.table import COLUMNS, LatencyTable, Row, load_table, write_table
+from space.errors import UserError
+
+PROVENANCE = {"repository": "here", "commit": "abc", "licence": "MIT", "conversion": "made up"}
+SHAPES = {
+    EngineOperator("conv", 18, 32, 8, 16, 4608, kernel=(3, 3)): Row(1.5, "measured", 0.02, "test"),
+    EngineOperator("add", 18, 32, 8, 8, 9216): Row(0.25, "measured", 0.05, "test"),
+}
+CLASSES = {
+    ("conv 3x3", "GMAC"): Row(50.0, "fitted", 0.1, "test"),
+    ("traffic", "M elements"): Row(1.0, "fitted", 0.5, "test"),
+}
+
+
+def table(**changes) -> LatencyTable:
+    described = {
+        "name": "t",
+        "device": "Phone",
+        "soc": "Chip",
+        "core": "Cortex",
+        "threads": 1,
+        "dtype": "fp32",
+        "engine": "Engine",
+        "engine_version": "1.0",
+        "shapes": SHAPES,
+        "classes": CLASSES,
+        "draws": np.ones((2, 5)),
+        "provenance": PROVENANCE,
+    }
+    return LatencyTable(**{**described, **changes})
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    path = tmp_path / "t.csv"
+    write_table(path, table())
+    return path
+
+
+def test_what_is_written_is_read(written: Path) -> None:
+    read = load_table(str(written))
+    assert (read.shapes, read.classes, read.provenance) == (SHAPES, CLASSES, PROVENANCE)
+    assert (read.draws == 1).all()
+    assert read.draws.shape == (2, 5)
+    assert read.caption == "Phone, Cortex, 1 thread, fp32, Engine 1.0"
+
+
+def test_a_table_without_provenance_is_refused(written: Path) -> None:
+    written.with_suffix(".provenance.json").unlink()
+    with pytest.raises(UserError, match="provenance"):
+        load_table(str(written))
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"repository": "x"}', '{"repository":"x","commit":"","licence":"y","conversion":"z"}']
+)
+def test_a_provenance_that_does_not_say_is_refused(written: Path, content: str) -> None:
+    written.with_suffix(".provenance.json").write_text(content)
+    with pytest.raises(UserError, match="commit"):
+        load_table(str(written))
+
+
+def _change(path: Path, line: int, column: str, value: str) -> None:
+    lines = path.read_text().splitlines()
+    cells = lines[line - 1].split(",")
+    cells[COLUMNS.index(column)] = value
+    lines[line - 1] = ",".join(cells)
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "value", "rule"),
+    [
+        (2, "latency_ms", "nan", "latency_ms must be a finite number"),
+        (3, "latency_ms", "-1", "latency_ms must be a finite number"),
+        (2, "latency_ms", "0", "above 0"),
+        (2, "latency_ms", "", "latency_ms must be a finite number"),
+        (4, "relative_error", "inf", "relative_error must be a finite number"),
+        (2, "relative_error", "-0.1", "relative_error must be a finite number"),
+        (3, "origin", "guessed", "origin must be one of"),
+        (2, "source", "", "source must not be empty"),
+        (2, "kind", "convolution", "kind must be one of"),
+        (2, "kernel", "3", "kernel must be HEIGHTxWIDTH"),
+        (2, "height", "0", "height must be a whole number"),
+        (2, "per", "GMAC", "per of a shape must be call"),
+        (4, "per", "GFLOP", "per must be one of"),
+        (3, "row", "", "row must be shape or class"),
+        (3, "device", "Another", "as the first row is"),
+        (3, "dtype", "", "dtype must not be empty"),
+    ],
+)
+def test_a_row_that_breaks_a_rule_is_refused_with_its_line(
+    written: Path, line: int, column: str, value: str, rule: str
+) -> None:
+    _change(written, line, column, value)
+    with pytest.raises(UserError, match=rule) as refused:
+        load_table(str(written))
+    assert f"line {line}" in str(refused.value)
+
+
+def test_a_repeated_row_is_refused(written: Path) -> None:
+    lines = written.read_text().splitlines()
+    written.write_text("\n".join([*lines, lines[1]]) + "\n")
+    with pytest.raises(UserError, match="line 6: must not repeat line 2"):
+        load_table(str(written))
+
+
+def test_a_missing_column_is_refused(written: Path) -> None:
+    written.write_text(written.read_text().replace("relative_error", "error", 1))
+    with pytest.raises(UserError, match=r"line 1: must have the columns.*got no relative_error"):
+        load_table(str(written))
+
+
+def test_draws_must_fit_their_table(written: Path) -> None:
+    draws = written.with_suffix(".draws.csv")
+    draws.write_text("\n".join(draws.read_text().splitlines()[:-1]))
+    with pytest.raises(UserError, match="one line per class row"):
+        load_table(str(written))
+
+
+@pytest.mark.parametrize("name", ["no-such-table", "nowhere/t.csv", ""])
+def test_an_unknown_table_is_refused(name: str) -> None:
+    with pytest.raises(UserError, match="latency table"):
+        load_table(name)
+
+
+def test_the_fingerprint_follows_the_content(written: Path) -> None:
+    before = load_table(str(written)).fingerprint
+    _change(written, 2, "latency_ms", "1.6")
+    assert load_table(str(written)).fingerprint != before
