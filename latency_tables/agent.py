@@ -200,6 +200,11 @@ def cpu_model(cores):
     return ", ".join(names + ([hardware] if hardware else [])) or platform.processor() or platform.machine()
 
 
+def board():
+    """What a board's device tree calls it, such as "Raspberry Pi 4 Model B Rev 1.4"; None on a machine without one."""
+    return (read_text("/proc/device-tree/model") or "").strip(" \0\n") or None
+
+
 class Agent:
     """Answers requests one by one."""
 
@@ -222,6 +227,7 @@ class Agent:
         return {
             "identity": {
                 "hostname": platform.node(),
+                "device": board(),
                 "machine": platform.machine(),
                 "cpu": cpu_model(cores),
                 "cores": cores,

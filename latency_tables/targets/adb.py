@@ -18,7 +18,8 @@ from space.errors import UserError
 FOLDER = "/data/local/tmp"  # the only place from which Android's shell user may run a program
 SLACK_S = 120  # beyond a job's budget: loading, warm-up, and one run that is longer than the budget
 GONE = re.compile(
-    r"device '[^']*' not found|device offline|no devices/emulators found|error: closed|protocol fault", re.I
+    r"device '[^']*' not found|device (offline|unauthorized)|no devices/emulators found|error: closed|protocol fault",
+    re.I,
 )
 UNFIT = re.compile(
     r"not executable|exec format error|permission denied|cannot link executable|library .* not found", re.I
@@ -162,19 +163,19 @@ class AdbSession:
         return found[1], int(found[2]), found[3]
 
     def _push(self, local: Path, remote: str) -> None:
-        self._checked(_adb("-s", self.serial, "push", str(local), remote), f"push {local.name}")
+        self._checked(_adb("-s", self.serial, "push", str(local), remote), f"put {local.name}")
 
     def _shell(self, command: str, timeout_s: float = SLACK_S) -> str:
         return self._checked(_adb("-s", self.serial, "shell", command, timeout_s=timeout_s), "run a command").stdout
 
     def _checked(self, done: subprocess.CompletedProcess[str], what: str) -> subprocess.CompletedProcess[str]:
-        words = " ".join(done.stderr.split())
-        if done.returncode < 0 or GONE.search(words):
+        words = " ".join((done.stderr or done.stdout).split())
+        if done.returncode < 0 or (done.returncode and GONE.search(words)):
             raise ConnectionLostError(
                 f"phone {self.serial} is gone ({words or 'adb was stopped'}); check the cable and continue"
             )
-        if done.returncode and what.startswith("push"):
-            raise UserError(f"cannot {what} to phone {self.serial}: {words or done.stdout.strip()}")
+        if done.returncode:
+            raise UserError(f"cannot {what} on phone {self.serial}: {words or f'status {done.returncode}'}")
         return done
 
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from latency_tables.targets.arm_cores import named_cores
 from latency_tables.targets.session import ConnectionLostError, Device, Job, ModelFailedError, Timing
 from space.errors import UserError
 
@@ -58,7 +59,7 @@ class AgentSession:
         identity, state = answer.get("identity"), answer.get("state")
         if not isinstance(identity, dict) or not isinstance(state, dict):
             raise self._lost(f"answered no description: {_short(answer)}")
-        return Device(identity, state)
+        return Device({**identity, "cpu": named_cores(str(identity.get("cpu", "unknown")))}, state)
 
     def time(self, job: Job) -> Timing:
         """Load the model where this agent has not seen it yet, and time it.
@@ -120,7 +121,9 @@ class AgentSession:
             raise ConnectionLostError(f"{self.device_name}: cannot start {self.command[0]}: {error.strerror}") from None
         self._readers = [
             threading.Thread(target=_read_lines, args=(self._process.stdout, self._answers.put, True), daemon=True),
-            threading.Thread(target=_read_lines, args=(self._process.stderr, self._complaints.append, False), daemon=True),
+            threading.Thread(
+                target=_read_lines, args=(self._process.stderr, self._complaints.append, False), daemon=True
+            ),
         ]
         for reader in self._readers:
             reader.start()

@@ -21,13 +21,13 @@ DESCRIBE = "; ".join(
         "echo ==cpuinfo",
         "cat /proc/cpuinfo",
         "echo ==governor",
-        f"grep . {CPU}/cpu*/cpufreq/scaling_governor 2>/dev/null",
+        f"grep -H . {CPU}/cpu*/cpufreq/scaling_governor 2>/dev/null",
         "echo ==clock",
-        f"grep . {CPU}/cpu*/cpufreq/scaling_cur_freq 2>/dev/null",
+        f"grep -H . {CPU}/cpu*/cpufreq/scaling_cur_freq 2>/dev/null",
         "echo ==top",
-        f"grep . {CPU}/cpu*/cpufreq/cpuinfo_max_freq 2>/dev/null",
+        f"grep -H . {CPU}/cpu*/cpufreq/cpuinfo_max_freq 2>/dev/null",
         "echo ==zones",
-        "grep . /sys/class/thermal/thermal_zone*/temp 2>/dev/null",
+        "grep -H . /sys/class/thermal/thermal_zone*/temp 2>/dev/null",
         "echo ==battery",
         "dumpsys battery 2>/dev/null",
         "echo ==end",
@@ -37,9 +37,9 @@ DESCRIBE = "; ".join(
 AFTERWARDS = "; ".join(
     [
         "echo ==clock",
-        f"grep . {CPU}/cpu*/cpufreq/scaling_cur_freq 2>/dev/null",
+        f"grep -H . {CPU}/cpu*/cpufreq/scaling_cur_freq 2>/dev/null",
         "echo ==zones",
-        "grep . /sys/class/thermal/thermal_zone*/temp 2>/dev/null",
+        "grep -H . /sys/class/thermal/thermal_zone*/temp 2>/dev/null",
         "echo ==end",
     ]
 )
@@ -86,7 +86,7 @@ def describe(parts: Mapping[str, str], cores: tuple[int, ...]) -> tuple[dict[str
 
 
 def per_core(text: str) -> dict[int, str]:
-    """Values by core, of ``grep .`` over files of cores."""
+    """Values by core, of ``grep -H .`` over files of cores."""
     return {int(core): value.strip() for core, value in re.findall(r"/cpu(\d+)/cpufreq/\w+:(.*)", text)}
 
 

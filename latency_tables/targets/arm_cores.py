@@ -5,6 +5,8 @@ Source of the numbers: Linux, arch/arm64/include/asm/cputype.h, and util-linux, 
 
 from __future__ import annotations
 
+import re
+
 ARM, QUALCOMM, SAMSUNG = 0x41, 0x51, 0x53  # implementers
 
 CORES: dict[tuple[int, int], str] = {
@@ -45,6 +47,11 @@ def core_name(implementer: str, part: str) -> str:
         return CORES[int(implementer, 16), int(part, 16)]
     except (KeyError, ValueError):
         return f"implementer {implementer} part {part}"
+
+
+def named_cores(text: str) -> str:
+    """``text`` with names for the numbers that the agent gives of Arm cores (``implementer 0x41 part 0xd0b``)."""
+    return re.sub(r"implementer (\S+) part ([^\s,]+)", lambda found: core_name(found[1], found[2]), text)
 
 
 def core_names(cpuinfo: str) -> dict[int, str]:

@@ -11,7 +11,7 @@ import pytest
 
 from latency_tables.targets import android
 from latency_tables.targets.adb import AdbSession
-from latency_tables.targets.arm_cores import core_name
+from latency_tables.targets.arm_cores import core_name, named_cores
 from latency_tables.targets.benchmark_program import PROGRAMS
 from latency_tables.targets.session import ConnectionLostError, Job, ModelFailedError
 from latency_tables.targets.target import open_session
@@ -152,7 +152,7 @@ def test_a_phone_that_is_not_there_is_one_line(open_phone: Callable[..., AdbSess
     [
         ("unauthorized", "allow USB debugging on its screen"),
         ("foreign", r"does not run on phone PIXEL4 \(.*not executable: 64-bit ELF file\); .* Android, arm64-v8a"),
-        ("full", "cannot push benchmark_model to phone PIXEL4: adb: error: .* No space left on device"),
+        ("full", "cannot put benchmark_model on phone PIXEL4: adb: error: .* No space left on device"),
     ],
 )
 def test_a_phone_or_program_that_refuses_is_one_line(
@@ -200,3 +200,5 @@ def test_what_a_phone_does_not_tell_is_none() -> None:
 def test_core_names() -> None:
     assert core_name("0x41", "0xd0b") == "Cortex-A76"
     assert core_name("0x61", "0x022") == "implementer 0x61 part 0x022"
+    assert named_cores("implementer 0x41 part 0xd0b, BCM2712") == "Cortex-A76, BCM2712"
+    assert named_cores("AMD EPYC") == "AMD EPYC"
