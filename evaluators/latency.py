@@ -49,6 +49,11 @@ def table_of(word: str) -> str | None:
     return word.removeprefix(PREFIX) if word.startswith(PREFIX) else None
 
 
+def ms_text(ms: float) -> str:
+    """As many digits as a prediction deserves: ``1,482``, ``98.7``, ``3.42``."""
+    return f"{ms:,.{0 if ms >= 100 else 1 if ms >= 10 else 2}f}"
+
+
 @lru_cache(maxsize=REMEMBERED)
 def architecture_operators(arch: Architecture, input_size: tuple[int, int]) -> tuple[EngineOperator, ...]:
     """The operators that an engine runs for ``arch`` at an input of (width, height) pixels.

@@ -11,16 +11,25 @@ import pandas as pd
 
 from evaluators.atomic import write_atomically
 from evaluators.cost import COST_FIELDS
+from evaluators.latency import table_of
 from reports.describe import describe
 from reports.quantities import cost_objectives
-from reports.ties import tied_with, ties
+from reports.ties import same_time, tied_with, ties
 from search.pareto import front, front_rung
-from search.records import RunResult, TrialRecord
+from search.records import RunResult, RunSettings, TrialRecord
 
 COLUMNS = (
     "trial", "source", "on_front", "status", "params", "macs", "peak_activation_bytes", "weight_bytes",
     "psnr_db", "ssim", "gain_db", "rung", "steps", "within_noise_of", "architecture", "description",
 )  # fmt: skip
+LATENCY_COLUMNS = ("ms", "ms_low", "ms_high", "ms_origin", "ms_tied_with")  # each followed by @TABLE
+BEFORE_LATENCY = COLUMNS.index("psnr_db")
+
+
+def columns(settings: RunSettings) -> tuple[str, ...]:
+    """``COLUMNS`` with those of every latency table of the run: ``ms@pixel4-a76``, ``ms_low@pixel4-a76``, ..."""
+    times = tuple(f"{name}@{use.name}" for use in settings.tables for name in LATENCY_COLUMNS)
+    return (*COLUMNS[:BEFORE_LATENCY], *times, *COLUMNS[BEFORE_LATENCY:])
 
 
 def front_frame(run: RunResult) -> pd.DataFrame:
@@ -29,6 +38,10 @@ def front_frame(run: RunResult) -> pd.DataFrame:
     ``psnr_db`` is at the front's rung; a fixed trial that has not reached it shows its highest rung, and one that was
     never trained has none. ``gain_db`` is over bicubic. ``within_noise_of`` lists the neighbours on the front whose
     quality the seed noise does not tell apart, separated by blanks. ``architecture`` is the architecture's key.
+
+    For every latency table of the run there are milliseconds, the ends of their 90 % band, their worst origin, and the
+    neighbours on the front, by those milliseconds, whose time the table does not tell apart; "unknown" where the table
+    has changed since.
     """
     members = front(run)
     rung = front_rung(run)
@@ -36,15 +49,25 @@ def front_frame(run: RunResult) -> pd.DataFrame:
     on_front = {trial.trial for trial in members}
     shown = [*members, *(trial for trial in run.trials if trial.is_fixed and trial.trial not in on_front)]
     rows = [_row(trial, rung, trial.trial in on_front, run, tied_with(trial, pairs)) for trial in shown]
-    frame = pd.DataFrame(rows, columns=COLUMNS).astype({"rung": "Int64", "steps": "Int64"})
-    by_cost = COST_FIELDS[cost_objectives(run.settings)[0].name]
-    return frame.sort_values([by_cost, "trial"], ignore_index=True)
+    for use in run.settings.tables:
+        same = same_time(run, use.name, members)
+        for trial, row in zip(shown, rows, strict=True):
+            row.update(_times(trial, use.name, "unknown" if same is None else _numbers(tied_with(trial, same))))
+    frame = pd.DataFrame(rows, columns=columns(run.settings)).astype({"rung": "Int64", "steps": "Int64"})
+    return frame.sort_values([cost_column(cost_objectives(run.settings)[0].name), "trial"], ignore_index=True)
 
 
-def write_front(run: RunResult, folder: Path) -> tuple[Path, Path]:
-    """Write ``front.csv`` and ``front.json``: the rows of ``front_frame``, the second with the run's settings."""
+def cost_column(word: str) -> str:
+    """The column that holds the cost that ``word`` means."""
+    table = table_of(word)
+    return COST_FIELDS[word] if table is None else f"ms@{table}"
+
+
+def write_front(run: RunResult, folder: Path, name: str = "front") -> tuple[Path, Path]:
+    """Write ``front.csv`` and ``front.json``, or under another ``name``: the rows of ``front_frame``, the second with
+    the run's settings."""
     frame = front_frame(run)
-    table, record = Path(folder) / "front.csv", Path(folder) / "front.json"
+    table, record = Path(folder) / f"{name}.csv", Path(folder) / f"{name}.json"
     table.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(table, frame.to_csv(index=False, lineterminator="\n").encode())
     rows = [{name: _plain(value) for name, value in row.items()} for row in frame.to_dict("records")]
@@ -75,10 +98,20 @@ def _row(trial: TrialRecord, rung: int, on_front: bool, run: RunResult, partners
         "gain_db": result.psnr_db - run.baseline_psnr_db if result else math.nan,
         "rung": result.rung if result else None,
         "steps": result.steps if result else None,
-        "within_noise_of": " ".join(map(str, partners)),
+        "within_noise_of": _numbers(partners),
         "architecture": trial.architecture.key,
         "description": describe(trial.architecture),
     }
+
+
+def _times(trial: TrialRecord, table: str, partners: str) -> dict[str, Any]:
+    figure = trial.costs.latency.get(table)
+    values = (figure.ms, figure.low, figure.high, figure.origin) if figure else (math.nan, math.nan, math.nan, "")
+    return {f"{name}@{table}": value for name, value in zip(LATENCY_COLUMNS, (*values, partners), strict=True)}
+
+
+def _numbers(trials: tuple[int, ...]) -> str:
+    return " ".join(map(str, trials))
 
 
 def _plain(value: Any) -> Any:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from evaluators.latency import table_of
 from reports.quantities import all_costs, cost_objectives
-from reports.ties import SEED_NOISE_DB
+from reports.ties import SEED_NOISE_DB, same_time
 from search.pareto import front, front_rung
 from search.records import RunResult, RunSettings, TrialRecord
 
@@ -28,6 +29,7 @@ class Comparison:
     one costs more, ``is_dearer`` is true and it is the one that exceeds the paper least; None if none was found at all.
     ``gain_db`` is its PSNR less the paper's, ``saved`` the share of each cost that it saves, by the cost's word.
     ``is_best`` says that it is the run's ``best_found``, ``is_ablation`` that the paper's main configuration ran too.
+    ``tied`` are the costs in milliseconds that the table cannot tell apart.
     """
 
     paper: TrialRecord
@@ -37,6 +39,7 @@ class Comparison:
     is_dearer: bool
     is_best: bool
     is_ablation: bool
+    tied: frozenset[str] = frozenset()
 
     @property
     def dominates(self) -> bool:
@@ -68,7 +71,10 @@ class Comparison:
 
     @property
     def _costs(self) -> str:
-        return " and ".join(_share(word, share) for word, share in self.saved.items())
+        return " and ".join(
+            _share(word, share) + (" (a tie: within the band of the difference)" if word in self.tied else "")
+            for word, share in self.saved.items()
+        )
 
     @property
     def _level(self) -> str:
@@ -85,9 +91,10 @@ def best_found(run: RunResult) -> TrialRecord | None:
 def asked(settings: RunSettings) -> str:
     """What the run was asked for, in a sentence."""
     most = {"fewer": "fewest", "less": "least"}
-    words = [NOUNS[quantity.name] for quantity in cost_objectives(settings)]
+    words = [_noun(quantity.name) for quantity in cost_objectives(settings)]
     costs = " and ".join(f"the {most[word]} {noun}" for word, noun in words)
-    return f"{settings.task} ×{settings.scale} networks within {settings.budget}: the most PSNR for {costs}."
+    budget = settings.budget or "any budget"
+    return f"{settings.task} ×{settings.scale} networks within {budget}: the most PSNR for {costs}."
 
 
 def outcome(run: RunResult) -> str:
@@ -142,6 +149,11 @@ def _compare(run: RunResult, paper: TrialRecord, found: list[TrialRecord], is_ab
         is_dearer=not as_cheap,
         is_best=nearest is best_found(run),
         is_ablation=is_ablation,
+        tied=frozenset(
+            q.name
+            for q in quantities
+            if (table := table_of(q.name)) is not None and same_time(run, table, (nearest, paper))
+        ),
     )
 
 
@@ -159,9 +171,15 @@ def _figures(run: RunResult, trial: TrialRecord) -> str:
     return f"{_gain(run, trial)} with {all_costs(trial.costs, ', ')}"
 
 
+def _noun(word: str) -> tuple[str, str]:
+    """How less of a cost is said, and what it is called."""
+    table = table_of(word)
+    return NOUNS[word] if table is None else ("less", f"time on {table}")
+
+
 def _share(word: str, share: float) -> str:
     """``28% fewer MACs``, ``7% more parameters``, ``as many MACs``."""
-    comparative, noun = NOUNS[word]
+    comparative, noun = _noun(word)
     percent = f"{abs(share):.0%}"
     if percent == "0%":
         return f"as {'many' if comparative == 'fewer' else 'much'} {noun}"

@@ -11,6 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from evaluators.atomic import write_atomically
+from evaluators.latency import ms_text
 from reports.describe import describe
 from reports.effects import ENOUGH, KnobEffect, effect_svg, gain_window, knob_effects
 from reports.front import front_frame
@@ -21,8 +22,9 @@ from reports.pareto_view import pareto_view
 from reports.pictures import Strip, strips_html
 from reports.plots import published_svg
 from reports.published_view import published_view
-from reports.quantities import QUANTITIES, cost_objectives, number
+from reports.quantities import cost_objectives, latency_quantities, number, quantity
 from reports.ties import SEED_NOISE_DB
+from reports.times import time_sources
 from search.pareto import front_rung
 from search.records import RunResult
 from space.papers.published import PublishedResult, published_results
@@ -33,30 +35,43 @@ def write_report(
     folder: Path,
     strips: Sequence[Strip] = (),
     published: tuple[PublishedResult, ...] | None = None,
+    name: str = "report",
+    is_brief: bool = False,
 ) -> Path:
-    """Write ``report.html`` and return its path; ``published`` replaces the shipped table of published results."""
-    path = Path(folder) / "report.html"
+    """Write ``report.html``, or under another ``name``, and return its path; the rest is as in ``report_html``."""
+    path = Path(folder) / f"{name}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, report_html(run, strips, published).encode())
+    write_atomically(path, report_html(run, strips, published, is_brief).encode())
     return path
 
 
 def report_html(
-    run: RunResult, strips: Sequence[Strip] = (), published: tuple[PublishedResult, ...] | None = None
+    run: RunResult,
+    strips: Sequence[Strip] = (),
+    published: tuple[PublishedResult, ...] | None = None,
+    is_brief: bool = False,
 ) -> str:
-    """The page as text. Every figure on it comes from ``run`` or from the table of published results."""
+    """The page as text. Every figure on it comes from ``run`` or from the table of published results.
+
+    Args:
+        published: replaces the shipped table of published results.
+        is_brief: only what depends on costs: neither published results nor what knobs did.
+    """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("reports", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )  # fmt: skip
-    environment.filters["cost"] = lambda value, name: number(value, QUANTITIES[name])
+    environment.filters["cost"] = lambda value, name: number(value, quantity(name, run.settings))
+    environment.filters["ms"] = ms_text
     environment.filters["describe"] = describe
     environment.tests["known"] = pd.notna
-    if published is None:
+    if is_brief:
+        published = ()
+    elif published is None:
         published = published_results(run.settings.task, run.settings.scale)
     views = [pareto_view(run, quantity) for quantity in cost_objectives(run.settings)]
     papers = published_view(run, published)
-    effects = knob_effects(run)
+    effects = () if is_brief else knob_effects(run)
     window_db = gain_window(effects) if effects else (0.0, 0.0)
     return environment.get_template("page.html.jinja").render(
         run=run,
@@ -70,6 +85,8 @@ def report_html(
         rung=front_rung(run),
         rows=front_frame(run).to_dict("records"),
         noise_db=SEED_NOISE_DB,
+        times=latency_quantities(run.settings),
+        time_sources=time_sources(run),
         papers=papers,
         papers_svg=Markup(published_svg(papers)) if papers else "",
         published=published,

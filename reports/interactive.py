@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from html import escape
+
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from reports.chart_labels import first_window, label_sets
 from reports.describe import describe
 from reports.pareto_view import ParetoView, Point
-from reports.plots import BASELINE, FRONT, INK, OTHER, PAPER, TIE
+from reports.plots import BASELINE, FRONT, INK, OTHER, PAPER, SAME_TIME, TIE
 from reports.quantities import all_costs, cost_ticks
 from reports.ties import SEED_NOISE_DB
 
@@ -37,11 +40,12 @@ def front_html(view: ParetoView, baseline_db: float) -> str:
     if not view.points:
         return "<p>No network has been trained yet.</p>"
     figure = go.Figure(layout=LAYOUT)
-    for a, b in view.ties:
-        figure.add_scatter(
-            x=[a.cost, b.cost], y=[a.psnr_db, b.psnr_db], mode="lines", line={"color": TIE, "width": 16}, opacity=0.4,
-            hoverinfo="skip",
-        )  # fmt: skip
+    for pairs, colour, width in ((view.ties, TIE, 16), (view.same_time, SAME_TIME, 8)):
+        for a, b in pairs:
+            figure.add_scatter(
+                x=[a.cost, b.cost], y=[a.psnr_db, b.psnr_db], mode="lines", line={"color": colour, "width": width},
+                opacity=0.4, hoverinfo="skip",
+            )  # fmt: skip
     if len(view.outline) > 1:
         x, y = zip(*((point.cost, point.psnr_db) for point in view.outline), strict=True)
         figure.add_scatter(x=x, y=y, mode="lines", line={"shape": "hv", "color": FRONT, "width": 1.6}, hoverinfo="skip")
@@ -49,12 +53,13 @@ def front_html(view: ParetoView, baseline_db: float) -> str:
     others = [point for point in (*view.points, *view.below) if point not in found and not point.trial.is_fixed]
     papers = [point for point in (*view.points, *view.below) if point.trial.is_fixed]
     _add(figure, others, baseline_db, {"size": 8, "color": OTHER})
-    _add(figure, found, baseline_db, {"size": 12, "color": FRONT})
-    _add(figure, papers, baseline_db, {"size": 17, "color": PAPER, "symbol": "star"})
+    _add(figure, found, baseline_db, {"size": 12, "color": FRONT}, "rgba(0, 114, 178, 0.4)")
+    _add(figure, papers, baseline_db, {"size": 17, "color": PAPER, "symbol": "star"}, "rgba(213, 94, 0, 0.4)")
     _references(figure, view)
     sets = label_sets(view, PLOT_HEIGHT_PX)
     figure.update_layout(meta=sets, annotations=sets[-1]["annotations"])
-    return _key(view, found, others, papers) + _html(figure, f"front-{view.quantity.name}")
+    name = re.sub("[^A-Za-z0-9-]", "-", view.quantity.name)
+    return _key(view, found, others, papers) + _html(figure, f"front-{name}")
 
 
 def _key(view: ParetoView, found: list[Point], others: list[Point], papers: list[Point]) -> str:
@@ -64,18 +69,32 @@ def _key(view: ParetoView, found: list[Point], others: list[Point], papers: list
         (others, OTHER, "●", "found, not on the front"),
         (papers, PAPER, "★", "the papers' networks"),
         (view.ties, TIE, "▬", f"tied: less than {SEED_NOISE_DB:g} dB apart"),
+        (view.same_time, SAME_TIME, "▬", "tied: within the band of their difference in time"),
+        (view.origin, BASELINE, "—", "90 % band of the predicted time"),
     ]
     shown = [
         f'<span><b style="color: {colour}">{mark}</b> {name}</span>' for kind, colour, mark, name in entries if kind
     ]
-    return f'<p class="key">{" ".join(shown)}</p>'
+    key = f'<p class="key">{" ".join(shown)}</p>'
+    if view.origin is None:
+        return key
+    depends_on = f"{view.quantity.axis}: {view.quantity.depends_on}; origin at worst: {view.origin}."
+    return f'{key}<p class="note">{escape(depends_on)}</p>'
 
 
-def _add(figure: go.Figure, points: list[Point], baseline_db: float, marker: dict) -> None:
+def _add(figure: go.Figure, points: list[Point], baseline_db: float, marker: dict, band: str | None = None) -> None:
+    """Draw ``points``, and their costs' bands in the colour ``band``."""
     if points:
+        bars = None
+        if band and all(point.band for point in points):
+            bars = {
+                "type": "data", "symmetric": False, "array": [point.band[1] - point.cost for point in points],
+                "arrayminus": [point.cost - point.band[0] for point in points], "color": band, "thickness": 1,
+                "width": 0,
+            }  # fmt: skip
         figure.add_scatter(
             x=[point.cost for point in points], y=[point.psnr_db for point in points], mode="markers",
-            marker={"line": {"color": "white", "width": 1}, **marker},
+            marker={"line": {"color": "white", "width": 1}, **marker}, error_x=bars,
             text=[_hover(point, baseline_db) for point in points], hovertemplate="%{text}<extra></extra>",
         )  # fmt: skip
 
@@ -86,7 +105,7 @@ def _hover(point: Point, baseline_db: float) -> str:
     lines = [
         f"<b>#{trial.trial} {trial.source}</b>",
         f"{point.psnr_db:.3f} dB, {point.psnr_db - baseline_db:+.2f} over bicubic",
-        all_costs(trial.costs),
+        all_costs(trial.costs, "<br>") if trial.costs.latency else all_costs(trial.costs),
         *_rows(describe(trial.architecture).split(", ")),
         *(["<i>knobs</i>", *_rows(knobs)] if knobs else []),
     ]

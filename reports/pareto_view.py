@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from evaluators.latency import table_of
 from reports.describe import short_label
-from reports.quantities import Quantity, number
-from reports.ties import ties
+from reports.quantities import Quantity, latency_quantities, number
+from reports.ties import same_time, ties
+from reports.times import worst_origin
 from search.budget import parse_budget
 from search.pareto import front, front_rung, losses_at_rung, non_dominated_ranks
 from search.records import RunResult, TrialRecord
@@ -19,13 +21,15 @@ LEAST_HEIGHT_DB = 0.25  # a front of one point or of equal ones is given this he
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One trial at the front's rung. ``cost`` is in the unit of the view's axis."""
+    """One trial at the front's rung. ``cost`` and the ends of its ``band``, None of an exact cost, are in the unit of
+    the view's axis."""
 
     trial: TrialRecord
     cost: float
     psnr_db: float
     label: str
     on_front: bool
+    band: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class ParetoView:
     ``outline`` are the points of the front line, cheapest first: those members that no other beats in this pair.
     ``bottom_db`` is the lower end of the axis; points below it are listed in ``below``.
     ``baseline_db`` is None when bicubic lies below the axis. ``budget`` and ``over_budget`` are costs.
+    ``ties`` are neighbours of one quality, ``same_time`` neighbours whose predicted milliseconds cannot be told apart.
+    ``origin`` is the worst origin of predicted costs, None of exact ones.
     """
 
     quantity: Quantity
@@ -43,6 +49,8 @@ class ParetoView:
     points: tuple[Point, ...]
     outline: tuple[Point, ...]
     ties: tuple[tuple[Point, Point], ...]
+    same_time: tuple[tuple[Point, Point], ...]
+    origin: str | None
     below: tuple[Point, ...]
     bottom_db: float | None
     baseline_db: float | None
@@ -68,7 +76,12 @@ def pareto_view(run: RunResult, quantity: Quantity) -> ParetoView:
     numbers = {trial.trial for trial in members}
     points = {
         trial.trial: Point(
-            trial, quantity.of(trial.costs), trial.at_rung(rung).psnr_db, short_label(trial), trial.trial in numbers
+            trial,
+            quantity.of(trial.costs),
+            trial.at_rung(rung).psnr_db,
+            short_label(trial),
+            trial.trial in numbers,
+            quantity.band(trial.costs),
         )
         for trial in run.trials
         if trial.status == "trained" and trial.at_rung(rung) is not None
@@ -76,6 +89,8 @@ def pareto_view(run: RunResult, quantity: Quantity) -> ParetoView:
     bottom_db = _bottom_db([points[trial.trial].psnr_db for trial in members])
     below = tuple(point for point in points.values() if bottom_db is not None and point.psnr_db < bottom_db)
     outline = _outline(members, rung, quantity)
+    table = table_of(quantity.name)
+    same = (same_time(run, table, members) or ()) if table else ()
     over_budget = tuple(quantity.of(trial.costs) for trial in run.trials if trial.status == "over-budget")
     limit = budget_limits(run.settings.budget).get(quantity.name)
     budget = limit / quantity.per_unit if limit else None
@@ -87,6 +102,8 @@ def pareto_view(run: RunResult, quantity: Quantity) -> ParetoView:
         points=tuple(point for point in points.values() if point not in below),
         outline=tuple(points[trial.trial] for trial in outline),
         ties=tuple((points[a.trial], points[b.trial]) for a, b in ties(outline, rung)),
+        same_time=tuple((points[a.trial], points[b.trial]) for a, b in same),
+        origin=worst_origin([point.trial for point in points.values()], table) if table else None,
         below=below,
         bottom_db=bottom_db,
         baseline_db=run.baseline_psnr_db if bottom_db is None or run.baseline_psnr_db >= bottom_db else None,
@@ -99,19 +116,25 @@ def pareto_view(run: RunResult, quantity: Quantity) -> ParetoView:
 
 
 def caption(run: RunResult, rung: int) -> str:
-    """Everything that the numbers depend on, in one line."""
+    """Everything that the numbers depend on, in one line; what milliseconds on an axis depend on stands there."""
     settings = run.settings
     width, height = settings.input_size
+    trained = [trial for trial in run.trials if trial.at_rung(rung) is not None]
+    times = (
+        f"; {q.unit}: predicted with a 90 % band for {q.depends_on}, origin {worst_origin(trained, table_of(q.name))}"
+        for q in latency_quantities(settings)
+        if q.name not in settings.objectives
+    )
     steps = f"after {settings.rungs[rung]:,} training steps (rung {rung + 1} of {len(settings.rungs)})"
     return (
         f"{settings.task} ×{settings.scale}; budget {settings.budget}; PSNR on Y, {settings.scale} px shaved, {steps}, "
         f"seed {settings.seed}, fp32; trained on {settings.train_data}, validated on {settings.val_data}; "
-        f"costs for a {width}×{height} input, batch 1; bicubic {run.baseline_psnr_db:.2f} dB"
+        f"costs for a {width}×{height} input, batch 1; bicubic {run.baseline_psnr_db:.2f} dB" + "".join(times)
     )
 
 
 def budget_limits(budget: str) -> dict[str, float]:
-    """Limits by quantity, in single parameters, multiply-accumulates and bytes; none for an empty budget."""
+    """Limits by quantity, in single parameters, multiply-accumulates, bytes, ms; none for an empty budget."""
     return {limit.quantity: limit.value for limit in parse_budget(budget).limits} if budget else {}
 
 

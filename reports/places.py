@@ -66,15 +66,21 @@ def find_places(wanted: Sequence[Wanted], around: Surroundings) -> tuple[Place, 
         centre = np.array([text.x, text.y])
         others = spots[np.hypot(*(spots - centre).T) > around.unit + math.hypot(*text.around_spot)]
         harm = partial(_harm, centre=centre, boxes=boxes, marks=marks, others=others, around=around)
-        scored = ((harm(box), distance, box, offset) for box, offset, distance in _options(text, around.unit))
-        harm_done, distance, box, offset = min(scored, key=lambda option: option[0] + option[1])
+        best: tuple[float, float, Bbox, tuple[float, float]] | None = None
+        for box, offset, distance in _options(text, around.unit):
+            if best is not None and best[0] + best[1] <= distance:
+                break  # options come nearest first: none that follows can be better
+            harm_done = harm(box)
+            if best is None or harm_done + distance < best[0] + best[1]:
+                best = harm_done, distance, box, offset
+        harm_done, distance, box, offset = best
         boxes.append(box)
         places.append(Place(box, offset, _nearest(box, centre), distance > LEADER_PT, harm_done))
     return tuple(places)
 
 
 def _options(text: Wanted, unit: float) -> Iterator[tuple[Bbox, tuple[float, float], float]]:
-    """Boxes around the spot with their offset and distance, the best direction first."""
+    """Boxes around the spot with their offset and distance, which never falls: the nearest and best direction first."""
     for distance in DISTANCES_PT:
         for turn in TURNS:
             angle = math.radians(text.towards + turn)

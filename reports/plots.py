@@ -24,6 +24,7 @@ from space.papers.published import PublishedResult
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 FRONT, OTHER, PAPER, TIE, BASELINE = "#0072B2", "#8FA3B0", "#D55E00", "#E69F00", "#666666"
+SAME_TIME = "#009E73"
 INK = "#222222"
 PANEL_WIDTH_IN, NARROW_PANEL_IN, PUBLISHED_WIDTH_IN, HEIGHT_IN = 7.6, 6.4, 5.6, 6.4
 MOST_LONG_LABELS = 9    # a longer front is labelled by trial number alone
@@ -36,10 +37,11 @@ STYLE = {
 
 
 def write_pareto(
-    run: RunResult, folder: Path, published: tuple[PublishedResult, ...] | None = None
+    run: RunResult, folder: Path, published: tuple[PublishedResult, ...] | None = None, name: str = "pareto"
 ) -> tuple[Path, Path]:
-    """Write ``pareto.png`` and ``pareto.svg``; ``published`` replaces the shipped table of published results."""
-    paths = Path(folder) / "pareto.png", Path(folder) / "pareto.svg"
+    """Write ``pareto.png`` and ``pareto.svg``, or under another ``name``; ``published`` replaces the shipped table of
+    published results."""
+    paths = Path(folder) / f"{name}.png", Path(folder) / f"{name}.svg"
     paths[0].parent.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context(STYLE):
         figure = pareto_figure(run, published)
@@ -58,10 +60,12 @@ def pareto_figure(run: RunResult, published: tuple[PublishedResult, ...] | None 
     widths += [PUBLISHED_WIDTH_IN] if papers else []
     figure = Figure(figsize=(sum(widths), HEIGHT_IN), dpi=150, facecolor="white")
     lines = textwrap.wrap(views[0].caption + ".", int(sum(widths) * 13.2))
-    bottom = 0.14 + 0.03 * len(lines)
+    predicted = any(view.origin for view in views)
+    bottom = 0.14 + 0.03 * len(lines) + 0.04 * predicted
     panels = figure.subplots(1, len(widths), width_ratios=widths, squeeze=False)[0]
     left = 0.85 / sum(widths)
-    figure.subplots_adjust(left=left, right=1 - 0.25 / sum(widths), top=0.85, bottom=bottom, wspace=0.17)
+    top = 0.85 - 0.02 * predicted
+    figure.subplots_adjust(left=left, right=1 - 0.25 / sum(widths), top=top, bottom=bottom, wspace=0.17)
     figure.text(left, 0.025, "\n".join(lines), fontsize=8.5, color="#555555", va="bottom", linespacing=1.45)
     for axes, view in zip(panels, views, strict=False):
         draw_pareto(axes, view)
@@ -84,8 +88,10 @@ def published_svg(view: PublishedView) -> str:
 def draw_pareto(axes: Axes, view: ParetoView) -> None:
     """One run at one rung: searched networks, papers, the front, what the budget left out."""
     _title(axes, "This run: all networks trained and tested alike", _counts(view))
-    axes.set_xlabel(view.quantity.axis)
+    axes.set_xlabel(view.quantity.axis, labelpad=4)
     axes.set_ylabel("PSNR on Y (dB)")
+    if view.origin:
+        _fine_print(axes, f"{view.quantity.depends_on}; origin at worst: {view.origin}")
     if not view.points:
         axes.text(0.5, 0.5, "no trained network yet", transform=axes.transAxes, ha="center", color=BASELINE)
         axes.set(xticks=[], yticks=[])
@@ -95,6 +101,10 @@ def draw_pareto(axes: Axes, view: ParetoView) -> None:
     for a, b in view.ties:
         ends = [a.cost, b.cost], [a.psnr_db, b.psnr_db]
         axes.plot(*ends, color=TIE, lw=13, alpha=0.4, solid_capstyle="round", zorder=2)
+    for a, b in view.same_time:
+        ends = [a.cost, b.cost], [a.psnr_db, b.psnr_db]
+        axes.plot(*ends, color=SAME_TIME, lw=6, alpha=0.4, solid_capstyle="round", zorder=2)
+    _bands(axes, view)
     others = [point for point in view.searched if not point.on_front]
     axes.scatter([p.cost for p in others], [p.psnr_db for p in others], s=24, color=OTHER, lw=0, alpha=0.85, zorder=4)
     found = [point for point in view.searched if point.on_front]
@@ -154,9 +164,26 @@ def draw_published(axes: Axes, view: PublishedView, titled: bool = True) -> None
 def _title(axes: Axes, title: str, note: str) -> None:
     width_in = axes.get_position().width * axes.figure.get_figwidth()
     lines = textwrap.wrap(note, int(width_in * 13.5))
-    axes.set_title(title, loc="left", fontsize=12.5, fontweight="bold", pad=40)
-    axes.annotate("\n".join(lines), (0, 1), (0, 34), xycoords="axes fraction", textcoords="offset points", va="top",
-                  fontsize=9.5, color="#555555", linespacing=1.35)  # fmt: skip
+    above_pt = 8 + 13 * max(2, len(lines))
+    axes.set_title(title, loc="left", fontsize=12.5, fontweight="bold", pad=above_pt + 6)
+    axes.annotate("\n".join(lines), (0, 1), (0, above_pt), xycoords="axes fraction", textcoords="offset points",
+                  va="top", fontsize=9.5, color="#555555", linespacing=1.35)  # fmt: skip
+
+
+def _fine_print(axes: Axes, text: str) -> None:
+    """Small print under the name of the cost axis."""
+    width_in = axes.get_position().width * axes.figure.get_figwidth()
+    axes.annotate("\n".join(textwrap.wrap(text, int(width_in * 15))), (0.5, 0), (0, -36), xycoords="axes fraction",
+                  textcoords="offset points", ha="center", va="top", fontsize=8.5, color="#555555",
+                  linespacing=1.3)  # fmt: skip
+
+
+def _bands(axes: Axes, view: ParetoView) -> None:
+    """The error of a predicted cost at the front's members and at the papers."""
+    for point in view.points:
+        if point.band and (point.on_front or point.trial.is_fixed):
+            colour = PAPER if point.trial.is_fixed else FRONT
+            axes.plot(point.band, [point.psnr_db] * 2, color=colour, lw=1.1, alpha=0.4, marker="|", ms=7, zorder=3.5)
 
 
 def _counts(view: ParetoView) -> str:
@@ -173,6 +200,10 @@ def _counts(view: ParetoView) -> str:
         words.append("stars: the papers' networks")
     if view.ties:
         words.append(f"orange: tied, less than {SEED_NOISE_DB:g} dB apart")
+    if view.same_time:
+        words.append("green: tied, within the band of their difference in time")
+    if view.origin:
+        words.append("thin lines: 90 % band of the predicted time")
     return "; ".join(words)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evaluators.cost import COST_FIELDS, Costs
+from evaluators.cost import Costs
+from evaluators.latency import latency_word, ms_text, table_of
 from search.records import RunSettings
 
 SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -12,20 +13,29 @@ SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """One cost: ``name`` is its word in ``--objective`` and ``--budget``, ``axis`` its label on a plot."""
+    """One cost: ``name`` is its word in ``--objective`` and ``--budget``, ``axis`` its label on a plot.
+
+    ``depends_on`` says of milliseconds what they hold for: device, core, threads, number format, engine, input size.
+    """
 
     name: str
     axis: str
     unit: str
     per_unit: float
+    depends_on: str = ""
 
     def of(self, costs: Costs) -> float:
         """The cost in the unit of the axis."""
-        return getattr(costs, COST_FIELDS[self.name]) / self.per_unit
+        return costs.of(self.name) / self.per_unit
+
+    def band(self, costs: Costs) -> tuple[float, float] | None:
+        """The ends of a predicted cost's 90 % band in the unit of the axis; None of a cost that is exact."""
+        table = table_of(self.name)
+        return None if table is None else (costs.latency[table].low, costs.latency[table].high)
 
     def text(self, costs: Costs) -> str:
-        """The cost as a person reads it: ``143,755 params``, ``10.19 G MACs``, ``118.0 MB activations``."""
-        return f"{number(getattr(costs, COST_FIELDS[self.name]), self)} {self.unit}"
+        """The cost as a person reads it: ``143,755 params``, ``10.19 G MACs``, ``1,482 ms on pixel4-a76``."""
+        return f"{number(costs.of(self.name), self)} {self.unit}"
 
 
 QUANTITIES = {
@@ -36,8 +46,27 @@ QUANTITIES = {
 }
 
 
+def quantity(word: str, settings: RunSettings) -> Quantity:
+    """The cost that ``word`` means in a run."""
+    table = table_of(word)
+    if table is None:
+        return QUANTITIES[word]
+    width, height = settings.input_size
+    captions = {use.name: use.caption for use in settings.tables}
+    return Quantity(
+        word, f"Predicted latency on {table} (ms)", f"ms on {table}", 1.0, f"{captions[table]}, {width}×{height} input"
+    )
+
+
+def latency_quantities(settings: RunSettings) -> tuple[Quantity, ...]:
+    """The milliseconds that a run knows, one for each of its latency tables."""
+    return tuple(quantity(latency_word(use.name), settings) for use in settings.tables)
+
+
 def number(value: float, quantity: Quantity) -> str:
-    """``value`` of ``quantity``, without the quantity's name: ``143,755``, ``10.19 G``, ``118.0 MB``."""
+    """``value`` of ``quantity``, without the quantity's name: ``143,755``, ``10.19 G``, ``118.0 MB``, ``1,482``."""
+    if table_of(quantity.name) is not None:
+        return ms_text(value)
     if quantity.name == "params":
         return f"{value:,.0f}"
     if quantity.name == "macs":
@@ -57,12 +86,13 @@ def short(value: float) -> str:
 def cost_objectives(settings: RunSettings) -> tuple[Quantity, ...]:
     """The costs that a front is drawn over, in the order asked for; MACs if only quality was asked for."""
     names = [name for name in settings.objectives if name != "psnr"] or ["macs"]
-    return tuple(QUANTITIES[name] for name in names)
+    return tuple(quantity(name, settings) for name in names)
 
 
 def all_costs(costs: Costs, sep: str = " · ") -> str:
-    """Parameters, multiply-accumulates and peak activations in one line."""
-    return sep.join(QUANTITIES[name].text(costs) for name in ("params", "macs", "memory"))
+    """Parameters, multiply-accumulates, peak activations and the milliseconds that are known, in one line."""
+    exact = [QUANTITIES[name].text(costs) for name in ("params", "macs", "memory")]
+    return sep.join([*exact, *(f"{ms_text(figure.ms)} ms on {table}" for table, figure in costs.latency.items())])
 
 
 def cost_ticks(low: float, high: float) -> list[float]:

@@ -2,41 +2,55 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from evaluators.latency import ms_text, table_of
 from reports.front import front_frame
-from reports.quantities import QUANTITIES, number
+from reports.quantities import QUANTITIES, latency_quantities, number
+from reports.times import worst_origin
 from search.records import RunResult
 
-NUMBERS = ("params", "MACs", "PSNR dB", "gain", "steps")
-HEADINGS = ("", "#", "from", *NUMBERS)
+COSTS = ("", "#", "from", "params", "MACs")
+QUALITY = ("PSNR dB", "gain", "steps")
+TABLE_COLUMNS = 8               # a latency table's name is broken to lines of so many characters
 DESCRIBED_FROM_COLUMNS = 120    # a narrower terminal has no room for descriptions
 
 
 def front_table(run: RunResult, width_columns: int = 80) -> Table:
-    """Front members and fixed trials, cheapest first; a star marks the front, ``~`` a tie within the seed noise.
+    """Front members and fixed trials, cheapest first; a star marks the front, ``~`` a tie within the seed noise, ``≈``
+    milliseconds that tie within the band of the difference.
 
     A terminal of ``width_columns`` from 120 on also gets a description of every network. Where even the rest is too
     wide, the names are broken and never a number.
     """
     settings = run.settings
     title = f"{run.name}: {settings.task} ×{settings.scale}, {settings.budget}"
-    caption = f"* on the front; ~ tied within the seed noise; bicubic {run.baseline_psnr_db:.2f} dB"
+    names = [use.name for use in settings.tables]
+    headings = (*COSTS, *map(_table_heading, names), *QUALITY)
+    caption = "\n".join(
+        (
+            f"* on the front; ~ tied within the seed noise; bicubic {run.baseline_psnr_db:.2f} dB",
+            *(["≈ ms that tie with a neighbour's on the front, within the band of the difference"] if names else []),
+            *_depends_on(run),
+        )
+    )
     table = Table(
         title=title, caption=caption, title_justify="left", caption_justify="left", box=SIMPLE_HEAD,
         show_edge=False, pad_edge=False, padding=(0, 1, 0, 0),
     )  # fmt: skip
     rows = front_frame(run).to_dict("records")
-    cells = [_cells(row) for row in rows]
-    for index, heading in enumerate(HEADINGS):
+    cells = [_cells(row, names) for row in rows]
+    for index, heading in enumerate(headings):
         if heading == "from":
             table.add_column(heading, overflow="fold")
             continue
-        widest = max(len(heading), *(len(line[index]) for line in cells)) if cells else len(heading)
+        words = [*heading.split("\n"), *(line[index] for line in cells)]
+        widest = max(map(len, words))
         justify = "left" if heading == "" else "right"
         table.add_column(heading, justify=justify, no_wrap=True, min_width=widest, max_width=widest)
     described = width_columns >= DESCRIBED_FROM_COLUMNS
@@ -48,13 +62,34 @@ def front_table(run: RunResult, width_columns: int = 80) -> Table:
     return table
 
 
-def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+def _table_heading(name: str) -> str:
+    """``ms``, ``pixel4-`` and ``a76`` under each other."""
+    return "\n".join(("ms", *textwrap.wrap(name, TABLE_COLUMNS)))
+
+
+def _depends_on(run: RunResult) -> list[str]:
+    """What the milliseconds of each table hold for."""
+    trained = [trial for trial in run.trials if trial.rungs]
+    return [
+        f"{q.unit}: {q.depends_on}, predicted, origin at worst {worst_origin(trained, table_of(q.name))}"
+        for q in latency_quantities(run.settings)
+    ]
+
+
+def _time(row: dict[str, Any], table: str) -> str:
+    if pd.isna(row[f"ms@{table}"]):
+        return "–"
+    return ("≈ " if row[f"ms_tied_with@{table}"] else "") + ms_text(row[f"ms@{table}"])
+
+
+def _cells(row: dict[str, Any], tables: list[str]) -> tuple[str, ...]:
     return (
         ("*" if row["on_front"] else "") + ("~" if row["within_noise_of"] else ""),
         str(row["trial"]),
         row["source"],
         number(row["params"], QUANTITIES["params"]),
         number(row["macs"], QUANTITIES["macs"]),
+        *(_time(row, table) for table in tables),
         _or_dash(row["psnr_db"], ".2f"),
         _or_dash(row["gain_db"], "+.2f"),
         _or_dash(row["steps"], ","),

@@ -1,11 +1,15 @@
-"""Which neighbours on a front cannot be told apart by quality."""
+"""Which neighbours on a front cannot be told apart: by quality, or by predicted milliseconds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
 
-from search.records import TrialRecord
+from evaluators.latency import latency_difference
+from latency_tables.table import LatencyTable
+from search.latency import load_used
+from search.records import RunResult, RunSettings, TrialRecord
+from space.errors import UserError
 
 SEED_NOISE_DB = 0.045
 """A smaller difference between two networks says nothing: another seed may turn them round.
@@ -24,6 +28,32 @@ def ties(
         (cheaper, dearer)
         for cheaper, dearer in pairwise(members)
         if abs(dearer.at_rung(rung).psnr_db - cheaper.at_rung(rung).psnr_db) < noise_db
+    )
+
+
+def usable_table(settings: RunSettings, name: str) -> LatencyTable | None:
+    """The run's table called ``name``; None where it is gone or holds something else than when the run was made."""
+    use = next(use for use in settings.tables if use.name == name)
+    try:
+        return load_used((use,))[0]
+    except UserError:
+        return None
+
+
+def same_time(
+    run: RunResult, name: str, members: Sequence[TrialRecord]
+) -> tuple[tuple[TrialRecord, TrialRecord], ...] | None:
+    """Pairs of neighbours, of ``members`` by their milliseconds on the table ``name``, that it cannot tell apart: the
+    band of their difference holds zero. None where the table can no longer be asked."""
+    table = usable_table(run.settings, name)
+    if table is None:
+        return None
+    ordered = sorted(members, key=lambda trial: (trial.costs.latency[name].ms, trial.trial))
+    size = run.settings.input_size
+    return tuple(
+        (faster, slower)
+        for faster, slower in pairwise(ordered)
+        if latency_difference(faster.architecture, slower.architecture, size, table).tied
     )
 
 

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from evaluators.cost import Costs
-from evaluators.latency import latency_word, table_of
+from evaluators.latency import latency_word, ms_text, table_of
 from search.latency import table_name, tables_there_are
 from space.errors import UserError
 
@@ -91,7 +91,7 @@ def cost_text(costs: Costs, quantity: str) -> str:
     table = table_of(quantity)
     if table is None:
         return f"{costs.of(quantity):,} {quantity}"
-    return f"{costs.of(quantity):,.4g} ms on {table}"
+    return f"{ms_text(costs.of(quantity))} ms on {table}"
 
 
 def _parse_limit(word: str, text: str) -> Limit:

@@ -101,8 +101,8 @@ def check_measured(option: str, words: Iterable[str], tables: Iterable[TableUse]
     for table in tables:
         if latency_word(table.name) in wanted and table.dtype != TRAINED_DTYPE:
             raise UserError(
-                f"{option} must name {TRAINED_DTYPE} tables, because what is trained and measured is {TRAINED_DTYPE}, got "
-                f"{table.name} ({table.dtype}); for its milliseconds: python -m search recost RUN --device {table.name}"
+                f"{option} must name {TRAINED_DTYPE} tables, because what is trained and measured is {TRAINED_DTYPE}, "
+                f"got {table.name} ({table.dtype}); its milliseconds: python -m search recost RUN --device {table.name}"
             )
 
 

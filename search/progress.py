@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from evaluators.latency import ms_text
 from search.jobs import Progress
 from search.pareto import non_dominated_ranks
 from search.records import RunSettings, TrialRecord
@@ -156,7 +157,7 @@ class LiveProgress(AbstractContextManager):
                 f"{record.rungs[rung].psnr_db:.2f}",
                 f"{record.costs.params:,}",
                 f"{record.costs.macs / 1e9:.2f} G",
-                *(f"{record.costs.latency[use.name].ms:,.4g}" for use in self._settings.tables),
+                *(ms_text(record.costs.latency[use.name].ms) for use in self._settings.tables),
             )
         return table
 
@@ -171,7 +172,7 @@ def _name(record: TrialRecord) -> str:
 
 
 def _costs(record: TrialRecord) -> str:
-    times = "".join(f", {figure.ms:,.4g} ms {table}" for table, figure in record.costs.latency.items())
+    times = "".join(f", {ms_text(figure.ms)} ms {table}" for table, figure in record.costs.latency.items())
     return f"{record.costs.params / 1e3:.0f}k params, {record.costs.macs / 1e9:.2f} G MACs{times}"
 
 

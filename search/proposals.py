@@ -129,8 +129,9 @@ def _choose(proposal: Proposal, task: Task, settings: RunSettings) -> TrialRecor
 
 def _price(arch: Architecture, settings: RunSettings) -> tuple[Costs, str | None]:
     """Costs with the milliseconds that the run asks for; without them, and why, where a table cannot price ``arch``."""
+    tables = load_used(settings.tables)
     try:
-        return architecture_costs(arch, settings.input_size, load_used(settings.tables)), None
+        return architecture_costs(arch, settings.input_size, tables), None
     except UserError as error:
         return architecture_costs(arch, settings.input_size), str(error)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from evaluators.cost import Costs, architecture_costs
-from evaluators.latency import table_of
+from evaluators.latency import ms_text, table_of
 from latency_tables.table import LatencyTable
 from search.budget import Budget, cost_text
 from space.architecture import Architecture, IOShape
@@ -50,7 +50,7 @@ def _least(costs: Costs, quantity: str) -> str:
     table = table_of(quantity)
     if table is not None:
         figure = costs.latency[table]
-        return f"takes {figure.ms:,.4g} ms (90 %: {figure.low:,.4g} to {figure.high:,.4g}) on {table}"
+        return f"takes {ms_text(figure.ms)} ms (90 %: {ms_text(figure.low)} to {ms_text(figure.high)}) on {table}"
     return f"has {costs.of(quantity):,} {'bytes' if quantity in ('memory', 'weights') else quantity}"
 
 

@@ -6,17 +6,23 @@ from pathlib import Path
 
 import numpy as np
 
-from latency_tables.table import LatencyTable, Row, write_table
+from latency_tables.classes import cost_class
+from latency_tables.operators import EngineOperator
+from latency_tables.table import TRAFFIC, LatencyTable, Row, write_table
 
+MS_PER_GMAC = {
+    EngineOperator("conv", 8, 8, 8, 8, 512): 48.0,
+    EngineOperator("conv", 8, 8, 8, 8, 512, kernel=(3, 3)): 60.0,
+    EngineOperator("conv", 8, 8, 8, 8, 512, kernel=(5, 5)): 60.0,
+    EngineOperator("depthwise_conv", 8, 8, 8, 8, 512, kernel=(3, 3)): 150.0,
+    EngineOperator("depthwise_conv", 8, 8, 8, 8, 512, kernel=(5, 5)): 150.0,
+    EngineOperator("grouped_conv", 8, 8, 8, 8, 512, kernel=(3, 3), groups=2): 700.0,
+    EngineOperator("transposed_conv", 8, 8, 8, 8, 512, kernel=(3, 3)): 90.0,
+    EngineOperator("matmul", 8, 8, 8, 8, 512): 50.0,
+}
 PRICES = {
-    ("conv 3x3", "GMAC"): (60.0, "fitted"),
-    ("conv 1x1", "GMAC"): (48.0, "fitted"),
-    ("conv larger", "GMAC"): (90.0, "fitted"),
-    ("depthwise_conv", "GMAC"): (150.0, "fitted"),
-    ("grouped_conv", "GMAC"): (700.0, "fitted"),
-    ("transposed_conv", "GMAC"): (90.0, "fitted"),
-    ("matmul", "GMAC"): (50.0, "fitted"),
-    ("traffic", "M elements"): (1.2, "traffic-estimate"),
+    **{(cost_class(operator), "GMAC"): (ms, "fitted") for operator, ms in MS_PER_GMAC.items()},
+    (TRAFFIC, "M elements"): (1.2, "traffic-estimate"),
 }
 RELATIVE_ERROR = {"fitted": 0.1, "traffic-estimate": 0.5}
 
@@ -27,7 +33,7 @@ def write_small_table(
     """Write ``NAME.csv`` and the files beside it; prices are ``scale`` times the above, those of traffic also times
     ``traffic``. ``changes`` are fields of the table, such as ``dtype="int8"``."""
     rows = {
-        entry: Row(ms * scale * (traffic if entry[0] == "traffic" else 1), origin, RELATIVE_ERROR[origin], "made up")
+        entry: Row(ms * scale * (traffic if entry[0] == TRAFFIC else 1), origin, RELATIVE_ERROR[origin], "made up")
         for entry, (ms, origin) in PRICES.items()
     }
     noise = np.random.default_rng(0).standard_normal((len(rows), 20))

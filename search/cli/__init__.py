@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from search.cli import catalogue, cost, evaluate, report, run
+from search.cli import catalogue, cost, evaluate, recost, report, run
 from search.cli.parser import Parser, join_values
 from search.jobs import DISK_FULL
 from space.errors import UserError
 
-COMMANDS = (run, report, cost, evaluate, catalogue)
+COMMANDS = (run, report, recost, cost, evaluate, catalogue)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

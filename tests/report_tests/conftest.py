@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from evaluators.cost import architecture_costs
+from search.latency import TableUse, load_used, tables_of
 from search.records import SEARCHED, RungResult, RunResult, RunSettings, TrialRecord
 from space.architecture import Architecture, IOShape
 from space.backbones.symmetric import settings_from_knobs
 from space.papers import PAPERS, with_input_skip
+from tests.small_table import write_small_table
 
 BICUBIC_DB = 26.41
 RUNGS = (120, 480, 1920)
@@ -56,6 +58,7 @@ def synthetic_run(
     objectives: tuple[str, ...] = ("psnr", "macs"),
     noise_db: float = 0.06,
     seed: int = 0,
+    tables: tuple[TableUse, ...] = (),
 ) -> RunResult:
     """A finished run: a third of the candidates reach each next rung, the fixed trials all of them."""
     rng = np.random.default_rng(seed)
@@ -64,12 +67,12 @@ def synthetic_run(
         released = PAPERS[name].architecture
         for source, architecture in ((name, released), (f"{name}+skip", with_input_skip(released))):
             rungs = tuple(rung_result(architecture, rung, 0.0) for rung in range(3))
-            costs = architecture_costs(architecture, INPUT)
+            costs = architecture_costs(architecture, INPUT, load_used(tables))
             trials.append(TrialRecord(len(trials), source, "trained", architecture, {}, costs, rungs))
     for _ in range(searched):
         knobs = {name: values[rng.integers(len(values))] for name, values in CHOICES.items()}
         architecture = architecture_of(knobs)
-        costs = architecture_costs(architecture, INPUT)
+        costs = architecture_costs(architecture, INPUT, load_used(tables))
         if costs.params > limit:
             reason = f"params {costs.params:,} is over 200,000"
             trials.append(TrialRecord(len(trials), SEARCHED, "over-budget", architecture, knobs, costs, (), reason))
@@ -86,6 +89,7 @@ def synthetic_run(
         rungs=RUNGS, workers=2, train_data="embedded photographs (1f0c)", val_data="embedded photographs (77ab)",
         training={"batch": 16, "patch": 32, "learning_rate": 0.001}, created="2026-01-02T03:04:05Z",
         environment={"litefront": "0.1.0", "torch": "2.13.0", "commit": "0123abc", "device": "CPU, 2 threads"},
+        tables=tables,
     )  # fmt: skip
     return RunResult(
         "demo", settings, tuple(trials), BICUBIC_DB, 612.0, "python -m search run --task sr --budget 200k-params"
@@ -95,6 +99,27 @@ def synthetic_run(
 @pytest.fixture(scope="session")
 def make_run() -> Callable[..., RunResult]:
     return synthetic_run
+
+
+@pytest.fixture(scope="session")
+def tables(tmp_path_factory) -> tuple[TableUse, ...]:
+    """Two boards, of which the second moves bytes more slowly."""
+    folder = tmp_path_factory.mktemp("tables")
+    paths = (
+        write_small_table(folder, "board-x1"),
+        write_small_table(folder, "board-y2", 2.0, 4.0, device="Board Y", core="Cortex-Y"),
+    )
+    return tables_of("--device", map(str, paths))
+
+
+@pytest.fixture(scope="session")
+def timed_run(tables) -> RunResult:
+    """A run that was asked for milliseconds on two boards."""
+    return synthetic_run(
+        budget="200k-params,700ms@board-x1",
+        objectives=("psnr", "latency@board-x1", "latency@board-y2"),
+        tables=tables,
+    )
 
 
 @pytest.fixture(scope="session")

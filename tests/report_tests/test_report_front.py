@@ -3,18 +3,22 @@
 import csv
 import dataclasses
 import io
+import itertools
 import json
 
 import pytest
 from rich.console import Console
 
+from evaluators.latency import latency_difference, ms_text
 from reports.describe import describe, short_label
-from reports.front import COLUMNS, front_frame, write_front
-from reports.headline import best_found, comparisons, outcome
+from reports.front import COLUMNS, columns, front_frame, write_front
+from reports.headline import asked, best_found, comparisons, outcome
+from reports.html import report_html
 from reports.ladder import ladder
 from reports.shown import shown_members
 from reports.tables import front_table
-from reports.ties import SEED_NOISE_DB, tied_with, ties
+from reports.ties import SEED_NOISE_DB, same_time, tied_with, ties
+from search.latency import load_used
 from search.pareto import front, front_rung
 
 
@@ -222,3 +226,87 @@ def test_the_terminal_table_never_cuts_a_number(make_run, width_columns):
     assert ("network" in text) == (width_columns >= 120)
     if width_columns >= 80:
         assert "s-lwsr16-no-pool+skip" in text
+
+
+def test_milliseconds_have_columns_of_their_own(timed_run, tmp_path):
+    frame = front_frame(timed_run)
+    assert tuple(frame.columns) == columns(timed_run.settings)
+    by_trial = {trial.trial: trial for trial in timed_run.trials}
+    for name in ("board-x1", "board-y2"):
+        for row in frame.to_dict("records"):
+            figure = by_trial[row["trial"]].costs.latency[name]
+            assert row[f"ms@{name}"] == figure.ms
+            assert row[f"ms_low@{name}"] == figure.low < figure.ms < row[f"ms_high@{name}"] == figure.high
+            assert row[f"ms_origin@{name}"] == figure.origin == "traffic-estimate"
+    assert frame["ms@board-x1"].is_monotonic_increasing
+    _, record = write_front(timed_run, tmp_path)
+    assert json.loads(record.read_text())["rows"][0]["ms@board-x1"] == frame["ms@board-x1"][0]
+
+
+def test_neighbours_whose_time_cannot_be_told_apart_are_named(timed_run):
+    members = front(timed_run)
+    pairs = same_time(timed_run, "board-x1", members)
+    ordered = sorted(members, key=lambda trial: trial.costs.latency["board-x1"].ms)
+    (table,) = load_used(timed_run.settings.tables[:1])
+    for faster, slower in itertools.pairwise(ordered):
+        found = latency_difference(faster.architecture, slower.architecture, timed_run.settings.input_size, table)
+        assert ((faster, slower) in pairs) == (found.low <= 0 <= found.high)
+    frame = front_frame(timed_run).set_index("trial")["ms_tied_with@board-x1"]
+    assert {frozenset((trial, int(other))) for trial, others in frame.items() for other in others.split()} == {
+        frozenset((a.trial, b.trial)) for a, b in pairs
+    }
+
+
+def test_two_equal_networks_are_tied_in_time(timed_run):
+    first = next(trial for trial in timed_run.trials if trial.at_rung(2))
+    twin = dataclasses.replace(first, trial=999)
+    assert same_time(timed_run, "board-x1", (first, twin)) == ((first, twin),)
+
+
+def test_ties_in_time_are_unknown_once_the_table_is_gone(timed_run):
+    changed = tuple(dataclasses.replace(use, fingerprint="another") for use in timed_run.settings.tables)
+    other = dataclasses.replace(timed_run, settings=dataclasses.replace(timed_run.settings, tables=changed))
+    frame = front_frame(other)
+    assert set(frame["ms_tied_with@board-x1"]) == {"unknown"}
+    assert list(frame["ms@board-x1"]) == list(front_frame(timed_run)["ms@board-x1"])
+
+
+def test_a_trial_without_a_price_has_a_row_without_milliseconds(timed_run):
+    failed = dataclasses.replace(
+        timed_run.trials[0],
+        status="failed",
+        rungs=(),
+        costs=dataclasses.replace(timed_run.trials[0].costs, latency={}),
+        reason="table board-x1 has no figure for gather",
+    )
+    other = dataclasses.replace(timed_run, trials=(failed, *timed_run.trials[1:]))
+    row = front_frame(other).set_index("trial").loc[failed.trial]
+    assert row["ms@board-x1"] != row["ms@board-x1"]
+    assert front_table(other).row_count == len(front_frame(other))
+    assert "table board-x1 has no figure for gather" in report_html(other)
+
+
+def test_the_headline_says_time_and_where_it_is_a_tie(timed_run):
+    rung = front_rung(timed_run)
+    paper = next(t for t in timed_run.trials if t.source == "s-lwsr16+skip")
+    found = next(t for t in timed_run.trials if not t.is_fixed and t.at_rung(rung))
+    rungs = tuple(dataclasses.replace(r, psnr_db=paper.at_rung(r.rung).psnr_db + 0.2) for r in found.rungs)
+    twin = dataclasses.replace(found, architecture=paper.architecture, costs=paper.costs, rungs=rungs)
+    (comparison,) = comparisons(dataclasses.replace(timed_run, trials=(paper, twin)))
+    assert comparison.sentence == (
+        f"#{twin.trial} dominates s-lwsr16+skip: +0.20 dB with as much time on board-x1 (a tie: within the band of the "
+        "difference) and as much time on board-y2 (a tie: within the band of the difference)."
+    )
+    assert asked(timed_run.settings).endswith("for the least time on board-x1 and the least time on board-y2.")
+
+
+@pytest.mark.parametrize("width_columns", [80, 140])
+def test_the_terminal_says_what_milliseconds_depend_on(timed_run, width_columns):
+    console = Console(width=width_columns, record=True, file=io.StringIO())
+    console.print(front_table(timed_run, width_columns))
+    text = console.export_text()
+    words = " ".join(text.split())
+    assert "ms on board-x1: Board X, Cortex-X, 1 thread, fp32, Engine 1.0, 320×180 input" in words
+    assert "origin at worst traffic-estimate" in words
+    for row in front_frame(timed_run).to_dict("records"):
+        assert ms_text(row["ms@board-y2"]) in words

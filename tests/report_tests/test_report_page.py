@@ -8,10 +8,14 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from evaluators.latency import explained
 from reports.front import front_frame
 from reports.html import report_html
 from reports.pictures import Picture, best_window, make_strips, strips_html, write_strips_png
 from reports.report import write_all
+from reports.shown import shown_members
+from reports.times import time_sources
+from search.latency import load_used
 
 
 class Page(HTMLParser):
@@ -174,3 +178,49 @@ def test_strips_are_saved_as_pictures(strips, tmp_path):
 def test_strips_are_named_by_their_pictures(strips, tmp_path, names, files):
     paths = write_strips_png([dataclasses.replace(strips[0], name=name) for name in names], tmp_path)
     assert [path.name for path in paths] == files
+
+
+def test_the_page_says_where_milliseconds_come_from(timed_run):
+    words = " ".join(Page(report_html(timed_run)).words.split())
+    assert "Where the milliseconds come from" in words
+    for part in (
+        "board-x1: Board X, Cortex-X, 1 thread, fp32, Engine 1.0",
+        "Error on networks that were held out: mape 0.07.",
+        "made up for tests",
+        "Predicted latency on board-y2 (ms): Board Y",
+        timed_run.settings.tables[0].fingerprint,
+    ):
+        assert part in words
+    for source in time_sources(timed_run):
+        assert source.problem is None
+        assert len(source.networks) == len(shown_members(timed_run))
+        for network in source.networks:
+            assert 0 < network.upsampler < 1
+            assert 0 < network.guessed < 1
+            assert sum(share for _, share in network.kinds) <= 1 + 1e-9
+
+
+def test_shares_are_of_the_figure_in_the_record(timed_run):
+    (table, *_) = load_used(timed_run.settings.tables)
+    for trial in shown_members(timed_run).values():
+        latency = explained(trial.architecture, timed_run.settings.input_size, table)
+        assert latency.ms == pytest.approx(trial.costs.latency["board-x1"].ms)
+
+
+def test_a_page_without_its_table_says_so(timed_run):
+    lost = tuple(dataclasses.replace(use, source="/nowhere/board.csv") for use in timed_run.settings.tables)
+    other = dataclasses.replace(timed_run, settings=dataclasses.replace(timed_run.settings, tables=lost))
+    words = Page(report_html(other)).words
+    assert "cannot be read again" in words
+    assert "Board X, Cortex-X" in words
+
+
+def test_a_page_without_tables_has_no_such_section(page):
+    assert "Where the milliseconds come from" not in page
+
+
+def test_a_brief_page_has_only_what_depends_on_costs(timed_run):
+    words = report_html(timed_run, is_brief=True)
+    assert "Where the milliseconds come from" in words
+    assert "What each knob did" not in words
+    assert "their own training" not in words

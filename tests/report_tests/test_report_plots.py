@@ -4,13 +4,16 @@ import dataclasses
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
+from evaluators.latency import ms_text
 from reports.chart_labels import WIDTHS_PX, label_sets
 from reports.effects import KnobEffect, effect_svg, gain_window, knob_effects
+from reports.interactive import front_html
 from reports.pareto_view import budget_limits, pareto_view
 from reports.places import Surroundings, Wanted, find_places
-from reports.plots import pareto_figure, write_pareto
+from reports.plots import draw_pareto, pareto_figure, write_pareto
 from reports.published_view import published_view
 from reports.quantities import QUANTITIES, cost_objectives, cost_ticks, number
 from search.pareto import front, front_rung
@@ -175,3 +178,52 @@ def test_the_charts_labels_name_every_star_at_every_width(make_run, quantity):
         names = [name for annotation in labels["annotations"] for name in annotation["text"].split("<br>")]
         assert {point.label for point in view.papers} <= set(names)
         assert len(names) == len(set(names))
+
+
+def test_milliseconds_are_drawn_with_their_band_and_what_they_depend_on(timed_run):
+    first, second = cost_objectives(timed_run.settings)
+    assert (first.name, second.name) == ("latency@board-x1", "latency@board-y2")
+    view = pareto_view(timed_run, first)
+    assert first.depends_on == "Board X, Cortex-X, 1 thread, fp32, Engine 1.0, 320×180 input"
+    assert view.origin == "traffic-estimate"
+    assert all(point.band[0] < point.cost < point.band[1] for point in view.points)
+    assert (view.budget, view.budget_text) == (700, "budget 700 ms on board-x1")
+    assert pareto_view(timed_run, second).budget is None
+    figure = pareto_figure(timed_run)
+    assert len(figure.axes) == 3
+    texts = " ".join(text.get_text().replace("\n", " ") for axes in figure.axes for text in axes.texts)
+    for words in ("Board X, Cortex-X, 1 thread", "Board Y, Cortex-Y, 1 thread", "90 % band of the predicted time"):
+        assert words in texts
+
+
+def test_exact_costs_have_no_band(run):
+    view = pareto_view(run, MACS)
+    assert view.origin is None
+    assert view.same_time == ()
+    assert all(point.band is None for point in view.points)
+
+
+def test_a_tie_in_time_is_drawn_and_named(timed_run):
+    rung = front_rung(timed_run)
+    best = max((t for t in timed_run.trials if t.at_rung(rung)), key=lambda trial: trial.at_rung(rung).psnr_db)
+    figure = best.costs.latency["board-x1"]
+    nearly = {**best.costs.latency, "board-x1": dataclasses.replace(figure, ms=figure.ms - 1)}
+    rungs = tuple(dataclasses.replace(r, psnr_db=r.psnr_db - 0.01) for r in best.rungs)
+    twin = dataclasses.replace(
+        best, trial=999, source="search", rungs=rungs, costs=dataclasses.replace(best.costs, latency=nearly)
+    )
+    view = pareto_view(
+        dataclasses.replace(timed_run, trials=(*timed_run.trials, twin)), cost_objectives(timed_run.settings)[0]
+    )
+    assert {best.trial, 999} in [{a.trial.trial, b.trial.trial} for a, b in view.same_time]
+    figure = Figure()
+    draw_pareto(figure.subplots(), view)
+    assert "green: tied" in " ".join(text.get_text().replace("\n", " ") for text in figure.axes[0].texts)
+    assert "tied: within the band of their difference in time" in front_html(view, 26.0)
+
+
+@pytest.mark.parametrize(
+    ("ms", "text"), [(1482.3, "1,482"), (123456.0, "123,456"), (98.74, "98.7"), (3.4219, "3.42"), (0.05, "0.05")]
+)
+def test_milliseconds_have_as_many_digits_as_they_deserve(ms, text):
+    assert ms_text(ms) == text

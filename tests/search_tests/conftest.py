@@ -10,6 +10,7 @@ import pytest
 from evaluators.cost import architecture_costs
 from search.budget import parse_budget
 from search.jobs import Answer, Failed, Job, Measured, Progress, Timed, TimingJob
+from search.latency import TableUse
 from search.loop import Limits, SearchLoop
 from search.proposals import prepare_fixed
 from search.records import RunSettings
@@ -80,6 +81,7 @@ def settings(
     sampler: str = "tpe",
     seed: int = 0,
     objectives: tuple[str, ...] = ("psnr", "macs"),
+    tables: tuple[TableUse, ...] = (),
 ) -> RunSettings:
     return RunSettings(
         task="sr",
@@ -96,6 +98,7 @@ def settings(
         training={},
         environment={},
         created="2026-01-01T00:00:00+00:00",
+        tables=tables,
     )
 
 

@@ -1,0 +1,88 @@
+"""Where a run's milliseconds come from: the tables, what they are worth, and what the time goes into."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from evaluators.latency import Milliseconds, explained
+from latency_tables.table import ORIGINS, PROVENANCE_KEYS, LatencyTable
+from reports.shown import shown_members
+from search.latency import TableUse, load_used
+from search.records import RunResult, TrialRecord
+from space.errors import UserError
+
+UPSAMPLER = "upsampler"  # the part of every backbone that enlarges
+TRAFFIC_ESTIMATE = ORIGINS[-1]
+MOST_KINDS = 4
+_LATER = {"held_out", "residual"}  # of the provenance: shown by themselves
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkTime:
+    """What the time of one network goes into; ``kinds`` and the other shares are of its milliseconds, 0 to 1.
+
+    ``guessed`` is the share that is only a traffic estimate.
+    """
+
+    label: str
+    figure: Milliseconds
+    kinds: tuple[tuple[str, float], ...]
+    upsampler: float
+    guessed: float
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSource:
+    """One table of a run. ``problem`` is why it cannot be read as the run used it; then only ``use`` is known."""
+
+    use: TableUse
+    problem: str | None
+    provenance: tuple[tuple[str, str], ...]
+    held_out: str | None
+    networks: tuple[NetworkTime, ...]
+
+
+def time_sources(run: RunResult) -> tuple[TimeSource, ...]:
+    """Every latency table of ``run``, with the networks that are worth a picture explained by it."""
+    members = shown_members(run) if run.settings.tables else {}
+    return tuple(_source(run, use, members) for use in run.settings.tables)
+
+
+def worst_origin(trials: Sequence[TrialRecord], name: str) -> str | None:
+    """The worst origin of the milliseconds of ``trials`` on the table ``name``; None of no trials."""
+    return max((trial.costs.latency[name].origin for trial in trials), key=ORIGINS.index, default=None)
+
+
+def _source(run: RunResult, use: TableUse, members: Mapping[str, TrialRecord]) -> TimeSource:
+    try:
+        (table,) = load_used((use,))
+    except UserError as error:
+        return TimeSource(use, str(error), (), None, ())
+    keys = [*PROVENANCE_KEYS, *(key for key in table.provenance if key not in (*PROVENANCE_KEYS, *_LATER))]
+    provenance = tuple((key.replace("_", " "), _words(table.provenance[key])) for key in keys)
+    held_out = table.provenance.get("held_out")
+    networks = tuple(_network(run, table, label, trial) for label, trial in members.items())
+    return TimeSource(use, None, provenance, _words(held_out) if held_out else None, networks)
+
+
+def _network(run: RunResult, table: LatencyTable, label: str, trial: TrialRecord) -> NetworkTime:
+    latency = explained(trial.architecture, run.settings.input_size, table)
+    kinds = tuple((kind, ms / latency.ms) for kind, ms in list(latency.by_kind.items())[:MOST_KINDS])
+    return NetworkTime(
+        label,
+        trial.costs.latency[table.name],
+        kinds,
+        latency.by_part.get(UPSAMPLER, 0.0) / latency.ms,
+        latency.by_origin.get(TRAFFIC_ESTIMATE, 0.0) / latency.ms,
+    )
+
+
+def _words(value: Any) -> str:
+    """A provenance entry, however nested, on one line."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{str(key).replace('_', ' ')} {_words(inner)}" for key, inner in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_words, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,82 @@
+"""``recost``: a run's front on other phones, in seconds, without training; the run itself stays as it is."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from rich.console import Console
+
+from search.cli.output import run_folder
+from search.cli.parser import parse_input, parse_tables
+from search.latency import tables_of
+from search.records import RunResult
+from search.run_files import read_run
+from space.errors import UserError
+from space.tasks import task
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("recost", help="a run's front on other phones, without training")
+    parser.add_argument("run", metavar="RUN", help="a run's folder, or its name in runs/")
+    parser.add_argument(
+        "--device",
+        required=True,
+        metavar="TABLE[,TABLE]",
+        help="latency tables, by name or path (see: python -m latency_tables list)",
+    )
+    parser.add_argument("--input", help="WIDTHxHEIGHT of the network input (default: the run's)")
+    parser.add_argument("--out", type=Path, help="where the tables, plots and pages go (default: RUN/recost)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(execute=execute)
+
+
+def execute(options: argparse.Namespace) -> int:
+    from reports.recost import recost, summary, write_recost
+
+    uses = tables_of("--device", parse_tables("--device", options.device))
+    folder = run_folder(options.run)
+    run = read_run(folder)
+    settings = run.settings
+    size = parse_input(options.input, task(settings.task), settings.scale) if options.input else settings.input_size
+    console = Console(stderr=True) if options.json else Console()
+    networks = sum(bool(trial.rungs) for trial in run.trials)
+    if not networks:
+        console.print("No network of this run has been measured yet; there is nothing to price.")
+        return 1
+    console.print(
+        f"[bold]{run.name}[/bold]: {networks} trained networks at an input of {size[0]}x{size[1]}, batch 1, on "
+        + "; ".join(f"{use.name} ({use.caption})" for use in uses),
+        highlight=False,
+    )
+    recosted = [recost(run, use, size) for use in uses]
+    target = options.out or folder / "recost"
+    try:
+        written = write_recost(run, recosted, target)
+    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+        raise UserError(f"--out must be a folder that can be written, got {target}: {error.strerror}") from None
+    if options.json:
+        print(json.dumps(summary(run, recosted), ensure_ascii=False))
+    else:
+        _show(console, run, recosted)
+    console.print(f"written: {written.parent}", soft_wrap=True, highlight=False)
+    return 0 if any(other.run.trials for other in recosted) else 1
+
+
+def _show(console: Console, run: RunResult, recosted: list) -> None:
+    from reports.recost import only_on, rank_changes
+    from reports.tables import front_table
+
+    for other in recosted:
+        console.print(front_table(other.run, console.width))
+        for trial, reason in other.refused:
+            console.print(f"#{trial.trial} {trial.source} is left out: {reason}", markup=False, highlight=False)
+        console.print()
+    for (first, second), value in rank_changes(run, recosted).items():
+        words = "too few networks" if value is None else f"{value:.3f}"
+        console.print(f"rank correlation (Spearman) of {first} and ms on {second}: {words}", highlight=False)
+    if len(recosted) > 1:
+        for name, trials in only_on(recosted).items():
+            numbers = ", ".join(f"#{trial}" for trial in trials) or "none"
+            console.print(f"on the front of {name} but not on every other: {numbers}", highlight=False)

@@ -1,0 +1,218 @@
+"""Milliseconds in a search: budgets and objectives by a latency table, refusals, other phones, and older runs."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import optuna
+import pytest
+
+import search.proposals
+from evaluators.cost import Costs
+from latency_tables import estimate
+from search.cli import main
+from search.journal import JOURNAL, storage
+from search.latency import load_used, tables_of
+from search.pareto import front
+from search.records import RunSettings
+from search.run_files import read_run
+from search.study import Study
+from tests.search_tests.conftest import settings
+from tests.search_tests.test_loop import as_result
+from tests.small_table import write_small_table
+
+WORD = "latency@board-x1"
+
+
+@pytest.fixture
+def tables(tmp_path: Path):
+    (tmp_path / "tables").mkdir()
+    return tables_of("--budget", [str(write_small_table(tmp_path / "tables"))])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "run").mkdir()
+    return tmp_path / "run"
+
+
+def test_a_search_by_milliseconds(folder: Path, run_loop, tables) -> None:
+    study, _ = run_loop(folder, trials=12, budget="60k-params,12ms@board-x1", objectives=("psnr", WORD), tables=tables)
+    trained = [record for record in study.records.values() if record.status == "trained"]
+    assert len(trained) == 12
+    assert all(record.cost(WORD) <= 12 for record in trained)
+    slow = [record for record in study.records.values() if "ms on board-x1 > 12ms@board-x1" in (record.reason or "")]
+    assert slow
+    stored = optuna.load_study(study_name="litefront", storage=storage(folder / JOURNAL)).trials
+    assert all(stored[record.trial].constraints[WORD] == record.cost(WORD) - 12 > 0 for record in slow)
+    assert all(stored[record.trial].values[1] == record.cost(WORD) for record in trained)
+    assert Study.open(folder, owned=True).records == study.records
+    members = front(as_result(study))
+    assert [member.cost(WORD) for member in members] == sorted(member.cost(WORD) for member in members)
+
+
+def test_several_tables_as_objectives(folder: Path, run_loop, tables, tmp_path: Path) -> None:
+    both = tables_of("--budget", [tables[0].source, str(write_small_table(tmp_path, "board-y2", 2.0, 4.0))])
+    study, _ = run_loop(
+        folder, trials=4, rungs=(100,), budget="60k-params", objectives=("psnr", WORD, "latency@board-y2"), tables=both
+    )
+    assert all(set(record.costs.latency) == {"board-x1", "board-y2"} for record in study.records.values())
+
+
+def test_a_network_that_the_table_cannot_price_fails_with_its_reason(
+    folder: Path, run_loop, tables, monkeypatch
+) -> None:
+    price = search.proposals.architecture_costs
+
+    def refusing(arch, size, tables=()):
+        if tables and arch.settings.upsampler.kind != "dense-two-step":
+            raise estimate.MissingOperatorError("table board-x1 has no figure for gather 16 channels at 320x180")
+        return price(arch, size, tables)
+
+    monkeypatch.setattr(search.proposals, "architecture_costs", refusing)
+    study, workers = run_loop(folder, trials=10, rungs=(100,), objectives=("psnr", WORD), tables=tables)
+    refused = [record for record in study.records.values() if record.status == "failed"]
+    assert refused
+    assert all("no figure for gather" in record.reason and not record.costs.latency for record in refused)
+    assert not {record.trial for record in refused} & {job.trial for job in workers.done}
+    assert Study.open(folder, owned=True).records == study.records
+
+
+def test_a_fixed_trial_that_cannot_be_priced_is_listed_and_not_trained(
+    folder: Path, run_loop, tables, monkeypatch
+) -> None:
+    price = search.proposals.architecture_costs
+
+    def refusing(arch, size, tables=()):
+        if tables and arch.settings.input_skip == "bicubic":
+            raise estimate.MissingOperatorError("table board-x1 has no figure for resize bicubic")
+        return price(arch, size, tables)
+
+    monkeypatch.setattr(search.proposals, "architecture_costs", refusing)
+    study, _ = run_loop(folder, trials=2, rungs=(100,), objectives=("psnr", WORD), tables=tables)
+    by_source = {record.source: record for record in study.records.values() if record.is_fixed}
+    assert by_source["s-lwsr16"].status == "trained"
+    assert by_source["s-lwsr16+skip"].status == "failed"
+    assert "resize bicubic" in by_source["s-lwsr16+skip"].reason
+    again, _ = run_loop(folder, trials=3, rungs=(100,))
+    assert sum(record.source == "s-lwsr16+skip" for record in again.records.values()) == 1
+
+
+def test_a_table_that_changed_stops_the_search(folder: Path, run_loop, tables) -> None:
+    run_loop(folder, trials=1, rungs=(100,), budget="60k-params", objectives=("psnr", WORD), tables=tables)
+    write_small_table(Path(tables[0].source).parent, scale=3.0)
+    load_used.cache_clear()
+    with pytest.raises(ValueError, match="board-x1 must be the one that the run used"):
+        run_loop(folder, trials=2, rungs=(100,))
+
+
+def test_records_of_older_runs_have_no_milliseconds(folder: Path, run_loop) -> None:
+    run_loop(folder, trials=2, rungs=(100,), budget="60k-params")
+    written = (folder / JOURNAL).read_text()
+    assert '"latency"' not in written
+    old = settings().to_dict()
+    del old["tables"]
+    assert RunSettings.from_dict(old) == settings()
+    assert all(record.costs.latency == {} for record in read_run(folder).trials)
+
+
+def finished_run(folder: Path, run_loop, trials: int = 12) -> bytes:
+    study, _ = run_loop(folder, trials=trials, budget="60k-params")
+    study.note("baseline", {"psnr_db": 28.0})
+    return (folder / JOURNAL).read_bytes()
+
+
+def test_recost_draws_the_front_for_other_phones(folder: Path, run_loop, tables, tmp_path: Path, capsys) -> None:
+    before = finished_run(folder, run_loop)
+    slow = write_small_table(tmp_path, "board-y2", 2.0, 6.0, device="Board Y")
+    command = ["recost", str(folder), "--device", f"{tables[0].source},{slow}"]
+    assert main([*command, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    run = read_run(folder)
+    trained = sum(bool(trial.rungs) for trial in run.trials)
+    assert answer["input"] == "64x36"
+    for name in ("board-x1", "board-y2"):
+        assert answer["tables"][name]["networks"] == trained
+        assert answer["tables"][name]["refused"] == []
+        rows = list(csv.DictReader((folder / "recost" / f"front-{name}.csv").open()))
+        members = [int(row["trial"]) for row in rows if row["on_front"] == "True"]
+        assert members == [member["trial"] for member in answer["tables"][name]["front"]]
+        for row, member in zip(rows, answer["tables"][name]["front"], strict=True):
+            assert float(row[f"ms@{name}"]) == member["ms"]
+            assert float(row[f"ms_low@{name}"]) < member["ms"] < float(row[f"ms_high@{name}"])
+    kinds = ("front-{}.csv", "front-{}.json", "pareto-{}.png", "pareto-{}.svg", "report-{}.html")
+    assert {path.name for path in (folder / "recost").iterdir()} == {
+        "recost.json", *(kind.format(name) for kind in kinds for name in ("board-x1", "board-y2")),
+    }  # fmt: skip
+    ranks = {tuple(entry["between"]): entry["rank_correlation"] for entry in answer["spearman"]}
+    assert set(ranks) == {
+        ("the run's macs", "board-x1"), ("the run's macs", "board-y2"), ("board-x1", "board-y2"),
+    }  # fmt: skip
+    assert all(0.5 < value <= 1 for value in ranks.values())
+    exclusive = {name: set(answer["tables"][name]["not_on_every_front"]) for name in ("board-x1", "board-y2")}
+    fronts = {name: {m["trial"] for m in answer["tables"][name]["front"]} for name in exclusive}
+    assert exclusive["board-x1"] == fronts["board-x1"] - fronts["board-y2"]
+    assert (folder / JOURNAL).read_bytes() == before
+
+    assert main([*command, "--input", "32x32", "--out", str(tmp_path / "elsewhere")]) == 0
+    out = capsys.readouterr().out
+    assert "Spearman" in out
+    assert "Board Y" in out
+    assert "32x32" in out
+    assert (tmp_path / "elsewhere" / "recost.json").exists()
+
+
+def test_recost_lists_what_a_table_cannot_price(folder: Path, run_loop, tables, monkeypatch, capsys) -> None:
+    import reports.recost
+
+    finished_run(folder, run_loop, trials=4)
+    chosen = next(trial for trial in read_run(folder).trials if trial.rungs)
+    price = reports.recost.architecture_costs
+
+    def refusing(arch, size, tables=()) -> Costs:
+        if arch == chosen.architecture:
+            raise estimate.MissingOperatorError("table board-x1 has no figure for gather 16 channels at 64x36")
+        return price(arch, size, tables)
+
+    monkeypatch.setattr(reports.recost, "architecture_costs", refusing)
+    assert main(["recost", str(folder), "--device", tables[0].source]) == 0
+    assert f"#{chosen.trial} search is left out: table board-x1 has no figure for gather" in capsys.readouterr().out
+    refused = json.loads((folder / "recost" / "recost.json").read_text())["tables"]["board-x1"]["refused"]
+    assert [entry["trial"] for entry in refused] == [chosen.trial]
+
+
+def test_recost_shows_other_number_formats_with_their_name(folder: Path, run_loop, tmp_path: Path, capsys) -> None:
+    finished_run(folder, run_loop, trials=3)
+    table = write_small_table(tmp_path, "board-x1-int8", 0.5, dtype="int8")
+    assert main(["recost", str(folder), "--device", str(table)]) == 0
+    assert "1 thread, int8, Engine" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["RUN"], "--device"),
+        (["RUN", "--device", "pixel-9000"], "--device: unknown latency table 'pixel-9000'"),
+        (["RUN", "--device", ""], "after @, got nothing"),
+        (["RUN", "--device", "TABLE,TABLE"], "--device must name each latency table once"),
+        (["RUN", "--device", "TABLE", "--input", "wide"], "got 'wide'"),
+        (["RUN", "--device", "TABLE", "--out", "TABLE"], "--out must be a folder"),
+        (["nowhere", "--device", "TABLE"], "'nowhere' must be a run's folder"),
+        (["RUN", "--device", "missing.csv"], "missing.csv"),
+    ],
+)
+def test_mistakes_of_recost_are_one_line(folder: Path, run_loop, tables, capsys, arguments, part: str) -> None:
+    before = finished_run(folder, run_loop, trials=1)
+    words = {"RUN": str(folder), "TABLE": tables[0].source, "TABLE,TABLE": f"{tables[0].source},{tables[0].source}"}
+    try:
+        status = main(["recost", *(words.get(argument, argument) for argument in arguments)])
+    except SystemExit as leaving:
+        status = leaving.code
+    error = capsys.readouterr().err
+    assert status == 2
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1, error
+    assert part in error
+    assert (folder / JOURNAL).read_bytes() == before
