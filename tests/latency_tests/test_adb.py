@@ -46,7 +46,7 @@ def phone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Phone:
     """A stand-in for adb, alone on the PATH."""
     (tmp_path / "bin").mkdir()
     adb = tmp_path / "bin" / "adb"
-    adb.write_text(f"#!{sys.executable}\n{STAND_IN.read_text()}")
+    adb.write_text(f"#!{sys.executable} -IS\n{STAND_IN.read_text()}")
     adb.chmod(0o755)
     (tmp_path / "phone").mkdir()
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))

@@ -21,7 +21,7 @@ Open = Callable[..., SshSession]
 
 
 def stand_in_ssh(folder: Path) -> None:
-    program(folder / "ssh", f"#!{sys.executable}\n{(STAND_INS / 'fake_ssh.py').read_text()}")
+    program(folder / "ssh", f"#!{sys.executable} -IS\n{(STAND_INS / 'fake_ssh.py').read_text()}")
 
 
 @pytest.fixture(scope="module", params=["stand-in", pytest.param("sshd", marks=pytest.mark.long)])
