@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from latency_tables.targets.adb import AdbSession
+from latency_tables.targets.local import local_session
 from latency_tables.targets.session import Session
 from latency_tables.targets.ssh import SshHost, SshSession
 from space.errors import UserError
@@ -37,8 +38,6 @@ def open_session(
         return SshSession(parse_ssh(target), engine, cores, threads, remote_python or "python3")
     if kind == "adb":
         return AdbSession(target.removeprefix("adb:"), engine, benchmark_binary, threads, tuple(cores), engine_version)
-    from latency_tables.targets.local import local_session
-
     return local_session(engine, cores, threads)
 
 
