@@ -7,7 +7,8 @@ error. An ``id`` in a request comes back in its answer.
     {"do": "describe", "engine": "litert", "cores": [4], "threads": 1}  ->  {"identity": {...}, "state": {...}}
     {"do": "load", "name": "a", "model": base64 of zlib}                ->  {"loaded": "a", "bytes": 1234}
     {"do": "time", "name": "a", "engine": "litert", "threads": 1, "cores": [4],
-     "warmup": 2, "repeats": 10, "budget_s": 2.0}  ->  {"runs_ms": [...], "clock_mhz": ..., "temperature_c": ...}
+     "warmup": 2, "repeats": 10, "budget_s": 2.0}
+        ->  {"runs_ms": [...], "busy_ms": [...], "clock_mhz": ..., "temperature_c": ...}
     {"do": "bye"}                                                       ->  {"bye": true}, and it ends
 
 A failure is ``{"error": "one line", "of": "model"}`` (this model does not run here) or ``"of": "agent"`` (nothing
@@ -259,11 +260,11 @@ class Agent:
         pin(cores, self.everything)
         try:
             run = engine.prepare(self.models[request["name"]], request["threads"])
-            runs_ms = timed(run, request["warmup"], request["repeats"], request["budget_s"])
+            runs_ms, busy_ms = timed(run, request["warmup"], request["repeats"], request["budget_s"])
         except Exception as error:
             words = " ".join(str(error).split()) or type(error).__name__
             return {"error": words, "of": "model"}
-        return {"runs_ms": runs_ms, "clock_mhz": clock_mhz(cores), "temperature_c": temperature_c()}
+        return {"runs_ms": runs_ms, "busy_ms": busy_ms, "clock_mhz": clock_mhz(cores), "temperature_c": temperature_c()}
 
     def answer(self, request):
         actions = {"describe": self.describe, "load": self.load, "time": self.time, "bye": lambda _: {"bye": True}}
@@ -278,25 +279,30 @@ class Agent:
 
 
 def timed(run, warmup, repeats, budget_s):
-    """Milliseconds of each measured run; at least one, and no further one once ``budget_s`` seconds are used up."""
+    """Milliseconds of each measured run, and processor time of all threads in it.
+
+    At least one run, and no further one once ``budget_s`` seconds are used up. A run that took longer than its threads
+    were busy was interrupted.
+    """
     end = time.perf_counter() + budget_s
     for _ in range(warmup):
         run()
         if time.perf_counter() > end:
             break
-    runs_ms = []
+    runs_ms, busy_ms = [], []
     gc.disable()
     try:
         for _ in range(max(1, repeats)):
-            start = time.perf_counter()
+            busy, start = time.process_time(), time.perf_counter()
             run()
-            stop = time.perf_counter()
+            stop, done = time.perf_counter(), time.process_time()
             runs_ms.append(round((stop - start) * 1e3, 6))
+            busy_ms.append(round((done - busy) * 1e3, 6))
             if stop > end:
                 break
     finally:
         gc.enable()
-    return runs_ms
+    return runs_ms, busy_ms
 
 
 def main():

@@ -83,7 +83,8 @@ class AgentSession:
         answer = self._ask(request, job.budget_s + ANSWER_S, job.name)
         return Timing(
             job.name,
-            self._runs(answer, job),
+            self._runs(answer, "runs_ms", job),
+            self._runs(answer, "busy_ms", job),
             self._reading(answer, "clock_mhz"),
             self._reading(answer, "temperature_c"),
         )
@@ -179,10 +180,10 @@ class AgentSession:
             reader.join(timeout=1)
         return status
 
-    def _runs(self, answer: dict[str, Any], job: Job) -> tuple[float, ...]:
-        runs = answer.get("runs_ms")
+    def _runs(self, answer: dict[str, Any], name: str, job: Job) -> tuple[float, ...]:
+        runs = answer.get(name)
         good = isinstance(runs, list) and 1 <= len(runs) <= job.repeats and all(map(_is_number, runs))
-        if not good or min(runs) <= 0:
+        if not good or min(runs) < 0 or (name == "runs_ms" and min(runs) == 0):
             raise self._lost(f"expected milliseconds of {job.name}, got {_short(answer)}")
         return tuple(map(float, runs))
 

@@ -23,10 +23,15 @@ class Job:
 
 @dataclass(frozen=True)
 class Timing:
-    """Latency of each measured run in milliseconds, in order, with what the device said of itself meanwhile."""
+    """Latency of each measured run in milliseconds, in order, with what the device said of itself meanwhile.
+
+    ``busy_ms`` is the processor time of each run, all threads together, where the target tells it: a run on one thread
+    that took longer was interrupted by something else.
+    """
 
     name: str
     runs_ms: tuple[float, ...]
+    busy_ms: tuple[float, ...] = ()
     clock_mhz: float | None = None
     temperature_c: float | None = None
 
