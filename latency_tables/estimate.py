@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import median
@@ -70,32 +70,53 @@ class Price:
     """Milliseconds of one call. ``draws`` are those of resampled fits (empty for a shape), ``own_error`` the standard
     deviation in milliseconds that this shape shares with no other."""
 
+    kind: str
     ms: float
     origin: str
     own_error: float
     draws: np.ndarray
 
 
-def predict(table: LatencyTable, operators: Iterable[EngineOperator]) -> Latency:
+@dataclass(frozen=True)
+class Workload:
+    """A network's operators counted, so that many tables can price them without counting again."""
+
+    counts: Mapping[EngineOperator, int]
+    by_part: Mapping[str, Mapping[EngineOperator, int]]
+
+
+def workload(operators: Iterable[EngineOperator]) -> Workload:
+    """How often each operator runs, in all and by part of the network (the first name of a module's path)."""
+    counts: dict[EngineOperator, int] = {}
+    by_part: dict[str, dict[EngineOperator, int]] = {}
+    for op in operators:
+        counts[op] = counts.get(op, 0) + 1
+        part = by_part.setdefault(op.part.partition(".")[0] or "between parts", {})
+        part[op] = part.get(op, 0) + 1
+    return Workload(counts, by_part)
+
+
+def predict(table: LatencyTable, operators: Iterable[EngineOperator] | Workload) -> Latency:
     """Milliseconds of a network of ``operators`` (``latency_tables.fusion.engine_operators``) on ``table``.
 
     Raises:
         MissingOperatorError: names every operator that the table cannot price.
     """
-    listed = tuple(operators)
-    prices = _prices(table, listed)
+    work = operators if isinstance(operators, Workload) else workload(operators)
+    prices = _prices(table, work.counts)
     by_kind: Counter[str] = Counter()
-    by_part: Counter[str] = Counter()
     by_origin: Counter[str] = Counter()
-    for op in listed:
+    for op, count in work.counts.items():
         price = prices[op]
-        by_kind[kind_label(op)] += price.ms
-        by_part[op.part.partition(".")[0] or "between parts"] += price.ms
-        by_origin[price.origin] += price.ms
+        by_kind[price.kind] += count * price.ms
+        by_origin[price.origin] += count * price.ms
+    by_part = Counter(
+        {part: sum(count * prices[op].ms for op, count in counts.items()) for part, counts in work.by_part.items()}
+    )
     ms = sum(by_kind.values())
-    spread = math.sqrt(_variance(table, Counter(listed), prices) + (residual(table) * ms) ** 2)
+    spread = math.sqrt(_variance(work.counts, prices) + (residual(table) * ms) ** 2)
     band = math.exp(Z90 * spread / ms) if ms else 1.0
-    worst = max((price.origin for price in prices.values()), key=ORIGINS.index, default=ORIGINS[0])
+    worst = max(by_origin, key=ORIGINS.index, default=ORIGINS[0])
     return Latency(
         table.name, ms, ms / band, ms * band, worst, _by_size(by_kind), _by_size(by_part), _by_size(by_origin)
     )
@@ -106,11 +127,11 @@ def difference(table: LatencyTable, first: Iterable[EngineOperator], second: Ite
     counts = Counter(second)
     counts.subtract(Counter(first))
     counts = Counter({op: count for op, count in counts.items() if count})
-    prices = _prices(table, tuple(counts))
+    prices = _prices(table, counts)
     ms = sum(count * prices[op].ms for op, count in counts.items())
     only_second = sum(count * prices[op].ms for op, count in counts.items() if count > 0)
     left_over = residual(table) * math.hypot(only_second, only_second - ms)
-    half = Z90 * math.sqrt(_variance(table, counts, prices) + left_over**2)
+    half = Z90 * math.sqrt(_variance(counts, prices) + left_over**2)
     return Difference(ms, ms - half, ms + half)
 
 
@@ -131,9 +152,9 @@ def kind_label(op: EngineOperator) -> str:
     return " ".join(filter(None, (op.kind, op.function)))
 
 
-def _prices(table: LatencyTable, operators: tuple[EngineOperator, ...]) -> dict[EngineOperator, Price]:
+def _prices(table: LatencyTable, operators: Iterable[EngineOperator]) -> dict[EngineOperator, Price]:
     pricer = _pricer(table)
-    prices = {op: pricer.price(op) for op in dict.fromkeys(operators)}
+    prices = {op: pricer.price(op) for op in operators}
     missing = [op for op, found in prices.items() if found is None]
     if missing:
         shown = "; ".join(map(str, missing[:SHOWN_MISSING]))
@@ -145,11 +166,16 @@ def _prices(table: LatencyTable, operators: tuple[EngineOperator, ...]) -> dict[
     return prices
 
 
-def _variance(table: LatencyTable, counts: Counter[EngineOperator], prices: dict[EngineOperator, Price]) -> float:
+def _variance(counts: Mapping[EngineOperator, int], prices: dict[EngineOperator, Price]) -> float:
     """Of a weighted sum of prices, in ms squared: the fits' draws move together, own errors do not."""
-    own = sum((count * prices[op].own_error) ** 2 for op, count in counts.items())
-    together = [count * prices[op].draws for op, count in counts.items() if prices[op].draws.size]
-    return own + (float(np.var(np.sum(together, axis=0))) if together else 0.0)
+    own = 0.0
+    together: np.ndarray | float = 0.0
+    for op, count in counts.items():
+        found = prices[op]
+        own += (count * found.own_error) ** 2
+        if found.draws.size:
+            together = together + count * found.draws
+    return own + float(np.var(together))
 
 
 def _by_size(shares: Counter[str]) -> dict[str, float]:
@@ -191,7 +217,7 @@ class _Pricer:
             relative = INTERPOLATION_ERROR
         else:
             relative = EXTRAPOLATION_ERROR * (1 + math.log2(distance))
-        return Price(ms, origin, ms * relative / Z90, np.zeros(0))
+        return Price(kind_label(op), ms, origin, ms * relative / Z90, np.zeros(0))
 
     def _from_class(self, op: EngineOperator, name: str) -> Price | None:
         entries = self._rows.get(name)
@@ -206,9 +232,9 @@ class _Pricer:
         origin = max((row.origin for row, share in shares if share > 0), key=ORIGINS.index)
         if self._table.draws.size:
             draws = self._table.draws[[index for index, _ in features]]
-            return Price(ms, origin, 0.0, np.array([feature for _, feature in features]) @ draws)
+            return Price(kind_label(op), ms, origin, 0.0, np.array([feature for _, feature in features]) @ draws)
         error = math.sqrt(sum((share * row.relative_error) ** 2 for row, share in shares)) / Z90
-        return Price(ms, origin, error, np.zeros(0))
+        return Price(kind_label(op), ms, origin, error, np.zeros(0))
 
     def _from_traffic(self, op: EngineOperator) -> Price | None:
         """What only moves elements takes about as long as measured operators that do no more than that."""
@@ -218,7 +244,7 @@ class _Pricer:
         if bounded or self._traffic_ms is None:
             return bounded
         ms = self._traffic_ms * TERMS["M elements"](op)
-        return Price(ms, "traffic-estimate", ms * TRAFFIC_ERROR / Z90, np.zeros(0))
+        return Price(kind_label(op), ms, "traffic-estimate", ms * TRAFFIC_ERROR / Z90, np.zeros(0))
 
     def _measured_traffic(self) -> float | None:
         rates = [

@@ -50,6 +50,14 @@ class EngineOperator:
     part: str = field(default="", compare=False)
     inputs: tuple[int, ...] = field(default=(), compare=False)
     output: int = field(default=-1, compare=False)
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        shape = (self.kind, self.height, self.width, self.in_channels, self.out_channels, self.kernel, self.function)
+        object.__setattr__(self, "_hash", hash(shape))  # a table is asked for the same operators many times
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @property
     def pixels(self) -> int:

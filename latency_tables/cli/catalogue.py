@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -22,15 +23,13 @@ def execute(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps([summary(table) for table in tables]))
         return 0
-    shown = Table(pad_edge=False)
-    for heading in ("table", "device", "core", "threads", "dtype", "engine", "error on unseen families"):
-        shown.add_column(heading, no_wrap=heading == "table", justify="right" if heading == "threads" else "left")
+    shown = Table(pad_edge=False, box=SIMPLE_HEAD, caption="error: mean on network families that the fit did not see")
+    shown.add_column("table", no_wrap=True)
+    shown.add_column("error", justify="right", no_wrap=True)
+    shown.add_column("of")
     for table in tables:
         error = summary(table)["held_out_error_percent"]
-        shown.add_row(
-            table.name, table.device, table.core, str(table.threads), table.dtype,
-            f"{table.engine} {table.engine_version}", "–" if error is None else f"{error:.1f} %",
-        )  # fmt: skip
+        shown.add_row(table.name, "–" if error is None else f"{error:.1f} %", table.caption)
     Console().print(shown)
     return 0
 

@@ -4,31 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from evaluators.latency import ms_text
 from latency_tables.estimate import Latency
+from latency_tables.table import ORIGINS
 
 LEAST_SHARE = 0.02  # smaller shares, on every table, are added up as "other"
 
 
 def latency_columns(figures: Mapping[str, Latency]) -> Table:
-    """Rows: ms, 90 % band, worst origin, shares by kind of operator and by part; columns: the tables."""
-    table = Table(pad_edge=False, title="predicted milliseconds", title_justify="left")
+    """Rows: ms, its 90 % band, shares by origin (worst last), by kind of operator and by part; columns: the tables."""
+    table = Table(
+        pad_edge=False, box=SIMPLE_HEAD, show_edge=False, title="predicted milliseconds", title_justify="left"
+    )
     table.add_column("", no_wrap=True)
     for name in figures:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     found = tuple(figures.values())
-    table.add_row("milliseconds", *(ms_text(figure.ms) for figure in found), style="bold")
-    table.add_row("90 % band", *(f"{ms_text(figure.low)} to {ms_text(figure.high)}" for figure in found))
-    table.add_row("worst origin", *(figure.origin for figure in found))
-    table.add_row("of that origin", *(f"{figure.by_origin[figure.origin] / figure.ms:.0%}" for figure in found))
     totals = [figure.ms for figure in found]
+    table.add_row("milliseconds", *(ms_text(figure.ms) for figure in found), style="bold")
+    table.add_row("90 % band from", *(ms_text(figure.low) for figure in found))
+    table.add_row("to", *(ms_text(figure.high) for figure in found))
+    origins = [figure.by_origin for figure in found]
+    for origin in ORIGINS:
+        row = [by.get(origin, 0.0) / total for by, total in zip(origins, totals, strict=True)]
+        if any(row):
+            table.add_row(origin, *(_percent(share) for share in row))
     for shares in ([figure.by_kind for figure in found], [figure.by_part for figure in found]):
         table.add_section()
         for label, row in _share_rows(shares, totals):
-            table.add_row(label, *(f"{share:.0%}" if share >= 0.005 else "–" for share in row))
+            table.add_row(label, *(_percent(share) for share in row))
     return table
+
+
+def _percent(share: float) -> str:
+    return "–" if share == 0 else "<1%" if share < 0.005 else f"{share:.0%}"
 
 
 def _share_rows(shares: list[dict[str, float]], totals: list[float]) -> list[tuple[str, list[float]]]:
