@@ -1,0 +1,1 @@
+"""Latency tables of real phones, fitted to published whole-network measurements."""

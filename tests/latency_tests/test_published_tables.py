@@ -1,0 +1,130 @@
+"""The tables that ship for published phones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from latency_tables.classes import cost_class
+from latency_tables.cli import fit
+from latency_tables.estimate import MissingOperatorError, predict, price
+from latency_tables.operators import EngineOperator
+from latency_tables.published.tables import SHIPPED, build_table
+from latency_tables.table import DATA, load_table, write_table
+
+KERNELS = ((1, 1), (3, 3), (5, 5), (7, 7))
+KINDS = (
+    ("conv", ""), ("depthwise_conv", ""), ("grouped_conv", ""), ("transposed_conv", ""), ("matmul", ""), ("add", ""),
+    ("multiply", "broadcast"), ("concat", ""), ("pad", ""), ("pool", "max"), ("reduce", "mean"), ("resize", "nearest"),
+    ("resize", "bilinear"), ("pixel_shuffle", ""), ("pixel_unshuffle", ""), ("softmax", ""), ("copy", ""),
+    ("activation", "relu"), ("activation", "prelu"), ("activation", "sigmoid"), ("activation", "gelu"),
+    ("activation", "hardswish"), ("norm", "layer_norm"), ("elementwise", "neg"),
+)  # fmt: skip
+
+
+def operator(kind: str, function: str, channels: tuple[int, int], size: tuple[int, int], kernel: int) -> EngineOperator:
+    """One of ``kind`` at ``size`` (height, width), with the channels that it can have."""
+    into, out = channels
+    if (not kind.endswith("conv") and kind != "matmul") or kind == "depthwise_conv":
+        out = into
+    groups = 4 if kind == "grouped_conv" else 1
+    window = {"kernel": KERNELS[kernel]} if kind.endswith("conv") else {}
+    height, width = size
+    return EngineOperator(
+        kind, height, width, groups * into, groups * out, groups * into * height * width, function=function,
+        groups=groups, **window,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_cost_never_falls_when_channels_or_pixels_grow(name: str) -> None:
+    table, generator = load_table(name), np.random.default_rng(SHIPPED.index(name))
+    for kind, function in KINDS:
+        for _ in range(6):
+            into, out, kernel = (int(value) for value in generator.integers((1, 1, 0), (65, 65, len(KERNELS))))
+            height, width = (int(value) for value in generator.integers(4, 400, 2))
+            small = operator(kind, function, (into, out), (height, width), kernel)
+            larger = (
+                operator(kind, function, (into + 1, out), (height, width), kernel),
+                operator(kind, function, (into, out + 1), (height, width), kernel),
+                operator(kind, function, (into, out), (height + 1, width), kernel),
+                operator(kind, function, (4 * into, 3 * out), (2 * height, 2 * width), kernel),
+            )
+            ms = price(table, small).ms
+            assert ms > 0
+            assert min(price(table, op).ms for op in larger) >= ms * (1 - 1e-12)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_says_where_it_comes_from(name: str) -> None:
+    table = load_table(name)
+    assert table.provenance["commit"] == "40ba833a9ca560a3035a76a5c3da504082dec001"
+    assert table.provenance["licence"] == "MIT"
+    assert {"lofo_mape", "lomo_mape", "spearman", "coverage_90"} <= set(table.provenance["held_out"])
+    assert 0.8 <= table.provenance["held_out"]["coverage_90"] <= 0.95
+    assert table.draws.shape == (len(table.classes), 60)
+    assert {row.origin for row in table.classes.values()} == {"fitted", "traffic-estimate"}
+
+
+def test_every_shipped_name_has_a_file_and_the_other_way_round() -> None:
+    fitted = {path.name.removesuffix(".provenance.json") for path in DATA.glob("*.provenance.json")}
+    assert set(SHIPPED) <= fitted
+
+
+@pytest.mark.parametrize("name", ["pixel4-a76", "mi8se-a55-4t-int8"])
+def test_written_anew_is_the_same_to_the_byte(name: str, tmp_path: Path) -> None:
+    write_table(tmp_path / f"{name}.csv", build_table(name))
+    for path in tmp_path.iterdir():
+        assert path.read_bytes() == (DATA / path.name).read_bytes()
+
+
+def test_gather_is_refused_by_name() -> None:
+    with pytest.raises(MissingOperatorError, match="gather grid_sampler_2d"):
+        predict(load_table("pixel4-a76"), [EngineOperator("gather", 8, 8, 3, 3, 192, function="grid_sampler_2d")])
+
+
+def test_no_step_at_any_number_of_channels() -> None:
+    """A class may not end at a number of channels or pixels: a search would find the step."""
+    for kind, function in KINDS:
+        few = operator(kind, function, (1, 1), (1, 1), 1)
+        many = operator(kind, function, (999, 999), (999, 999), 1)
+        assert cost_class(few) == cost_class(many)
+
+
+def test_narrow_convolutions_cost_more_per_mac() -> None:
+    """Published by measurement: 16 channels and fewer cost about twice as much per MAC as many (A76, fp32)."""
+    table = load_table("pixel4-a76")
+
+    def per_mac(channels: int) -> float:
+        op = operator("conv", "", (channels, channels), (180, 320), 1)
+        return price(table, op).ms / op.macs
+
+    ratios = [per_mac(channels) / per_mac(256) for channels in (8, 16, 32, 64)]
+    assert ratios == sorted(ratios, reverse=True)
+    assert 1.5 < ratios[1] < 3
+
+
+def test_estimated_operators_carry_a_wide_band() -> None:
+    table = load_table("pixel4-a55")
+    shuffle = EngineOperator("pixel_shuffle", 720, 1280, 48, 3, 180 * 320 * 48, factor=4)
+    latency = predict(table, [shuffle])
+    assert latency.origin == "traffic-estimate"
+    assert latency.high / latency.low > 2
+    assert predict(table, [replace(shuffle, kind="add", factor=1)]).origin == "fitted"
+
+
+def test_fit_command_writes_and_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import argparse
+
+    parser = argparse.ArgumentParser()
+    fit.add_parser(parser.add_subparsers())
+    options = parser.parse_args(["fit", "a03s-a53", "--to", str(tmp_path)])
+    assert options.execute(options) == 0
+    assert "a03s-a53" in capsys.readouterr().out
+    assert (tmp_path / "a03s-a53.csv").read_bytes() == (DATA / "a03s-a53.csv").read_bytes()
+    options = parser.parse_args(["fit", "pixel9-x4"])
+    with pytest.raises(ValueError, match="got 'pixel9-x4'; those are pixel4-a76"):
+        options.execute(options)
