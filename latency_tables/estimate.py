@@ -19,7 +19,8 @@ import numpy as np
 from latency_tables.classes import TERMS, cost_class
 from latency_tables.grid import FamilyGrid
 from latency_tables.operators import TRAFFIC_KINDS, EngineOperator, text
-from latency_tables.table import ORIGINS, TRAFFIC, LatencyTable
+from latency_tables.rows import ORIGINS
+from latency_tables.table import TRAFFIC, LatencyTable
 from space.errors import UserError
 
 Z90 = 1.645  # half width of a 90 % band in standard deviations

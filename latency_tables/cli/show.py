@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from latency_tables.cli.catalogue import summary
-from latency_tables.table import Row, load_table
+from latency_tables.rows import Row
+from latency_tables.table import load_table
 
 SHOWN_OPERATORS = 40
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from evaluators.latency import ms_text
 from latency_tables.estimate import Latency
-from latency_tables.table import ORIGINS
+from latency_tables.rows import ORIGINS
 
 LEAST_SHARE = 0.02  # smaller shares, on every table, are added up as "other"
 
