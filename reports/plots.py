@@ -64,7 +64,7 @@ def pareto_figure(run: RunResult, published: tuple[PublishedResult, ...] | None 
     bottom = 0.14 + 0.03 * len(lines) + 0.04 * predicted
     panels = figure.subplots(1, len(widths), width_ratios=widths, squeeze=False)[0]
     left = 0.85 / sum(widths)
-    top = 0.85 - 0.02 * predicted
+    top = 0.85 - 0.045 * predicted
     figure.subplots_adjust(left=left, right=1 - 0.25 / sum(widths), top=top, bottom=bottom, wspace=0.17)
     figure.text(left, 0.025, "\n".join(lines), fontsize=8.5, color="#555555", va="bottom", linespacing=1.45)
     for axes, view in zip(panels, views, strict=False):
@@ -201,9 +201,9 @@ def _counts(view: ParetoView) -> str:
     if view.ties:
         words.append(f"orange: tied, less than {SEED_NOISE_DB:g} dB apart")
     if view.same_time:
-        words.append("green: tied, within the band of their difference in time")
+        words.append("green: tied in predicted time")
     if view.origin:
-        words.append("thin lines: 90 % band of the predicted time")
+        words.append("thin lines: its 90 % band" if view.same_time else "thin lines: 90 % band of the predicted time")
     return "; ".join(words)
 
 

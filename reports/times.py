@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from evaluators.latency import Milliseconds, explained
-from latency_tables.table import ORIGINS, PROVENANCE_KEYS, LatencyTable
+from latency_tables.rows import ORIGINS
+from latency_tables.table import PROVENANCE_KEYS, LatencyTable
 from reports.shown import shown_members
 from search.latency import TableUse, load_used
 from search.records import RunResult, TrialRecord
@@ -17,6 +18,15 @@ UPSAMPLER = "upsampler"  # the part of every backbone that enlarges
 TRAFFIC_ESTIMATE = ORIGINS[-1]
 MOST_KINDS = 4
 _LATER = {"held_out", "residual"}  # of the provenance: shown by themselves
+HELD_OUT = {
+    "lofo_mape": "{:.1f} % on average with a whole family of networks left out of the fit",
+    "lomo_mape": "{:.1f} % with one network left out",
+    "reference_lofo_mape": "a plain fit by class with a family left out: {:.1f} %",
+    "reference_lomo_mape": "a plain fit by class with one network left out: {:.1f} %",
+    "spearman": "rank correlation {:.3f}",
+    "coverage_90": "{:.0%} within the 90 % band",
+}
+"""How a table's held-out errors, by their keys in its provenance, are said; other keys stand as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +74,7 @@ def _source(run: RunResult, use: TableUse, members: Mapping[str, TrialRecord]) -
     provenance = tuple((key.replace("_", " "), _words(table.provenance[key])) for key in keys)
     held_out = table.provenance.get("held_out")
     networks = tuple(_network(run, table, label, trial) for label, trial in members.items())
-    return TimeSource(use, None, provenance, _words(held_out) if held_out else None, networks)
+    return TimeSource(use, None, provenance, _error_words(held_out) if held_out else None, networks)
 
 
 def _network(run: RunResult, table: LatencyTable, label: str, trial: TrialRecord) -> NetworkTime:
@@ -76,6 +86,15 @@ def _network(run: RunResult, table: LatencyTable, label: str, trial: TrialRecord
         kinds,
         latency.by_part.get(UPSAMPLER, 0.0) / latency.ms,
         latency.by_origin.get(TRAFFIC_ESTIMATE, 0.0) / latency.ms,
+    )
+
+
+def _error_words(held_out: Any) -> str:
+    if not isinstance(held_out, Mapping):
+        return _words(held_out)
+    return "; ".join(
+        HELD_OUT[key].format(value) if key in HELD_OUT else f"{key.replace('_', ' ')} {_words(value)}"
+        for key, value in held_out.items()
     )
 
 

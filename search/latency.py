@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -14,6 +15,7 @@ from latency_tables.table import LatencyTable, load_table, table_names
 from space.errors import UserError
 
 TRAINED_DTYPE = "fp32"  # of the networks that a search trains and measures
+_VARIANT = re.compile(r"-(\d+t|int8)")  # of a core's table: for several threads, or another number format
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -64,8 +66,8 @@ def is_path(source: str) -> bool:
 
 
 def tables_there_are() -> str:
-    """For the end of a message: what could have been written."""
-    names = ", ".join(table_names()) or "none is shipped"
+    """For the end of a message: what could have been written, the single cores in fp32."""
+    names = ", ".join(name for name in table_names() if not _VARIANT.search(name)) or "none is shipped"
     return f"tables: {names}, or a file's path (see: python -m latency_tables list)"
 
 
@@ -82,6 +84,10 @@ def tables_of(option: str, sources: Iterable[str]) -> tuple[TableUse, ...]:
             raise UserError(f"{option} must not name a file like a shipped table, got {source!r}; rename the file")
         if name in found:
             raise UserError(f"{option} must not name two tables {name!r}, got {found[name].source!r} and {source!r}")
+        if not is_path(source) and name not in table_names():
+            near = ", ".join(difflib.get_close_matches(name, table_names(), n=3))
+            nearest = f"; nearest: {near}" if near else ""
+            raise UserError(f"{option}: unknown latency table {name!r}{nearest}; {tables_there_are()}")
         try:
             table = load_table(source)
         except UserError as error:
