@@ -151,6 +151,7 @@ def _lower(operator: Operator, value: int) -> tuple[EngineOperator, ...]:
         return (_reduce(common, function, height, width),)
     if kind == "concat":
         common["in_channels"] = out_channels
+        function = f"of {len(operator.input_shapes)}"
     return (EngineOperator(kind, **common, function=function),)
 
 

@@ -25,8 +25,7 @@ def input_shapes(op: EngineOperator) -> tuple[Shape, ...]:
     elif op.kind == "pixel_unshuffle":
         shapes = ((1, height * op.factor, width * op.factor, channels),)
     elif op.kind == "concat":
-        first = channels // 2
-        shapes = ((1, height, width, channels - first), (1, height, width, first))
+        shapes = _joined(op)
     elif op.kind == "matmul":
         shapes = _factors(op)
     elif op.kind == "pad":
@@ -40,8 +39,9 @@ def input_shapes(op: EngineOperator) -> tuple[Shape, ...]:
     return shapes
 
 
-def concat_of(op: EngineOperator, parts: int) -> tuple[Shape, ...]:
-    """``parts`` shapes that share the channels of a concatenation as evenly as can be."""
+def _joined(op: EngineOperator) -> tuple[Shape, ...]:
+    """The channels of a concatenation shared as evenly as can be."""
+    parts = int(op.function.removeprefix("of ") or 2)
     least, more = divmod(op.out_channels, parts)
     return tuple((1, op.height, op.width, least + (index < more)) for index in range(parts))
 

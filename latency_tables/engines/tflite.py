@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from latency_tables.engines.input_shapes import Shape, concat_of, input_shapes
+from latency_tables.engines.input_shapes import Shape, input_shapes
 from latency_tables.engines.tflite_file import TfliteFile
 from latency_tables.operators import EngineOperator
 from space.errors import UserError
@@ -49,11 +49,11 @@ def write_tflite(operators: Sequence[EngineOperator], weights: Weights | None = 
     inputs: list[int] = []
     read: set[int] = set()
     for op in operators:
-        missing = [value for value in op.inputs if value not in current]
-        shapes = _missing_shapes(op, len(missing), len(op.inputs)) if missing else ()
-        for value, shape in zip(missing, shapes, strict=True):
-            current[value] = file.tensor(shape)
-            inputs.append(current[value])
+        if any(value not in current for value in op.inputs):
+            for value, shape in zip(op.inputs, input_shapes(op), strict=True):
+                if value not in current:
+                    current[value] = file.tensor(shape)
+                    inputs.append(current[value])
         sources = [current[value] for value in op.inputs]
         read.update(sources)
         current[op.output] = write_node(file, op, sources, weights)
@@ -63,7 +63,7 @@ def write_tflite(operators: Sequence[EngineOperator], weights: Weights | None = 
 
 def stand_alone(op: EngineOperator) -> EngineOperator:
     """``op`` with an input of its own for everything that it reads."""
-    count = len(op.inputs) if op.kind == "concat" and op.inputs else len(input_shapes(op))
+    count = len(input_shapes(op))
     return replace(op, inputs=tuple(range(count)), output=count)
 
 
@@ -113,13 +113,6 @@ def write_node(file: TfliteFile, op: EngineOperator, sources: list[int], weights
     if op.kind not in NODES:
         raise UserError(f"no model can be written for {op}: its kind has no builtin operator of TensorFlow Lite")
     return NODES[op.kind](file, op, sources, weights)
-
-
-def _missing_shapes(op: EngineOperator, missing: int, count: int) -> tuple[Shape, ...]:
-    shapes = concat_of(op, count) if op.kind == "concat" else input_shapes(op)
-    if op.kind == "concat" and missing < count:
-        raise UserError(f"no model can be written for {op}: it joins a value of unknown channels with known ones")
-    return shapes[len(shapes) - missing :]
 
 
 def _padding(file: TfliteFile, op: EngineOperator, source: int) -> int:

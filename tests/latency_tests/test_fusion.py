@@ -66,7 +66,7 @@ class _Expression(nn.Module):
         (lambda x: F.adaptive_avg_pool2d(x, 1), ["reduce mean 4 channels at 32x18"]),
         (lambda x: F.avg_pool2d(x, 2), ["pool average 2x2 stride 2x2 4 channels at 16x9"]),
         (lambda x: F.pixel_shuffle(x, 2), ["pixel_shuffle by 2 4->1 at 64x36"]),
-        (lambda x: torch.cat((x, x), 1), ["concat 8 channels at 32x18"]),
+        (lambda x: torch.cat((x, x), 1), ["concat of 2 8 channels at 32x18"]),
         (lambda x: F.interpolate(x, scale_factor=3), ["resize nearest by 3 4 channels at 96x54"]),
         (lambda x: F.relu(x + x), ["add 4 channels at 32x18"]),
     ],
