@@ -87,7 +87,10 @@ def fit_prices(
     scale = np.linalg.norm(rows, axis=0)
     scale[scale == 0] = 1
     solution, _ = nnls(rows / scale, goal, maxiter=100 * rows.shape[1])
-    return solution / scale + least
+    prices = solution / scale + least
+    unseen = ~amounts.any(axis=0)  # nothing was measured of these: the guess stands
+    prices[unseen] = np.maximum(towards, least)[unseen]
+    return prices
 
 
 def common_prices(problem: Problem, sets: Sequence[int], chosen: np.ndarray) -> np.ndarray:

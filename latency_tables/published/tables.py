@@ -16,7 +16,8 @@ from latency_tables.published.held_out import HeldOut, coverage, leave_out, resi
 from latency_tables.published.prices import CLASS_PRICES, PASSES, PRICES
 from latency_tables.published.ratios import REFERENCES, ratios
 from latency_tables.published.source import COMMIT, COPYRIGHT, DATA, ENGINE, ENGINE_VERSION, LICENCE, REPOSITORY
-from latency_tables.table import LatencyTable, Row
+from latency_tables.rows import Row
+from latency_tables.table import LatencyTable
 
 # One table per core of the six phones, and as many threads as an application would give a network.
 CORES = (

@@ -1,0 +1,39 @@
+"""``calibrate``: a table for a board of which a few whole networks were timed."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from latency_tables.calibrate import calibrate
+from latency_tables.table import load_table, write_table
+from latency_tables.timings import COLUMNS, read_timings
+from space.errors import UserError
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("calibrate", help="a table for your board from a few whole-network timings")
+    parser.add_argument("table", metavar="TABLE", help="to start from: a name, or a CSV file")
+    parser.add_argument(
+        "--from", dest="timings", type=Path, required=True, metavar="TIMINGS.csv", help=f"columns {', '.join(COLUMNS)}"
+    )
+    parser.add_argument("--out", type=Path, metavar="NAME.csv", help="default: TABLE-calibrated.csv")
+    parser.set_defaults(execute=execute)
+
+
+def execute(options: argparse.Namespace) -> int:
+    table, timings = load_table(options.table), read_timings(options.timings)
+    out = options.out or Path(f"{table.name}-calibrated.csv")
+    if out.suffix != ".csv" or not out.parent.is_dir():
+        raise UserError(f"--out must be NAME.csv in a folder that exists, got {out}")
+    calibration = calibrate(table, timings, out.stem)
+    write_table(out, calibration.table)
+    how = {
+        "scale": "one scale for every price",
+        "refit": "every price moved, drawn towards the scaled one",
+    }[calibration.method]
+    print(f"from  {table.name}: {table.caption}")
+    print(f"to    {out}: {calibration.table.caption}")
+    print(f"{len(timings.latency_ms)} timings, {how}; the scale is {calibration.scale:.3f}")
+    print(f"each network predicted without its own timing: {calibration.mape:.1f} % mean error")
+    return 0
