@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from latency_tables.targets.session import Job, ModelFailedError, Session
-from latency_tables.timings import REFERENCE, Timings
+from latency_tables.raw_timings import REFERENCE, RawTimings
 from space.errors import UserError
 
 REFERENCE_EVERY = 12  # models
@@ -36,7 +36,7 @@ class Rounds:
     """Times ``models`` on ``session`` into ``timings``; what is there already is not timed again."""
 
     def __init__(
-        self, session: Session, models: Models, reference: Callable[[], bytes], protocol: Protocol, timings: Timings
+        self, session: Session, models: Models, reference: Callable[[], bytes], protocol: Protocol, timings: RawTimings
     ) -> None:
         self.session, self.models, self.protocol, self.timings = session, models, protocol, timings
         self._reference = reference
