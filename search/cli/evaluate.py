@@ -12,8 +12,8 @@ from evaluators import data
 from evaluators.evaluate import baseline, evaluate
 from evaluators.tasks import RULES
 from evaluators.training.weights import check_same_tensors, read_state_dict
-from search.cli.parser import parse_count
 from space.build import build
+from space.command_line import parse_count
 from space.papers import paper
 from space.papers.published_weights import load_published
 from space.tasks import TASKS

@@ -1,45 +1,18 @@
-"""Arguments: one-line errors, and values that are read the same way by every command."""
+"""Values of arguments that several commands read the same way."""
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import re
-import sys
-from collections.abc import Sequence
-from typing import NoReturn
 
 from evaluators.cost import COST_FIELDS
 from evaluators.latency import latency_word
 from search.latency import table_name, tables_there_are
+from space.command_line import parse_size
 from space.errors import UserError
 from space.tasks import Task
 
 TIME_UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
-_FLAGS = {"--json", "--help", "-h"}
-
-
-class Parser(argparse.ArgumentParser):
-    """As argparse, but an error is one line and no option may be shortened."""
-
-    def __init__(self, **options: object) -> None:
-        super().__init__(allow_abbrev=False, **options)
-
-    def error(self, message: str) -> NoReturn:
-        print(f"error: {message} (see: {self.prog} --help)", file=sys.stderr)
-        sys.exit(2)
-
-
-def join_values(arguments: Sequence[str]) -> list[str]:
-    """Write ``--option -5`` as ``--option=-5``: argparse would take the value for an option."""
-    joined: list[str] = []
-    for argument in arguments:
-        waits = joined and joined[-1].startswith("--") and "=" not in joined[-1] and joined[-1] not in _FLAGS
-        if waits and re.match(r"-[\d.]", argument):
-            joined[-1] += "=" + argument
-        else:
-            joined.append(argument)
-    return joined
 
 
 def parse_time(text: str) -> float:
@@ -50,25 +23,11 @@ def parse_time(text: str) -> float:
     return float(match[1]) * TIME_UNITS[match[2]]
 
 
-def parse_count(option: str, text: str, least: int) -> int:
-    """A whole number that is at least ``least``."""
-    try:
-        value = int(text)
-    except ValueError:
-        value = None
-    if value is None or value < least:
-        raise UserError(f"{option} must be a whole number of at least {least}, got {text!r}")
-    return value
-
-
 def parse_input(text: str | None, task: Task, scale: int) -> tuple[int, int]:
     """WIDTHxHEIGHT in pixels; the task's default size for ``scale`` if None."""
     if text is None:
         return task.input_sizes[scale]
-    match = re.fullmatch(r"(\d+)x(\d+)", text.strip().lower())
-    if match is None or not (8 <= int(match[1]) <= 8192 and 8 <= int(match[2]) <= 8192):
-        raise UserError(f"--input must be WIDTHxHEIGHT in pixels, each 8 to 8192, got {text!r}; for example 320x180")
-    return int(match[1]), int(match[2])
+    return parse_size("--input", text)
 
 
 def parse_objectives(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

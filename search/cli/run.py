@@ -13,11 +13,12 @@ from rich.console import Console
 from evaluators.latency import latency_word
 from search.budget import Budget, parse_budget
 from search.cli.output import finish
-from search.cli.parser import parse_count, parse_input, parse_objectives, parse_rungs, parse_tables, parse_time
+from search.cli.parser import parse_input, parse_objectives, parse_rungs, parse_tables, parse_time
 from search.latency import TableUse, check_measured, tables_of
 from search.progress import progress_for
 from search.samplers import SAMPLERS, sampler
 from search.session import Request, Session, default_workers
+from space.command_line import parse_count
 from space.tasks import TASKS, task
 
 RUNS = Path("runs")
