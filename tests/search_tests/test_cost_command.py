@@ -1,0 +1,91 @@
+"""``python -m search cost``: exact counts and a column of milliseconds per table, of a paper's network or the user's."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from latency_tables.table import table_names
+from search.cli import main
+
+OWN = """
+import torch
+from torch import nn
+
+def denoiser():
+    return nn.Sequential(nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.Conv2d(16, 1, 3, padding=1))
+
+class Sampler(nn.Module):
+    def forward(self, x):
+        grid = torch.zeros(1, *x.shape[2:], 2, device=x.device) + x.mean() * 0
+        return nn.functional.grid_sample(x, grid)
+"""
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "own_networks.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def document(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict:
+    assert main(["cost", *arguments, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_papers_network_has_a_figure_on_every_table(capsys: pytest.CaptureFixture[str]) -> None:
+    found = document(capsys, "s-lwsr16", "--input", "320x180")
+    assert (found["params"], found["macs"], found["input"]) == (143755, 10193414400, "320x180")
+    assert set(found["latency"]) == set(table_names())
+    for figure in found["latency"].values():
+        assert 0 < figure["low"] < figure["ms"] < figure["high"]
+        assert sum(figure["by_kind"].values()) == pytest.approx(figure["ms"])
+        assert sum(figure["by_part"].values()) == pytest.approx(figure["ms"])
+        assert figure["origin"] in figure["by_origin"]
+    assert found["latency"]["pixel4-a76"]["ms"] < found["latency"]["pixel4-a55"]["ms"]
+
+
+def test_a_network_of_the_users_own(own_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = document(capsys, "own_networks:denoiser", "--input", "64x32", "--device", "pixel4-a76")
+    assert found["macs"] == 64 * 32 * 9 * 32
+    assert set(found["latency"]) == {"pixel4-a76"}
+    assert set(found["latency"]["pixel4-a76"]["by_kind"]) == {"conv 3x3"}
+
+
+def test_a_network_that_a_table_cannot_price_keeps_its_exact_costs(
+    own_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = document(capsys, "own_networks:Sampler")
+    assert found["latency"] == {}
+    assert set(found["latency_refused"]) == set(table_names())
+    assert "gather grid_sampler_2d" in found["latency_refused"]["pixel4-a76"]
+
+
+def test_text_fits_a_terminal_of_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cost", "s-lwsr16"]) == 0
+    out = capsys.readouterr().out
+    assert "…" not in out
+    for word in ("90 % band", "upsampler", "fitted", "Google Pixel 4"):
+        assert word in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rule"),
+    [
+        (("s-lwsr16", "--device", "pixel9"), "unknown latency table 'pixel9'; known: "),
+        (("own_networks:Sampler", "--device", "pixel4-a76"), "has no figure for gather grid_sampler_2d"),
+        (("own_networks:denoiser", "--scale", "2"), "--scale is for the papers' networks"),
+        (("s-lwsr16", "--scale", "7"), "--scale of sr must be one of"),
+        (("s-lwsr16", "--input", "4x4"), "--input must be WIDTHxHEIGHT"),
+        (("absent.pt2",), "no such file"),
+        (("nothing",), "unknown network 'nothing'"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    own_folder: Path, arguments: tuple[str, ...], rule: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["cost", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert rule in error
+    assert error.count("\n") == 1
