@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
-from latency_tables.estimate import Difference, Latency, difference, predict
-from latency_tables.fusion import engine_operators
+from latency_tables.estimate import Difference, Latency, difference, predict, workload
+from latency_tables.fusion import engine_operators, network_operators
 from latency_tables.operators import EngineOperator
 from latency_tables.table import LatencyTable
 from space.architecture import Architecture
-from space.build import build, deploy_form
-from space.operators import screen, trace
+from space.build import build
+from space.operators import screen
 
 PREFIX = "latency@"  # of a cost word that means milliseconds on a table
 REMEMBERED = 4096  # networks whose operators are kept: a front is priced again for every picture and page
@@ -75,8 +75,8 @@ def milliseconds(
     """
     if not tables:
         return {}
-    operators = architecture_operators(arch, input_size)
-    found = ((table.name, predict(table, operators)) for table in tables)
+    work = workload(architecture_operators(arch, input_size))
+    found = ((table.name, predict(table, work)) for table in tables)
     return {name: Milliseconds(figure.ms, figure.low, figure.high, figure.origin) for name, figure in found}
 
 
@@ -86,9 +86,7 @@ def explained(arch: Architecture, input_size: tuple[int, int], table: LatencyTab
     Raises:
         UserError: as ``milliseconds``.
     """
-    width_px, height_px = input_size
-    listed = trace(deploy_form(build(arch).to("meta")), (1, arch.shape.in_channels, height_px, width_px))
-    return predict(table, engine_operators(listed.operators, listed.outputs))
+    return predict(table, network_operators(build(arch), arch.shape.in_channels, input_size))
 
 
 def latency_difference(

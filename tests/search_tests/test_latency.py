@@ -6,19 +6,25 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import optuna
 import pytest
+from PIL import Image
 
 import search.proposals
 from evaluators.cost import Costs
 from latency_tables import estimate
 from search.cli import main
+from search.cli import run as run_command
 from search.journal import JOURNAL, storage
 from search.latency import load_used, tables_of
 from search.pareto import front
 from search.records import RunSettings
 from search.run_files import read_run
+from search.session import Session
 from search.study import Study
+from space import UserError
+from space.command_line import Parser
 from tests.search_tests.conftest import settings
 from tests.search_tests.test_loop import as_result
 from tests.small_table import write_small_table
@@ -156,7 +162,8 @@ def test_recost_draws_the_front_for_other_phones(folder: Path, run_loop, tables,
     assert exclusive["board-x1"] == fronts["board-x1"] - fronts["board-y2"]
     assert (folder / JOURNAL).read_bytes() == before
 
-    assert main([*command, "--input", "32x32", "--out", str(tmp_path / "elsewhere")]) == 0
+    elsewhere = ["recost", str(folder), "--device", str(slow), "--input", "32x32", "--out", str(tmp_path / "elsewhere")]
+    assert main(elsewhere) == 0
     out = capsys.readouterr().out
     assert "Spearman" in out
     assert "Board Y" in out
@@ -216,3 +223,66 @@ def test_mistakes_of_recost_are_one_line(folder: Path, run_loop, tables, capsys,
     assert error.count("\n") == 1, error
     assert part in error
     assert (folder / JOURNAL).read_bytes() == before
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (15, 15, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
+    Image.fromarray(pixels).save(folder / "a.png")
+    return folder
+
+
+def session_of(folder: Path, photos: Path, *arguments: str) -> Session:
+    """What ``run`` would begin with ``arguments``."""
+    parser = Parser()
+    commands = parser.add_subparsers(parser_class=Parser)
+    run_command.add_parser(commands)
+    common = ["--task", "sr", "--trials", "1", "--workers", "1", "--input", "64x36", "--run-dir", str(folder)]
+    data = ["--train-data", str(photos), "--val-data", str(photos)]
+    return Session(run_command.request_from(parser.parse_args(["run", *common, *data, *arguments])))
+
+
+def test_a_budget_in_milliseconds_makes_them_the_objective(folder: Path, photos: Path, tables, tmp_path: Path) -> None:
+    limit = f"9k-params,20ms@{tables[0].source}"
+    request = session_of(folder, photos, "--budget", limit).request
+    assert request.objectives == ("psnr", WORD)
+    assert request.budget.text == "9k-params,20ms@board-x1"
+    assert request.tables == tables
+    other = write_small_table(tmp_path, "board-y2")
+    request = session_of(folder, photos, "--budget", limit, "--latency", str(other)).request
+    assert request.objectives == ("psnr", WORD)
+    assert [use.name for use in request.tables] == ["board-x1", "board-y2"]
+    request = session_of(folder, photos, "--budget", limit, "--objective", f"latency@{other},psnr,macs").request
+    assert request.objectives == ("psnr", "latency@board-y2", "macs")
+    assert [use.name for use in request.tables] == ["board-x1", "board-y2"]
+    assert session_of(folder, photos, "--budget", "9k-params").request.objectives == ("psnr", "macs")
+
+
+def test_a_run_goes_on_only_with_its_own_tables(folder: Path, photos: Path, tables) -> None:
+    limit = ["--budget", f"9k-params,20ms@{tables[0].source}"]
+    session = session_of(folder, photos, *limit)
+    Study.create(folder, session.settings)
+    assert session_of(folder, photos, *limit).existing.settings == session.settings
+    more = write_small_table(folder.parent, "board-y2")
+    with pytest.raises(UserError, match=r"made with latency tables board-x1, got board-x1,board-y2; .* recost"):
+        session_of(folder, photos, *limit, "--latency", str(more))
+    write_small_table(Path(tables[0].source).parent, scale=1.5)
+    with pytest.raises(
+        UserError, match=f"board-x1 must be the one that the run used, {tables[0].fingerprint}, got .*;"
+    ):
+        session_of(folder, photos, *limit)
+
+
+def test_int8_milliseconds_are_no_limit_and_no_objective(folder: Path, photos: Path, tmp_path: Path) -> None:
+    table = write_small_table(tmp_path, "board-x1-int8", dtype="int8")
+    for arguments in (
+        ["--budget", f"9ms@{table}"],
+        ["--budget", "9k-params", "--objective", f"psnr,latency@{table}"],
+    ):
+        with pytest.raises(UserError, match=r"must name fp32 tables.*got board-x1-int8 \(int8\)"):
+            session_of(folder, photos, *arguments)
+    shown = session_of(folder, photos, "--budget", "9k-params", "--latency", str(table)).request
+    assert shown.objectives == ("psnr", "macs")
+    assert shown.tables[0].dtype == "int8"
