@@ -1,4 +1,4 @@
-"""``python -m search cost``: exact counts and a column of milliseconds per table, of a paper's network or the user's."""
+"""``python -m search cost``: exact counts and a column of milliseconds per table, of a paper's network or one's own."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ def denoiser():
 class Sampler(nn.Module):
     def forward(self, x):
         grid = torch.zeros(1, *x.shape[2:], 2, device=x.device) + x.mean() * 0
-        return nn.functional.grid_sample(x, grid)
+        return nn.functional.grid_sample(x, grid, align_corners=False)
 """
 
 
