@@ -9,6 +9,7 @@ what interpolation costs.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -101,15 +102,17 @@ def _chosen(shapes: Sequence[EngineOperator], used: Counter[EngineOperator]) -> 
     for op in shapes:
         by_pixels.setdefault(op.pixels, []).append(op)
     for row in by_pixels.values():
-        chosen += [op for op, after in zip(row, (*row[1:], None), strict=True) if _is_line(op, after, chosen)]
+        chosen += _lines(row)
     return chosen
 
 
-def _is_line(op: EngineOperator, after: EngineOperator | None, chosen: Sequence[EngineOperator]) -> bool:
-    """The first and last channels of a row of equal pixels, and the last ones within reach of the line before."""
-    if after is None or not chosen or chosen[-1].pixels != op.pixels:
-        return True
-    return after.out_channels > chosen[-1].out_channels * LINE_STEP
+def _lines(row: Sequence[EngineOperator]) -> list[EngineOperator]:
+    """Of a row of rising channels the first, the last, and between them the farthest within ``LINE_STEP``."""
+    lines = [row[0]]
+    for op, after in itertools.pairwise(row[1:]):
+        if after.out_channels > lines[-1].out_channels * LINE_STEP:
+            lines.append(op)
+    return [*lines, row[-1]] if len(row) > 1 else lines
 
 
 def _between(grid: Iterable[EngineOperator]) -> Iterator[EngineOperator]:

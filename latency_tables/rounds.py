@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latency_tables.targets.session import Job, ModelFailedError, Session
 from latency_tables.raw_timings import REFERENCE, RawTimings
+from latency_tables.targets.session import Job, ModelFailedError, Session
 from space.errors import UserError
 
 REFERENCE_EVERY = 12  # models

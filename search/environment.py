@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-import subprocess
 from pathlib import Path
 
 import torch
 
 from evaluators.training.precision import Precision
+from space.checkout import commit
 
 LIBRARIES = ("torch", "optuna", "numpy")
 
@@ -19,7 +19,7 @@ def environment(precision: Precision, workers: int, threads: int) -> dict[str, s
     versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
     return {
         "litefront": _own_version(),
-        "commit": _commit(),
+        "commit": commit(),
         "python": platform.python_version(),
         **versions,
         "device": _device(precision),
@@ -33,24 +33,6 @@ def _own_version() -> str:
         return importlib.metadata.version("litefront")
     except importlib.metadata.PackageNotFoundError:
         return "not installed"
-
-
-def _commit() -> str:
-    """The checkout's commit, with "+changes" where files differ; "none" for an installed package."""
-    root = Path(__file__).resolve().parent.parent
-    if not (root / ".git").exists():
-        return "none"
-    try:
-        changed = _git(root, "status", "--porcelain", "--untracked-files=no")
-        return _git(root, "rev-parse", "--short=12", "HEAD") + ("+changes" if changed else "")
-    except (OSError, subprocess.SubprocessError):
-        return "none"
-
-
-def _git(root: Path, *arguments: str) -> str:
-    return subprocess.run(
-        ["git", "-C", root, *arguments], capture_output=True, text=True, check=True, timeout=10
-    ).stdout.strip()
 
 
 def _device(precision: Precision) -> str:

@@ -1,0 +1,93 @@
+"""``validate``: whole networks on the device, against what the table predicts for them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from latency_tables.cli.measuring import (
+    add_device_options,
+    open_harness,
+    protocol_from,
+    question_from,
+    shown_progress,
+)
+from latency_tables.plots import scatter
+from latency_tables.table import LatencyTable, load_table
+from latency_tables.validate import Point, agreement, draw_networks, noise_between, validate, write_points
+from space.command_line import parse_count
+from space.errors import UserError
+
+ROUNDS = 3
+NETWORKS = 100
+FILES = ("networks.csv", "scatter.png", "summary.json")
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("validate", help="run random networks whole on the device and compare")
+    parser.add_argument("table", metavar="TABLE", help="a table that measure made of this device")
+    add_device_options(parser, ROUNDS)
+    parser.add_argument("--networks", default=str(NETWORKS), help=f"random ones of the space (default: {NETWORKS})")
+    parser.add_argument("--twice", default="0", help="measure so many of them twice, which shows noise (default: 0)")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help=f"for {', '.join(FILES)}")
+    parser.set_defaults(execute=execute)
+
+
+def execute(options: argparse.Namespace) -> int:
+    table = load_table(options.table)
+    task, scale, size = question_from(options)
+    count, twice = parse_count("--networks", options.networks, 1), parse_count("--twice", options.twice, 0)
+    if twice > count:
+        raise UserError(f"--twice must be at most --networks, {count}, got {twice}")
+    options.out.mkdir(parents=True, exist_ok=True)
+    protocol = protocol_from(options, repeats=3, budget_s=2.0)
+    about = {"task": task.name, "scale": scale, "input": f"{size[0]}x{size[1]}"}
+    networks = draw_networks(task, scale, count)
+    console = Console(stderr=True)
+    with open_harness(options, protocol) as harness, shown_progress(console, "timings") as progress:
+        points = validate(harness, table, networks, twice, size, about, options.out, progress)
+    report = summarise(table, points, about)
+    write_points(options.out / FILES[0], points)
+    scatter(options.out / FILES[1], points, f"{table.caption}, input {about['input']}")
+    (options.out / FILES[2]).write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+    show(Console(), report, points)
+    return 0
+
+
+def summarise(table: LatencyTable, points: Sequence[Point], about: dict[str, Any]) -> dict[str, Any]:
+    """Everything that the summary file says."""
+    noise = noise_between(points)
+    found = {"table": table.name, "caption": table.caption, **about, **asdict(agreement(points))}
+    if noise.size:
+        found["twice"] = {
+            "networks": len(noise),
+            "mean_difference": float(np.abs(noise).mean()),
+            "worst_difference": float(np.abs(noise).max()),
+        }
+    return found
+
+
+def show(console: Console, report: dict[str, Any], points: Sequence[Point]) -> None:
+    console.print(f"{report['caption']}, input {report['input']}, batch 1")
+    console.print(
+        f"{report['networks']} networks, {min(point.measured_ms for point in points):.0f} to "
+        f"{max(point.measured_ms for point in points):.0f} ms: mean error {100 * report['mape']:.2f} % (bias "
+        f"{100 * report['bias']:+.2f} %), {100 * report['within_5']:.1f} % within 5 %, "
+        f"{100 * report['within_10']:.1f} % within 10 %, Spearman {report['spearman']:.4f}, "
+        f"{100 * report['in_band']:.0f} % in the 90 % band"
+    )
+    if "twice" in report:
+        twice = report["twice"]
+        console.print(
+            f"noise: {twice['networks']} networks measured twice differ by {100 * twice['mean_difference']:.2f} % on "
+            f"average, {100 * twice['worst_difference']:.1f} % at most"
+        )
+    biases = ", ".join(f"{kind} {100 * bias:+.1f} %" for kind, bias in report["kind_bias"].items())
+    console.print(f"bias per kind of operator: {biases}")
