@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from evaluators.cost import Costs
 from evaluators.latency import latency_word, ms_text, table_of
+from search.latency import TRAINED_DTYPE
 from search.records import RunSettings
 
 SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -52,10 +53,11 @@ def quantity(word: str, settings: RunSettings) -> Quantity:
     if table is None:
         return QUANTITIES[word]
     width, height = settings.input_size
-    captions = {use.name: use.caption for use in settings.tables}
-    return Quantity(
-        word, f"Predicted latency on {table} (ms)", f"ms on {table}", 1.0, f"{captions[table]}, {width}×{height} input"
-    )
+    use = next(use for use in settings.tables if use.name == table)
+    depends_on = f"{use.caption}, {width}×{height} input"
+    if use.dtype != TRAINED_DTYPE:
+        depends_on += f" (PSNR is that of the {TRAINED_DTYPE} network: what {use.dtype} does to it was not measured)"
+    return Quantity(word, f"Predicted latency on {table} (ms)", f"ms on {table}", 1.0, depends_on)
 
 
 def latency_quantities(settings: RunSettings) -> tuple[Quantity, ...]:
