@@ -171,7 +171,7 @@ def _table(
     return LatencyTable(
         out.stem,
         names.device or str(identity.get("device") or identity.get("hostname") or "unknown device"),
-        names.soc or cpu,
+        names.soc or str(identity.get("soc") or cpu),
         names.core or f"{cpu} core {cores}",
         harness.protocol.threads,
         "fp32",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from latency_tables.cli import calibrate, catalogue, fit, predict, show
+from latency_tables.cli import calibrate, catalogue, fit, measure, predict, show, validate
 from space.command_line import run_command
 
-COMMANDS = (catalogue, show, predict, calibrate, fit)
+COMMANDS = (catalogue, show, predict, measure, validate, calibrate, fit)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
