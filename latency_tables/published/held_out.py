@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -56,20 +57,29 @@ def leave_out(problem: Problem, index: int, groups: Sequence[str], draws: int = 
     return HeldOut(problem.latency_ms[index], predicted, spread)
 
 
-def residual_sd(held_out: HeldOut) -> float:
-    """Relative standard deviation to add to that of the draws so that 90 % of held-out networks lie in their band."""
+def residual_sd(held_out: HeldOut, families: Sequence[str]) -> float:
+    """Relative standard deviation to add to that of the draws so that 90 % of held-out networks lie in their band.
+
+    Every family counts the same: a user's network is of a family of its own.
+    """
     missing = (np.log1p(held_out.errors) / Z90) ** 2 - held_out.relative_sd**2
-    return float(np.sqrt(max(np.quantile(missing, COVERAGE), 0.0)))
+    return float(np.sqrt(max(np.quantile(missing, COVERAGE, weights=_weights(families), method="inverted_cdf"), 0.0)))
 
 
 def coverage(held_out: HeldOut, families: Sequence[str]) -> float:
-    """Share of networks within their 90 % band, the residual taken from the other families only."""
-    within = []
+    """Share of networks within their 90 % band, families counting the same, the residual from other families only."""
+    within = np.zeros(len(families))
     for name in dict.fromkeys(families):
         out = np.array([own == name for own in families])
-        sd = np.hypot(held_out.relative_sd, residual_sd(_part(held_out, ~out)))
-        within.extend((np.abs(np.log1p(held_out.errors)) <= Z90 * sd)[out])
-    return float(np.mean(within))
+        others = [own for own in families if own != name]
+        sd = np.hypot(held_out.relative_sd, residual_sd(_part(held_out, ~out), others))
+        within[out] = (np.abs(np.log1p(held_out.errors)) <= Z90 * sd)[out]
+    return float(np.average(within, weights=_weights(families)))
+
+
+def _weights(families: Sequence[str]) -> np.ndarray:
+    sizes = Counter(families)
+    return np.array([1 / sizes[name] for name in families])
 
 
 def _part(held_out: HeldOut, chosen: np.ndarray) -> HeldOut:

@@ -136,7 +136,7 @@ def _provenance(problem: Problem, index: int) -> dict[str, Any]:
         "n_networks": len(problem.networks),
         "n_families": len(set(problem.families)),
         "input": "224x224, batch 1",
-        "residual": round(residual_sd(by_family), 4),
+        "residual": round(residual_sd(by_family, problem.families), 4),
         "held_out": {
             "lofo_mape": round(by_family.mape, 2),
             "lomo_mape": round(by_network.mape, 2),

@@ -116,9 +116,18 @@ def test_residual_makes_the_band_honest() -> None:
     generator = np.random.default_rng(0)
     latency = generator.uniform(1, 100, 400)
     predicted = latency * np.exp(generator.normal(0, 0.08, 400))
-    held_out = HeldOut(latency, predicted, np.full(400, 0.05))
-    assert residual_sd(held_out) == pytest.approx(np.sqrt(0.08**2 - 0.05**2), rel=0.15)
-    assert coverage(held_out, [str(number % 20) for number in range(400)]) == pytest.approx(0.9, abs=0.03)
+    held_out, families = HeldOut(latency, predicted, np.full(400, 0.05)), [str(number % 20) for number in range(400)]
+    assert residual_sd(held_out, families) == pytest.approx(np.sqrt(0.08**2 - 0.05**2), rel=0.15)
+    assert coverage(held_out, families) == pytest.approx(0.9, abs=0.03)
+
+
+def test_every_family_counts_the_same_in_the_band() -> None:
+    """Ninety networks of one family that is predicted well do not hide nine others that are not."""
+    latency = np.full(99, 10.0)
+    predicted = np.where(np.arange(99) < 90, 10.1, 13.0)
+    families = ["well"] * 90 + [f"badly {number}" for number in range(9)]
+    held_out = HeldOut(latency, predicted, np.zeros(99))
+    assert residual_sd(held_out, families) == pytest.approx(np.log(1.3) / 1.645)
 
 
 def test_resamples_draw_whole_families() -> None:
