@@ -128,7 +128,10 @@ def _transfer_row(number: int, start: str, cells: list[list[float]]) -> str:
 
 
 def _tables() -> Iterable[str]:
-    yield "*within band*: share of held-out networks in their 90 % band, its width set by other families; families count the same.\n"
+    yield (
+        "*within band*: share of held-out networks in their 90 % band, its width set by other families; families count "
+        "the same.\n"
+    )
     yield (
         "| table | device, core, threads, dtype | family left out | reference | network left out | reference "
         "| Spearman | within band |"
