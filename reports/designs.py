@@ -1,0 +1,214 @@
+"""``python -m reports.designs FOLDER``: what a designer's choices cost on phones, starting from s-LWSR16.
+
+Its six upsamplers, and networks of about the same multiply-accumulates out of other blocks. With ``--measured TABLE``,
+a table that ``python -m latency_tables measure`` made of this machine, the networks are also run whole here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from evaluators.atomic import write_atomically
+from evaluators.cost import Costs, architecture_costs
+from evaluators.latency import architecture_operators, explained, latency_difference
+from latency_tables.engines import engine_format
+from latency_tables.estimate import Latency, predict
+from latency_tables.measure import Harness
+from latency_tables.rounds import Protocol
+from latency_tables.table import load_table
+from latency_tables.targets.target import open_session
+from latency_tables.validate import validate
+from reports.plots import FRONT, METADATA, OTHER, PAPER, STYLE
+from space.architecture import Architecture, BlockSpec
+from space.blocks.upsamplers import UPSAMPLERS
+from space.papers import PAPERS
+
+INPUT = (320, 180)
+PHONES = ("pixel4-a76", "pixel4-a55", "a03s-a53")
+COLOURS = {"pixel4-a76": FRONT, "pixel4-a55": PAPER, "a03s-a53": "#6a5acd"}
+BASE = PAPERS["s-lwsr16"].architecture
+WIDTHS = range(8, 65, 4)
+
+
+@dataclass(frozen=True)
+class Design:
+    """One network and its figures: predicted by table, and measured on this machine if that was asked for."""
+
+    name: str
+    arch: Architecture
+    costs: Costs
+    latency: Mapping[str, Latency]
+    measured_ms: float | None = None
+
+
+def designs() -> dict[str, Architecture]:
+    """s-LWSR16 as published, with every other upsampler, and trunks of other blocks at about its MACs."""
+    settings = BASE.settings
+    found = {}
+    for kind in UPSAMPLERS:
+        spec = replace(settings.upsampler, kind=kind)
+        found[f"s-LWSR16, {kind} upsampler"] = replace(BASE, settings=replace(settings, upsampler=spec))
+    for expansion in (1, 2, 6):
+        arch = _same_macs(lambda width, expansion=expansion: _with_blocks(width, "inverted", expansion * width))
+        name = f"depthwise and 1x1 blocks, expansion {expansion}, {arch.settings.width} channels"
+        found[name] = arch
+    arch = _same_macs(lambda width: _with_blocks(width, "residual", width, upsampler="dense-one-step"))
+    found[f"3x3 blocks, {arch.settings.width} channels, one-step upsampler"] = arch
+    return found
+
+
+def _with_blocks(width: int, kind: str, hidden: int, upsampler: str = "dense-two-step") -> Architecture:
+    """The same graph with every block of ``kind`` at ``width`` channels; the upsampler keeps 16 at the larger sizes."""
+    settings = BASE.settings
+
+    def rows(old: tuple[tuple[BlockSpec, ...], ...]) -> tuple[tuple[BlockSpec, ...], ...]:
+        return tuple(tuple(BlockSpec(kind, width, hidden) for _ in row) for row in old)
+
+    return replace(
+        BASE,
+        settings=replace(
+            settings, width=width, encoder=rows(settings.encoder), decoder=rows(settings.decoder),
+            upsampler=replace(settings.upsampler, kind=upsampler),
+        ),
+    )  # fmt: skip
+
+
+def _same_macs(make) -> Architecture:
+    wanted = architecture_costs(BASE, INPUT).macs
+    return min((make(width) for width in WIDTHS), key=lambda arch: abs(architecture_costs(arch, INPUT).macs - wanted))
+
+
+def priced(tables: Sequence[str], measured: Mapping[str, float]) -> tuple[Design, ...]:
+    """Every design with its figures on ``tables``; ``measured`` by architecture key."""
+    return tuple(
+        Design(
+            name,
+            arch,
+            architecture_costs(arch, INPUT),
+            {table: predict(load_table(table), architecture_operators(arch, INPUT)) for table in tables},
+            measured.get(arch.key),
+        )
+        for name, arch in designs().items()
+    )
+
+
+def run_here(table: str, cores: tuple[int, ...], folder: Path) -> dict[str, float]:
+    """Milliseconds of every design, run whole by LiteRT on this machine; by architecture key."""
+    engine = engine_format("litert")
+    engine.require()
+    own = load_table(table)
+    session = open_session("local", "litert", cores, own.threads)
+    try:
+        harness = Harness(session, engine, Protocol(own.threads, cores, 5, 7, repeats=3, budget_s=3.0))
+        points = validate(harness, own, tuple(designs().values()), 0, INPUT, {"designs": len(designs())}, folder)
+    finally:
+        session.close()
+    return {point.arch.key: point.measured_ms for point in points}
+
+
+@lru_cache(maxsize=256)
+def upsampler_share(arch: Architecture, table: str) -> float:
+    latency = explained(arch, INPUT, load_table(table))
+    return latency.by_part["upsampler"] / latency.ms
+
+
+def page(found: Sequence[Design], own: str | None) -> str:
+    """The table in Markdown."""
+    here = load_table(own) if own else None
+    width, height = INPUT
+    lines = [
+        "# What a designer's choices cost on phones\n",
+        f"Input {width}x{height}, x4, batch 1. Milliseconds are predictions with their 90 % band; in brackets the "
+        "upsampler's share. " + "; ".join(f"{name}: {load_table(name).caption}" for name in PHONES) + ".",
+        *([f"The last columns: {here.caption}, predicted by its own measured table and run whole."] if here else []),
+        "\nThis page: `python -m reports.designs reports/published/designs"
+        + (f" --measured {own}`.\n" if own else "`.\n"),
+        "![Milliseconds of each design relative to s-LWSR16](designs.png)\n",
+    ]
+    heads = ["network", "params", "G MACs", *(f"{name}, ms" for name in PHONES)]
+    if here:
+        heads += ["here predicted, ms", "here measured, ms", "error"]
+    lines += ["| " + " | ".join(heads) + " |", "| --- |" + " ---: |" * (len(heads) - 1)]
+    for design in found:
+        cells = [design.name, f"{design.costs.params:,}", f"{design.costs.macs / 1e9:.2f}"]
+        for name in PHONES:
+            figure = design.latency[name]
+            share = upsampler_share(design.arch, name)
+            cells.append(f"{figure.ms:,.0f} ({figure.low:,.0f} to {figure.high:,.0f}) [{share:.0%}]")
+        if here:
+            own_ms = design.latency[own].ms
+            cells += [f"{own_ms:,.1f}"]
+            measured = design.measured_ms
+            cells += ["–", "–"] if measured is None else [f"{measured:,.1f}", f"{own_ms / measured - 1:+.1%}"]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def figure(found: Sequence[Design]) -> Figure:
+    """One row per design: how many times s-LWSR16's milliseconds it takes on each phone, with its MACs beside.
+
+    The bars are the 90 % band of the difference from s-LWSR16, in which what the two share cancels.
+    """
+    base = found[0]
+    drawn = Figure(figsize=(8.6, 0.42 * len(found) + 1.5), layout="constrained")
+    axes = drawn.subplots()
+    rows = np.arange(len(found))
+    axes.scatter(
+        [design.costs.macs / base.costs.macs for design in found], rows, marker="|", s=160, color="black", zorder=3,
+        label="MACs",
+    )  # fmt: skip
+    for offset, name in zip((-0.2, 0.0, 0.2), PHONES, strict=True):
+        scale = base.latency[name].ms
+        centres = [design.latency[name].ms / scale for design in found]
+        apart = [latency_difference(base.arch, design.arch, INPUT, load_table(name)) for design in found]
+        spread = [[(each.ms - each.low) / scale for each in apart], [(each.high - each.ms) / scale for each in apart]]
+        axes.errorbar(
+            centres, rows + offset, xerr=spread, fmt="o", ms=5, color=COLOURS[name], elinewidth=1,
+            label=f"ms on {name} (s-LWSR16: {scale:,.0f} ms)",
+        )  # fmt: skip
+    if all(design.measured_ms for design in found):
+        scale = base.measured_ms
+        axes.scatter(
+            [design.measured_ms / scale for design in found], rows, marker="x", color=OTHER, zorder=4,
+            label=f"ms measured on this machine (s-LWSR16: {scale:,.0f} ms)",
+        )  # fmt: skip
+    axes.axvline(1, color=OTHER, linewidth=0.8, zorder=0)
+    axes.set(
+        yticks=rows,
+        yticklabels=[design.name for design in found],
+        xlabel="times s-LWSR16 as published (bars: 90 % band)",
+    )
+    axes.set_xlim(left=0)
+    axes.invert_yaxis()
+    drawn.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    return drawn
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--measured", metavar="TABLE", help="a table of this machine: also run the networks here")
+    parser.add_argument("--core", type=int, default=0, help="the core that the table was measured on (default: 0)")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    own = options.measured
+    measured = run_here(own, (options.core,), options.folder) if own else {}
+    found = priced((*PHONES, *([own] if own else [])), measured)
+    write_atomically(options.folder / "README.md", page(found, own).encode())
+    picture = io.BytesIO()
+    with matplotlib.rc_context(STYLE):
+        figure(found).savefig(picture, format="png", dpi=150, metadata=METADATA[".png"])
+    write_atomically(options.folder / "designs.png", picture.getvalue())
+
+
+if __name__ == "__main__":
+    main()
