@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from evaluators.latency import latency_word
+from latency_tables.table import table_names
 from search.budget import Budget, parse_budget
 from search.cli.output import finish
 from search.cli.parser import parse_input, parse_objectives, parse_rungs, parse_tables, parse_time
@@ -19,6 +20,7 @@ from search.progress import progress_for
 from search.samplers import SAMPLERS, sampler
 from search.session import Request, Session, default_workers
 from space.command_line import parse_count
+from space.errors import UserError
 from space.tasks import TASKS, task
 
 RUNS = Path("runs")
@@ -71,6 +73,11 @@ def request_from(options: argparse.Namespace) -> Request:
     wanted.shape(scale)
     budget = parse_budget(options.budget)
     sampler(options.sampler, 0)
+    if options.device in table_names():
+        raise UserError(
+            f"--device of run must be where it trains (cpu, cuda or cuda:N), got the latency table {options.device}; for "
+            f"milliseconds on it: --latency {options.device}, or a limit such as 1300ms@{options.device}"
+        )
     objectives, tables = _objectives_and_tables(options, budget)
     time_text = options.time or (None if options.trials else DEFAULT_TIME)
     name = f"{wanted.name}-x{scale}-{budget.text.replace(',', '_')}"

@@ -79,6 +79,7 @@ MISTAKES = [
     (["--task", "sr", "--budget", "9k-params", "--objective", "psnr,beauty"], "got 'beauty'"),
     (["--task", "sr", "--budget", "9k-params", "--rungs", "300,100"], "got '300,100'"),
     (["--task", "sr", "--budget", "9k-params", "--device", "tpu"], "got 'tpu'"),
+    (["--task", "sr", "--budget", "9k-params", "--device", "pixel4-a76"], "--latency pixel4-a76"),
     (["--task", "sr", "--budget", "9k-params", "--train-data", "missing"], "missing"),
     (["--task", "sr", "--budget", "9k-params", "--bogus"], "--bogus"),
     (["--task", "sr"], "--budget"),
