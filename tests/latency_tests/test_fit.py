@@ -16,7 +16,7 @@ from latency_tables.published.prices import PRICES, quantities
 from latency_tables.published.tables import family_held_out, reference_errors
 from space.errors import UserError
 
-PUBLISHED = Path("/work/shared/latency/mobile-ml-benchmark")
+PUBLISHED = Path(__file__).parents[3] / "shared" / "latency" / "mobile-ml-benchmark"  # beside the checkout
 
 
 @pytest.fixture(scope="module")
