@@ -75,8 +75,8 @@ def request_from(options: argparse.Namespace) -> Request:
     sampler(options.sampler, 0)
     if options.device in table_names():
         raise UserError(
-            f"--device of run must be where it trains (cpu, cuda or cuda:N), got the latency table {options.device}; for "
-            f"milliseconds on it: --latency {options.device}, or a limit such as 1300ms@{options.device}"
+            f"--device of run must be where it trains (cpu, cuda or cuda:N), got the latency table {options.device}; "
+            f"for milliseconds on it: --latency {options.device}, or a limit such as 1300ms@{options.device}"
         )
     objectives, tables = _objectives_and_tables(options, budget)
     time_text = options.time or (None if options.trials else DEFAULT_TIME)
