@@ -48,7 +48,7 @@ class LatencyTable:
     classes: Mapping[tuple[str, str], Row]
     draws: np.ndarray
     provenance: Mapping[str, Any] = field(default_factory=dict)
-    fingerprint: str = ""  # of the files' content
+    fingerprint: str = ""  # of all that a prediction depends on
 
     @property
     def caption(self) -> str:
@@ -96,7 +96,7 @@ def _load(path: Path, stamp: tuple[int, ...]) -> LatencyTable:
     content = path.read_bytes()
     digest = hashlib.sha256(content)
     provenance = _read_provenance(provenance_file)
-    digest.update(provenance_file.read_bytes())
+    digest.update(str(provenance.get("residual")).encode())  # what of the provenance a prediction depends on
     key, shapes, classes = read_rows(path.name, content.decode("utf-8").splitlines())
     draws = np.zeros((len(classes), 0))
     if draws_file.is_file():

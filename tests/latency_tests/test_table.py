@@ -137,3 +137,11 @@ def test_the_fingerprint_follows_the_content(written: Path) -> None:
     before = load_table(str(written)).fingerprint
     _change(written, 2, "latency_ms", "1.6")
     assert load_table(str(written)).fingerprint != before
+
+
+def test_a_word_in_the_provenance_changes_no_prediction(written: Path) -> None:
+    before = load_table(str(written)).fingerprint
+    write_table(written, table(provenance={**PROVENANCE, "conversion": "said better"}))
+    assert load_table(str(written)).fingerprint == before
+    write_table(written, table(provenance={**PROVENANCE, "residual": 0.2}))
+    assert load_table(str(written)).fingerprint != before
