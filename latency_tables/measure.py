@@ -93,7 +93,10 @@ def measure(
     rounds = Rounds(
         harness.session, models, partial(harness.engine.write, (reference_of(plan),)), harness.protocol, timings
     )
-    rounds.run(progress(rounds.total()))
+    try:
+        rounds.run(progress(rounds.total()))
+    finally:
+        timings.close()
     figures = timings.figures()
     if harness.differential:
         figures = differential_figures(operators, figures)

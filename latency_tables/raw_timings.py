@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TextIO
 
 from latency_tables.targets.session import Device, Timing
 from space.errors import UserError
@@ -36,6 +36,7 @@ class RawTimings:
 
     path: Path
     header: dict[str, Any]
+    file: TextIO  # held open: no second process may write
     rounds: dict[str, dict[int, float]] = field(default_factory=dict)
     references: dict[int, list[float]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
@@ -51,19 +52,30 @@ class RawTimings:
         Raises:
             UserError: the file is of another device, engine, core set or question.
         """
-        wanted = {"identity": device.identity, "about": dict(about)}
-        if path.exists() and path.read_text("utf-8").strip():
-            lines = _whole_lines(path)
-            timings = cls(path, lines[0])
-            for name, value in wanted.items():
-                _require_equal(path, name, lines[0].get(name, {}), json.loads(json.dumps(value)))
-            for line in lines[1:]:
-                timings._take(line)
-            return timings
+        wanted = json.loads(json.dumps({"identity": device.identity, "about": dict(about)}))
         path.parent.mkdir(parents=True, exist_ok=True)
-        timings = cls(path, {**wanted, "state": device.state, "begun": time.strftime("%Y-%m-%dT%H:%M:%S%z")})
-        timings._write(timings.header)
+        file = path.open("a", encoding="utf-8")
+        try:
+            _claim(file, path)
+            if not path.stat().st_size:
+                begun = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+                timings = cls(path, {**wanted, "state": device.state, "begun": begun}, file)
+                timings._write(timings.header)
+                return timings
+            header, *records = _whole_lines(path)
+            for name, value in wanted.items():
+                _require_equal(path, name, header.get(name, {}), value)
+        except UserError:
+            file.close()
+            raise
+        timings = cls(path, header, file)
+        for record in records:
+            timings._take(record)
         return timings
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.file.close()
 
     def add(self, key: str, number: int, timing: Timing, seconds: float) -> None:
         record = {
@@ -111,8 +123,8 @@ class RawTimings:
         self.temperatures_c += [record["temperature_c"]] if record["temperature_c"] else []
 
     def _write(self, record: Mapping[str, Any]) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        self.file.write(json.dumps(record) + "\n")
+        self.file.flush()
 
 
 def own_ms(runs_ms: tuple[float, ...], busy_ms: tuple[float, ...], threads: int | None) -> tuple[float, ...]:
@@ -134,6 +146,18 @@ def figure(rounds_ms: Iterable[float]) -> Figure:
     spread = MAD_TO_SIGMA * median(abs(value - middle) for value in values) / middle
     error = Z90 * MEDIAN_TO_MEAN * spread / len(values) ** 0.5
     return Figure(middle, max(error, LEAST_ERROR), len(values))
+
+
+def _claim(file: TextIO, path: Path) -> None:
+    try:
+        import fcntl
+    except ImportError:  # no such locks on Windows
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise UserError(f"{path} is being written by another measurement; wait for it or give another --out") from None
 
 
 def _whole_lines(path: Path) -> list[dict[str, Any]]:

@@ -60,6 +60,7 @@ class Rounds:
         return error > self.protocol.error_limit
 
     def _round(self, number: int, keys: list[str], advance: Callable[[str], None]) -> None:
+        self._since_reference = REFERENCE_EVERY
         for index in np.random.default_rng(number).permutation(len(keys)):
             key = keys[index]
             if not self.timings.has(key, number):

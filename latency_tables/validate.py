@@ -1,4 +1,4 @@
-"""How well a table predicts: random networks of the space, run whole on the device, against the sum of their operators."""
+"""How well a table predicts: random networks of the space, run whole on the device, against its operators' sum."""
 
 from __future__ import annotations
 
@@ -90,7 +90,10 @@ def validate(
     rounds = Rounds(
         harness.session, models, partial(harness.engine.write, (_reference(table),)), harness.protocol, timings
     )
-    rounds.run(progress(rounds.total()))
+    try:
+        rounds.run(progress(rounds.total()))
+    finally:
+        timings.close()
     figures = timings.figures()
     points = []
     for arch in networks:

@@ -1,0 +1,160 @@
+"""Models that are written for LiteRT: every kind runs, and a network computes what torch's computes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from latency_tables.engines.input_shapes import input_shapes
+from latency_tables.engines.tflite import NODES, chain, output_shape, patterned_weights, stand_alone, write_tflite
+from latency_tables.fusion import network_operators
+from latency_tables.operators import EngineOperator
+from space.errors import UserError
+
+litert = pytest.importorskip("ai_edge_litert.interpreter")
+
+
+def run(model: bytes, *images: np.ndarray) -> list[np.ndarray]:
+    interpreter = litert.Interpreter(model_content=model, num_threads=1)
+    interpreter.allocate_tensors()
+    for entry, image in zip(interpreter.get_input_details(), images, strict=True):
+        assert tuple(entry["shape"]) == image.shape
+        interpreter.set_tensor(entry["index"], image)
+    interpreter.invoke()
+    return [interpreter.get_tensor(entry["index"]) for entry in interpreter.get_output_details()]
+
+
+def op(kind: str, in_channels: int, out_channels: int, reads: int = 1, **options: object) -> EngineOperator:
+    """At 12x8 output pixels, reading ``reads`` tensors of as many pixels."""
+    stride = options.get("stride", (1, 1))
+    pixels = 96 * stride[0] * stride[1] if kind != "transposed_conv" else 96 // stride[0] // stride[1]
+    return EngineOperator(kind, 8, 12, in_channels, out_channels, reads * pixels * in_channels, **options)
+
+
+OPERATORS = (
+    op("conv", 3, 16, kernel=(3, 3)),
+    op("conv", 4, 8, kernel=(3, 3), stride=(2, 2)),
+    op("conv", 4, 8, kernel=(3, 3), dilation=(2, 2)),
+    EngineOperator("conv", 6, 10, 4, 8, 8 * 12 * 4, kernel=(3, 3)),  # without padding
+    op("depthwise_conv", 8, 8, kernel=(3, 3)),
+    op("grouped_conv", 8, 16, kernel=(3, 3), groups=4),
+    op("transposed_conv", 8, 3, kernel=(4, 4), stride=(2, 2)),
+    EngineOperator("matmul", 96, 1, 8, 4, 96 * 8),
+    EngineOperator("matmul", 96, 1, 8, 4, 96 * 8 + 8 * 4),
+    *(op("activation", 8, 8, function=name) for name in ("relu", "relu6", "prelu", "leaky_relu", "elu", "gelu")),
+    *(op("activation", 8, 8, function=name) for name in ("silu", "sigmoid", "tanh", "hardswish", "hardsigmoid")),
+    op("add", 8, 8, 2),
+    op("add", 8, 8, function="scalar"),
+    op("multiply", 8, 8, 2),
+    EngineOperator("multiply", 8, 12, 8, 8, 96 * 8 + 8, "broadcast"),
+    EngineOperator("multiply", 8, 12, 8, 8, 96 * 8 + 96, "broadcast"),
+    op("elementwise", 8, 8, function="abs"),
+    op("elementwise", 8, 8, 2, function="maximum"),
+    op("concat", 12, 12, function="of 2"),
+    op("concat", 33, 33, function="of 11"),
+    op("pool", 8, 8, function="max", kernel=(2, 2), stride=(2, 2)),
+    op("pool", 8, 8, function="average", kernel=(3, 3)),
+    EngineOperator("resize", 8, 12, 4, 4, 24 * 4, "nearest", factor=2),
+    EngineOperator("resize", 8, 12, 4, 4, 24 * 4, "bilinear", factor=2),
+    EngineOperator("pixel_shuffle", 8, 12, 16, 4, 24 * 16, factor=2),
+    EngineOperator("pixel_unshuffle", 8, 12, 4, 16, 384 * 4, factor=2),
+    EngineOperator("pad", 8, 12, 4, 4, 6 * 10 * 4),
+    op("reduce", 8, 8, function="mean"),
+    op("softmax", 8, 8),
+    op("norm", 8, 8, function="batch_norm"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("operator", OPERATORS, ids=str)
+def test_every_operator_runs_alone(operator: EngineOperator) -> None:
+    shapes = input_shapes(operator)
+    images = [np.linspace(0.1, 1, int(np.prod(shape)), dtype=np.float32).reshape(shape) for shape in shapes]
+    assert sum(image.size for image in images) == operator.read_elements
+    (result,) = run(write_tflite((operator,)), *images)
+    assert result.shape == output_shape(operator)
+    assert np.isfinite(result).all()
+    assert np.ptp(result) > 0 or operator.kind == "softmax"
+
+
+def test_every_kind_that_is_written_is_tested() -> None:
+    assert {operator.kind for operator in OPERATORS} == set(NODES)
+
+
+@pytest.mark.parametrize(
+    ("operator", "message"),
+    [
+        (op("gather", 8, 8, function="grid_sampler_2d"), "gather grid_sampler_2d"),
+        (op("activation", 8, 8, function="softplus"), "activation softplus"),
+        (op("norm", 8, 8, function="layer_norm"), "norm layer_norm"),
+        (op("elementwise", 8, 8, function="erf"), "elementwise erf"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_by_name(operator: EngineOperator, message: str) -> None:
+    with pytest.raises(UserError, match=f"no model can be written for {message} 8 channels at 12x8"):
+        write_tflite((operator,))
+
+
+class Network(nn.Module):
+    """Every way in which parts of our networks are connected, without a ReLU, which a written model leaves out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.depthwise = nn.Conv2d(8, 8, 3, padding=1, groups=8)
+        self.grouped = nn.Conv2d(8, 8, 3, padding=1, groups=2)
+        self.fuse = nn.Conv2d(16, 8, 1)
+        self.up = nn.Conv2d(8, 12, 3, padding=1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        stem = torch.sigmoid(self.stem(image))
+        body = self.grouped(torch.tanh_(self.depthwise(stem))) + stem
+        body = self.fuse(torch.cat((body, stem), 1)) * stem.mean((2, 3), keepdim=True)
+        return F.pixel_shuffle(self.up(body), 2) + F.interpolate(image, scale_factor=2, mode="bilinear")
+
+
+def test_a_network_computes_what_torch_computes() -> None:
+    torch.manual_seed(0)
+    network = Network().eval()
+    modules = dict(network.named_modules())
+
+    def weights(operator: EngineOperator) -> tuple[np.ndarray, np.ndarray]:
+        conv = modules[operator.part]
+        values, bias = conv.weight.detach().numpy(), conv.bias.detach().numpy()
+        if operator.part == "up":  # DEPTH_TO_SPACE wants the channels of a pixel together
+            order = np.arange(12).reshape(3, 4).T.ravel()
+            values, bias = values[order], bias[order]
+        axes = (1, 2, 3, 0) if operator.kind == "depthwise_conv" else (0, 2, 3, 1)
+        return np.ascontiguousarray(values.transpose(axes)), bias
+
+    model = write_tflite(network_operators(network, 3, (12, 8)), weights)
+    image = torch.rand(1, 3, 8, 12)
+    (result,) = run(model, image.permute(0, 2, 3, 1).numpy())
+    with torch.no_grad():
+        expected = network(image).permute(0, 2, 3, 1).numpy()
+    np.testing.assert_allclose(result, expected, atol=2e-6)
+
+
+def test_values_neither_fade_nor_grow() -> None:
+    layers = chain(op("conv", 16, 16, kernel=(3, 3)), 30)
+    (result,) = run(write_tflite(layers), np.random.default_rng(0).uniform(0, 1, (1, 8, 12, 16)).astype(np.float32))
+    assert 1e-6 < np.abs(result).mean() < 1e6
+
+
+def test_a_chain_reads_what_was_written_before() -> None:
+    first, second, third = chain(op("add", 8, 8, 2), 3)
+    assert second.inputs == (first.output, first.inputs[1])
+    assert third.inputs == (second.output, first.inputs[1])
+    with pytest.raises(UserError, match="cannot be measured as a chain"):
+        chain(op("conv", 3, 16), 3)
+
+
+def test_weights_pack_well_and_hold_no_denormals() -> None:
+    import zlib
+
+    values, bias = patterned_weights(stand_alone(op("conv", 64, 256, kernel=(3, 3))))
+    assert len(zlib.compress(values.tobytes())) < values.nbytes / 50
+    assert np.abs(values).min() > 1e-3
+    assert (bias > 0).all()

@@ -1,0 +1,111 @@
+"""Validation: whole networks against the sum of their operators, on a device that is a formula."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from latency_tables.estimate import predict
+from latency_tables.measure import measure
+from latency_tables.plan import architecture_operators, bare, plan_of
+from latency_tables.plots import scatter
+from latency_tables.table import LatencyTable, load_table
+from latency_tables.targets.session import ConnectionLostError
+from latency_tables.validate import Point, agreement, draw_networks, kind_bias, noise_between, validate, write_points
+from space.build import architecture_from_dict
+from space.errors import UserError
+from space.tasks import TASKS
+from tests.latency_tests.fake_device import FakeSession, harness
+
+SIZE = (32, 18)
+ABOUT = {"task": "sr", "scale": 4, "input": "32x18"}
+NETWORKS = draw_networks(TASKS["sr"], 4, 12)
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> LatencyTable:
+    """Of all operators of the networks, so that sums are exact."""
+    used = Counter(bare(op) for arch in NETWORKS for op in architecture_operators(arch, SIZE))
+    out = tmp_path_factory.mktemp("table") / "board.csv"
+    measure(harness(FakeSession()), plan_of(used, np.random.default_rng(0)), ABOUT, out)
+    return load_table(str(out))
+
+
+def run(table: LatencyTable, out: Path, session: FakeSession | None = None, twice: int = 0) -> tuple[Point, ...]:
+    return validate(harness(session or FakeSession()), table, NETWORKS, twice, SIZE, ABOUT, out)
+
+
+def test_networks_are_drawn_apart_and_again_the_same() -> None:
+    assert len({arch.key for arch in NETWORKS}) == 12
+    assert draw_networks(TASKS["sr"], 4, 12) == NETWORKS
+
+
+def test_a_device_that_adds_up_is_predicted(table: LatencyTable, tmp_path: Path) -> None:
+    points = run(table, tmp_path, twice=3)
+    found = agreement(points)
+    assert found.networks == 12
+    assert found.mape < 0.02  # what interpolation of byte movers costs
+    assert found.within_5 == found.within_10 == found.in_band == 1
+    assert found.spearman > 0.99
+    assert len(noise_between(points)) == 3
+    assert np.abs(noise_between(points)).max() < 1e-9
+
+
+def test_it_continues_and_refuses_another_device(table: LatencyTable, tmp_path: Path) -> None:
+    first, second = FakeSession(dies_after=10), FakeSession()
+    with pytest.raises(ConnectionLostError):
+        run(table, tmp_path, first)
+    assert len(run(table, tmp_path, second)) == 12
+    timed = Counter(name for name in first.timed + second.timed if name != "reference")
+    assert set(timed.values()) == {3}
+    other = FakeSession()
+    other.identity["engine_version"] = "2"
+    with pytest.raises(UserError, match="engine_version '1' there and '2' here"):
+        run(table, tmp_path / "other", other)
+    with pytest.raises(UserError, match="must be one that measure made on this device"):
+        run(replace(table, provenance={}), tmp_path / "other")
+
+
+def test_a_network_that_crashes_is_left_out(table: LatencyTable, tmp_path: Path) -> None:
+    session = FakeSession(crashes_on=lambda op: op.kind == "grouped_conv")
+    crashing = [
+        arch.key for arch in NETWORKS if any(op.kind == "grouped_conv" for op in architecture_operators(arch, SIZE))
+    ]
+    assert 0 < len(crashing) < 12
+    points = run(table, tmp_path, session)
+    assert {point.key for point in points} == {arch.key for arch in NETWORKS} - set(crashing)
+
+
+def test_the_bias_is_put_on_the_kind_that_has_it(table: LatencyTable) -> None:
+    points = []
+    for arch in NETWORKS:
+        predicted = predict(table, architecture_operators(arch, SIZE))
+        real = predicted.ms - 0.25 * predicted.by_kind.get("conv 3x3", 0.0)
+        points.append(Point(arch.key, arch, predicted, real, 0.01, float("nan")))
+    bias = kind_bias(points)
+    assert bias["conv 3x3"] == pytest.approx(0.25, abs=0.03)
+    assert abs(bias["conv 1x1"]) < 0.05
+    found = agreement(points)
+    assert found.bias > 0.05
+    assert found.within_5 < 1
+    assert not noise_between(points).size
+
+
+def test_files_for_people(table: LatencyTable, tmp_path: Path) -> None:
+    points = run(table, tmp_path, twice=1)
+    write_points(tmp_path / "networks.csv", points)
+    with (tmp_path / "networks.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 12
+    assert float(rows[0]["measured_ms"]) == pytest.approx(points[0].measured_ms, rel=1e-5)
+    assert rows[0]["again_ms"]
+    assert not rows[1]["again_ms"]
+    assert architecture_from_dict(json.loads(rows[0]["architecture"])) == points[0].arch
+    scatter(tmp_path / "scatter.png", points, table.caption)
+    assert (tmp_path / "scatter.png").read_bytes().startswith(b"\x89PNG")
