@@ -12,8 +12,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from evaluators.atomic import write_atomically
-from latency_tables.published.fit import Problem, published_problem
-from latency_tables.published.held_out import leave_out
+from latency_tables.published.fit import Problem, draw_prices, published_problem
+from latency_tables.published.held_out import leave_out, pairs_held_out
 from latency_tables.published.tables import SHIPPED, family_held_out, reference_errors
 from latency_tables.published.transfer import from_common, from_one_core, other_devices
 from latency_tables.table import load_table
@@ -24,6 +24,7 @@ SHOWN = ("pixel4-a76", "pixel4-a55", "a03s-a53", "mi8se-a75", "s10-m4", "pixel4-
 # percent over all core sets in fp32, families left out.
 MARKED = {"dla46c": -27.0, "resnet18_wd4": -23.0, "preresnet18_wd4": -22.0, "bagnet9": -0.1}
 REPEATS = 10
+CLOSE = 1.3  # of two latencies, their ratio
 PANEL_IN = 3.1
 
 
@@ -54,6 +55,8 @@ def readme() -> str:
         *_summary(problem, errors),
         "\n## Networks that a cost model gets wrong\n",
         *_marked(problem, errors),
+        "\n## Which of two networks is faster\n",
+        *_pairs(problem),
         "\n## A core that nobody measured\n",
         *_transfer(problem),
         "\n## Each shipped table\n",
@@ -97,6 +100,23 @@ def _marked(problem: Problem, errors: np.ndarray) -> Iterable[str]:
                 f"| {name} | {cores} | {own.mean():+.1f} | {np.abs(own).mean():.1f} | {worst:+.1f} "
                 f"| {'' if several else f'{before:+.1f}'} |"
             )
+
+
+def _pairs(problem: Problem) -> Iterable[str]:
+    yield (
+        "Pairs of different families, each network predicted without its own; the band of a difference is what decides "
+        "whether two points of a front are a tie.\n"
+    )
+    yield "| table | pairs | true difference in the 90 % band | tied | wrong way round, of those not tied |"
+    yield "| --- | --- | ---: | ---: | ---: |"
+    names = [core_set.table for core_set in problem.core_sets]
+    everything = np.arange(len(problem.networks))
+    for name in (table for table in SHOWN if not table.endswith("int8")):
+        index = names.index(name)
+        drawn = problem.amounts @ draw_prices(problem, index, everything)
+        for closest, words in ((np.inf, "all"), (CLOSE, f"at most {CLOSE - 1:.0%} apart")):
+            found = pairs_held_out(family_held_out(index), problem.families, drawn, closest)
+            yield f"| {name} | {words} | {found.in_band:.0%} | {found.tied:.0%} | {found.wrong_way:.1%} |"
 
 
 def _transfer(problem: Problem) -> Iterable[str]:

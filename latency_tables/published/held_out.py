@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import spearmanr
 
-from latency_tables.estimate import Z90
+from latency_tables.estimate import DIFFERENCE_RESIDUAL, Z90
 from latency_tables.published.fit import Problem, draw_prices, set_prices
 
 COVERAGE = 0.9
@@ -84,3 +84,41 @@ def _weights(families: Sequence[str]) -> np.ndarray:
 
 def _part(held_out: HeldOut, chosen: np.ndarray) -> HeldOut:
     return HeldOut(held_out.latency_ms[chosen], held_out.predicted_ms[chosen], held_out.relative_sd[chosen])
+
+
+@dataclass(frozen=True)
+class PairsHeldOut:
+    """Pairs of networks of different families: shares, 0 to 1.
+
+    ``in_band`` have their true difference within the 90 % band of the predicted one. ``tied`` have nought in it.
+    ``wrong_way`` is, of those that are not tied, the share predicted the wrong way round.
+    """
+
+    in_band: float
+    tied: float
+    wrong_way: float
+
+
+def pairs_held_out(held_out: HeldOut, families: Sequence[str], drawn_ms: np.ndarray, closest: float) -> PairsHeldOut:
+    """How the band of a difference (``latency_tables.estimate.difference``) fares on pairs at most ``closest`` apart.
+
+    ``drawn_ms`` is (networks, draws): the networks by resampled fits. ``closest`` is the largest ratio of the two
+    measured latencies. Networks of different families share next to no operators, so that nothing cancels but what the
+    draws have in common.
+    """
+    first, second = np.triu_indices(len(families), 1)
+    measured, predicted = held_out.latency_ms, held_out.predicted_ms
+    ratio = np.maximum(measured[first] / measured[second], measured[second] / measured[first])
+    apart = np.array([families[a] != families[b] for a, b in zip(first, second, strict=True)])
+    chosen = apart & (ratio <= closest)
+    first, second = first[chosen], second[chosen]
+    difference, truth = predicted[second] - predicted[first], measured[second] - measured[first]
+    left_over = DIFFERENCE_RESIDUAL * residual_sd(held_out, families) * np.hypot(predicted[first], predicted[second])
+    half = Z90 * np.hypot((drawn_ms[second] - drawn_ms[first]).std(axis=1), left_over)
+    decided = np.abs(difference) > half
+    wrong = decided & (difference * truth < 0)
+    return PairsHeldOut(
+        float((np.abs(difference - truth) <= half).mean()),
+        float((~decided).mean()),
+        float(wrong.sum() / max(1, decided.sum())),
+    )

@@ -9,8 +9,8 @@ import pytest
 
 from latency_tables.operators import EngineOperator
 from latency_tables.published import source
-from latency_tables.published.fit import Problem, fit_prices, published_problem, resamples, set_prices
-from latency_tables.published.held_out import HeldOut, coverage, leave_out, residual_sd
+from latency_tables.published.fit import Problem, draw_prices, fit_prices, published_problem, resamples, set_prices
+from latency_tables.published.held_out import HeldOut, coverage, leave_out, pairs_held_out, residual_sd
 from latency_tables.published.networks import family, networks
 from latency_tables.published.prices import PRICES, quantities
 from latency_tables.published.tables import family_held_out, reference_errors
@@ -145,3 +145,14 @@ def test_shipped_files_are_the_published_ones(tmp_path: Path, monkeypatch: pytes
     source.convert(PUBLISHED)
     for name in ("networks.csv.gz", "end_to_end.csv"):
         assert (tmp_path / name).read_bytes() == (source.DATA / name).read_bytes()
+
+
+def test_the_band_of_a_difference_is_honest() -> None:
+    problem = published_problem()
+    index = [core_set.table for core_set in problem.core_sets].index("pixel4-a76")
+    drawn = problem.amounts @ draw_prices(problem, index, np.arange(len(problem.networks)), 20)
+    found = pairs_held_out(family_held_out(index), problem.families, drawn, np.inf)
+    assert 0.85 <= found.in_band <= 0.98
+    assert found.wrong_way < 0.01
+    close = pairs_held_out(family_held_out(index), problem.families, drawn, 1.1)
+    assert close.tied > found.tied
