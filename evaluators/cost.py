@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import torch
 from torch import nn
 
 from evaluators.latency import Milliseconds, milliseconds, table_of
 from latency_tables.table import LatencyTable
 from space.architecture import Architecture
-from space.build import deploy_form
+from space.build import assemble, construct, deploy_form
 from space.errors import UserError
 from space.operators import meta_copy, screen, trace
 from space.papers import Paper
@@ -122,4 +123,8 @@ def paper_counts(paper: Paper, costs: Costs, input_size: tuple[int, int]) -> Pap
     rule = paper.counting_rule
     if rule is None:
         return PaperCounts(costs.params, None, None)
-    return PaperCounts(costs.params, rule.macs(costs.params, *input_size), rule.name)
+    params = costs.params
+    if rule.params is not None:
+        with torch.device("meta"):
+            params = rule.params(assemble(paper.architecture, construct))
+    return PaperCounts(params, rule.macs(params, *input_size) if rule.macs else None, rule.name)

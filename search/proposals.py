@@ -30,7 +30,7 @@ def fixed_trials(task: Task, settings: RunSettings, budget: Budget) -> Iterator[
     run cannot price is there as "failed", with the reason.
     """
     for paper in PAPERS.values():
-        if paper.task != task.name or not paper.reproducible:
+        if paper.task != task.name or paper.reference or not paper.reproducible:
             continue
         arch = paper.at_scale(settings.scale)
         skip = {"input_skip": "bicubic"}

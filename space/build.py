@@ -14,10 +14,11 @@ from space.architecture import Architecture, IOShape, from_dict
 from space.backbones import BACKBONES, Backbone
 from space.blocks.image_ends import MeanShift
 from space.errors import UserError
+from space.references import REFERENCES, Reference
 
 
 def backbone(name: str) -> Backbone:
-    """The backbone called ``name``.
+    """The backbone called ``name``, which has knobs and can be searched.
 
     Raises:
         UserError: there is none; the message lists those there are.
@@ -25,6 +26,11 @@ def backbone(name: str) -> Backbone:
     if name not in BACKBONES:
         raise UserError(f"unknown backbone {name!r}; known: {', '.join(BACKBONES)}")
     return BACKBONES[name]
+
+
+def _family(name: str) -> Backbone | Reference:
+    """The backbone or reference network called ``name``."""
+    return REFERENCES[name] if name in REFERENCES else backbone(name)
 
 
 def architecture(shape: IOShape, backbone_name: str, knobs: Mapping[str, Any]) -> Architecture:
@@ -44,7 +50,7 @@ def architecture_from_dict(data: Mapping[str, Any]) -> Architecture:
     Raises:
         UserError: an unknown backbone, or a field that is missing or unknown.
     """
-    family = backbone(data["backbone"])
+    family = _family(data["backbone"])
     return Architecture(
         from_dict(data["shape"], IOShape), data["backbone"], from_dict(data["settings"], family.settings)
     )
@@ -57,6 +63,8 @@ def construct(factory: Callable[..., nn.Module], *args: Any, **options: Any) -> 
 
 def assemble(arch: Architecture, make: Callable[..., nn.Module]) -> nn.Module:
     """The network of ``arch`` out of parts from ``make`` (see ``space.operators.screen``)."""
+    if arch.backbone in REFERENCES:
+        return make(REFERENCES[arch.backbone].network, arch.shape, arch.settings)
     return backbone(arch.backbone).network(arch.shape, arch.settings, make)
 
 
@@ -73,11 +81,11 @@ def build(arch: Architecture, generator: torch.Generator | None = None) -> nn.Mo
 
 @torch.no_grad()
 def initialise(network: nn.Module, generator: torch.Generator | None = None) -> None:
-    """Draw every convolution's weights from ``generator``: uniform within 1/sqrt(fan in), torch's own range."""
+    """Draw weights from ``generator``: uniform within 1/sqrt(fan in), torch's own range for these layers."""
     for module in network.modules():
         if isinstance(module, MeanShift):
             module.reset()
-        elif isinstance(module, nn.Conv2d) and not module.weight.is_meta:
+        elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear) and not module.weight.is_meta:
             bound = 1 / math.sqrt(module.weight[0].numel())
             module.weight.uniform_(-bound, bound, generator=generator)
             if module.bias is not None:

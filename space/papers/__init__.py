@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from space.errors import UserError
-from space.papers.paper import CountingRule, Paper, with_input_skip
+from space.papers.paper import (
+    CONVOLUTION_WEIGHTS,
+    PARAMS_TIMES_INPUT_PIXELS,
+    TRAINING_FORM,
+    CountingRule,
+    Paper,
+    with_input_skip,
+)
 from space.papers.slwsr import SLWSR
 
 PAPERS: dict[str, Paper] = {paper.name: paper for paper in SLWSR}
@@ -20,4 +27,13 @@ def paper(name: str) -> Paper:
     return PAPERS[name]
 
 
-__all__ = ["PAPERS", "CountingRule", "Paper", "paper", "with_input_skip"]
+__all__ = [
+    "CONVOLUTION_WEIGHTS",
+    "PAPERS",
+    "PARAMS_TIMES_INPUT_PIXELS",
+    "TRAINING_FORM",
+    "CountingRule",
+    "Paper",
+    "paper",
+    "with_input_skip",
+]

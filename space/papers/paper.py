@@ -6,20 +6,42 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from torch import nn
+
 from space.architecture import Architecture
 
 
 @dataclass(frozen=True, slots=True)
 class CountingRule:
-    """How a paper counts its multiply-adds: ``macs(params, input_width_px, input_height_px)``."""
+    """How a paper counts: ``macs(params, input_width_px, input_height_px)`` and ``params(network)``.
+
+    None where the paper counts as we do: true multiply-accumulates, and everything that the deployed network stores.
+    ``network`` is in its training form.
+    """
 
     name: str
-    macs: Callable[[int, int, int], int]
+    macs: Callable[[int, int, int], int] | None = None
+    params: Callable[[nn.Module], int] | None = None
+
+
+def convolution_weights(network: nn.Module) -> int:
+    """Weights of all convolutions: no bias, no norm, no activation. Shared ones count once."""
+    return sum(m.weight.numel() for m in network.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d))
+
+
+def training_parameters(network: nn.Module) -> int:
+    """All learned parameters of the training form, batch norm included."""
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 PARAMS_TIMES_INPUT_PIXELS = CountingRule(
-    "parameters x input pixels (s-LWSR table II)", lambda params, width_px, height_px: params * width_px * height_px
+    "multiply-adds as parameters x input pixels (s-LWSR table II)",
+    macs=lambda params, width_px, height_px: params * width_px * height_px,
 )
+CONVOLUTION_WEIGHTS = CountingRule(
+    "parameters as weights of convolutions, without bias and norm", params=convolution_weights
+)
+TRAINING_FORM = CountingRule("parameters of the training form, batch norm included", params=training_parameters)
 
 
 @dataclass(frozen=True)
@@ -28,7 +50,8 @@ class Paper:
 
     ``knobs`` holds its place in the search space (with ``backbone``), as far as it has one. ``reproducible`` is
     False where the paper does not say enough: the architecture is then the nearest build and ``note`` says why.
-    ``title`` is the name in the published tables (``space.papers.published``).
+    ``title`` is the name in the published tables (``space.papers.published``). A ``reference`` can be costed, trained
+    and shown, but does not run as a fixed trial of every search.
     """
 
     name: str
@@ -39,6 +62,7 @@ class Paper:
     knobs: Mapping[str, Any] = field(default_factory=dict)
     counting_rule: CountingRule | None = None
     reproducible: bool = True
+    reference: bool = False
     note: str = ""
 
     def at_scale(self, scale: int) -> Architecture:
