@@ -23,7 +23,7 @@ from latency_tables.operators import EngineOperator
 from latency_tables.plan import Plan
 from latency_tables.raw_timings import Figure, RawTimings
 from latency_tables.rounds import Models, Protocol, Rounds
-from latency_tables.rows import SHAPE, Row
+from latency_tables.rows import SHAPE, Row, shape_cells
 from latency_tables.table import LatencyTable, write_table
 from latency_tables.targets.session import Device, Session
 from space.checkout import commit
@@ -149,11 +149,7 @@ def write_checks(path: Path, checks: tuple[Check, ...]) -> None:
         writer.writerow((*SHAPE, "measured_ms", "predicted_ms", "error", "noise"))
         for check in checks:
             figures = (check.measured_ms, check.predicted_ms, check.error, check.noise)
-            writer.writerow((*shape_values(check.operator).values(), *(f"{value:.5g}" for value in figures)))
-
-
-def shape_values(op: EngineOperator) -> dict[str, Any]:
-    return {name: getattr(op, name) for name in SHAPE}
+            writer.writerow((*shape_cells(check.operator).values(), *(f"{value:.5g}" for value in figures)))
 
 
 def _checks(table: LatencyTable, plan: Plan, figures: Mapping[str, Figure]) -> list[Check]:

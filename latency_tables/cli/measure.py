@@ -68,16 +68,24 @@ def report(console: Console, out: Path, measured: Measured) -> None:
     for name, reason in measured.failures.items():
         console.print(f"failed: {name}: {reason}", markup=False)
     if measured.checks:
-        console.print(_check_table(measured.checks))
+        console.print(_check_table(measured))
 
 
-def _check_table(checks: tuple[Check, ...]) -> Table:
+def _check_table(measured: Measured) -> Table:
+    """By kind of operator, those at image sizes of the table and those at others apart."""
     shown = Table(title="shapes that are not in the table: interpolated against measured", pad_edge=False)
     for heading in ("kind", "shapes", "median error", "worst", "median noise"):
         shown.add_column(heading, justify="left" if heading == "kind" else "right")
-    kinds = dict.fromkeys(kind_label(check.operator) for check in checks)
-    for kind in (*kinds, "all"):
-        figures = summary(tuple(check for check in checks if kind in (kind_label(check.operator), "all")))
-        cells = (f"{100 * figures[name]:.1f} %" for name in ("median_error", "worst_error", "median_noise"))
-        shown.add_row(kind, str(figures["shapes"]), *cells)
+    pixels = {op.pixels for op in measured.table.shapes}
+    rows: dict[str, list[Check]] = {}
+    for own_size, where in ((True, ""), (False, ", other sizes")):
+        checks = [check for check in measured.checks if (check.operator.pixels in pixels) == own_size]
+        for check in checks:
+            rows.setdefault(kind_label(check.operator) + where, []).append(check)
+        if checks:
+            rows["all" + where] = checks
+    for name, checks in rows.items():
+        figures = summary(tuple(checks))
+        cells = (f"{100 * figures[key]:.1f} %" for key in ("median_error", "worst_error", "median_noise"))
+        shown.add_row(name, str(figures["shapes"]), *cells)
     return shown
