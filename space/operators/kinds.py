@@ -55,7 +55,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "norm": ("native_batch_norm", "_native_batch_norm_legit_no_training", "native_layer_norm", "native_group_norm"),
     "softmax": ("_softmax", "_safe_softmax"),
     "reduce": ("mean", "sum", "var", "amax", "amin", "max", "min", "linalg_vector_norm", "var_mean"),
-    "copy": ("clone", "_to_copy", "copy_", "_unsafe_view", "repeat"),
+    "copy": ("clone", "_to_copy", "copy_", "_unsafe_view", "repeat", "channel_shuffle", "native_channel_shuffle"),
     "gather": ("grid_sampler_2d", "im2col", "col2im", "roll", "index", "index_select", "gather", "embedding", "flip"),
 }
 KIND_OF = {name: kind for kind, names in KINDS.items() for name in names}

@@ -1,0 +1,143 @@
+"""Lightweight replacements of full-size convolutions (Lahiri et al., IEEE TCSVT 2021, arXiv 2007.05835).
+
+Facts are those of the authors' repository (`avisekiit/TCSVT-LightWeight-CNNs`): its PyTorch LIST is plain, with biases
+and the separable branch first; its TensorFlow LIST has batch norm and ReLU after the squeeze and after the
+concatenation, and the 1x1 branch first. A dense 3x3 convolution from C to C channels has 9 C^2 weights, LIST
+C^2 / 2 + 9 C / 4, and GSAT with 8 groups 1.25 C^2.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from space.blocks.batch_norm import fold_batch_norm
+from space.errors import UserError
+
+SQUEEZE = 4  # channels per squeezed channel
+SHUFFLE_GROUPS = 8  # "as in the paper", says the authors' code
+
+
+class List(nn.Module):
+    """LIST: a 1x1 squeeze to a quarter of the channels, then a 1x1 and a separable 3x3 branch, concatenated.
+
+    `(N, in, H, W)` to `(N, out, H, W)`. Each branch gives half of the output channels.
+
+    Args:
+        bias: biases on all four convolutions, as in the PyTorch version; not used with ``norm``.
+        norm: batch norm and ReLU after the squeeze and after the concatenation, and the 1x1 branch first, as in the
+            TensorFlow version.
+
+    Raises:
+        UserError: fewer than 4 channels in, or an odd number out.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, bias: bool = True, norm: bool = False) -> None:
+        super().__init__()
+        if in_channels < SQUEEZE:
+            raise UserError(f"LIST needs at least {SQUEEZE} input channels, got {in_channels}; keep a dense 3x3 there")
+        if out_channels % 2:
+            raise UserError(f"LIST needs an even number of output channels, got {out_channels}")
+        squeezed, half = in_channels // SQUEEZE, out_channels // 2
+        bias = bias and not norm
+        self.squeeze = nn.Conv2d(in_channels, squeezed, 1, bias=bias)
+        self.pointwise = nn.Conv2d(squeezed, half, 1, bias=bias)
+        self.depthwise = nn.Conv2d(squeezed, squeezed, 3, padding=1, groups=squeezed, bias=bias)
+        self.separable = nn.Conv2d(squeezed, half, 1, bias=bias)
+        self.norm_first = nn.BatchNorm2d(squeezed) if norm else None
+        self.norm_last = nn.BatchNorm2d(out_channels) if norm else None
+        self.activation = nn.ReLU() if norm else nn.Identity()
+        self.pointwise_first = norm
+
+    @property
+    def in_channels(self) -> int:
+        return self.squeeze.in_channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        squeezed = self.squeeze(x)
+        if self.norm_first is not None:
+            squeezed = self.norm_first(squeezed)
+        squeezed = self.activation(squeezed)
+        branches = [self.separable(self.depthwise(squeezed)), self.pointwise(squeezed)]
+        if self.pointwise_first:
+            branches.reverse()
+        output = torch.cat(branches, 1)
+        if self.norm_last is not None:
+            output = self.norm_last(output)
+        return self.activation(output)
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Both batch norms into the convolutions before them; the last one is split between the branches."""
+        if self.norm_first is None:
+            return
+        fold_batch_norm(self.squeeze, self.norm_first)
+        half = self.pointwise.out_channels
+        fold_batch_norm(self.pointwise, _part(self.norm_last, slice(0, half)))
+        fold_batch_norm(self.separable, _part(self.norm_last, slice(half, None)))
+        self.norm_first = self.norm_last = None
+
+    @torch.no_grad()
+    def multiply(self, factor: float) -> None:
+        """Scale the output by scaling the weights of its two last convolutions; for the form without norm."""
+        if self.norm_last is not None:
+            raise ValueError("a LIST with batch norm cannot take up a factor; fold it first")
+        for parameter in (*self.pointwise.parameters(), *self.separable.parameters()):
+            parameter.mul_(factor)
+
+
+def _part(norm: nn.BatchNorm2d, channels: slice) -> nn.BatchNorm2d:
+    """The batch norm of some of ``norm``'s channels."""
+    width = norm.weight[channels].numel()
+    part = nn.BatchNorm2d(width, eps=norm.eps, device=norm.weight.device)
+    for name in ("weight", "bias", "running_mean", "running_var"):
+        getattr(part, name).copy_(getattr(norm, name)[channels])
+    return part
+
+
+class Gsat(nn.Module):
+    """GSAT: a dilated 3x3 convolution in groups, channel shuffle, a 1x1 convolution in groups, plus input, ReLU.
+
+    `(N, channels, H, W)` to the same shape. No biases, as in the authors' TensorFlow code.
+
+    Args:
+        norm: batch norm after the 1x1 convolution, as in that code.
+
+    Raises:
+        UserError: ``channels`` is not a multiple of ``groups``.
+    """
+
+    def __init__(self, channels: int, dilation: int = 1, groups: int = SHUFFLE_GROUPS, norm: bool = True) -> None:
+        super().__init__()
+        if channels % groups:
+            raise UserError(f"GSAT channels must be a multiple of its {groups} groups, got {channels}")
+        self.groups = groups
+        self.dilated = nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation, groups=groups, bias=False)
+        self.pointwise = nn.Conv2d(channels, channels, 1, groups=groups, bias=False)
+        self.norm = nn.BatchNorm2d(channels) if norm else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.pointwise(F.channel_shuffle(self.dilated(x), self.groups))
+        if self.norm is not None:
+            y = self.norm(y)
+        return F.relu(y + x)
+
+    def fold(self) -> None:
+        """Batch norm into the 1x1 convolution."""
+        if self.norm is not None:
+            fold_batch_norm(self.pointwise, self.norm)
+            self.norm = None
+
+
+class ResampledList(nn.Sequential):
+    """Bilinear resize, then LIST: instead of a strided (``factor`` 1/2) or a transposed (``factor`` 2) convolution.
+
+    `(N, in, H, W)` to `(N, out, factor*H, factor*W)`.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, factor: float, bias: bool = True, norm: bool = False
+    ) -> None:
+        resize = nn.Upsample(scale_factor=factor, mode="bilinear", align_corners=False)
+        super().__init__(resize, List(in_channels, out_channels, bias, norm))
