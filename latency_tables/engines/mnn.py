@@ -13,7 +13,9 @@ from latency_tables.engines.tflite import write_tflite
 from latency_tables.operators import EngineOperator
 from space.errors import UserError
 
-CONVERTER = "from MNN.tools.mnnconvert import main; main()"
+# The package's own entry point, MNN.tools.mnnconvert, must not be imported: it runs ``pip install`` for a logging
+# package and reports each use over the network. The compiled converter beneath it does neither.
+CONVERTER = "import sys, _tools; _tools.mnnconvert(['mnnconvert', *sys.argv[1:]])"
 
 
 def write_mnn(operators: Sequence[EngineOperator]) -> bytes:
