@@ -12,33 +12,66 @@ from space.errors import UserError
 class Task:
     """One restoration task.
 
-    ``input_sizes`` gives, per scale, the width and height in pixels of the network input that costs are stated for
-    unless the user says otherwise.
+    ``channels`` gives, by the word of ``--channels``, the channels that a network takes in and gives out; the first
+    word is the default. ``input_sizes`` gives, per scale, the width and height in pixels of the network input that
+    costs are stated for unless the user says otherwise; of RAW frames they are packed pixels, each 2x2 of the sensor.
     """
 
     name: str
     title: str
-    channels: int
+    channels: dict[str, tuple[int, int]]
     input_sizes: dict[int, tuple[int, int]]
     default_scale: int
     backbones: tuple[str, ...]
 
-    def shape(self, scale: int) -> IOShape:
-        """Channels and scale of a network for this task.
+    @property
+    def default_channels(self) -> str:
+        return next(iter(self.channels))
+
+    @property
+    def has_scales(self) -> bool:
+        """Whether the output is larger than the input, so that there is a scale to choose."""
+        return tuple(self.input_sizes) != (1,)
+
+    def shape(self, scale: int, channels: str | None = None) -> IOShape:
+        """Channels and scale of a network for this task; ``channels`` is a word, the task's default if None.
 
         Raises:
-            UserError: the task has no such scale.
+            UserError: the task has no such scale or no such channels.
         """
         if scale not in self.input_sizes:
+            if not self.has_scales:
+                raise UserError(f"--scale of {self.name} must be left out: the size stays, got {scale}")
             known = ", ".join(map(str, self.input_sizes))
             raise UserError(f"--scale of {self.name} must be one of {known}, got {scale}")
-        return IOShape(self.channels, self.channels, scale)
+        channels = self.default_channels if channels is None else channels
+        if channels not in self.channels:
+            raise UserError(f"--channels of {self.name} must be one of {', '.join(self.channels)}, got {channels!r}")
+        return IOShape(*self.channels[channels], scale)
 
+
+COLOUR, GREY = (3, 3), (1, 1)
 
 TASKS: dict[str, Task] = {
-    # 1280x720 output, as in the tables of CARN and s-LWSR; 427x240 is the whole-pixel input nearest to it at x3.
-    "sr": Task("sr", "super-resolution", 3, {2: (640, 360), 3: (427, 240), 4: (320, 180)}, 4, ("symmetric", "plain")),
-}
+    task.name: task
+    for task in (
+        # 1280x720 output, as in the tables of CARN and s-LWSR; 427x240 is the whole-pixel input nearest to it at x3.
+        # "y": the network sees the luma only, as FSRCNN, ESPCN and ECBSR do; colour is enlarged by bicubic.
+        Task(
+            "sr", "super-resolution", {"colour": COLOUR, "y": GREY},
+            {2: (640, 360), 3: (427, 240), 4: (320, 180)}, 4, ("symmetric", "plain"),
+        ),
+        # 640x360 for both: a quarter of a 1280x720 frame, as sr at x2 takes in. The papers' tables mostly state 256x256
+        # (``--input 256x256``).
+        Task("denoise", "denoising", {"colour": COLOUR, "grey": GREY}, {1: (640, 360)}, 1, ("plain",)),
+        Task("deblur", "deblurring", {"colour": COLOUR}, {1: (640, 360)}, 1, ("plain",)),
+        # 512x512 of the sensor, packed: the size of PMRID's figures. "noise-map": the noise's standard deviation at
+        # each packed pixel as a fifth channel.
+        Task("raw-denoise", "RAW denoising", {"packed": (4, 4), "noise-map": (5, 4)}, {1: (256, 256)}, 1, ("plain",)),
+        # RGB and the mask of the hole; 256x256 as in the inpainting papers.
+        Task("inpaint", "inpainting", {"colour": (4, 3)}, {1: (256, 256)}, 1, ("plain",)),
+    )
+}  # fmt: skip
 
 
 def task(name: str) -> Task:

@@ -63,7 +63,7 @@ class PlainNet(nn.Module):
         self.fuse = make(nn.Conv2d, settings.width, settings.width, 3, padding=1)
         self.upsampler = make(upsampler, settings.upsampler, settings.width, shape.out_channels, shape.scale)
         if settings.input_skip != "none":
-            self.skip = make(InputSkip, settings.input_skip, shape.scale)
+            self.skip = make(InputSkip, settings.input_skip, shape.scale, shape.out_channels)
 
     def forward(self, image: Tensor) -> Tensor:
         if self.settings.mean_shift:

@@ -126,7 +126,7 @@ class SymmetricNet(nn.Module):
         self.decoder = nn.ModuleList(self._blocks(stage, make) for stage in settings.decoder)
         self.upsampler = make(upsampler, settings.upsampler, width, shape.out_channels, shape.scale)
         if settings.input_skip != "none":
-            self.skip = make(InputSkip, settings.input_skip, shape.scale)
+            self.skip = make(InputSkip, settings.input_skip, shape.scale, shape.out_channels)
 
     def _blocks(self, specs: tuple[BlockSpec, ...], make: Callable[..., nn.Module]) -> nn.ModuleList:
         return nn.ModuleList(make(block, spec, self.settings.residual_scale) for spec in specs)

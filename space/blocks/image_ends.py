@@ -30,18 +30,22 @@ class MeanShift(nn.Conv2d):
 
 
 class InputSkip(nn.Module):
-    """The input image, resized to the output size by ``mode``: nearest, bilinear or bicubic.
+    """The first ``channels`` of the input, resized to the output size by ``mode``: nearest, bilinear or bicubic.
 
+    An input has more channels than the output where a mask or a noise map comes after the image.
     Bicubic takes the a = -0.5 kernel that super-resolution data are made with (torch's antialiased form, which for
     enlargement is plain interpolation); torch's own default is a = -0.75.
     """
 
-    def __init__(self, mode: str, scale: int) -> None:
+    def __init__(self, mode: str, scale: int, channels: int) -> None:
         super().__init__()
         self.mode = mode
         self.scale = scale
+        self.channels = channels
 
     def forward(self, image: Tensor) -> Tensor:
+        if image.shape[1] > self.channels:
+            image = image[:, : self.channels]
         if self.scale == 1:
             return image
         if self.mode == "nearest":
