@@ -1,0 +1,44 @@
+"""How authors store the weights of a network: their names for our parameters, and the pixels that it works on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from space.papers.paper import Paper
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedLayout:
+    """One released state dict against our network of the same paper.
+
+    Args:
+        renamed: from the entry and its scale, our module paths (or whole parameter names) to the authors'. The longest
+            path that a parameter lies under counts; one under none of them has the authors' name already.
+        scale_of: the upscaling factor, read off the authors' tensors; the entry's own if None.
+        pixel_range: the authors' network works on 0..``pixel_range``. Other than 1 it is for networks whose
+            activations scale with their input (ReLU, leaky and parametric ReLU).
+        unused: beginnings of the authors' names of what our network does not hold, such as other scales.
+        folded: the authors' file holds the deploy form, with batch norm in the convolutions.
+        source: the repository and file that state the layout.
+    """
+
+    renamed: Callable[[Paper, int], Mapping[str, str]]
+    source: str
+    scale_of: Callable[[Mapping[str, Tensor]], int] | None = None
+    pixel_range: float = 1
+    unused: Callable[[int], tuple[str, ...]] = lambda scale: ()
+    folded: bool = False
+
+
+def released_names(own: Iterable[str], renamed: Mapping[str, str]) -> dict[str, str]:
+    """Each of our parameter names in ``own`` to the authors' name of it."""
+    names = {}
+    for key in own:
+        parts = key.split(".")
+        paths = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+        path = next((path for path in paths if path in renamed), None)
+        names[key] = key if path is None else renamed[path] + key[len(path) :]
+    return names
