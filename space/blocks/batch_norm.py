@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 @torch.no_grad()
@@ -17,3 +17,30 @@ def fold_batch_norm(conv: nn.Conv2d | nn.ConvTranspose2d, norm: nn.BatchNorm2d) 
     conv.weight.mul_(scale.view(channels))
     conv.bias = nn.Parameter((bias - norm.running_mean) * scale + norm.bias, requires_grad=conv.weight.requires_grad)
     return conv
+
+
+class Normed(nn.Module):
+    """``layer``, then batch norm of its ``channels``; ``fold`` moves the norm into the layer.
+
+    Args:
+        layer: a convolution, or a block that takes up the norm after it by a method ``fold_norm`` (LIST).
+    """
+
+    def __init__(self, layer: nn.Module, channels: int) -> None:
+        super().__init__()
+        self.layer = layer
+        self.norm: nn.BatchNorm2d | None = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.layer(x)
+        return x if self.norm is None else self.norm(x)
+
+    def fold(self) -> None:
+        """The layer alone computes the same as layer and norm in eval mode."""
+        if self.norm is None:
+            return
+        if isinstance(self.layer, nn.Conv2d | nn.ConvTranspose2d):
+            fold_batch_norm(self.layer, self.norm)
+        else:
+            self.layer.fold_norm(self.norm)
+        self.norm = None

@@ -73,10 +73,16 @@ class List(nn.Module):
         if self.norm_first is None:
             return
         fold_batch_norm(self.squeeze, self.norm_first)
-        half = self.pointwise.out_channels
-        fold_batch_norm(self.pointwise, _part(self.norm_last, slice(0, half)))
-        fold_batch_norm(self.separable, _part(self.norm_last, slice(half, None)))
+        self.fold_norm(self.norm_last)
         self.norm_first = self.norm_last = None
+
+    @torch.no_grad()
+    def fold_norm(self, norm: nn.BatchNorm2d) -> None:
+        """``norm``, which follows the concatenation, split between the last convolutions of the two branches."""
+        last = (self.pointwise, self.separable) if self.pointwise_first else (self.separable, self.pointwise)
+        half = self.pointwise.out_channels
+        fold_batch_norm(last[0], _part(norm, slice(0, half)))
+        fold_batch_norm(last[1], _part(norm, slice(half, None)))
 
     @torch.no_grad()
     def multiply(self, factor: float) -> None:
