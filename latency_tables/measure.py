@@ -192,7 +192,7 @@ def _provenance(
         "licence": "yours: measured on your device",
         "conversion": "median over rounds of each round's median run; on one thread, time in which something else had "
         "the core does not count",
-        "command": shlex.join(sys.argv),
+        "command": "python -m latency_tables " + shlex.join(sys.argv[1:]),
         "measured": dict(about),
         "device": dict(device.identity),
         "state": dict(device.state),
