@@ -42,8 +42,8 @@ FAKE = ModelFormat("fake", "Fake", (), write)
 class FakeSession:
     """``dies_after`` timings the line breaks; ``crashes_on`` says which models the engine dies of.
 
-    ``pace`` gives by how much everything is slower at the n-th timing; a model costs ``boundary_ms`` beside its
-    operators.
+    ``pace`` gives by how much everything is slower at the n-th timing; a model's first reads and last writes
+    cost ``boundary_ns`` per element beside its operators.
     """
 
     identity: dict[str, Any] = field(default_factory=lambda: dict(IDENTITY))
@@ -51,7 +51,7 @@ class FakeSession:
     crashes_on: Callable[[EngineOperator], bool] = lambda op: False
     pace: Callable[[int], float] = lambda count: 1.0
     noise: float = 0.0
-    boundary_ms: float = 0.0
+    boundary_ns: float = 0.0
     timed: list[str] = field(default_factory=list)
 
     def describe(self) -> Device:
@@ -64,8 +64,9 @@ class FakeSession:
         operators = [operator_of(key) for key in json.loads(job.model)]
         if any(map(self.crashes_on, operators)):
             raise ModelFailedError("the engine died on it (exit status -11; it said nothing)")
+        boundary = (operators[0].read_elements + operators[-1].written_elements) * self.boundary_ns * 1e-6
         generator = np.random.default_rng(len(self.timed))
-        ms = (sum(map(cost_ms, operators)) + self.boundary_ms) * self.pace(len(self.timed))
+        ms = (sum(map(cost_ms, operators)) + boundary) * self.pace(len(self.timed))
         runs = tuple(ms * (1 + self.noise * abs(generator.standard_normal())) for _ in range(job.repeats))
         return Timing(job.name, runs, runs, 1400.0, 50.0)
 

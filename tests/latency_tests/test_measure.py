@@ -155,12 +155,13 @@ def test_noisy_rows_get_more_rounds(tmp_path: Path) -> None:
 
 
 def test_chains_leave_the_boundary_out(tmp_path: Path) -> None:
-    session = FakeSession(boundary_ms=0.1)
+    session = FakeSession(boundary_ns=5.0)
     measured = measure(harness(session, differential=True), PLAN, ABOUT, tmp_path / "board.csv")
-    alone = measure(harness(FakeSession(boundary_ms=0.1)), PLAN, ABOUT, tmp_path / "alone.csv")
+    alone = measure(harness(FakeSession(boundary_ns=5.0)), PLAN, ABOUT, tmp_path / "alone.csv")
     for op in PLAN.grid:
         assert measured.table.shapes[op].latency_ms == pytest.approx(cost_ms(op), rel=0.02)
-        assert alone.table.shapes[op].latency_ms == pytest.approx(cost_ms(op) + 0.1, rel=1e-4)
+        elements = op.read_elements + op.written_elements
+        assert alone.table.shapes[op].latency_ms == pytest.approx(cost_ms(op) + elements * 5e-6, rel=1e-4)
     assert predict(measured.table, (conv(8, 8),)).origin == "measured"
 
 
