@@ -38,7 +38,9 @@ def neighbours(origin: TrialRecord, settings: RunSettings, shape: IOShape, budge
     cheaper: dict[str, list[dict[str, Any]]] = {}
     others: dict[str, list[dict[str, Any]]] = {}
     seen = {origin.architecture.key}
-    for turned, knobs in _turned(name, {knob: value for knob, value in origin.knobs.items() if knob != "backbone"}):
+    for turned, knobs in _turned(
+        shape, name, {knob: value for knob, value in origin.knobs.items() if knob != "backbone"}
+    ):
         try:
             arch = architecture(shape, name, knobs)
         except UserError:
@@ -59,9 +61,9 @@ def _in_turn(by_knob: dict[str, list[dict[str, Any]]], generator: np.random.Gene
         yield from (knobs for knobs in row if knobs is not None)
 
 
-def _turned(name: str, knobs: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _turned(shape: IOShape, name: str, knobs: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Name of a knob, and ``knobs`` with it at one of its other values; what comes to apply takes a middle value."""
-    family = backbone(name).knobs
+    family = backbone(name).knobs_for(shape)
     for knob in family:
         for value in knob.values if knob.name in knobs else ():
             if value != knobs[knob.name]:

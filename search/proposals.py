@@ -24,7 +24,7 @@ ATTEMPTS = 400  # proposals in a row that may be turned away before the space co
 
 
 def fixed_trials(task: Task, settings: RunSettings, budget: Budget) -> Iterator[TrialRecord]:
-    """The published configurations that fit the budget, each as published and with our input skip.
+    """The published configurations that fit the budget, each as published and, if it has no skip, with ours.
 
     Entries that cannot be reproduced are left out: what the paper trained is not known. One that a latency table of the
     run cannot price is there as "failed", with the reason.
@@ -33,11 +33,12 @@ def fixed_trials(task: Task, settings: RunSettings, budget: Budget) -> Iterator[
         if paper.task != task.name or paper.reference or not paper.reproducible:
             continue
         arch = paper.at_scale(settings.scale)
-        skip = {"input_skip": "bicubic"}
-        for source, network, knobs in (
-            (paper.name, arch, paper.knobs),
-            (paper.name + SKIP_SUFFIX, with_input_skip(arch), {**paper.knobs, **skip}),
-        ):
+        forms = [(paper.name, arch, paper.knobs)]
+        if getattr(arch.settings, "input_skip", "") == "none":
+            skipping = with_input_skip(arch)
+            knobs = {**paper.knobs, "input_skip": skipping.settings.input_skip}
+            forms.append((paper.name + SKIP_SUFFIX, skipping, knobs))
+        for source, network, knobs in forms:
             costs, problem = _price(network, settings)
             if problem is not None:
                 yield TrialRecord(-1, source, "failed", network, dict(knobs), costs, reason=problem)
@@ -60,8 +61,14 @@ def prepare_fixed(study: Study, task: Task, budget: Budget) -> None:
     )
     for record in trials:
         if record.source not in known:
-            study.enqueue(record, (_backbone_knob(task), *backbone(record.architecture.backbone).knobs))
-    origins = [record for record in trials if record.source.endswith(SKIP_SUFFIX) and record.status != "failed"]
+            study.enqueue(record, (_backbone_knob(task), *_knobs(record.architecture)))
+    origins = [
+        record
+        for record in trials
+        if record.status != "failed"
+        and "backbone" in record.knobs
+        and getattr(record.architecture.settings, "input_skip", "") != "none"
+    ]
     if origins and not study.noted("neighbours_queued"):
         # The widest that fits, in the first of its forms: the point nearest to what the budget can carry.
         origin = max(origins, key=lambda record: record.architecture.settings.width)
@@ -106,7 +113,7 @@ def next_trial(study: Study, task: Task, budget: Budget) -> TrialRecord | None:
 def _start_fixed(study: Study, task: Task, budget: Budget, proposal: Proposal) -> TrialRecord:
     """Write down a paper's trial; those of its knobs that lie on the grid become Optuna's parameters."""
     record = TrialRecord.from_dict({**proposal.fixed_record, "trial": proposal.number})
-    for knob in (_backbone_knob(task), *backbone(record.architecture.backbone).knobs):
+    for knob in (_backbone_knob(task), *_knobs(record.architecture)):
         if record.knobs.get(knob.name) in knob.values:
             proposal.choose(knob)
     if record.status == "failed":
@@ -119,9 +126,10 @@ def _start_fixed(study: Study, task: Task, budget: Budget, proposal: Proposal) -
 def _choose(proposal: Proposal, task: Task, settings: RunSettings) -> TrialRecord:
     name = str(proposal.choose(_backbone_knob(task)))
     knobs: dict[str, object] = {}
-    for knob in active(backbone(name).knobs, knobs):
+    shape = task.shape(settings.scale)
+    for knob in active(backbone(name).knobs_for(shape), knobs):
         knobs[knob.name] = proposal.choose(knob)
-    arch = architecture(task.shape(settings.scale), name, knobs)
+    arch = architecture(shape, name, knobs)
     costs, problem = _price(arch, settings)
     status = "running" if problem is None else "failed"
     return TrialRecord(proposal.number, SEARCHED, status, arch, {"backbone": name, **knobs}, costs, reason=problem)
@@ -134,6 +142,10 @@ def _price(arch: Architecture, settings: RunSettings) -> tuple[Costs, str | None
         return architecture_costs(arch, settings.input_size, tables), None
     except UserError as error:
         return architecture_costs(arch, settings.input_size), str(error)
+
+
+def _knobs(arch: Architecture) -> tuple[Knob, ...]:
+    return backbone(arch.backbone).knobs_for(arch.shape)
 
 
 def _backbone_knob(task: Task) -> Knob:

@@ -71,7 +71,7 @@ def smallest(
 def _descend(
     measure: Callable[[Costs], float], shape: IOShape, name: str, price: Callable[[Architecture], Costs]
 ) -> tuple[Architecture, Costs]:
-    knobs = backbone(name).knobs
+    knobs = backbone(name).knobs_for(shape)
     chosen = _complete(knobs, {})
     best = architecture(shape, name, chosen)
     costs = price(best)

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import cached_property
 from typing import Any
 
 from space.errors import UserError
 
 BLOCK_KINDS = ("residual", "preactivated", "inverted")
-INPUT_SKIPS = ("none", "nearest", "bilinear", "bicubic")
+LATER = "later"  # metadata of fields that came after the first stored architectures
+
+
+def later(default: Any) -> Any:
+    """A dataclass field that stored architectures may lack.
+
+    At its default it is left out of ``to_dict``, so that the keys of older architectures stay as they were.
+    """
+    return field(default=default, metadata={LATER: True})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +77,7 @@ class Architecture:
     settings: Any
 
     def to_dict(self) -> dict[str, Any]:
-        return {"shape": asdict(self.shape), "backbone": self.backbone, "settings": asdict(self.settings)}
+        return {"shape": asdict(self.shape), "backbone": self.backbone, "settings": _as_dict(self.settings)}
 
     @cached_property
     def key(self) -> str:
@@ -78,18 +86,31 @@ class Architecture:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def _as_dict(value: Any) -> Any:
+    """As ``dataclasses.asdict``, without the ``later`` fields that have their default."""
+    if isinstance(value, tuple):
+        return tuple(_as_dict(item) for item in value)
+    if not is_dataclass(value):
+        return value
+    kept = (
+        item for item in fields(value) if not (LATER in item.metadata and getattr(value, item.name) == item.default)
+    )
+    return {item.name: _as_dict(getattr(value, item.name)) for item in kept}
+
+
 def from_dict(data: dict[str, Any], kind: type) -> Any:
-    """Build the frozen dataclass ``kind`` from ``data``, as written by ``dataclasses.asdict``.
+    """Build the frozen dataclass ``kind`` from ``data``, as written by ``Architecture.to_dict``.
 
     Lists become tuples. Nested specs are rebuilt by the ``NESTED`` class attribute of ``kind``: a map from field
-    name to the spec's class.
+    name to the spec's class. Fields that are ``later`` may be missing.
 
     Raises:
         UserError: a field is missing or unknown.
     """
-    known = {field.name for field in fields(kind)}
-    if set(data) != known:
-        missing, unknown = sorted(known - set(data)), sorted(set(data) - known)
+    known = {item.name for item in fields(kind)}
+    needed = {item.name for item in fields(kind) if LATER not in item.metadata}
+    if not needed <= set(data) <= known:
+        missing, unknown = sorted(needed - set(data)), sorted(set(data) - known)
         raise UserError(f"{kind.__name__} must have the fields {sorted(known)}; missing {missing}, unknown {unknown}")
     nested = getattr(kind, "NESTED", {})
     return kind(**{name: _value(value, nested.get(name)) for name, value in data.items()})

@@ -40,7 +40,7 @@ def architecture(shape: IOShape, backbone_name: str, knobs: Mapping[str, Any]) -
         UserError: a knob is missing, unknown or off its values.
     """
     family = backbone(backbone_name)
-    knob_rules.check(family.knobs, knobs)
+    knob_rules.check(family.knobs_for(shape), knobs)
     return Architecture(shape, backbone_name, family.settings_from_knobs(knobs))
 
 
@@ -72,7 +72,7 @@ def build(arch: Architecture, generator: torch.Generator | None = None) -> nn.Mo
     """The network of ``arch``, freshly initialised from ``generator`` (torch's default one if None).
 
     An ordinary ``nn.Module`` from `(N, in, H, W)` to `(N, out, scale*H, scale*W)`, float32, images in [0, 1].
-    A network with an input skip starts as that skip: its last convolution is zero.
+    A network that adds to its input starts as that input: its last convolution (``residual_end``) is zero.
     """
     network = assemble(arch, construct)
     initialise(network, generator)
@@ -90,9 +90,9 @@ def initialise(network: nn.Module, generator: torch.Generator | None = None) -> 
             module.weight.uniform_(-bound, bound, generator=generator)
             if module.bias is not None:
                 module.bias.uniform_(-bound, bound, generator=generator)
-    if getattr(network, "skip", None) is not None:
-        for parameter in network.upsampler.last.parameters():
-            parameter.zero_()
+    end = getattr(network, "residual_end", None)
+    for parameter in end.parameters() if end is not None else ():
+        parameter.zero_()
 
 
 def deploy_form(network: nn.Module) -> nn.Module:

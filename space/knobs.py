@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from space.errors import UserError
@@ -19,7 +19,8 @@ class Knob:
     """One choice.
 
     ``when`` names earlier knobs and the values of theirs for which this one changes the network; a knob whose
-    condition does not hold is not asked for.
+    condition does not hold is not asked for. ``same_size`` are the values for networks whose output is as large as
+    their input, where they differ: () where the knob changes nothing there.
     """
 
     name: str
@@ -27,9 +28,16 @@ class Knob:
     meaning: str
     source: str
     when: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+    same_size: tuple[Value, ...] | None = None
 
     def applies(self, chosen: Mapping[str, Value]) -> bool:
         return all(chosen.get(name) in allowed for name, allowed in self.when.items())
+
+    def at_scale(self, scale: int) -> Knob | None:
+        """This knob for an output ``scale`` times as large as the input, or None where it changes nothing."""
+        if scale > 1 or self.same_size is None:
+            return self
+        return replace(self, values=self.same_size) if self.same_size else None
 
     @property
     def step(self) -> int | float | None:
@@ -93,12 +101,14 @@ UPSAMPLER = Knob(
     ("dense-two-step", "dense-one-step", "depthwise", "grouped", "nearest", "bilinear"),
     "how features become the output image",
     f"{LAHIRI}, which warns of depthwise; {SLWSR}: dense-two-step",
+    same_size=(),
 )
 INPUT_SKIP = Knob(
     "input_skip",
     ("none", "nearest", "bilinear", "bicubic"),
-    "resized input added to the output; the last convolution then starts at zero",
+    "(resized) input added to the output; the last convolution then starts at zero",
     "ours",
+    same_size=("none", "identity"),
 )
 
 

@@ -11,10 +11,10 @@ from space.architecture import Architecture, IOShape
 from space.build import architecture, backbone
 
 
-def random_knobs(backbone_name: str, generator: np.random.Generator) -> dict[str, Any]:
+def random_knobs(shape: IOShape, backbone_name: str, generator: np.random.Generator) -> dict[str, Any]:
     """A value for every knob that applies, each uniform over its values."""
     chosen: dict[str, Any] = {}
-    for knob in knob_rules.active(backbone(backbone_name).knobs, chosen):
+    for knob in knob_rules.active(backbone(backbone_name).knobs_for(shape), chosen):
         chosen[knob.name] = knob.values[int(generator.integers(len(knob.values)))]
     return chosen
 
@@ -22,4 +22,4 @@ def random_knobs(backbone_name: str, generator: np.random.Generator) -> dict[str
 def random_architecture(shape: IOShape, backbones: tuple[str, ...], generator: np.random.Generator) -> Architecture:
     """A random backbone of ``backbones`` with random knobs."""
     name = backbones[int(generator.integers(len(backbones)))]
-    return architecture(shape, name, random_knobs(name, generator))
+    return architecture(shape, name, random_knobs(shape, name, generator))

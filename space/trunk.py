@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from space.architecture import BlockSpec
+from space.architecture import BlockSpec, UpsamplerSpec
 from space.knobs import ACTIVATION_KEPT, BLOCK_FORM, EXPANSION, INVERTED_AT, INVERTED_RATIO
 
 TRUNK_KNOBS = (INVERTED_RATIO, EXPANSION, INVERTED_AT, ACTIVATION_KEPT, BLOCK_FORM)
 KEPT_SHARE = {"1/3": 1 / 3, "1/2": 1 / 2, "2/3": 2 / 3}
+
+
+def upsampler_spec(knobs: Mapping[str, Any]) -> UpsamplerSpec:
+    """What the knob ``upsampler`` says; where it is not offered, one convolution to the image, without a step."""
+    return UpsamplerSpec(knobs.get("upsampler", "dense-one-step"), knobs["width"])
 
 
 def trunk(

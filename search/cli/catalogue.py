@@ -11,6 +11,7 @@ from rich.table import Table
 from evaluators.cost import architecture_costs
 from search.cli.output import known_runs
 from space.backbones import BACKBONES
+from space.knobs import Knob
 from space.papers import PAPERS
 from space.tasks import TASKS
 
@@ -47,7 +48,12 @@ def execute(options: argparse.Namespace) -> int:
                     },
                     "knobs": {
                         name: {
-                            knob.name: {"values": list(knob.values), "meaning": knob.meaning, "source": knob.source}
+                            knob.name: {
+                                "values": list(knob.values),
+                                "same_size_values": list(knob.values if knob.same_size is None else knob.same_size),
+                                "meaning": knob.meaning,
+                                "source": knob.source,
+                            }
                             for knob in family.knobs
                         }
                         for name, family in BACKBONES.items()
@@ -89,7 +95,7 @@ def execute(options: argparse.Namespace) -> int:
             _table(
                 f"Knobs of the {name} backbone",
                 ("knob", "values", "meaning", "from"),
-                [(knob.name, _values(knob.values), knob.meaning, knob.source) for knob in family.knobs],
+                [(knob.name, _offered(knob), knob.meaning, knob.source) for knob in family.knobs],
             )
         )
     for folder in known_runs():
@@ -105,6 +111,13 @@ def _table(title: str, headings: tuple[str, ...], rows: list[tuple[str, ...]]) -
     for row in rows:
         table.add_row(*row)
     return table
+
+
+def _offered(knob: Knob) -> str:
+    """The values, and those for an output as large as the input where they are others."""
+    if knob.same_size is None:
+        return _values(knob.values)
+    return f"{_values(knob.values)}; same size: {_values(knob.same_size) or 'not offered'}"
 
 
 def _values(values: tuple) -> str:

@@ -8,18 +8,27 @@ from typing import Any
 
 from torch import nn
 
+from space.architecture import IOShape
 from space.backbones import plain, symmetric
 from space.knobs import Knob
 
 
 @dataclass(frozen=True, slots=True)
 class Backbone:
-    """How one family of networks is described (``settings``), searched (``knobs``) and built (``network``)."""
+    """How one family of networks is described (``settings``), searched (``knobs``) and built (``network``).
+
+    ``knobs`` are all that it declares; what a search of networks of one shape may turn is ``knobs_for(shape)``.
+    """
 
     network: type[nn.Module]
     settings: type
     knobs: tuple[Knob, ...]
     settings_from_knobs: Callable[[Mapping[str, Any]], Any]
+
+    def knobs_for(self, shape: IOShape) -> tuple[Knob, ...]:
+        """The knobs that change a network of ``shape``, each with the values that it has there."""
+        offered = (knob.at_scale(shape.scale) for knob in self.knobs)
+        return tuple(knob for knob in offered if knob is not None)
 
 
 BACKBONES: dict[str, Backbone] = {

@@ -13,7 +13,7 @@ from space.architecture import BlockSpec, IOShape, UpsamplerSpec
 from space.blocks.image_ends import InputSkip, MeanShift
 from space.blocks.residual import block
 from space.blocks.upsamplers import upsampler
-from space.trunk import TRUNK_KNOBS, trunk
+from space.trunk import TRUNK_KNOBS, trunk, upsampler_spec
 
 BLOCKS = k.Knob("blocks", tuple(range(4, 25, 2)), "residual blocks in the trunk", "EDSR-baseline: 16")
 KNOBS = (k.WIDTH, BLOCKS, k.RECURSION, *TRUNK_KNOBS, k.RESIDUAL_SCALE, k.UPSAMPLER, k.INPUT_SKIP)
@@ -40,7 +40,7 @@ def settings_from_knobs(knobs: Mapping[str, Any]) -> PlainSettings:
         blocks=trunk(knobs["blocks"], knobs["width"], knobs),
         recursion=knobs["recursion"],
         residual_scale=knobs["residual_scale"],
-        upsampler=UpsamplerSpec(knobs["upsampler"], knobs["width"]),
+        upsampler=upsampler_spec(knobs),
         input_skip=knobs["input_skip"],
     )
 
@@ -64,6 +64,11 @@ class PlainNet(nn.Module):
         self.upsampler = make(upsampler, settings.upsampler, settings.width, shape.out_channels, shape.scale)
         if settings.input_skip != "none":
             self.skip = make(InputSkip, settings.input_skip, shape.scale, shape.out_channels)
+
+    @property
+    def residual_end(self) -> nn.Module | None:
+        """The last convolution, where what it gives is added to the input."""
+        return self.upsampler.last if self.settings.input_skip != "none" else None
 
     def forward(self, image: Tensor) -> Tensor:
         if self.settings.mean_shift:

@@ -19,7 +19,7 @@ from space.architecture import BlockSpec, IOShape, UpsamplerSpec
 from space.blocks.image_ends import InputSkip, MeanShift
 from space.blocks.residual import block
 from space.blocks.upsamplers import upsampler
-from space.trunk import TRUNK_KNOBS, trunk
+from space.trunk import TRUNK_KNOBS, trunk, upsampler_spec
 
 BUNCHES = 5  # encoder bunches; one fewer decoder stages
 BLOCKS_PER_STAGE = k.Knob(
@@ -95,7 +95,7 @@ def settings_from_knobs(knobs: Mapping[str, Any]) -> SymmetricSettings:
         recursion=knobs["recursion"],
         pool_sources=pool_sources(sizes, knobs["pool"]),
         residual_scale=knobs["residual_scale"],
-        upsampler=UpsamplerSpec(knobs["upsampler"], width),
+        upsampler=upsampler_spec(knobs),
         input_skip=knobs["input_skip"],
     )
 
@@ -130,6 +130,11 @@ class SymmetricNet(nn.Module):
 
     def _blocks(self, specs: tuple[BlockSpec, ...], make: Callable[..., nn.Module]) -> nn.ModuleList:
         return nn.ModuleList(make(block, spec, self.settings.residual_scale) for spec in specs)
+
+    @property
+    def residual_end(self) -> nn.Module | None:
+        """The last convolution, where what it gives is added to the input."""
+        return self.upsampler.last if self.settings.input_skip != "none" else None
 
     def forward(self, image: Tensor) -> Tensor:
         if self.settings.mean_shift:

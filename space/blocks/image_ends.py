@@ -30,8 +30,9 @@ class MeanShift(nn.Conv2d):
 
 
 class InputSkip(nn.Module):
-    """The first ``channels`` of the input, resized to the output size by ``mode``: nearest, bilinear or bicubic.
+    """The first ``channels`` of the input, as they are or resized to the output size.
 
+    ``mode`` is ``identity`` (for scale 1), ``nearest``, ``bilinear`` or ``bicubic``.
     An input has more channels than the output where a mask or a noise map comes after the image.
     Bicubic takes the a = -0.5 kernel that super-resolution data are made with (torch's antialiased form, which for
     enlargement is plain interpolation); torch's own default is a = -0.75.
@@ -46,7 +47,7 @@ class InputSkip(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         if image.shape[1] > self.channels:
             image = image[:, : self.channels]
-        if self.scale == 1:
+        if self.mode == "identity" or self.scale == 1:
             return image
         if self.mode == "nearest":
             return F.interpolate(image, scale_factor=self.scale, mode="nearest")

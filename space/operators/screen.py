@@ -132,15 +132,16 @@ class _Record:
         sizes = self.sizes
         live = peak = sizes[image.id]
         for position, event in enumerate(self.events):
-            freed, reused, kept = 0, False, False
+            freed, reused = 0, False
             for value in set(event.reads):
                 if last_read[value] == position:
                     freed += sizes[value]
                     reused = reused or sizes[value] == event.size
-                else:
-                    kept = True
             if event.known:
-                needed = live - sizes[event.reads[0]] + event.known.peak_elements(kept)
+                outside = live - sum(sizes[value] for value in event.reads)
+                needed = outside + event.known.peak_elements(
+                    tuple(last_read[value] != position for value in event.reads)
+                )
             else:
                 needed = live + (0 if event.elementwise and reused else event.size)
             peak = needed if needed > peak else peak
@@ -193,19 +194,23 @@ class ShapeValue:
 class _KnownShape:
     """A part at one input shape."""
 
-    __slots__ = ("listed", "macs", "output_shape", "peaks", "size")
+    __slots__ = ("is_view", "listed", "macs", "output_shape", "peaks", "size", "viewed")
 
     def __init__(self, listed: OperatorList) -> None:
         self.listed = listed
         self.macs = listed.macs
         self.output_shape = listed.output_shape
         self.size = math.prod(listed.output_shape)
-        self.peaks: dict[bool, int] = {}
+        self.peaks: dict[tuple[bool, ...], int] = {}
+        self.is_view = not listed.operators and listed.outputs[0] in listed.inputs
+        self.viewed = listed.inputs.index(listed.outputs[0]) if self.is_view else 0
 
-    def peak_elements(self, input_kept: bool) -> int:
-        if input_kept not in self.peaks:
-            self.peaks[input_kept] = self.listed.peak_elements(self.listed.inputs if input_kept else ())
-        return self.peaks[input_kept]
+    def peak_elements(self, kept: tuple[bool, ...]) -> int:
+        """``kept`` says of each input whether it is still needed afterwards."""
+        if kept not in self.peaks:
+            inputs = (value for value, is_kept in zip(self.listed.inputs, kept, strict=True) if is_kept)
+            self.peaks[kept] = self.listed.peak_elements(tuple(inputs))
+        return self.peaks[kept]
 
 
 class _KnownPart(nn.Module):
@@ -219,17 +224,20 @@ class _KnownPart(nn.Module):
             part = deploy_form(factory(*args, **dict(options)))
         self.params = sum(parameter.numel() for parameter in part.parameters())
         self._part = (part,)  # in a tuple, so that it is not registered as a submodule
-        self._shapes: dict[Shape, _KnownShape] = {}
+        self._shapes: dict[tuple[Shape, ...], _KnownShape] = {}
 
-    def forward(self, value: ShapeValue) -> ShapeValue:
+    def forward(self, *values: ShapeValue) -> ShapeValue:
+        shapes = tuple(value.shape for value in values)
         try:
-            known = self._shapes[value.shape]
+            known = self._shapes[shapes]
         except KeyError:
-            known = self._shapes[value.shape] = _KnownShape(trace(self._part[0], value.shape))
-        record = value.record
+            known = self._shapes[shapes] = _KnownShape(trace(self._part[0], *shapes))
+        record = values[0].record
+        if known.is_view:
+            return ShapeValue(known.output_shape, values[known.viewed].id, record)
         written = len(record.sizes)
         record.sizes.append(known.size)
-        record.events.append(_Event((value.id,), written, known.size, known))
+        record.events.append(_Event(tuple(value.id for value in values), written, known.size, known))
         return ShapeValue(known.output_shape, written, record)
 
     __call__ = forward

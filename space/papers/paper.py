@@ -70,6 +70,10 @@ class Paper:
         return replace(self.architecture, shape=replace(self.architecture.shape, scale=scale))
 
 
-def with_input_skip(arch: Architecture, mode: str = "bicubic") -> Architecture:
-    """``arch`` with the resized input added to its output, so that it starts from what it is given."""
+def with_input_skip(arch: Architecture, mode: str | None = None) -> Architecture:
+    """``arch`` with its input added to its output, so that it starts from what it is given.
+
+    ``mode`` is the kind of ``InputSkip``; None is bicubic where the output is larger, else the input as it is.
+    """
+    mode = mode or ("bicubic" if arch.shape.scale > 1 else "identity")
     return replace(arch, settings=replace(arch.settings, input_skip=mode))

@@ -7,22 +7,32 @@ import pytest
 import torch
 
 from space import TASKS, UserError, architecture, architecture_from_dict, build, random_architecture, random_knobs
-from space.architecture import Architecture
+from space.architecture import Architecture, IOShape
 from space.backbones import BACKBONES
 from space.knobs import active
 from space.operators import screen
 
-SHAPE = TASKS["sr"].shape(4)
-KNOBS = [(name, knob.name) for name, family in BACKBONES.items() for knob in family.knobs]
+ENLARGING, SAME_SIZE, WITH_MAP = TASKS["sr"].shape(4), IOShape(3, 3, 1), IOShape(5, 4, 1)
+SHAPES = {"sr": ENLARGING, "same-size": SAME_SIZE}
+KNOBS = [
+    (kind, name, knob.name)
+    for kind, shape in SHAPES.items()
+    for name, family in BACKBONES.items()
+    for knob in family.knobs_for(shape)
+]
+# Degenerate neighbours, such as one bunch of one block, may coincide; a deep activated trunk shows them all.
+DEEP = {"blocks_per_stage": 3, "blocks": 12, "activation_kept": "all", "width": 8}
 
 
-def turned(name: str, knobs: dict, knob_name: str, value: object, generator: np.random.Generator) -> Architecture:
+def turned(
+    shape: IOShape, name: str, knobs: dict, knob_name: str, value: object, generator: np.random.Generator
+) -> Architecture:
     """The architecture with one knob turned; knobs that come to apply by that are drawn."""
     chosen: dict = {}
-    for knob in active(BACKBONES[name].knobs, chosen):
+    for knob in active(BACKBONES[name].knobs_for(shape), chosen):
         wanted = value if knob.name == knob_name else knobs.get(knob.name)
         chosen[knob.name] = wanted if wanted is not None else knob.values[int(generator.integers(len(knob.values)))]
-    return architecture(SHAPE, name, chosen)
+    return architecture(shape, name, chosen)
 
 
 def behaviour(arch: Architecture) -> tuple:
@@ -33,80 +43,108 @@ def behaviour(arch: Architecture) -> tuple:
         for parameter in network.parameters():
             if parameter.requires_grad:
                 parameter.copy_(torch.randn(parameter.shape, generator=generator) / max(1, parameter[0].numel()) ** 0.5)
-        output = network(torch.rand(1, 3, 9, 10, generator=torch.Generator().manual_seed(1)))
+        image = torch.rand(1, arch.shape.in_channels, 9, 10, generator=torch.Generator().manual_seed(1))
+        output = network(image)
     screened = screen(arch, 32, 18)
     return screened.params, screened.macs, tuple(op.kind for op in screened.operators), output.numpy().tobytes()
 
 
-@pytest.mark.parametrize(("name", "knob_name"), KNOBS)
-def test_every_value_of_every_knob_changes_the_network(name: str, knob_name: str) -> None:
-    generator = np.random.default_rng(7)
-    knob = next(knob for knob in BACKBONES[name].knobs if knob.name == knob_name)
+@pytest.mark.parametrize(("kind", "name", "knob_name"), KNOBS)
+def test_every_value_of_every_knob_changes_the_network(kind: str, name: str, knob_name: str) -> None:
+    generator, shape = np.random.default_rng(7), SHAPES[kind]
+    offered = {knob.name: knob for knob in BACKBONES[name].knobs_for(shape)}
+    knob = offered[knob_name]
     for _ in range(30):
-        knobs = random_knobs(name, generator)
-        # Degenerate neighbours, such as one bunch of one block, may coincide; a deep activated trunk shows them all.
-        knobs |= {"blocks_per_stage": 3, "blocks": 12, "activation_kept": "all", "width": 8}
-        knobs = {key: value for key, value in knobs.items() if any(key == k.name for k in BACKBONES[name].knobs)}
+        knobs = random_knobs(shape, name, generator)
+        knobs |= {key: value for key, value in DEEP.items() if key in offered and value in offered[key].values}
         if knob_name in knobs and knob.applies(knobs):
             break
     else:
         pytest.fail(f"{knob_name} never applies")
-    architectures = [turned(name, knobs, knob_name, value, np.random.default_rng(0)) for value in knob.values]
+    architectures = [turned(shape, name, knobs, knob_name, value, np.random.default_rng(0)) for value in knob.values]
     assert len({arch.key for arch in architectures}) == len(knob.values)
     assert len({behaviour(arch) for arch in architectures}) == len(knob.values)
 
 
+@pytest.mark.parametrize("kind", sorted(SHAPES))
 @pytest.mark.parametrize("name", sorted(BACKBONES))
-def test_a_knob_is_not_asked_for_where_it_does_nothing(name: str) -> None:
+def test_a_knob_is_not_asked_for_where_it_does_nothing(name: str, kind: str) -> None:
     generator = np.random.default_rng(11)
     for _ in range(200):
-        knobs = random_knobs(name, generator)
-        assert ("expansion" in knobs) == (knobs["inverted_ratio"] > 0)
-        assert ("inverted_at" in knobs) == (0 < knobs["inverted_ratio"] < 1)
-        assert ("block_form" in knobs) == (knobs["inverted_ratio"] < 1)
+        knobs = random_knobs(SHAPES[kind], name, generator)
+        if "inverted_ratio" in knobs:
+            assert ("expansion" in knobs) == (knobs["inverted_ratio"] > 0)
+            assert ("inverted_at" in knobs) == (0 < knobs["inverted_ratio"] < 1)
+            assert ("block_form" in knobs) == (knobs["inverted_ratio"] < 1)
 
 
-@pytest.mark.parametrize("scale", [2, 3, 4])
-def test_random_architectures_build_train_and_survive_json(scale: int) -> None:
-    generator = np.random.default_rng(scale)
-    for _ in range(12):
-        arch = random_architecture(TASKS["sr"].shape(scale), tuple(BACKBONES), generator)
+@pytest.mark.parametrize("name", sorted(BACKBONES))
+def test_where_the_size_stays_there_is_no_resizing_to_choose(name: str) -> None:
+    offered = {knob.name: knob.values for knob in BACKBONES[name].knobs_for(SAME_SIZE)}
+    assert "upsampler" not in offered
+    assert offered.get("input_skip", ("none", "identity")) == ("none", "identity")
+    offered = {knob.name: knob.values for knob in BACKBONES[name].knobs_for(ENLARGING)}
+    assert "identity" not in offered.get("input_skip", ())
+
+
+@pytest.mark.parametrize("name", sorted(BACKBONES))
+@pytest.mark.parametrize(
+    "shape", [TASKS["sr"].shape(2), TASKS["sr"].shape(3), TASKS["sr"].shape(4), SAME_SIZE, WITH_MAP, IOShape(1, 1, 1)]
+)
+def test_random_architectures_build_train_and_survive_json(shape: IOShape, name: str) -> None:
+    generator = np.random.default_rng(shape.scale)
+    for _ in range(6):
+        arch = random_architecture(shape, (name,), generator)
         assert architecture_from_dict(json.loads(json.dumps(arch.to_dict()))) == arch
         network = build(arch, torch.Generator().manual_seed(0))
         with torch.no_grad():  # away from the zero start, at which gradients of inner layers vanish
-            for parameter in network.upsampler.last.parameters():
+            for parameter in network.residual_end.parameters() if network.residual_end is not None else ():
                 parameter.add_(0.1)
-        image = torch.rand(2, 3, 9, 8)
+        image = torch.rand(2, shape.in_channels, 9, 8)
         output = network(image)
-        assert output.shape == (2, 3, 9 * scale, 8 * scale)
+        assert output.shape == (2, shape.out_channels, 9 * shape.scale, 8 * shape.scale)
         assert torch.isfinite(output).all()
         output.square().mean().backward()
         assert all(p.grad is not None for p in network.parameters() if p.requires_grad)
         again = build(arch)
         again.load_state_dict(network.state_dict())
-        assert torch.equal(again(image), network(image))
+        assert torch.equal(again.eval()(image), network.eval()(image))
+
+
+@pytest.mark.parametrize("name", sorted(BACKBONES))
+def test_a_network_with_an_identity_skip_starts_as_its_image(name: str) -> None:
+    generator = np.random.default_rng(2)
+    for _ in range(4):
+        knobs = random_knobs(WITH_MAP, name, generator)
+        if "input_skip" in knobs:
+            knobs["input_skip"] = "identity"
+        network = build(architecture(WITH_MAP, name, knobs)).eval()
+        image = torch.rand(1, 5, 9, 8)
+        assert torch.allclose(network(image), image[:, :4], atol=1e-6)
 
 
 def test_the_same_seed_builds_the_same_weights() -> None:
-    arch = random_architecture(SHAPE, tuple(BACKBONES), np.random.default_rng(5))
+    arch = random_architecture(ENLARGING, tuple(BACKBONES), np.random.default_rng(5))
     one, two = (build(arch, torch.Generator().manual_seed(9)) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), two.state_dict().values(), strict=True))
 
 
 def test_wrong_knobs_are_refused_by_name() -> None:
-    knobs = random_knobs("plain", np.random.default_rng(0))
+    knobs = random_knobs(ENLARGING, "plain", np.random.default_rng(0))
     with pytest.raises(UserError, match=r"width must be one of 8, 12, .* got 18"):
-        architecture(SHAPE, "plain", {**knobs, "width": 18})
+        architecture(ENLARGING, "plain", {**knobs, "width": 18})
     with pytest.raises(UserError, match="knob 'width' is missing"):
-        architecture(SHAPE, "plain", {name: value for name, value in knobs.items() if name != "width"})
+        architecture(ENLARGING, "plain", {name: value for name, value in knobs.items() if name != "width"})
     with pytest.raises(UserError, match="knob 'pool' does not apply here"):
-        architecture(SHAPE, "plain", {**knobs, "pool": "none"})
+        architecture(ENLARGING, "plain", {**knobs, "pool": "none"})
+    with pytest.raises(UserError, match="knob 'upsampler' does not apply here"):
+        architecture(SAME_SIZE, "plain", {**knobs, "input_skip": "none"})
     with pytest.raises(UserError, match="unknown backbone 'x'"):
-        architecture(SHAPE, "x", knobs)
+        architecture(ENLARGING, "x", knobs)
 
 
 def test_a_saved_architecture_with_a_wrong_field_is_refused() -> None:
-    data = random_architecture(SHAPE, tuple(BACKBONES), np.random.default_rng(5)).to_dict()
+    data = random_architecture(ENLARGING, tuple(BACKBONES), np.random.default_rng(5)).to_dict()
     data["settings"]["wheels"] = 4
     with pytest.raises(UserError, match=r"unknown \['wheels'\]"):
         architecture_from_dict(data)
