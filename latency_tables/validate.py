@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import spearmanr
 
-from latency_tables.estimate import Latency, predict
+from latency_tables.estimate import Z90, Latency, predict
 from latency_tables.measure import Harness
 from latency_tables.operators import EngineOperator
 from latency_tables.plan import architecture_operators
@@ -144,6 +144,11 @@ def kind_bias(points: Sequence[Point]) -> dict[str, float]:
     ridge = 1e-3 * len(points) * np.eye(len(kinds))
     biases = np.linalg.solve(matrix.T @ matrix + ridge, matrix.T @ target)
     return dict(zip(kinds, map(float, biases), strict=True))
+
+
+def residual_of(points: Sequence[Point]) -> float:
+    """Relative standard deviation of whole networks about their prediction: that which 90 % of them are within."""
+    return float(np.quantile(np.abs(np.log([point.measured_ms / point.predicted.ms for point in points])), 0.9) / Z90)
 
 
 def noise_between(points: Sequence[Point]) -> np.ndarray:

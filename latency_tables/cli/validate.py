@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ from latency_tables.cli.measuring import (
     shown_progress,
 )
 from latency_tables.plots import scatter
-from latency_tables.table import LatencyTable, load_table
-from latency_tables.validate import Point, agreement, draw_networks, noise_between, validate, write_points
+from latency_tables.table import LatencyTable, load_table, write_table
+from latency_tables.validate import Point, agreement, draw_networks, noise_between, residual_of, validate, write_points
 from space.command_line import parse_count
 from space.errors import UserError
 
@@ -36,6 +36,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add_device_options(parser, ROUNDS)
     parser.add_argument("--networks", default=str(NETWORKS), help=f"random ones of the space (default: {NETWORKS})")
     parser.add_argument("--twice", default="0", help="measure so many of them twice, which shows noise (default: 0)")
+    parser.add_argument(
+        "--record", action="store_true", help="write the errors into the table's provenance: its bands follow them"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help=f"for {', '.join(FILES)}")
     parser.set_defaults(execute=execute)
 
@@ -58,7 +61,21 @@ def execute(options: argparse.Namespace) -> int:
     scatter(options.out / FILES[1], points, f"{table.caption}, input {about['input']}")
     (options.out / FILES[2]).write_text(json.dumps(report, indent=1) + "\n", "utf-8")
     show(Console(), report, points)
+    if options.record:
+        record(Path(options.table), table, points, report)
+        Console().print(f"recorded in the provenance of {table.name}")
     return 0
+
+
+def record(path: Path, table: LatencyTable, points: Sequence[Point], report: dict[str, Any]) -> None:
+    """Write the table again with what its validation found, and a residual that makes its bands as wide as the errors.
+
+    Its fingerprint changes with the residual: runs that used it before do not go on with it.
+    """
+    if path.suffix != ".csv":
+        raise UserError(f"--record must have a table that is a CSV file, got {path}")
+    provenance = {**table.provenance, "residual": round(residual_of(points), 4), "validated": report}
+    write_table(path, replace(table, provenance=provenance))
 
 
 def summarise(table: LatencyTable, points: Sequence[Point], about: dict[str, Any]) -> dict[str, Any]:

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from latency_tables.cli.validate import record
 from latency_tables.estimate import predict
 from latency_tables.measure import measure
 from latency_tables.plan import architecture_operators, bare, plan_of
 from latency_tables.plots import scatter
-from latency_tables.table import LatencyTable, load_table
+from latency_tables.table import LatencyTable, load_table, write_table
 from latency_tables.targets.session import ConnectionLostError
 from latency_tables.validate import Point, agreement, draw_networks, kind_bias, noise_between, validate, write_points
 from space.build import architecture_from_dict
@@ -109,3 +110,22 @@ def test_files_for_people(table: LatencyTable, tmp_path: Path) -> None:
     assert architecture_from_dict(json.loads(rows[0]["architecture"])) == points[0].arch
     scatter(tmp_path / "scatter.png", points, table.caption)
     assert (tmp_path / "scatter.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_validation_found_becomes_the_width_of_the_bands(table: LatencyTable, tmp_path: Path) -> None:
+    points = []
+    for index, arch in enumerate(NETWORKS):
+        predicted = predict(table, architecture_operators(arch, SIZE))
+        points.append(Point(arch.key, arch, predicted, predicted.ms * (1.1 if index % 2 else 0.9), 0.01, float("nan")))
+    path = tmp_path / "board.csv"
+    write_table(path, table)
+    before = load_table(str(path))
+    record(path, before, points, {"networks": len(points)})
+    after = load_table(str(path))
+    assert after.provenance["validated"] == {"networks": len(points)}
+    assert after.provenance["residual"] == pytest.approx(np.log(1 / 0.9) / 1.645, rel=0.01)
+    assert after.fingerprint != before.fingerprint
+    figure = predict(after, architecture_operators(NETWORKS[0], SIZE))
+    assert figure.high / figure.ms == pytest.approx(1.1, abs=0.02)
+    with pytest.raises(UserError, match="--record"):
+        record(Path("pixel4-a76"), before, points, {})
