@@ -22,6 +22,7 @@ class ReleasedLayout:
             activations scale with their input (ReLU, leaky and parametric ReLU).
         unused: beginnings of the authors' names of what our network does not hold, such as other scales.
         folded: the authors' file holds the deploy form, with batch norm in the convolutions.
+        network: the entry whose network the authors' file fits, where it is a sibling of the one asked for.
         source: the repository and file that state the layout.
     """
 
@@ -31,6 +32,7 @@ class ReleasedLayout:
     pixel_range: float = 1
     unused: Callable[[int], tuple[str, ...]] = lambda scale: ()
     folded: bool = False
+    network: str | None = None
 
 
 def released_names(own: Iterable[str], renamed: Mapping[str, str]) -> dict[str, str]:
