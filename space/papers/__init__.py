@@ -11,9 +11,10 @@ from space.papers.paper import (
     Paper,
     with_input_skip,
 )
+from space.papers.references_restore import REFERENCES_RESTORE
 from space.papers.slwsr import SLWSR
 
-PAPERS: dict[str, Paper] = {paper.name: paper for paper in SLWSR}
+PAPERS: dict[str, Paper] = {paper.name: paper for paper in (*SLWSR, *REFERENCES_RESTORE)}
 
 
 def paper(name: str) -> Paper:

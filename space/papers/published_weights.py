@@ -11,10 +11,11 @@ from space.build import build, deploy_form
 from space.errors import UserError
 from space.papers import paper
 from space.papers.released import ReleasedLayout, released_names
+from space.papers.released_restore import RELEASED_RESTORE
 from space.papers.released_slwsr import RELEASED_SLWSR
 
 # Every layout that is stated by public code; one file per family of networks.
-LAYOUTS: dict[str, ReleasedLayout] = {**RELEASED_SLWSR}
+LAYOUTS: dict[str, ReleasedLayout] = {**RELEASED_SLWSR, **RELEASED_RESTORE}
 PARALLEL = "module."  # what torch's DataParallel puts before every name
 
 
@@ -34,6 +35,8 @@ def load_published(name: str, state_dict: Mapping[str, Tensor], scale: int | Non
     if name not in LAYOUTS:
         raise UserError(f"no released weight layout is known for {name!r}; known: {', '.join(LAYOUTS)}")
     layout = LAYOUTS[name]
+    if layout.network is not None:
+        entry = paper(layout.network)
     if state_dict and all(key.startswith(PARALLEL) for key in state_dict):
         state_dict = {key.removeprefix(PARALLEL): value for key, value in state_dict.items()}
     if scale is None:

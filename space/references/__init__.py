@@ -13,6 +13,13 @@ from typing import Any
 from torch import nn
 
 from space.architecture import IOShape
+from space.references.cbdnet import CbdNet, CbdNetSettings
+from space.references.dncnn import DnCnn, DnCnnSettings
+from space.references.ffdnet import FfdNet, FfdNetSettings
+from space.references.glcic import Glcic, GlcicSettings
+from space.references.ircnn import IrCnn, IrCnnSettings
+from space.references.pmrid import Pmrid, PmridSettings
+from space.references.prenet import PReNet, PReNetSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,4 +30,12 @@ class Reference:
     settings: type
 
 
-REFERENCES: dict[str, Reference] = {}
+REFERENCES: dict[str, Reference] = {
+    "dncnn": Reference(DnCnn, DnCnnSettings),
+    "ircnn": Reference(IrCnn, IrCnnSettings),
+    "ffdnet": Reference(FfdNet, FfdNetSettings),
+    "cbdnet": Reference(CbdNet, CbdNetSettings),
+    "pmrid": Reference(Pmrid, PmridSettings),
+    "prenet": Reference(PReNet, PReNetSettings),
+    "glcic": Reference(Glcic, GlcicSettings),
+}
