@@ -118,13 +118,19 @@ def network_costs(network: nn.Module, input_size: tuple[int, int], in_channels: 
     return Costs(params, listed.macs, BYTES_PER_VALUE * listed.peak_elements(), BYTES_PER_VALUE * params)
 
 
-def paper_counts(paper: Paper, costs: Costs, input_size: tuple[int, int]) -> PaperCounts:
-    """What the paper's own way of counting gives for the network that ``costs`` belong to."""
+def paper_counts(paper: Paper, costs: Costs, input_size: tuple[int, int], scale: int | None = None) -> PaperCounts:
+    """What the paper's own way of counting gives for the network that ``costs`` belong to.
+
+    ``scale`` is the network's, where it is not the paper's own.
+    """
     rule = paper.counting_rule
     if rule is None:
         return PaperCounts(costs.params, None, None)
-    params = costs.params
-    if rule.params is not None:
-        with torch.device("meta"):
-            params = rule.params(assemble(paper.architecture, construct))
-    return PaperCounts(params, rule.macs(params, *input_size) if rule.macs else None, rule.name)
+    with torch.device("meta"):
+        network = assemble(paper.at_scale(scale or paper.architecture.shape.scale), construct)
+    params = rule.params(network) if rule.params else costs.params
+    if rule.network_macs:
+        macs = rule.network_macs(network, *input_size)
+    else:
+        macs = rule.macs(params, *input_size) if rule.macs else None
+    return PaperCounts(params, macs, rule.name)

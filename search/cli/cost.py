@@ -52,7 +52,7 @@ def execute(options: argparse.Namespace) -> int:
     if options.device not in (None, "all") and refused:
         raise UserError(next(iter(refused.values())))
     entry = PAPERS.get(own.name)
-    counts = paper_counts(entry, costs, size) if entry else None
+    counts = paper_counts(entry, costs, size, _scale(entry, options)) if entry else None
     if options.json:
         described = _described(entry, options) if entry else {"source": options.name}
         print(json.dumps(_document(own, size, costs, counts, described, figures, refused)))

@@ -12,9 +12,10 @@ from space.papers.paper import (
     with_input_skip,
 )
 from space.papers.references_restore import REFERENCES_RESTORE
+from space.papers.references_sr import REFERENCES_SR
 from space.papers.slwsr import SLWSR
 
-PAPERS: dict[str, Paper] = {paper.name: paper for paper in (*SLWSR, *REFERENCES_RESTORE)}
+PAPERS: dict[str, Paper] = {paper.name: paper for paper in (*SLWSR, *REFERENCES_SR, *REFERENCES_RESTORE)}
 
 
 def paper(name: str) -> Paper:

@@ -16,12 +16,14 @@ class CountingRule:
     """How a paper counts: ``macs(params, input_width_px, input_height_px)`` and ``params(network)``.
 
     None where the paper counts as we do: true multiply-accumulates, and everything that the deployed network stores.
-    ``network`` is in its training form.
+    ``network`` is in its training form. ``network_macs(network, input_width_px, input_height_px)`` is for a rule that
+    needs the layers; it goes before ``macs``.
     """
 
     name: str
     macs: Callable[[int, int, int], int] | None = None
     params: Callable[[nn.Module], int] | None = None
+    network_macs: Callable[[nn.Module, int, int], int] | None = None
 
 
 def convolution_weights(network: nn.Module) -> int:

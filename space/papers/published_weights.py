@@ -13,9 +13,10 @@ from space.papers import paper
 from space.papers.released import ReleasedLayout, released_names
 from space.papers.released_restore import RELEASED_RESTORE
 from space.papers.released_slwsr import RELEASED_SLWSR
+from space.papers.released_sr import RELEASED_SR
 
 # Every layout that is stated by public code; one file per family of networks.
-LAYOUTS: dict[str, ReleasedLayout] = {**RELEASED_SLWSR, **RELEASED_RESTORE}
+LAYOUTS: dict[str, ReleasedLayout] = {**RELEASED_SLWSR, **RELEASED_SR, **RELEASED_RESTORE}
 PARALLEL = "module."  # what torch's DataParallel puts before every name
 
 

@@ -13,13 +13,20 @@ from typing import Any
 from torch import nn
 
 from space.architecture import IOShape
+from space.references.carn import CarnM, CarnSettings
 from space.references.cbdnet import CbdNet, CbdNetSettings
 from space.references.dncnn import DnCnn, DnCnnSettings
+from space.references.ecbsr import Ecbsr, EcbsrSettings
+from space.references.espcn import Espcn, EspcnSettings
 from space.references.ffdnet import FfdNet, FfdNetSettings
+from space.references.fsrcnn import Fsrcnn, FsrcnnSettings
 from space.references.glcic import Glcic, GlcicSettings
+from space.references.imdn import Imdn, ImdnSettings
 from space.references.ircnn import IrCnn, IrCnnSettings
 from space.references.pmrid import Pmrid, PmridSettings
 from space.references.prenet import PReNet, PReNetSettings
+from space.references.smfanet import Smfanet, SmfanetSettings
+from space.references.srresnet import Srresnet, SrresnetSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,13 @@ class Reference:
 
 
 REFERENCES: dict[str, Reference] = {
+    "fsrcnn": Reference(Fsrcnn, FsrcnnSettings),
+    "espcn": Reference(Espcn, EspcnSettings),
+    "carn-m": Reference(CarnM, CarnSettings),
+    "imdn": Reference(Imdn, ImdnSettings),
+    "ecbsr": Reference(Ecbsr, EcbsrSettings),
+    "smfanet": Reference(Smfanet, SmfanetSettings),
+    "srresnet": Reference(Srresnet, SrresnetSettings),
     "dncnn": Reference(DnCnn, DnCnnSettings),
     "ircnn": Reference(IrCnn, IrCnnSettings),
     "ffdnet": Reference(FfdNet, FfdNetSettings),
