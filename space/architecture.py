@@ -10,6 +10,7 @@ from typing import Any
 
 from space.errors import UserError
 
+CONVS = ("dense", "list")
 BLOCK_KINDS = ("residual", "preactivated", "inverted")
 LATER = "later"  # metadata of fields that came after the first stored architectures
 
@@ -37,19 +38,23 @@ class BlockSpec:
 
     ``kind`` is ``residual`` (conv, ReLU, conv, plus input: the released EDSR form), ``preactivated`` (s-LWSR
     equation 1) or ``inverted`` (MobileNetV2). ``hidden`` is the number of channels between its first and last
-    convolution. ``activated=False`` means that the block really has no activation.
+    convolution. ``activated=False`` means that the block really has no activation. ``conv`` is the 3x3 convolution of
+    the first two kinds: ``dense`` or ``list`` (``space.blocks.lightweight``).
     """
 
     kind: str
     width: int
     hidden: int
     activated: bool = True
+    conv: str = later("dense")
 
     def __post_init__(self) -> None:
         if self.kind not in BLOCK_KINDS:
             raise UserError(f"unknown block kind {self.kind!r}; known: {', '.join(BLOCK_KINDS)}")
         if self.width < 1 or self.hidden < 1:
             raise UserError(f"block channels must be positive, got width {self.width} and hidden {self.hidden}")
+        if self.conv not in CONVS:
+            raise UserError(f"unknown 3x3 convolution {self.conv!r}; known: {', '.join(CONVS)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,30 @@ class UpsamplerSpec:
 
     kind: str
     width: int
+
+
+@dataclass(frozen=True, slots=True)
+class MalleSpec:
+    """One MalleConv: where it stands, and how it predicts its kernels (``space.blocks.malle``).
+
+    ``placement`` is a word of the backbone's knob ``malle``. Features are reduced ``pool`` times per side before the
+    predictor, and halved between its ``stages`` groups of ``blocks`` inverted residuals at ``width`` channels, which
+    double from group to group if ``doubling``.
+    """
+
+    placement: str
+    kernel: int = 1
+    pool: int = 1
+    stages: int = 3
+    width: int = 16
+    blocks: int = 3
+    doubling: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kernel not in (1, 3):
+            raise UserError(f"a MalleConv's kernel must be 1 or 3, got {self.kernel}")
+        if min(self.pool, self.stages, self.width, self.blocks) < 1:
+            raise UserError(f"pool, stages, width and blocks of a MalleConv must be positive, got {self}")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,63 @@
+"""Attention: weights for whole channels, then for places; each can be had alone.
+
+Channel attention is the squeeze and excitation of Hu et al. 2018, spatial attention that of CBAM (Woo et al. 2018). The
+progressive deblurring paper (JEIT210298, abstract) names both, in this order, without their form.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from space.errors import UserError
+
+KINDS = ("none", "channel", "spatial", "both")
+REDUCTION = 16  # channels per hidden channel (Hu et al. 2018); at least FEWEST_HIDDEN remain
+FEWEST_HIDDEN = 4
+SPATIAL_KERNEL = 7  # Woo et al. 2018
+
+
+class ChannelAttention(nn.Module):
+    """x times a weight in (0, 1) for each channel, from the channels' means: `(N, C, H, W)` to the same shape."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        hidden = max(FEWEST_HIDDEN, channels // REDUCTION)
+        self.weigh = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1),
+            nn.Conv2d(channels, hidden, 1),
+            nn.ReLU(),
+            nn.Conv2d(hidden, channels, 1),
+            nn.Sigmoid(),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.weigh(x)
+
+
+class SpatialAttention(nn.Module):
+    """x times a weight in (0, 1) for each place, from mean and maximum over channels; same shape out as in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(2, 1, SPATIAL_KERNEL, padding=SPATIAL_KERNEL // 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        described = torch.cat((x.mean(1, keepdim=True), x.amax(1, keepdim=True)), 1)
+        return x * torch.sigmoid(self.conv(described))
+
+
+def attention(kind: str, channels: int) -> nn.Module:
+    """The attention called ``kind``: channel, spatial, or both in this order.
+
+    Raises:
+        UserError: there is no such kind.
+    """
+    if kind not in KINDS:
+        raise UserError(f"unknown attention {kind!r}; known: {', '.join(KINDS)}")
+    parts: list[nn.Module] = []
+    if kind in ("channel", "both"):
+        parts.append(ChannelAttention(channels))
+    if kind in ("spatial", "both"):
+        parts.append(SpatialAttention())
+    return nn.Sequential(*parts)

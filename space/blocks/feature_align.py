@@ -1,0 +1,47 @@
+"""Feature-Align layer and AR block (Young et al., arXiv 2103.01524).
+
+The paper gives the idea: activations modulated with the noisy input. Layer and block are those of a re-implementation
+for another task (`yifanlu0227/HEAL`, `feature_alignnet_modules.py`); how far they are the paper's is not known.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+AR_GROUPS = 8
+
+
+class ArBlock(nn.Sequential):
+    """1x1, ReLU, 3x3 in groups, ReLU, 1x1: `(N, in, H, W)` to `(N, out, H, W)`; biases, no norm, no skip.
+
+    Args:
+        groups: of the 3x3 convolution; 0 means one per channel (depthwise). Otherwise it divides ``in_channels``.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, groups: int = AR_GROUPS) -> None:
+        super().__init__(
+            nn.Conv2d(in_channels, in_channels, 1),
+            nn.ReLU(),
+            nn.Conv2d(in_channels, in_channels, 3, padding=1, groups=groups or in_channels),
+            nn.ReLU(),
+            nn.Conv2d(in_channels, out_channels, 1),
+        )
+
+
+class FeatureAlign(nn.Module):
+    """AR(feature) * gamma + beta, with gamma and beta from the noisy input by 1x1 convolutions.
+
+    `(N, in, H, W)` features and the `(N, image, H, W)` input at their size, to `(N, out, H, W)`: spatially adaptive
+    modulation (SPADE, Park et al. 2019) without its norm.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, image_channels: int, groups: int = AR_GROUPS) -> None:
+        super().__init__()
+        self.block = ArBlock(in_channels, out_channels, groups)
+        self.read = nn.Sequential(nn.Conv2d(image_channels, image_channels, 1), nn.ReLU())
+        self.gamma = nn.Conv2d(image_channels, out_channels, 1)
+        self.beta = nn.Conv2d(image_channels, out_channels, 1)
+
+    def forward(self, feature: Tensor, image: Tensor) -> Tensor:
+        read = self.read(image)
+        return self.block(feature) * self.gamma(read) + self.beta(read)

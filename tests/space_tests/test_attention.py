@@ -1,0 +1,48 @@
+"""Attention: each part by hand, each alone and both in order."""
+
+import pytest
+import torch
+
+from latency_tables.fusion import network_operators
+from space import UserError
+from space.blocks.attention import ChannelAttention, SpatialAttention, attention
+
+
+def test_channel_attention_by_hand() -> None:
+    layer, x = ChannelAttention(8), torch.rand(2, 8, 5, 6)
+    first, second = layer.weigh[1], layer.weigh[3]
+    hidden = torch.relu(x.mean((2, 3)) @ first.weight[:, :, 0, 0].T + first.bias)
+    weights = torch.sigmoid(hidden @ second.weight[:, :, 0, 0].T + second.bias)
+    assert torch.allclose(layer(x), x * weights[:, :, None, None], atol=1e-6)
+
+
+def test_spatial_attention_is_one_weight_per_place() -> None:
+    layer, x = SpatialAttention(), torch.rand(2, 8, 9, 7) + 0.1
+    weights = layer(x) / x
+    assert torch.allclose(weights, weights[:, :1].expand_as(weights), atol=1e-6)
+    assert ((weights > 0) & (weights < 1)).all()
+    assert weights[0, 0].std() > 0
+
+
+def test_parameters_of_each_part() -> None:
+    counts = {kind: sum(p.numel() for p in attention(kind, 64).parameters()) for kind in ("channel", "spatial", "both")}
+    assert counts == {"channel": 64 * 4 + 4 + 4 * 64 + 64, "spatial": 2 * 49 + 1, "both": 580 + 99}
+
+
+def test_both_is_channel_then_spatial() -> None:
+    both, x = attention("both", 8), torch.rand(1, 8, 6, 6)
+    assert torch.equal(both(x), both[1](both[0](x)))
+    assert isinstance(both[0], ChannelAttention)
+
+
+@pytest.mark.parametrize("kind", ["channel", "spatial", "both"])
+def test_every_weight_learns_and_phones_know_every_operator(kind: str) -> None:
+    layer = attention(kind, 16)
+    layer(torch.rand(2, 16, 9, 8)).square().mean().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in layer.parameters())
+    assert "gather" not in {op.kind for op in network_operators(layer, 16, (8, 8))}
+
+
+def test_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(UserError, match="unknown attention 'all'"):
+        attention("all", 8)
