@@ -12,15 +12,9 @@ from space.errors import UserError
 
 CONVS = ("dense", "list")
 BLOCK_KINDS = ("residual", "preactivated", "inverted")
-LATER = "later"  # metadata of fields that came after the first stored architectures
-
-
-def later(default: Any) -> Any:
-    """A dataclass field that stored architectures may lack.
-
-    At its default it is left out of ``to_dict``, so that the keys of older architectures stay as they were.
-    """
-    return field(default=default, metadata={LATER: True})
+# Metadata of a field that stored architectures may lack. At its default it is left out of ``to_dict``, so that the keys
+# of older architectures stay as they were.
+LATER = {"later": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +40,7 @@ class BlockSpec:
     width: int
     hidden: int
     activated: bool = True
-    conv: str = later("dense")
+    conv: str = field(default="dense", metadata=LATER)
 
     def __post_init__(self) -> None:
         if self.kind not in BLOCK_KINDS:
@@ -116,13 +110,13 @@ class Architecture:
 
 
 def _as_dict(value: Any) -> Any:
-    """As ``dataclasses.asdict``, without the ``later`` fields that have their default."""
+    """As ``dataclasses.asdict``, without the ``LATER`` fields that have their default."""
     if isinstance(value, tuple):
         return tuple(_as_dict(item) for item in value)
     if not is_dataclass(value):
         return value
     kept = (
-        item for item in fields(value) if not (LATER in item.metadata and getattr(value, item.name) == item.default)
+        item for item in fields(value) if not ("later" in item.metadata and getattr(value, item.name) == item.default)
     )
     return {item.name: _as_dict(getattr(value, item.name)) for item in kept}
 
@@ -131,13 +125,13 @@ def from_dict(data: dict[str, Any], kind: type) -> Any:
     """Build the frozen dataclass ``kind`` from ``data``, as written by ``Architecture.to_dict``.
 
     Lists become tuples. Nested specs are rebuilt by the ``NESTED`` class attribute of ``kind``: a map from field
-    name to the spec's class. Fields that are ``later`` may be missing.
+    name to the spec's class. ``LATER`` fields may be missing.
 
     Raises:
         UserError: a field is missing or unknown.
     """
     known = {item.name for item in fields(kind)}
-    needed = {item.name for item in fields(kind) if LATER not in item.metadata}
+    needed = {item.name for item in fields(kind) if "later" not in item.metadata}
     if not needed <= set(data) <= known:
         missing, unknown = sorted(needed - set(data)), sorted(set(data) - known)
         raise UserError(f"{kind.__name__} must have the fields {sorted(known)}; missing {missing}, unknown {unknown}")

@@ -11,6 +11,9 @@ from space.errors import UserError
 Value = int | float | str
 
 SLWSR = "s-LWSR (Li et al., arXiv 1909.10774)"
+MALLE_SOURCE = "MalleConv (Jiang et al., arXiv 2201.00392)"
+MALLE_PORT = "unofficial port of MalleNet (Jensen-JZ/MalleNet-PyTorch)"
+DEBLUR = "progressive residual deblurring (JEIT210298)"
 LAHIRI = "lightweight modules (Lahiri et al., arXiv 2007.05835)"
 
 
@@ -55,7 +58,7 @@ RECURSION = Knob(
     "recursion",
     (1, 2, 3, 4),
     "times the blocks are applied with shared weights",
-    "progressive residual deblurring (JEIT210298) table 3",
+    f"{DEBLUR} table 3",
 )
 INVERTED_RATIO = Knob(
     "inverted_ratio",
@@ -90,11 +93,44 @@ BLOCK_FORM = Knob(
     f"{SLWSR} equation 1",
     {"inverted_ratio": (0.0, 0.25, 0.5, 0.75)},
 )
+CONV = Knob(
+    "conv",
+    ("dense", "list"),
+    "3x3 convolution of the residual blocks that are not inverted",
+    f"{LAHIRI}: LIST",
+    {"inverted_ratio": (0.0, 0.25, 0.5, 0.75)},
+)
 RESIDUAL_SCALE = Knob(
     "residual_scale",
     (0.1, 0.5, 1.0),
     "factor on every block's residual branch",
     f"{SLWSR} equation 1 (alpha); EDSR uses 0.1 for wide networks",
+)
+MALLE = Knob(
+    "malle",
+    ("none", "head", "middle", "tail"),
+    "where one MalleConv stands in the trunk",
+    MALLE_SOURCE,
+)
+MALLE_KERNEL = Knob(
+    "malle_kernel",
+    (1, 3),
+    "pixels per side of MalleConv's kernels",
+    f"1: {MALLE_PORT}; 3: another re-implementation",
+    {"malle": ("head", "middle", "tail", "finest", "coarsest", "every-level")},
+)
+MALLE_POOL = Knob(
+    "malle_pool",
+    (1, 2, 4),
+    "pooling before MalleConv's predictor",
+    MALLE_PORT,
+    {"malle": ("head", "middle", "tail", "finest", "every-level")},
+)
+ATTENTION = Knob(
+    "attention",
+    ("none", "channel", "spatial", "both"),
+    "attention over what the trunk gives",
+    f"{DEBLUR} table 2",
 )
 UPSAMPLER = Knob(
     "upsampler",

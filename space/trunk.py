@@ -3,18 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from space.architecture import BlockSpec, UpsamplerSpec
-from space.knobs import ACTIVATION_KEPT, BLOCK_FORM, EXPANSION, INVERTED_AT, INVERTED_RATIO
+from space.architecture import BlockSpec, MalleSpec, UpsamplerSpec
+from space.knobs import (
+    ACTIVATION_KEPT,
+    ATTENTION,
+    BLOCK_FORM,
+    CONV,
+    EXPANSION,
+    INVERTED_AT,
+    INVERTED_RATIO,
+    MALLE,
+    MALLE_KERNEL,
+    MALLE_POOL,
+)
 
-TRUNK_KNOBS = (INVERTED_RATIO, EXPANSION, INVERTED_AT, ACTIVATION_KEPT, BLOCK_FORM)
+INSERTED = (MALLE, MALLE_KERNEL, MALLE_POOL, ATTENTION)  # parts that any trunk may have
+TRUNK_KNOBS = (INVERTED_RATIO, EXPANSION, INVERTED_AT, ACTIVATION_KEPT, BLOCK_FORM, CONV)
 KEPT_SHARE = {"1/3": 1 / 3, "1/2": 1 / 2, "2/3": 2 / 3}
 
 
 def upsampler_spec(knobs: Mapping[str, Any]) -> UpsamplerSpec:
     """What the knob ``upsampler`` says; where it is not offered, one convolution to the image, without a step."""
     return UpsamplerSpec(knobs.get("upsampler", "dense-one-step"), knobs["width"])
+
+
+TRUNK_MALLE = MalleSpec("none", stages=2, width=16, blocks=1)  # a predictor small against a trunk; ours
+
+
+def malle_spec(knobs: Mapping[str, Any]) -> MalleSpec | None:
+    """What the knobs ``malle``, ``malle_kernel`` and ``malle_pool`` say of a trunk."""
+    if knobs["malle"] == "none":
+        return None
+    return replace(TRUNK_MALLE, placement=knobs["malle"], kernel=knobs["malle_kernel"], pool=knobs["malle_pool"])
 
 
 def trunk(
@@ -35,7 +58,7 @@ def trunk(
             blocks.append(BlockSpec("inverted", width, knobs["expansion"] * width, activated))
         else:
             # Without its activation, equation 1 and the released form are the same function: one name for it.
-            blocks.append(BlockSpec(plain if activated else "residual", width, width, activated))
+            blocks.append(BlockSpec(plain if activated else "residual", width, width, activated, knobs["conv"]))
     return tuple(blocks)
 
 

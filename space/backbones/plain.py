@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from space import knobs as k
-from space.architecture import BlockSpec, IOShape, UpsamplerSpec
+from space.architecture import LATER, BlockSpec, IOShape, MalleSpec, UpsamplerSpec
+from space.blocks.attention import attention
 from space.blocks.image_ends import InputSkip, MeanShift
+from space.blocks.malle import MalleResidual
 from space.blocks.residual import block
 from space.blocks.upsamplers import upsampler
-from space.trunk import TRUNK_KNOBS, trunk, upsampler_spec
+from space.trunk import INSERTED, TRUNK_KNOBS, malle_spec, trunk, upsampler_spec
 
 BLOCKS = k.Knob("blocks", tuple(range(4, 25, 2)), "residual blocks in the trunk", "EDSR-baseline: 16")
-KNOBS = (k.WIDTH, BLOCKS, k.RECURSION, *TRUNK_KNOBS, k.RESIDUAL_SCALE, k.UPSAMPLER, k.INPUT_SKIP)
+KNOBS = (k.WIDTH, BLOCKS, k.RECURSION, *TRUNK_KNOBS, k.RESIDUAL_SCALE, *INSERTED, k.UPSAMPLER, k.INPUT_SKIP)
 
 
 @dataclass(frozen=True, slots=True)
 class PlainSettings:
     """``blocks`` run in order, ``recursion`` times over; the mean shift is that of the released EDSR code."""
 
-    NESTED: ClassVar[dict[str, type]] = {"blocks": BlockSpec, "upsampler": UpsamplerSpec}
+    NESTED: ClassVar[dict[str, type]] = {"blocks": BlockSpec, "upsampler": UpsamplerSpec, "malle": MalleSpec}
 
     width: int
     blocks: tuple[BlockSpec, ...]
@@ -32,6 +34,8 @@ class PlainSettings:
     upsampler: UpsamplerSpec
     input_skip: str
     mean_shift: bool = False
+    malle: MalleSpec | None = field(default=None, metadata=LATER)
+    attention: str = field(default="none", metadata=LATER)
 
 
 def settings_from_knobs(knobs: Mapping[str, Any]) -> PlainSettings:
@@ -42,6 +46,8 @@ def settings_from_knobs(knobs: Mapping[str, Any]) -> PlainSettings:
         residual_scale=knobs["residual_scale"],
         upsampler=upsampler_spec(knobs),
         input_skip=knobs["input_skip"],
+        malle=malle_spec(knobs),
+        attention=knobs["attention"],
     )
 
 
@@ -61,6 +67,10 @@ class PlainNet(nn.Module):
         self.stem = make(nn.Conv2d, shape.in_channels, settings.width, 3, padding=1)
         self.blocks = nn.ModuleList(make(block, spec, settings.residual_scale) for spec in settings.blocks)
         self.fuse = make(nn.Conv2d, settings.width, settings.width, 3, padding=1)
+        if settings.malle:
+            self.malle = make(MalleResidual, settings.width, settings.malle)
+        if settings.attention != "none":
+            self.attention = make(attention, settings.attention, settings.width)
         self.upsampler = make(upsampler, settings.upsampler, settings.width, shape.out_channels, shape.scale)
         if settings.input_skip != "none":
             self.skip = make(InputSkip, settings.input_skip, shape.scale, shape.out_channels)
@@ -74,11 +84,20 @@ class PlainNet(nn.Module):
         if self.settings.mean_shift:
             image = self.shift_in(image)
         stem = self.stem(image)
-        x = stem
+        x = self._malle("head", stem)
         for _ in range(self.settings.recursion):
-            for residual_block in self.blocks:
+            for index, residual_block in enumerate(self.blocks):
+                if index == len(self.blocks) // 2:
+                    x = self._malle("middle", x)
                 x = residual_block(x)
+        x = self._malle("tail", x)
+        if self.settings.attention != "none":
+            x = self.attention(x)
         output = self.upsampler(self.fuse(x) + stem)
         if self.settings.input_skip != "none":
             output = output + self.skip(image)
         return self.shift_out(output) if self.settings.mean_shift else output
+
+    def _malle(self, place: str, x: Tensor) -> Tensor:
+        """``x`` through the MalleConv, if it stands at ``place``."""
+        return self.malle(x) if self.settings.malle and self.settings.malle.placement == place else x

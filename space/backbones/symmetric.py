@@ -8,18 +8,20 @@ running feature, and a bunch hands on the sum of its first and last block's outp
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from space import knobs as k
-from space.architecture import BlockSpec, IOShape, UpsamplerSpec
+from space.architecture import LATER, BlockSpec, IOShape, MalleSpec, UpsamplerSpec
+from space.blocks.attention import attention
 from space.blocks.image_ends import InputSkip, MeanShift
+from space.blocks.malle import MalleResidual
 from space.blocks.residual import block
 from space.blocks.upsamplers import upsampler
-from space.trunk import TRUNK_KNOBS, trunk, upsampler_spec
+from space.trunk import INSERTED, TRUNK_KNOBS, malle_spec, trunk, upsampler_spec
 
 BUNCHES = 5  # encoder bunches; one fewer decoder stages
 BLOCKS_PER_STAGE = k.Knob(
@@ -34,7 +36,17 @@ POOL = k.Knob(
     "layers that the information pool reads: none, 6 or 11 of the paper's",
     f"{k.SLWSR} equation 3 and table III",
 )
-KNOBS = (k.WIDTH, BLOCKS_PER_STAGE, k.RECURSION, *TRUNK_KNOBS, POOL, k.RESIDUAL_SCALE, k.UPSAMPLER, k.INPUT_SKIP)
+KNOBS = (
+    k.WIDTH,
+    BLOCKS_PER_STAGE,
+    k.RECURSION,
+    *TRUNK_KNOBS,
+    POOL,
+    k.RESIDUAL_SCALE,
+    *INSERTED,
+    k.UPSAMPLER,
+    k.INPUT_SKIP,
+)
 
 # Blocks of the released 26 whose ReLU flag is set, in running order: feat2_3, feat3_3, feat4_1, feat4_3, feat5_1,
 # feat5_3, feat6_1, feat6_2, feat7_1, feat8_1, feat9_1, feat10_1.
@@ -49,7 +61,12 @@ class SymmetricSettings:
     block) is its last pass.
     """
 
-    NESTED: ClassVar[dict[str, type]] = {"encoder": BlockSpec, "decoder": BlockSpec, "upsampler": UpsamplerSpec}
+    NESTED: ClassVar[dict[str, type]] = {
+        "encoder": BlockSpec,
+        "decoder": BlockSpec,
+        "upsampler": UpsamplerSpec,
+        "malle": MalleSpec,
+    }
 
     width: int
     encoder: tuple[tuple[BlockSpec, ...], ...]
@@ -60,6 +77,8 @@ class SymmetricSettings:
     upsampler: UpsamplerSpec
     input_skip: str
     mean_shift: bool = False
+    malle: MalleSpec | None = field(default=None, metadata=LATER)
+    attention: str = field(default="none", metadata=LATER)
 
 
 def bunch_sizes(blocks_per_stage: int) -> tuple[int, ...]:
@@ -97,6 +116,8 @@ def settings_from_knobs(knobs: Mapping[str, Any]) -> SymmetricSettings:
         residual_scale=knobs["residual_scale"],
         upsampler=upsampler_spec(knobs),
         input_skip=knobs["input_skip"],
+        malle=malle_spec(knobs),
+        attention=knobs["attention"],
     )
 
 
@@ -124,6 +145,10 @@ class SymmetricNet(nn.Module):
             self.pool = make(nn.Conv2d, len(settings.pool_sources) * width, width, 1, bias=False)
         self.fuses = nn.ModuleList(make(nn.Conv2d, 2 * width, width, 1) for _ in settings.decoder)
         self.decoder = nn.ModuleList(self._blocks(stage, make) for stage in settings.decoder)
+        if settings.malle:
+            self.malle = make(MalleResidual, width, settings.malle)
+        if settings.attention != "none":
+            self.attention = make(attention, settings.attention, width)
         self.upsampler = make(upsampler, settings.upsampler, width, shape.out_channels, shape.scale)
         if settings.input_skip != "none":
             self.skip = make(InputSkip, settings.input_skip, shape.scale, shape.out_channels)
@@ -139,14 +164,14 @@ class SymmetricNet(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         if self.settings.mean_shift:
             image = self.shift_in(image)
-        stem = self.stem(image)
+        stem = self._malle("head", self.stem(image))
 
         layers, skips, outputs = [stem], [], [stem]
         for bunch in self.encoder:
             outputs = self._run(bunch, outputs[0] + outputs[-1] if len(outputs) > 1 else outputs[0])
             layers += outputs
             skips.append(outputs[-1])
-        x = layers[-1]
+        x = self._malle("middle", layers[-1])
 
         if self.settings.pool_sources:
             pool = self.pool(torch.cat([layers[index] for index in self.settings.pool_sources], 1))
@@ -157,10 +182,17 @@ class SymmetricNet(nn.Module):
         for fuse, stage, skip in zip(self.fuses, self.decoder, reversed(skips), strict=True):
             x = self._run(stage, fuse(torch.cat((x, skip), 1)))[-1]
 
+        x = self._malle("tail", x)
+        if self.settings.attention != "none":
+            x = self.attention(x)
         output = self.upsampler(x + stem)
         if self.settings.input_skip != "none":
             output = output + self.skip(image)
         return self.shift_out(output) if self.settings.mean_shift else output
+
+    def _malle(self, place: str, x: Tensor) -> Tensor:
+        """``x`` through the MalleConv, if it stands at ``place``: after the stem, the encoder or the decoder."""
+        return self.malle(x) if self.settings.malle and self.settings.malle.placement == place else x
 
     def _run(self, blocks: nn.ModuleList, x: Tensor) -> list[Tensor]:
         """Outputs of each block in the last of ``recursion`` passes."""

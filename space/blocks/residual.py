@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from space.architecture import BlockSpec
+from space.blocks.lightweight import List
 
 
 class _Residual(nn.Module):
@@ -29,9 +30,19 @@ class _Residual(nn.Module):
     def fold(self) -> None:
         """Move the scale into the last convolution; the block computes the same as before."""
         last = self.body[-1]
-        last.weight.mul_(self.scale)
-        last.bias.mul_(self.scale)
+        if isinstance(last, List):
+            last.multiply(self.scale)
+        else:
+            last.weight.mul_(self.scale)
+            last.bias.mul_(self.scale)
         self.scale = 1
+
+
+def conv3x3(spec: BlockSpec, in_channels: int, out_channels: int) -> nn.Module:
+    """The 3x3 convolution that ``spec`` asks for."""
+    return (
+        List(in_channels, out_channels) if spec.conv == "list" else nn.Conv2d(in_channels, out_channels, 3, padding=1)
+    )
 
 
 class ResidualBlock(_Residual):
@@ -40,9 +51,9 @@ class ResidualBlock(_Residual):
     def __init__(self, spec: BlockSpec, scale: float = 1) -> None:
         super().__init__(scale)
         self.body = nn.Sequential(
-            nn.Conv2d(spec.width, spec.hidden, 3, padding=1),
+            conv3x3(spec, spec.width, spec.hidden),
             *([nn.ReLU(inplace=True)] if spec.activated else []),
-            nn.Conv2d(spec.hidden, spec.width, 3, padding=1),
+            conv3x3(spec, spec.hidden, spec.width),
         )
 
 
@@ -53,8 +64,8 @@ class PreactivatedBlock(_Residual):
         super().__init__(scale)
         self.activation = nn.ReLU() if spec.activated else nn.Identity()
         self.body = nn.Sequential(
-            nn.Conv2d(spec.width, spec.hidden, 3, padding=1),
-            nn.Conv2d(spec.hidden, spec.width, 3, padding=1),
+            conv3x3(spec, spec.width, spec.hidden),
+            conv3x3(spec, spec.hidden, spec.width),
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -18,6 +18,9 @@ RELEASED = {
     "inverted_ratio": 0.0,
     "activation_kept": "all",
     "block_form": "released",
+    "conv": "dense",
+    "malle": "none",
+    "attention": "none",
     "pool": "normal",
     "residual_scale": 1.0,
     "upsampler": "dense-two-step",
@@ -63,7 +66,7 @@ def _depth_variant() -> Architecture:
 
 def _compressed() -> Architecture:
     """All 26 blocks at 32 channels replaced by inverted residuals of expansion 1."""
-    knobs = {name: value for name, value in RELEASED.items() if name != "block_form"}
+    knobs = {name: value for name, value in RELEASED.items() if name not in ("block_form", "conv")}
     arch = architecture(
         TASKS["sr"].shape(4), "symmetric", {**knobs, "width": 32, "inverted_ratio": 1.0, "expansion": 1}
     )

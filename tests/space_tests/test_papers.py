@@ -99,11 +99,13 @@ def test_inverted_replacement_counts(ratio: float, replaced: int, params: int) -
         "activation_kept": "all",
         "pool": "normal",
         "residual_scale": 1.0,
+        "malle": "none",
+        "attention": "none",
         "upsampler": "dense-two-step",
         "input_skip": "none",
     }
     if ratio < 1:
-        knobs |= {"inverted_at": "spread", "block_form": "released"}
+        knobs |= {"inverted_at": "spread", "block_form": "released", "conv": "dense"}
     arch = architecture(TASKS["sr"].shape(4), "symmetric", knobs)
     arch = replace(arch, settings=replace(arch.settings, mean_shift=True))
     kinds = [spec.kind for row in (*arch.settings.encoder, *arch.settings.decoder) for spec in row]
