@@ -26,7 +26,7 @@ def execute(options: argparse.Namespace) -> int:
     networks = {}
     for entry in PAPERS.values():
         size = TASKS[entry.task].input_sizes[entry.architecture.shape.scale]
-        networks[entry.name] = (entry, architecture_costs(entry.architecture, size))
+        networks[entry.name] = (entry, size, architecture_costs(entry.architecture, size))
     if options.json:
         print(
             json.dumps(
@@ -39,12 +39,13 @@ def execute(options: argparse.Namespace) -> int:
                         name: {
                             "title": entry.title,
                             "task": entry.task,
+                            "input": f"{size[0]}x{size[1]}",
                             **costs.to_dict(),
                             "source": entry.source,
                             "reproducible": entry.reproducible,
                             "note": entry.note,
                         }
-                        for name, (entry, costs) in networks.items()
+                        for name, (entry, size, costs) in networks.items()
                     },
                     "knobs": {
                         name: {
@@ -74,22 +75,23 @@ def execute(options: argparse.Namespace) -> int:
             ],
         )
     )
-    console.print(
-        _table(
-            "The papers' networks, at 1280x720 output",
-            ("network", "task", "params", "MACs", "remark"),
-            [
-                (
-                    name,
-                    entry.task,
-                    f"{costs.params:,}",
-                    f"{costs.macs / 1e9:.2f} G",
-                    entry.note if entry.reproducible else f"not reproducible: {entry.note}",
-                )
-                for name, (entry, costs) in networks.items()
-            ],
+    for task, size in dict.fromkeys((entry.task, size) for entry, size, _ in networks.values()):
+        console.print(
+            _table(
+                f"Published networks for {TASKS[task].title}, at an input of {size[0]}x{size[1]}",
+                ("network", "params", "MACs", "remark"),
+                [
+                    (
+                        name,
+                        f"{costs.params:,}",
+                        f"{costs.macs / 1e9:.2f} G",
+                        entry.note if entry.reproducible else f"not reproducible: {entry.note}",
+                    )
+                    for name, (entry, at, costs) in networks.items()
+                    if (entry.task, at) == (task, size)
+                ],
+            )
         )
-    )
     for name, family in BACKBONES.items():
         console.print(
             _table(
@@ -107,7 +109,7 @@ def _table(title: str, headings: tuple[str, ...], rows: list[tuple[str, ...]]) -
     """The first column is a name that the user may have to type: it is never broken."""
     table = Table(title=title, title_justify="left", pad_edge=False)
     for index, heading in enumerate(headings):
-        table.add_column(heading, no_wrap=index == 0 or heading in ("task", "params", "MACs"))
+        table.add_column(heading, no_wrap=index == 0 or heading in ("params", "MACs"))
     for row in rows:
         table.add_row(*row)
     return table

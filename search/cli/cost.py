@@ -33,7 +33,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "or a Python function that returns a torch.nn.Module",
     )
     parser.add_argument("--scale", help="upscaling factor of a paper's network (default: the paper's)")
-    parser.add_argument("--input", help="WIDTHxHEIGHT of the network input (default: what makes 1280x720)")
+    parser.add_argument("--input", help="WIDTHxHEIGHT of the network input (default: that of the task)")
     parser.add_argument(
         "--device",
         metavar="TABLE[,TABLE...]",
@@ -60,7 +60,8 @@ def execute(options: argparse.Namespace) -> int:
     console = Console()
     heading = f"[bold]{own.name}[/bold]"
     if entry:
-        heading = f"[bold]{entry.title}[/bold] x{_scale(entry, options)}, {entry.source}"
+        scale = _scale(entry, options)
+        heading = f"[bold]{entry.title}[/bold]{f' x{scale}' if scale > 1 else ''}, {entry.source}"
         heading += f"\n{entry.note}" if entry.note else ""
     at = f"at an input of {size[0]}x{size[1]}, batch 1, fp32, deploy form"
     console.print(f"{heading}\n{at}", highlight=False, soft_wrap=True)

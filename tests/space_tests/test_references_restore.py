@@ -87,9 +87,12 @@ def test_every_network_has_its_counts_here() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_counts_are_those_of_the_sources(name: str) -> None:
+def test_counts_are_those_of_the_sources_and_of_torchs_counter(name: str) -> None:
     deployed, by_rule, macs_g = COUNTS[name]
     costs = architecture_costs(PAPERS[name].architecture, (256, 256))
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        meta_network(name)(torch.empty(1, PAPERS[name].architecture.shape.in_channels, 256, 256, device="meta"))
+    assert counter.get_total_flops() == 2 * costs.macs
     assert (costs.params, paper_counts(PAPERS[name], costs, (256, 256)).params_paper_rule) == (deployed, by_rule)
     if macs_g is not None:
         digits = len(str(macs_g).partition(".")[2])
@@ -105,8 +108,8 @@ def test_training_forms_of_the_identified_baselines_count_as_their_ports() -> No
 def test_recursive_networks_cost_what_is_stated_at_720p_and_more_with_every_stage(name: str, macs_g: float) -> None:
     arch = PAPERS[name].architecture
     assert round(architecture_costs(arch, (1280, 720)).macs / 1e9, 1) == macs_g
-    stages = {n: replace(arch, settings=replace(arch.settings, stages=n)) for n in (1, 5, 6, 7)}
-    costs = {n: architecture_costs(stages[n], (64, 64)) for n in stages}
+    stages = {n: replace(arch, settings=replace(arch.settings, stages=n)) for n in (1, 2, 4)}
+    costs = {n: architecture_costs(stages[n], (16, 16)) for n in stages}
     assert {c.macs for n, c in costs.items()} == {n * costs[1].macs for n in stages}
     assert {c.params for c in costs.values()} == {COUNTS[name][0]}
 
@@ -119,14 +122,10 @@ def test_prn_at_64x64_by_stages() -> None:
     assert [round(value / 1e9, 2) for value in macs] == [1.94, 2.33, 2.72]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_costs_are_those_of_torchs_counter_and_of_a_full_trace(name: str) -> None:
-    arch, network = PAPERS[name].architecture, meta_network(name)
-    costs = architecture_costs(arch, (64, 48))
-    assert costs == network_costs(network, (64, 48), arch.shape.in_channels)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(torch.empty(1, arch.shape.in_channels, 48, 64, device="meta"))
-    assert counter.get_total_flops() == 2 * costs.macs
+@pytest.mark.parametrize("name", ["dncnn-list", "glcic-lite", "cbdnet-lite-bilinear", "prenet"])
+def test_costs_are_those_of_a_full_trace(name: str) -> None:
+    arch = PAPERS[name].architecture
+    assert architecture_costs(arch, (64, 48)) == network_costs(meta_network(name), (64, 48), arch.shape.in_channels)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -172,6 +171,13 @@ def test_networks_have_milliseconds_more_for_more_pixels(name: str, tables: tupl
         ms = [predict(table, listed).ms for listed in operators]
         assert ms == sorted(set(ms))
         assert ms[0] > 0
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith(("ffdnet", "glcic"))])
+def test_networks_that_change_the_image_start_as_the_image(name: str) -> None:
+    image, out = an_input(name), PAPERS[name].architecture.shape.out_channels
+    with torch.no_grad():
+        assert torch.equal(build(PAPERS[name].architecture).eval()(image), image[:, :out])
 
 
 @pytest.mark.parametrize("name", NAMES)
