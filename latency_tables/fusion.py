@@ -1,8 +1,9 @@
 """From the operators that torch traces to those that a phone engine runs.
 
 The rules are those of TensorFlow Lite's converter and XNNPACK: batch norm disappears in the convolution before it, ReLU
-and ReLU6 in the convolution or addition before them, a bias in its matrix product, and an enlargement by bicubic
-interpolation, which no phone engine has, becomes the convolution and pixel shuffle that compute the same.
+and ReLU6 in the convolution or addition before them, a bias in its matrix product. An enlargement by bicubic
+interpolation, which no phone engine has, becomes the convolution and pixel shuffle that compute the same, and a
+variance a mean of squares. Some of a value's channels, in torch a view, are a copy where channels come last.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from latency_tables.operators import EngineOperator
 from space.build import deploy_form
 from space.errors import UserError
 from space.operators import Operator, meta_copy, trace
+from space.operators.operator import Shape
 
 FUSED_FUNCTIONS = ("relu", "relu6")
 FUSES_ACTIVATION = ("conv", "depthwise_conv", "grouped_conv", "transposed_conv", "matmul", "add", "multiply")
@@ -35,8 +37,13 @@ def engine_operators(operators: Iterable[Operator], outputs: Sequence[int] = ())
     readers.update(outputs)
     fused: list[EngineOperator] = []
     writer: dict[int, int] = {}  # position in ``fused`` of the operator that wrote a value
+    copied: dict[tuple[int, int, Shape], int] = {}  # the value that holds a slice
     next_value = 1 + max((value for operator in traced for value in (*operator.reads, *operator.writes)), default=0)
     for operator in traced:
+        if operator.slices:
+            copies, operator = _slices_copied(operator, copied, next_value)
+            next_value += len(copies)
+            fused += copies
         source = writer.get(operator.reads[0]) if operator.reads else None
         if source is not None and _fuses(fused[source], operator, readers):
             fused[source] = replace(fused[source], output=operator.writes[0])
@@ -62,6 +69,33 @@ def network_operators(network: nn.Module, in_channels: int, input_size: tuple[in
     deployed = deploy_form(meta_copy(network))
     listed = trace(deployed, (1, in_channels, height, width))
     return engine_operators(listed.operators, listed.outputs)
+
+
+def _slices_copied(
+    operator: Operator, copied: dict[tuple[int, int, Shape], int], value: int
+) -> tuple[list[EngineOperator], Operator]:
+    """The copies of slices that ``operator`` is the first to read, and ``operator`` reading copies.
+
+    ``copied`` learns of the new ones; ``value`` is the first free id of an activation.
+    """
+    copies: list[EngineOperator] = []
+    reads = list(operator.reads)
+    for position, begin in enumerate(operator.slices):
+        if begin is None:
+            continue
+        shape = operator.input_shapes[position]
+        key = (reads[position], begin, shape)
+        if key not in copied:
+            copied[key] = value + len(copies)
+            channels, height, width = _image(shape)
+            copies.append(
+                EngineOperator(
+                    "copy", height, width, channels, channels, math.prod(shape), "slice", part=operator.part,
+                    inputs=(reads[position],), output=copied[key],
+                )
+            )  # fmt: skip
+        reads[position] = copied[key]
+    return copies, replace(operator, reads=tuple(reads))
 
 
 def _is_free(operator: Operator) -> bool:
@@ -148,6 +182,8 @@ def _lower(operator: Operator, value: int) -> tuple[EngineOperator, ...]:
             kernel, stride = _pair(operator.kernel), _pair(operator.stride or operator.kernel)
         return (EngineOperator(kind, **common, function=function, kernel=kernel, stride=stride),)
     if kind == "reduce":
+        if function == "var":
+            return _variance(common, height, width, value)
         return (_reduce(common, function, height, width),)
     if kind == "concat":
         common["in_channels"] = out_channels
@@ -157,6 +193,25 @@ def _lower(operator: Operator, value: int) -> tuple[EngineOperator, ...]:
 
 def _reduce(common: dict, function: str, height: int, width: int) -> EngineOperator:
     return EngineOperator("reduce", **{**common, "height": height, "width": width}, function=function)
+
+
+def _variance(common: dict, height: int, width: int, value: int) -> tuple[EngineOperator, ...]:
+    """Mean, difference from it, square, and mean: engines have no variance. The mean is value ``value``."""
+    channels, image = common["in_channels"], {"height": height, "width": width, "out_channels": common["in_channels"]}
+    elements, (source,) = channels * height * width, common["inputs"]
+    mean = {**common, "output": value}
+    apart = {
+        **common, **image, "read_elements": elements + channels, "inputs": (source, value), "output": value + 1,
+    }  # fmt: skip
+    square = {
+        **common, **image, "read_elements": 2 * elements, "inputs": (value + 1, value + 1), "output": value + 2,
+    }  # fmt: skip
+    return (
+        _reduce(mean, "mean", height, width),
+        EngineOperator("add", **apart, function="broadcast"),
+        EngineOperator("multiply", **square),
+        _reduce({**common, "inputs": (value + 2,)}, "mean", height, width),
+    )
 
 
 def _resize(operator: Operator, function: str, common: dict, value: int) -> tuple[EngineOperator, ...]:

@@ -79,6 +79,11 @@ class _Recorder(TorchDispatchMode):
             self._kept_alive.append(tensor)
         return self._values[storage]
 
+    def _begin(self, tensor: Tensor) -> int | None:
+        """Where a slice begins in its value; None of a whole value, however it is viewed or broadcast."""
+        spanned = [length for length, stride in zip(tensor.shape, tensor.stride(), strict=True) if stride]
+        return tensor.storage_offset() if math.prod(spanned) < self.sizes[self.value(tensor)] else None
+
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = function(*args, **(kwargs or {}))
         kind = kind_of(function)
@@ -112,6 +117,7 @@ class _Recorder(TorchDispatchMode):
             described = {"macs": written[0].numel() * left.shape[-1]}
         elif kind == "pool" and name != "_adaptive_avg_pool2d" and name != "adaptive_max_pool2d":
             described = {"kernel": tuple(args[1]), "stride": tuple(args[2]) if len(args) > 2 and args[2] else ()}
+        slices = tuple(self._begin(tensor) for tensor in read)
         return Operator(
             kind,
             name,
@@ -119,6 +125,7 @@ class _Recorder(TorchDispatchMode):
             tuple(written[0].shape),
             tuple(self.value(tensor) for tensor in read),
             tuple(self.value(tensor) for tensor in written),
+            slices=slices if any(begin is not None for begin in slices) else (),
             part=self.path[-1] if self.path else "",
             **described,
         )

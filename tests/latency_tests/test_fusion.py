@@ -75,6 +75,44 @@ def test_operators_between_convolutions(expression, wanted: list[str]) -> None:
     assert listed(_Expression(expression), 4, 32, 18) == wanted
 
 
+def test_channels_that_are_split_off_are_copied_once() -> None:
+    def split(x: torch.Tensor) -> torch.Tensor:
+        first, second = x.chunk(2, 1)
+        return torch.cat((first * first, F.relu(second), second.view(1, 3, 18 * 32).view(1, 3, 18, 32)), 1)
+
+    operators = network_operators(_Expression(split), 6, (32, 18))
+    assert [str(op) for op in operators] == [
+        "copy slice 3 channels at 32x18",
+        "multiply 3 channels at 32x18",
+        "copy slice 3 channels at 32x18",
+        "activation relu 3 channels at 32x18",
+        "concat of 3 9 channels at 32x18",
+    ]
+    first, square, second, relu, joined = operators
+    assert square.inputs == (first.output, first.output)
+    assert relu.inputs == (second.output,)
+    assert joined.inputs == (square.output, relu.output, second.output)
+
+
+def test_what_is_reshaped_or_broadcast_is_whole() -> None:
+    def whole(x: torch.Tensor) -> torch.Tensor:
+        return x.flatten(2).view(x.shape) * x.mean((2, 3), keepdim=True).expand_as(x)
+
+    assert not [op for op in listed(_Expression(whole), 4, 32, 18) if "slice" in op]
+
+
+def test_a_variance_is_a_mean_of_squares() -> None:
+    operators = network_operators(_Expression(lambda x: x.var((2, 3), keepdim=True)), 4, (32, 18))
+    assert [str(op) for op in operators] == [
+        "reduce mean 4 channels at 32x18",
+        "add broadcast 4 channels at 32x18",
+        "multiply 4 channels at 32x18",
+        "reduce mean 4 channels at 32x18",
+    ]
+    mean, apart, square, last = operators
+    assert (apart.inputs[1], square.inputs, last.inputs) == (mean.output, (apart.output,) * 2, (square.output,))
+
+
 def test_bicubic_enlargement_becomes_the_convolution_that_computes_the_same() -> None:
     def enlarge(x: torch.Tensor) -> torch.Tensor:
         return F.interpolate(x, scale_factor=4, mode="bicubic", antialias=True)
