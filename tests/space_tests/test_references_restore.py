@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from evaluators.cost import architecture_costs, network_costs, paper_counts
 from latency_tables.estimate import predict
 from latency_tables.fusion import network_operators
+from latency_tables.plan import architecture_operators
 from latency_tables.table import LatencyTable, load_table
 from space import PAPERS, TASKS, UserError, architecture_from_dict, build, load_published
 from space.architecture import IOShape
@@ -19,7 +20,6 @@ from space.blocks.batch_norm import Normed
 from space.blocks.lightweight import List
 from space.blocks.padding import pad_to_multiple
 from space.build import deploy_form
-from space.operators import trace
 from space.papers.references_restore import REFERENCES_RESTORE
 from space.papers.released_restore import RELEASED_RESTORE
 from space.references.cbdnet import CbdNetSettings
@@ -125,7 +125,9 @@ def test_prn_at_64x64_by_stages() -> None:
 @pytest.mark.parametrize("name", ["dncnn-list", "glcic-lite", "cbdnet-lite-bilinear", "prenet"])
 def test_costs_are_those_of_a_full_trace(name: str) -> None:
     arch = PAPERS[name].architecture
-    assert architecture_costs(arch, (64, 48)) == network_costs(meta_network(name), (64, 48), arch.shape.in_channels)
+    network = meta_network(name)
+    assert architecture_costs(arch, (64, 48)) == network_costs(network, (64, 48), arch.shape.in_channels)
+    assert architecture_operators(arch, (64, 48)) == network_operators(network, arch.shape.in_channels, (64, 48))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -153,7 +155,6 @@ def test_deploy_form_computes_the_same_without_batch_norm_and_saves_and_loads(na
         again = build(PAPERS[name].architecture).eval()
         again.load_state_dict(torch.load(io.BytesIO(stored.getvalue()), weights_only=True))
         assert torch.equal(again(image), trained)
-    assert "norm" not in {op.kind for op in trace(network, image.shape).operators}
     assert not any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
 
 
@@ -164,13 +165,11 @@ def tables() -> tuple[LatencyTable, ...]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_networks_have_milliseconds_more_for_more_pixels(name: str, tables: tuple[LatencyTable, ...]) -> None:
-    network, channels = meta_network(name), PAPERS[name].architecture.shape.in_channels
-    sizes = ((64, 64), (128, 128)) if name in ("ffdnet", "cbdnet-lite", "glcic-lite", "pmrid") else ((64, 64),)
-    operators = [network_operators(network, channels, size) for size in sizes]
+    arch = PAPERS[name].architecture
+    small, large = (architecture_operators(arch, size) for size in ((64, 64), (256, 256)))
+    assert "norm" not in {op.kind for op in small}
     for table in tables:
-        ms = [predict(table, listed).ms for listed in operators]
-        assert ms == sorted(set(ms))
-        assert ms[0] > 0
+        assert 0 < predict(table, small).ms < predict(table, large).ms
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith(("ffdnet", "glcic"))])
