@@ -3,65 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 
-from evaluators.images.embedded import training_photographs, validation_photographs
+from evaluators.images.embedded import halved_photographs, training_photographs, validation_photographs
 from evaluators.images.folders import NamedImage, fingerprint, load_folder
-from evaluators.tasks import RULES
+from evaluators.images.pair_folders import NamedPair, holds_pairs, load_pair_folder, pairs_fingerprint
+from evaluators.tasks import Pair, TaskRules
 from evaluators.training.pool import PatchPool
+from space.errors import UserError
 
 EMBEDDED = "embedded photographs"
 POOL_BYTES = 1 << 30  # of a large folder, one crop per image is kept so that the pool stays below this
+SMALLEST_PX = 16  # side of a network input that is measured; SSIM's window needs 11 of what is left after shaving
+
+Picture = NamedImage | NamedPair
 
 
-@dataclass(frozen=True)
-class Pair:
-    """One validation picture: uint8 `(h, w, 3)` input and `(scale h, scale w, 3)` target; ``grey`` if its file was."""
-
-    name: str
-    low: np.ndarray
-    high: np.ndarray
-    grey: bool = False
-
-
-def training_images(folder: Path | None, patch_px: int, scale: int) -> tuple[NamedImage, ...]:
-    """Images to train on, each at least as large as a patch of ``patch_px`` input pixels.
+def training_images(folder: Path | None, rules: TaskRules) -> tuple[Picture, ...]:
+    """Pictures to train on, each at least as large as a patch; pairs where the folder holds pairs.
 
     Raises:
         UserError: the folder or one of its files cannot be used.
     """
-    return training_photographs() if folder is None else load_folder(folder, patch_px * scale)
+    return training_photographs() if folder is None else _from_folder(folder, rules, rules.plan.patch_px)
 
 
-def validation_images(folder: Path | None, patch_px: int, scale: int) -> tuple[NamedImage, ...]:
-    """Images to measure on; sizes and errors as in ``training_images``."""
-    return validation_photographs() if folder is None else load_folder(folder, patch_px * scale)
+def validation_images(folder: Path | None, rules: TaskRules) -> tuple[Picture, ...]:
+    """Pictures to measure on; errors as in ``training_images``.
+
+    Where the size stays, every pixel of a photograph costs as much as 16 in super-resolution at x4: the embedded ones
+    are then halved, which also removes their JPEG artefacts, and cut.
+    """
+    if folder is not None:
+        return _from_folder(folder, rules, SMALLEST_PX)
+    return validation_photographs() if rules.shape.scale > 1 else halved_photographs(rules.embedded_side_px)
 
 
-def describe(folder: Path | None, images: Sequence[NamedImage]) -> str:
+def describe(folder: Path | None, images: Sequence[Picture], rules: TaskRules, validates: bool = False) -> str:
     """What a record says of a data set: its name, and a fingerprint of its pixels."""
+    if isinstance(images[0], NamedPair):
+        return f"folder {folder.name}, {len(images)} pairs, {pairs_fingerprint(images)}"
+    halved = ", halved and cut" if validates and folder is None and rules.shape.scale == 1 else ""
     name = EMBEDDED if folder is None else f"folder {folder.name}"
-    return f"{name}, {len(images)} images, {fingerprint(images)}"
+    return f"{name}{halved}, {len(images)} images, {fingerprint(images)}"
 
 
-def training_pool(images: Sequence[NamedImage], task: str, scale: int) -> PatchPool:
-    """Patches of all ``images`` and of their degraded versions."""
-    return PatchPool.from_pairs(_Pairs(images, task, scale), scale, POOL_BYTES)
+def training_pool(images: Sequence[Picture], rules: TaskRules) -> PatchPool:
+    """Patches of all ``images`` and of their degraded versions; given pairs are taken as they are."""
+    given = isinstance(images[0], NamedPair)
+    finish = None if given else rules.finish_patches
+    return PatchPool.from_pairs(_Stored(images, rules), rules.scale, POOL_BYTES, layout=rules.layout, finish=finish)
 
 
-def validation_pairs(images: Sequence[NamedImage], task: str, scale: int) -> tuple[Pair, ...]:
-    return tuple(Pair(image.name, *RULES[task].pair(image.pixels, scale), image.grey) for image in images)
+def validation_pairs(images: Sequence[Picture], rules: TaskRules) -> tuple[Pair, ...]:
+    return tuple(
+        rules.given_pair(image) if isinstance(image, NamedPair) else rules.pair(image, index, len(images))
+        for index, image in enumerate(images)
+    )
 
 
 def save_pairs(path: Path, pairs: Sequence[Pair]) -> None:
     """Write ``pairs`` for other processes."""
     arrays = {
-        f"{side}/{index}": getattr(pair, side)
-        for index, pair in enumerate(pairs)
-        for side in ("low", "high", "grey", "name")
+        f"{field.name}/{index}": getattr(pair, field.name) for index, pair in enumerate(pairs) for field in fields(Pair)
     }
     with open(path, "wb") as handle:
         np.savez(handle, **arrays)
@@ -76,19 +83,35 @@ def load_pairs(path: Path) -> tuple[Pair, ...]:
                 arrays[f"low/{index}"],
                 arrays[f"high/{index}"],
                 bool(arrays[f"grey/{index}"]),
+                arrays[f"display/{index}"],
             )
-            for index in range(len(arrays.files) // 4)
+            for index in range(len(arrays.files) // len(fields(Pair)))
         )
 
 
-class _Pairs(Sequence):
+def _from_folder(folder: Path, rules: TaskRules, input_px: int) -> tuple[Picture, ...]:
+    smallest_px = input_px * rules.pixels_per_patch_pixel
+    if not holds_pairs(folder):
+        return load_folder(folder, smallest_px + 2 * rules.margin_px)
+    if not rules.has_pairs:
+        raise UserError(
+            f"a folder of degraded and clean pairs cannot serve {rules.task}, got {folder}; give a folder of clean "
+            "photographs"
+        )
+    return load_pair_folder(folder, smallest_px)
+
+
+class _Stored(Sequence):
     """Degrades an image when it is asked for, so that a large folder's inputs are not all held twice."""
 
-    def __init__(self, images: Sequence[NamedImage], task: str, scale: int) -> None:
-        self._images, self._task, self._scale = images, task, scale
+    def __init__(self, images: Sequence[Picture], rules: TaskRules) -> None:
+        self._images, self._rules = images, rules
 
     def __len__(self) -> int:
         return len(self._images)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        return RULES[self._task].pair(self._images[index].pixels, self._scale)
+    def __getitem__(self, index: int) -> tuple[np.ndarray | None, np.ndarray]:
+        image, rules = self._images[index], self._rules
+        if isinstance(image, NamedPair):
+            return rules.from_rgb(image.low), rules.from_rgb(image.high)
+        return rules.stored(image)

@@ -3,54 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from evaluators.data import Pair
-from evaluators.tasks import RULES
+from evaluators.tasks import Pair, TaskRules
+
+SELF_ENSEMBLE = 8  # runs of the network for one output
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """Means over images of PSNR in dB and SSIM, and each image's PSNR."""
+    """Means over images of PSNR in dB and SSIM, each image's PSNR, and means of the task's further figures in dB."""
 
     psnr_db: float
     ssim: float
     psnr_db_by_image: dict[str, float]
+    others_db: dict[str, float] = field(default_factory=dict)
 
 
-def restore(network: nn.Module, low: np.ndarray, device: str = "cpu") -> np.ndarray:
-    """The network's uint8 output `(H, W, 3)` for a uint8 input `(h, w, 3)`, rounded as a saved PNG would be."""
-    image = torch.from_numpy(np.array(low)).to(device).permute(2, 0, 1)[None].float() / 255
+def restore(
+    network: nn.Module, low: np.ndarray, rules: TaskRules, device: str = "cpu", self_ensemble: bool = False
+) -> np.ndarray:
+    """The output of ``network`` (fp32, eval mode) for an input as in ``Pair.low``; see ``TaskRules`` for both."""
+    image = torch.from_numpy(np.ascontiguousarray(rules.network_input(low))).to(device).permute(2, 0, 1)[None]
+    run = self_ensembled(network) if self_ensemble else network
     with torch.inference_mode():
-        output = network(image.contiguous(memory_format=torch.channels_last))
-    return output[0].mul(255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+        output = run(image.contiguous(memory_format=torch.channels_last))
+    return rules.output(output[0].permute(1, 2, 0).float().cpu().numpy(), low)
 
 
-def evaluate(network: nn.Module, pairs: Sequence[Pair], task: str, scale: int, device: str = "cpu") -> Quality:
+def self_ensembled(network: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """The mean of the network over the eight flips and turns of its input, each turned back (EDSR, section 3.4)."""
+
+    def run(image: Tensor) -> Tensor:
+        total = None
+        for turn in range(SELF_ENSEMBLE):
+            axes = [axis for axis, bit in ((2, 1), (3, 2)) if turn & bit]
+            turned = image.flip(axes)
+            output = network(turned.transpose(2, 3) if turn & 4 else turned)
+            output = (output.transpose(2, 3) if turn & 4 else output).flip(axes)
+            total = output if total is None else total + output
+        return total / SELF_ENSEMBLE
+
+    return run
+
+
+def evaluate(
+    network: nn.Module, pairs: Sequence[Pair], rules: TaskRules, device: str = "cpu", self_ensemble: bool = False
+) -> Quality:
     """Quality of ``network`` (fp32, eval mode) on ``pairs``."""
-    return measure(lambda low: restore(network, low, device), pairs, task, scale)
+    return measure(lambda low: restore(network, low, rules, device, self_ensemble), pairs, rules)
 
 
-def baseline(pairs: Sequence[Pair], task: str, scale: int) -> Quality:
-    """Quality without a network: bicubic interpolation for super-resolution."""
-    return measure(lambda low: RULES[task].baseline(low, scale), pairs, task, scale)
+def baseline(pairs: Sequence[Pair], rules: TaskRules) -> Quality:
+    """Quality without a network: of the degraded input itself, or of bicubic interpolation for super-resolution."""
+    return measure(rules.baseline, pairs, rules)
 
 
-def measure(method: Callable[[np.ndarray], np.ndarray], pairs: Sequence[Pair], task: str, scale: int) -> Quality:
-    """Quality of any ``method`` from a uint8 input to a uint8 output.
-
-    A grey picture is measured as it is, without the 16..235 range of Y: the published tables agree only so.
-    """
-    rules = RULES[task]
-    psnr, ssim = {}, []
+def measure(method: Callable[[np.ndarray], np.ndarray], pairs: Sequence[Pair], rules: TaskRules) -> Quality:
+    """Quality of any ``method`` from a pair's input to an output."""
+    psnr, ssim, others = {}, [], []
     for pair in pairs:
-        output, target = method(pair.low), pair.high
-        if pair.grey:
-            output, target = output.mean(axis=2).round(), target[..., 0]
-        psnr[pair.name] = float(rules.psnr_db(output, target, scale))
-        ssim.append(float(rules.ssim(output, target, scale)))
-    return Quality(float(np.mean(list(psnr.values()))), float(np.mean(ssim)), psnr)
+        output = method(pair.low)
+        psnr[pair.name] = float(rules.psnr_db(output, pair))
+        ssim.append(float(rules.ssim(output, pair)))
+        others.append(rules.other_metrics(output, pair))
+    means = {name: float(np.mean([figures[name] for figures in others])) for name in others[0]}
+    return Quality(float(np.mean(list(psnr.values()))), float(np.mean(ssim)), psnr, means)

@@ -58,7 +58,7 @@ class _Text:
 
 
 def first_window(view: ParetoView) -> Window:
-    """The window that holds every point above the axis' end, the budget and, unless it is far below, bicubic."""
+    """The window that holds every point above the axis' end, the budget and, unless it is far below, the baseline."""
     costs = [*(point.cost for point in view.points), *([view.budget] if view.budget else [])]
     heights = [*(p.psnr_db for p in view.points), *([view.baseline_db] if view.baseline_db is not None else [])]
     low, high = min(costs), max(costs)
@@ -149,10 +149,10 @@ def _annotation(text: _Text, place: Place, window: Window) -> dict[str, Any]:
 
 
 def _references(view: ParetoView, window: Window, size: tuple[float, float]) -> tuple[list[dict[str, Any]], list[Bbox]]:
-    """The names of bicubic's and the budget's line, and the boxes that they fill."""
+    """The names of the baseline's and the budget's line, and the boxes that they fill."""
     annotations, boxes = [], []
     if view.baseline_db is not None:
-        text = f"bicubic {view.baseline_db:.2f} dB"
+        text = f"{view.baseline_name} {view.baseline_db:.2f} dB"
         _, y = window.pixels(window.right, view.baseline_db, size)
         width, height = _extent((text,))
         boxes.append(Bbox.from_extents(size[0] - width, y - height, size[0], y))

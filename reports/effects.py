@@ -27,7 +27,7 @@ LINE_CHARACTERS = 46    # what fits side by side under a picture of single width
 
 @dataclass(frozen=True, slots=True)
 class KnobEffect:
-    """PSNR over bicubic (dB) of every searched trial with a value of ``knob``, by value, in the values' order."""
+    """PSNR over the baseline (dB) of every searched trial with a value of ``knob``, by value, in the values' order."""
 
     knob: str
     gains_db: dict[Any, tuple[float, ...]]
@@ -79,7 +79,7 @@ def gain_window(effects: Sequence[KnobEffect]) -> tuple[float, float]:
     return min(gain for gain in gains if gain >= floor), top
 
 
-def effect_svg(effect: KnobEffect, window_db: tuple[float, float]) -> str:
+def effect_svg(effect: KnobEffect, window_db: tuple[float, float], baseline_name: str = "the baseline") -> str:
     """The picture of one knob as a `data:` address: one dot per trial, a bar at each value's median, a triangle with
     the number of those below ``window_db``."""
     low, high = window_db
@@ -105,7 +105,7 @@ def effect_svg(effect: KnobEffect, window_db: tuple[float, float]) -> str:
         if low < 0 < high:
             axes.axhline(0, color=BASELINE, lw=0.8, ls=(0, (1, 2)), zorder=0)
         _value_ticks(axes, effect)
-        axes.set_ylabel("dB over bicubic")
+        axes.set_ylabel(f"dB over {baseline_name}")
         buffer = io.BytesIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -36,7 +36,7 @@ def front_frame(run: RunResult) -> pd.DataFrame:
     """One row per front member and per fixed trial, cheapest first by the first cost asked for.
 
     ``psnr_db`` is at the front's rung; a fixed trial that has not reached it shows its highest rung, and one that was
-    never trained has none. ``gain_db`` is over bicubic. ``within_noise_of`` lists the neighbours on the front whose
+    never trained has none. ``gain_db`` is over the baseline. ``within_noise_of`` lists neighbours on the front whose
     quality the seed noise does not tell apart, separated by blanks. ``architecture`` is the architecture's key.
 
     For every latency table of the run there are milliseconds, the ends of their 90 % band, their worst origin, and the

@@ -94,7 +94,7 @@ def asked(settings: RunSettings) -> str:
     words = [_noun(quantity.name) for quantity in cost_objectives(settings)]
     costs = " and ".join(f"the {most[word]} {noun}" for word, noun in words)
     budget = settings.budget or "any budget"
-    return f"{settings.task} ×{settings.scale} networks within {budget}: the most PSNR for {costs}."
+    return f"{settings.rules.title} networks within {budget}: the most PSNR for {costs}."
 
 
 def outcome(run: RunResult) -> str:
@@ -164,7 +164,7 @@ def _best(run: RunResult, trials: Sequence[TrialRecord]) -> TrialRecord | None:
 
 def _gain(run: RunResult, trial: TrialRecord) -> str:
     psnr_db = trial.at_rung(front_rung(run)).psnr_db
-    return f"{psnr_db - run.baseline_psnr_db:+.2f} dB over bicubic ({psnr_db:.2f} dB)"
+    return f"{psnr_db - run.baseline_psnr_db:+.2f} dB over {run.settings.rules.baseline_name} ({psnr_db:.2f} dB)"
 
 
 def _figures(run: RunResult, trial: TrialRecord) -> str:

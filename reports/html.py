@@ -76,6 +76,7 @@ def report_html(
     return environment.get_template("page.html.jinja").render(
         run=run,
         settings=run.settings,
+        rules=run.settings.rules,
         asked=asked(run.settings),
         outcome=outcome(run),
         best=best_found(run),
@@ -91,7 +92,7 @@ def report_html(
         papers_svg=Markup(published_svg(papers)) if papers else "",
         published=published,
         strips=Markup(strips_html(strips)),
-        effects=[(effect, effect_svg(effect, window_db)) for effect in effects],
+        effects=[(effect, effect_svg(effect, window_db, run.settings.rules.baseline_name)) for effect in effects],
         enough=ENOUGH,
         below_db=_below(effects, window_db[0]),
         ladder=ladder(run),

@@ -52,9 +52,9 @@ def front_html(view: ParetoView, baseline_db: float) -> str:
     found = [point for point in view.searched if point.on_front]
     others = [point for point in (*view.points, *view.below) if point not in found and not point.trial.is_fixed]
     papers = [point for point in (*view.points, *view.below) if point.trial.is_fixed]
-    _add(figure, others, baseline_db, {"size": 8, "color": OTHER})
-    _add(figure, found, baseline_db, {"size": 12, "color": FRONT}, "rgba(0, 114, 178, 0.4)")
-    _add(figure, papers, baseline_db, {"size": 17, "color": PAPER, "symbol": "star"}, "rgba(213, 94, 0, 0.4)")
+    _add(figure, view, others, baseline_db, {"size": 8, "color": OTHER})
+    _add(figure, view, found, baseline_db, {"size": 12, "color": FRONT}, "rgba(0, 114, 178, 0.4)")
+    _add(figure, view, papers, baseline_db, {"size": 17, "color": PAPER, "symbol": "star"}, "rgba(213, 94, 0, 0.4)")
     _references(figure, view)
     sets = label_sets(view, PLOT_HEIGHT_PX)
     figure.update_layout(meta=sets, annotations=sets[-1]["annotations"])
@@ -82,7 +82,9 @@ def _key(view: ParetoView, found: list[Point], others: list[Point], papers: list
     return f'{key}<p class="note">{escape(depends_on)}</p>'
 
 
-def _add(figure: go.Figure, points: list[Point], baseline_db: float, marker: dict, band: str | None = None) -> None:
+def _add(
+    figure: go.Figure, view: ParetoView, points: list[Point], baseline_db: float, marker: dict, band: str | None = None
+) -> None:
     """Draw ``points``, and their costs' bands in the colour ``band``."""
     if points:
         bars = None
@@ -95,16 +97,16 @@ def _add(figure: go.Figure, points: list[Point], baseline_db: float, marker: dic
         figure.add_scatter(
             x=[point.cost for point in points], y=[point.psnr_db for point in points], mode="markers",
             marker={"line": {"color": "white", "width": 1}, **marker}, error_x=bars,
-            text=[_hover(point, baseline_db) for point in points], hovertemplate="%{text}<extra></extra>",
+            text=[_hover(point, view, baseline_db) for point in points], hovertemplate="%{text}<extra></extra>",
         )  # fmt: skip
 
 
-def _hover(point: Point, baseline_db: float) -> str:
+def _hover(point: Point, view: ParetoView, baseline_db: float) -> str:
     trial = point.trial
     knobs = [f"{name} {value}" for name, value in trial.knobs.items()]
     lines = [
         f"<b>#{trial.trial} {trial.source}</b>",
-        f"{point.psnr_db:.3f} dB, {point.psnr_db - baseline_db:+.2f} over bicubic",
+        f"{point.psnr_db:.3f} dB, {point.psnr_db - baseline_db:+.2f} over {view.baseline_name}",
         all_costs(trial.costs, "<br>") if trial.costs.latency else all_costs(trial.costs),
         *_rows(describe(trial.architecture).split(", ")),
         *(["<i>knobs</i>", *_rows(knobs)] if knobs else []),
@@ -118,13 +120,13 @@ def _rows(words: list[str], per_row: int = 3) -> list[str]:
 
 
 def _references(figure: go.Figure, view: ParetoView) -> None:
-    """Axes, bicubic and the budget. What lies below the first view is a drag away."""
+    """Axes, the baseline and the budget. What lies below the first view is a drag away."""
     window = first_window(view)
     if view.baseline_db is not None:
         figure.add_hline(y=view.baseline_db, line={"dash": "dot", "color": BASELINE, "width": 1})
     if view.budget:
         figure.add_vline(x=view.budget, line={"dash": "dash", "color": INK, "width": 1})
-    figure.update_yaxes(title="PSNR on Y (dB)", range=[window.bottom, window.top])
+    figure.update_yaxes(title=f"{view.metric_name} (dB)", range=[window.bottom, window.top])
     figure.update_xaxes(
         title=view.quantity.axis, showgrid=False, showline=True, linecolor="#999999", ticks="outside",
         range=[window.axis(window.left), window.axis(window.right)],

@@ -38,7 +38,7 @@ class ParetoView:
 
     ``outline`` are the points of the front line, cheapest first: those members that no other beats in this pair.
     ``bottom_db`` is the lower end of the axis; points below it are listed in ``below``.
-    ``baseline_db`` is None when bicubic lies below the axis. ``budget`` and ``over_budget`` are costs.
+    ``baseline_db`` is None when the baseline lies below the axis. ``budget`` and ``over_budget`` are costs.
     ``ties`` are neighbours of one quality, ``same_time`` neighbours whose predicted milliseconds cannot be told apart.
     ``origin`` is the worst origin of predicted costs, None of exact ones.
     """
@@ -53,6 +53,8 @@ class ParetoView:
     origin: str | None
     below: tuple[Point, ...]
     bottom_db: float | None
+    metric_name: str
+    baseline_name: str
     baseline_db: float | None
     budget: float | None
     budget_text: str | None
@@ -106,6 +108,8 @@ def pareto_view(run: RunResult, quantity: Quantity) -> ParetoView:
         origin=worst_origin([point.trial for point in points.values()], table) if table else None,
         below=below,
         bottom_db=bottom_db,
+        metric_name=run.settings.rules.metric_name,
+        baseline_name=run.settings.rules.baseline_name,
         baseline_db=run.baseline_psnr_db if bottom_db is None or run.baseline_psnr_db >= bottom_db else None,
         budget=budget,
         budget_text=f"budget {number(limit, quantity)} {quantity.unit}" if limit else None,
@@ -127,9 +131,10 @@ def caption(run: RunResult, rung: int) -> str:
     )
     steps = f"after {settings.rungs[rung]:,} training steps (rung {rung + 1} of {len(settings.rungs)})"
     return (
-        f"{settings.task} ×{settings.scale}; budget {settings.budget}; PSNR on Y, {settings.scale} px shaved, {steps}, "
+        f"{settings.rules.title}; budget {settings.budget}; {settings.rules.metric_rule}, {steps}, "
         f"seed {settings.seed}, fp32; trained on {settings.train_data}, validated on {settings.val_data}; "
-        f"costs for a {width}×{height} input, batch 1; bicubic {run.baseline_psnr_db:.2f} dB" + "".join(times)
+        f"costs for a {width}×{height} input, batch 1; "
+        f"{settings.rules.baseline_name} {run.baseline_psnr_db:.2f} dB" + "".join(times)
     )
 
 

@@ -1,4 +1,4 @@
-"""Strips of crops that show what the decibels look like: input, bicubic, the networks, the truth."""
+"""Strips of crops that show what the decibels look like: input, baseline, the networks, the truth."""
 
 from __future__ import annotations
 
@@ -16,20 +16,11 @@ from matplotlib import get_data_path
 from PIL import Image, ImageDraw, ImageFont
 
 from evaluators.atomic import write_atomically
-from evaluators.images.metrics import psnr_y
+from evaluators.tasks import Pair, TaskRules
 
 WINDOW_PX = 96
 ZOOM = 3
 FONT_PX, LINE_PX, GAP_PX = 15, 20, 12
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One validation picture: ``low`` `(h, w, 3)` is the networks' input, ``truth`` `(h*scale, w*scale, 3)`; uint8."""
-
-    name: str
-    low: np.ndarray
-    truth: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,26 +41,27 @@ class Strip:
 
 
 def make_strips(
-    pictures: Sequence[Picture],
+    pairs: Sequence[Pair],
     restored: Mapping[str, Sequence[np.ndarray]],
+    rules: TaskRules,
     notes: Mapping[str, str] | None = None,
     window_px: int = WINDOW_PX,
 ) -> tuple[Strip, ...]:
     """One strip per picture, at the window where the best network gains most on the baseline.
 
     Args:
-        restored: by label, in the order in which to show them, one `(H, W, 3)` uint8 array per picture. The first
-            is the baseline: bicubic, for super-resolution.
+        restored: by label, in the order in which to show them, one output (``TaskRules``) per picture. The first
+            is the task's baseline.
         notes: by label, a line under the crop, such as the network's costs.
 
     Raises:
-        ValueError: nothing is restored, or a restored picture is not of the truth's size.
+        ValueError: nothing is restored, or a restored picture is not of the target's size.
     """
     if not restored:
         raise ValueError("restored must have the baseline, to show a gain over it, got nothing")
     return tuple(
-        _strip(picture, {label: images[index] for label, images in restored.items()}, notes or {}, window_px)
-        for index, picture in enumerate(pictures)
+        _strip(pair, {label: outputs[index] for label, outputs in restored.items()}, rules, notes or {}, window_px)
+        for index, pair in enumerate(pairs)
     )
 
 
@@ -108,25 +100,32 @@ def write_strips_png(strips: Sequence[Strip], folder: Path) -> tuple[Path, ...]:
     return tuple(paths)
 
 
-def _strip(picture: Picture, images: Mapping[str, np.ndarray], notes: Mapping[str, str], window_px: int) -> Strip:
-    truth = picture.truth
-    scale = truth.shape[0] // picture.low.shape[0]
+def _strip(
+    pair: Pair, outputs: Mapping[str, np.ndarray], rules: TaskRules, notes: Mapping[str, str], window_px: int
+) -> Strip:
+    truth = rules.picture(pair.high, pair)
+    images = {label: rules.picture(output, pair) for label, output in outputs.items()}
+    scale = rules.scale
     for label, image in images.items():
         if image.shape != truth.shape:
-            raise ValueError(f"{label} of {picture.name} must have the shape {truth.shape}, got {image.shape}")
-    best = min(images, key=lambda label: float(_squared_error(images[label], truth).sum()))
+            raise ValueError(f"{label} of {pair.name} must have the shape {truth.shape}, got {image.shape}")
+    names = list(images)
+    best = min(names, key=lambda label: float(_squared_error(images[label], truth).sum()))
     size = min(window_px, truth.shape[0] - 2 * scale, truth.shape[1] - 2 * scale) // scale * scale
-    top, left = best_window(truth, next(iter(images.values())), images[best], size, scale)
+    top, left = best_window(truth, images[names[0]], images[best], size, scale)
     rows, columns = slice(top, top + size), slice(left, left + size)
-    enlarged = picture.low.repeat(scale, axis=0).repeat(scale, axis=1)
-    crops = [Crop("input", f"{scale}× smaller", enlarged[rows, columns])]
+    crops = []
+    if rules.shows_input:
+        crops.append(Crop("input", rules.input_note, rules.input_picture(pair)[rows, columns]))
     for label, image in images.items():
-        here = psnr_y(image[rows, columns], truth[rows, columns], 0)
-        whole = psnr_y(image, truth, scale)
-        lines = [f"{here:.2f} dB here, {whole:.2f} dB in all", notes.get(label, "")]
+        measured = rules.picture_db(outputs[label], pair)
+        figures = ", ".join(f"{value:.2f} dB {where}" for where, value in measured.items())
+        window = rules.window_db(image[rows, columns], truth[rows, columns])
+        note = notes.get(label, rules.input_note if label == names[0] and not rules.shows_input else "")
+        lines = [f"{window:.2f} dB here, {figures}", note]
         crops.append(Crop(label, "\n".join(line for line in lines if line), image[rows, columns]))
     crops.append(Crop("original", "", truth[rows, columns]))
-    return Strip(picture.name, tuple(crops))
+    return Strip(pair.name, tuple(crops))
 
 
 def _squared_error(image: np.ndarray, truth: np.ndarray) -> np.ndarray:

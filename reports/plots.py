@@ -89,7 +89,7 @@ def draw_pareto(axes: Axes, view: ParetoView) -> None:
     """One run at one rung: searched networks, papers, the front, what the budget left out."""
     _title(axes, "This run: all networks trained and tested alike", _counts(view))
     axes.set_xlabel(view.quantity.axis, labelpad=4)
-    axes.set_ylabel("PSNR on Y (dB)")
+    axes.set_ylabel(f"{view.metric_name} (dB)")
     if view.origin:
         _fine_print(axes, f"{view.quantity.depends_on}; origin at worst: {view.origin}")
     if not view.points:
@@ -255,7 +255,7 @@ def _references(axes: Axes, view: ParetoView) -> list:
     bottom, top = axes.get_ylim()
     if view.baseline_db is not None:
         axes.axhline(view.baseline_db, color=BASELINE, lw=1, ls=(0, (1, 2)), zorder=1)
-        texts.append(axes.annotate(f"bicubic {view.baseline_db:.2f} dB", (right, view.baseline_db), (0, 3),
+        texts.append(axes.annotate(f"{view.baseline_name} {view.baseline_db:.2f} dB", (right, view.baseline_db), (0, 3),
                                    textcoords="offset points", ha="right", fontsize=9, color=BASELINE))  # fmt: skip
     if view.budget:
         axes.axvline(view.budget, color=INK, lw=1, ls=(0, (4, 3)), zorder=1)

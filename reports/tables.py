@@ -29,12 +29,13 @@ def front_table(run: RunResult, width_columns: int = 80) -> Table:
     wide, the names are broken and never a number.
     """
     settings = run.settings
-    title = f"{run.name}: {settings.task} ×{settings.scale}, {settings.budget}"
+    title = f"{run.name}: {settings.rules.title}, {settings.budget}"
     names = [use.name for use in settings.tables]
     headings = (*COSTS, *map(_table_heading, names), *QUALITY)
     caption = "\n".join(
         (
-            f"* on the front; ~ tied within the seed noise; bicubic {run.baseline_psnr_db:.2f} dB",
+            "* on the front; ~ tied within the seed noise; "
+            f"{settings.rules.baseline_name} {run.baseline_psnr_db:.2f} dB",
             *(["≈ ms that tie with a neighbour's on the front, within the band of the difference"] if names else []),
             *_depends_on(run),
         )

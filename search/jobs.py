@@ -6,7 +6,7 @@ import errno
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import torch
 
 from evaluators.data import Pair, load_pairs
 from evaluators.evaluate import evaluate
+from evaluators.tasks import TaskRules
 from evaluators.training.plan import TrainingPlan
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
@@ -67,6 +68,7 @@ class Measured:
     train_s: float
     steps_made: int
     eval_s: float
+    others_db: dict[str, float] = field(default_factory=dict)  # the task's further figures
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,7 @@ class Setting:
     """What all jobs of a run share, small enough to send to a new process."""
 
     data_folder: Path
-    task: str
-    scale: int
+    rules: TaskRules
     plan: TrainingPlan
     precision: Precision
     threads: int
@@ -118,7 +119,7 @@ class JobRunner:
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
-        self.pool = PatchPool.open(setting.data_folder / POOL_FOLDER)
+        self.pool = PatchPool.open(setting.data_folder / POOL_FOLDER, setting.rules.finish_patches)
         self.pairs: Sequence[Pair] = load_pairs(setting.data_folder / PAIRS_FILE)
 
     def run(self, job: Job, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]) -> Answer:
@@ -148,7 +149,7 @@ class JobRunner:
             return Stopped(job.trial, train_s)
         begun = time.perf_counter()
         network = trainer.averaged_network()
-        quality = evaluate(network, self.pairs, self.setting.task, self.setting.scale, self.setting.precision.device)
+        quality = evaluate(network, self.pairs, self.setting.rules, self.setting.precision.device)
         eval_s = time.perf_counter() - begun
         save_weights(job.weights, network, {"steps": str(trainer.step), "trial": str(job.trial)})
         return Measured(
@@ -159,6 +160,7 @@ class JobRunner:
             train_s,
             trainer.step - first_step,
             eval_s,
+            quality.others_db,
         )
 
     def _trainer(self, job: Job) -> Trainer:
@@ -166,10 +168,17 @@ class JobRunner:
         network = self._network(job.architecture, job.seed)
         if job.checkpoint.exists():
             try:
-                return Trainer.load(job.checkpoint, network, self.pool, self.setting.precision, self.setting.plan)
+                setting = self.setting
+                return Trainer.load(
+                    job.checkpoint, network, self.pool, setting.precision, setting.plan, setting.rules.loss
+                )
             except UserError:
                 network = self._network(job.architecture, job.seed)
-        return Trainer(network, self.pool, self.setting.plan, self.setting.precision, job.seed)
+        return self._new_trainer(network, job.seed)
+
+    def _new_trainer(self, network: torch.nn.Module, seed: int) -> Trainer:
+        setting = self.setting
+        return Trainer(network, self.pool, setting.plan, setting.precision, seed, setting.rules.loss)
 
     def _network(self, architecture: dict[str, Any], seed: int) -> torch.nn.Module:
         return build(architecture_from_dict(architecture), torch.Generator().manual_seed(seed))
@@ -179,7 +188,7 @@ class JobRunner:
         measured = []
         for architecture in job.architectures:
             network = self._network(architecture, 0)
-            trainer = Trainer(network, self.pool, self.setting.plan, self.setting.precision, 0)
+            trainer = self._new_trainer(network, 0)
             for step in (1, 2):
                 begun = time.perf_counter()
                 trainer.train_to(step)

@@ -169,6 +169,7 @@ class SearchLoop:
                     message.eval_s,
                     message.psnr_db_by_image,
                     order,
+                    message.others_db,
                 ),
             )
             self.listener.measured(self.study.records[message.trial])

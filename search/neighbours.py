@@ -20,9 +20,12 @@ from space.architecture import IOShape
 from space.build import architecture, backbone
 from space.errors import UserError
 from space.knobs import active
+from space.sample import random_knobs
 
 CLEARLY = 0.95  # of the origin's cost; the mean shift, which is no knob, alone makes a small difference
 CHEAPER, OTHERS = 8, 4  # neighbours that cost less than the paper's point, and as much or more
+DRAWS = 60  # random networks of a backbone among which ``starts`` chooses
+STARTS = (0.1, 0.3, 0.5)  # which of them: shares of those that are cheaper
 
 
 def neighbours(origin: TrialRecord, settings: RunSettings, shape: IOShape, budget: Budget) -> list[dict[str, Any]]:
@@ -52,6 +55,30 @@ def neighbours(origin: TrialRecord, settings: RunSettings, shape: IOShape, budge
             group = cheaper if costs.of(cost) < CLEARLY * origin.cost(cost) else others
             group.setdefault(turned, []).append({"backbone": name, **knobs})
     return [*islice(_in_turn(cheaper, generator), CHEAPER), *islice(_in_turn(others, generator), OTHERS)]
+
+
+def starts(backbones: tuple[str, ...], settings: RunSettings, budget: Budget) -> list[dict[str, Any]]:
+    """Sets of knobs for a task of which no paper's network fits: ``STARTS`` of every backbone, cheapest first.
+
+    Of random networks within the budget, each with an input skip where its backbone has that knob, those in the lower
+    part of the costs, so that even a short run trains several.
+    """
+    generator = np.random.default_rng(settings.seed)
+    shape, tables, cost = settings.rules.shape, load_used(settings.tables), settings.objectives[1]
+    chosen: list[tuple[float, dict[str, Any]]] = []
+    for name in backbones:
+        found: list[tuple[float, dict[str, Any]]] = []
+        for _ in range(DRAWS):
+            knobs = random_knobs(shape, name, generator)
+            skips = next((knob.values for knob in backbone(name).knobs_for(shape) if knob.name == "input_skip"), ())
+            if knobs.get("input_skip") == "none" and len(skips) > 1:
+                knobs["input_skip"] = skips[-1]
+            costs = architecture_costs(architecture(shape, name, knobs), settings.input_size, tables)
+            if budget.allows(costs):
+                found.append((costs.of(cost), {"backbone": name, **knobs}))
+        found.sort(key=lambda pair: pair[0])
+        chosen += [found[int(share * len(found))] for share in STARTS if found]
+    return [knobs for _, knobs in sorted(chosen, key=lambda pair: pair[0])]
 
 
 def _in_turn(by_knob: dict[str, list[dict[str, Any]]], generator: np.random.Generator) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from evaluators.cost import Costs, architecture_costs
 from search.budget import Budget, cost_text
 from search.latency import load_used
-from search.neighbours import neighbours
+from search.neighbours import neighbours, starts
 from search.records import SEARCHED, RunSettings, TrialRecord
 from search.study import Proposal, Study
 from space.architecture import Architecture
@@ -24,7 +24,7 @@ ATTEMPTS = 400  # proposals in a row that may be turned away before the space co
 
 
 def fixed_trials(task: Task, settings: RunSettings, budget: Budget) -> Iterator[TrialRecord]:
-    """The published configurations that fit the budget, each as published and, if it has no skip, with ours.
+    """The published configurations that fit budget and channels, each as published and, if it has no skip, with ours.
 
     Entries that cannot be reproduced are left out: what the paper trained is not known. One that a latency table of the
     run cannot price is there as "failed", with the reason.
@@ -33,6 +33,8 @@ def fixed_trials(task: Task, settings: RunSettings, budget: Budget) -> Iterator[
         if paper.task != task.name or paper.reference or not paper.reproducible:
             continue
         arch = paper.at_scale(settings.scale)
+        if arch.shape != settings.rules.shape:
+            continue  # of other channels: grey for colour, say
         forms = [(paper.name, arch, paper.knobs)]
         if getattr(arch.settings, "input_skip", "") == "none":
             skipping = with_input_skip(arch)
@@ -57,7 +59,7 @@ def prepare_fixed(study: Study, task: Task, budget: Budget) -> None:
     known = study.sources()
     trials = sorted(
         fixed_trials(task, study.settings, budget),
-        key=lambda record: record.architecture.settings.width,
+        key=_narrow_first,
     )
     for record in trials:
         if record.source not in known:
@@ -71,10 +73,20 @@ def prepare_fixed(study: Study, task: Task, budget: Budget) -> None:
     ]
     if origins and not study.noted("neighbours_queued"):
         # The widest that fits, in the first of its forms: the point nearest to what the budget can carry.
-        origin = max(origins, key=lambda record: record.architecture.settings.width)
-        for knobs in neighbours(origin, study.settings, task.shape(study.settings.scale), budget):
+        origin = max(origins, key=_narrow_first)
+        for knobs in neighbours(origin, study.settings, study.settings.rules.shape, budget):
             study.enqueue_knobs(knobs)
         study.note("neighbours_queued", True)
+    elif not origins and not study.noted("starts_queued"):
+        for knobs in starts(task.backbones, study.settings, budget):
+            study.enqueue_knobs(knobs)
+        study.note("starts_queued", True)
+
+
+def _narrow_first(record: TrialRecord) -> tuple[int, int]:
+    """Width, where a network has one, then parameters."""
+    width = getattr(record.architecture.settings, "width", None)
+    return (width, 0) if isinstance(width, int) else (0, record.costs.params)
 
 
 def next_trial(study: Study, task: Task, budget: Budget) -> TrialRecord | None:
@@ -126,7 +138,7 @@ def _start_fixed(study: Study, task: Task, budget: Budget, proposal: Proposal) -
 def _choose(proposal: Proposal, task: Task, settings: RunSettings) -> TrialRecord:
     name = str(proposal.choose(_backbone_knob(task)))
     knobs: dict[str, object] = {}
-    shape = task.shape(settings.scale)
+    shape = settings.rules.shape
     for knob in active(backbone(name).knobs_for(shape), knobs):
         knobs[knob.name] = proposal.choose(knob)
     arch = architecture(shape, name, knobs)

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from evaluators.cost import Costs
+from evaluators.tasks import TaskRules, rules_of
 from search.latency import TableUse
 from space.architecture import Architecture
 from space.build import architecture_from_dict
@@ -20,7 +21,10 @@ STATUSES = ("trained", "over-budget", "duplicate", "failed", "running")
 
 @dataclass(frozen=True, slots=True)
 class RungResult:
-    """Quality of one network after ``steps`` steps of training in all: PSNR and SSIM on Y, shaved by ``scale``."""
+    """Quality of one network after ``steps`` steps of training in all, by the task's rules (``RunSettings.rules``).
+
+    ``others_db`` are the task's further figures by name, in dB.
+    """
 
     rung: int
     steps: int
@@ -30,6 +34,7 @@ class RungResult:
     eval_s: float
     psnr_db_by_image: dict[str, float] = field(default_factory=dict)
     order: int = 0  # this was the order-th result of the run, from 1
+    others_db: dict[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -104,6 +109,12 @@ class RunSettings:
     created: str  # ISO 8601, UTC
     version: int = RECORD_VERSION
     tables: tuple[TableUse, ...] = ()  # latency tables that milliseconds are given on; none in older runs
+    options: dict[str, Any] = field(default_factory=dict)  # of the task (``TaskRules.options``); none in older runs
+
+    @property
+    def rules(self) -> TaskRules:
+        """The task with its options: degradation, metric, words."""
+        return rules_of(self.task, self.scale, self.options)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -122,7 +133,7 @@ class RunResult:
     name: str
     settings: RunSettings
     trials: tuple[TrialRecord, ...]
-    baseline_psnr_db: float  # bicubic on the same validation images
+    baseline_psnr_db: float  # of doing without a network, on the same validation images
     elapsed_s: float
     command: str
     sessions: tuple[str, ...] = ()  # when, by which commit and for what each sitting was

@@ -15,7 +15,7 @@ import torch
 
 from evaluators import data
 from evaluators.evaluate import baseline
-from evaluators.training.plan import TrainingPlan
+from evaluators.tasks import TaskRules
 from evaluators.training.precision import Precision, choose_precision
 from search.budget import Budget
 from search.calibrate import step_seconds
@@ -37,7 +37,10 @@ from space.errors import UserError
 from space.tasks import Task
 
 REPORT_RESERVE_S = 30  # of the time asked for, kept for pictures and page
-SAME = ("task", "scale", "budget", "objectives", "input_size", "sampler", "seed", "train_data", "val_data", "training")
+SAME = (
+    "task", "scale", "rules", "budget", "objectives", "input_size", "sampler", "seed", "train_data", "val_data",
+    "training",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Request:
     """What a person asked for, checked and complete."""
 
     task: Task
-    scale: int
+    rules: TaskRules
     budget: Budget
     objectives: tuple[str, ...]
     input_size: tuple[int, int]
@@ -71,13 +74,12 @@ class Session:
         """Raises: UserError for anything that cannot work, with the existing run as it was."""
         self.request = request
         self.begun = time.time()
-        self.plan = TrainingPlan()
+        self.plan = request.rules.plan
         self.precision: Precision = choose_precision(request.device)
-        shape = request.task.shape(request.scale)
         tables = load_used(request.tables)
-        check_possible(request.budget, shape, request.task.backbones, request.input_size, tables)
-        self.train = data.training_images(request.train_folder, self.plan.patch_px, request.scale)
-        self.val = data.validation_images(request.val_folder, self.plan.patch_px, request.scale)
+        check_possible(request.budget, request.rules.shape, request.task.backbones, request.input_size, tables)
+        self.train = data.training_images(request.train_folder, request.rules)
+        self.val = data.validation_images(request.val_folder, request.rules)
         self.settings = self._settings()
         self.existing = Study.open(request.folder, owned=False)
         if self.existing is None:
@@ -116,7 +118,7 @@ class Session:
             pairs = self._prepare_data(folder / "data")
             try:
                 if study.noted("baseline") is None:
-                    quality = baseline(pairs, self.request.task.name, self.request.scale)
+                    quality = baseline(pairs, self.request.rules)
                     study.note("baseline", {"psnr_db": quality.psnr_db, "by_image": quality.psnr_db_by_image})
                 (folder / "checkpoints").mkdir(exist_ok=True)
                 return self._search(study, listener, interrupted)
@@ -127,9 +129,7 @@ class Session:
         request = self.request
         spent_s = study.noted("elapsed_s", 0.0)
         prepare_fixed(study, request.task, request.budget)
-        setting = Setting(
-            request.folder / "data", request.task.name, request.scale, self.plan, self.precision, self.threads
-        )
+        setting = Setting(request.folder / "data", request.rules, self.plan, self.precision, self.threads)
         workers = ProcessWorkers(request.workers, setting)
         clock = Clock(study, spent_s, self.begun, listener)
         clock.known([record for record in study.records.values() if record.rungs])
@@ -175,9 +175,8 @@ class Session:
     def _prepare_data(self, folder: Path) -> tuple[data.Pair, ...]:
         """Write pool and validation pairs where every worker maps them from."""
         folder.mkdir(exist_ok=True)
-        task, scale = self.request.task.name, self.request.scale
-        data.training_pool(self.train, task, scale).save(folder / POOL_FOLDER)
-        pairs = data.validation_pairs(self.val, task, scale)
+        data.training_pool(self.train, self.request.rules).save(folder / POOL_FOLDER)
+        pairs = data.validation_pairs(self.val, self.request.rules)
         data.save_pairs(folder / PAIRS_FILE, pairs)
         return pairs
 
@@ -198,7 +197,7 @@ class Session:
         request = self.request
         return RunSettings(
             task=request.task.name,
-            scale=request.scale,
+            scale=request.rules.scale,
             budget=request.budget.text,
             objectives=request.objectives,
             input_size=request.input_size,
@@ -206,12 +205,13 @@ class Session:
             seed=request.seed,
             rungs=(),
             workers=request.workers,
-            train_data=data.describe(request.train_folder, self.train),
-            val_data=data.describe(request.val_folder, self.val),
+            train_data=data.describe(request.train_folder, self.train, request.rules),
+            val_data=data.describe(request.val_folder, self.val, request.rules, validates=True),
             training=self.plan.to_dict(),
             environment=environment(self.precision, request.workers, self.threads),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             tables=request.tables,
+            options=request.rules.options,
         )
 
 
@@ -237,8 +237,9 @@ def _check_same(existing: RunSettings, asked: RunSettings, folder: Path) -> None
     for name in SAME:
         before, now = getattr(existing, name), getattr(asked, name)
         if before != now:
+            what = "" if name == "rules" else f"{name.replace('_', ' ')} "
             raise UserError(
-                f"run {folder} was made with {name.replace('_', ' ')} {_shown(before)}, "
+                f"run {folder} was made with {what}{_shown(before)}, "
                 f"got {_shown(now)}; use --run-dir for a new run"
             )
     before, now = ({use.name: use for use in settings.tables} for settings in (existing, asked))
@@ -253,4 +254,6 @@ def _check_same(existing: RunSettings, asked: RunSettings, folder: Path) -> None
 
 
 def _shown(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    if isinstance(value, TaskRules):
+        return ", ".join(f"{name} {_shown(option)}" for name, option in value.options.items())
+    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)

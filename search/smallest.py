@@ -36,7 +36,7 @@ def check_possible(
         if limit.excess(costs) > 0:
             raise UserError(
                 f"--budget {limit.text} fits no network; the smallest {_least(costs, limit.quantity)} "
-                f"({arch.backbone}, {arch.settings.width} channels)"
+                f"({arch.backbone}{_channels(arch)})"
             )
     _, costs = smallest(
         lambda costs: max(limit.excess(costs) / limit.value for limit in budget.limits), shape, backbones, price
@@ -44,6 +44,11 @@ def check_possible(
     if not budget.allows(costs):
         over = ", ".join(cost_text(costs, limit.quantity) for limit in budget.limits)
         raise UserError(f"--budget {budget.text} fits no network that was found; the nearest has {over}")
+
+
+def _channels(arch: Architecture) -> str:
+    width = getattr(arch.settings, "width", None)
+    return f", {width} channels" if isinstance(width, int) else ""
 
 
 def _least(costs: Costs, quantity: str) -> str:

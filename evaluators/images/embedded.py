@@ -8,8 +8,11 @@ import csv
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
+import numpy as np
+
 from evaluators.images.decode import decode_rgb
 from evaluators.images.folders import NamedImage
+from evaluators.images.resize import downscale
 
 _IMAGE_SUFFIXES = (".jpg", ".png")
 
@@ -24,10 +27,23 @@ def validation_photographs() -> tuple[NamedImage, ...]:
     return _photographs("val")
 
 
+def halved_photographs(side_px: int) -> tuple[NamedImage, ...]:
+    """The six halved by bicubic, and of these the central ``side_px`` squared, or less where there is less."""
+    return tuple(
+        NamedImage(image.name, _centre(downscale(image.pixels, 2), side_px), image.grey)
+        for image in validation_photographs()
+    )
+
+
 def credits() -> list[dict[str, str]]:
     """One row per file: file, title, author, licence, licence_url, source, changes."""
     with (_folder() / "CREDITS.csv").open(encoding="utf-8", newline="") as table:
         return list(csv.DictReader(table))
+
+
+def _centre(pixels: np.ndarray, side_px: int) -> np.ndarray:
+    top, left = (max(0, side - side_px) // 2 for side in pixels.shape[:2])
+    return np.ascontiguousarray(pixels[top : top + side_px, left : left + side_px])
 
 
 def _folder() -> Traversable:

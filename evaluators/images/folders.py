@@ -56,7 +56,7 @@ def load_folder(path: str | Path, min_side_px: int, recursive: bool = False) -> 
     names = sorted(
         file.relative_to(folder).as_posix()
         for file in (folder.rglob("*") if recursive else folder.iterdir())
-        if file.is_file() and not _is_clutter(file.relative_to(folder))
+        if file.is_file() and not is_clutter(file.relative_to(folder))
     )
     if not names:
         raise UserError(f"image folder must hold images, got none in {folder}; put PNG, JPEG or TIFF files into it")
@@ -72,7 +72,8 @@ def fingerprint(images: Iterable[NamedImage]) -> str:
     return digest.hexdigest()
 
 
-def _is_clutter(relative: Path) -> bool:
+def is_clutter(relative: Path) -> bool:
+    """Whether a file is hidden or one that file managers leave behind; ``relative`` is its path inside the folder."""
     return any(part.startswith(".") for part in relative.parts) or relative.name.lower() in _CLUTTER
 
 

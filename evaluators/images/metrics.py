@@ -48,7 +48,18 @@ def ssim_y(output: np.ndarray, target: np.ndarray, shave: int) -> float:
     The 11x11 Gaussian window stays inside the image ("valid" region) and the data range is 255.
     """
     _check_same_shape(output, target)
-    a, b = _shaved_y(output, shave), _shaved_y(target, shave)
+    return _ssim(_shaved_y(output, shave), _shaved_y(target, shave))
+
+
+def ssim_of_planes(output: np.ndarray, target: np.ndarray) -> float:
+    """Mean over the channels of each plane's SSIM; ``(H, W, C)`` in 0..255, window and range as in `ssim_y`."""
+    _check_same_shape(output, target)
+    planes = range(output.shape[2])
+    return float(np.mean([_ssim(output[..., c].astype(float), target[..., c].astype(float)) for c in planes]))
+
+
+def _ssim(a: np.ndarray, b: np.ndarray) -> float:
+    """SSIM of two float64 maps ``(H, W)`` in 0..255."""
     if min(a.shape) < _WINDOW_PX:
         raise ValueError(f"SSIM needs at least {_WINDOW_PX} px a side after shaving, got {a.shape[1]}x{a.shape[0]}")
     mean_a, mean_b, mean_squares, mean_product = _gaussian_valid(np.stack([a, b, a * a + b * b, a * b]))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,14 +14,14 @@ import numpy as np
 import torch
 
 from evaluators.atomic import write_atomically
+from evaluators.images.bayer import pack, unpack
 from space.errors import UserError
 
-CHANNELS = 3
-PIXEL = np.dtype((np.void, CHANNELS))
-"""Three bytes moved as one: copying a mirrored or transposed patch then takes half the time."""
+SYMMETRIES = 8  # flips of rows, of columns, and a transpose: all symmetries of a square
+LAYOUTS = ("image", "bayer")
+POOL_VERSION = 2
 
-SYMMETRIES = 8                  # flips of rows, of columns, and a transpose: all symmetries of a square
-POOL_VERSION = 1
+Finish = Callable[[torch.Tensor, torch.Tensor, np.random.Generator], tuple[torch.Tensor, torch.Tensor]]
 
 MIN_CROP_PX = 48
 """Smallest crop, in low-resolution pixels, that a memory cap leaves of an image: three default patches wide, so
@@ -29,84 +30,102 @@ that a crop still gives (48 - 16 + 1)^2 = 1,089 different ones. A tighter cap ke
 
 @dataclass(frozen=True, eq=False)
 class PatchPool:
-    """Pairs of uint8 images as two flat byte arrays, and random patches of them.
+    """Pairs of images as two flat arrays, and random patches of them.
 
-    ``low`` and ``high`` hold the images one after the other, each ``(height, width, 3)`` in C order; ``sizes``
-    is int64 ``(images, 2)``, height and width of the low-resolution images in pixels. The high-resolution ones are
-    ``scale`` times as large per side.
+    ``low`` and ``high`` hold the images one after the other, each ``(height, width, channels)`` in C order, uint8 or
+    uint16; ``sizes`` is int64 ``(images, 2)``, height and width of the low-resolution images in pixels. The
+    high-resolution ones are ``scale`` times as large per side. ``low`` is None where patches are degraded when they
+    are drawn. ``finish`` turns drawn patches into network input and target (``TaskRules.finish_patches``). In the
+    layout "bayer" the four channels are a sensor's packed RGGB, and symmetries keep that order.
     """
 
-    low: np.ndarray
+    low: np.ndarray | None
     high: np.ndarray
     sizes: np.ndarray
     scale: int
+    channels: tuple[int, int] = (3, 3)  # of low and high
+    layout: str = "image"
+    finish: Finish | None = None
     _position_ends: dict[int, np.ndarray] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        expected = CHANNELS * int(self.sizes.prod(axis=1).sum())
-        if len(self.low) != expected or len(self.high) != expected * self.scale**2:
+        pixels = int(self.sizes.prod(axis=1).sum())
+        expected = self.channels[0] * pixels, self.channels[1] * pixels * self.scale**2
+        low_values = expected[0] if self.low is None else len(self.low)
+        if (low_values, len(self.high)) != expected:
             raise UserError(
-                f"a pool of {len(self.sizes)} images at scale {self.scale} must hold {expected} low-resolution and "
-                f"{expected * self.scale**2} high-resolution bytes, got {len(self.low)} and {len(self.high)}; "
+                f"a pool of {len(self.sizes)} images at scale {self.scale} must hold {expected[0]} low-resolution and "
+                f"{expected[1]} high-resolution bytes, got {low_values} and {len(self.high)}; "
                 "make the pool again"
             )
 
     @classmethod
     def from_pairs(
         cls,
-        pairs: Sequence[tuple[np.ndarray, np.ndarray]],
+        pairs: Sequence[tuple[np.ndarray | None, np.ndarray]],
         scale: int,
         max_bytes: int | None = None,
         generator: np.random.Generator | None = None,
+        layout: str = "image",
+        finish: Finish | None = None,
     ) -> PatchPool:
-        """Copy ``(low, high)`` pairs of uint8 images ``(h, w, 3)`` and ``(scale h, scale w, 3)`` into one pool.
+        """Copy ``(low, high)`` pairs of images ``(h, w, C)`` and ``(scale h, scale w, c)`` into one pool.
+
+        Of every pair, or of none, ``low`` may be None; all images of a side have one type and one number of channels.
 
         ``max_bytes`` bounds the pool's size: if all images together are larger, each keeps at most an equal share, as
         one crop at a place that ``generator`` chooses (seed 0 by default). The pairs are read one at a time, so with
         a sequence that decodes on access no more than ``max_bytes`` and one pair are held.
 
         Raises:
-            UserError: no pairs, an image that is not uint8 ``(h, w, 3)``, or sizes that do not agree.
+            UserError: no pairs, an image that is not uint8 or uint16 ``(h, w, c)``, or sizes that do not agree.
         """
         generator = generator or np.random.default_rng(0)
         order = np.arange(len(pairs))
         if max_bytes is not None:
-            smallest_bytes = CHANNELS * MIN_CROP_PX**2 * (1 + scale**2)
+            smallest_bytes = math.ceil(MIN_CROP_PX**2 * _bytes_per_pixel(*pairs[0], scale)) if len(pairs) else 1
             if max_bytes < smallest_bytes:
                 raise UserError(f"max_bytes must be at least {smallest_bytes}, got {max_bytes}; give it more memory")
             keep = min(len(pairs), max_bytes // smallest_bytes)
             order = np.sort(generator.choice(len(pairs), size=keep, replace=False))
 
-        kept: list[tuple[np.ndarray, np.ndarray]] = []
+        kept: list[tuple[np.ndarray | None, np.ndarray]] = []
         kept_bytes, share_px = 0, None
         for index in order.tolist():
             pair = pairs[index]
-            _check_pair(*pair, scale, index)
+            _check_pair(*pair, scale, index, kept[0] if kept else pair)
             kept.append(pair if share_px is None else _random_crop(*pair, scale, share_px, generator))
-            kept_bytes += sum(image.size for image in kept[-1])
+            kept_bytes += sum(image.nbytes for image in kept[-1] if image is not None)
             if max_bytes is not None and share_px is None and kept_bytes > max_bytes:
-                share_px = max_bytes // len(order) // (CHANNELS * (1 + scale**2))
+                share_px = int(max_bytes // len(order) // _bytes_per_pixel(*pair, scale))
                 kept = [_random_crop(*pair, scale, share_px, generator) for pair in kept]
         if not kept:
             raise UserError("a patch pool must have at least one image pair, got none; give training images")
         lows, highs = zip(*kept, strict=True)
-        sizes = np.array([low.shape[:2] for low in lows], dtype=np.int64)
-        return cls(_flat(lows), _flat(highs), sizes, scale)
+        sizes = np.array([high.shape[:2] for high in highs], dtype=np.int64) // scale
+        has_low = lows[0] is not None
+        channels = (lows[0] if has_low else highs[0]).shape[2], highs[0].shape[2]
+        return cls(_flat(lows) if has_low else None, _flat(highs), sizes, scale, channels, layout, finish)
 
     def save(self, path_dir: Path | str) -> None:
         """Write ``low.npy``, ``high.npy``, ``sizes.npy`` and ``pool.json`` (last: it marks a whole pool)."""
         folder = Path(path_dir)
         folder.mkdir(parents=True, exist_ok=True)
-        for name in ("low", "high", "sizes"):
+        for name in ("low", "high", "sizes") if self.low is not None else ("high", "sizes"):
             buffer = io.BytesIO()
             np.save(buffer, getattr(self, name), allow_pickle=False)
             write_atomically(folder / f"{name}.npy", buffer.getbuffer())
-        about = {"version": POOL_VERSION, "scale": self.scale}
+        about = {
+            "version": POOL_VERSION, "scale": self.scale, "channels": self.channels, "layout": self.layout,
+            "has_low": self.low is not None, "is_finished": self.finish is not None,
+        }  # fmt: skip
         write_atomically(folder / "pool.json", json.dumps(about).encode())
 
     @classmethod
-    def open(cls, path_dir: Path | str) -> PatchPool:
+    def open(cls, path_dir: Path | str, finish: Finish | None = None) -> PatchPool:
         """Map a saved pool into memory read-only; all processes that open it share the same pages.
+
+        ``finish`` is used where the saved pool had one.
 
         Raises:
             UserError: the folder holds no pool, or a damaged one.
@@ -116,11 +135,15 @@ class PatchPool:
             about = json.loads((folder / "pool.json").read_text())
             if about["version"] != POOL_VERSION:
                 raise ValueError(f"version {about['version']}")
-            low, high, sizes = (
-                np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ("low", "high", "sizes")
-            )
             # Plain arrays over the same mapping: numpy slices its memmap class several times slower.
-            return cls(np.asarray(low), np.asarray(high), np.asarray(sizes), about["scale"])
+            low, high, sizes = (
+                np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False))
+                if name != "low" or about["has_low"]
+                else None
+                for name in ("low", "high", "sizes")
+            )
+            channels, finish = tuple(about["channels"]), finish if about["is_finished"] else None
+            return cls(low, high, sizes, about["scale"], channels, about["layout"], finish)
         except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
             raise UserError(f"{folder} must hold a patch pool of version {POOL_VERSION}, "
                             f"got {str(error).rstrip('.')}; delete it and make it again") from None
@@ -129,36 +152,47 @@ class PatchPool:
         """Draw random patches, each turned by one of the 8 symmetries of the square.
 
         Every position of every image is equally likely, so large images give more patches. Returns float32 in
-        [0, 1]: low ``(batch, 3, patch_px, patch_px)`` and high ``(batch, 3, scale patch_px, scale patch_px)``, both
-        in channels-last memory order.
+        [0, 1]: low ``(batch, C, patch_px, patch_px)`` and high ``(batch, c, scale patch_px, scale patch_px)``, both
+        in channels-last memory order, as ``finish`` leaves them.
 
         Raises:
             UserError: no image is as large as a patch.
         """
-        scale, side = self.scale, self.scale * patch_px
-        ends = self._ends(patch_px)
+        bayer = self.layout == "bayer"
+        window_px = patch_px + bayer  # a turned Bayer patch loses a row and a column of the sensor on each side
+        ends = self._ends(window_px)
         positions = generator.integers(ends[-1], size=batch)
         images = np.searchsorted(ends, positions, side="right")
         turns = generator.integers(SYMMETRIES, size=batch)
-        low = np.empty((batch, patch_px, patch_px, CHANNELS), np.uint8)
-        high = np.empty((batch, side, side, CHANNELS), np.uint8)
-        low_patches, high_patches = low.view(PIXEL)[..., 0], high.view(PIXEL)[..., 0]
-        low_pixels, high_pixels = self.low.view(PIXEL), self.high.view(PIXEL)
-        draws = zip(positions.tolist(), images.tolist(), turns.tolist(), strict=True)
-        for index, (position, image, turn) in enumerate(draws):
-            height, width = self.sizes[image].tolist()
-            end = int(self._pixel_ends[image])
-            y, x = divmod(int(ends[image]) - 1 - position, width - patch_px + 1)   # counted from the image's last one
-            low_image = low_pixels[end - height * width : end].reshape(height, width)
-            low_patches[index] = _turned(low_image[y : y + patch_px, x : x + patch_px], turn)
-            height, width, end, y, x = height * scale, width * scale, end * scale**2, y * scale, x * scale
-            high_image = high_pixels[end - height * width : end].reshape(height, width)
-            high_patches[index] = _turned(high_image[y : y + side, x : x + side], turn)
-        return _as_image_tensor(low), _as_image_tensor(high)
+        turned = turned_bayer if bayer else _turned
+        draws = tuple(zip(positions.tolist(), images.tolist(), turns.tolist(), strict=True))
+        sides = [(self.high, self.channels[1], self.scale)]
+        if self.low is not None:
+            sides.insert(0, (self.low, self.channels[0], 1))
+        drawn = []
+        for flat, channels, scale in sides:
+            pixel = np.dtype((np.void, channels * flat.itemsize))
+            # A pixel's bytes moved as one: copying a mirrored or transposed patch then takes half the time.
+            pixels = flat.view(flat.dtype if bayer else pixel)
+            per_pixel = channels if bayer else 1
+            patches = np.empty((batch, patch_px * scale, patch_px * scale, channels), flat.dtype)
+            target = patches if bayer else patches.view(pixel)[..., 0]
+            for index, (position, image, turn) in enumerate(draws):
+                height, width = self.sizes[image].tolist()
+                end = int(self._pixel_ends[image]) * scale**2 * per_pixel
+                # Counted from the image's last one.
+                y, x = divmod(int(ends[image]) - 1 - position, width - window_px + 1)
+                height, width, y, x, window = (value * scale for value in (height, width, y, x, window_px))
+                shape = (height, width, channels) if bayer else (height, width)
+                whole = pixels[end - height * width * per_pixel : end].reshape(shape)
+                target[index] = turned(whole[y : y + window, x : x + window], turn)
+            drawn.append(_as_image_tensor(patches))
+        low, high = drawn[0], drawn[-1]
+        return (low, high) if self.finish is None else self.finish(low, high, generator)
 
     @cached_property
     def _pixel_ends(self) -> np.ndarray:
-        """Where each image ends in ``low``, in pixels ``(images,)``."""
+        """Where each image ends among the low-resolution ones, in pixels ``(images,)``."""
         return np.cumsum(self.sizes.prod(axis=1))
 
     def _ends(self, patch_px: int) -> np.ndarray:
@@ -186,19 +220,47 @@ def _turned(patch: np.ndarray, turn: int) -> np.ndarray:
     return patch
 
 
+def turned_bayer(packed: np.ndarray, turn: int) -> np.ndarray:
+    """Packed RGGB ``(p + 1, p + 1, 4)`` under symmetry ``turn`` of the sensor, ``(p, p, 4)``, again RGGB.
+
+    A flip of the sensor starts with the wrong row or column, which is cut off; a transpose keeps the order (Liu et al.
+    2019, "Learning raw image denoising with Bayer pattern unification and Bayer preserving augmentation").
+    """
+    sensor = unpack(packed)
+    sensor = sensor[::-1][1:-1] if turn & 1 else sensor[:-2]
+    sensor = sensor[:, ::-1][:, 1:-1] if turn & 2 else sensor[:, :-2]
+    return pack(sensor.T if turn & 4 else sensor)
+
+
 def _as_image_tensor(patches: np.ndarray) -> torch.Tensor:
-    """uint8 ``(N, h, w, 3)`` to float32 ``(N, 3, h, w)`` in [0, 1]; the memory order stays channels last."""
+    """Integers ``(N, h, w, c)`` to float32 ``(N, c, h, w)`` in [0, 1]; the memory order stays channels last."""
+    if patches.dtype == np.uint16:
+        patches = patches.astype(np.float32)
+        return torch.from_numpy(patches).permute(0, 3, 1, 2).div_(65535.0)
     return torch.from_numpy(patches).permute(0, 3, 1, 2).to(torch.float32).div_(255.0)
 
 
-def _check_pair(low: np.ndarray, high: np.ndarray, scale: int, index: int) -> None:
-    for image in (low, high):
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != CHANNELS:
+def _bytes_per_pixel(low: np.ndarray | None, high: np.ndarray, scale: int) -> int:
+    """Of both sides, per low-resolution pixel."""
+    per_high = high.shape[2] * high.itemsize * scale**2
+    return per_high + (0 if low is None else low.shape[2] * low.itemsize)
+
+
+def _check_pair(
+    low: np.ndarray | None, high: np.ndarray, scale: int, index: int, first: tuple[np.ndarray | None, np.ndarray]
+) -> None:
+    for image, other in zip((low, high), first, strict=True):
+        if (image is None) != (other is None):
+            raise UserError(f"training pair {index} must have a degraded image as the others have, or none as they")
+        if image is None:
+            continue
+        channels = other.shape[2] if other.ndim == 3 else 3
+        if image.dtype not in (np.uint8, np.uint16) or image.ndim != 3 or image.shape[2] != channels:
             raise UserError(
-                f"training pair {index} must be uint8 (height, width, {CHANNELS}), got {image.dtype} {image.shape}; "
+                f"training pair {index} must be uint8 (height, width, {channels}), got {image.dtype} {image.shape}; "
                 "convert it to 8-bit RGB"
             )
-    expected = (low.shape[0] * scale, low.shape[1] * scale)
+    expected = tuple(side * scale for side in (low if low is not None else high[::scale, ::scale]).shape[:2])
     if high.shape[:2] != expected:
         raise UserError(
             f"training pair {index} must have a high-resolution image of {expected} at scale {scale}, "
@@ -207,18 +269,18 @@ def _check_pair(low: np.ndarray, high: np.ndarray, scale: int, index: int) -> No
 
 
 def _random_crop(
-    low: np.ndarray, high: np.ndarray, scale: int, max_px: int, generator: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """The pair itself if ``low`` has at most ``max_px`` pixels, else one nearly square crop of that many."""
-    height, width = low.shape[:2]
+    low: np.ndarray | None, high: np.ndarray, scale: int, max_px: int, generator: np.random.Generator
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """The pair itself if it has at most ``max_px`` low-resolution pixels, else one nearly square crop of that many."""
+    height, width = (side // scale for side in high.shape[:2])
     if height * width <= max_px:
         return low, high
     short = min(height, width, int(max_px**0.5))
     long = min(max(height, width), max_px // short)
     crop_h, crop_w = (short, long) if height <= width else (long, short)
     y, x = int(generator.integers(height - crop_h + 1)), int(generator.integers(width - crop_w + 1))
-    return (                                # copies, so that the whole images can go
-        low[y : y + crop_h, x : x + crop_w].copy(),
+    return (  # copies, so that the whole images can go
+        None if low is None else low[y : y + crop_h, x : x + crop_w].copy(),
         high[y * scale : (y + crop_h) * scale, x * scale : (x + crop_w) * scale].copy(),
     )
 

@@ -21,6 +21,14 @@ LOSSES_PER_READ_CUDA = 50
 """Reading a loss waits for the device, so on CUDA this many are read together; on a CPU every loss is there."""
 
 
+Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+"""Of output, target and network input, to a scalar."""
+
+
+def _l1(output: torch.Tensor, target: torch.Tensor, _low: torch.Tensor) -> torch.Tensor:
+    return F.l1_loss(output, target)
+
+
 class NonFiniteLossError(RuntimeError):
     """Training diverged: the loss or a weight of step ``step`` is not a finite number. The trial has failed."""
 
@@ -30,23 +38,30 @@ class NonFiniteLossError(RuntimeError):
 
 
 class Trainer:
-    """L1, Adam, a linear warm-up, then a constant learning rate, and an exponential average of the weights.
+    """Adam on a loss (L1 by default), linear warm-up, a constant learning rate, and an exponential average of weights.
 
     The constant rate is what lets a rung be continued to any length; the average removes the noise that it leaves
-    in the weights. ``network`` is trained in place: float32 ``(N, 3, h, w)`` in [0, 1] to
-    ``(N, 3, scale h, scale w)``. Its parameters with ``requires_grad=False`` stay as they are. All randomness comes
+    in the weights. ``network`` is trained in place: float32 ``(N, C, h, w)`` in [0, 1] to
+    ``(N, c, scale h, scale w)``. Its parameters with ``requires_grad=False`` stay as they are. All randomness comes
     from a numpy generator seeded with ``seed``; a network that draws random numbers itself is trained, but does not
     continue bit for bit.
     """
 
     def __init__(
-        self, network: nn.Module, pool: PatchPool, plan: TrainingPlan, precision: Precision, seed: int
+        self,
+        network: nn.Module,
+        pool: PatchPool,
+        plan: TrainingPlan,
+        precision: Precision,
+        seed: int,
+        loss: Loss = _l1,
     ) -> None:
         self.network = precision.place_network(network)
         self.pool = pool
         self.plan = plan
         self.precision = precision
         self.step = 0
+        self._loss = loss
         self._generator = np.random.default_rng(seed)
         self._parameters = {name: value for name, value in network.named_parameters() if value.requires_grad}
         self._average = {name: value.detach().clone() for name, value in self._parameters.items()}
@@ -64,7 +79,7 @@ class Trainer:
     ) -> None:
         """Train until ``steps`` steps have been made in all; nothing happens if they have been made.
 
-        ``on_step(step, loss)`` is told every step, counted from 1, with its mean absolute error (on CUDA some steps
+        ``on_step(step, loss)`` is told every step, counted from 1, with its loss (on CUDA some steps
         late); ``should_stop()`` is asked before each step and ends training there.
 
         Raises:
@@ -134,6 +149,7 @@ class Trainer:
         pool: PatchPool,
         precision: Precision,
         plan: TrainingPlan | None = None,
+        loss: Loss = _l1,
     ) -> Trainer:
         """Continue from a file of ``save``; ``network`` is built by the caller and receives the weights.
 
@@ -147,7 +163,7 @@ class Trainer:
         checkpoint = read_checkpoint(path)
         checkpoint.check_fits(network, path)
         network.load_state_dict(checkpoint.network)
-        trainer = cls(network, pool, plan or checkpoint.plan, precision, seed=0)
+        trainer = cls(network, pool, plan or checkpoint.plan, precision, seed=0, loss=loss)
         trainer.step = checkpoint.step
         trainer._generator.bit_generator.state = checkpoint.generator_state
         for name, parameter in trainer._parameters.items():
@@ -169,7 +185,7 @@ class Trainer:
                 f"the network's output must be {tuple(high.shape)} for an input of {tuple(low.shape)}, "
                 f"got {tuple(output.shape)}; use a pool of the network's scale"
             )
-        loss = F.l1_loss(output.float(), high)
+        loss = self._loss(output.float(), high, low)
         loss.backward()
         self._optimizer.step()
         with torch.no_grad():

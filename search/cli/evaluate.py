@@ -9,12 +9,15 @@ from pathlib import Path
 from rich.console import Console
 
 from evaluators import data
-from evaluators.evaluate import baseline, evaluate
-from evaluators.tasks import RULES
+from evaluators.cost import network_costs
+from evaluators.evaluate import SELF_ENSEMBLE, baseline, evaluate
+from evaluators.tasks import TaskRules, rules_from_words
 from evaluators.training.weights import check_same_tensors, read_state_dict
+from search.cli.parser import add_task_options, task_words
 from space.build import build
 from space.command_line import parse_count
-from space.papers import paper
+from space.errors import UserError
+from space.papers import Paper, paper
 from space.papers.published_weights import load_published
 from space.tasks import TASKS
 
@@ -30,6 +33,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--data", type=Path, help="folder of images (default: embedded validation photographs)")
     parser.add_argument("--scale", help="upscaling factor (default: the paper's)")
+    add_task_options(parser)
+    parser.add_argument(
+        "--self-ensemble", action="store_true", help="sr: mean over 8 flips and turns of the input, at 8 times the cost"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(execute=execute)
 
@@ -37,7 +44,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def execute(options: argparse.Namespace) -> int:
     entry = paper(options.name)
     scale = parse_count("--scale", options.scale, 1) if options.scale else entry.architecture.shape.scale
-    TASKS[entry.task].shape(scale)
+    rules = _rules(entry, scale, options)
+    if options.self_ensemble and entry.task != "sr":
+        raise UserError(f"--self-ensemble is for networks of sr, got {entry.name} of {entry.task}; leave it out")
     state_dict = read_state_dict(options.weights)
     network = build(entry.at_scale(scale))
     if set(state_dict) == set(network.state_dict()):
@@ -46,10 +55,14 @@ def execute(options: argparse.Namespace) -> int:
         network.eval()
     else:
         network = load_published(entry.name, state_dict, scale)
-    images = data.validation_images(options.data, patch_px=8, scale=scale)
-    pairs = data.validation_pairs(images, entry.task, scale)
-    quality, reference = evaluate(network, pairs, entry.task, scale), baseline(pairs, entry.task, scale)
-    rules = RULES[entry.task]
+    images = data.validation_images(options.data, rules)
+    pairs = data.validation_pairs(images, rules)
+    quality = evaluate(network, pairs, rules, self_ensemble=options.self_ensemble)
+    reference = baseline(pairs, rules)
+    runs = SELF_ENSEMBLE if options.self_ensemble else 1
+    size = TASKS[entry.task].input_sizes[scale]
+    macs = runs * network_costs(network, size, rules.shape.in_channels).macs
+    measured_on = data.describe(options.data, images, rules, validates=True)
     if options.json:
         print(
             json.dumps(
@@ -61,18 +74,43 @@ def execute(options: argparse.Namespace) -> int:
                     "baseline_psnr_db": reference.psnr_db,
                     "baseline_ssim": reference.ssim,
                     "psnr_db_by_image": quality.psnr_db_by_image,
-                    "data": data.describe(options.data, images),
+                    "others_db": quality.others_db,
+                    "task": rules.title,
+                    "runs_per_image": runs,
+                    "macs": macs,
+                    "input": f"{size[0]}x{size[1]}",
+                    "data": measured_on,
                 }
             )
         )
         return 0
     console = Console()
     console.print(
-        f"{entry.title} x{scale} on {data.describe(options.data, images)}: {rules.metric_name} "
+        f"{entry.title}, {rules.title}, on {measured_on}: {rules.metric_name} "
         f"{quality.psnr_db:.3f} dB, SSIM {quality.ssim:.4f}; {rules.baseline_name} {reference.psnr_db:.3f} dB, "
         f"{reference.ssim:.4f}",
         highlight=False,
     )
+    ensemble = f" ({SELF_ENSEMBLE} runs of the network per picture)" if options.self_ensemble else ""
+    console.print(f"{macs / 1e9:.2f} G MACs at an input of {size[0]}x{size[1]}{ensemble}", highlight=False)
+    for name, value in quality.others_db.items():
+        console.print(f"{name}: {value:.3f} dB", highlight=False)
     for name, psnr_db in quality.psnr_db_by_image.items():
         console.print(f"  {name} {psnr_db:.3f}", highlight=False)
     return 0
+
+
+def _rules(entry: Paper, scale: int, options: argparse.Namespace) -> TaskRules:
+    """The paper's task with the given options; the channels are those that the network has."""
+    shape = entry.architecture.shape
+    fitting = [w for w, pair in TASKS[entry.task].channels.items() if pair == (shape.in_channels, shape.out_channels)]
+    words = task_words(options)
+    if words["channels"] is None:
+        words["channels"] = next(iter(fitting), None)
+    rules = rules_from_words(entry.task, scale, words)
+    if rules.channels not in fitting:
+        raise UserError(
+            f"--channels of {entry.name} must be {' or '.join(fitting) or 'among its task'}, got {rules.channels}; "
+            "choose another network"
+        )
+    return rules

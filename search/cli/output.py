@@ -11,8 +11,7 @@ from rich.console import Console
 
 from evaluators import data
 from evaluators.evaluate import restore
-from evaluators.tasks import RULES
-from evaluators.training.plan import TrainingPlan
+from evaluators.tasks import TaskRules
 from evaluators.training.weights import load_weights
 from search.loop import weights_file
 from search.pareto import front, front_rung
@@ -72,37 +71,38 @@ def validation_images(run: RunResult, session: Session | None) -> Sequence[data.
     if session is not None:
         return session.val
     if run.settings.val_data.startswith(data.EMBEDDED):
-        return data.validation_images(None, TrainingPlan().patch_px, run.settings.scale)
+        return data.validation_images(None, run.settings.rules)
     return ()
 
 
 def picture_strips(run: RunResult, folder: Path, images: Sequence[data.NamedImage]) -> tuple:
     """Strips of input, baseline, networks and truth; networks whose weights are gone are left out."""
-    from reports.pictures import Picture, make_strips
+    from reports.pictures import make_strips
     from reports.quantities import all_costs
     from reports.shown import shown_members
 
-    settings = run.settings
-    rules = RULES[settings.task]
-    pairs = data.validation_pairs(images[:MAX_PICTURES], settings.task, settings.scale)
-    restored = {rules.baseline_name: [rules.baseline(pair.low, settings.scale) for pair in pairs]}
+    rules = run.settings.rules
+    pairs = data.validation_pairs(images, rules)[:MAX_PICTURES]
+    restored = {rules.baseline_name: [rules.baseline(pair.low) for pair in pairs]}
     notes = {}
     for label, trial in shown_members(run).items():
-        outputs = _restored(trial, folder, front_rung(run), pairs)
+        outputs = _restored(trial, folder, front_rung(run), pairs, rules)
         if outputs is not None:
             restored[label], notes[label] = outputs, all_costs(trial.costs)
     if len(restored) == 1 or not pairs:
         return ()
-    return make_strips([Picture(pair.name, pair.low, pair.high) for pair in pairs], restored, notes)
+    return make_strips(pairs, restored, rules, notes)
 
 
-def _restored(trial: TrialRecord, folder: Path, rung: int, pairs: Sequence[data.Pair]) -> list[np.ndarray] | None:
+def _restored(
+    trial: TrialRecord, folder: Path, rung: int, pairs: Sequence[data.Pair], rules: TaskRules
+) -> list[np.ndarray] | None:
     path = weights_file(folder, trial.trial, rung)
     if not path.exists():
         return None
     network = build(trial.architecture)
     load_weights(path, network)
-    return [restore(network.eval(), pair.low) for pair in pairs]
+    return [restore(network.eval(), pair.low, rules) for pair in pairs]
 
 
 def run_folder(name: str) -> Path:

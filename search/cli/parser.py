@@ -2,17 +2,51 @@
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import re
 
 from evaluators.cost import COST_FIELDS
 from evaluators.latency import latency_word
+from evaluators.tasks import OPTIONS, TaskRules, rules_of
 from search.latency import table_name, tables_there_are
 from space.command_line import parse_size
 from space.errors import UserError
-from space.tasks import Task
+from space.tasks import TASKS, Task
 
 TIME_UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
+
+
+def add_task_options(parser: argparse.ArgumentParser) -> None:
+    """The options that say what a task restores; each belongs to some tasks only."""
+    parser.add_argument(
+        "--channels",
+        help="what a network sees: "
+        + "; ".join(f"{task.name} {', '.join(task.channels)}" for task in TASKS.values() if len(task.channels) > 1),
+    )
+    parser.add_argument(
+        "--sigma", help="denoise, deblur: the noise's standard deviation, of 255: 15, 25, 50 or a range such as 0-50"
+    )
+    parser.add_argument("--shot", help="raw-denoise: range of the shot noise (default: 0.0001-0.012)")
+    parser.add_argument("--blur", help="deblur: uniform, shake (spatially varying) or both (default)")
+    parser.add_argument("--extent", help="deblur: range of the blur's extent in pixels (default: 4-11)")
+    parser.add_argument("--masks", help="inpaint: irregular, rectangles or both (default)")
+    parser.add_argument("--holes", help="inpaint: range of the holes' share in percent (default: 10-30)")
+
+
+def task_words(options: argparse.Namespace) -> dict[str, str | None]:
+    """By name, the words given for a task's options; None where the default is meant."""
+    return {name: getattr(options, name) for name in ("channels", *OPTIONS)}
+
+
+def run_name(rules: TaskRules) -> str:
+    """``sr-x4``, ``denoise-sigma25-25``: the task and those of its options that are not at their default."""
+    default = rules_of(rules.task, rules.scale).options
+    words = [rules.task, *([f"x{rules.scale}"] if TASKS[rules.task].has_scales else [])]
+    for name, value in rules.options.items():
+        if value != default[name]:
+            words.append(name + ("-".join(f"{v:g}" for v in value) if isinstance(value, list) else f"-{value}"))
+    return "-".join(words)
 
 
 def parse_time(text: str) -> float:

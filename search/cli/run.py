@@ -11,10 +11,20 @@ from pathlib import Path
 from rich.console import Console
 
 from evaluators.latency import latency_word
+from evaluators.tasks import rules_from_words
 from latency_tables.table import table_names
 from search.budget import Budget, parse_budget
 from search.cli.output import finish
-from search.cli.parser import parse_input, parse_objectives, parse_rungs, parse_tables, parse_time
+from search.cli.parser import (
+    add_task_options,
+    parse_input,
+    parse_objectives,
+    parse_rungs,
+    parse_tables,
+    parse_time,
+    run_name,
+    task_words,
+)
 from search.latency import TableUse, check_measured, tables_of
 from search.progress import progress_for
 from search.samplers import SAMPLERS, sampler
@@ -37,9 +47,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--budget", required=True, help="such as 200k-params, 11g-macs,128mb-memory or 1300ms@pixel4-a76"
     )
-    parser.add_argument("--scale", help="upscaling factor (default: 4)")
+    parser.add_argument("--scale", help="upscaling factor of sr (default: 4)")
+    add_task_options(parser)
     parser.add_argument(
-        "--input", help="WIDTHxHEIGHT of the network input that costs are given for (default: what makes 1280x720)"
+        "--input",
+        help="WIDTHxHEIGHT of the network input that costs are given for (default: the task's, see: python -m search "
+        "list); of RAW frames in packed pixels",
     )
     parser.add_argument(
         "--objective",
@@ -57,7 +70,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--device", help="cpu, cuda or cuda:N (default: cuda where present)")
     parser.add_argument("--train-data", type=Path, help="folder of images (default: embedded photographs)")
     parser.add_argument("--val-data", type=Path, help="folder of images (default: embedded photographs)")
-    parser.add_argument("--run-dir", type=Path, help="where the run is kept (default: runs/TASK-xSCALE-BUDGET)")
+    parser.add_argument("--run-dir", type=Path, help="where the run is kept (default: runs/TASK-OPTIONS-BUDGET)")
     parser.add_argument("--json", action="store_true", help="print the front as JSON at the end")
     parser.set_defaults(execute=execute)
 
@@ -70,7 +83,7 @@ def request_from(options: argparse.Namespace) -> Request:
     """
     wanted = task(options.task)
     scale = wanted.default_scale if options.scale is None else parse_count("--scale", options.scale, 1)
-    wanted.shape(scale)
+    rules = rules_from_words(wanted.name, scale, task_words(options))
     budget = parse_budget(options.budget)
     sampler(options.sampler, 0)
     if options.device in table_names():
@@ -80,10 +93,10 @@ def request_from(options: argparse.Namespace) -> Request:
         )
     objectives, tables = _objectives_and_tables(options, budget)
     time_text = options.time or (None if options.trials else DEFAULT_TIME)
-    name = f"{wanted.name}-x{scale}-{budget.text.replace(',', '_')}"
+    name = f"{run_name(rules)}-{budget.text.replace(',', '_')}"
     return Request(
         task=wanted,
-        scale=scale,
+        rules=rules,
         budget=budget,
         objectives=objectives,
         input_size=parse_input(options.input, wanted, scale),
@@ -166,7 +179,7 @@ def _understood(session: Session) -> str:
     )
     times = "".join(f"  milliseconds on {table.name}: predicted for {table.caption}\n" for table in request.tables)
     return (
-        f"[bold]{request.task.title} x{request.scale}[/bold] under {request.budget.text}, "
+        f"[bold]{request.task.title}[/bold] ({request.rules.title}) under {request.budget.text}, "
         f"objectives {', '.join(request.objectives)}"
         f"{' (the default)' * request.has_default_objective}, for {limits}\n"
         f"  costs at an input of {width}x{height}, fp32; sampler {request.sampler}, seed {request.seed}, "

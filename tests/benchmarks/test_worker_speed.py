@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from evaluators import data
+from evaluators.tasks import rules_of
 from evaluators.training.plan import TrainingPlan
 from evaluators.training.precision import choose_precision
 from search.jobs import PAIRS_FILE, POOL_FOLDER, Job, Measured, Setting
@@ -47,11 +48,11 @@ def steps_per_minute(workers: ProcessWorkers, folder: Path, jobs: int, steps: in
 
 
 def test_two_workers_against_one(benchmark, tmp_path: Path) -> None:
-    images = data.training_images(None, 16, 4)
-    data.training_pool(images, "sr", 4).save(tmp_path / POOL_FOLDER)
-    data.save_pairs(tmp_path / PAIRS_FILE, data.validation_pairs(images[:1], "sr", 4))  # measuring takes no time
+    images = data.training_images(None, rules_of("sr", 4))
+    data.training_pool(images, rules_of("sr", 4)).save(tmp_path / POOL_FOLDER)
+    data.save_pairs(tmp_path / PAIRS_FILE, data.validation_pairs(images[:1], rules_of("sr", 4)))  # measuring takes no time
     pools = {
-        count: ProcessWorkers(count, Setting(tmp_path, "sr", 4, TrainingPlan(), choose_precision(), 2 // count))
+        count: ProcessWorkers(count, Setting(tmp_path, rules_of("sr", 4), TrainingPlan(), choose_precision(), 2 // count))
         for count in (1, 2)
     }
     try:

@@ -10,8 +10,11 @@ from torch import nn
 from evaluators import data
 from evaluators.evaluate import baseline, evaluate, restore
 from evaluators.images.folders import NamedImage, load_folder
+from evaluators.tasks import rules_of
 from space import PAPERS, build
 from space.papers import with_input_skip
+
+SR2, SR4 = rules_of("sr", 2), rules_of("sr", 4)
 
 
 @pytest.fixture
@@ -31,26 +34,26 @@ class Identity(nn.Module):
 
 def test_restoring_rounds_and_clips_like_a_saved_picture() -> None:
     low = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
-    assert (restore(Identity(), low) == low).all()
+    assert (restore(Identity(), low, SR2) == low).all()
 
     class Bright(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x * 300 - 1
 
-    assert set(np.unique(restore(Bright(), low))) <= {0, *range(256)}
-    assert restore(Bright(), low).max() == 255
+    assert set(np.unique(restore(Bright(), low, SR2))) <= {0, *range(256)}
+    assert restore(Bright(), low, SR2).max() == 255
 
 
 def test_a_network_that_has_learned_nothing_is_interpolation(pictures) -> None:
-    pairs = data.validation_pairs(pictures, "sr", 2)
+    pairs = data.validation_pairs(pictures, SR2)
     network = build(with_input_skip(PAPERS["s-lwsr16"].at_scale(2))).eval()
-    ours, bicubic = evaluate(network, pairs, "sr", 2), baseline(pairs, "sr", 2)
+    ours, bicubic = evaluate(network, pairs, SR2), baseline(pairs, SR2)
     assert ours.psnr_db == pytest.approx(bicubic.psnr_db, abs=0.3)  # edges differ, the inside does not
     assert set(ours.psnr_db_by_image) == {"a", "b"}
 
 
 def test_pairs_survive_the_file_between_processes(tmp_path: Path, pictures) -> None:
-    pairs = data.validation_pairs(pictures, "sr", 4)
+    pairs = data.validation_pairs(pictures, SR4)
     data.save_pairs(tmp_path / "pairs.npz", pairs)
     again = data.load_pairs(tmp_path / "pairs.npz")
     assert [(pair.name, pair.grey) for pair in again] == [("a", False), ("b", True)]
@@ -60,8 +63,8 @@ def test_pairs_survive_the_file_between_processes(tmp_path: Path, pictures) -> N
 
 
 def test_bicubic_on_the_embedded_photographs_is_a_known_number() -> None:
-    pairs = data.validation_pairs(data.validation_images(None, 16, 4), "sr", 4)
-    assert baseline(pairs, "sr", 4).psnr_db == pytest.approx(28.122, abs=0.002)
+    pairs = data.validation_pairs(data.validation_images(None, SR4), SR4)
+    assert baseline(pairs, SR4).psnr_db == pytest.approx(28.122, abs=0.002)
 
 
 @pytest.mark.parametrize(
@@ -77,12 +80,13 @@ def test_bicubic_on_the_embedded_photographs_is_a_known_number() -> None:
     ],
 )
 def test_published_bicubic_baselines(research_sets: Path, name: str, scale: int, psnr_db: float) -> None:
-    pairs = data.validation_pairs(load_folder(research_sets / name / "HR", 16), "sr", scale)
-    assert round(baseline(pairs, "sr", scale).psnr_db, 2) == psnr_db
+    rules = rules_of("sr", scale)
+    pairs = data.validation_pairs(load_folder(research_sets / name / "HR", 16), rules)
+    assert round(baseline(pairs, rules).psnr_db, 2) == psnr_db
 
 
 def test_a_record_of_data_changes_with_a_pixel(pictures) -> None:
-    before = data.describe(Path("mine"), pictures)
+    before = data.describe(Path("mine"), pictures, SR4)
     assert before.startswith("folder mine, 2 images, ")
     pictures[0].pixels[3, 3, 0] += 1
-    assert data.describe(Path("mine"), pictures) != before
+    assert data.describe(Path("mine"), pictures, SR4) != before

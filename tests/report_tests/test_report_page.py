@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 
 from evaluators.latency import explained
+from evaluators.tasks import Pair, rules_of
 from reports.front import front_frame
 from reports.html import report_html
-from reports.pictures import Picture, best_window, make_strips, strips_html, write_strips_png
+from reports.pictures import best_window, make_strips, strips_html, write_strips_png
 from reports.report import write_all
 from reports.shown import shown_members
 from reports.times import time_sources
 from search.latency import load_used
+
+SR4 = rules_of("sr", 4)
 
 
 class Page(HTMLParser):
@@ -40,16 +43,16 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def picture() -> Picture:
+def picture() -> Pair:
     rng = np.random.default_rng(3)
     low = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
-    return Picture("astronaut", low, low.repeat(4, axis=0).repeat(4, axis=1))
+    return Pair("astronaut", low, low.repeat(4, axis=0).repeat(4, axis=1))
 
 
 @pytest.fixture(scope="module")
 def strips(picture):
-    blurred = (picture.truth // 2 + 60).astype(np.uint8)
-    return make_strips([picture], {"bicubic": [blurred], "best: #7": [picture.truth]}, {"best: #7": "12,345 params"})
+    blurred = (picture.high // 2 + 60).astype(np.uint8)
+    return make_strips([picture], {"bicubic": [blurred], "best: #7": [picture.high]}, SR4, {"best: #7": "12,345 params"})
 
 
 @pytest.fixture(scope="module")
@@ -153,12 +156,12 @@ def test_strips_show_input_networks_and_truth(strips, picture):
 
 def test_a_restored_picture_of_another_size_is_refused(picture):
     with pytest.raises(ValueError, match="must have the shape"):
-        make_strips([picture], {"bicubic": [picture.low]})
+        make_strips([picture], {"bicubic": [picture.low]}, SR4)
 
 
 def test_strips_without_a_baseline_are_refused(picture):
     with pytest.raises(ValueError, match="must have the baseline"):
-        make_strips([picture], {})
+        make_strips([picture], {}, SR4)
 
 
 def test_strips_are_saved_as_pictures(strips, tmp_path):

@@ -101,7 +101,7 @@ def test_without_a_size_budget_nothing_is_said_to_fit(make_run):
 
 
 def test_no_published_panel_for_a_task_without_results(run):
-    other = dataclasses.replace(run, settings=dataclasses.replace(run.settings, task="denoising", scale=1))
+    other = dataclasses.replace(run, settings=dataclasses.replace(run.settings, task="denoise", scale=1))
     assert published_view(other) is None
     assert len(pareto_figure(other).axes) == 1
 

@@ -12,6 +12,7 @@ import pytest
 from evaluators import data
 from evaluators.evaluate import evaluate
 from evaluators.images.folders import NamedImage
+from evaluators.tasks import rules_of
 from evaluators.training.plan import TrainingPlan
 from evaluators.training.precision import Precision
 from evaluators.training.trainer import NonFiniteLossError, Trainer
@@ -31,10 +32,10 @@ def setting(tmp_path: Path) -> Setting:
         for name in "ab"
     ]
     folder = tmp_path / "data"
-    data.training_pool(images, "sr", 2).save(folder / POOL_FOLDER)
-    data.save_pairs(folder / PAIRS_FILE, data.validation_pairs(images, "sr", 2))
+    data.training_pool(images, rules_of("sr", 2)).save(folder / POOL_FOLDER)
+    data.save_pairs(folder / PAIRS_FILE, data.validation_pairs(images, rules_of("sr", 2)))
     precision = Precision("cpu", None, True, "test")
-    return Setting(folder, "sr", 2, TrainingPlan(batch=2, patch_px=8), precision, threads=1)
+    return Setting(folder, rules_of("sr", 2), TrainingPlan(batch=2, patch_px=8), precision, threads=1)
 
 
 def job(folder: Path, steps: int, stop_at: float = float("inf"), rung: int = 0) -> Job:
@@ -72,7 +73,7 @@ def test_the_saved_weights_are_those_that_were_measured(tmp_path: Path, setting:
     answer = run(runner, job(tmp_path, 3))
     network = build(ARCHITECTURE)
     load_weights(tmp_path / "weights-3.safetensors", network)
-    assert evaluate(network.eval(), runner.pairs, "sr", 2).psnr_db == answer.psnr_db
+    assert evaluate(network.eval(), runner.pairs, rules_of("sr", 2)).psnr_db == answer.psnr_db
 
 
 def test_stopping_keeps_a_checkpoint(tmp_path: Path, setting: Setting) -> None:

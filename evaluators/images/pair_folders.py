@@ -1,0 +1,116 @@
+"""Folders of degraded pictures with their clean partners: real noise, real motion blur.
+
+Two layouts are known: two folders side by side with the same file names in both (``blur`` and ``sharp``, as GoPro), or
+one folder whose file names differ by a word (``x_real.png`` and ``x_mean.png``, ``y_blur1.png`` and ``y_sharp1.png``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from evaluators.images.folders import is_clutter, load_folder, load_image
+from space.errors import UserError
+
+# Words for the degraded picture and for its clean partner, as public data sets name them.
+WORDS = (
+    ("noisy", "clean"),
+    ("noisy", "gt"),
+    ("real", "mean"),  # CC: one frame, and the mean of 500
+    ("blur", "sharp"),  # GoPro
+    ("input", "target"),
+    ("input", "gt"),
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NamedPair:
+    """A degraded picture ``low`` and its clean partner ``high``, both uint8 RGB `(H, W, 3)`."""
+
+    name: str
+    low: np.ndarray
+    high: np.ndarray
+
+
+def holds_pairs(folder: Path) -> bool:
+    """Whether ``folder`` is laid out as pairs; a folder of single pictures, or none, is not."""
+    return folder.is_dir() and (_side_by_side(folder) is not None or bool(_by_name(folder)))
+
+
+def load_pair_folder(folder: Path, min_side_px: int) -> tuple[NamedPair, ...]:
+    """Every pair of ``folder``, sorted by name.
+
+    Raises:
+        UserError: a picture without partner, a damaged one, pictures of two sizes, or one below ``min_side_px``.
+    """
+    sides = _side_by_side(folder)
+    if sides is not None:
+        low, high = ({image.name: image.pixels for image in load_folder(side, min_side_px)} for side in sides)
+        for name in sorted(low.keys() ^ high.keys()):
+            present, absent = sides if name in low else sides[::-1]
+            raise UserError(f"{present / name} must have a partner of its name in {absent.name}, got none; add it")
+        return tuple(_checked(NamedPair(name, low[name], high[name]), folder, min_side_px) for name in sorted(low))
+    found = _by_name(folder)
+    strangers = {file.name for file in _files(folder)} - {file.name for pair in found.values() for file in pair}
+    if strangers:
+        raise UserError(f"{folder / min(strangers)} must have a partner as the others have, got none; remove it")
+    return tuple(
+        _checked(NamedPair(name, load_image(low), load_image(high)), folder, min_side_px)
+        for name, (low, high) in sorted(found.items())
+    )
+
+
+def pairs_fingerprint(pairs: Iterable[NamedPair]) -> str:
+    """Twelve hex digits that change with any name, size or pixel, and with the order."""
+    digest = hashlib.blake2b(digest_size=6)
+    for pair in pairs:
+        for pixels in (pair.low, pair.high):
+            digest.update(f"{pair.name}\0{pixels.shape}\0".encode())
+            digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.iterdir() if file.is_file() and not is_clutter(file.relative_to(folder)))
+
+
+def _side_by_side(folder: Path) -> tuple[Path, Path] | None:
+    inside = {path.name.lower(): path for path in folder.iterdir() if path.is_dir()}
+    for low, high in WORDS:
+        if low in inside and high in inside:
+            return inside[low], inside[high]
+    return None
+
+
+def _by_name(folder: Path) -> dict[str, tuple[Path, Path]]:
+    """Files whose names differ by the words of one entry of ``WORDS``, by the name without the word's ending."""
+    files = {file.name.lower(): file for file in _files(folder)}
+    for low, high in WORDS:
+        pairs = {}
+        for name, file in files.items():
+            # The word stands at the end or before a number: ``flower_blur1.png``.
+            partner, replaced = re.subn(rf"(?<![a-z]){low}(?=\d*\.[^.]+$)", high, name)
+            if replaced and partner in files:
+                stem = re.sub(rf"[_-]?{low}(?=\d*\.[^.]+$)", "", file.name, flags=re.IGNORECASE)
+                pairs[stem] = (file, files[partner])
+        if pairs:
+            return pairs
+    return {}
+
+
+def _checked(pair: NamedPair, folder: Path, min_side_px: int) -> NamedPair:
+    if pair.low.shape != pair.high.shape:
+        sizes = [f"{image.shape[1]}x{image.shape[0]}" for image in (pair.low, pair.high)]
+        raise UserError(f"pair {pair.name} of {folder} must have one size, got {' and '.join(sizes)}; crop them alike")
+    if min(pair.low.shape[:2]) < min_side_px:
+        height, width = pair.low.shape[:2]
+        raise UserError(
+            f"pair {pair.name} of {folder} must be at least {min_side_px} px on each side, got {width}x{height}; "
+            "remove it"
+        )
+    return pair

@@ -1,0 +1,52 @@
+"""How each task degrades an image, what stands as its baseline, and how its result is measured: one file per task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from evaluators.tasks.deblur import Deblur
+from evaluators.tasks.denoise import Denoise
+from evaluators.tasks.inpaint import Inpaint
+from evaluators.tasks.raw_denoise import RawDenoise
+from evaluators.tasks.rules import Pair, TaskRules
+from evaluators.tasks.super_resolution import SuperResolution
+from space.errors import UserError
+from space.tasks import TASKS
+
+RULES: dict[str, type[TaskRules]] = {
+    rules.task: rules for rules in (SuperResolution, Denoise, RawDenoise, Deblur, Inpaint)
+}
+OPTIONS = tuple(dict.fromkeys(name for rules in RULES.values() for name in rules.option_readers))
+
+
+def rules_of(task: str, scale: int | None = None, options: Mapping[str, Any] | None = None) -> TaskRules:
+    """The rules of ``task``; ``options`` are as in a record, what is missing takes its default.
+
+    Raises:
+        UserError: no such scale, channels or option.
+    """
+    scale = TASKS[task].default_scale if scale is None else scale
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in (options or {}).items()}
+    return RULES[task](scale=scale, **values)
+
+
+def rules_from_words(task: str, scale: int | None, words: Mapping[str, str | None]) -> TaskRules:
+    """The rules of ``task`` with options as given on a command line; those that are None take their default.
+
+    Raises:
+        UserError: an option that the task does not have, or a value that cannot be read.
+    """
+    readers = {"channels": str, **RULES[task].option_readers}
+    values = {}
+    for name, word in words.items():
+        if word is None:
+            continue
+        if name not in readers:
+            others = ", ".join(other for other, rules in RULES.items() if name in rules.option_readers)
+            raise UserError(f"--{name} is an option of {others} and not of {task}, got {word!r}; leave it out")
+        values[name] = readers[name](word)
+    return rules_of(task, scale, values)
+
+
+__all__ = ["OPTIONS", "RULES", "Pair", "TaskRules", "rules_from_words", "rules_of"]

@@ -1,0 +1,96 @@
+"""Deblurring: photographs blurred by a shaken camera with mild noise, or pairs such as GoPro's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+from torch import Tensor
+
+from evaluators.images.folders import NamedImage
+from evaluators.images.metrics import psnr, ssim_of_planes
+from evaluators.images.shake import POSES, camera_path, margin, shake
+from evaluators.tasks.rules import Pair, TaskRules, image_seed, normal_like, range_text, read_range, read_word
+from evaluators.training.plan import TrainingPlan
+
+BLURS = ("both", "uniform", "shake")
+LONGEST_PX = float(POSES)  # of a path without gaps between its poses
+
+
+@dataclass(frozen=True)
+class Deblur(TaskRules):
+    """``blur``: "uniform", "shake" (spatially varying) or "both", half of the pictures each.
+
+    ``extent`` is the range of the path's length in pixels, ``sigma`` the noise's standard deviation, of 255. Inputs and
+    targets are uint8 RGB: what a camera saves is rounded. PSNR is on RGB, peak 255, as in the GoPro tables.
+    """
+
+    blur: str = "both"
+    extent: tuple[float, float] = (4.0, 11.0)
+    sigma: tuple[float, float] = (1.0, 1.0)
+
+    task: ClassVar[str] = "deblur"
+    baseline_name: ClassVar[str] = "blurred input"
+    has_pairs: ClassVar[bool] = True
+    option_readers: ClassVar[Mapping[str, Callable[[str], Any]]] = {
+        "blur": partial(read_word, option="--blur", words=BLURS),
+        "extent": partial(read_range, option="--extent", low=1.0, high=LONGEST_PX, example="4-11"),
+        "sigma": partial(read_range, option="--sigma", low=0.0, high=255.0, example="1"),
+    }
+
+    @property
+    def title(self) -> str:
+        kinds = {"both": "uniform and shake", "uniform": "uniform", "shake": "shake"}[self.blur]
+        return f"deblur {kinds} {range_text(self.extent)} px, σ {range_text(self.sigma)}"
+
+    @property
+    def metric_name(self) -> str:
+        return "PSNR on RGB"
+
+    @property
+    def margin_px(self) -> int:
+        # A path's farthest point from its mean is less than its extent away; shifts are up to 0.7 of it beside turns.
+        return math.ceil(1.7 * self.extent[1])
+
+    @property
+    def plan(self) -> TrainingPlan:
+        # A patch must hold the path of a point; the pixels per step are those of the other tasks.
+        return TrainingPlan(batch=4, patch_px=48)
+
+    def stored(self, image: NamedImage) -> tuple[np.ndarray, np.ndarray]:
+        blurred, sharp = self._blurred(image, image_seed(image.name, "training blur") % 2)
+        return blurred.round().clip(0, 255).astype(np.uint8), sharp
+
+    def finish_patches(self, low: Tensor, high: Tensor, generator: np.random.Generator) -> tuple[Tensor, Tensor]:
+        sigma = float(generator.uniform(*self.sigma)) / 255
+        return low + sigma * normal_like(generator, low), high
+
+    def pair(self, image: NamedImage, index: int = 0, count: int = 1) -> Pair:
+        blurred, sharp = self._blurred(image, index % 2)
+        generator = np.random.default_rng(image_seed(image.name, "noise", self.sigma))
+        noisy = blurred + generator.uniform(*self.sigma) * generator.standard_normal(blurred.shape)
+        return Pair(image.name, noisy.round().clip(0, 255).astype(np.uint8), sharp, image.grey)
+
+    def _blurred(self, image: NamedImage, second_kind: int) -> tuple[np.ndarray, np.ndarray]:
+        """The blurred picture, float32 in 0..255, and the sharp one, both without what the path would see outside."""
+        pixels = image.pixels
+        height, width = pixels.shape[:2]
+        generator = np.random.default_rng(image_seed(image.name, "path", self.blur, *self.extent))
+        extent = generator.uniform(*self.extent)
+        turns = self.blur == "shake" or (self.blur == "both" and bool(second_kind))
+        path = camera_path(generator, extent, turns, float(np.hypot(height, width)) / 2)
+        edge = margin(path, height, width)
+        return shake(pixels, path, edge), np.ascontiguousarray(pixels[edge : height - edge, edge : width - edge])
+
+    def baseline(self, low: np.ndarray) -> np.ndarray:
+        return low
+
+    def psnr_db(self, output: np.ndarray, pair: Pair) -> float:
+        return psnr(output, pair.high)
+
+    def ssim(self, output: np.ndarray, pair: Pair) -> float:
+        return ssim_of_planes(output, pair.high)

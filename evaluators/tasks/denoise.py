@@ -1,0 +1,82 @@
+"""Denoising of additive white Gaussian noise, grey or colour; or of whatever noise a folder of pairs holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+from torch import Tensor
+
+from evaluators.images.folders import NamedImage
+from evaluators.images.metrics import psnr, ssim_of_planes
+from evaluators.images.ycbcr import grey
+from evaluators.tasks.rules import Pair, TaskRules, batch_uniform, image_seed, normal_like, range_text, read_range
+from evaluators.training.plan import TrainingPlan
+
+
+@dataclass(frozen=True)
+class Denoise(TaskRules):
+    """``sigma`` is the range of the noise's standard deviation, of 255; a range of some width is blind denoising.
+
+    Noise is neither clipped nor rounded, as in the papers' tables (DnCNN, FFDNet): inputs are float32, ``low`` in
+    [0, 1] with noise beyond, targets uint8. PSNR is over all channels, peak 255, of the 8-bit output: RGB for colour,
+    the grey picture for grey. Of a range, validation pictures take levels spread evenly over it.
+    """
+
+    sigma: tuple[float, float] = (25.0, 25.0)
+
+    task: ClassVar[str] = "denoise"
+    baseline_name: ClassVar[str] = "noisy input"
+    has_pairs: ClassVar[bool] = True
+    option_readers: ClassVar[Mapping[str, Callable[[str], Any]]] = {
+        "sigma": partial(read_range, option="--sigma", low=0.0, high=255.0, example="25 or 0-50")
+    }
+
+    @property
+    def title(self) -> str:
+        return f"denoise σ {range_text(self.sigma)}" + (" grey" if self.channels == "grey" else "")
+
+    @property
+    def metric_name(self) -> str:
+        return "PSNR on grey" if self.channels == "grey" else "PSNR on RGB"
+
+    @property
+    def plan(self) -> TrainingPlan:
+        # As many pixels as 32 patches of 16x16 in super-resolution, where the trunk sees them.
+        return TrainingPlan(batch=8, patch_px=32)
+
+    def from_rgb(self, pixels: np.ndarray, grey_file: bool = False) -> np.ndarray:
+        if self.channels == "colour":
+            return pixels
+        return pixels[..., :1] if grey_file else grey(pixels)
+
+    def stored(self, image: NamedImage) -> tuple[None, np.ndarray]:
+        return None, self.from_rgb(image.pixels, image.grey)
+
+    def finish_patches(self, low: Tensor, high: Tensor, generator: np.random.Generator) -> tuple[Tensor, Tensor]:
+        sigma = batch_uniform(generator, *self.sigma, len(high)) / 255
+        return high + sigma * normal_like(generator, high), high
+
+    def pair(self, image: NamedImage, index: int = 0, count: int = 1) -> Pair:
+        high = self.from_rgb(image.pixels, image.grey)
+        low, top = self.sigma
+        sigma = low + (top - low) * (index + 0.5) / count
+        generator = np.random.default_rng(image_seed(image.name, "noise", self.channels, sigma))
+        noise = generator.standard_normal(high.shape, dtype=np.float32) * np.float32(sigma / 255)
+        return Pair(image.name, high.astype(np.float32) / np.float32(255) + noise, high, image.grey)
+
+    def baseline(self, low: np.ndarray) -> np.ndarray:
+        return low if low.dtype == np.uint8 else low * np.float32(255)
+
+    def psnr_db(self, output: np.ndarray, pair: Pair) -> float:
+        return psnr(output, pair.high)
+
+    def ssim(self, output: np.ndarray, pair: Pair) -> float:
+        return ssim_of_planes(output, pair.high)
+
+    @property
+    def input_note(self) -> str:
+        return f"σ {range_text(self.sigma)}"

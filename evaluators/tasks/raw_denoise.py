@@ -1,0 +1,119 @@
+"""Denoising of RAW: packed Bayer frames made from photographs, with the noise of a sensor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from evaluators.images.folders import NamedImage
+from evaluators.images.metrics import psnr, ssim_of_planes
+from evaluators.images.unprocess import READ_SPREAD, SHOT, Camera, process, random_camera, read_variance, unprocess
+from evaluators.tasks.rules import Pair, TaskRules, image_seed, normal_like, range_text, read_range
+from evaluators.training.plan import TrainingPlan
+
+FULL_SCALE = 65535
+
+
+@dataclass(frozen=True)
+class RawDenoise(TaskRules):
+    """``shot`` is the range of the shot noise: its variance over the signal, of a full scale of 1.
+
+    Inputs, targets and outputs are float32 RGGB `(h, w, 4)`, packed and linear, clean ones in [0, 1]; noise is not
+    clipped. With ``channels`` "noise-map" an input has the noise's standard deviation, as estimated from the noisy
+    signal, as a fifth channel. PSNR is on the linear values of all four channels, peak 1, outputs clipped to [0, 1]. Of
+    the range, validation pictures take levels spread evenly over its logarithm, with read noise on the line itself.
+    """
+
+    shot: tuple[float, float] = SHOT
+
+    task: ClassVar[str] = "raw-denoise"
+    baseline_name: ClassVar[str] = "noisy input"
+    layout: ClassVar[str] = "bayer"
+    option_readers: ClassVar[Mapping[str, Callable[[str], Any]]] = {
+        "shot": partial(read_range, option="--shot", low=1e-6, high=0.1, example="0.0001-0.012")
+    }
+
+    @property
+    def title(self) -> str:
+        return f"raw-denoise shot {range_text(self.shot)}" + (", noise map" if self.channels == "noise-map" else "")
+
+    @property
+    def metric_name(self) -> str:
+        return "PSNR on linear RAW"
+
+    @property
+    def plan(self) -> TrainingPlan:
+        return TrainingPlan(batch=8, patch_px=32)
+
+    @property
+    def pixels_per_patch_pixel(self) -> int:
+        return 2
+
+    @property
+    def embedded_side_px(self) -> int:
+        return 384
+
+    def stored(self, image: NamedImage) -> tuple[None, np.ndarray]:
+        return None, np.round(unprocess(image.pixels, _camera(image)) * FULL_SCALE).astype(np.uint16)
+
+    def finish_patches(self, low: Tensor, high: Tensor, generator: np.random.Generator) -> tuple[Tensor, Tensor]:
+        count = len(high)
+        shot = np.exp(generator.uniform(*np.log(self.shot), count))
+        read = read_variance(shot, generator.normal(0, READ_SPREAD, count))
+        shot, read = (torch.from_numpy(each.astype(np.float32)).view(-1, 1, 1, 1) for each in (shot, read))
+        noisy = high + (high * shot + read).sqrt() * normal_like(generator, high)
+        if self.channels == "noise-map":
+            deviation = (noisy.mean(1, keepdim=True).clamp(min=0) * shot + read).sqrt()
+            noisy = torch.cat([noisy, deviation], dim=1)
+        return noisy.contiguous(memory_format=torch.channels_last), high
+
+    def pair(self, image: NamedImage, index: int = 0, count: int = 1) -> Pair:
+        camera = _camera(image)
+        high = unprocess(image.pixels, camera).astype(np.float32)
+        low, top = np.log(self.shot)
+        shot = np.exp(low + (top - low) * (index + 0.5) / count)
+        read = read_variance(shot)
+        generator = np.random.default_rng(image_seed(image.name, "sensor noise", shot))
+        noisy = high + np.sqrt(high * shot + read) * generator.standard_normal(high.shape)
+        if self.channels == "noise-map":
+            deviation = np.sqrt(noisy.mean(axis=2, keepdims=True).clip(0) * shot + read)
+            noisy = np.concatenate([noisy, deviation], axis=2)
+        return Pair(image.name, noisy.astype(np.float32), high, image.grey, camera.to_numbers())
+
+    def output(self, values: np.ndarray, low: np.ndarray) -> np.ndarray:
+        return values.clip(0, 1)
+
+    def baseline(self, low: np.ndarray) -> np.ndarray:
+        return low[..., :4].clip(0, 1)
+
+    def psnr_db(self, output: np.ndarray, pair: Pair) -> float:
+        return psnr(output, pair.high, peak=1.0)
+
+    def ssim(self, output: np.ndarray, pair: Pair) -> float:
+        return ssim_of_planes(output * np.float32(255), pair.high * np.float32(255))
+
+    def other_metrics(self, output: np.ndarray, pair: Pair) -> dict[str, float]:
+        return {"PSNR of the finished picture (sRGB)": psnr(self.picture(output, pair), self.picture(pair.high, pair))}
+
+    def picture(self, output: np.ndarray, pair: Pair) -> np.ndarray:
+        return process(output, Camera.from_numbers(pair.display))
+
+    @property
+    def picture_note(self) -> str:
+        return (
+            "The pictures are finished to sRGB, one pixel for each 2×2 of the sensor. PSNR is on them for the window, "
+            "and on linear RAW for the picture in all."
+        )
+
+    def picture_db(self, output: np.ndarray, pair: Pair) -> dict[str, float]:
+        return {"in all (linear RAW)": self.psnr_db(output, pair)}
+
+
+def _camera(image: NamedImage) -> Camera:
+    return random_camera(np.random.default_rng(image_seed(image.name, "camera")))
