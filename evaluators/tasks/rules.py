@@ -132,7 +132,7 @@ class TaskRules(ABC):
         """The validation pair of a degraded picture and its clean partner."""
         return Pair(pair.name, self.from_rgb(pair.low), self.from_rgb(pair.high))
 
-    def from_rgb(self, pixels: np.ndarray, grey: bool = False) -> np.ndarray:
+    def from_rgb(self, pixels: np.ndarray, grey_file: bool = False) -> np.ndarray:
         """What a network of ``channels`` sees of 8-bit RGB."""
         return pixels
 
