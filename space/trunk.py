@@ -46,11 +46,11 @@ def trunk(
     """``count`` blocks at ``width`` channels, in the order in which they run.
 
     Args:
-        knobs: values of ``TRUNK_KNOBS``.
+        knobs: values of ``TRUNK_KNOBS``; every block keeps its activation where ``activation_kept`` is not offered.
         kept: which blocks keep their activation, instead of the pattern that ``activation_kept`` gives.
     """
     inverted = inverted_flags(count, knobs["inverted_ratio"], knobs.get("inverted_at", "spread"))
-    kept = kept or kept_flags(count, knobs["activation_kept"])
+    kept = kept or kept_flags(count, knobs.get("activation_kept", "all"))
     plain = "preactivated" if knobs.get("block_form") == "equation-1" else "residual"
     blocks = []
     for is_inverted, activated in zip(inverted, kept, strict=True):

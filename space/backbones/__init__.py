@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from space.architecture import IOShape
-from space.backbones import plain, symmetric
+from space.backbones import encoder_decoder, plain, progressive, pyramid, symmetric
 from space.knobs import Knob
 
 
@@ -36,4 +36,17 @@ BACKBONES: dict[str, Backbone] = {
         symmetric.SymmetricNet, symmetric.SymmetricSettings, symmetric.KNOBS, symmetric.settings_from_knobs
     ),
     "plain": Backbone(plain.PlainNet, plain.PlainSettings, plain.KNOBS, plain.settings_from_knobs),
+    "progressive": Backbone(
+        progressive.ProgressiveNet,
+        progressive.ProgressiveSettings,
+        progressive.KNOBS,
+        progressive.settings_from_knobs,
+    ),
+    "pyramid": Backbone(pyramid.PyramidNet, pyramid.PyramidSettings, pyramid.KNOBS, pyramid.settings_from_knobs),
+    "encoder_decoder": Backbone(
+        encoder_decoder.EncoderDecoderNet,
+        encoder_decoder.EncoderDecoderSettings,
+        encoder_decoder.KNOBS,
+        encoder_decoder.settings_from_knobs,
+    ),
 }

@@ -21,7 +21,7 @@ KNOBS = [
     for knob in family.knobs_for(shape)
 ]
 # Degenerate neighbours, such as one bunch of one block, may coincide; a deep activated trunk shows them all.
-DEEP = {"blocks_per_stage": 3, "blocks": 12, "activation_kept": "all", "width": 8}
+DEEP = {"blocks_per_stage": 3, "blocks": 8, "activation_kept": "all", "width": 8}
 
 
 def turned(

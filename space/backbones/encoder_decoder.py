@@ -1,0 +1,159 @@
+"""Feature-Align network (Young et al., arXiv 2103.01524): an encoder-decoder whose features are modulated, at chosen
+places, with the noisy input at their size.
+
+Blocks, places and skips are those of a re-implementation for another task (`yifanlu0227/HEAL`), with a convolution from
+the image and one to it added; the paper's widths and depths are not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from space import knobs as k
+from space.architecture import IOShape, MalleSpec, UpsamplerSpec
+from space.blocks.attention import attention
+from space.blocks.feature_align import AR_GROUPS, ArBlock, FeatureAlign
+from space.blocks.image_ends import InputSkip
+from space.blocks.malle import MalleResidual
+from space.blocks.padding import Cut, FillUp
+from space.blocks.upsamplers import upsampler
+from space.trunk import malle_spec, upsampler_spec
+
+FAN = "Feature-Align network (Young et al., arXiv 2103.01524)"
+FAN_CODE = "re-implementation of its block (yifanlu0227/HEAL)"
+DEPTHWISE = 0  # groups of the 3x3: one per channel
+
+WIDTH = k.Knob("width", tuple(range(8, 65, 8)), "feature channels at full size", f"{FAN_CODE}: multiples of 8")
+LEVELS = k.Knob("levels", (2, 3, 4), "sizes, each half the one before", f"{FAN_CODE}: 3")
+BLOCKS = k.Knob("blocks_per_level", (1, 2, 3), "AR blocks at each level of the encoder", f"{FAN_CODE}: 1")
+GROUPS = k.Knob("ar_groups", ("8", "depthwise"), "groups of an AR block's 3x3 convolution", f"{FAN_CODE}: 8")
+PLACES = k.Knob(
+    "feature_align",
+    ("none", "encoder", "decoder", "all"),
+    "levels whose features are modulated with the input",
+    FAN,
+)
+ATTENTION = replace(k.ATTENTION, meaning="attention over the coarsest features")
+MALLE = replace(k.MALLE, meaning="where one MalleConv stands: after the stem, at the coarsest level, at the end")
+KNOBS = (
+    WIDTH, LEVELS, BLOCKS, GROUPS, PLACES, MALLE, k.MALLE_KERNEL, k.MALLE_POOL, ATTENTION, k.UPSAMPLER, k.INPUT_SKIP,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderDecoderSettings:
+    """``feature_align`` is none, encoder, decoder or all; ``groups`` those of the 3x3 convolutions, 0 for depthwise."""
+
+    NESTED: ClassVar[dict[str, type]] = {"malle": MalleSpec, "upsampler": UpsamplerSpec}
+
+    width: int
+    levels: int
+    blocks_per_level: int
+    groups: int
+    feature_align: str
+    malle: MalleSpec | None
+    attention: str
+    upsampler: UpsamplerSpec
+    input_skip: str
+
+
+def settings_from_knobs(knobs: Mapping[str, Any]) -> EncoderDecoderSettings:
+    return EncoderDecoderSettings(
+        width=knobs["width"],
+        levels=knobs["levels"],
+        blocks_per_level=knobs["blocks_per_level"],
+        groups=AR_GROUPS if knobs["ar_groups"] == "8" else DEPTHWISE,
+        feature_align=knobs["feature_align"],
+        malle=malle_spec(knobs),
+        attention=knobs["attention"],
+        upsampler=upsampler_spec(knobs),
+        input_skip=knobs["input_skip"],
+    )
+
+
+class ResidualAr(nn.Module):
+    """Input plus AR block: a further block at a level."""
+
+    def __init__(self, width: int, groups: int) -> None:
+        super().__init__()
+        self.block = ArBlock(width, width, groups)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.block(x)
+
+
+class EncoderDecoderNet(nn.Module):
+    """`(N, in, H, W)` to `(N, out, scale*H, scale*W)`, float, images in [0, 1]; ``make`` as in ``PlainNet``.
+
+    Sides that cannot be halved often enough are filled up at the start and cut at the end.
+    """
+
+    def __init__(self, shape: IOShape, settings: EncoderDecoderSettings, make: Callable[..., nn.Module]) -> None:
+        super().__init__()
+        self.settings = settings
+        levels = range(settings.levels)
+        widths = [settings.width * 2**level for level in levels]
+        self.in_encoder = settings.feature_align in ("encoder", "all")
+        self.in_decoder = settings.feature_align in ("decoder", "all")
+
+        def convert(in_channels: int, out_channels: int, aligned: bool) -> nn.Module:
+            if aligned:
+                return make(FeatureAlign, in_channels, out_channels, shape.in_channels, settings.groups)
+            return make(ArBlock, in_channels, out_channels, settings.groups)
+
+        self.fill = make(FillUp, 2 ** (settings.levels - 1))
+        self.halve = make(nn.MaxPool2d, 2)
+        self.stem = make(nn.Conv2d, shape.in_channels, settings.width, 3, padding=1)
+        self.encode = nn.ModuleList(convert(widths[max(0, n - 1)], widths[n], self.in_encoder) for n in levels)
+        self.deepen = nn.ModuleList(
+            nn.Sequential(*(make(ResidualAr, widths[n], settings.groups) for _ in range(settings.blocks_per_level - 1)))
+            for n in levels
+        )
+        self.enlarge = make(nn.Upsample, scale_factor=2, mode="bilinear")
+        self.decode = nn.ModuleList(convert(widths[n + 1], widths[n], self.in_decoder) for n in levels[:-1])
+        self.bridge = nn.ModuleList(make(nn.Conv2d, widths[n], widths[n], 1) for n in levels[:-1])
+        if settings.malle:
+            self.malle = make(MalleResidual, widths[-1 if settings.malle.placement == "middle" else 0], settings.malle)
+        if settings.attention != "none":
+            self.attention = make(attention, settings.attention, widths[-1])
+        self.upsampler = make(upsampler, settings.upsampler, settings.width, shape.out_channels, shape.scale)
+        self.cut = make(Cut, shape.scale)
+        if settings.input_skip != "none":
+            self.skip = make(InputSkip, settings.input_skip, shape.scale, shape.out_channels)
+
+    @property
+    def residual_end(self) -> nn.Module | None:
+        """The last convolution, where what it gives is added to the input."""
+        return self.upsampler.last if self.settings.input_skip != "none" else None
+
+    def forward(self, image: Tensor) -> Tensor:
+        full = self.fill(image)
+        images = [full]
+        if self.in_encoder or self.in_decoder:
+            for _ in range(self.settings.levels - 1 - (not self.in_encoder)):
+                images.append(self.halve(images[-1]))
+
+        x, encoded = self._malle("head", self.stem(full)), []
+        for level, (encode, deepen) in enumerate(zip(self.encode, self.deepen, strict=True)):
+            x = self.halve(x) if level else x
+            x = deepen(encode(x, images[level]) if self.in_encoder else encode(x))
+            encoded.append(x)
+
+        x = self._malle("middle", x)
+        if self.settings.attention != "none":
+            x = self.attention(x)
+        for level in reversed(range(self.settings.levels - 1)):
+            x = self.enlarge(x)
+            x = self.decode[level](x, images[level]) if self.in_decoder else self.decode[level](x)
+            x = x + self.bridge[level](encoded[level])
+
+        output = self.cut(self.upsampler(self._malle("tail", x)), image)
+        return output + self.skip(image) if self.settings.input_skip != "none" else output
+
+    def _malle(self, place: str, x: Tensor) -> Tensor:
+        """``x`` through the MalleConv, if it stands at ``place``."""
+        return self.malle(x) if self.settings.malle and self.settings.malle.placement == place else x
