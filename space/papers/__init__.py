@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from space.errors import UserError
+from space.papers.feature_align import FEATURE_ALIGN
+from space.papers.mallenet import MALLENET
 from space.papers.paper import (
     CONVOLUTION_WEIGHTS,
     PARAMS_TIMES_INPUT_PIXELS,
@@ -11,11 +13,15 @@ from space.papers.paper import (
     Paper,
     with_input_skip,
 )
+from space.papers.progressive import PROGRESSIVE
 from space.papers.references_restore import REFERENCES_RESTORE
 from space.papers.references_sr import REFERENCES_SR
 from space.papers.slwsr import SLWSR
 
-PAPERS: dict[str, Paper] = {paper.name: paper for paper in (*SLWSR, *REFERENCES_SR, *REFERENCES_RESTORE)}
+PAPERS: dict[str, Paper] = {
+    paper.name: paper
+    for paper in (*SLWSR, *MALLENET, *PROGRESSIVE, *FEATURE_ALIGN, *REFERENCES_SR, *REFERENCES_RESTORE)
+}
 
 
 def paper(name: str) -> Paper:
