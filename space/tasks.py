@@ -51,6 +51,8 @@ class Task:
 
 
 COLOUR, GREY = (3, 3), (1, 1)
+DEBLURRERS = ("progressive", "plain", "symmetric", "encoder_decoder")
+DENOISERS = ("plain", "symmetric", "pyramid", "encoder_decoder")
 
 TASKS: dict[str, Task] = {
     task.name: task
@@ -63,13 +65,13 @@ TASKS: dict[str, Task] = {
         ),
         # 640x360 for both: a quarter of a 1280x720 frame, as sr at x2 takes in. The papers' tables mostly state 256x256
         # (``--input 256x256``).
-        Task("denoise", "denoising", {"colour": COLOUR, "grey": GREY}, {1: (640, 360)}, 1, ("plain",)),
-        Task("deblur", "deblurring", {"colour": COLOUR}, {1: (640, 360)}, 1, ("plain",)),
+        Task("denoise", "denoising", {"colour": COLOUR, "grey": GREY}, {1: (640, 360)}, 1, DENOISERS),
+        Task("deblur", "deblurring", {"colour": COLOUR}, {1: (640, 360)}, 1, DEBLURRERS),
         # 512x512 of the sensor, packed: the size of PMRID's figures. "noise-map": the noise's standard deviation at
         # each packed pixel as a fifth channel.
-        Task("raw-denoise", "RAW denoising", {"packed": (4, 4), "noise-map": (5, 4)}, {1: (256, 256)}, 1, ("plain",)),
+        Task("raw-denoise", "RAW denoising", {"packed": (4, 4), "noise-map": (5, 4)}, {1: (256, 256)}, 1, DENOISERS),
         # RGB and the mask of the hole; 256x256 as in the inpainting papers.
-        Task("inpaint", "inpainting", {"colour": (4, 3)}, {1: (256, 256)}, 1, ("plain",)),
+        Task("inpaint", "inpainting", {"colour": (4, 3)}, {1: (256, 256)}, 1, ("encoder_decoder", "pyramid", "plain")),
     )
 }  # fmt: skip
 

@@ -16,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from evaluators.cost import architecture_costs
 from space import TASKS, build, random_architecture
 from space.architecture import Architecture
+from space.backbones import BACKBONES
 
 INPUT = (320, 180)
 SCREENED, COUNTED, ROUNDS = 2_000, 20, 5
@@ -29,9 +30,8 @@ def one_core():
     torch.set_num_threads(before)
 
 
-def unseen(number: int, generator: np.random.Generator) -> list[Architecture]:
-    task = TASKS["sr"]
-    return [random_architecture(task.shape(4), task.backbones, generator) for _ in range(number)]
+def unseen(number: int, name: str, generator: np.random.Generator) -> list[Architecture]:
+    return [random_architecture(TASKS["sr"].shape(4), (name,), generator) for _ in range(number)]
 
 
 def counted_by_torch(arch: Architecture) -> None:
@@ -41,13 +41,14 @@ def counted_by_torch(arch: Architecture) -> None:
         network(torch.empty(1, 3, INPUT[1], INPUT[0], device="meta"))
 
 
-def test_screening_against_building_and_counting(benchmark, one_core) -> None:
+@pytest.mark.parametrize("name", sorted(BACKBONES))
+def test_screening_against_building_and_counting(benchmark, one_core, name: str) -> None:
     generator = np.random.default_rng(0)
-    for arch in unseen(3_000, generator):
+    for arch in unseen(3_000, name, generator):
         architecture_costs(arch, INPUT)  # warm-up: every part gets known
     screened_s, counted_s = [], []
     for _ in range(ROUNDS):
-        fresh = unseen(SCREENED, generator)
+        fresh = unseen(SCREENED, name, generator)
         begun = time.perf_counter()
         for arch in fresh:
             architecture_costs(arch, INPUT)
@@ -62,8 +63,8 @@ def test_screening_against_building_and_counting(benchmark, one_core) -> None:
         "times_faster_than_torch": round(ratio),
     }
     print(
-        f"\nscreening: {1 / statistics.median(screened_s):,.0f} unseen architectures a second, "
+        f"\nscreening, {name}: {1 / statistics.median(screened_s):,.0f} unseen architectures a second, "
         f"{ratio:.0f} times as fast as building and counting with torch"
     )
-    batch = iter(unseen(400, generator))
+    batch = iter(unseen(400, name, generator))
     benchmark.pedantic(lambda: architecture_costs(next(batch), INPUT), rounds=400, iterations=1)
