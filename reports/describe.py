@@ -28,7 +28,8 @@ def describe(architecture: Architecture) -> str:
         words.append(f"pool of {len(sources)}")
     if getattr(settings, "residual_scale", 1.0) != 1.0:
         words.append(f"residuals × {settings.residual_scale:g}")
-    if (upsampler := getattr(settings, "upsampler", None)) is not None:
+    enlarges = architecture.shape.scale > 1  # else the last part is a convolution, whatever its kind
+    if enlarges and (upsampler := getattr(settings, "upsampler", None)) is not None:
         words.append(f"{upsampler.kind} upsampler")
     if (skip := getattr(settings, "input_skip", None)) is not None:
         words.append("no input skip" if skip == "none" else f"{skip} skip")

@@ -79,7 +79,7 @@ def gain_window(effects: Sequence[KnobEffect]) -> tuple[float, float]:
     return min(gain for gain in gains if gain >= floor), top
 
 
-def effect_svg(effect: KnobEffect, window_db: tuple[float, float], baseline_name: str = "the baseline") -> str:
+def effect_svg(effect: KnobEffect, window_db: tuple[float, float], baseline: str = "the baseline") -> str:
     """The picture of one knob as a `data:` address: one dot per trial, a bar at each value's median, a triangle with
     the number of those below ``window_db``."""
     low, high = window_db
@@ -105,7 +105,7 @@ def effect_svg(effect: KnobEffect, window_db: tuple[float, float], baseline_name
         if low < 0 < high:
             axes.axhline(0, color=BASELINE, lw=0.8, ls=(0, (1, 2)), zorder=0)
         _value_ticks(axes, effect)
-        axes.set_ylabel(f"dB over {baseline_name}")
+        axes.set_ylabel(f"dB over {baseline}")
         buffer = io.BytesIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -164,7 +164,7 @@ def _best(run: RunResult, trials: Sequence[TrialRecord]) -> TrialRecord | None:
 
 def _gain(run: RunResult, trial: TrialRecord) -> str:
     psnr_db = trial.at_rung(front_rung(run)).psnr_db
-    return f"{psnr_db - run.baseline_psnr_db:+.2f} dB over {run.settings.rules.baseline_name} ({psnr_db:.2f} dB)"
+    return f"{psnr_db - run.baseline_psnr_db:+.2f} dB over {run.settings.rules.baseline_in_words} ({psnr_db:.2f} dB)"
 
 
 def _figures(run: RunResult, trial: TrialRecord) -> str:

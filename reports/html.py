@@ -92,7 +92,7 @@ def report_html(
         papers_svg=Markup(published_svg(papers)) if papers else "",
         published=published,
         strips=Markup(strips_html(strips)),
-        effects=[(effect, effect_svg(effect, window_db, run.settings.rules.baseline_name)) for effect in effects],
+        effects=[(effect, effect_svg(effect, window_db, run.settings.rules.baseline_in_words)) for effect in effects],
         enough=ENOUGH,
         below_db=_below(effects, window_db[0]),
         ladder=ladder(run),

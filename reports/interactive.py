@@ -106,7 +106,7 @@ def _hover(point: Point, view: ParetoView, baseline_db: float) -> str:
     knobs = [f"{name} {value}" for name, value in trial.knobs.items()]
     lines = [
         f"<b>#{trial.trial} {trial.source}</b>",
-        f"{point.psnr_db:.3f} dB, {point.psnr_db - baseline_db:+.2f} over {view.baseline_name}",
+        f"{point.psnr_db:.3f} dB, {point.psnr_db - baseline_db:+.2f} over {view.baseline_in_words}",
         all_costs(trial.costs, "<br>") if trial.costs.latency else all_costs(trial.costs),
         *_rows(describe(trial.architecture).split(", ")),
         *(["<i>knobs</i>", *_rows(knobs)] if knobs else []),

@@ -55,6 +55,7 @@ class ParetoView:
     bottom_db: float | None
     metric_name: str
     baseline_name: str
+    baseline_in_words: str
     baseline_db: float | None
     budget: float | None
     budget_text: str | None
@@ -110,6 +111,7 @@ def pareto_view(run: RunResult, quantity: Quantity) -> ParetoView:
         bottom_db=bottom_db,
         metric_name=run.settings.rules.metric_name,
         baseline_name=run.settings.rules.baseline_name,
+        baseline_in_words=run.settings.rules.baseline_in_words,
         baseline_db=run.baseline_psnr_db if bottom_db is None or run.baseline_psnr_db >= bottom_db else None,
         budget=budget,
         budget_text=f"budget {number(limit, quantity)} {quantity.unit}" if limit else None,

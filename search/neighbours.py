@@ -20,11 +20,14 @@ from space.architecture import IOShape
 from space.build import architecture, backbone
 from space.errors import UserError
 from space.knobs import active
-from space.sample import random_knobs
 
 CLEARLY = 0.95  # of the origin's cost; the mean shift, which is no knob, alone makes a small difference
 CHEAPER, OTHERS = 8, 4  # neighbours that cost less than the paper's point, and as much or more
 DRAWS = 60  # random networks of a backbone among which ``starts`` chooses
+PLAIN = {  # a residual network without specialities, which learns fast and starts from its input
+    "inverted_ratio": 0.0, "activation_kept": "all", "residual_scale": 1.0, "recursion": 1, "conv": "dense",
+    "malle": "none", "attention": "none", "input_skip": "identity",
+}  # fmt: skip
 STARTS = (0.1, 0.3, 0.5)  # which of them: shares of those that are cheaper
 
 
@@ -60,8 +63,8 @@ def neighbours(origin: TrialRecord, settings: RunSettings, shape: IOShape, budge
 def starts(backbones: tuple[str, ...], settings: RunSettings, budget: Budget) -> list[dict[str, Any]]:
     """Sets of knobs for a task of which no paper's network fits: ``STARTS`` of every backbone, cheapest first.
 
-    Of random networks within the budget, each with an input skip where its backbone has that knob, those in the lower
-    part of the costs, so that even a short run trains several.
+    Of random networks within the budget, with what ``PLAIN`` names as it says, those in the lower part of the costs, so
+    that even a short run trains several.
     """
     generator = np.random.default_rng(settings.seed)
     shape, tables, cost = settings.rules.shape, load_used(settings.tables), settings.objectives[1]
@@ -69,10 +72,11 @@ def starts(backbones: tuple[str, ...], settings: RunSettings, budget: Budget) ->
     for name in backbones:
         found: list[tuple[float, dict[str, Any]]] = []
         for _ in range(DRAWS):
-            knobs = random_knobs(shape, name, generator)
-            skips = next((knob.values for knob in backbone(name).knobs_for(shape) if knob.name == "input_skip"), ())
-            if knobs.get("input_skip") == "none" and len(skips) > 1:
-                knobs["input_skip"] = skips[-1]
+            knobs: dict[str, Any] = {}
+            for knob in active(backbone(name).knobs_for(shape), knobs):
+                plain = PLAIN.get(knob.name)
+                drawn = knob.values[int(generator.integers(len(knob.values)))]
+                knobs[knob.name] = plain if plain in knob.values else drawn
             costs = architecture_costs(architecture(shape, name, knobs), settings.input_size, tables)
             if budget.allows(costs):
                 found.append((costs.of(cost), {"backbone": name, **knobs}))

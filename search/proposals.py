@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from evaluators.cost import Costs, architecture_costs
@@ -11,7 +11,7 @@ from search.latency import load_used
 from search.neighbours import neighbours, starts
 from search.records import SEARCHED, RunSettings, TrialRecord
 from search.study import Proposal, Study
-from space.architecture import Architecture
+from space.architecture import Architecture, IOShape
 from space.build import architecture, backbone
 from space.errors import UserError
 from space.knobs import Knob, active
@@ -56,14 +56,14 @@ def prepare_fixed(study: Study, task: Task, budget: Budget) -> None:
     for record in list(study.records.values()):
         if record.is_fixed and record.status == "running" and not record.rungs:
             _start_fixed(study, task, budget, study.interrupted(record.trial))
-    known = study.sources()
+    known, shape = study.sources(), study.settings.rules.shape
     trials = sorted(
         fixed_trials(task, study.settings, budget),
         key=_narrow_first,
     )
     for record in trials:
         if record.source not in known:
-            study.enqueue(record, (_backbone_knob(task), *_knobs(record.architecture)))
+            study.enqueue(record, _parameters(task, record.architecture.shape, record.knobs))
     origins = [
         record
         for record in trials
@@ -74,12 +74,17 @@ def prepare_fixed(study: Study, task: Task, budget: Budget) -> None:
     if origins and not study.noted("neighbours_queued"):
         # The widest that fits, in the first of its forms: the point nearest to what the budget can carry.
         origin = max(origins, key=_narrow_first)
-        for knobs in neighbours(origin, study.settings, study.settings.rules.shape, budget):
-            study.enqueue_knobs(knobs)
+        for knobs in neighbours(origin, study.settings, shape, budget):
+            study.enqueue_knobs(_parameters(task, shape, knobs))
         study.note("neighbours_queued", True)
     elif not origins and not study.noted("starts_queued"):
-        for knobs in starts(task.backbones, study.settings, budget):
-            study.enqueue_knobs(knobs)
+        first = starts(task.backbones, study.settings, budget)
+        for knobs in first:
+            study.enqueue_knobs(_parameters(task, shape, knobs))
+        if first:
+            origin = _searched(-1, first[len(first) // 2], study.settings)
+            for knobs in neighbours(origin, study.settings, shape, budget):
+                study.enqueue_knobs(_parameters(task, shape, knobs))
         study.note("starts_queued", True)
 
 
@@ -125,9 +130,10 @@ def next_trial(study: Study, task: Task, budget: Budget) -> TrialRecord | None:
 def _start_fixed(study: Study, task: Task, budget: Budget, proposal: Proposal) -> TrialRecord:
     """Write down a paper's trial; those of its knobs that lie on the grid become Optuna's parameters."""
     record = TrialRecord.from_dict({**proposal.fixed_record, "trial": proposal.number})
-    for knob in (_backbone_knob(task), *_knobs(record.architecture)):
-        if record.knobs.get(knob.name) in knob.values:
-            proposal.choose(knob)
+    parameters = _parameters(task, record.architecture.shape, record.knobs)
+    for parameter in (_backbone_knob(task), *_own_parameters(task, record.architecture.shape, record.knobs)):
+        if parameter.name in parameters:
+            proposal.choose(parameter)
     if record.status == "failed":
         study.reject(record, budget)
     else:
@@ -140,11 +146,17 @@ def _choose(proposal: Proposal, task: Task, settings: RunSettings) -> TrialRecor
     knobs: dict[str, object] = {}
     shape = settings.rules.shape
     for knob in active(backbone(name).knobs_for(shape), knobs):
-        knobs[knob.name] = proposal.choose(knob)
-    arch = architecture(shape, name, knobs)
+        knobs[knob.name] = proposal.choose(_parameter(task, shape, name, knob))
+    return _searched(proposal.number, {"backbone": name, **knobs}, settings)
+
+
+def _searched(number: int, knobs: Mapping[str, object], settings: RunSettings) -> TrialRecord:
+    """A trial of the search space at ``knobs``, which name the backbone; "failed" where it cannot be priced."""
+    values = {name: value for name, value in knobs.items() if name != "backbone"}
+    arch = architecture(settings.rules.shape, str(knobs["backbone"]), values)
     costs, problem = _price(arch, settings)
     status = "running" if problem is None else "failed"
-    return TrialRecord(proposal.number, SEARCHED, status, arch, {"backbone": name, **knobs}, costs, reason=problem)
+    return TrialRecord(number, SEARCHED, status, arch, dict(knobs), costs, reason=problem)
 
 
 def _price(arch: Architecture, settings: RunSettings) -> tuple[Costs, str | None]:
@@ -156,8 +168,35 @@ def _price(arch: Architecture, settings: RunSettings) -> tuple[Costs, str | None
         return architecture_costs(arch, settings.input_size), str(error)
 
 
-def _knobs(arch: Architecture) -> tuple[Knob, ...]:
-    return backbone(arch.backbone).knobs_for(arch.shape)
+def _parameter(task: Task, shape: IOShape, family: str, knob: Knob) -> Knob:
+    """``knob`` of the backbone ``family`` under the name of its Optuna parameter.
+
+    Backbones share the parameter of a knob that has the same values in them. Optuna wants one set of values per name,
+    so a knob whose values differ from those of the first backbone that has it is called ``family.knob``.
+    """
+    for name in task.backbones:
+        for other in backbone(name).knobs_for(shape):
+            if other.name == knob.name:
+                return knob if other.values == knob.values else replace(knob, name=f"{family}.{knob.name}")
+    return knob
+
+
+def _own_parameters(task: Task, shape: IOShape, knobs: Mapping[str, object]) -> tuple[Knob, ...]:
+    """The parameters of all knobs of the backbone that ``knobs`` name; none where they name none."""
+    if "backbone" not in knobs:
+        return ()
+    family = str(knobs["backbone"])
+    return tuple(_parameter(task, shape, family, knob) for knob in backbone(family).knobs_for(shape))
+
+
+def _parameters(task: Task, shape: IOShape, knobs: Mapping[str, object]) -> dict[str, object]:
+    """By the name of its parameter, each value of ``knobs`` that lies on its grid."""
+    values = {}
+    for parameter in (_backbone_knob(task), *_own_parameters(task, shape, knobs)):
+        value = knobs.get(parameter.name.rpartition(".")[2])
+        if value in parameter.values:
+            values[parameter.name] = value
+    return values
 
 
 def _backbone_knob(task: Task) -> Knob:

@@ -132,14 +132,13 @@ class Study:
 
     # Proposing.
 
-    def enqueue(self, record: TrialRecord, knobs: tuple[Knob, ...]) -> None:
-        """Queue a paper's configuration; only those of its knobs that lie on the grid become parameters."""
-        on_grid = {knob.name: record.knobs[knob.name] for knob in knobs if record.knobs.get(knob.name) in knob.values}
-        self._study.enqueue_trial(on_grid, user_attrs={"record": record.to_dict()})
+    def enqueue(self, record: TrialRecord, parameters: Mapping[str, Any]) -> None:
+        """Queue a paper's configuration; ``parameters`` are those of its knobs that lie on the grid."""
+        self._study.enqueue_trial(dict(parameters), user_attrs={"record": record.to_dict()})
 
-    def enqueue_knobs(self, knobs: Mapping[str, Any]) -> None:
+    def enqueue_knobs(self, parameters: Mapping[str, Any]) -> None:
         """Queue a point of the search space; it is then treated like a proposal of the sampler."""
-        self._study.enqueue_trial(dict(knobs), skip_if_exists=True)
+        self._study.enqueue_trial(dict(parameters), skip_if_exists=True)
 
     def sources(self) -> set[str]:
         """Names of the fixed trials in the storage, queued ones too."""

@@ -30,7 +30,7 @@ class Deblur(TaskRules):
     """
 
     blur: str = "both"
-    extent: tuple[float, float] = (4.0, 11.0)
+    extent: tuple[float, float] = (3.0, 7.0)
     sigma: tuple[float, float] = (1.0, 1.0)
 
     task: ClassVar[str] = "deblur"
@@ -38,7 +38,7 @@ class Deblur(TaskRules):
     has_pairs: ClassVar[bool] = True
     option_readers: ClassVar[Mapping[str, Callable[[str], Any]]] = {
         "blur": partial(read_word, option="--blur", words=BLURS),
-        "extent": partial(read_range, option="--extent", low=1.0, high=LONGEST_PX, example="4-11"),
+        "extent": partial(read_range, option="--extent", low=1.0, high=LONGEST_PX, example="3-7"),
         "sigma": partial(read_range, option="--sigma", low=0.0, high=255.0, example="1"),
     }
 

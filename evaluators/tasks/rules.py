@@ -86,6 +86,11 @@ class TaskRules(ABC):
         return self.metric_name
 
     @property
+    def baseline_in_words(self) -> str:
+        """The baseline inside a sentence: ``the noisy input``."""
+        return f"the {self.baseline_name}"
+
+    @property
     def plan(self) -> TrainingPlan:
         """How candidates of this task are trained."""
         return TrainingPlan()

@@ -34,6 +34,10 @@ class SuperResolution(TaskRules):
         return f"sr ×{self.scale}" + (" of Y" if self.channels == "y" else "")
 
     @property
+    def baseline_in_words(self) -> str:
+        return self.baseline_name
+
+    @property
     def metric_name(self) -> str:
         return "PSNR on Y"
 

@@ -29,7 +29,7 @@ def add_task_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--shot", help="raw-denoise: range of the shot noise (default: 0.0001-0.012)")
     parser.add_argument("--blur", help="deblur: uniform, shake (spatially varying) or both (default)")
-    parser.add_argument("--extent", help="deblur: range of the blur's extent in pixels (default: 4-11)")
+    parser.add_argument("--extent", help="deblur: range of the blur's extent in pixels (default: 3-7)")
     parser.add_argument("--masks", help="inpaint: irregular, rectangles or both (default)")
     parser.add_argument("--holes", help="inpaint: range of the holes' share in percent (default: 10-30)")
 

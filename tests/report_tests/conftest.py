@@ -12,7 +12,7 @@ from evaluators.cost import architecture_costs
 from search.latency import TableUse, load_used, tables_of
 from search.records import SEARCHED, RungResult, RunResult, RunSettings, TrialRecord
 from space.architecture import Architecture, IOShape
-from space.backbones.symmetric import settings_from_knobs
+from space.backbones.symmetric import KNOBS, settings_from_knobs
 from space.papers import PAPERS, with_input_skip
 from tests.small_table import write_small_table
 
@@ -33,7 +33,8 @@ INPUT = (320, 180)
 
 
 def architecture_of(knobs: dict) -> Architecture:
-    settings = settings_from_knobs({"residual_scale": 1.0, "expansion": 2, **knobs})
+    plain = {knob.name: knob.values[0] for knob in KNOBS if not knob.when}
+    settings = settings_from_knobs({**plain, "residual_scale": 1.0, "expansion": 2, "conv": "dense", **knobs})
     return Architecture(IOShape(3, 3, 4), "symmetric", settings)
 
 

@@ -52,7 +52,8 @@ def picture() -> Pair:
 @pytest.fixture(scope="module")
 def strips(picture):
     blurred = (picture.high // 2 + 60).astype(np.uint8)
-    return make_strips([picture], {"bicubic": [blurred], "best: #7": [picture.high]}, SR4, {"best: #7": "12,345 params"})
+    restored = {"bicubic": [blurred], "best: #7": [picture.high]}
+    return make_strips([picture], restored, SR4, {"best: #7": "12,345 params"})
 
 
 @pytest.fixture(scope="module")
