@@ -239,8 +239,7 @@ def _check_same(existing: RunSettings, asked: RunSettings, folder: Path) -> None
         if before != now:
             what = "" if name == "rules" else f"{name.replace('_', ' ')} "
             raise UserError(
-                f"run {folder} was made with {what}{_shown(before)}, "
-                f"got {_shown(now)}; use --run-dir for a new run"
+                f"run {folder} was made with {what}{_shown(before)}, got {_shown(now)}; use --run-dir for a new run"
             )
     before, now = ({use.name: use for use in settings.tables} for settings in (existing, asked))
     if before.keys() != now.keys():
