@@ -235,6 +235,17 @@ def _pad(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weig
     return file.node("PAD", (sources[0], file.constant(amounts, np.int32)), output_shape(op), "PadOptions")
 
 
+def _slice(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
+    """The first part of what is read: where a slice begins matters little to its time, and ``op`` does not say."""
+    if op.function != "slice":
+        raise UserError(f"no model can be written for {op}: what it copies does not follow from its description")
+    shape = output_shape(op)
+    if any(size > given for size, given in zip(shape, file.shapes[sources[0]], strict=True)):
+        raise UserError(f"no model can be written for {op}: it is larger than what it reads")
+    tensors = (sources[0], file.constant((0, 0, 0, 0), np.int32), file.constant(shape, np.int32))
+    return file.node("SLICE", tensors, shape, "SliceOptions")
+
+
 def _reduce(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
     if op.function not in REDUCTIONS:
         raise UserError(f"no model can be written for {op}: TensorFlow Lite has no reduction {op.function!r}")
@@ -270,6 +281,7 @@ NODES: dict[str, Node] = {
     "pixel_shuffle": _shuffle("DEPTH_TO_SPACE", "DepthToSpaceOptions"),
     "pixel_unshuffle": _shuffle("SPACE_TO_DEPTH", "SpaceToDepthOptions"),
     "pad": _pad,
+    "copy": _slice,
     "reduce": _reduce,
     "softmax": _softmax,
     "norm": _norm,

@@ -69,18 +69,19 @@ def screen(arch: Architecture, width_px: int, height_px: int) -> Screening:
 class _Event:
     """One known part, or one operator of the backbone's own ``forward``, at work."""
 
-    __slots__ = ("elementwise", "known", "operator", "reads", "size", "write")
+    __slots__ = ("elementwise", "known", "operator", "reads", "size", "slices", "write")
 
     def __init__(
         self,
-        reads: tuple[int, ...],
+        values: tuple[ShapeValue, ...],
         write: int,
         size: int,
         known: _KnownShape | None,
         operator: tuple[Any, ...] | None = None,
         elementwise: bool = False,
     ) -> None:
-        self.reads, self.write, self.size = reads, write, size
+        self.reads, self.write, self.size = tuple(value.id for value in values), write, size
+        self.slices = tuple(value.begin for value in values)
         self.known, self.operator, self.elementwise = known, operator, elementwise
 
     @property
@@ -96,7 +97,9 @@ class _Event:
         reads = tuple(same.get(value, value) for value in self.reads)
         if self.known is None:
             kind, name, input_shapes, output_shape = self.operator
-            return [Operator(kind, name, input_shapes, output_shape, reads, (self.write,))], first_free
+            sliced = self.slices if any(begin is not None for begin in self.slices) else ()
+            operator = Operator(kind, name, input_shapes, output_shape, reads, (self.write,), slices=sliced)
+            return [operator], first_free
         listed = self.known.listed
         names = {value: first_free + value for value in listed.sizes}
         names.update(zip(listed.inputs, reads, strict=True))
@@ -104,8 +107,14 @@ class _Event:
             same[self.write] = names[listed.outputs[0]]
         else:
             names[listed.outputs[0]] = self.write
+        cut = {value: begin for value, begin in zip(listed.inputs, self.slices, strict=True) if begin is not None}
         operators = [
-            replace(op, reads=tuple(names[v] for v in op.reads), writes=tuple(names[v] for v in op.writes))
+            replace(
+                op,
+                reads=tuple(names[v] for v in op.reads),
+                writes=tuple(names[v] for v in op.writes),
+                slices=tuple(cut.get(v) for v in op.reads) if cut.keys() & set(op.reads) else op.slices,
+            )
             for op in listed.operators
         ]
         return operators, first_free + len(listed.sizes)
@@ -154,6 +163,11 @@ class ShapeValue:
 
     __slots__ = ("id", "record", "shape")
 
+    @property
+    def begin(self) -> int | None:
+        """0 where it is only the first channels of the value that it stands on; None of a whole value."""
+        return 0 if math.prod(self.shape) < self.record.sizes[self.id] else None
+
     def __init__(self, shape: Shape, identity: int, record: _Record) -> None:
         self.shape, self.id, self.record = shape, identity, record
 
@@ -168,9 +182,8 @@ class ShapeValue:
     ) -> ShapeValue:
         result = self.record.new(shape)
         described = (kind, name, tuple(operand.shape for operand in operands), shape)
-        reads = tuple(operand.id for operand in operands)
         size = self.record.sizes[result.id]
-        self.record.events.append(_Event(reads, result.id, size, None, described, elementwise))
+        self.record.events.append(_Event(operands, result.id, size, None, described, elementwise))
         return result
 
     def __add__(self, other: ShapeValue) -> ShapeValue:
@@ -237,7 +250,7 @@ class _KnownPart(nn.Module):
             return ShapeValue(known.output_shape, values[known.viewed].id, record)
         written = len(record.sizes)
         record.sizes.append(known.size)
-        record.events.append(_Event(tuple(value.id for value in values), written, known.size, known))
+        record.events.append(_Event(values, written, known.size, known))
         return ShapeValue(known.output_shape, written, record)
 
     __call__ = forward

@@ -137,12 +137,14 @@ def test_no_work_is_lost(name: str) -> None:
     assert sum(op.macs for op in engine_operators(traced.operators, traced.outputs)) == traced.macs
 
 
-def test_screening_and_full_trace_give_the_same_graph() -> None:
-    generator, task = np.random.default_rng(3), TASKS["sr"]
-    for _ in range(15):
-        arch = random_architecture(task.shape(4), task.backbones, generator)
+@pytest.mark.parametrize("name", TASKS)
+def test_screening_and_full_trace_give_the_same_graph(name: str) -> None:
+    generator, task = np.random.default_rng(3), TASKS[name]
+    shape = task.shape(task.default_scale)
+    for _ in range(6):
+        arch = random_architecture(shape, task.backbones, generator)
         screening = screen(arch, 64, 48)
-        traced = trace(deploy_form(build(arch)), (1, 3, 48, 64))
+        traced = trace(deploy_form(build(arch)), (1, shape.in_channels, 48, 64))
         known = engine_operators(screening.operators, (screening.output,))
         full = engine_operators(traced.operators, traced.outputs)
         assert known == full

@@ -12,7 +12,10 @@ from latency_tables.engines.input_shapes import input_shapes
 from latency_tables.engines.tflite import NODES, chain, output_shape, patterned_weights, stand_alone, write_tflite
 from latency_tables.fusion import network_operators
 from latency_tables.operators import EngineOperator
+from latency_tables.plan import architecture_operators
+from latency_tables.validate import draw_networks
 from space.errors import UserError
+from space.tasks import TASKS
 
 litert = pytest.importorskip("ai_edge_litert.interpreter")
 
@@ -53,6 +56,7 @@ OPERATORS = (
     EngineOperator("multiply", 8, 12, 8, 8, 96 * 8 + 96, "broadcast"),
     op("elementwise", 8, 8, function="abs"),
     op("elementwise", 8, 8, 2, function="maximum"),
+    op("copy", 8, 8, function="slice"),
     op("concat", 12, 12, function="of 2"),
     op("concat", 33, 33, function="of 11"),
     op("pool", 8, 8, function="max", kernel=(2, 2), stride=(2, 2)),
@@ -158,3 +162,16 @@ def test_weights_pack_well_and_hold_no_denormals() -> None:
     assert len(zlib.compress(values.tobytes())) < values.nbytes / 50
     assert np.abs(values).min() > 1e-3
     assert (bias > 0).all()
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_random_networks_of_every_task_run(name: str) -> None:
+    task = TASKS[name]
+    for arch in draw_networks(task, task.default_scale, 4):
+        operators = architecture_operators(arch, (32, 24))
+        interpreter = litert.Interpreter(model_content=write_tflite(operators), num_threads=1)
+        interpreter.allocate_tensors()
+        interpreter.invoke()
+        (output,) = interpreter.get_output_details()
+        scale = arch.shape.scale
+        assert tuple(output["shape"]) == (1, 24 * scale, 32 * scale, arch.shape.out_channels)
