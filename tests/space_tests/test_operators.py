@@ -44,9 +44,11 @@ SHAPES = (*(TASKS["sr"].shape(scale) for scale in (2, 3, 4)), IOShape(3, 3), IOS
 
 
 @pytest.mark.parametrize("name", sorted(BACKBONES))
-def test_random_architectures_count_as_torch_and_as_a_full_trace(name: str) -> None:
-    generator = np.random.default_rng(0)
-    for index in range(60):
+@pytest.mark.parametrize("count", [20, pytest.param(100, marks=pytest.mark.long)])
+def test_random_architectures_count_as_torch_and_as_a_full_trace(name: str, count: int) -> None:
+    """In the long form of five backbones, 500 architectures in all."""
+    generator = np.random.default_rng(count)
+    for index in range(count):
         shape = SHAPES[index % len(SHAPES)]
         arch = random_architecture(shape, (name,), generator)
         screened = screen(arch, 48, 27)
