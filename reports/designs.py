@@ -22,11 +22,11 @@ from evaluators.cost import Costs, architecture_costs
 from evaluators.latency import architecture_operators, explained, latency_difference
 from latency_tables.engines import engine_format
 from latency_tables.estimate import Latency, predict
-from latency_tables.measure import Harness
-from latency_tables.rounds import Protocol
+from latency_tables.harness.measure import Harness
+from latency_tables.harness.rounds import Protocol
+from latency_tables.harness.validate import validate
 from latency_tables.table import load_table
 from latency_tables.targets.target import open_session
-from latency_tables.validate import validate
 from reports.plots import FRONT, METADATA, OTHER, PAPER, STYLE
 from space.architecture import Architecture, BlockSpec
 from space.blocks.upsamplers import UPSAMPLERS

@@ -16,8 +16,8 @@ from latency_tables.cli.measuring import (
     shown_progress,
 )
 from latency_tables.estimate import kind_label
-from latency_tables.measure import Check, Measured, Names, measure, summary
-from latency_tables.plan import plan
+from latency_tables.harness.measure import Check, Measured, Names, measure, summary
+from latency_tables.harness.plan import plan
 from space.errors import UserError
 
 ROUNDS = 5

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from latency_tables.engines import ENGINES, engine_format
-from latency_tables.measure import Harness
-from latency_tables.rounds import Protocol
+from latency_tables.harness.measure import Harness
+from latency_tables.harness.rounds import Protocol
 from latency_tables.targets.session import Session
 from latency_tables.targets.target import FORMS, open_session
 from space.command_line import parse_count, parse_size
@@ -80,7 +80,7 @@ def open_harness(options: argparse.Namespace, protocol: Protocol, differential: 
 
 @contextmanager
 def shown_progress(console: Console, what: str) -> Iterator[Callable[[int], Callable[[str], None]]]:
-    """``progress(total)`` for ``latency_tables.measure``."""
+    """``progress(total)`` for ``latency_tables.harness.measure``."""
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
 

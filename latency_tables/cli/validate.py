@@ -19,9 +19,17 @@ from latency_tables.cli.measuring import (
     question_from,
     shown_progress,
 )
-from latency_tables.plots import scatter
+from latency_tables.harness.plots import scatter
+from latency_tables.harness.validate import (
+    Point,
+    agreement,
+    draw_networks,
+    noise_between,
+    residual_of,
+    validate,
+    write_points,
+)
 from latency_tables.table import LatencyTable, load_table, write_table
-from latency_tables.validate import Point, agreement, draw_networks, noise_between, residual_of, validate, write_points
 from space.command_line import parse_count
 from space.errors import UserError
 

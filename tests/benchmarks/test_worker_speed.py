@@ -50,9 +50,13 @@ def steps_per_minute(workers: ProcessWorkers, folder: Path, jobs: int, steps: in
 def test_two_workers_against_one(benchmark, tmp_path: Path) -> None:
     images = data.training_images(None, rules_of("sr", 4))
     data.training_pool(images, rules_of("sr", 4)).save(tmp_path / POOL_FOLDER)
-    data.save_pairs(tmp_path / PAIRS_FILE, data.validation_pairs(images[:1], rules_of("sr", 4)))  # measuring takes no time
+    data.save_pairs(
+        tmp_path / PAIRS_FILE, data.validation_pairs(images[:1], rules_of("sr", 4))
+    )  # measuring takes no time
     pools = {
-        count: ProcessWorkers(count, Setting(tmp_path, rules_of("sr", 4), TrainingPlan(), choose_precision(), 2 // count))
+        count: ProcessWorkers(
+            count, Setting(tmp_path, rules_of("sr", 4), TrainingPlan(), choose_precision(), 2 // count)
+        )
         for count in (1, 2)
     }
     try:

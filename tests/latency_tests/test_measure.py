@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from latency_tables.estimate import predict
-from latency_tables.measure import measure, operator_key, operator_of, reference_of
+from latency_tables.harness.measure import measure, operator_key, operator_of, reference_of
+from latency_tables.harness.plan import Plan
+from latency_tables.harness.raw_timings import RawTimings, figure, own_ms
 from latency_tables.operators import EngineOperator
-from latency_tables.plan import Plan
-from latency_tables.raw_timings import RawTimings, figure, own_ms
 from latency_tables.table import load_table
 from latency_tables.targets.session import ConnectionLostError, Device
 from space.errors import UserError

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from latency_tables import plan as planning
+from latency_tables.harness.plan import LINE_STEP, architecture_operators, bare, plan, plan_of
 from latency_tables.operators import EngineOperator
-from latency_tables.plan import LINE_STEP, architecture_operators, bare, plan, plan_of
 from space import TASKS, random_architecture
 from space.papers import PAPERS
 

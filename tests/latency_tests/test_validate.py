@@ -13,12 +13,20 @@ import pytest
 
 from latency_tables.cli.validate import record
 from latency_tables.estimate import predict
-from latency_tables.measure import measure
-from latency_tables.plan import architecture_operators, bare, plan_of
-from latency_tables.plots import scatter
+from latency_tables.harness.measure import measure
+from latency_tables.harness.plan import architecture_operators, bare, plan_of
+from latency_tables.harness.plots import scatter
+from latency_tables.harness.validate import (
+    Point,
+    agreement,
+    draw_networks,
+    kind_bias,
+    noise_between,
+    validate,
+    write_points,
+)
 from latency_tables.table import LatencyTable, load_table, write_table
 from latency_tables.targets.session import ConnectionLostError
-from latency_tables.validate import Point, agreement, draw_networks, kind_bias, noise_between, validate, write_points
 from space.build import architecture_from_dict
 from space.errors import UserError
 from space.tasks import TASKS

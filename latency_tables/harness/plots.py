@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from latency_tables.validate import Point, agreement
+from latency_tables.harness.validate import Point, agreement
 
 
 def scatter(path: Path, points: Sequence[Point], title: str) -> None:

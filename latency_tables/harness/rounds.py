@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latency_tables.raw_timings import REFERENCE, RawTimings
+from latency_tables.harness.raw_timings import REFERENCE, RawTimings
 from latency_tables.targets.session import Job, ModelFailedError, Session
 from space.errors import UserError
 

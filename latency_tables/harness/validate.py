@@ -14,11 +14,11 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from latency_tables.estimate import Z90, Latency, predict
-from latency_tables.measure import Harness
+from latency_tables.harness.measure import Harness
+from latency_tables.harness.plan import architecture_operators
+from latency_tables.harness.raw_timings import RawTimings
+from latency_tables.harness.rounds import Rounds
 from latency_tables.operators import EngineOperator
-from latency_tables.plan import architecture_operators
-from latency_tables.raw_timings import RawTimings
-from latency_tables.rounds import Rounds
 from latency_tables.table import LatencyTable
 from space.architecture import Architecture
 from space.errors import UserError

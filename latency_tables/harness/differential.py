@@ -18,9 +18,9 @@ from statistics import median
 
 from latency_tables.engines.model_format import ModelFormat
 from latency_tables.engines.tflite import chain
+from latency_tables.harness.raw_timings import Figure
+from latency_tables.harness.rounds import Models
 from latency_tables.operators import COMPUTE_KINDS, EngineOperator
-from latency_tables.raw_timings import Figure
-from latency_tables.rounds import Models
 from latency_tables.rows import SHAPE
 from space.errors import UserError
 

@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from latency_tables.differential import baseline_key, differential_figures, differential_models
 from latency_tables.engines.model_format import ModelFormat
 from latency_tables.estimate import predict
+from latency_tables.harness.differential import baseline_key, differential_figures, differential_models
+from latency_tables.harness.plan import Plan
+from latency_tables.harness.raw_timings import Figure, RawTimings
+from latency_tables.harness.rounds import Models, Protocol, Rounds
 from latency_tables.operators import EngineOperator
-from latency_tables.plan import Plan
-from latency_tables.raw_timings import Figure, RawTimings
-from latency_tables.rounds import Models, Protocol, Rounds
 from latency_tables.rows import SHAPE, Row, shape_cells
 from latency_tables.table import LatencyTable, write_table
 from latency_tables.targets.session import Device, Session
