@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from latency_tables import plan as planning
+from latency_tables.harness import plan as planning
 from latency_tables.harness.plan import LINE_STEP, architecture_operators, bare, plan, plan_of
 from latency_tables.operators import EngineOperator
 from space import TASKS, random_architecture
