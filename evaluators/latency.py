@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from typing import Any
 
 from latency_tables.estimate import Difference, Latency, difference, predict, workload
-from latency_tables.fusion import engine_operators, network_operators
-from latency_tables.operators import EngineOperator
+from latency_tables.fusion import architecture_operators, network_operators
 from latency_tables.table import LatencyTable
 from space.architecture import Architecture
 from space.build import build
-from space.operators import screen
 
 PREFIX = "latency@"  # of a cost word that means milliseconds on a table
-REMEMBERED = 4096  # networks whose operators are kept: a front is priced again for every picture and page
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +48,6 @@ def table_of(word: str) -> str | None:
 def ms_text(ms: float) -> str:
     """As many digits as a prediction deserves: ``1,482``, ``98.7``, ``3.42``."""
     return f"{ms:,.{0 if ms >= 100 else 1 if ms >= 10 else 2}f}"
-
-
-@lru_cache(maxsize=REMEMBERED)
-def architecture_operators(arch: Architecture, input_size: tuple[int, int]) -> tuple[EngineOperator, ...]:
-    """The operators that an engine runs for ``arch`` at an input of (width, height) pixels.
-
-    Raises:
-        UserError: it has an operator without a cost model.
-    """
-    screening = screen(arch, *input_size)
-    return engine_operators(screening.operators, (screening.output,))
 
 
 def milliseconds(

@@ -25,8 +25,7 @@ from space.errors import UserError
 
 Z90 = 1.645  # half width of a 90 % band in standard deviations
 # What rows do not explain is larger between two networks than in one: with this factor 88 to 97 % of pairs of published
-# networks of different families have their true difference in the band, with 1 only 79 to 94 %
-# (reports/published/latency-tables).
+# networks of different families have their true difference in the band (reports/published/latency-tables).
 DIFFERENCE_RESIDUAL = 1.4
 DEFAULT_RESIDUAL = 0.05  # of whole networks on a table that was not validated
 INTERPOLATION_ERROR = 0.05  # half the 90 % band of a shape between measured ones

@@ -12,17 +12,20 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from torch import nn
 
 from latency_tables.operators import EngineOperator
+from space.architecture import Architecture
 from space.build import deploy_form
 from space.errors import UserError
-from space.operators import Operator, meta_copy, trace
+from space.operators import Operator, meta_copy, screen, trace
 from space.operators.operator import Shape
 
 FUSED_FUNCTIONS = ("relu", "relu6")
 FUSES_ACTIVATION = ("conv", "depthwise_conv", "grouped_conv", "transposed_conv", "matmul", "add", "multiply")
+REMEMBERED = 4096  # architectures whose operators are kept: a front is priced again for every picture and page
 BICUBIC_TAPS = 5  # of the polyphase form: four taps, whose place depends on the phase
 
 
@@ -55,6 +58,17 @@ def engine_operators(operators: Iterable[Operator], outputs: Sequence[int] = ())
         for value in operator.writes:
             writer[value] = len(fused) - 1
     return tuple(fused)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def architecture_operators(arch: Architecture, input_size: tuple[int, int]) -> tuple[EngineOperator, ...]:
+    """The operators that an engine runs for ``arch`` at an input of (width, height) pixels, by screening.
+
+    Raises:
+        UserError: it has an operator without a cost model.
+    """
+    screening = screen(arch, *input_size)
+    return engine_operators(screening.operators, (screening.output,))
 
 
 def network_operators(network: nn.Module, in_channels: int, input_size: tuple[int, int]) -> tuple[EngineOperator, ...]:

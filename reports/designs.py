@@ -19,9 +19,10 @@ from matplotlib.figure import Figure
 
 from evaluators.atomic import write_atomically
 from evaluators.cost import Costs, architecture_costs
-from evaluators.latency import architecture_operators, explained, latency_difference
+from evaluators.latency import explained, latency_difference
 from latency_tables.engines import engine_format
 from latency_tables.estimate import Latency, predict
+from latency_tables.fusion import architecture_operators
 from latency_tables.harness.measure import Harness
 from latency_tables.harness.rounds import Protocol
 from latency_tables.harness.validate import validate

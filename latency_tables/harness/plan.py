@@ -16,10 +16,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from latency_tables.fusion import engine_operators
+from latency_tables.fusion import architecture_operators
 from latency_tables.operators import COMPUTE_KINDS, EngineOperator
 from space.architecture import Architecture
-from space.operators import screen
 from space.papers import PAPERS
 from space.sample import random_architecture
 from space.tasks import Task
@@ -61,12 +60,6 @@ def plan_of(used: Counter[EngineOperator], generator: np.random.Generator) -> Pl
         pool[index] for pool in (left, between) for index in sorted(generator.permutation(len(pool))[: CHECKS // 2])
     ]
     return Plan(tuple(grid), tuple(check))
-
-
-def architecture_operators(arch: Architecture, input_size: tuple[int, int]) -> tuple[EngineOperator, ...]:
-    """The operators that an engine runs for ``arch``."""
-    screening = screen(arch, *input_size)
-    return engine_operators(screening.operators, (screening.output,))
 
 
 def bare(op: EngineOperator) -> EngineOperator:

@@ -10,13 +10,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any, TextIO
 
+from latency_tables.estimate import Z90
 from latency_tables.targets.session import Device, Timing
 from space.errors import UserError
 
 REFERENCE = "reference"  # the key of the operator that is timed again and again
 DRIFT_LIMIT = 0.03  # a round whose reference is farther off is corrected by it
 LEAST_ERROR = 0.005  # of a figure, however well its rounds agree
-Z90 = 1.645
 MAD_TO_SIGMA = 1.4826  # of a normal distribution
 MEDIAN_TO_MEAN = 1.2533  # standard error of a median against that of a mean
 

@@ -14,8 +14,8 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from latency_tables.estimate import Z90, Latency, predict
+from latency_tables.fusion import architecture_operators
 from latency_tables.harness.measure import Harness
-from latency_tables.harness.plan import architecture_operators
 from latency_tables.harness.raw_timings import RawTimings
 from latency_tables.harness.rounds import Rounds
 from latency_tables.operators import EngineOperator

@@ -20,6 +20,7 @@ from scipy.optimize import nnls
 
 from latency_tables.agent import cpu_model
 from latency_tables.classes import TERMS
+from latency_tables.estimate import Z90
 from latency_tables.operators import EngineOperator
 from latency_tables.published.one_operator import Model, convolution, elementwise, moved
 from latency_tables.published.ratios import COLUMNS
@@ -158,7 +159,7 @@ def _prices(models: Sequence[Model], times: Sequence[float], terms: Sequence[str
 def _misfit(models: Sequence[Model], times: Sequence[float], terms: Sequence[str], prices: np.ndarray) -> float:
     """Half the 90 % band of the sizes about their fit, relative."""
     ratio = _amounts([model.operator for model in models], terms) @ prices / np.array(times)
-    return float(1.645 * np.sqrt(np.mean((ratio - 1) ** 2)))
+    return float(Z90 * np.sqrt(np.mean((ratio - 1) ** 2)))
 
 
 def _source() -> str:

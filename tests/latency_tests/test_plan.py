@@ -8,8 +8,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from latency_tables.fusion import architecture_operators
 from latency_tables.harness import plan as planning
-from latency_tables.harness.plan import LINE_STEP, architecture_operators, bare, plan, plan_of
+from latency_tables.harness.plan import LINE_STEP, bare, plan, plan_of
 from latency_tables.operators import EngineOperator
 from space import TASKS, random_architecture
 from space.papers import PAPERS

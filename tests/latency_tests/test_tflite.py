@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from latency_tables.engines.input_shapes import input_shapes
 from latency_tables.engines.tflite import NODES, chain, output_shape, patterned_weights, stand_alone, write_tflite
-from latency_tables.fusion import network_operators
-from latency_tables.harness.plan import architecture_operators
+from latency_tables.fusion import architecture_operators, network_operators
 from latency_tables.harness.validate import draw_networks
 from latency_tables.operators import EngineOperator
 from space.errors import UserError

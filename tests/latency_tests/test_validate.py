@@ -13,8 +13,9 @@ import pytest
 
 from latency_tables.cli.validate import record
 from latency_tables.estimate import predict
+from latency_tables.fusion import architecture_operators
 from latency_tables.harness.measure import measure
-from latency_tables.harness.plan import architecture_operators, bare, plan_of
+from latency_tables.harness.plan import bare, plan_of
 from latency_tables.harness.plots import scatter
 from latency_tables.harness.validate import (
     Point,

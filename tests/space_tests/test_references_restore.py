@@ -11,8 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from evaluators.cost import architecture_costs, network_costs, paper_counts
 from latency_tables.estimate import predict
-from latency_tables.fusion import network_operators
-from latency_tables.harness.plan import architecture_operators
+from latency_tables.fusion import architecture_operators, network_operators
 from latency_tables.table import LatencyTable, load_table
 from space import PAPERS, TASKS, UserError, architecture_from_dict, build, load_published
 from space.architecture import IOShape
