@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 Shape = tuple[int, ...]
+TYPES = {"float32": "FLOAT32", "int32": "INT32", "int8": "INT8"}  # of the schema, by NumPy's name
+
+
+class Quantisation(NamedTuple):
+    """What integers stand for: (integer - zero_point) x scale."""
+
+    scale: float
+    zero_point: int = 0
 
 
 class TfliteFile:
@@ -27,15 +35,23 @@ class TfliteFile:
         self._code_numbers: dict[str, int] = {}
         self.shapes: list[Shape] = []
 
-    def tensor(self, shape: Sequence[int], constant: np.ndarray | None = None) -> int:
-        """A new float32 tensor of ``shape``, or ``constant`` as it is."""
+    def tensor(
+        self, shape: Sequence[int], constant: np.ndarray | None = None, quantisation: Quantisation | None = None
+    ) -> int:
+        """A new tensor of ``shape``: float32, or int8 with a ``quantisation``; a ``constant`` keeps its own type.
+
+        Raises:
+            KeyError: a constant that is neither float32, int32 nor int8.
+        """
+        dtype = constant.dtype.name if constant is not None else "int8" if quantisation else "float32"
         entry = self.schema.TensorT()
         entry.shape = list(shape)
-        entry.type = self.schema.TensorType.FLOAT32
+        entry.type = getattr(self.schema.TensorType, TYPES[dtype])
         entry.name = f"t{len(self.shapes)}"
+        if quantisation:
+            entry.quantization = self.schema.QuantizationParametersT()
+            entry.quantization.scale, entry.quantization.zeroPoint = [quantisation.scale], [quantisation.zero_point]
         if constant is not None:
-            if constant.dtype == np.int32:
-                entry.type = self.schema.TensorType.INT32
             buffer = self.schema.BufferT()
             buffer.data = np.frombuffer(np.ascontiguousarray(constant).tobytes(), np.uint8)
             entry.buffer = len(self._model.buffers)
@@ -44,13 +60,13 @@ class TfliteFile:
         self.shapes.append(tuple(shape))
         return len(self.shapes) - 1
 
-    def constant(self, values: Any, dtype: type = np.float32) -> int:
+    def constant(self, values: Any, dtype: type = np.float32, quantisation: Quantisation | None = None) -> int:
         array = np.asarray(values, dtype)
-        return self.tensor(array.shape, array)
+        return self.tensor(array.shape, array, quantisation)
 
     def node(
         self, code: str, inputs: Sequence[int], shape: Sequence[int], options: str = "", *, version: int = 1,
-        **values: Any,
+        quantisation: Quantisation | None = None, **values: Any,
     ) -> int:  # fmt: skip
         """The tensor of ``shape`` that builtin operator ``code`` makes of ``inputs``; ``options`` is its table."""
         if code not in self._code_numbers:
@@ -62,7 +78,7 @@ class TfliteFile:
             self._model.operatorCodes.append(entry)
         node = self.schema.OperatorT()
         node.opcodeIndex = self._code_numbers[code]
-        node.inputs, node.outputs = list(inputs), [self.tensor(shape)]
+        node.inputs, node.outputs = list(inputs), [self.tensor(shape, quantisation=quantisation)]
         if options:
             node.builtinOptionsType = getattr(self.schema.BuiltinOptions, options)
             node.builtinOptions = getattr(self.schema, options + "T")()
