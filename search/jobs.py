@@ -111,7 +111,6 @@ class Setting:
     rules: TaskRules
     plan: TrainingPlan
     precision: Precision
-    threads: int
 
 
 class JobRunner:
@@ -124,16 +123,7 @@ class JobRunner:
 
     def run(self, job: Job, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]) -> Answer:
         """Train and measure; whatever goes wrong with this trial is its answer, never an exception."""
-        try:
-            return self._run(job, on_progress, should_stop)
-        except NonFiniteLossError as error:
-            return Failed(job.trial, str(error))
-        except OSError as error:
-            if error.errno in DISK_FULL:
-                return DiskFull(job.trial, f"{error.strerror}: {error.filename or job.checkpoint.name}")
-            return Failed(job.trial, f"{type(error).__name__}: {error}")
-        except (RuntimeError, ValueError, MemoryError) as error:
-            return Failed(job.trial, f"{type(error).__name__}: {str(error).splitlines()[0]}")
+        return answered(job.trial, lambda: self._run(job, on_progress, should_stop))
 
     def _run(self, job: Job, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]) -> Answer:
         trainer = self._trainer(job)
@@ -197,6 +187,20 @@ class JobRunner:
                     break
             measured.append(seconds)
         return Timed(tuple(measured))
+
+
+def answered(trial: int, work: Callable[[], Answer]) -> Answer:
+    """What ``work`` answers, or what went wrong with it."""
+    try:
+        return work()
+    except NonFiniteLossError as error:
+        return Failed(trial, str(error))
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            return DiskFull(trial, f"{error.strerror}: {error.filename or 'a file of the training'}")
+        return Failed(trial, f"{type(error).__name__}: {error}")
+    except (RuntimeError, ValueError, MemoryError) as error:
+        return Failed(trial, f"{type(error).__name__}: {str(error).splitlines()[0]}")
 
 
 def training_seed(run_seed: int, architecture_key: str) -> int:

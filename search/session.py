@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -21,7 +22,7 @@ from search.budget import Budget
 from search.calibrate import step_seconds
 from search.clock import Clock
 from search.environment import environment
-from search.jobs import PAIRS_FILE, POOL_FOLDER, Setting
+from search.jobs import PAIRS_FILE, POOL_FOLDER, JobRunner, Setting
 from search.journal import own
 from search.latency import TableUse, changed, load_used
 from search.loop import Limits, SearchLoop
@@ -129,8 +130,8 @@ class Session:
         request = self.request
         spent_s = study.noted("elapsed_s", 0.0)
         prepare_fixed(study, request.task, request.budget)
-        setting = Setting(request.folder / "data", request.rules, self.plan, self.precision, self.threads)
-        workers = ProcessWorkers(request.workers, setting)
+        setting = Setting(request.folder / "data", request.rules, self.plan, self.precision)
+        workers = ProcessWorkers(request.workers, partial(JobRunner, setting), self.threads)
         clock = Clock(study, spent_s, self.begun, listener)
         clock.known([record for record in study.records.values() if record.rungs])
         try:

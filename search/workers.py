@@ -6,10 +6,11 @@ import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
-from typing import Protocol
+from typing import Any, Protocol
 
-from search.jobs import Answer, Failed, Job, JobRunner, Progress, Setting, Stopped, TimingJob
+from search.jobs import Answer, Failed, Progress, Stopped, TimingJob
 
 PROGRESS_EVERY_S = 0.5
 ATTEMPTS = 2  # a worker that dies is replaced, and its job tried once more
@@ -19,24 +20,30 @@ class Workers(Protocol):
     """What the search needs of whoever does its jobs."""
 
     def idle(self) -> int: ...
-    def submit(self, job: Job | TimingJob) -> None: ...
+    def submit(self, job: Any) -> None: ...
     def poll(self, timeout_s: float) -> list[Answer | Progress]: ...
     def stop(self) -> None: ...
     def close(self) -> None: ...
 
 
-class ProcessWorkers:
-    """``count`` processes, each with its share of the threads, each doing one job at a time."""
+class Runner(Protocol):
+    """Does one process's jobs; each has a number ``trial``, but for a ``TimingJob``."""
 
-    def __init__(self, count: int, setting: Setting) -> None:
-        self._context = multiprocessing.get_context("spawn")
-        self._setting = setting
-        self._workers = [_Worker(self._context, setting) for _ in range(count)]
+    def run(self, job: Any, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]) -> Answer: ...
+
+
+class ProcessWorkers:
+    """``count`` processes of ``threads`` threads, each doing one job at a time with a runner of ``make_runner``."""
+
+    def __init__(self, count: int, make_runner: Callable[[], Runner], threads: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._new_worker = lambda: _Worker(context, make_runner, threads)
+        self._workers = [self._new_worker() for _ in range(count)]
 
     def idle(self) -> int:
         return sum(worker.job is None for worker in self._workers)
 
-    def submit(self, job: Job | TimingJob) -> None:
+    def submit(self, job: Any) -> None:
         next(worker for worker in self._workers if worker.job is None).give(job)
 
     def poll(self, timeout_s: float) -> list[Answer | Progress]:
@@ -59,7 +66,7 @@ class ProcessWorkers:
         """Start a new process in place of one that died, and give it the job once more."""
         job, attempts = dead.job, dead.attempts
         dead.process.join()
-        worker = _Worker(self._context, self._setting)
+        worker = self._new_worker()
         self._workers[self._workers.index(dead)] = worker
         if attempts < ATTEMPTS:
             worker.give(job, attempts + 1)
@@ -88,16 +95,19 @@ class ProcessWorkers:
 
 
 class _Worker:
-    def __init__(self, context: multiprocessing.context.SpawnContext, setting: Setting) -> None:
+    def __init__(
+        self, context: multiprocessing.context.SpawnContext, make_runner: Callable[[], Runner], threads: int
+    ) -> None:
         self.pipe, theirs = context.Pipe()
         self.stop_event = context.Event()
-        self.process = context.Process(target=_work, args=(theirs, self.stop_event, setting, os.getpid()), daemon=True)
+        arguments = (theirs, self.stop_event, make_runner, threads, os.getpid())
+        self.process = context.Process(target=_work, args=arguments, daemon=True)
         self.process.start()
         theirs.close()
-        self.job: Job | TimingJob | None = None
+        self.job: Any = None
         self.attempts = 0
 
-    def give(self, job: Job | TimingJob, attempts: int = 1) -> None:
+    def give(self, job: Any, attempts: int = 1) -> None:
         self.job, self.attempts = job, attempts
         try:
             self.pipe.send(job)
@@ -105,13 +115,19 @@ class _Worker:
             pass  # it died idle; poll will find the pipe closed
 
 
-def _work(pipe: Connection, stop_event: multiprocessing.synchronize.Event, setting: Setting, parent: int) -> None:
+def _work(
+    pipe: Connection,
+    stop_event: multiprocessing.synchronize.Event,
+    make_runner: Callable[[], Runner],
+    threads: int,
+    parent: int,
+) -> None:
     """A worker's life: jobs in, progress and answers out, until the pipe closes or the search is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the search decides
     import torch
 
-    torch.set_num_threads(setting.threads)
-    runner = JobRunner(setting)
+    torch.set_num_threads(threads)
+    runner = make_runner()
     last_sent = 0.0
 
     def on_progress(progress: Progress) -> None:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import statistics
 import time
+from functools import partial
 from pathlib import Path
 
 from evaluators import data
 from evaluators.tasks import rules_of
 from evaluators.training.plan import TrainingPlan
 from evaluators.training.precision import choose_precision
-from search.jobs import PAIRS_FILE, POOL_FOLDER, Job, Measured, Setting
+from search.jobs import PAIRS_FILE, POOL_FOLDER, Job, JobRunner, Measured, Setting
 from search.workers import ProcessWorkers
 from space import PAPERS
 
@@ -53,12 +54,8 @@ def test_two_workers_against_one(benchmark, tmp_path: Path) -> None:
     data.save_pairs(
         tmp_path / PAIRS_FILE, data.validation_pairs(images[:1], rules_of("sr", 4))
     )  # measuring takes no time
-    pools = {
-        count: ProcessWorkers(
-            count, Setting(tmp_path, rules_of("sr", 4), TrainingPlan(), choose_precision(), 2 // count)
-        )
-        for count in (1, 2)
-    }
+    setting = Setting(tmp_path, rules_of("sr", 4), TrainingPlan(), choose_precision())
+    pools = {count: ProcessWorkers(count, partial(JobRunner, setting), 2 // count) for count in (1, 2)}
     try:
         measured: dict[int, list[float]] = {1: [], 2: []}
         for count, workers in pools.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ def setting(tmp_path: Path) -> Setting:
     data.training_pool(images, rules_of("sr", 2)).save(folder / POOL_FOLDER)
     data.save_pairs(folder / PAIRS_FILE, data.validation_pairs(images, rules_of("sr", 2)))
     precision = Precision("cpu", None, True, "test")
-    return Setting(folder, rules_of("sr", 2), TrainingPlan(batch=2, patch_px=8), precision, threads=1)
+    return Setting(folder, rules_of("sr", 2), TrainingPlan(batch=2, patch_px=8), precision)
 
 
 def job(folder: Path, steps: int, stop_at: float = float("inf"), rung: int = 0) -> Job:
@@ -116,7 +117,7 @@ def test_timing_gives_seconds_for_every_architecture(setting: Setting) -> None:
 
 
 def test_a_worker_that_is_killed_is_replaced_and_its_job_done_once_more(tmp_path: Path, setting: Setting) -> None:
-    workers = ProcessWorkers(1, setting)
+    workers = ProcessWorkers(1, partial(JobRunner, setting), 1)
     try:
         workers.submit(job(tmp_path, 100_000, stop_at=time.time() + 12))
         workers._workers[0].process.kill()
