@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,28 +17,42 @@ from reports.describe import describe
 from reports.quantities import cost_objectives
 from reports.ties import same_time, tied_with, ties
 from search.pareto import front, front_rung
-from search.records import RunResult, RunSettings, TrialRecord
+from search.records import RunResult, TrialRecord
 
 COLUMNS = (
     "trial", "source", "on_front", "status", "params", "macs", "peak_activation_bytes", "weight_bytes",
     "psnr_db", "ssim", "gain_db", "rung", "steps", "within_noise_of", "architecture", "description",
 )  # fmt: skip
 LATENCY_COLUMNS = ("ms", "ms_low", "ms_high", "ms_origin", "ms_tied_with")  # each followed by @TABLE
-BEFORE_LATENCY = COLUMNS.index("psnr_db")
+BEFORE_TIMES, BEFORE_OTHERS = COLUMNS.index("psnr_db"), COLUMNS.index("rung")
 
 
-def columns(settings: RunSettings) -> tuple[str, ...]:
-    """``COLUMNS`` with those of every latency table of the run: ``ms@pixel4-a76``, ``ms_low@pixel4-a76``, ..."""
-    times = tuple(f"{name}@{use.name}" for use in settings.tables for name in LATENCY_COLUMNS)
-    return (*COLUMNS[:BEFORE_LATENCY], *times, *COLUMNS[BEFORE_LATENCY:])
+def columns(run: RunResult) -> tuple[str, ...]:
+    """``COLUMNS`` with those of every latency table of the run (``ms@pixel4-a76``, ``ms_low@pixel4-a76``, ...) and of
+    the task's further figures (``psnr_of_the_whole_picture_db``)."""
+    times = tuple(f"{name}@{use.name}" for use in run.settings.tables for name in LATENCY_COLUMNS)
+    others = map(other_column, other_figures(run))
+    costs, quality, rest = COLUMNS[:BEFORE_TIMES], COLUMNS[BEFORE_TIMES:BEFORE_OTHERS], COLUMNS[BEFORE_OTHERS:]
+    return (*costs, *times, *quality, *others, *rest)
+
+
+def other_figures(run: RunResult) -> tuple[str, ...]:
+    """Names of the task's further figures (``TaskRules.other_metrics``) that the run has measured."""
+    return tuple(dict.fromkeys(name for trial in run.trials for result in trial.rungs for name in result.others_db))
+
+
+def other_column(figure: str) -> str:
+    """The column of a further figure: its name in small letters, joined by ``_``, and ``_db``."""
+    return "_".join(re.findall(r"\w+", figure.lower())) + "_db"
 
 
 def front_frame(run: RunResult) -> pd.DataFrame:
     """One row per front member and per fixed trial, cheapest first by the first cost asked for.
 
     ``psnr_db`` is at the front's rung; a fixed trial that has not reached it shows its highest rung, and one that was
-    never trained has none. ``gain_db`` is over the baseline. ``within_noise_of`` lists neighbours on the front whose
-    quality the seed noise does not tell apart, separated by blanks. ``architecture`` is the architecture's key.
+    never trained has none; so it is with the task's further figures. ``gain_db`` is over the baseline.
+    ``within_noise_of`` lists neighbours on the front whose quality the seed noise does not tell apart, separated by
+    blanks. ``architecture`` is the architecture's key.
 
     For every latency table of the run there are milliseconds, the ends of their 90 % band, their worst origin, and the
     neighbours on the front, by those milliseconds, whose time the table does not tell apart; "unknown" where the table
@@ -53,7 +68,7 @@ def front_frame(run: RunResult) -> pd.DataFrame:
         same = same_time(run, use.name, members)
         for trial, row in zip(shown, rows, strict=True):
             row.update(_times(trial, use.name, "unknown" if same is None else _numbers(tied_with(trial, same))))
-    frame = pd.DataFrame(rows, columns=columns(run.settings)).astype({"rung": "Int64", "steps": "Int64"})
+    frame = pd.DataFrame(rows, columns=columns(run)).astype({"rung": "Int64", "steps": "Int64"})
     return frame.sort_values([cost_column(cost_objectives(run.settings)[0].name), "trial"], ignore_index=True)
 
 
@@ -75,6 +90,7 @@ def write_front(run: RunResult, folder: Path, name: str = "front") -> tuple[Path
         "name": run.name,
         "front_rung": front_rung(run),
         "baseline_psnr_db": run.baseline_psnr_db,
+        "baseline_others_db": run.baseline_others_db,
         "settings": run.settings.to_dict(),
         "rows": rows,
     }
@@ -96,6 +112,7 @@ def _row(trial: TrialRecord, rung: int, on_front: bool, run: RunResult, partners
         "psnr_db": result.psnr_db if result else math.nan,
         "ssim": result.ssim if result else math.nan,
         "gain_db": result.psnr_db - run.baseline_psnr_db if result else math.nan,
+        **{other_column(name): value for name, value in (result.others_db if result else {}).items()},
         "rung": result.rung if result else None,
         "steps": result.steps if result else None,
         "within_noise_of": _numbers(partners),

@@ -14,7 +14,7 @@ from evaluators.atomic import write_atomically
 from evaluators.latency import ms_text
 from reports.describe import describe
 from reports.effects import ENOUGH, KnobEffect, effect_svg, gain_window, knob_effects
-from reports.front import front_frame
+from reports.front import front_frame, other_column, other_figures
 from reports.headline import asked, best_found, comparisons, outcome
 from reports.interactive import front_html, plotly_script
 from reports.ladder import ladder
@@ -84,6 +84,7 @@ def report_html(
         fronts=[(view, Markup(front_html(view, run.baseline_psnr_db))) for view in views],
         caption=views[0].caption,
         rung=front_rung(run),
+        others={name: other_column(name) for name in other_figures(run)},
         rows=front_frame(run).to_dict("records"),
         noise_db=SEED_NOISE_DB,
         times=latency_quantities(run.settings),

@@ -10,14 +10,14 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from evaluators.latency import ms_text, table_of
-from reports.front import front_frame
+from reports.front import front_frame, other_column, other_figures
 from reports.quantities import QUANTITIES, latency_quantities, number
 from reports.times import worst_origin
 from search.records import RunResult
 
 COSTS = ("", "#", "from", "params", "MACs")
-QUALITY = ("PSNR dB", "gain", "steps")
-TABLE_COLUMNS = 8               # a latency table's name is broken to lines of so many characters
+QUALITY = ("PSNR dB", "gain")
+HEADING_COLUMNS = 8             # a heading is broken to lines of so many characters
 DESCRIBED_FROM_COLUMNS = 120    # a narrower terminal has no room for descriptions
 
 
@@ -31,11 +31,14 @@ def front_table(run: RunResult, width_columns: int = 80) -> Table:
     settings = run.settings
     title = f"{run.name}: {settings.rules.title}, {settings.budget}"
     names = [use.name for use in settings.tables]
-    headings = (*COSTS, *map(_table_heading, names), *QUALITY)
+    others = other_figures(run)
+    times = ("\n".join(("ms", *_broken(name))) for name in names)
+    headings = (*COSTS, *times, *QUALITY, *("\n".join(_broken(f"{name} dB")) for name in others), "steps")
     caption = "\n".join(
         (
             "* on the front; ~ tied within the seed noise; "
             f"{settings.rules.baseline_name} {run.baseline_psnr_db:.2f} dB",
+            *(f"{name}: {settings.rules.baseline_name} {db:.2f} dB" for name, db in run.baseline_others_db.items()),
             *(["≈ ms that tie with a neighbour's on the front, within the band of the difference"] if names else []),
             *_depends_on(run),
         )
@@ -45,7 +48,7 @@ def front_table(run: RunResult, width_columns: int = 80) -> Table:
         show_edge=False, pad_edge=False, padding=(0, 1, 0, 0),
     )  # fmt: skip
     rows = front_frame(run).to_dict("records")
-    cells = [_cells(row, names) for row in rows]
+    cells = [_cells(row, names, others) for row in rows]
     for index, heading in enumerate(headings):
         if heading == "from":
             table.add_column(heading, overflow="fold")
@@ -63,9 +66,9 @@ def front_table(run: RunResult, width_columns: int = 80) -> Table:
     return table
 
 
-def _table_heading(name: str) -> str:
-    """``ms``, ``pixel4-`` and ``a76`` under each other."""
-    return "\n".join(("ms", *textwrap.wrap(name, TABLE_COLUMNS)))
+def _broken(heading: str) -> list[str]:
+    """``pixel4-`` and ``a76``, or ``PSNR of``, ``the`` and so on, to stand under each other."""
+    return textwrap.wrap(heading, HEADING_COLUMNS)
 
 
 def _depends_on(run: RunResult) -> list[str]:
@@ -83,7 +86,7 @@ def _time(row: dict[str, Any], table: str) -> str:
     return ("≈ " if row[f"ms_tied_with@{table}"] else "") + ms_text(row[f"ms@{table}"])
 
 
-def _cells(row: dict[str, Any], tables: list[str]) -> tuple[str, ...]:
+def _cells(row: dict[str, Any], tables: list[str], others: tuple[str, ...]) -> tuple[str, ...]:
     return (
         ("*" if row["on_front"] else "") + ("~" if row["within_noise_of"] else ""),
         str(row["trial"]),
@@ -93,6 +96,7 @@ def _cells(row: dict[str, Any], tables: list[str]) -> tuple[str, ...]:
         *(_time(row, table) for table in tables),
         _or_dash(row["psnr_db"], ".2f"),
         _or_dash(row["gain_db"], "+.2f"),
+        *(_or_dash(row[other_column(name)], ".2f") for name in others),
         _or_dash(row["steps"], ","),
     )
 

@@ -20,14 +20,16 @@ def read_run(folder: Path) -> RunResult:
     study = Study.open(folder, owned=False)
     if study is None:
         raise UserError(f"{folder} must hold a run, got no journal there; see: python -m search list")
+    baseline = study.noted("baseline") or {"psnr_db": math.nan}
     return RunResult(
         name=folder.resolve().name,
         settings=study.settings,
         trials=tuple(sorted(study.records.values(), key=lambda record: record.trial)),
-        baseline_psnr_db=(study.noted("baseline") or {"psnr_db": math.nan})["psnr_db"],
+        baseline_psnr_db=baseline["psnr_db"],
         elapsed_s=study.noted("elapsed_s", 0.0),
         command=study.noted("command", ""),
         sessions=tuple(study.noted("sessions", ())),
+        baseline_others_db=baseline.get("others_db", {}),
         stopped_train_s=study.noted("stopped_train_s", 0.0),
     )
 

@@ -120,7 +120,8 @@ class Session:
             try:
                 if study.noted("baseline") is None:
                     quality = baseline(pairs, self.request.rules)
-                    study.note("baseline", {"psnr_db": quality.psnr_db, "by_image": quality.psnr_db_by_image})
+                    figures = {"by_image": quality.psnr_db_by_image, "others_db": quality.others_db}
+                    study.note("baseline", {"psnr_db": quality.psnr_db, **figures})
                 (folder / "checkpoints").mkdir(exist_ok=True)
                 return self._search(study, listener, interrupted)
             finally:

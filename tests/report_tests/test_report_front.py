@@ -11,7 +11,7 @@ from rich.console import Console
 
 from evaluators.latency import latency_difference, ms_text
 from reports.describe import describe, short_label
-from reports.front import COLUMNS, columns, front_frame, write_front
+from reports.front import COLUMNS, columns, front_frame, other_column, write_front
 from reports.headline import asked, best_found, comparisons, outcome
 from reports.html import report_html
 from reports.ladder import ladder
@@ -228,9 +228,53 @@ def test_the_terminal_table_never_cuts_a_number(make_run, width_columns):
         assert "s-lwsr16-no-pool+skip" in text
 
 
+def with_other_figures(run):
+    """``run`` of a task that also measures the whole picture."""
+
+    def measured(result):
+        return dataclasses.replace(result, others_db={"PSNR of the whole picture": result.psnr_db + 5})
+
+    trials = (dataclasses.replace(trial, rungs=tuple(map(measured, trial.rungs))) for trial in run.trials)
+    return dataclasses.replace(run, trials=tuple(trials), baseline_others_db={"PSNR of the whole picture": 31.25})
+
+
+def test_a_task_s_further_figures_have_columns_of_their_own(run, tmp_path):
+    column = other_column("PSNR of the whole picture")
+    assert column == "psnr_of_the_whole_picture_db"
+    measured = with_other_figures(run)
+    frame = front_frame(measured)
+    assert tuple(frame.columns) == columns(measured)
+    assert list(frame[column]) == pytest.approx(list(frame.psnr_db + 5))
+    table, record = write_front(measured, tmp_path)
+    document = json.loads(record.read_text())
+    assert document["baseline_others_db"] == {"PSNR of the whole picture": 31.25}
+    assert [row[column] for row in document["rows"]] == list(frame[column])
+    assert column in table.read_text().splitlines()[0].split(",")
+
+
+def test_a_network_without_a_result_has_no_further_figures(run, tmp_path):
+    measured = trained_only_on(with_other_figures(run), "s-lwsr16", 0)
+    _, record = write_front(measured, tmp_path)
+    row = next(row for row in json.loads(record.read_text())["rows"] if row["source"] == "s-lwsr16")
+    assert row["psnr_of_the_whole_picture_db"] is None
+
+
+def test_the_terminal_and_the_page_show_a_task_s_further_figures(run):
+    measured = with_other_figures(run)
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(front_table(measured, 80))
+    text, page = console.export_text(), report_html(measured)
+    assert "PSNR of the whole picture: bicubic 31.25 dB" in text.replace(" \n", " ")
+    assert "PSNR of the whole picture without a network: 31.250 dB" in page
+    assert '<th class="n long">PSNR of the whole picture, dB</th>' in page
+    for row in front_frame(measured).to_dict("records"):
+        assert f"{row['psnr_of_the_whole_picture_db']:.2f}" in text
+        assert f">{row['psnr_of_the_whole_picture_db']:.3f}<" in page
+
+
 def test_milliseconds_have_columns_of_their_own(timed_run, tmp_path):
     frame = front_frame(timed_run)
-    assert tuple(frame.columns) == columns(timed_run.settings)
+    assert tuple(frame.columns) == columns(timed_run)
     by_trial = {trial.trial: trial for trial in timed_run.trials}
     for name in ("board-x1", "board-y2"):
         for row in frame.to_dict("records"):
