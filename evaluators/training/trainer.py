@@ -17,6 +17,11 @@ from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
 from space.errors import UserError
 
+NORM_BATCHES = 10
+"""Batches over which the statistics of batch norms are measured for the averaged weights. dncnn-list-color at sigma 25
+after 100 steps: 24.10 dB with 10 as with 30; 22.42 with the statistics of the trained weights, 17.31 with their
+average. After 200 steps 24.22, 24.24 and 24.02."""
+
 LOSSES_PER_READ_CUDA = 50
 """Reading a loss waits for the device, so on CUDA this many are read together; on a CPU every loss is there."""
 
@@ -105,6 +110,9 @@ class Trainer:
     def averaged_network(self) -> nn.Module:
         """A float32 copy of the network in eval mode that holds the averaged weights; training is not disturbed.
 
+        Batch norms get the statistics of the averaged weights, measured on patches: those of the trained weights, a
+        step or two apart, do not fit them.
+
         Raises:
             NonFiniteLossError: training has diverged.
         """
@@ -114,8 +122,27 @@ class Trainer:
         with torch.no_grad():
             for name, value in self._average.items():
                 parameters[name].copy_(value)
+            self._measure_norms(network)
         network.zero_grad(set_to_none=True)
         return network.eval()
+
+    def _measure_norms(self, network: nn.Module) -> None:
+        """Give the batch norms of ``network`` their mean statistics over ``NORM_BATCHES`` of the patches to come."""
+        norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+        if not norms:
+            return
+        network.eval()
+        momenta = [norm.momentum for norm in norms]
+        for norm in norms:
+            norm.train().reset_running_stats()
+            norm.momentum = None  # the plain mean over all batches
+        generator = copy.deepcopy(self._generator)
+        for _ in range(NORM_BATCHES):
+            low, _ = self.pool.sample(generator, self.plan.batch, self.plan.patch_px)
+            with self.precision.arithmetic():
+                network(self.precision.place_batch(low))
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
 
     def save(self, path: Path | str) -> None:
         """Write everything that continuing needs to ``path``, atomically; see ``checkpoint.py`` for what.

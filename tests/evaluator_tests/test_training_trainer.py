@@ -1,5 +1,6 @@
 """Training: it learns, it continues bit for bit, it averages, and it never hands out a diverged network."""
 
+import copy
 import math
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch.nn import functional as F
 from evaluators.training.plan import TrainingPlan
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision, choose_precision
-from evaluators.training.trainer import NonFiniteLossError, Trainer
+from evaluators.training.trainer import NORM_BATCHES, NonFiniteLossError, Trainer
 from space.errors import UserError
 
 SCALE = 2
@@ -121,7 +122,23 @@ def test_average_follows_its_formula_and_leaves_training_alone(pool) -> None:
         assert averaged.body.weight.dtype == torch.float32
         assert averaged.body.weight.grad is None
     assert not torch.equal(averaged.body.weight, trainer.network.body.weight)
-    assert torch.equal(averaged.norm.running_mean, trainer.network.norm.running_mean)
+
+
+def test_batch_norms_of_averaged_weights_have_statistics_of_their_own(pool) -> None:
+    trainer = _trainer(pool, "fp32")
+    trainer.train_to(5)
+    averaged, generator = trainer.averaged_network(), copy.deepcopy(trainer._generator)
+    with torch.no_grad():
+        batches = [pool.sample(generator, PLAN.batch, PLAN.patch_px)[0] for _ in range(NORM_BATCHES)]
+        before_norm = [averaged.body(averaged.shift(low)) for low in batches]
+    for statistic, expected in (
+        (averaged.norm.running_mean, [x.mean((0, 2, 3)) for x in before_norm]),
+        (averaged.norm.running_var, [x.var((0, 2, 3)) for x in before_norm]),
+    ):
+        assert torch.allclose(statistic, torch.stack(expected).mean(0), atol=1e-5)
+    assert not torch.allclose(averaged.norm.running_mean, trainer.network.norm.running_mean, atol=1e-3)
+    assert averaged.norm.momentum == trainer.network.norm.momentum
+    assert not averaged.norm.training
 
 
 def test_average_decay_grows_to_its_limit_and_rate_warms_up() -> None:
