@@ -21,7 +21,8 @@ from evaluators.tasks.rules import Pair, TaskRules
 class SuperResolution(TaskRules):
     """``channels`` "y": the network sees Y of BT.601 in 16..235 (over 255), and colour is enlarged by bicubic.
 
-    Inputs and targets are uint8 RGB. A network of Y gives Y, rounded to 8 bits, `(H, W, 1)`.
+    Inputs and targets are uint8 RGB. A network of Y gives Y, rounded to 8 bits, `(H, W, 1)`. It sees the picture of a
+    grey file as it is, `(h, w, 1)` in 0..255: so the published tables measure it, and so it stays comparable.
     """
 
     scale: int = 4
@@ -52,10 +53,11 @@ class SuperResolution(TaskRules):
         return (_luma(low), _luma(high)) if self.channels == "y" else (low, high)
 
     def pair(self, image: NamedImage, index: int = 0, count: int = 1) -> Pair:
-        return Pair(image.name, *sr_pair(image.pixels, self.scale), image.grey)
+        pixels = image.pixels[..., :1] if self.channels == "y" and image.grey else image.pixels
+        return Pair(image.name, *sr_pair(pixels, self.scale), image.grey)
 
     def network_input(self, low: np.ndarray) -> np.ndarray:
-        if self.channels == "y":
+        if self.channels == "y" and low.shape[2] == 3:
             return (luma(low) / 255).astype(np.float32)[..., None]
         return super().network_input(low)
 
@@ -74,7 +76,8 @@ class SuperResolution(TaskRules):
 
     @property
     def picture_note(self) -> str:
-        return "PSNR is on Y, for the window and for the picture in all."
+        colour = " The networks restore Y; colour is enlarged by bicubic." if self.channels == "y" else ""
+        return f"PSNR is on Y, for the window and for the picture in all.{colour}"
 
     def window_db(self, picture: np.ndarray, truth: np.ndarray) -> float:
         return float(psnr_y(picture, truth, 0))
@@ -84,10 +87,12 @@ class SuperResolution(TaskRules):
         return f"{self.scale}× smaller"
 
     def picture(self, output: np.ndarray, pair: Pair) -> np.ndarray:
-        return join_luma(output[..., 0], self.baseline(pair.low)) if output.shape[2] == 1 else output
+        if output.shape[2] == 1 and pair.low.shape[2] == 3:
+            return join_luma(output[..., 0], self.baseline(pair.low))
+        return super().picture(output, pair)
 
     def input_picture(self, pair: Pair) -> np.ndarray:
-        return pair.low.repeat(self.scale, axis=0).repeat(self.scale, axis=1)
+        return super().picture(pair.low.repeat(self.scale, axis=0).repeat(self.scale, axis=1), pair)
 
 
 def _measured(output: np.ndarray, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
@@ -96,7 +101,7 @@ def _measured(output: np.ndarray, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
     A grey picture is measured as it is, without the 16..235 range of Y: the published tables agree only so.
     """
     if output.shape[2] == 1:
-        return output[..., 0], luma(pair.high)
+        return output[..., 0], pair.high[..., 0] if pair.high.shape[2] == 1 else luma(pair.high)
     if pair.grey:
         return output.mean(axis=2).round(), pair.high[..., 0]
     return output, pair.high

@@ -335,3 +335,17 @@ def test_a_network_of_luma_gives_a_colour_picture(photographs) -> None:
     from evaluators.images.metrics import luma
 
     assert np.abs(join_luma(luma(colour), colour).astype(int) - colour).max() <= 1
+
+
+def test_a_network_of_luma_sees_a_grey_file_as_it_is(photographs) -> None:
+    """Y would squeeze it into 16..235, and its PSNR would not be comparable with the baseline's."""
+    grey = photographs[0].pixels[..., :1].repeat(3, axis=2)
+    rules = rules_of("sr", 2, {"channels": "y"})
+    pair = rules.pair(NamedImage("grey", grey, grey=True))
+    assert np.array_equal(rules.network_input(pair.low)[..., 0], pair.low[..., 0] / np.float32(255))
+    output = restore(FirstChannels(1, 2), pair.low, rules)
+    assert np.array_equal(rules.picture(output, pair), pair.low.repeat(2, 0).repeat(2, 1).repeat(3, 2))
+    assert np.array_equal(rules.input_picture(pair), rules.picture(output, pair))
+    of_colour_networks = rules_of("sr", 2)
+    same = of_colour_networks.pair(NamedImage("grey", grey, grey=True))
+    assert baseline([pair], rules) == baseline([same], of_colour_networks)
