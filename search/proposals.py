@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 from evaluators.cost import Costs, architecture_costs
 from search.budget import Budget, cost_text
@@ -24,17 +25,16 @@ ATTEMPTS = 400  # proposals in a row that may be turned away before the space co
 
 
 def fixed_trials(task: Task, settings: RunSettings, budget: Budget) -> Iterator[TrialRecord]:
-    """The published configurations that fit budget and channels, each as published and, if it has no skip, with ours.
+    """The papers' networks that fit channels and budget, and those that the run names, if they fit the budget.
 
-    Entries that cannot be reproduced are left out: what the paper trained is not known. One that a latency table of the
-    run cannot price is there as "failed", with the reason.
+    Each is there as published and, if it has the setting and no skip, with ours. One that a latency table of the run
+    cannot price is there as "failed", with the reason.
     """
     for paper in PAPERS.values():
-        if paper.task != task.name or paper.reference or not paper.reproducible:
-            continue
         arch = paper.at_scale(settings.scale)
-        if arch.shape != settings.rules.shape:
-            continue  # of other channels: grey for colour, say
+        fits = paper.task == task.name and arch.shape == settings.rules.shape  # not grey for colour, say
+        if not fits or not (paper.runs_with_search or paper.name in settings.networks):
+            continue
         forms = [(paper.name, arch, paper.knobs)]
         if getattr(arch.settings, "input_skip", "") == "none":
             skipping = with_input_skip(arch)
@@ -42,14 +42,22 @@ def fixed_trials(task: Task, settings: RunSettings, budget: Budget) -> Iterator[
             forms.append((paper.name + SKIP_SUFFIX, skipping, knobs))
         for source, network, knobs in forms:
             costs, problem = _price(network, settings)
+            nearest = not paper.reproducible
             if problem is not None:
-                yield TrialRecord(-1, source, "failed", network, dict(knobs), costs, reason=problem)
+                yield TrialRecord(
+                    -1, source, "failed", network, dict(knobs), costs, reason=problem, nearest_build=nearest
+                )
             elif budget.allows(costs):
-                yield TrialRecord(-1, source, "running", network, dict(knobs), costs)
+                yield TrialRecord(-1, source, "running", network, dict(knobs), costs, nearest_build=nearest)
+
+
+def family(source: str) -> str:
+    """The published network that a fixed trial is a form of."""
+    return source.removesuffix(SKIP_SUFFIX)
 
 
 def prepare_fixed(study: Study, task: Task, budget: Budget) -> None:
-    """Queue the fixed trials that the storage does not have yet, narrow networks first, and then their neighbours.
+    """Queue the fixed trials that the storage does not have yet, narrow networks first, and then where a search starts.
 
     One that a kill caught between the queue and its training is written down once more.
     """
@@ -57,13 +65,26 @@ def prepare_fixed(study: Study, task: Task, budget: Budget) -> None:
         if record.is_fixed and record.status == "running" and not record.rungs:
             _start_fixed(study, task, budget, study.interrupted(record.trial))
     known, shape = study.sources(), study.settings.rules.shape
-    trials = sorted(
-        fixed_trials(task, study.settings, budget),
-        key=_narrow_first,
-    )
+    trials = sorted(fixed_trials(task, study.settings, budget), key=_narrow_first)
     for record in trials:
         if record.source not in known:
             study.enqueue(record, _parameters(task, record.architecture.shape, record.knobs))
+    if not (study.noted("neighbours_queued") or study.noted("starts_queued")):
+        for knobs in _first_points(trials, task, study.settings, budget):
+            study.enqueue_knobs(_parameters(task, shape, knobs))
+        study.note("starts_queued", True)
+
+
+def _first_points(
+    trials: Sequence[TrialRecord], task: Task, settings: RunSettings, budget: Budget
+) -> list[dict[str, object]]:
+    """Sets of knobs that are trained before the sampler proposes any.
+
+    Neighbours of the widest fixed trial that has knobs and starts from its input. A published network is known to be
+    good; a nearest build is not, so that its neighbours take turns with small networks of every backbone. Without
+    either these come first, then the neighbours of one of them.
+    """
+    shape = settings.rules.shape
     origins = [
         record
         for record in trials
@@ -71,27 +92,23 @@ def prepare_fixed(study: Study, task: Task, budget: Budget) -> None:
         and "backbone" in record.knobs
         and getattr(record.architecture.settings, "input_skip", "") != "none"
     ]
-    if origins and not study.noted("neighbours_queued"):
-        # The widest that fits, in the first of its forms: the point nearest to what the budget can carry.
-        origin = max(origins, key=_narrow_first)
-        for knobs in neighbours(origin, study.settings, shape, budget):
-            study.enqueue_knobs(_parameters(task, shape, knobs))
-        study.note("neighbours_queued", True)
-    elif not origins and not study.noted("starts_queued"):
-        first = starts(task.backbones, study.settings, budget)
-        for knobs in first:
-            study.enqueue_knobs(_parameters(task, shape, knobs))
-        if first:
-            origin = _searched(-1, first[len(first) // 2], study.settings)
-            for knobs in neighbours(origin, study.settings, shape, budget):
-                study.enqueue_knobs(_parameters(task, shape, knobs))
-        study.note("starts_queued", True)
+    # The widest that fits, in the first of its forms: the point nearest to what the budget can carry.
+    origin = max(origins, key=_narrow_first, default=None)
+    if origin is not None and not origin.nearest_build:
+        return neighbours(origin, settings, shape, budget)
+    first = starts(task.backbones, settings, budget)
+    if origin is not None:
+        turns = zip_longest(first, neighbours(origin, settings, shape, budget))
+        return [knobs for turn in turns for knobs in turn if knobs is not None]
+    if not first:
+        return []
+    return [*first, *neighbours(_searched(-1, first[len(first) // 2], settings), settings, shape, budget)]
 
 
 def _narrow_first(record: TrialRecord) -> tuple[int, int]:
-    """Width, where a network has one, then parameters."""
+    """Those without knobs first, by parameters; then by width."""
     width = getattr(record.architecture.settings, "width", None)
-    return (width, 0) if isinstance(width, int) else (0, record.costs.params)
+    return (width, 0) if "backbone" in record.knobs and isinstance(width, int) else (0, record.costs.params)
 
 
 def next_trial(study: Study, task: Task, budget: Budget) -> TrialRecord | None:

@@ -56,6 +56,7 @@ class TrialRecord:
     costs: Costs
     rungs: tuple[RungResult, ...] = ()
     reason: str | None = None  # why it was stopped or failed
+    nearest_build: bool = False  # stands for a network that its paper does not determine
 
     @property
     def is_fixed(self) -> bool:
@@ -110,6 +111,7 @@ class RunSettings:
     version: int = RECORD_VERSION
     tables: tuple[TableUse, ...] = ()  # latency tables that milliseconds are given on; none in older runs
     options: dict[str, Any] = field(default_factory=dict)  # of the task (``TaskRules.options``); none in older runs
+    networks: tuple[str, ...] = ()  # fixed trials that were asked for by name, beside those of every search
 
     @property
     def rules(self) -> TaskRules:
@@ -123,7 +125,8 @@ class RunSettings:
     def from_dict(cls, data: dict[str, Any]) -> RunSettings:
         tuples = {name: tuple(data[name]) for name in ("objectives", "input_size", "rungs")}
         tables = tuple(TableUse.from_dict(table) for table in data.get("tables", ()))
-        return cls(**{**data, **tuples, "tables": tables})
+        networks = tuple(data.get("networks", ()))
+        return cls(**{**data, **tuples, "tables": tables, "networks": networks})
 
 
 @dataclass(frozen=True)

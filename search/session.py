@@ -39,8 +39,8 @@ from space.tasks import Task
 
 REPORT_RESERVE_S = 30  # of the time asked for, kept for pictures and page
 SAME = (
-    "task", "scale", "rules", "budget", "objectives", "input_size", "sampler", "seed", "train_data", "val_data",
-    "training",
+    "task", "scale", "rules", "budget", "objectives", "input_size", "networks", "sampler", "seed", "train_data",
+    "val_data", "training",
 )  # fmt: skip
 
 
@@ -66,6 +66,7 @@ class Request:
     command: str = ""
     tables: tuple[TableUse, ...] = ()
     has_default_objective: bool = False
+    networks: tuple[str, ...] = ()
 
 
 class Session:
@@ -216,6 +217,7 @@ class Session:
             options=request.rules.options,
         )
 
+            networks=request.networks,
 
 def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -241,7 +243,8 @@ def _check_same(existing: RunSettings, asked: RunSettings, folder: Path) -> None
         if before != now:
             what = "" if name == "rules" else f"{name.replace('_', ' ')} "
             raise UserError(
-                f"run {folder} was made with {what}{_shown(before)}, got {_shown(now)}; use --run-dir for a new run"
+                f"run {folder} was made with {what}{_shown(before) or 'none'}, got {_shown(now) or 'none'}; use "
+                "--run-dir for a new run"
             )
     before, now = ({use.name: use for use in settings.tables} for settings in (existing, asked))
     if before.keys() != now.keys():

@@ -12,6 +12,7 @@ from evaluators.tasks import OPTIONS, TaskRules, rules_of
 from search.latency import table_name, tables_there_are
 from space.command_line import parse_size
 from space.errors import UserError
+from space.papers import PAPERS
 from space.tasks import TASKS, Task
 
 TIME_UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
@@ -102,6 +103,30 @@ def parse_tables(option: str, text: str) -> tuple[str, ...]:
 
 
 def parse_rungs(text: str) -> tuple[int, ...]:
+def parse_networks(text: str, rules: TaskRules) -> tuple[str, ...]:
+    """Names of published networks joined by commas, in the table's order and without those that run with every search.
+
+    Raises:
+        UserError: a name that is not in the table, or a network of another task, other channels or another scale.
+    """
+    words = [word.strip() for word in text.split(",")]
+    for word in words:
+        known = [name for name, entry in PAPERS.items() if entry.task == rules.task]
+        if word not in PAPERS:
+            raise UserError(f"--networks must be of the published networks of {rules.task}, got {word!r}; known: "
+                            + ", ".join(known))  # fmt: skip
+        if word not in known:
+            raise UserError(f"--networks of {rules.task} must be for that task, got {word} for {PAPERS[word].task}; "
+                            f"known: {', '.join(known)}")  # fmt: skip
+        shape, wanted = PAPERS[word].at_scale(rules.scale).shape, rules.shape
+        if shape != wanted:
+            raise UserError(
+                f"--networks must take {wanted.in_channels} and give {wanted.out_channels} channels as this run's, got "
+                f"{word} with {shape.in_channels} and {shape.out_channels}; see --channels"
+            )
+    return tuple(name for name, entry in PAPERS.items() if name in words and not entry.runs_with_search)
+
+
     """Training steps in all at each rung, rising."""
     try:
         rungs = tuple(int(word) for word in text.split(","))

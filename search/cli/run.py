@@ -19,6 +19,7 @@ from search.cli.parser import (
     add_task_options,
     parse_input,
     parse_objectives,
+    parse_networks,
     parse_rungs,
     parse_tables,
     parse_time,
@@ -28,6 +29,7 @@ from search.cli.parser import (
 from search.latency import TableUse, check_measured, tables_of
 from search.progress import progress_for
 from search.samplers import SAMPLERS, sampler
+from search.proposals import family, fixed_trials
 from search.session import Request, Session, default_workers
 from space.command_line import parse_count
 from space.errors import UserError
@@ -59,6 +61,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help=f"psnr and any of params, macs, memory, weights, latency@TABLE (default: {DEFAULT_WORDS})",
     )
     parser.add_argument("--latency", metavar="TABLE[,TABLE]", help="latency tables to give milliseconds on besides")
+    parser.add_argument(
+        "--networks",
+        metavar="NAME[,NAME]",
+        help="published networks (see: python -m search list) to train beside those that run with every search",
+    )
     parser.add_argument("--time", help=f"such as 90s, 10m, 2h (default: {DEFAULT_TIME}, or none with --trials)")
     parser.add_argument("--trials", help="stop after so many searched networks within the budget")
     parser.add_argument(
@@ -115,6 +122,7 @@ def request_from(options: argparse.Namespace) -> Request:
         has_default_objective=options.objective is None,
     )
 
+        networks=parse_networks(options.networks, rules) if options.networks is not None else (),
 
 def _objectives_and_tables(options: argparse.Namespace, budget: Budget) -> tuple[tuple[str, ...], tuple[TableUse, ...]]:
     """The objectives, and every latency table that budget, objectives or ``--latency`` name."""
@@ -180,6 +188,7 @@ def _understood(session: Session) -> str:
     times = "".join(f"  milliseconds on {table.name}: predicted for {table.caption}\n" for table in request.tables)
     return (
         f"[bold]{request.task.title}[/bold] ({request.rules.title}) under {request.budget.text}, "
+    beside = _beside(session)
         f"objectives {', '.join(request.objectives)}"
         f"{' (the default)' * request.has_default_objective}, for {limits}\n"
         f"  costs at an input of {width}x{height}, fp32; sampler {request.sampler}, seed {request.seed}, "
@@ -187,4 +196,16 @@ def _understood(session: Session) -> str:
         f"{times}"
         f"  training on {settings.train_data}; measuring on {settings.val_data}\n"
         f"  run folder {request.folder}"
+        f"{beside}"
     )
+
+
+def _beside(session: Session) -> str:
+    """Which published networks are trained under the same protocol, and which were asked for in vain."""
+    request = session.request
+    trials = list(fixed_trials(request.task, session.settings, request.budget))
+    names = dict.fromkeys(family(record.source) for record in trials if record.status != "failed")
+    left_out = [name for name in request.networks if name not in {family(record.source) for record in trials}]
+    lines = [f"beside the search: {', '.join(names)}"] if names else []
+    lines += [f"over the budget, so not trained: {', '.join(left_out)}"] if left_out else []
+    return "".join(f"  {line}\n" for line in lines)

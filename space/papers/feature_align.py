@@ -30,4 +30,5 @@ FEATURE_ALIGN: tuple[Paper, ...] = (
         note="widths and depths are not published; a stand-in of about the 161K parameters that follow if the network "
         "compared with is CycleISP's, with more work per pixel; not the paper's network",
     ),
+        runs_with_search=True,
 )

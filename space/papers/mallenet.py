@@ -48,7 +48,7 @@ def _repaired(width: int) -> Paper:
     note = f"{NOT_PUBLISHED}, repaired: gates that learn, two PReLUs in each block; not the port's parameter count"
     return Paper(
         f"mallenet-{width}", f"MalleNet port, F = {width}, repaired", "denoise", port(width, 4, repaired=True), PORT,
-        counting_rule=TRAINING_FORM, reproducible=False, note=note,
+        counting_rule=TRAINING_FORM, reproducible=False, runs_with_search=True, note=note,
     )  # fmt: skip
 
 

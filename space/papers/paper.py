@@ -52,8 +52,9 @@ class Paper:
 
     ``knobs`` holds its place in the search space (with ``backbone``), as far as it has one. ``reproducible`` is
     False where the paper does not say enough: the architecture is then the nearest build and ``note`` says why.
-    ``title`` is the name in the published tables (``space.papers.published``). A ``reference`` can be costed, trained
-    and shown, but does not run as a fixed trial of every search.
+    ``title`` is the name in the published tables (``space.papers.published``). One that ``runs_with_search`` is a fixed
+    trial of every search whose task, channels and budget it fits: the networks of the five papers, one form of each;
+    any other runs where ``--networks`` names it.
     """
 
     name: str
@@ -64,7 +65,7 @@ class Paper:
     knobs: Mapping[str, Any] = field(default_factory=dict)
     counting_rule: CountingRule | None = None
     reproducible: bool = True
-    reference: bool = False
+    runs_with_search: bool = False
     note: str = ""
 
     def at_scale(self, scale: int) -> Architecture:

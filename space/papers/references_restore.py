@@ -36,12 +36,12 @@ DERAIN = "published for removing rain; here the countable relative of the progre
 
 def _entry(
     name: str, title: str, task: str, shape: IOShape, settings: tuple[str, Any], source: str, note: str = "",
-    rule: CountingRule | None = None, reproducible: bool = True,
+    rule: CountingRule | None = None, reproducible: bool = True, runs: bool = False,
 ) -> Paper:  # fmt: skip
-    """``settings`` are the reference's name and its settings."""
+    """``settings`` are the reference's name and its settings; ``runs`` whether it runs with every search."""
     return Paper(
         name, title, task, Architecture(shape, *settings), source,
-        counting_rule=rule, reproducible=reproducible, reference=True, note=note,
+        counting_rule=rule, reproducible=reproducible, runs_with_search=runs, note=note,
     )  # fmt: skip
 
 
@@ -51,14 +51,16 @@ def _dncnn(layers: int, middle: str = "dense", bias: bool = True) -> tuple[str, 
 
 def _lahiri_dncnn(name: str, title: str, shape: IOShape, middle: str) -> Paper:
     note = "no biases but LIST's own; the paper's counts include batch norm"
-    return _entry(name, title, "denoise", shape, _dncnn(17, middle, bias=False), LAHIRI_CODE, note, TRAINING_FORM)
+    settings = _dncnn(17, middle, bias=False)
+    runs = middle == "list"
+    return _entry(name, title, "denoise", shape, settings, LAHIRI_CODE, note, TRAINING_FORM, runs=runs)
 
 
 def _cbdnet(name: str, title: str, *choices: Any, note: str = "", channels: int = 3, rebuilt: bool = False) -> Paper:
     return _entry(
         name, title, "denoise", IOShape(channels, 3), ("cbdnet", CbdNetSettings(*choices)),
         f"{LAHIRI}, figure in the authors' repository" if rebuilt else CBDNET,
-        note, CONVOLUTION_WEIGHTS, not rebuilt,
+        note, CONVOLUTION_WEIGHTS, not rebuilt, runs=name == "cbdnet-lite",
     )  # fmt: skip
 
 
@@ -66,7 +68,7 @@ def _glcic(name: str, title: str, *choices: str, note: str = "", rebuilt: bool =
     return _entry(
         name, title, "inpaint", IOShape(4, 3), ("glcic", GlcicSettings(*choices)),
         f"{LAHIRI}, figure in the authors' repository" if rebuilt else GLCIC,
-        note, CONVOLUTION_WEIGHTS, not rebuilt,
+        note, CONVOLUTION_WEIGHTS, not rebuilt, runs=name == "glcic-lite",
     )  # fmt: skip
 
 

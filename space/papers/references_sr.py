@@ -50,7 +50,7 @@ def _reference(
     reproducible: bool = True,
 ) -> Paper:
     arch = Architecture(shape, family or name, settings)
-    return Paper(name, title, "sr", arch, source, {}, rule, reproducible, reference=True, note=note)
+    return Paper(name, title, "sr", arch, source, {}, rule, reproducible, note=note)
 
 
 def _ecbsr(blocks: int, width: int) -> Paper:

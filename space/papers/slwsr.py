@@ -75,7 +75,7 @@ def _compressed() -> Architecture:
 
 def _paper(name: str, title: str, source: str, note: str = "", **knobs: object) -> Paper:
     chosen, arch = released(**knobs)
-    return Paper(name, title, "sr", arch, source, chosen, PARAMS_TIMES_INPUT_PIXELS, note=note)
+    return Paper(name, title, "sr", arch, source, chosen, PARAMS_TIMES_INPUT_PIXELS, runs_with_search=True, note=note)
 
 
 CODE_NOTE = "the released graph: all 26 activations run, though the text says half of them are removed"

@@ -3,20 +3,22 @@
 from dataclasses import replace
 from pathlib import Path
 
+import optuna
 import pytest
 
 from evaluators.tasks import rules_from_words, rules_of
 from search.budget import parse_budget
 from search.cli import main
-from search.cli.parser import run_name
+from search.cli.parser import parse_networks, run_name
+from search.journal import JOURNAL, storage
 from search.loop import Limits, SearchLoop
 from search.neighbours import starts
-from search.proposals import fixed_trials, prepare_fixed
+from search.proposals import family, fixed_trials, prepare_fixed
 from search.records import SEARCHED, RunSettings, TrialRecord
 from search.run_files import read_run
 from search.session import _check_same
 from search.study import Study
-from space import TASKS, UserError, architecture
+from space import PAPERS, TASKS, UserError, architecture
 from tests.search_tests.conftest import FormulaWorkers, SilentListener, settings
 
 SAME_SIZE = [name for name, task in TASKS.items() if not task.has_scales]
@@ -79,6 +81,89 @@ def test_papers_of_other_channels_are_not_fixed_trials() -> None:
     assert all(record.architecture.shape.in_channels == 1 for record in fixed_trials(TASKS["sr"], of_luma, budget))
 
 
+DEFAULTS = {
+    "sr": [
+        "s-lwsr16",
+        "s-lwsr32",
+        "s-lwsr64",
+        "s-lwsr128",
+        "s-lwsr16-no-pool",
+        "s-lwsr32-no-pool",
+        "s-lwsr64-no-pool",
+        "s-lwsr16-pool-11",
+    ],
+    "denoise": ["mallenet-16", "dncnn-list-color", "cbdnet-lite"],
+    "deblur": ["progressive-6"],
+    "raw-denoise": ["feature-align"],
+    "inpaint": ["glcic-lite"],
+}
+
+
+@pytest.mark.parametrize("name", sorted(TASKS))
+def test_the_papers_of_every_task_are_its_fixed_trials(name: str) -> None:
+    asked = settings() if name == "sr" else of_task(name)
+    records = list(fixed_trials(TASKS[name], asked, parse_budget("20m-params")))
+    assert list(dict.fromkeys(family(record.source) for record in records)) == DEFAULTS[name]
+    for record in records:
+        assert record.nearest_build != PAPERS[family(record.source)].reproducible
+        assert record.architecture.shape == asked.rules.shape
+    # Twice only what has the setting and no skip.
+    assert len(records) == (2 if name == "sr" else 1) * len(DEFAULTS[name])
+
+
+def test_grey_denoising_has_its_own_paper_and_budgets_hold() -> None:
+    grey = of_task("denoise", channels="grey")
+    assert [r.source for r in fixed_trials(TASKS["denoise"], grey, parse_budget("200k-params"))] == ["dncnn-list"]
+    small = fixed_trials(TASKS["denoise"], of_task("denoise"), parse_budget("200k-params"))
+    assert [r.source for r in small] == ["dncnn-list-color"]
+
+
+def test_networks_by_name_run_beside_the_default_ones(tmp_path: Path) -> None:
+    rules, budget, task = rules_of("denoise"), parse_budget("600k-params"), TASKS["denoise"]
+    asked = replace(of_task("denoise"), networks=parse_networks("ircnn-color,dncnn-list-color,dncnn-color", rules))
+    assert asked.networks == ("dncnn-color", "ircnn-color")  # the table's order, without what runs anyway
+    study = Study.create(tmp_path, asked)
+    prepare_fixed(study, task, budget)
+    loop = SearchLoop(study, task, budget, FormulaWorkers(), Limits(None, 1), tmp_path, SilentListener(), lambda: False)
+    assert loop.run() is None
+    run = read_run(tmp_path)
+    fixed = {trial.source: trial for trial in run.trials if trial.is_fixed}
+    assert list(fixed) == ["dncnn-list-color", "ircnn-color", "cbdnet-lite", "dncnn-color"]
+    assert {name for name, trial in fixed.items() if trial.nearest_build} == {"cbdnet-lite"}
+    assert all(len(trial.rungs) == 2 for trial in fixed.values())
+    assert run.settings.networks == asked.networks
+
+
+@pytest.mark.parametrize("name", ["denoise", "deblur", "raw-denoise"])
+def test_a_search_beside_nearest_builds_starts_with_every_backbone(tmp_path: Path, name: str) -> None:
+    study, task = Study.create(tmp_path, of_task(name)), TASKS[name]
+    prepare_fixed(study, task, parse_budget("200k-params"))
+    queued = optuna.load_study(study_name="litefront", storage=storage(tmp_path / JOURNAL)).trials
+    free = [trial.system_attrs["fixed_params"] for trial in queued if "record" not in trial.user_attrs]
+    backbones = [point["backbone"] for point in free]
+    assert set(backbones) == set(task.backbones)
+    papers = [record for record in fixed_trials(task, study.settings, parse_budget("200k-params")) if record.knobs]
+    if papers:  # its neighbours take turns with the small networks
+        assert backbones[1:8:2] == [papers[0].knobs["backbone"]] * 4
+
+
+def test_a_record_without_networks_has_none_and_is_not_continued_with_some() -> None:
+    old = settings().to_dict()
+    del old["networks"]
+    again = RunSettings.from_dict(old)
+    assert again.networks == ()
+    with pytest.raises(UserError, match="was made with networks none, got imdn,smfanet; use --run-dir"):
+        _check_same(again, replace(again, networks=("imdn", "smfanet")), Path("run"))
+
+
+def test_a_trial_of_an_older_run_is_no_nearest_build() -> None:
+    record = next(iter(fixed_trials(TASKS["deblur"], of_task("deblur"), parse_budget("200k-params"))))
+    assert TrialRecord.from_dict(record.to_dict()).nearest_build
+    old = record.to_dict()
+    del old["nearest_build"]
+    assert not TrialRecord.from_dict(old).nearest_build
+
+
 def test_results_keep_a_task_s_further_figures(tmp_path: Path) -> None:
     workers = FormulaWorkers()
     study = Study.create(tmp_path, of_task("inpaint"))
@@ -102,6 +187,12 @@ def _trained(study: Study, workers: FormulaWorkers, folder: Path) -> list[TrialR
         (["--task", "deblur", "--scale", "2"], "--scale of deblur must be left out"),
         (["--task", "inpaint", "--holes", "90"], "--holes must be a number or a range LOW-HIGH from 1 to 60"),
         (["--task", "raw-denoise", "--channels", "grey"], "--channels of raw-denoise must be one of packed, noise-map"),
+        (
+            ["--task", "sr", "--networks", "smfanett"],
+            "--networks must be of the published networks of sr, got 'smfanett'",
+        ),
+        (["--task", "sr", "--networks", "imdn,prn"], "--networks of sr must be for that task, got prn for deblur"),
+        (["--task", "sr", "--networks", "fsrcnn"], "got fsrcnn with 1 and 1; see --channels"),
     ],
 )
 def test_wrong_options_are_one_line_and_status_2(words: list[str], message: str, tmp_path: Path, capsys) -> None:

@@ -27,7 +27,7 @@ def counted_by_torch(arch: Architecture, width_px: int, height_px: int) -> tuple
 SEARCHED_PAPERS = [
     (name, scale)
     for name, entry in sorted(PAPERS.items())
-    if not entry.reference
+    if entry.architecture.backbone in BACKBONES
     for scale in TASKS[entry.task].input_sizes
 ]
 
