@@ -65,8 +65,8 @@ class Request:
     device: str | None = None
     command: str = ""
     tables: tuple[TableUse, ...] = ()
-    has_default_objective: bool = False
     networks: tuple[str, ...] = ()
+    has_default_objective: bool = False
 
 
 class Session:
@@ -215,9 +215,9 @@ class Session:
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             tables=request.tables,
             options=request.rules.options,
+            networks=request.networks,
         )
 
-            networks=request.networks,
 
 def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

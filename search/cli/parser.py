@@ -102,7 +102,6 @@ def parse_tables(option: str, text: str) -> tuple[str, ...]:
     return sources
 
 
-def parse_rungs(text: str) -> tuple[int, ...]:
 def parse_networks(text: str, rules: TaskRules) -> tuple[str, ...]:
     """Names of published networks joined by commas, in the table's order and without those that run with every search.
 
@@ -127,6 +126,7 @@ def parse_networks(text: str, rules: TaskRules) -> tuple[str, ...]:
     return tuple(name for name, entry in PAPERS.items() if name in words and not entry.runs_with_search)
 
 
+def parse_rungs(text: str) -> tuple[int, ...]:
     """Training steps in all at each rung, rising."""
     try:
         rungs = tuple(int(word) for word in text.split(","))

@@ -18,8 +18,8 @@ from search.cli.output import finish
 from search.cli.parser import (
     add_task_options,
     parse_input,
-    parse_objectives,
     parse_networks,
+    parse_objectives,
     parse_rungs,
     parse_tables,
     parse_time,
@@ -28,8 +28,8 @@ from search.cli.parser import (
 )
 from search.latency import TableUse, check_measured, tables_of
 from search.progress import progress_for
-from search.samplers import SAMPLERS, sampler
 from search.proposals import family, fixed_trials
+from search.samplers import SAMPLERS, sampler
 from search.session import Request, Session, default_workers
 from space.command_line import parse_count
 from space.errors import UserError
@@ -60,12 +60,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--objective",
         help=f"psnr and any of params, macs, memory, weights, latency@TABLE (default: {DEFAULT_WORDS})",
     )
-    parser.add_argument("--latency", metavar="TABLE[,TABLE]", help="latency tables to give milliseconds on besides")
     parser.add_argument(
         "--networks",
         metavar="NAME[,NAME]",
         help="published networks (see: python -m search list) to train beside those that run with every search",
     )
+    parser.add_argument("--latency", metavar="TABLE[,TABLE]", help="latency tables to give milliseconds on besides")
     parser.add_argument("--time", help=f"such as 90s, 10m, 2h (default: {DEFAULT_TIME}, or none with --trials)")
     parser.add_argument("--trials", help="stop after so many searched networks within the budget")
     parser.add_argument(
@@ -119,10 +119,10 @@ def request_from(options: argparse.Namespace) -> Request:
         device=options.device,
         command="python -m search " + shlex.join(sys.argv[1:]),
         tables=tables,
+        networks=parse_networks(options.networks, rules) if options.networks is not None else (),
         has_default_objective=options.objective is None,
     )
 
-        networks=parse_networks(options.networks, rules) if options.networks is not None else (),
 
 def _objectives_and_tables(options: argparse.Namespace, budget: Budget) -> tuple[tuple[str, ...], tuple[TableUse, ...]]:
     """The objectives, and every latency table that budget, objectives or ``--latency`` name."""
@@ -185,18 +185,18 @@ def _understood(session: Session) -> str:
             ),
         )
     )
+    beside = _beside(session)
     times = "".join(f"  milliseconds on {table.name}: predicted for {table.caption}\n" for table in request.tables)
     return (
         f"[bold]{request.task.title}[/bold] ({request.rules.title}) under {request.budget.text}, "
-    beside = _beside(session)
         f"objectives {', '.join(request.objectives)}"
         f"{' (the default)' * request.has_default_objective}, for {limits}\n"
         f"  costs at an input of {width}x{height}, fp32; sampler {request.sampler}, seed {request.seed}, "
         f"{request.workers} worker{'s' * (request.workers > 1)}\n"
+        f"{beside}"
         f"{times}"
         f"  training on {settings.train_data}; measuring on {settings.val_data}\n"
         f"  run folder {request.folder}"
-        f"{beside}"
     )
 
 

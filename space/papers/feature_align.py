@@ -27,8 +27,8 @@ FEATURE_ALIGN: tuple[Paper, ...] = (
         SOURCE,
         {"backbone": "encoder_decoder", **KNOBS},
         reproducible=False,
+        runs_with_search=True,
         note="widths and depths are not published; a stand-in of about the 161K parameters that follow if the network "
         "compared with is CycleISP's, with more work per pixel; not the paper's network",
     ),
-        runs_with_search=True,
 )
