@@ -7,35 +7,90 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from evaluators.atomic import write_atomically
-from evaluators.cost import network_costs, paper_counts
+from evaluators.cost import Costs, network_costs, paper_counts
 from evaluators.latency import ms_text
 from latency_tables.estimate import predict
 from latency_tables.fusion import network_operators
 from latency_tables.table import load_table
 from space.build import build
 from space.papers import PAPERS, Paper
-from space.papers.published import published_results
+from space.papers.published import COUNTED, published_results
 from space.tasks import TASKS
 
 PHONES = ("pixel4-a76", "pixel4-a55", "a03s-a53")
 DASH = "–"
 COLUMNS = (
-    "network", "published params", "by its rule", "deployed", "published G multi-adds", "by its rule", "true G MACs",
-    *(f"ms {name}" for name in PHONES), "built",
+    "network", "published params", "by its rule", "off", "deployed", "published G multi-adds", "by its rule", "off",
+    "true G MACs", *(f"ms {name}" for name in PHONES), "built",
 )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class NetworkCounts:
+    """One published network at the input of its task's costs: what was published, and what we count.
+
+    Published figures are None where no source states them; ``rule_*`` are ours by the paper's own rule, which is the
+    true one where it has none.
+    """
+
+    entry: Paper
+    input_size: tuple[int, int]
+    published_params: int | None
+    published_macs: int | None
+    rule_params: int
+    rule_macs: int
+    rule: str
+    costs: Costs
+    ms: dict[str, float]
+
+    @property
+    def params_off(self) -> float | None:
+        """How far ours by the paper's rule is from what was published, as a share."""
+        return _off(self.rule_params, self.published_params)
+
+    @property
+    def macs_off(self) -> float | None:
+        return _off(self.rule_macs, self.published_macs)
+
+
+def network_counts(entry: Paper) -> NetworkCounts:
+    """Build ``entry`` and count."""
+    shape = entry.architecture.shape
+    size = TASKS[entry.task].input_sizes[shape.scale]
+    network = build(entry.architecture)
+    costs = network_costs(network, size, shape.in_channels)
+    counts = paper_counts(entry, costs, size, shape.scale)
+    results = published_results(entry.task, shape.scale)
+    rows = [row for row in results if row.network == entry.title and COUNTED not in row.note]
+    stated = sorted(rows, key=lambda row: not row.is_own)
+    output = tuple(shape.scale * side for side in size)
+    operators = network_operators(network, shape.in_channels, size)
+    return NetworkCounts(
+        entry,
+        size,
+        next((row.params for row in stated if row.params), None),
+        next((row.macs for row in stated if row.macs and row.macs_output in (None, output)), None),
+        counts.params_paper_rule,
+        counts.macs_paper_rule or costs.macs,
+        counts.rule or "everything stored, true multiply-accumulates",
+        costs,
+        {name: predict(load_table(name), operators).ms for name in PHONES},
+    )
+
+
 def page(papers: Iterable[Paper]) -> str:
-    """A table per task in Markdown."""
+    """A table per task in Markdown, and why what is not built exactly cannot be."""
     listed = list(papers)
     parts = [
         "# Published networks: counts as published, by their papers' rules, and deployed\n",
-        "Deployed: batch norm and re-parameterised branches folded, everything stored counted. True MACs and predicted "
-        "milliseconds (one thread, fp32) are at the task's input. *nearest*: the paper does not say enough; the reason "
-        "is in `python -m search cost NAME`. This page: `python -m reports.counts FILE.md`.\n",
+        "Deployed: batch norm and re-parameterised branches folded, everything stored counted. *off*: ours by the "
+        "paper's rule against what it prints, which is rounded. True MACs and predicted milliseconds (one thread, "
+        "fp32) are at the task's input. *nearest*: the paper does not say enough; the reasons stand at the end. This "
+        "page: `python -m reports.counts FILE.md`.\n",
         *(f"- {name}: {load_table(name).caption}" for name in PHONES),
     ]
     for task in TASKS.values():
@@ -43,37 +98,40 @@ def page(papers: Iterable[Paper]) -> str:
         if entries:
             width, height = task.input_sizes[entries[0].architecture.shape.scale]
             parts += [f"\n## {task.title}, input {width}x{height}\n", *_table(entries)]
+    near = [entry for entry in listed if not entry.reproducible]
+    if near:
+        parts += ["\n## Built as near as can be, and why\n", *(f"- {entry.name}: {entry.note}" for entry in near)]
     return "\n".join(parts) + "\n"
+
+
+def cells(counts: NetworkCounts) -> Iterator[str]:
+    """The values of ``COLUMNS``."""
+    yield counts.entry.name
+    yield f"{counts.published_params:,}" if counts.published_params else DASH
+    yield f"{counts.rule_params:,}"
+    yield _share(counts.params_off)
+    yield f"{counts.costs.params:,}"
+    yield f"{counts.published_macs / 1e9:.4g}" if counts.published_macs else DASH
+    yield f"{counts.rule_macs / 1e9:.2f}"
+    yield _share(counts.macs_off)
+    yield f"{counts.costs.macs / 1e9:.2f}"
+    yield from (ms_text(ms) for ms in counts.ms.values())
+    yield "exactly" if counts.entry.reproducible else "nearest"
 
 
 def _table(entries: list[Paper]) -> Iterator[str]:
     yield "| " + " | ".join(COLUMNS) + " |"
     yield "| --- |" + " ---: |" * (len(COLUMNS) - 2) + " --- |"
     for entry in entries:
-        yield "| " + " | ".join(_row(entry)) + " |"
+        yield "| " + " | ".join(cells(network_counts(entry))) + " |"
 
 
-def _row(entry: Paper) -> Iterator[str]:
-    shape = entry.architecture.shape
-    size = TASKS[entry.task].input_sizes[shape.scale]
-    network = build(entry.architecture)
-    costs = network_costs(network, size, shape.in_channels)
-    counts = paper_counts(entry, costs, size, shape.scale)
-    rows = [row for row in published_results(entry.task, shape.scale) if row.network == entry.title]
-    stated = sorted(rows, key=lambda row: not row.is_own)
-    params = next((row.params for row in stated if row.params), None)
-    adds = next((row.macs for row in stated if row.macs), None)
-    yield entry.name
-    yield f"{params:,}" if params else DASH
-    yield f"{counts.params_paper_rule:,}"
-    yield f"{costs.params:,}"
-    yield f"{adds / 1e9:.4g}" if adds else DASH
-    yield f"{counts.macs_paper_rule / 1e9:.2f}" if counts.macs_paper_rule else DASH
-    yield f"{costs.macs / 1e9:.2f}"
-    operators = network_operators(network, shape.in_channels, size)
-    for name in PHONES:
-        yield ms_text(predict(load_table(name), operators).ms)
-    yield "exactly" if entry.reproducible else "nearest"
+def _off(ours: int, published: int | None) -> float | None:
+    return None if published is None else ours / published - 1
+
+
+def _share(off: float | None) -> str:
+    return DASH if off is None else f"{off:+.1%}"
 
 
 def main() -> None:

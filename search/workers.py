@@ -43,6 +43,10 @@ class ProcessWorkers:
     def idle(self) -> int:
         return sum(worker.job is None for worker in self._workers)
 
+    @property
+    def is_busy(self) -> bool:
+        return any(worker.job is not None for worker in self._workers)
+
     def submit(self, job: Any) -> None:
         next(worker for worker in self._workers if worker.job is None).give(job)
 

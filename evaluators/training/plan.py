@@ -9,6 +9,7 @@ rest at batch 16 and 24x24 patches on 76 crops of 256x256 out of the same photog
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -50,8 +51,9 @@ class TrainingPlan:
     """Settings of ``Trainer``.
 
     ``patch_px`` is the side of a training patch in pixels of the low-resolution image. ``learning_rate`` is reached
-    linearly after ``warmup_steps`` and then stays, so that training can always be continued. ``ema_decay`` limits
-    how much of the averaged weights one step keeps.
+    linearly after ``warmup_steps`` and then stays, so that training can always be continued; with ``decay_steps`` it
+    falls along a cosine to zero at that step, for trainings whose end is known. ``ema_decay`` limits how much of the
+    averaged weights one step keeps.
 
     Raises:
         UserError: a value outside its range.
@@ -62,18 +64,21 @@ class TrainingPlan:
     learning_rate: float = LEARNING_RATE
     warmup_steps: int = WARMUP_STEPS
     ema_decay: float = EMA_DECAY
+    decay_steps: int = 0  # 0: the rate stays
 
     def __post_init__(self) -> None:
-        for name, lowest in (("batch", 1), ("patch_px", 1), ("warmup_steps", 0)):
+        for name, lowest in (("batch", 1), ("patch_px", 1), ("warmup_steps", 0), ("decay_steps", 0)):
             self._check(name, getattr(self, name) >= lowest, f"at least {lowest}")
         self._check("learning_rate", 0 < self.learning_rate < 1, "above 0 and below 1")
         self._check("ema_decay", 0 <= self.ema_decay < 1, "at least 0 and below 1")
 
     def learning_rate_at(self, step: int) -> float:
         """Learning rate of the update that follows ``step`` made updates."""
-        if step >= self.warmup_steps:
+        if step < self.warmup_steps:
+            return self.learning_rate * (step + 1) / self.warmup_steps
+        if not self.decay_steps:
             return self.learning_rate
-        return self.learning_rate * (step + 1) / self.warmup_steps
+        return self.learning_rate * (1 + math.cos(math.pi * min(1.0, step / self.decay_steps))) / 2
 
     def ema_decay_at(self, step: int) -> float:
         """Share of the old average that stays in the update that follows ``step`` made updates.
@@ -83,7 +88,9 @@ class TrainingPlan:
         return min(self.ema_decay, (1 + step) / (EMA_RAMP_STEPS + step))
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """Without a decay where there is none, as plans were written before there was one."""
+        values = asdict(self)
+        return values if self.decay_steps else {name: value for name, value in values.items() if name != "decay_steps"}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> TrainingPlan:

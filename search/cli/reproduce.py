@@ -1,0 +1,103 @@
+"""``reproduce``: the papers' networks, counted, trained and measured, with the published figures beside ours."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from itertools import islice
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from reports.counts import COLUMNS, cells, network_counts
+from reports.reproduction import write_reproduction
+from search.cli.parser import add_task_options, task_words
+from search.cli.trainings import add_sitting_options, sit, sitting_of
+from search.trainings.data_words import EMBEDDED
+from search.trainings.reproduction import chosen, trainings
+from search.trainings.training import PROTOCOLS
+from space.command_line import parse_count
+from space.papers import Paper
+from space.tasks import TASKS
+
+FOLDER = Path("runs/reproduce")
+SHOWN = COLUMNS.index("true G MACs") + 1  # columns in a terminal; all are in `reports.counts`
+WIDE = 130  # characters, where the output is no terminal
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("reproduce", help="the papers' networks: published figures beside ours")
+    parser.add_argument("names", metavar="NAME", nargs="*", help="such as s-lwsr16 (see: python -m search list)")
+    parser.add_argument("--task", help=f"all networks of one of {', '.join(TASKS)}")
+    parser.add_argument("--all", action="store_true", help="all networks")
+    parser.add_argument("--counts-only", action="store_true", help="parameters and multiply-accumulates, no training")
+    parser.add_argument("--steps", default="1000", help="of training (default: 1000)")
+    parser.add_argument("--protocol", default="short", help=f"one of {', '.join(PROTOCOLS)} (default: short)")
+    parser.add_argument("--train", default=EMBEDDED, help="data to train on, joined by commas (default: embedded)")
+    parser.add_argument("--test", default=EMBEDDED, help="data to measure on, joined by commas (default: embedded)")
+    parser.add_argument("--scale", help="upscaling factor of sr (default: each paper's)")
+    add_task_options(parser)
+    parser.add_argument("--seed", default="0", help="of weights and patches (default: 0)")
+    parser.add_argument("--out", type=Path, default=FOLDER, help=f"where results are kept (default: {FOLDER})")
+    parser.add_argument("--json", action="store_true", help="with --counts-only: print one JSON object")
+    add_sitting_options(parser)
+    parser.set_defaults(execute=execute)
+
+
+def execute(options: argparse.Namespace) -> int:
+    entries = chosen(options.names, options.task, options.all)
+    if options.counts_only:
+        return _counts(entries, options.json)
+    asked = trainings(
+        entries,
+        {"scale": options.scale, **task_words(options)},
+        options.protocol,
+        parse_count("--steps", options.steps, 1),
+        parse_count("--seed", options.seed, 0),
+        tuple(options.train.split(",")),
+        tuple(options.test.split(",")),
+    )
+    console = Console()
+    outcome, status = sit(asked, sitting_of(options, options.out), console)
+    if outcome.finished:
+        write_reproduction(options.out, outcome.finished)
+        console.print(f"published beside ours: {options.out / 'README.md'}", highlight=False)
+    return status
+
+
+def _counts(entries: tuple[Paper, ...], as_json: bool) -> int:
+    counted = [network_counts(entry) for entry in entries]
+    if as_json:
+        found = {
+            each.entry.name: {
+                "task": each.entry.task,
+                "input": "{}x{}".format(*each.input_size),
+                "published_params": each.published_params,
+                "params_by_paper_rule": each.rule_params,
+                "published_macs": each.published_macs,
+                "macs_by_paper_rule": each.rule_macs,
+                "rule": each.rule,
+                **each.costs.to_dict(),
+                "ms": each.ms,
+                "reproducible": each.entry.reproducible,
+                "note": each.entry.note,
+            }
+            for each in counted
+        }
+        print(json.dumps(found))
+        return 0
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDE)
+    for task in dict.fromkeys(each.entry.task for each in counted):
+        here = [each for each in counted if each.entry.task == task]
+        title = "{}, input {}x{}".format(TASKS[task].title, *here[0].input_size)
+        table = Table(title=title, title_justify="left", pad_edge=False, box=SIMPLE_HEAD)
+        for index, heading in enumerate(COLUMNS[:SHOWN]):
+            table.add_column(heading, no_wrap=index == 0, justify="left" if index == 0 else "right")
+        for each in here:
+            table.add_row(*islice(cells(each), SHOWN))
+        console.print(table)
+    return 0

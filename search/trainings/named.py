@@ -1,0 +1,66 @@
+"""Words for networks: ``NAME``, ``NAME+skip``, and either with knobs turned, ``s-lwsr16+skip:upsampler=grouped``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from search.proposals import SKIP_SUFFIX
+from space.architecture import Architecture
+from space.build import architecture, backbone
+from space.errors import UserError
+from space.knobs import Value, active
+from space.papers import Paper, paper, with_input_skip
+
+
+def entry_of(word: str) -> Paper:
+    """The published configuration that ``word`` starts from."""
+    return paper(word.partition(":")[0].removesuffix(SKIP_SUFFIX))
+
+
+def named_architecture(word: str, scale: int) -> Architecture:
+    """The network that ``word`` means, at ``scale``.
+
+    ``+skip`` adds its input to its output; turned knobs are those of the search space, from the paper's own point.
+
+    Raises:
+        UserError: an unknown name, a network that has no such form, or a knob that cannot be turned so.
+    """
+    head, _, turned = word.partition(":")
+    entry = entry_of(word)
+    arch = _turned(entry, scale, turned.split(","), word) if turned else entry.at_scale(scale)
+    if head.endswith(SKIP_SUFFIX):
+        if getattr(arch.settings, "input_skip", "") != "none":
+            raise UserError(
+                f"{SKIP_SUFFIX} is for networks that can take one and have none, got {word!r}; leave it out"
+            )
+        arch = with_input_skip(arch)
+    return arch
+
+
+def forms(entry: Paper, scale: int) -> tuple[str, ...]:
+    """The words of its fixed trials: as published and, where it can have one and has none, with our input skip."""
+    settings = entry.at_scale(scale).settings
+    return (entry.name, *([entry.name + SKIP_SUFFIX] if getattr(settings, "input_skip", "") == "none" else []))
+
+
+def _turned(entry: Paper, scale: int, assignments: Sequence[str], word: str) -> Architecture:
+    if "backbone" not in entry.knobs:
+        raise UserError(f"{entry.name} has no knobs to turn, got {word!r}; leave out what follows the colon")
+    name, shape = str(entry.knobs["backbone"]), entry.at_scale(scale).shape
+    knobs: dict[str, Value] = {knob: value for knob, value in entry.knobs.items() if knob != "backbone"}
+    values = {knob.name: knob.values for knob in backbone(name).knobs_for(shape)}
+    for assignment in assignments:
+        knob, equals, text = assignment.partition("=")
+        by_text = {str(value): value for value in values.get(knob, ())}
+        if not equals or text not in by_text:
+            known = ", ".join(by_text) or "one of " + ", ".join(values)
+            raise UserError(f"{knob or 'a knob'} of {entry.name} must be {known}, got {assignment!r} in {word!r}")
+        knobs[knob] = by_text[text]
+    applying: dict[str, Value] = {}
+    for knob in active(backbone(name).knobs_for(shape), applying):
+        if knob.name not in knobs:
+            raise UserError(
+                f"{word!r} must say {knob.name}, which now matters: one of {', '.join(map(str, knob.values))}"
+            )
+        applying[knob.name] = knobs[knob.name]
+    return architecture(shape, name, applying)

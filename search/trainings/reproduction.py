@@ -1,0 +1,42 @@
+"""The trainings of ``reproduce``: published configurations, each as published and with our input skip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from search.trainings.named import forms
+from search.trainings.queue_file import named_training
+from search.trainings.training import Training
+from space.errors import UserError
+from space.papers import PAPERS, Paper, paper
+from space.tasks import task
+
+
+def chosen(names: Iterable[str], task_name: str | None, everything: bool) -> tuple[Paper, ...]:
+    """The entries that are named, of a task, or all.
+
+    Raises:
+        UserError: an unknown name or task, none or several of the three ways at once.
+    """
+    names = tuple(dict.fromkeys(names))
+    if (bool(names) + (task_name is not None) + everything) != 1:
+        raise UserError("reproduce takes names, or --task, or --all; for example: reproduce s-lwsr16 fsrcnn")
+    if names:
+        return tuple(paper(name) for name in names)
+    if task_name is not None:
+        task(task_name)
+    return tuple(entry for entry in PAPERS.values() if task_name in (None, entry.task))
+
+
+def trainings(
+    entries: Iterable[Paper], words: dict[str, str | None], protocol: str, steps: int, seed: int,
+    train: tuple[str, ...], test: tuple[str, ...],
+) -> tuple[Training, ...]:  # fmt: skip
+    """Every form of every entry; ``words`` are options of the task, which must have them."""
+    found = []
+    for entry in entries:
+        scale = int(words.get("scale") or entry.architecture.shape.scale)
+        found += [
+            named_training(form, entry.task, words, protocol, steps, seed, train, test) for form in forms(entry, scale)
+        ]
+    return tuple(found)

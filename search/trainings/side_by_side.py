@@ -1,0 +1,168 @@
+"""Trainings in order, several at once, until they are done or the time is over; what is begun continues later."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from evaluators.data import training_pool
+from evaluators.training.precision import Precision
+from search.jobs import DiskFull, Failed, Progress, Stopped
+from search.journal import own
+from search.trainings.data_words import check_apart, describe, pictures
+from search.trainings.runner import Finished, TrainingJob, TrainingRunner
+from search.trainings.training import Training, TrainingRecord
+from search.workers import ProcessWorkers
+from space.errors import UserError
+
+DATA_FOLDER = "data"  # pools of patches, shared by the trainings that want the same
+ON_A_GPU = 4  # trainings side by side unless the user says otherwise: one phone-sized network does not fill a GPU
+POLL_S = 0.25
+
+
+class Listener(Protocol):
+    """Whoever shows the trainings to a person."""
+
+    def started(self, training: Training, number: int, of: int) -> None: ...
+    def progressed(self, training: Training, progress: Progress) -> None: ...
+    def finished(self, record: TrainingRecord) -> None: ...
+    def failed(self, training: Training, reason: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """Where, with what and how long trainings run."""
+
+    folder: Path
+    data_root: Path | None
+    precision: Precision
+    count: int
+    threads: int
+    time_s: float | None
+    command: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of the trainings asked for: records of those that are finished, reasons of those that failed, and the rest."""
+
+    finished: tuple[TrainingRecord, ...]
+    failed: dict[str, str]
+    left: tuple[Training, ...]
+    problem: str | None = None
+
+
+def run_trainings(
+    trainings: Sequence[Training], sitting: Sitting, listener: Listener, interrupted: Callable[[], bool]
+) -> Outcome:
+    """Do ``trainings`` in their order; those that have a record are not done again.
+
+    Raises:
+        UserError: data that cannot be used, or training data that hold pictures of a test set, before anything runs.
+    """
+    begun = time.time()
+    folders = {training: sitting.folder / training.folder_name for training in trainings}
+    waiting = [training for training in folders if TrainingRecord.read(folders[training]) is None]
+    check_data(waiting, sitting.data_root)
+    sitting.folder.mkdir(parents=True, exist_ok=True)
+    failed: dict[str, str] = {}
+    problem = None
+    if waiting:
+        with own(sitting.folder):
+            failed, problem = _run(waiting, folders, sitting, begun, listener, interrupted)
+    records = {training: TrainingRecord.read(folder) for training, folder in folders.items()}
+    finished = tuple(record for record in records.values() if record is not None)
+    return Outcome(finished, failed, tuple(t for t, record in records.items() if record is None), problem)
+
+
+def check_data(trainings: Sequence[Training], root: Path | None) -> None:
+    """Read all data once, and refuse what cannot be used; every combination of words only once."""
+    seen = set()
+    for training in trainings:
+        key = (training.rules, training.train, training.test)
+        if key not in seen:
+            seen.add(key)
+            train = {word: pictures(word, root, training.rules, validates=False) for word in training.train}
+            test = {word: pictures(word, root, training.rules, validates=True) for word in training.test}
+            check_apart(train, test)
+
+
+def _run(
+    waiting: list[Training],
+    folders: dict[Training, Path],
+    sitting: Sitting,
+    begun: float,
+    listener: Listener,
+    interrupted: Callable[[], bool],
+) -> tuple[dict[str, str], str | None]:
+    stop_at = begun + sitting.time_s if sitting.time_s else float("inf")
+    make_runner = partial(
+        TrainingRunner, sitting.data_root, sitting.precision, sitting.count, sitting.threads, sitting.command
+    )
+    workers = ProcessWorkers(min(sitting.count, len(waiting)), make_runner, sitting.threads)
+    jobs: dict[int, Training] = {}
+    queue, failed, problem = list(waiting), {}, None
+    try:
+        while queue or workers.is_busy:
+            if interrupted() or time.time() > stop_at or problem:
+                queue.clear()
+                if interrupted() or problem:
+                    workers.stop()
+            while queue and workers.idle():
+                training = queue.pop(0)
+                number = len(jobs)
+                jobs[number] = training
+                pool, described = _pool(training, sitting)
+                workers.submit(TrainingJob(number, training, folders[training], pool, described, stop_at))
+                listener.started(training, number + 1, len(waiting))
+            for answer in workers.poll(POLL_S):
+                training = jobs[answer.trial]
+                if isinstance(answer, Progress):
+                    listener.progressed(training, answer)
+                elif isinstance(answer, Finished):
+                    listener.finished(answer.record)
+                elif isinstance(answer, DiskFull):
+                    problem = answer.reason
+                elif isinstance(answer, Failed):
+                    failed[training.name] = answer.reason
+                    listener.failed(training, answer.reason)
+                else:
+                    assert isinstance(answer, Stopped)
+    finally:
+        workers.close()
+    return failed, problem
+
+
+def _pool(training: Training, sitting: Sitting) -> tuple[Path, str]:
+    """The folder of the training's patches, made if it is not there yet, and what its pictures are."""
+    rules, root = training.rules, sitting.data_root
+    found = {word: pictures(word, root, rules, validates=False) for word in training.train}
+    described = "; ".join(describe(word, root, each, rules, validates=False) for word, each in found.items())
+    about = json.dumps([described, rules.task, rules.scale, rules.options], sort_keys=True)
+    folder = sitting.folder / DATA_FOLDER / hashlib.sha256(about.encode()).hexdigest()[:12]
+    if not (folder / "pool.json").is_file():
+        images = tuple(picture for each in found.values() for picture in each)
+        if len({type(picture) for picture in images}) > 1:
+            raise UserError(f"training data must be all single pictures or all pairs, got both in {training.train}")
+        training_pool(images, rules).save(folder)
+    return folder, described
+
+
+def default_count(precision: Precision) -> int:
+    """A training per core on a CPU; ``ON_A_GPU`` on a GPU."""
+    if precision.device.startswith("cuda"):
+        return ON_A_GPU
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def thread_share(count: int) -> int:
+    return max(1, torch.get_num_threads() // count)

@@ -1,0 +1,165 @@
+"""One network trained once under a stated protocol, and what came out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from evaluators.atomic import write_atomically
+from evaluators.tasks import TaskRules, rules_of
+from evaluators.training.plan import TrainingPlan
+from space.architecture import Architecture
+from space.build import architecture_from_dict
+from space.errors import UserError
+
+RECORD_FILE, WEIGHTS_FILE, CHECKPOINT_FILE = "record.json", "weights.safetensors", "checkpoint.safetensors"
+RECORD_VERSION = 1
+
+
+def short_protocol(rules: TaskRules, steps: int) -> TrainingPlan:
+    """As the search trains its candidates: small patches and a constant rate."""
+    return rules.plan
+
+
+def long_protocol(rules: TaskRules, steps: int) -> TrainingPlan:
+    """For trainings of many thousand steps: patches of twice the side, and a rate that falls to zero at the end."""
+    return replace(rules.plan, patch_px=2 * rules.plan.patch_px, decay_steps=steps)
+
+
+PROTOCOLS = {"short": short_protocol, "long": long_protocol}
+
+
+@dataclass(frozen=True)
+class Training:
+    """All that determines one training.
+
+    ``name`` says which network it is (``s-lwsr16+skip``); ``train`` and ``test`` are data words
+    (``search.trainings.data_words``). ``seed`` is that of weights and patches.
+    """
+
+    name: str
+    architecture: Architecture
+    rules: TaskRules
+    protocol: str
+    steps: int
+    seed: int
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.protocol not in PROTOCOLS:
+            raise UserError(f"protocol must be one of {', '.join(PROTOCOLS)}, got {self.protocol!r}")
+        if self.steps < 1:
+            raise UserError(f"steps must be at least 1, got {self.steps}; for example 1000")
+        if self.architecture.shape != self.rules.shape:
+            raise UserError(
+                f"{self.name} must take and give {self.rules.title}'s {self.rules.shape}, got "
+                f"{self.architecture.shape}; give the task's --channels and --scale"
+            )
+
+    @property
+    def plan(self) -> TrainingPlan:
+        return PROTOCOLS[self.protocol](self.rules, self.steps)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "architecture": self.architecture.to_dict(),
+            "task": self.rules.task,
+            "scale": self.rules.scale,
+            "options": self.rules.options,
+            "protocol": self.protocol,
+            "plan": self.plan.to_dict(),
+            "steps": self.steps,
+            "seed": self.seed,
+            "train": list(self.train),
+            "test": list(self.test),
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Training:
+        values = {name: data[name] for name in ("name", "protocol", "steps", "seed")}
+        return cls(
+            architecture=architecture_from_dict(data["architecture"]),
+            rules=rules_of(data["task"], data["scale"], data["options"]),
+            train=tuple(data["train"]),
+            test=tuple(data["test"]),
+            **values,
+        )
+
+    @property
+    def folder_name(self) -> str:
+        """Readable, and another one for whatever trains otherwise; where it is measured does not matter."""
+        about = {name: value for name, value in self.to_dict().items() if name not in ("name", "test")}
+        digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:8]
+        name = "".join(letter if letter.isalnum() or letter in "+-.=" else "-" for letter in self.name)
+        return f"{name}-{self.steps}-seed{self.seed}-{digest}"
+
+
+@dataclass(frozen=True)
+class SetResult:
+    """Means over the pictures of one test set, and those of doing without a network."""
+
+    psnr_db: float
+    ssim: float
+    baseline_psnr_db: float
+    baseline_ssim: float
+    images: int
+    data: str  # the set as ``evaluators.data.describe`` says it
+    others_db: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """A finished training. ``results`` are by test word; ``train_s`` is the time spent on steps, over all sittings."""
+
+    training: Training
+    params: int
+    macs: int
+    peak_activation_bytes: int
+    input_size: tuple[int, int]
+    results: dict[str, SetResult]
+    train_s: float
+    train_data: str
+    environment: dict[str, str]
+    command: str
+    finished: str  # ISO 8601, UTC
+
+    def write(self, folder: Path) -> None:
+        values = {name: value for name, value in vars(self).items() if name not in ("training", "results")}
+        values["results"] = {name: asdict(result) for name, result in self.results.items()}
+        text = json.dumps({"version": RECORD_VERSION, "training": self.training.to_dict(), **values}, indent=1)
+        write_atomically(folder / RECORD_FILE, (text + "\n").encode())
+
+    @classmethod
+    def read(cls, folder: Path) -> TrainingRecord | None:
+        """The record in ``folder``, None where there is none yet.
+
+        Raises:
+            UserError: a record that cannot be read.
+        """
+        path = folder / RECORD_FILE
+        if not path.is_file():
+            return None
+        try:
+            data = json.loads(path.read_text())
+            data.pop("version")
+            return cls(
+                **{
+                    **data,
+                    "training": Training.from_dict(data["training"]),
+                    "input_size": tuple(data["input_size"]),
+                    "results": {name: SetResult(**result) for name, result in data["results"].items()},
+                }
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{path} must be a training's record, got: {error}; delete its folder") from None
+
+
+def finished_trainings(folder: Path) -> tuple[TrainingRecord, ...]:
+    """The records of all finished trainings below ``folder``, by folder name."""
+    found = (TrainingRecord.read(each) for each in sorted(folder.iterdir()) if each.is_dir())
+    return tuple(record for record in found if record is not None)
