@@ -36,6 +36,11 @@ def describe(architecture: Architecture) -> str:
     return ", ".join(words)
 
 
+def in_words(trial: TrialRecord) -> str:
+    """A fixed trial inside a sentence; marked where it stands for a network that its paper does not determine."""
+    return f"{trial.source} (nearest build)" if trial.nearest_build else trial.source
+
+
 def short_label(trial: TrialRecord) -> str:
     """What a plot has room for: the paper's name, or ``#17  16 ch × 26``."""
     if trial.is_fixed:

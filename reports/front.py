@@ -20,7 +20,7 @@ from search.pareto import front, front_rung
 from search.records import RunResult, TrialRecord
 
 COLUMNS = (
-    "trial", "source", "on_front", "status", "params", "macs", "peak_activation_bytes", "weight_bytes",
+    "trial", "source", "nearest_build", "on_front", "status", "params", "macs", "peak_activation_bytes", "weight_bytes",
     "psnr_db", "ssim", "gain_db", "rung", "steps", "within_noise_of", "architecture", "description",
 )  # fmt: skip
 LATENCY_COLUMNS = ("ms", "ms_low", "ms_high", "ms_origin", "ms_tied_with")  # each followed by @TABLE
@@ -52,7 +52,8 @@ def front_frame(run: RunResult) -> pd.DataFrame:
     ``psnr_db`` is at the front's rung; a fixed trial that has not reached it shows its highest rung, and one that was
     never trained has none; so it is with the task's further figures. ``gain_db`` is over the baseline.
     ``within_noise_of`` lists neighbours on the front whose quality the seed noise does not tell apart, separated by
-    blanks. ``architecture`` is the architecture's key.
+    blanks. ``architecture`` is the architecture's key. ``nearest_build`` marks fixed trials that stand for a network
+    that its paper does not determine.
 
     For every latency table of the run there are milliseconds, the ends of their 90 % band, their worst origin, and the
     neighbours on the front, by those milliseconds, whose time the table does not tell apart; "unknown" where the table
@@ -103,6 +104,7 @@ def _row(trial: TrialRecord, rung: int, on_front: bool, run: RunResult, partners
     return {
         "trial": trial.trial,
         "source": trial.source,
+        "nearest_build": trial.nearest_build,
         "on_front": on_front,
         "status": trial.status,
         "params": trial.costs.params,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evaluators.latency import table_of
+from reports.describe import in_words
 from reports.quantities import all_costs, cost_objectives
 from reports.ties import SEED_NOISE_DB, same_time
 from search.pareto import front, front_rung
@@ -48,7 +49,7 @@ class Comparison:
 
     @property
     def sentence(self) -> str:
-        name = self.paper.source
+        name = in_words(self.paper)
         if self.nearest is None:
             return f"No searched network has come as far as {name} yet."
         number = f"#{self.nearest.trial}"
@@ -66,8 +67,8 @@ class Comparison:
     def brief(self) -> str:
         """The same in a few words: ``#13 is 0.10 dB below s-lwsr16-no-pool+skip with 28% fewer MACs``."""
         if self.nearest is None:
-            return f"nothing yet for {self.paper.source}"
-        return f"#{self.nearest.trial} {self._level} {self.paper.source} with {self._costs}"
+            return f"nothing yet for {in_words(self.paper)}"
+        return f"#{self.nearest.trial} {self._level} {in_words(self.paper)} with {self._costs}"
 
     @property
     def _costs(self) -> str:
@@ -107,7 +108,8 @@ def outcome(run: RunResult) -> str:
         return "No searched network is on the front yet."
     if best is found:
         return f"Best within the budget, found by the search: {_figures(run, best)}: #{best.trial}."
-    papers = f"The best within the budget is a paper's own network, {best.source}"
+    whose = "a paper's network" if best.nearest_build else "a paper's own network"
+    papers = f"The best within the budget is {whose}, {in_words(best)}"
     if found is None:
         return f"No searched network is on the front yet. {papers}: {_figures(run, best)}."
     searched = f"The best that the search put on the front: {_figures(run, found)}: #{found.trial}"

@@ -21,13 +21,13 @@ from reports.ladder import ladder
 from reports.pareto_view import pareto_view
 from reports.pictures import Strip, strips_html
 from reports.plots import published_svg
-from reports.published_view import published_view
+from reports.published_view import published_view, results_for
 from reports.quantities import cost_objectives, latency_quantities, number, quantity
 from reports.ties import SEED_NOISE_DB
 from reports.times import time_sources
 from search.pareto import front_rung
 from search.records import RunResult
-from space.papers.published import PublishedResult, published_results
+from space.papers.published import PublishedResult
 
 
 def write_report(
@@ -68,7 +68,7 @@ def report_html(
     if is_brief:
         published = ()
     elif published is None:
-        published = published_results(run.settings.task, run.settings.scale)
+        published = results_for(run)
     views = [pareto_view(run, quantity) for quantity in cost_objectives(run.settings)]
     papers = published_view(run, published)
     effects = () if is_brief else knob_effects(run)

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from reports.chart_labels import first_window, label_sets
-from reports.describe import describe
+from reports.describe import describe, in_words
 from reports.pareto_view import ParetoView, Point
 from reports.plots import BASELINE, FRONT, INK, OTHER, PAPER, SAME_TIME, TIE
 from reports.quantities import all_costs, cost_ticks
@@ -51,23 +51,31 @@ def front_html(view: ParetoView, baseline_db: float) -> str:
         figure.add_scatter(x=x, y=y, mode="lines", line={"shape": "hv", "color": FRONT, "width": 1.6}, hoverinfo="skip")
     found = [point for point in view.searched if point.on_front]
     others = [point for point in (*view.points, *view.below) if point not in found and not point.trial.is_fixed]
-    papers = [point for point in (*view.points, *view.below) if point.trial.is_fixed]
+    fixed = [point for point in (*view.points, *view.below) if point.trial.is_fixed]
+    papers = [point for point in fixed if not point.trial.nearest_build]
+    nearest = [point for point in fixed if point.trial.nearest_build]
     _add(figure, view, others, baseline_db, {"size": 8, "color": OTHER})
     _add(figure, view, found, baseline_db, {"size": 12, "color": FRONT}, "rgba(0, 114, 178, 0.4)")
-    _add(figure, view, papers, baseline_db, {"size": 17, "color": PAPER, "symbol": "star"}, "rgba(213, 94, 0, 0.4)")
+    star = {"size": 17, "color": PAPER, "symbol": "star"}
+    hollow = {**star, "color": "white", "line": {"color": PAPER, "width": 1.5}}
+    _add(figure, view, papers, baseline_db, star, "rgba(213, 94, 0, 0.4)")
+    _add(figure, view, nearest, baseline_db, hollow, "rgba(213, 94, 0, 0.4)")
     _references(figure, view)
     sets = label_sets(view, PLOT_HEIGHT_PX)
     figure.update_layout(meta=sets, annotations=sets[-1]["annotations"])
     name = re.sub("[^A-Za-z0-9-]", "-", view.quantity.name)
-    return _key(view, found, others, papers) + _html(figure, f"front-{name}")
+    return _key(view, found, others, papers, nearest) + _html(figure, f"front-{name}")
 
 
-def _key(view: ParetoView, found: list[Point], others: list[Point], papers: list[Point]) -> str:
+def _key(
+    view: ParetoView, found: list[Point], others: list[Point], papers: list[Point], nearest: list[Point]
+) -> str:
     """What the marks are. Text of the page and not plotly's legend, which on a narrow screen covers the axis."""
     entries = [
         (found, FRONT, "●", "found, on the front"),
         (others, OTHER, "●", "found, not on the front"),
         (papers, PAPER, "★", "the papers' networks"),
+        (nearest, PAPER, "☆", "nearest builds of what their papers do not determine"),
         (view.ties, TIE, "▬", f"tied: less than {SEED_NOISE_DB:g} dB apart"),
         (view.same_time, SAME_TIME, "▬", "tied: within the band of their difference in time"),
         (view.origin, BASELINE, "—", "90 % band of the predicted time"),
@@ -105,7 +113,7 @@ def _hover(point: Point, view: ParetoView, baseline_db: float) -> str:
     trial = point.trial
     knobs = [f"{name} {value}" for name, value in trial.knobs.items()]
     lines = [
-        f"<b>#{trial.trial} {trial.source}</b>",
+        f"<b>#{trial.trial} {in_words(trial)}</b>",
         f"{point.psnr_db:.3f} dB, {point.psnr_db - baseline_db:+.2f} over {view.baseline_in_words}",
         all_costs(trial.costs, "<br>") if trial.costs.latency else all_costs(trial.costs),
         *_rows(describe(trial.architecture).split(", ")),

@@ -110,8 +110,9 @@ def draw_pareto(axes: Axes, view: ParetoView) -> None:
     found = [point for point in view.searched if point.on_front]
     axes.scatter([p.cost for p in found], [p.psnr_db for p in found], s=58, color=FRONT, ec="white", lw=1, zorder=6)
     papers = view.papers
-    axes.scatter([p.cost for p in papers], [p.psnr_db for p in papers], s=190, marker="*", color=PAPER, ec="white",
-                 lw=0.8, zorder=7)  # fmt: skip
+    for point in papers:
+        fill, edge = ("white", PAPER) if point.trial.nearest_build else (PAPER, "white")
+        axes.plot(point.cost, point.psnr_db, "*", ms=14, color=fill, mec=edge, mew=0.9, zorder=7)
     taken = [text.get_window_extent() for text in _references(axes, view)]
     short = len(found) > MOST_LONG_LABELS
     labels = [Label(p.cost, p.psnr_db, p.label, PAPER, UP_LEFT if p.on_front else RIGHT, bold=True) for p in papers]
@@ -153,8 +154,8 @@ def draw_published(axes: Axes, view: PublishedView, titled: bool = True) -> None
         axes.plot(size, result.psnr_db, "*", ms=13, color=fill, mec=edge, mew=0.9, zorder=4)
         labels.append(Label(size, result.psnr_db, result.network, colour, bold=fits is True))
     _cost_ticks(axes)
-    axes.set_xlabel("Parameters (thousands), as published")
-    axes.set_ylabel(f"PSNR on Y (dB), {view.dataset}")
+    axes.set_xlabel("Parameters (thousands), as published or counted from the code")
+    axes.set_ylabel(f"{view.metric_name} (dB), {view.dataset}")
     labels.sort(key=lambda label: not label.bold)
     marks = [(x, result.psnr_db) for x, result in zip(sizes, view.results, strict=True)]
     lines = [[(view.budget_params / 1e3, edge) for edge in axes.get_ylim()]] if view.budget_params else []
@@ -196,8 +197,10 @@ def _counts(view: ParetoView) -> str:
         words.append(f"blue: found, on the front{' (off the line: by another cost)' if away else ''}")
     if others:
         words.append(f"grey: {others} found, not on it")
-    if view.papers:
+    if any(not point.trial.nearest_build for point in view.papers):
         words.append("stars: the papers' networks")
+    if any(point.trial.nearest_build for point in view.papers):
+        words.append("hollow stars: nearest builds of what their papers do not determine")
     if view.ties:
         words.append(f"orange: tied, less than {SEED_NOISE_DB:g} dB apart")
     if view.same_time:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from evaluators.tasks import TaskRules
 from reports.pareto_view import budget_limits
 from search.records import RunResult
-from space.papers.published import PublishedResult, one_per_network, published_results
+from space.papers.published import METRICS, PublishedResult, one_per_network, published_results
 
-DATASET = "Set5"
 FARTHEST = 25           # networks more than this many times the size budget are left off the axis and counted
 LARGEST = 3_000_000     # the same without a size budget, in parameters
 
@@ -17,44 +17,65 @@ LARGEST = 3_000_000     # the same without a size budget, in parameters
 class PublishedView:
     """``fits`` says for each of ``results`` whether its published size is within the budget; None without one.
 
-    ``left_off`` are larger networks. Every result has a size and a PSNR and ran once per image.
+    ``left_off`` are larger networks. Every result has a size and a PSNR and ran once per image. ``degradation`` is the
+    scale or the noise: ``×4``, ``σ 25``, or nothing.
     """
 
     results: tuple[PublishedResult, ...]
     fits: tuple[bool | None, ...]
     left_off: tuple[PublishedResult, ...]
     budget_params: float | None
-    scale: int
+    degradation: str
     dataset: str
+    metric_name: str
 
     @property
     def title(self) -> str:
-        return f"Published results, {self.dataset} ×{self.scale}, their own training"
+        return f"Published results, {self.dataset} {self.degradation}".rstrip() + ", their own training"
+
+
+def results_for(run: RunResult) -> tuple[PublishedResult, ...]:
+    """The published results of the run's task, scale, channels and noise, on any data set."""
+    rules = run.settings.rules
+    metrics = (rules.metric_name, METRICS["PSNR_dB"], None)
+    return tuple(
+        result
+        for result in published_results(run.settings.task, run.settings.scale)
+        if result.level == rules.published_level and result.metric in metrics
+    )
 
 
 def published_view(run: RunResult, results: tuple[PublishedResult, ...] | None = None) -> PublishedView | None:
-    """Those of ``results``, the shipped table if None, at the run's task and scale on Set5; None where there are none.
+    """Those of ``results``, ``results_for`` the run if None, on the task's data set; None where none can be drawn.
 
     The axis is the size and not the work, because sources count work by different rules.
     """
+    rules = run.settings.rules
     if results is None:
-        results = published_results(run.settings.task)
-    asked = (run.settings.task, run.settings.scale, DATASET)
+        results = results_for(run)
+    asked = (run.settings.task, run.settings.scale, rules.published_level, rules.published_set)
     chosen = [
         result
-        for result in one_per_network(r for r in results if (r.task, r.scale, r.dataset) == asked)
+        for result in one_per_network(r for r in results if (r.task, r.scale, r.level, r.dataset) == asked)
         if result.params and result.psnr_db and not result.is_self_ensemble
     ]
-    if not chosen:
-        return None
     budget = budget_limits(run.settings.budget).get("params")
     largest = budget * FARTHEST if budget else LARGEST
     drawn = tuple(sorted((r for r in chosen if r.params <= largest), key=lambda r: r.params))
+    if not drawn:
+        return None
     return PublishedView(
         results=drawn,
         fits=tuple(result.params <= budget if budget else None for result in drawn),
         left_off=tuple(result for result in chosen if result.params > largest),
         budget_params=budget,
-        scale=run.settings.scale,
-        dataset=DATASET,
+        degradation=_degradation(rules),
+        dataset=rules.published_set,
+        metric_name=rules.metric_name,
     )
+
+
+def _degradation(rules: TaskRules) -> str:
+    if rules.scale > 1:
+        return f"×{rules.scale}"
+    return f"σ {rules.published_level}" if rules.published_level else ""

@@ -18,6 +18,7 @@ from search.records import RunResult
 COSTS = ("", "#", "from", "params", "MACs")
 QUALITY = ("PSNR dB", "gain")
 HEADING_COLUMNS = 8             # a heading is broken to lines of so many characters
+NEAREST, NEAREST_IN_WORDS = "°", "nearest build: the paper does not determine the network"
 DESCRIBED_FROM_COLUMNS = 120    # a narrower terminal has no room for descriptions
 
 
@@ -39,6 +40,7 @@ def front_table(run: RunResult, width_columns: int = 80) -> Table:
             "* on the front; ~ tied within the seed noise; "
             f"{settings.rules.baseline_name} {run.baseline_psnr_db:.2f} dB",
             *(f"{name}: {settings.rules.baseline_name} {db:.2f} dB" for name, db in run.baseline_others_db.items()),
+            *([f"{NEAREST} {NEAREST_IN_WORDS}"] if any(trial.nearest_build for trial in run.trials) else []),
             *(["≈ ms that tie with a neighbour's on the front, within the band of the difference"] if names else []),
             *_depends_on(run),
         )
@@ -90,7 +92,7 @@ def _cells(row: dict[str, Any], tables: list[str], others: tuple[str, ...]) -> t
     return (
         ("*" if row["on_front"] else "") + ("~" if row["within_noise_of"] else ""),
         str(row["trial"]),
-        row["source"],
+        row["source"] + NEAREST * row["nearest_build"],
         number(row["params"], QUANTITIES["params"]),
         number(row["macs"], QUANTITIES["macs"]),
         *(_time(row, table) for table in tables),

@@ -48,6 +48,10 @@ class Deblur(TaskRules):
         return f"deblur {kinds} {range_text(self.extent)} px, σ {range_text(self.sigma)}"
 
     @property
+    def published_set(self) -> str:
+        return "GoPro"
+
+    @property
     def metric_name(self) -> str:
         return "PSNR on RGB"
 

@@ -40,6 +40,15 @@ class Denoise(TaskRules):
         return f"denoise σ {range_text(self.sigma)}" + (" grey" if self.channels == "grey" else "")
 
     @property
+    def published_set(self) -> str:
+        return "BSD68" if self.channels == "grey" else "CBSD68"
+
+    @property
+    def published_level(self) -> str | None:
+        low, high = self.sigma
+        return f"{low:g}" if low == high else None
+
+    @property
     def metric_name(self) -> str:
         return "PSNR on grey" if self.channels == "grey" else "PSNR on RGB"
 

@@ -39,6 +39,10 @@ class SuperResolution(TaskRules):
         return self.baseline_name
 
     @property
+    def published_set(self) -> str:
+        return "Set5"
+
+    @property
     def metric_name(self) -> str:
         return "PSNR on Y"
 

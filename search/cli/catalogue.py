@@ -43,6 +43,7 @@ def execute(options: argparse.Namespace) -> int:
                             **costs.to_dict(),
                             "source": entry.source,
                             "reproducible": entry.reproducible,
+                            "runs_with_search": entry.runs_with_search,
                             "note": entry.note,
                         }
                         for name, (entry, size, costs) in networks.items()
@@ -79,13 +80,14 @@ def execute(options: argparse.Namespace) -> int:
         console.print(
             _table(
                 f"Published networks for {TASKS[task].title}, at an input of {size[0]}x{size[1]}",
-                ("network", "params", "MACs", "remark"),
+                ("network", "params", "MACs", "every run", "remark"),
                 [
                     (
                         name,
                         f"{costs.params:,}",
                         f"{costs.macs / 1e9:.2f} G",
-                        entry.note if entry.reproducible else f"not reproducible: {entry.note}",
+                        "yes" if entry.runs_with_search else "",
+                        entry.note if entry.reproducible else f"nearest build: {entry.note}",
                     )
                     for name, (entry, at, costs) in networks.items()
                     if (entry.task, at) == (task, size)

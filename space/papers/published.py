@@ -29,15 +29,19 @@ MACS_RULES = (
     "parameters x 921600",
     "not stated",
 )
-METRIC_FIELDS = {"PSNR_Y_dB": "psnr_db", "SSIM_Y": "ssim"}
+# By the word of the table: what a PSNR is of. "PSNR" is where the source does not say.
+METRICS = {"PSNR_Y_dB": "PSNR on Y", "PSNR_gray_dB": "PSNR on grey", "PSNR_RGB_dB": "PSNR on RGB", "PSNR_dB": "PSNR"}
+SSIM = ("SSIM_Y", "SSIM")
+COUNTED = "counted from its code"  # in the note of a row whose size its source does not print
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedResult:
     """What one source reports for one network on one dataset.
 
-    ``psnr_db`` and ``ssim`` are on the Y channel of BT.601 YCbCr, for the network as its authors trained it.
-    ``params`` is rounded as the source prints it.
+    ``psnr_db`` is ``metric``, one of the values of ``METRICS``, for the network as its authors trained it; ``ssim`` is
+    of the same channels. ``params`` is rounded as the source prints it. ``level`` is the noise of denoising: its
+    standard deviation of 255, "real" for noise of a camera; empty for other tasks.
     """
 
     network: str
@@ -45,6 +49,8 @@ class PublishedResult:
     scale: int
     dataset: str
     source: str  # "Li et al., arXiv 1909.10774, Table II"
+    level: str = ""
+    metric: str | None = None
     psnr_db: float | None = None
     ssim: float | None = None
     params: int | None = None  # None: the source does not say
@@ -77,10 +83,10 @@ def published_results(task: str, scale: int | None = None, dataset: str | None =
 
 
 def one_per_network(results: Iterable[PublishedResult]) -> tuple[PublishedResult, ...]:
-    """One result per network, scale and dataset: its own authors' if they report one, else the first quoted."""
-    chosen: dict[tuple[str, int, str], PublishedResult] = {}
+    """One result per network, scale, level and dataset: its own authors' if they report one, else the first quoted."""
+    chosen: dict[tuple[str, int, str, str], PublishedResult] = {}
     for result in results:
-        key = (result.network, result.scale, result.dataset)
+        key = (result.network, result.scale, result.level, result.dataset)
         if key not in chosen or (result.is_own and not chosen[key].is_own):
             chosen[key] = result
     return tuple(chosen.values())
@@ -92,13 +98,14 @@ def _table() -> tuple[PublishedResult, ...]:
     joined: dict[tuple[str, ...], dict[str, str]] = {}
     with files("space.papers").joinpath("published.csv").open(encoding="utf-8", newline="") as table:
         for row in csv.DictReader(table):
-            key = tuple(row[name] for name in ("network", "task", "scale", "dataset", "source", "note"))
+            key = tuple(row[name] for name in ("network", "task", "scale", "level", "dataset", "source", "note"))
             joined.setdefault(key, row)[row["metric"]] = row["value"]
     return tuple(_result(row) for row in joined.values())
 
 
 def _result(row: dict[str, str]) -> PublishedResult:
-    metrics = {field: float(row[metric]) for metric, field in METRIC_FIELDS.items() if metric in row}
+    metric = next((word for word in METRICS if word in row), None)
+    ssim = next((row[word] for word in SSIM if word in row), None)
     width_height = tuple(int(pixels) for pixels in row["multi_adds_output"].split("x") if pixels)
     return PublishedResult(
         network=row["network"],
@@ -106,6 +113,10 @@ def _result(row: dict[str, str]) -> PublishedResult:
         scale=int(row["scale"]),
         dataset=row["dataset"],
         source=row["source"],
+        level=row["level"],
+        metric=METRICS[metric] if metric else None,
+        psnr_db=float(row[metric]) if metric else None,
+        ssim=float(ssim) if ssim else None,
         params=int(row["params"]) if row["params"] else None,
         macs=int(row["multi_adds"]) if row["multi_adds"] else None,
         macs_rule=row["multi_adds_rule"] or None,
@@ -113,5 +124,4 @@ def _result(row: dict[str, str]) -> PublishedResult:
         is_own=row["origin"] == "own",
         is_self_ensemble=row["self_ensemble"] == "yes",
         note=row["note"],
-        **metrics,
     )

@@ -14,7 +14,7 @@ from reports.interactive import front_html
 from reports.pareto_view import budget_limits, pareto_view
 from reports.places import Surroundings, Wanted, find_places
 from reports.plots import draw_pareto, pareto_figure, write_pareto
-from reports.published_view import published_view
+from reports.published_view import published_view, results_for
 from reports.quantities import QUANTITIES, cost_objectives, cost_ticks, number
 from search.pareto import front, front_rung
 
@@ -101,9 +101,43 @@ def test_without_a_size_budget_nothing_is_said_to_fit(make_run):
 
 
 def test_no_published_panel_for_a_task_without_results(run):
-    other = dataclasses.replace(run, settings=dataclasses.replace(run.settings, task="denoise", scale=1))
-    assert published_view(other) is None
-    assert len(pareto_figure(other).axes) == 1
+    for task in ("inpaint", "deblur", "raw-denoise"):  # of the last two there are results, but none that can be drawn
+        other = of_task(run, task)
+        assert published_view(other) is None
+        assert len(pareto_figure(other).axes) == 1
+        assert bool(results_for(other)) == (task != "inpaint")
+
+
+def test_published_results_are_those_of_the_run_s_noise_and_channels(run):
+    colour = published_view(of_task(run, "denoise", sigma=[50.0, 50.0]))
+    assert colour.title == "Published results, CBSD68 σ 50, their own training"
+    assert {r.network: r.psnr_db for r in colour.results} == {
+        "IRCNN (color)": 27.86, "DnCNN (color)": 27.95, "FFDNet (color)": 27.96,
+    }  # fmt: skip
+    grey = published_view(of_task(run, "denoise", channels="grey"))
+    assert (grey.dataset, grey.metric_name) == ("BSD68", "PSNR on grey")
+    assert {r.network: r.psnr_db for r in grey.results}["DnCNN-S"] == 29.23
+    assert {r.metric for r in results_for(of_task(run, "denoise"))} == {"PSNR on RGB"}
+    assert results_for(of_task(run, "denoise", sigma=[0.0, 50.0])) == ()  # blind: nothing published is of that range
+
+
+def of_task(run, task, **options):
+    return dataclasses.replace(run, settings=dataclasses.replace(run.settings, task=task, scale=1, options=options))
+
+
+def test_nearest_builds_are_hollow_stars_and_said_to_be(run):
+    trials = tuple(
+        dataclasses.replace(trial, nearest_build=trial.source == "s-lwsr16+skip", source=trial.source)
+        for trial in run.trials
+    )
+    some = dataclasses.replace(run, trials=trials)
+    note = pareto_figure(some).axes[0].texts
+    assert any("hollow stars: nearest builds" in text.get_text() for text in note)
+    assert not any("hollow" in text.get_text() for text in pareto_figure(run).axes[0].texts)
+    stars = [line for line in pareto_figure(some).axes[0].lines if line.get_marker() == "*"]
+    assert sorted(line.get_markerfacecolor() == "white" for line in stars) == [False, True]
+    assert "☆" in front_html(pareto_view(some, MACS), 26.0)
+    assert "☆" not in front_html(pareto_view(run, MACS), 26.0)
 
 
 def test_a_panel_for_every_cost_asked_for(make_run):

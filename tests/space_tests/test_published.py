@@ -56,6 +56,34 @@ def test_every_row_is_complete():
         assert result.macs_rule in (None, *MACS_RULES), result
 
 
+OTHERS = [result for task in ("denoise", "deblur", "raw-denoise") for result in published_results(task)]
+
+
+@pytest.mark.parametrize(
+    ("network", "dataset", "level", "psnr_db", "metric"),
+    [
+        ("DnCNN-S", "BSD68", "25", 29.23, "PSNR on grey"),
+        ("FFDNet (color)", "Kodak24", "50", 28.98, "PSNR on RGB"),
+        ("NAFNet-GoPro-width32", "GoPro", "", 32.8705, "PSNR on RGB"),
+        ("progressive residual network, 6 recursions", "not named", "", 30.21, "PSNR"),
+        ("Feature-Align network", "DND", "", 48.28, "PSNR"),
+    ],
+)
+def test_rows_of_the_other_tasks_are_as_their_sources_print_them(network, dataset, level, psnr_db, metric):
+    found = [r for r in OTHERS if (r.network, r.dataset, r.level) == (network, dataset, level)]
+    (chosen,) = one_per_network(found)
+    assert (chosen.psnr_db, chosen.metric) == (psnr_db, metric)
+
+
+def test_rows_of_the_other_tasks_are_complete():
+    for result in OTHERS:
+        assert result.source, result
+        assert 20 < result.psnr_db < 50, result
+        assert result.level in (("15", "25", "50", "real") if result.task == "denoise" else ("",)), result
+        assert result.scale == 1, result
+    assert not [r for r in OTHERS if r.params and r.network == "DRUNet"]  # remembered only
+
+
 def test_nothing_is_remembered_read_off_a_plot_or_measured_by_others():
     texts = [f"{result.network} {result.source} {result.note}".lower() for result in ALL]
     forbidden = ("approximate", "recalled", "1 epoch", "re-implementation")
