@@ -86,6 +86,16 @@ class TaskRules(ABC):
         return self.metric_name
 
     @property
+    def published_set(self) -> str:
+        """The data set whose published results are drawn beside a run; none are if it is empty."""
+        return ""
+
+    @property
+    def published_level(self) -> str | None:
+        """``level`` of the published results (``space.papers.published``) that are of this task; None if none are."""
+        return ""
+
+    @property
     def baseline_in_words(self) -> str:
         """The baseline inside a sentence: ``the noisy input``."""
         return f"the {self.baseline_name}"
