@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from evaluators.images.bayer_frames import load_frames
 from evaluators.images.embedded import halved_photographs, training_photographs, validation_photographs
 from evaluators.images.folders import NamedImage, fingerprint, load_folder
 from evaluators.images.pair_folders import NamedPair, holds_pairs, load_pair_folder, pairs_fingerprint
@@ -63,6 +64,15 @@ def validation_pairs(images: Sequence[Picture], rules: TaskRules) -> tuple[Pair,
         rules.given_pair(image) if isinstance(image, NamedPair) else rules.pair(image, index, len(images))
         for index, image in enumerate(images)
     )
+
+
+def frame_pairs(folder: Path | None, rules: TaskRules) -> tuple[Pair, ...]:
+    """Real Bayer frames to be looked at, as pairs without a target; none without a ``folder``.
+
+    Raises:
+        UserError: the folder or one of its frames cannot be used, or the task takes no frames.
+    """
+    return () if folder is None else tuple(map(rules.frame_pair, load_frames(folder)))
 
 
 def save_pairs(path: Path, pairs: Sequence[Pair]) -> None:

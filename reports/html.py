@@ -37,11 +37,12 @@ def write_report(
     published: tuple[PublishedResult, ...] | None = None,
     name: str = "report",
     is_brief: bool = False,
+    frame_strips: Sequence[Strip] = (),
 ) -> Path:
     """Write ``report.html``, or under another ``name``, and return its path; the rest is as in ``report_html``."""
     path = Path(folder) / f"{name}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, report_html(run, strips, published, is_brief).encode())
+    write_atomically(path, report_html(run, strips, published, is_brief, frame_strips).encode())
     return path
 
 
@@ -50,6 +51,7 @@ def report_html(
     strips: Sequence[Strip] = (),
     published: tuple[PublishedResult, ...] | None = None,
     is_brief: bool = False,
+    frame_strips: Sequence[Strip] = (),
 ) -> str:
     """The page as text. Every figure on it comes from ``run`` or from the table of published results.
 
@@ -93,6 +95,7 @@ def report_html(
         papers_svg=Markup(published_svg(papers)) if papers else "",
         published=published,
         strips=Markup(strips_html(strips)),
+        frame_strips=Markup(strips_html(frame_strips)),
         effects=[(effect, effect_svg(effect, window_db, run.settings.rules.baseline_in_words)) for effect in effects],
         enough=ENOUGH,
         below_db=_below(effects, window_db[0]),

@@ -20,6 +20,7 @@ from evaluators.tasks import Pair, TaskRules
 
 WINDOW_PX = 96
 ZOOM = 3
+VISIBLE = 4  # levels of 255 in any channel
 FONT_PX, LINE_PX, GAP_PX = 15, 20, 12
 
 
@@ -65,6 +66,34 @@ def make_strips(
     )
 
 
+def make_frame_strips(
+    names: Sequence[str],
+    pictures: Mapping[str, Sequence[np.ndarray]],
+    notes: Mapping[str, str] | None = None,
+    window_px: int = WINDOW_PX,
+) -> tuple[Strip, ...]:
+    """One strip per picture that has no truth, at the window in which the networks changed most pixels visibly.
+
+    Pixels and not squared differences are counted: else the window is one of edges, where little of the noise is seen.
+
+    Args:
+        names: of the pictures.
+        pictures: by label, one uint8 RGB `(H, W, 3)` per name; the first label is the input.
+        notes: by label, a line under the crop.
+    """
+    strips = []
+    for index, name in enumerate(names):
+        images = {label: given[index] for label, given in pictures.items()}
+        first, *restored = images.values()
+        size = min(window_px, *(side - 2 for side in first.shape[:2]))
+        changed = sum(np.abs(image.astype(int) - first).max(axis=2) >= VISIBLE for image in restored)
+        top, left = _window(changed, size, 1)
+        rows, columns = slice(top, top + size), slice(left, left + size)
+        crops = (Crop(label, (notes or {}).get(label, ""), image[rows, columns]) for label, image in images.items())
+        strips.append(Strip(name, tuple(crops)))
+    return tuple(strips)
+
+
 def best_window(
     truth: np.ndarray, baseline: np.ndarray, best: np.ndarray, size_px: int, step_px: int
 ) -> tuple[int, int]:
@@ -72,7 +101,12 @@ def best_window(
 
     Windows start at multiples of ``step_px`` and keep that distance from the edges, which are not evaluated.
     """
-    gain = (_squared_error(baseline, truth) - _squared_error(best, truth))[step_px:-step_px, step_px:-step_px]
+    return _window(_squared_error(baseline, truth) - _squared_error(best, truth), size_px, step_px)
+
+
+def _window(gain: np.ndarray, size_px: int, step_px: int) -> tuple[int, int]:
+    """Top and left of the window with the largest sum of ``gain`` `(H, W)`; as in ``best_window``."""
+    gain = gain[step_px:-step_px, step_px:-step_px]
     total = np.pad(gain.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     sums = total[size_px:, size_px:] - total[:-size_px, size_px:] - total[size_px:, :-size_px]
     sums = (sums + total[:-size_px, :-size_px])[::step_px, ::step_px]

@@ -18,6 +18,7 @@ def write_all(
     folder: Path,
     strips: Sequence[Strip] = (),
     published: tuple[PublishedResult, ...] | None = None,
+    frame_strips: Sequence[Strip] = (),
 ) -> Path:
     """Write ``front.csv``, ``front.json``, ``pareto.png``, ``pareto.svg``, one ``strip-NAME.png`` per strip and
     ``report.html``; return the path of the page.
@@ -25,8 +26,9 @@ def write_all(
     Args:
         strips: crops of validation pictures (``reports.pictures.make_strips``); restoring them is the caller's work.
         published: results to show instead of the shipped table.
+        frame_strips: crops of pictures that have no truth (``reports.pictures.make_frame_strips``).
     """
     write_front(run, folder)
     write_pareto(run, folder, published)
-    write_strips_png(strips, folder)
-    return write_report(run, folder, strips, published)
+    write_strips_png((*strips, *frame_strips), folder)
+    return write_report(run, folder, strips, published, frame_strips=frame_strips)

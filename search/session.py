@@ -62,6 +62,7 @@ class Request:
     rungs: tuple[int, ...] | None = None
     train_folder: Path | None = None
     val_folder: Path | None = None
+    frames_folder: Path | None = None
     device: str | None = None
     command: str = ""
     tables: tuple[TableUse, ...] = ()
@@ -82,6 +83,7 @@ class Session:
         check_possible(request.budget, request.rules.shape, request.task.backbones, request.input_size, tables)
         self.train = data.training_images(request.train_folder, request.rules)
         self.val = data.validation_images(request.val_folder, request.rules)
+        self.frames = data.frame_pairs(request.frames_folder, request.rules)
         self.settings = self._settings()
         self.existing = Study.open(request.folder, owned=False)
         if self.existing is None:

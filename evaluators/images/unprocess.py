@@ -52,13 +52,17 @@ class Camera:
 
 def random_camera(generator: np.random.Generator) -> Camera:
     """Gains and a mix of the four cameras' colours, drawn as the authors draw them."""
-    weights = generator.uniform(0, 1, 4)
+    to_srgb = mixed_colours(generator.uniform(0, 1, 4))
+    return Camera(
+        1 / generator.normal(0.8, 0.1), generator.uniform(1.9, 2.4), generator.uniform(1.5, 1.9), to_srgb
+    )  # fmt: skip
+
+
+def mixed_colours(weights: np.ndarray) -> np.ndarray:
+    """The matrix from the sensor's colours to sRGB's, of a camera between the four; `(4,)` weights, not all zero."""
     to_camera = np.tensordot(weights / weights.sum(), XYZ_TO_CAMERA, 1) @ SRGB_TO_XYZ
     to_camera /= to_camera.sum(axis=1, keepdims=True)
-    return Camera(
-        1 / generator.normal(0.8, 0.1), generator.uniform(1.9, 2.4), generator.uniform(1.5, 1.9),
-        np.linalg.inv(to_camera),
-    )  # fmt: skip
+    return np.linalg.inv(to_camera)
 
 
 def unprocess(pixels: np.ndarray, camera: Camera) -> np.ndarray:

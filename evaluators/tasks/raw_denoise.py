@@ -11,11 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from evaluators.images.bayer_frames import FILE, Frame
 from evaluators.images.folders import NamedImage
 from evaluators.images.metrics import psnr, ssim_of_planes
 from evaluators.images.unprocess import READ_SPREAD, SHOT, Camera, process, random_camera, read_variance, unprocess
 from evaluators.tasks.rules import Pair, TaskRules, image_seed, normal_like, range_text, read_range
 from evaluators.training.plan import TrainingPlan
+from space.errors import UserError
 
 FULL_SCALE = 65535
 
@@ -81,10 +83,19 @@ class RawDenoise(TaskRules):
         read = read_variance(shot)
         generator = np.random.default_rng(image_seed(image.name, "sensor noise", shot))
         noisy = high + np.sqrt(high * shot + read) * generator.standard_normal(high.shape)
+        low = _with_map(noisy, shot, read) if self.channels == "noise-map" else noisy
+        return Pair(image.name, low.astype(np.float32), high, image.grey, camera.to_numbers())
+
+    def frame_pair(self, frame: Frame) -> Pair:
+        low = frame.packed
         if self.channels == "noise-map":
-            deviation = np.sqrt(noisy.mean(axis=2, keepdims=True).clip(0) * shot + read)
-            noisy = np.concatenate([noisy, deviation], axis=2)
-        return Pair(image.name, noisy.astype(np.float32), high, image.grey, camera.to_numbers())
+            if frame.noise is None:
+                raise UserError(
+                    f"{FILE} must have the columns shot and read for networks that take a noise map, got none for "
+                    f"{frame.name}; add them, or search with --channels packed"
+                )
+            low = _with_map(low, *frame.noise).astype(np.float32)
+        return Pair(frame.name, low, np.empty((0, 0, 4), np.float32), display=frame.camera.to_numbers())
 
     def output(self, values: np.ndarray, low: np.ndarray) -> np.ndarray:
         return values.clip(0, 1)
@@ -113,6 +124,12 @@ class RawDenoise(TaskRules):
 
     def picture_db(self, output: np.ndarray, pair: Pair) -> dict[str, float]:
         return {"in all (linear RAW)": self.psnr_db(output, pair)}
+
+
+def _with_map(noisy: np.ndarray, shot: float, read: float) -> np.ndarray:
+    """``noisy`` `(h, w, 4)` and the noise's standard deviation as estimated from it, `(h, w, 5)`."""
+    deviation = np.sqrt(noisy.mean(axis=2, keepdims=True).clip(0) * shot + read)
+    return np.concatenate([noisy, deviation], axis=2)
 
 
 def _camera(image: NamedImage) -> Camera:

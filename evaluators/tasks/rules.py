@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from evaluators.images.bayer_frames import Frame
 from evaluators.images.folders import NamedImage
 from evaluators.images.metrics import psnr
 from evaluators.images.pair_folders import NamedPair
@@ -146,6 +147,14 @@ class TaskRules(ABC):
     def given_pair(self, pair: NamedPair) -> Pair:
         """The validation pair of a degraded picture and its clean partner."""
         return Pair(pair.name, self.from_rgb(pair.low), self.from_rgb(pair.high))
+
+    def frame_pair(self, frame: Frame) -> Pair:
+        """A real sensor's frame as a pair without a target (``high`` has no pixels), to be looked at.
+
+        Raises:
+            UserError: the task does not take frames, or this one lacks something.
+        """
+        raise UserError(f"--frames is an option of raw-denoise and not of {self.task}; leave it out")
 
     def from_rgb(self, pixels: np.ndarray, grey_file: bool = False) -> np.ndarray:
         """What a network of ``channels`` sees of 8-bit RGB."""

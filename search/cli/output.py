@@ -24,15 +24,25 @@ from space.errors import UserError
 MAX_PICTURES = 12
 
 
-def finish(folder: Path, console: Console, status: int, as_json: bool, session: Session | None = None) -> int:
-    """Write everything, show the front and the page's path; returns ``status``, or 1 if nothing was measured yet."""
+def finish(
+    folder: Path,
+    console: Console,
+    status: int,
+    as_json: bool,
+    session: Session | None = None,
+    frames: Sequence[data.Pair] = (),
+) -> int:
+    """Write everything, show the front and the page's path; returns ``status``, or 1 if nothing was measured yet.
+
+    The page also shows ``frames`` (``evaluators.data.frame_pairs``), or those of ``session``.
+    """
     from reports.tables import front_table
 
     run = read_run(folder)
     if not any(trial.rungs for trial in run.trials):
         console.print("No network has completed its first rung yet; the same command continues.")
         return status or 1
-    page = write_outputs(run, folder, session)
+    page = write_outputs(run, folder, session, frames or (session.frames if session else ()))
     if as_json:
         print((folder / "front.json").read_text())
     else:
@@ -41,7 +51,9 @@ def finish(folder: Path, console: Console, status: int, as_json: bool, session: 
     return status
 
 
-def write_outputs(run: RunResult, folder: Path, session: Session | None = None) -> Path:
+def write_outputs(
+    run: RunResult, folder: Path, session: Session | None = None, frames: Sequence[data.Pair] = ()
+) -> Path:
     """Write the front's weights and all reports into ``folder``; returns the path of the page.
 
     The page has pictures where the validation images can be had: from ``session``, or the embedded ones.
@@ -49,7 +61,8 @@ def write_outputs(run: RunResult, folder: Path, session: Session | None = None) 
     from reports.report import write_all
 
     keep_weights(run, folder)
-    return write_all(run, folder, picture_strips(run, folder, validation_images(run, session)))
+    strips = picture_strips(run, folder, validation_images(run, session))
+    return write_all(run, folder, strips, frame_strips=frame_strips(run, folder, frames))
 
 
 def keep_weights(run: RunResult, folder: Path) -> None:
@@ -78,20 +91,42 @@ def validation_images(run: RunResult, session: Session | None) -> Sequence[data.
 def picture_strips(run: RunResult, folder: Path, images: Sequence[data.NamedImage]) -> tuple:
     """Strips of input, baseline, networks and truth; networks whose weights are gone are left out."""
     from reports.pictures import make_strips
-    from reports.quantities import all_costs
-    from reports.shown import shown_members
 
     rules = run.settings.rules
     pairs = data.validation_pairs(images, rules)[:MAX_PICTURES]
+    restored, notes = _shown(run, folder, pairs, rules)
+    if not notes or not pairs:
+        return ()
+    return make_strips(pairs, restored, rules, notes)
+
+
+def frame_strips(run: RunResult, folder: Path, pairs: Sequence[data.Pair]) -> tuple:
+    """Strips of real frames, noisy and restored; ``pairs`` have no truth."""
+    from reports.pictures import make_frame_strips
+
+    rules = run.settings.rules
+    restored, notes = _shown(run, folder, pairs, rules)
+    pictures = {
+        label: [rules.picture(output, pair) for output, pair in zip(outputs, pairs, strict=True)]
+        for label, outputs in restored.items()
+    }
+    return make_frame_strips([pair.name for pair in pairs], pictures, notes) if notes else ()
+
+
+def _shown(
+    run: RunResult, folder: Path, pairs: Sequence[data.Pair], rules: TaskRules
+) -> tuple[dict[str, list[np.ndarray]], dict[str, str]]:
+    """By label, the outputs of the baseline and of the networks worth a picture, and the networks' costs in words."""
+    from reports.quantities import all_costs
+    from reports.shown import shown_members
+
     restored = {rules.baseline_name: [rules.baseline(pair.low) for pair in pairs]}
     notes = {}
     for label, trial in shown_members(run).items():
         outputs = _restored(trial, folder, front_rung(run), pairs, rules)
         if outputs is not None:
             restored[label], notes[label] = outputs, all_costs(trial.costs)
-    if len(restored) == 1 or not pairs:
-        return ()
-    return make_strips(pairs, restored, rules, notes)
+    return restored, notes
 
 
 def _restored(

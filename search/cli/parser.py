@@ -15,6 +15,7 @@ from space.errors import UserError
 from space.papers import PAPERS
 from space.tasks import TASKS, Task
 
+FRAMES_HELP = "raw-denoise: folder of real Bayer frames and their frames.csv, for pictures on the page"
 TIME_UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
 
 

@@ -16,6 +16,7 @@ from latency_tables.table import table_names
 from search.budget import Budget, parse_budget
 from search.cli.output import finish
 from search.cli.parser import (
+    FRAMES_HELP,
     add_task_options,
     parse_input,
     parse_networks,
@@ -77,6 +78,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--device", help="cpu, cuda or cuda:N (default: cuda where present)")
     parser.add_argument("--train-data", type=Path, help="folder of images (default: embedded photographs)")
     parser.add_argument("--val-data", type=Path, help="folder of images (default: embedded photographs)")
+    parser.add_argument("--frames", type=Path, help=FRAMES_HELP)
     parser.add_argument("--run-dir", type=Path, help="where the run is kept (default: runs/TASK-OPTIONS-BUDGET)")
     parser.add_argument("--json", action="store_true", help="print the front as JSON at the end")
     parser.set_defaults(execute=execute)
@@ -116,6 +118,7 @@ def request_from(options: argparse.Namespace) -> Request:
         rungs=parse_rungs(options.rungs) if options.rungs else None,
         train_folder=options.train_data,
         val_folder=options.val_data,
+        frames_folder=options.frames,
         device=options.device,
         command="python -m search " + shlex.join(sys.argv[1:]),
         tables=tables,

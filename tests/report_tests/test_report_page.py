@@ -12,7 +12,7 @@ from evaluators.latency import explained
 from evaluators.tasks import Pair, rules_of
 from reports.front import front_frame
 from reports.html import report_html
-from reports.pictures import best_window, make_strips, strips_html, write_strips_png
+from reports.pictures import best_window, make_frame_strips, make_strips, strips_html, write_strips_png
 from reports.report import write_all
 from reports.shown import shown_members
 from reports.times import time_sources
@@ -163,6 +163,21 @@ def test_a_restored_picture_of_another_size_is_refused(picture):
 def test_strips_without_a_baseline_are_refused(picture):
     with pytest.raises(ValueError, match="must have the baseline"):
         make_strips([picture], {}, SR4)
+
+
+def test_a_picture_without_truth_is_shown_where_it_was_changed_and_has_no_figures(run, strips):
+    noisy = np.random.default_rng(0).integers(100, 104, (80, 90, 3)).astype(np.uint8)
+    restored = noisy.copy()
+    restored[50:70, 30:50] = 90  # many pixels, a little
+    restored[2:8, 2:8] = 255  # few pixels, by much
+    pictures = {"noisy input": [noisy], "best: #7": [restored]}
+    (strip,) = make_frame_strips(["f.raw"], pictures, {"best: #7": "5 MACs"}, 24)
+    assert [(crop.label, crop.sub_label) for crop in strip.crops] == [("noisy input", ""), ("best: #7", "5 MACs")]
+    assert np.count_nonzero(strip.crops[1].pixels == 90) == 20 * 20 * 3
+    page = report_html(run, strips, frame_strips=(strip,))
+    assert "There is no clean reference" in page
+    assert "<h3>f.raw</h3>" in page
+    assert "Real frames" not in report_html(run, strips)
 
 
 def test_strips_are_saved_as_pictures(strips, tmp_path):

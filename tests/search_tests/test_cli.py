@@ -81,6 +81,7 @@ MISTAKES = [
     (["--task", "sr", "--budget", "9k-params", "--device", "tpu"], "got 'tpu'"),
     (["--task", "sr", "--budget", "9k-params", "--device", "pixel4-a76"], "--latency pixel4-a76"),
     (["--task", "sr", "--budget", "9k-params", "--train-data", "missing"], "missing"),
+    (["--task", "raw-denoise", "--budget", "9k-params", "--frames", "missing"], "frames.csv"),
     (["--task", "sr", "--budget", "9k-params", "--bogus"], "--bogus"),
     (["--task", "sr"], "--budget"),
 ]
@@ -213,6 +214,27 @@ def test_a_run_from_end_to_end_and_again(tmp_path: Path, monkeypatch, photos: Pa
     os.truncate(photos / "a.png", 30)
     assert_one_line(capsys, main(command), "a.png")
     assert (folder / JOURNAL).read_bytes() == before
+
+
+def test_real_frames_are_shown_by_run_and_by_report(tmp_path: Path, monkeypatch, photos: Path, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "frame.raw").write_bytes(np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8).tobytes())
+    columns = "file,width,height,pattern,bits,black,white,gain_r,gain_b"
+    (tmp_path / "frames.csv").write_text(f"{columns}\nframe.raw,64,64,BGGR,8,0,255,2,1.5\n")
+    command = ["run", "--task", "raw-denoise", "--budget", "2k-params", "--rungs", "1", "--trials", "1"]
+    command += ["--workers", "1", "--train-data", str(photos), "--val-data", str(photos), "--run-dir", "raw"]
+    assert main([*command, "--frames", "."]) == 0
+    page, strip = tmp_path / "raw" / "report.html", tmp_path / "raw" / "strip-frame.png"
+    assert "<h3>frame.raw</h3>" in page.read_text()
+    assert strip.exists()
+    page.unlink()
+    strip.unlink()
+    assert main(["report", "raw", "--frames", "."]) == 0
+    assert "<h3>frame.raw</h3>" in page.read_text()
+    assert strip.exists()
+    capsys.readouterr()
+    (tmp_path / "frame.raw").write_bytes(b"short")
+    assert_one_line(capsys, main(["report", "raw", "--frames", "."]), "4,096 bytes in all, got 5")
 
 
 def test_a_foreign_folder_is_left_alone(tmp_path: Path, monkeypatch, capsys, photos: Path) -> None:
