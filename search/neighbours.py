@@ -26,7 +26,7 @@ CHEAPER, OTHERS = 8, 4  # neighbours that cost less than the paper's point, and 
 DRAWS = 60  # random networks of a backbone among which ``starts`` chooses
 PLAIN = {  # a residual network without specialities, which learns fast and starts from its input
     "inverted_ratio": 0.0, "activation_kept": "all", "residual_scale": 1.0, "recursion": 1, "conv": "dense",
-    "malle": "none", "attention": "none", "input_skip": "identity",
+    "gsat": "none", "malle": "none", "attention": "none", "input_skip": "identity",
 }  # fmt: skip
 STARTS = (0.1, 0.3, 0.5)  # which of them: shares of those that are cheaper
 

@@ -11,7 +11,7 @@ from typing import Any
 from space.errors import UserError
 
 CONVS = ("dense", "list")
-BLOCK_KINDS = ("residual", "preactivated", "inverted")
+BLOCK_KINDS = ("residual", "preactivated", "inverted", "gsat")
 # Metadata of a field that stored architectures may lack. At its default it is left out of ``to_dict``, so that the keys
 # of older architectures stay as they were.
 LATER = {"later": True}
@@ -31,9 +31,9 @@ class BlockSpec:
     """One residual block of a trunk.
 
     ``kind`` is ``residual`` (conv, ReLU, conv, plus input: the released EDSR form), ``preactivated`` (s-LWSR
-    equation 1) or ``inverted`` (MobileNetV2). ``hidden`` is the number of channels between its first and last
-    convolution. ``activated=False`` means that the block really has no activation. ``conv`` is the 3x3 convolution of
-    the first two kinds: ``dense`` or ``list`` (``space.blocks.lightweight``).
+    equation 1), ``inverted`` (MobileNetV2) or ``gsat`` (``space.blocks.lightweight``). ``hidden`` is the number of
+    channels between its first and last convolution. ``activated=False`` means that the block really has no activation.
+    ``conv`` is the 3x3 convolution of the first two kinds: ``dense`` or ``list``; ``dilation`` is that of ``gsat``.
     """
 
     kind: str
@@ -41,6 +41,7 @@ class BlockSpec:
     hidden: int
     activated: bool = True
     conv: str = field(default="dense", metadata=LATER)
+    dilation: int = field(default=1, metadata=LATER)
 
     def __post_init__(self) -> None:
         if self.kind not in BLOCK_KINDS:
@@ -49,6 +50,8 @@ class BlockSpec:
             raise UserError(f"block channels must be positive, got width {self.width} and hidden {self.hidden}")
         if self.conv not in CONVS:
             raise UserError(f"unknown 3x3 convolution {self.conv!r}; known: {', '.join(CONVS)}")
+        if self.dilation < 1 or (self.dilation > 1 and self.kind != "gsat"):
+            raise UserError(f"dilation must be 1, or more of a gsat block, got {self.dilation} of {self.kind!r}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,13 @@ CONV = Knob(
     f"{LAHIRI}: LIST",
     {"inverted_ratio": (0.0, 0.25, 0.5, 0.75)},
 )
+GSAT = Knob(
+    "gsat",
+    ("none", 1, 2, 4),
+    "GSAT blocks of this dilation instead of the dense residual blocks",
+    f"{LAHIRI}: GSAT, whose 8 groups must divide the width",
+    {"width": tuple(range(8, 65, 8)), "conv": ("dense",), "block_form": ("released",)},
+)
 RESIDUAL_SCALE = Knob(
     "residual_scale",
     (0.1, 0.5, 1.0),
@@ -134,7 +141,7 @@ ATTENTION = Knob(
 )
 UPSAMPLER = Knob(
     "upsampler",
-    ("dense-two-step", "dense-one-step", "depthwise", "grouped", "nearest", "bilinear"),
+    ("dense-two-step", "dense-one-step", "depthwise", "grouped", "nearest", "bilinear", "bilinear-list", "transposed"),
     "how features become the output image",
     f"{LAHIRI}, which warns of depthwise; {SLWSR}: dense-two-step",
     same_size=(),
@@ -159,13 +166,14 @@ def check(knobs: tuple[Knob, ...], chosen: Mapping[str, Any]) -> None:
     Raises:
         UserError: names the first knob at fault, the rule and the value.
     """
-    wanted = [knob.name for knob in active(knobs, chosen)]
-    for name in chosen:
-        if name not in wanted:
-            raise UserError(f"knob {name!r} does not apply here; these do: {', '.join(wanted)}")
-    for knob in active(knobs, chosen):
+    wanted = tuple(active(knobs, chosen))
+    for knob in wanted:
         if knob.name not in chosen:
             raise UserError(f"knob {knob.name!r} is missing; its values: {', '.join(map(str, knob.values))}")
         if chosen[knob.name] not in knob.values:
             known = ", ".join(map(str, knob.values))
             raise UserError(f"{knob.name} must be one of {known}, got {chosen[knob.name]!r}")
+    names = [knob.name for knob in wanted]
+    for name in chosen:
+        if name not in names:
+            raise UserError(f"knob {name!r} does not apply here; these do: {', '.join(names)}")

@@ -13,6 +13,7 @@ from space.knobs import (
     BLOCK_FORM,
     CONV,
     EXPANSION,
+    GSAT,
     INVERTED_AT,
     INVERTED_RATIO,
     MALLE,
@@ -21,7 +22,7 @@ from space.knobs import (
 )
 
 INSERTED = (MALLE, MALLE_KERNEL, MALLE_POOL, ATTENTION)  # parts that any trunk may have
-TRUNK_KNOBS = (INVERTED_RATIO, EXPANSION, INVERTED_AT, ACTIVATION_KEPT, BLOCK_FORM, CONV)
+TRUNK_KNOBS = (INVERTED_RATIO, EXPANSION, INVERTED_AT, ACTIVATION_KEPT, BLOCK_FORM, CONV, GSAT)
 KEPT_SHARE = {"1/3": 1 / 3, "1/2": 1 / 2, "2/3": 2 / 3}
 
 
@@ -52,14 +53,18 @@ def trunk(
     inverted = inverted_flags(count, knobs["inverted_ratio"], knobs.get("inverted_at", "spread"))
     kept = kept or kept_flags(count, knobs.get("activation_kept", "all"))
     plain = "preactivated" if knobs.get("block_form") == "equation-1" else "residual"
-    blocks = []
-    for is_inverted, activated in zip(inverted, kept, strict=True):
+
+    def spec(is_inverted: bool, activated: bool) -> BlockSpec:
         if is_inverted:
-            blocks.append(BlockSpec("inverted", width, knobs["expansion"] * width, activated))
-        else:
-            # Without its activation, equation 1 and the released form are the same function: one name for it.
-            blocks.append(BlockSpec(plain if activated else "residual", width, width, activated, knobs["conv"]))
-    return tuple(blocks)
+            return BlockSpec("inverted", width, knobs["expansion"] * width, activated)
+        if knobs.get("gsat", "none") != "none":
+            return BlockSpec("gsat", width, width, activated, dilation=knobs["gsat"])
+        # Without its activation, equation 1 and the released form are the same function: one name for it.
+        return BlockSpec(plain if activated else "residual", width, width, activated, knobs["conv"])
+
+    flags = tuple(zip(inverted, kept, strict=True))
+    specs = {pair: spec(*pair) for pair in set(flags)}
+    return tuple(specs[pair] for pair in flags)
 
 
 def inverted_flags(count: int, ratio: float, at: str) -> tuple[bool, ...]:

@@ -36,6 +36,7 @@ SHALLOW_TRUNK_KNOBS = (
     replace(k.ACTIVATION_KEPT, values=("rare", "all"), when={"blocks": tuple(range(3, 9))}),
     k.BLOCK_FORM,
     k.CONV,
+    k.GSAT,
 )
 KNOBS = (
     k.WIDTH, BLOCKS, RECURSION, *SHALLOW_TRUNK_KNOBS, k.RESIDUAL_SCALE, k.MALLE, k.MALLE_KERNEL, k.MALLE_POOL,

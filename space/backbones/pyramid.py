@@ -7,19 +7,21 @@ The layout is that of an unofficial port (`Jensen-JZ/MalleNet-PyTorch`); the pap
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from space import knobs as k
-from space.architecture import BlockSpec, IOShape, MalleSpec, UpsamplerSpec
+from space.architecture import LATER, BlockSpec, IOShape, MalleSpec, UpsamplerSpec
+from space.blocks.attention import attention
 from space.blocks.batch_norm import Normed
 from space.blocks.image_ends import InputSkip
 from space.blocks.inverted import PReluInverted
 from space.blocks.malle import GatedMalle
 from space.blocks.padding import Cut, FillUp
+from space.blocks.resampling import doubling, halving
 from space.blocks.residual import block
 from space.blocks.upsamplers import upsampler
 from space.trunk import upsampler_spec
@@ -35,6 +37,15 @@ BLOCK = k.Knob(
     "inverted residuals, or residual blocks of two dense or LIST convolutions",
     f"{k.MALLE_PORT}: inverted; {k.LAHIRI}: LIST",
 )
+GSAT = replace(k.GSAT, when={"block": ("residual",), "width": tuple(range(8, 33, 8))})
+RESAMPLE = k.Knob(
+    "resample",
+    ("unshuffle+bilinear", "strided+transposed", "bilinear-list"),
+    "levels from the image by pixel unshuffle and bilinear back, or each from the one above by strided and transposed "
+    "convolutions or by bilinear and LIST",
+    f"{k.MALLE_PORT}: unshuffle and bilinear; {k.LAHIRI}: the others",
+)
+ATTENTION = replace(k.ATTENTION, meaning="attention over the coarsest features")
 MALLE = k.Knob("malle", ("none", "finest", "coarsest", "every-level"), "levels that have a MalleConv", k.MALLE_SOURCE)
 STAGES = k.Knob(
     "malle_stages",
@@ -51,7 +62,8 @@ GROWTH = k.Knob(
     {"malle": ("finest", "coarsest", "every-level")},
 )
 KNOBS = (
-    WIDTH, LEVELS, BLOCKS, BLOCK, MALLE, k.MALLE_KERNEL, k.MALLE_POOL, STAGES, GROWTH, k.UPSAMPLER, k.INPUT_SKIP,
+    WIDTH, LEVELS, BLOCKS, BLOCK, GSAT, RESAMPLE, MALLE, k.MALLE_KERNEL, k.MALLE_POOL, STAGES, GROWTH, ATTENTION,
+    k.UPSAMPLER, k.INPUT_SKIP,
 )  # fmt: skip
 
 
@@ -59,8 +71,9 @@ KNOBS = (
 class PyramidSettings:
     """Level 0 is the full size; its features and those of level 1 have ``width`` channels, which then double.
 
-    ``block`` is ``inverted``, ``residual`` or ``list``; ``activations`` are the PReLUs of an inverted one. The last
-    three fields are the port's: batch norm, gates that are no parameters and stay 0, output clipped to [0, 1].
+    ``block`` is ``inverted``, ``residual``, ``list`` or ``gsat``; ``activations`` are the PReLUs of an inverted one,
+    ``dilation`` is that of ``gsat``. ``norm``, ``learned_gates`` and ``clipped`` tell the port: batch norm, gates that
+    are no parameters and stay 0, output clipped to [0, 1]. ``resample`` as in ``space.blocks.resampling``.
     """
 
     NESTED: ClassVar[dict[str, type]] = {"malle": MalleSpec, "upsampler": UpsamplerSpec}
@@ -76,6 +89,9 @@ class PyramidSettings:
     norm: bool = False
     learned_gates: bool = True
     clipped: bool = False
+    dilation: int = field(default=1, metadata=LATER)
+    resample: str = field(default="unshuffle+bilinear", metadata=LATER)
+    attention: str = field(default="none", metadata=LATER)
 
     def width_at(self, level: int) -> int:
         return self.width * 2 ** max(0, level - 1)
@@ -102,14 +118,18 @@ def settings_from_knobs(knobs: Mapping[str, Any]) -> PyramidSettings:
             blocks=1,
             doubling=knobs["malle_growth"] == "doubling",
         )
+    dilated = knobs.get("gsat", "none") != "none"
     return PyramidSettings(
         width=knobs["width"],
         levels=knobs["levels"],
         blocks_per_side=knobs["blocks_per_side"],
-        block=knobs["block"],
+        block="gsat" if dilated else knobs["block"],
         malle=malle,
         upsampler=upsampler_spec(knobs),
         input_skip=knobs["input_skip"],
+        dilation=knobs["gsat"] if dilated else 1,
+        resample=knobs["resample"],
+        attention=knobs["attention"],
     )
 
 
@@ -130,12 +150,16 @@ class PyramidNet(nn.Module):
         self.settings = settings
         levels, widths = range(settings.levels), [settings.width_at(level) for level in range(settings.levels)]
         self.fill = make(FillUp, 2 ** (settings.levels - 1))
-        self.unshuffle = nn.ModuleList(make(nn.PixelUnshuffle, 2**level) for level in levels[1:])
+        self.from_image = settings.resample == "unshuffle+bilinear"
+        self.unshuffle = nn.ModuleList(make(nn.PixelUnshuffle, 2**level) for level in levels[1:] if self.from_image)
         self.encode = nn.ModuleList(
-            make(nn.Conv2d, shape.in_channels * 4**level, widths[level], 3, padding=1) for level in levels
+            make(nn.Conv2d, shape.in_channels * 4**level, widths[level], 3, padding=1)
+            if level == 0 or self.from_image
+            else make(halving, settings.resample, widths[level - 1], widths[level])
+            for level in levels
         )
         self.first = nn.ModuleList(self._block(widths[level], make) for level in levels)
-        self.enlarge = nn.ModuleList(make(nn.Upsample, scale_factor=2, mode="bilinear") for _ in levels[1:])
+        self.enlarge = nn.ModuleList(make(doubling, settings.resample, widths[level]) for level in levels[1:])
         self.merge = nn.ModuleList(
             make(merge, widths[level] + widths[level + 1], widths[level], 3 if level else 1, settings.norm)
             for level in levels[:-1]
@@ -152,6 +176,8 @@ class PyramidNet(nn.Module):
             }
         )
         self.after = nn.ModuleList(self._blocks(widths[level], sides[level], make) for level in levels)
+        if settings.attention != "none":
+            self.attention = make(attention, settings.attention, widths[-1])
         self.tail = self._block(settings.width, make)
         self.upsampler = make(upsampler, settings.upsampler, settings.width, shape.out_channels, shape.scale)
         self.cut = make(Cut, shape.scale)
@@ -163,6 +189,8 @@ class PyramidNet(nn.Module):
     def _block(self, width: int, make: Callable[..., nn.Module]) -> nn.Module:
         if self.settings.block == "inverted":
             return make(PReluInverted, width, self.settings.norm, self.settings.activations)
+        if self.settings.block == "gsat":
+            return make(block, BlockSpec("gsat", width, width, dilation=self.settings.dilation))
         conv = "list" if self.settings.block == "list" else "dense"
         return make(block, BlockSpec("residual", width, width, conv=conv))
 
@@ -176,10 +204,18 @@ class PyramidNet(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         full = self.fill(image)
-        sizes = [full, *(unshuffle(full) for unshuffle in self.unshuffle)]
-        encoded = [first(encode(size)) for encode, first, size in zip(self.encode, self.first, sizes, strict=True)]
+        encoded: list[Tensor] = []
+        for level, (encode, first) in enumerate(zip(self.encode, self.first, strict=True)):
+            if level and self.from_image:
+                source = self.unshuffle[level - 1](full)
+            else:
+                source = encoded[-1] if level else full
+            encoded.append(first(encode(source)))
 
-        x = self._level(len(encoded) - 1, encoded[-1])
+        x = encoded[-1]
+        if self.settings.attention != "none":
+            x = self.attention(x)
+        x = self._level(len(encoded) - 1, x)
         for level in reversed(range(len(encoded) - 1)):
             x = self.merge[level](torch.cat((encoded[level], self.enlarge[level](x)), 1))
             x = self._level(level, x)

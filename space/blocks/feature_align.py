@@ -8,7 +8,21 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from space.blocks.lightweight import Gsat, List
+
 AR_GROUPS = 8
+
+
+def spatial(conv: str, channels: int, groups: int, dilation: int) -> nn.Sequential:
+    """The 3x3 convolution of an AR block and its ReLU; ``conv`` is ``grouped``, ``list`` or ``gsat`` (with its ReLU).
+
+    Only ``grouped`` has ``groups``, only ``gsat`` a ``dilation``.
+    """
+    if conv == "gsat":
+        return nn.Sequential(Gsat(channels, dilation, norm=False, bias=True))
+    if conv == "list":
+        return nn.Sequential(List(channels, channels), nn.ReLU())
+    return nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1, groups=groups or channels), nn.ReLU())
 
 
 class ArBlock(nn.Sequential):
@@ -16,14 +30,17 @@ class ArBlock(nn.Sequential):
 
     Args:
         groups: of the 3x3 convolution; 0 means one per channel (depthwise). Otherwise it divides ``in_channels``.
+        conv: what stands for that convolution (``spatial``).
+        dilation: of a GSAT there.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, groups: int = AR_GROUPS) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, groups: int = AR_GROUPS, conv: str = "grouped", dilation: int = 1
+    ) -> None:
         super().__init__(
             nn.Conv2d(in_channels, in_channels, 1),
             nn.ReLU(),
-            nn.Conv2d(in_channels, in_channels, 3, padding=1, groups=groups or in_channels),
-            nn.ReLU(),
+            *spatial(conv, in_channels, groups, dilation),
             nn.Conv2d(in_channels, out_channels, 1),
         )
 
@@ -35,9 +52,17 @@ class FeatureAlign(nn.Module):
     modulation (SPADE, Park et al. 2019) without its norm.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, image_channels: int, groups: int = AR_GROUPS) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        image_channels: int,
+        groups: int = AR_GROUPS,
+        conv: str = "grouped",
+        dilation: int = 1,
+    ) -> None:
         super().__init__()
-        self.block = ArBlock(in_channels, out_channels, groups)
+        self.block = ArBlock(in_channels, out_channels, groups, conv, dilation)
         self.read = nn.Sequential(nn.Conv2d(image_channels, image_channels, 1), nn.ReLU())
         self.gamma = nn.Conv2d(image_channels, out_channels, 1)
         self.beta = nn.Conv2d(image_channels, out_channels, 1)

@@ -105,35 +105,54 @@ def _part(norm: nn.BatchNorm2d, channels: slice) -> nn.BatchNorm2d:
 class Gsat(nn.Module):
     """GSAT: a dilated 3x3 convolution in groups, channel shuffle, a 1x1 convolution in groups, plus input, ReLU.
 
-    `(N, channels, H, W)` to the same shape. No biases, as in the authors' TensorFlow code.
+    `(N, channels, H, W)` to the same shape. No bias on the dilated convolution, as in the authors' TensorFlow code.
 
     Args:
         norm: batch norm after the 1x1 convolution, as in that code.
+        bias: of the 1x1 convolution; that code has none, but what a folded batch norm leaves is one.
+        activated: with the ReLU.
+        scale: factor on what is added to the input.
 
     Raises:
         UserError: ``channels`` is not a multiple of ``groups``.
     """
 
-    def __init__(self, channels: int, dilation: int = 1, groups: int = SHUFFLE_GROUPS, norm: bool = True) -> None:
+    def __init__(
+        self,
+        channels: int,
+        dilation: int = 1,
+        groups: int = SHUFFLE_GROUPS,
+        norm: bool = True,
+        bias: bool = False,
+        activated: bool = True,
+        scale: float = 1,
+    ) -> None:
         super().__init__()
         if channels % groups:
             raise UserError(f"GSAT channels must be a multiple of its {groups} groups, got {channels}")
         self.groups = groups
         self.dilated = nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation, groups=groups, bias=False)
-        self.pointwise = nn.Conv2d(channels, channels, 1, groups=groups, bias=False)
+        self.pointwise = nn.Conv2d(channels, channels, 1, groups=groups, bias=bias)
         self.norm = nn.BatchNorm2d(channels) if norm else None
+        self.activated = activated
+        self.scale = scale
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.pointwise(F.channel_shuffle(self.dilated(x), self.groups))
         if self.norm is not None:
             y = self.norm(y)
-        return F.relu(y + x)
+        y = x + (y if self.scale == 1 else self.scale * y)
+        return F.relu(y) if self.activated else y
 
+    @torch.no_grad()
     def fold(self) -> None:
-        """Batch norm into the 1x1 convolution."""
+        """Batch norm and the factor into the 1x1 convolution."""
         if self.norm is not None:
             fold_batch_norm(self.pointwise, self.norm)
             self.norm = None
+        for parameter in self.pointwise.parameters():
+            parameter.mul_(self.scale)
+        self.scale = 1
 
 
 class ResampledList(nn.Sequential):

@@ -1,4 +1,4 @@
-"""Residual blocks: as released with s-LWSR (EDSR form), as written in its equation 1, and inverted (MobileNetV2).
+"""Residual blocks: as released with s-LWSR (EDSR form), as written in its equation 1, inverted (MobileNetV2), and GSAT.
 
 Every block maps `(N, width, H, W)` to the same shape. ``scale`` multiplies the residual branch; ``fold`` moves it
 into the last convolution's weights, so that a deployed block has no multiplication left.
@@ -6,11 +6,13 @@ into the last convolution's weights, so that a deployed block has no multiplicat
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from space.architecture import BlockSpec
-from space.blocks.lightweight import List
+from space.blocks.lightweight import Gsat, List
 
 
 class _Residual(nn.Module):
@@ -87,10 +89,16 @@ class InvertedResidual(_Residual):
         )
 
 
-BLOCKS: dict[str, type[_Residual]] = {
+def gsat(spec: BlockSpec, scale: float = 1) -> nn.Module:
+    """A GSAT without batch norm; what is added to the input is scaled, and its 1x1 convolution has a bias."""
+    return Gsat(spec.width, spec.dilation, norm=False, bias=True, activated=spec.activated, scale=scale)
+
+
+BLOCKS: dict[str, Callable[[BlockSpec, float], nn.Module]] = {
     "residual": ResidualBlock,
     "preactivated": PreactivatedBlock,
     "inverted": InvertedResidual,
+    "gsat": gsat,
 }
 
 

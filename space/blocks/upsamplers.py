@@ -12,6 +12,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from space.architecture import UpsamplerSpec
+from space.blocks.lightweight import ResampledList
 from space.errors import UserError
 
 STEPS = {1: (), 2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}
@@ -66,6 +67,12 @@ def bilinear_step(in_channels: int, width: int, factor: int) -> nn.Module:
     return nn.Sequential(nn.Upsample(scale_factor=factor, mode="bilinear"), nn.Conv2d(in_channels, width, 3, padding=1))
 
 
+def transposed_step(in_channels: int, width: int, factor: int) -> nn.Module:
+    """A transposed convolution whose windows overlap by half where the factor is even (4x4 at 2), by two at 3 (5x5)."""
+    kernel = factor + 2
+    return nn.ConvTranspose2d(in_channels, width, kernel, stride=factor, padding=1)
+
+
 class DenseOneStep(nn.Module):
     """One conv3x3 to ``out * scale**2`` channels and one pixel shuffle to the image (ESPCN, Shi et al. 2016)."""
 
@@ -85,6 +92,8 @@ UPSAMPLERS: dict[str, Callable[..., nn.Module]] = {
     "grouped": partial(Stepwise, grouped_step),
     "nearest": partial(Stepwise, nearest_step),
     "bilinear": partial(Stepwise, bilinear_step),
+    "bilinear-list": partial(Stepwise, ResampledList),
+    "transposed": partial(Stepwise, transposed_step),
 }
 
 

@@ -19,6 +19,7 @@ DESIGN = {
     "activation_kept": "all",
     "block_form": "released",
     "conv": "dense",
+    "gsat": "none",
     "residual_scale": 1.0,
     "malle": "none",
     "attention": "both",

@@ -19,6 +19,7 @@ RELEASED = {
     "activation_kept": "all",
     "block_form": "released",
     "conv": "dense",
+    "gsat": "none",
     "malle": "none",
     "attention": "none",
     "pool": "normal",
@@ -66,7 +67,7 @@ def _depth_variant() -> Architecture:
 
 def _compressed() -> Architecture:
     """All 26 blocks at 32 channels replaced by inverted residuals of expansion 1."""
-    knobs = {name: value for name, value in RELEASED.items() if name not in ("block_form", "conv")}
+    knobs = {name: value for name, value in RELEASED.items() if name not in ("block_form", "conv", "gsat")}
     arch = architecture(
         TASKS["sr"].shape(4), "symmetric", {**knobs, "width": 32, "inverted_ratio": 1.0, "expansion": 1}
     )

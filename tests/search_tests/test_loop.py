@@ -173,8 +173,9 @@ def test_a_search_starts_from_neighbours_of_the_widest_paper(run_loop) -> None:
     for record in first:
         names = {name for name in {*record.knobs, *origin.knobs} if record.knobs.get(name) != origin.knobs.get(name)}
         # The expansion and place of inverted blocks, the block form and the convolution come and go with the ratio; the
-        # form of a MalleConv comes with it.
-        dependent = {"expansion", "inverted_at", "block_form", "conv"} if "inverted_ratio" in names else set()
+        # form of a MalleConv comes with it, GSAT with the width.
+        dependent = {"expansion", "inverted_at", "block_form", "conv", "gsat"} if "inverted_ratio" in names else set()
+        dependent |= {"gsat"} if names & {"width", "block_form", "conv"} else set()
         turned.append(names - dependent - ({"malle_kernel", "malle_pool"} if "malle" in names else set()))
         assert record.status in ("trained", "duplicate")
     assert all(len(names) == 1 for names in turned)

@@ -105,7 +105,7 @@ def test_inverted_replacement_counts(ratio: float, replaced: int, params: int) -
         "input_skip": "none",
     }
     if ratio < 1:
-        knobs |= {"inverted_at": "spread", "block_form": "released", "conv": "dense"}
+        knobs |= {"inverted_at": "spread", "block_form": "released", "conv": "dense", "gsat": "none"}
     arch = architecture(TASKS["sr"].shape(4), "symmetric", knobs)
     arch = replace(arch, settings=replace(arch.settings, mean_shift=True))
     kinds = [spec.kind for row in (*arch.settings.encoder, *arch.settings.decoder) for spec in row]
