@@ -202,6 +202,8 @@ def _lower(operator: Operator, value: int) -> tuple[EngineOperator, ...]:
     if kind == "concat":
         common["in_channels"] = out_channels
         function = f"of {len(operator.input_shapes)}"
+    if operator.name == "channel_shuffle":
+        return (EngineOperator(kind, **common, function=operator.name, groups=operator.groups),)
     return (EngineOperator(kind, **common, function=function),)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from latency_tables.operators import TRAFFIC_KINDS, EngineOperator
 from space.errors import UserError
 
@@ -20,6 +22,9 @@ def input_shapes(op: EngineOperator) -> tuple[Shape, ...]:
         shapes = (_before_window(op),)
     elif op.kind == "transposed_conv":
         shapes = ((1, height // op.stride[0], width // op.stride[1], channels),)
+    elif op.kind == "resize" and op.read_elements > op.pixels * channels:
+        times = math.isqrt(op.read_elements // channels // op.pixels)  # a reduction
+        shapes = ((1, height * times, width * times, channels),)
     elif op.kind in ("resize", "pixel_shuffle"):
         shapes = ((1, height // op.factor, width // op.factor, channels),)
     elif op.kind == "pixel_unshuffle":

@@ -235,8 +235,11 @@ def _pad(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weig
     return file.node("PAD", (sources[0], file.constant(amounts, np.int32)), output_shape(op), "PadOptions")
 
 
-def _slice(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
-    """The first part of what is read: where a slice begins matters little to its time, and ``op`` does not say."""
+def _copy(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
+    """Channels shuffled between groups, or a slice: the first part of what is read, for where a slice begins matters
+    little to its time, and ``op`` does not say."""
+    if op.function == "channel_shuffle":
+        return _channel_shuffle(file, op, sources[0])
     if op.function != "slice":
         raise UserError(f"no model can be written for {op}: what it copies does not follow from its description")
     shape = output_shape(op)
@@ -244,6 +247,19 @@ def _slice(file: TfliteFile, op: EngineOperator, sources: list[int], weights: We
         raise UserError(f"no model can be written for {op}: it is larger than what it reads")
     tensors = (sources[0], file.constant((0, 0, 0, 0), np.int32), file.constant(shape, np.int32))
     return file.node("SLICE", tensors, shape, "SliceOptions")
+
+
+def _channel_shuffle(file: TfliteFile, op: EngineOperator, source: int) -> int:
+    """Channel i of group g goes to place i * groups + g: a transposition of (groups, channels of a group)."""
+    pixels, each = op.height * op.width, op.in_channels // op.groups
+
+    def reshaped(tensor: int, shape: Shape) -> int:
+        return file.node("RESHAPE", (tensor, file.constant(shape, np.int32)), shape, "ReshapeOptions", newShape=shape)
+
+    apart = reshaped(source, (pixels, op.groups, each))
+    order = file.constant((0, 2, 1), np.int32)
+    turned = file.node("TRANSPOSE", (apart, order), (pixels, each, op.groups), "TransposeOptions")
+    return reshaped(turned, output_shape(op))
 
 
 def _reduce(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
@@ -281,7 +297,7 @@ NODES: dict[str, Node] = {
     "pixel_shuffle": _shuffle("DEPTH_TO_SPACE", "DepthToSpaceOptions"),
     "pixel_unshuffle": _shuffle("SPACE_TO_DEPTH", "SpaceToDepthOptions"),
     "pad": _pad,
-    "copy": _slice,
+    "copy": _copy,
     "reduce": _reduce,
     "softmax": _softmax,
     "norm": _norm,

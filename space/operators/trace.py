@@ -117,6 +117,8 @@ class _Recorder(TorchDispatchMode):
             described = {"macs": written[0].numel() * left.shape[-1]}
         elif kind == "pool" and name != "_adaptive_avg_pool2d" and name != "adaptive_max_pool2d":
             described = {"kernel": tuple(args[1]), "stride": tuple(args[2]) if len(args) > 2 and args[2] else ()}
+        elif name == "channel_shuffle":
+            described = {"groups": args[1]}
         slices = tuple(self._begin(tensor) for tensor in read)
         return Operator(
             kind,

@@ -40,6 +40,7 @@ OPERATORS = (
     op("conv", 3, 16, kernel=(3, 3)),
     op("conv", 4, 8, kernel=(3, 3), stride=(2, 2)),
     op("conv", 4, 8, kernel=(3, 3), dilation=(2, 2)),
+    op("grouped_conv", 16, 16, kernel=(3, 3), dilation=(4, 4), groups=8),
     EngineOperator("conv", 6, 10, 4, 8, 8 * 12 * 4, kernel=(3, 3)),  # without padding
     op("depthwise_conv", 8, 8, kernel=(3, 3)),
     op("grouped_conv", 8, 16, kernel=(3, 3), groups=4),
@@ -56,12 +57,14 @@ OPERATORS = (
     op("elementwise", 8, 8, function="abs"),
     op("elementwise", 8, 8, 2, function="maximum"),
     op("copy", 8, 8, function="slice"),
+    op("copy", 16, 16, function="channel_shuffle", groups=8),
     op("concat", 12, 12, function="of 2"),
     op("concat", 33, 33, function="of 11"),
     op("pool", 8, 8, function="max", kernel=(2, 2), stride=(2, 2)),
     op("pool", 8, 8, function="average", kernel=(3, 3)),
     EngineOperator("resize", 8, 12, 4, 4, 24 * 4, "nearest", factor=2),
     EngineOperator("resize", 8, 12, 4, 4, 24 * 4, "bilinear", factor=2),
+    EngineOperator("resize", 8, 12, 4, 4, 384 * 4, "bilinear"),
     EngineOperator("pixel_shuffle", 8, 12, 16, 4, 24 * 16, factor=2),
     EngineOperator("pixel_unshuffle", 8, 12, 4, 16, 384 * 4, factor=2),
     EngineOperator("pad", 8, 12, 4, 4, 6 * 10 * 4),
@@ -107,13 +110,15 @@ class Network(nn.Module):
         super().__init__()
         self.stem = nn.Conv2d(3, 8, 3, padding=1)
         self.depthwise = nn.Conv2d(8, 8, 3, padding=1, groups=8)
-        self.grouped = nn.Conv2d(8, 8, 3, padding=1, groups=2)
+        self.grouped = nn.Conv2d(8, 8, 3, padding=2, dilation=2, groups=2)
         self.fuse = nn.Conv2d(16, 8, 1)
         self.up = nn.Conv2d(8, 12, 3, padding=1)
 
     def forward(self, image: Tensor) -> Tensor:
         stem = torch.sigmoid(self.stem(image))
-        body = self.grouped(torch.tanh_(self.depthwise(stem))) + stem
+        body = F.channel_shuffle(self.grouped(torch.tanh_(self.depthwise(stem))), 2) + stem
+        half = F.interpolate(body, scale_factor=0.5, mode="bilinear")
+        body = body + F.interpolate(half, scale_factor=2, mode="bilinear")
         body = self.fuse(torch.cat((body, stem), 1)) * stem.mean((2, 3), keepdim=True)
         return F.pixel_shuffle(self.up(body), 2) + F.interpolate(image, scale_factor=2, mode="bilinear")
 
