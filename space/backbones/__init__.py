@@ -13,7 +13,7 @@ from space.backbones import encoder_decoder, plain, progressive, pyramid, symmet
 from space.knobs import Knob
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Backbone:
     """How one family of networks is described (``settings``), searched (``knobs``) and built (``network``).
 

@@ -1,0 +1,87 @@
+"""How many networks a search can propose: choices of knobs, and the different architectures that they mean."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from space.architecture import IOShape
+from space.backbones import Backbone
+from space.build import backbone
+from space.knobs import INVERTED_RATIO, Knob, Value
+from space.trunk import TRUNK_KNOBS
+
+# Knobs that together say which blocks a trunk has: of these two choices may mean the same blocks. Every other knob's
+# value stands in the settings for itself.
+BLOCK_ROW = frozenset({"width", "blocks", "blocks_per_stage", *(knob.name for knob in TRUNK_KNOBS)})
+
+
+def knob_sets(knobs: tuple[Knob, ...]) -> int:
+    """The number of different choices of ``knobs``, exactly: a knob that does not apply has no value.
+
+    Knob after knob, partial choices that agree in all knobs that later conditions name are counted as one.
+    """
+    partial: Counter[frozenset[tuple[str, Value]]] = Counter({frozenset(): 1})
+    for index, knob in enumerate(knobs):
+        needed = {name for later in knobs[index + 1 :] for name in later.when}
+        extended: Counter[frozenset[tuple[str, Value]]] = Counter()
+        for chosen, number in partial.items():
+            for extra in _values(knob, dict(chosen)):
+                kept = {**dict(chosen), **extra}
+                extended[frozenset((name, value) for name, value in kept.items() if name in needed)] += number
+        partial = extended
+    return partial.total()
+
+
+def all_choices(knobs: tuple[Knob, ...]) -> Iterator[dict[str, Any]]:
+    """Every choice of ``knobs``, one after another."""
+
+    def extended(chosen: dict[str, Any], rest: tuple[Knob, ...]) -> Iterator[dict[str, Any]]:
+        if not rest:
+            yield chosen
+            return
+        for extra in _values(rest[0], chosen):
+            yield from extended({**chosen, **extra}, rest[1:])
+
+    return extended({}, knobs)
+
+
+def architectures(family: Backbone, shape: IOShape) -> int:
+    """The number of different architectures among all choices of knobs for networks of ``shape``, exactly."""
+    knobs = family.knobs_for(shape)
+    if all(knob.name != INVERTED_RATIO.name for knob in knobs):
+        return knob_sets(knobs)
+    return _block_rows(family) * knob_sets(tuple(knob for knob in knobs if knob.name not in BLOCK_ROW))
+
+
+@lru_cache
+def _block_rows(family: Backbone) -> int:
+    """The number of different settings among all choices of ``BLOCK_ROW``, all other knobs being fixed."""
+    of_blocks = tuple(knob for knob in family.knobs if knob.name in BLOCK_ROW)
+    fixed = next(all_choices(tuple(knob for knob in family.knobs if knob.name not in BLOCK_ROW)))
+    rows = 0
+    for width, widths in _alike(of_blocks).items():
+        at_width = tuple(replace(knob, values=(width,)) if knob.name == "width" else knob for knob in of_blocks)
+        rows += widths * len({family.settings_from_knobs({**fixed, **chosen}) for chosen in all_choices(at_width)})
+    return rows
+
+
+def task_architectures(shape: IOShape, backbones: tuple[str, ...]) -> int:
+    """The number of different architectures that a search for networks of ``shape`` can propose."""
+    return sum(architectures(backbone(name), shape) for name in backbones)
+
+
+def _alike(knobs: tuple[Knob, ...]) -> Counter[Value]:
+    """One width of those at which the same knobs apply, and how many there are of them."""
+    named = [knob.when["width"] for knob in knobs if "width" in knob.when]
+    (width,) = (knob for knob in knobs if knob.name == "width")
+    first: dict[tuple[bool, ...], Value] = {}
+    return Counter(first.setdefault(tuple(value in values for values in named), value) for value in width.values)
+
+
+def _values(knob: Knob, chosen: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What ``knob`` can add to ``chosen``: each of its values, or nothing where it does not apply."""
+    yield from ({knob.name: value} for value in knob.values) if knob.applies(chosen) else ({},)
