@@ -1,0 +1,109 @@
+"""The RAW-domain feature loss of the Feature-Align network (Young et al., arXiv 2103.01524).
+
+Known of the paper, from its abstracts alone: the first version has a perceptual feature loss in the RAW domain, to keep
+high frequencies; the second calls it feature matching and takes the features from a large denoiser, the teacher. Not
+known are the teacher, its layers, the distance and the weights. What stands here is the plain reading
+
+    loss = L1(output, target) + weight x mean over layers of L1(teacher's features of output, of target)
+
+with the layers of the teacher's encoder by default, each counted alike, and a weight that the caller chooses.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from space.backbones.encoder_decoder import EncoderDecoderNet
+from space.references.pmrid import Pmrid
+
+PACKED = 4  # channels of packed RGGB
+ENCODERS: dict[type[nn.Module], str] = {EncoderDecoderNet: "deepen", Pmrid: "encoder"}  # a list with a module per level
+
+
+class FeatureLoss(nn.Module):
+    """A ``Loss`` of ``Trainer``: of output, target and network input to a scalar.
+
+    Output and target are float32 packed RGGB `(N, 4, h, w)`, clean ones in [0, 1]. The teacher is copied, put in eval
+    mode and never trained; gradients reach the output through it. A step runs it twice, the whole of it.
+
+    Args:
+        teacher: a trained RAW denoiser of packed frames (without a noise map), `(N, 4, h, w)` to the same shape.
+        weight: of the features against the pixels, at least 0.
+        layers: names of the teacher's modules whose outputs are compared; its encoder's levels if None.
+
+    Raises:
+        ValueError: the teacher has no such module, or no layers are named and its encoder is not known.
+    """
+
+    def __init__(self, teacher: nn.Module, weight: float, layers: Sequence[str] | None = None) -> None:
+        super().__init__()
+        if weight < 0:
+            raise ValueError(f"weight must be at least 0, got {weight}")
+        self.weight = weight
+        self.layers = tuple(encoder_layers(teacher) if layers is None else layers)
+        modules = dict(teacher.named_modules())
+        if not self.layers or not modules.keys() >= set(self.layers):
+            raise ValueError(
+                f"layers must be modules of the teacher, one or more, got {', '.join(self.layers) or 'none'}"
+            )
+        self.teacher = copy.deepcopy(teacher).requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> FeatureLoss:
+        """As of every module, but the teacher stays in eval mode: its norms keep their statistics."""
+        super().train(mode)
+        self.teacher.eval()
+        return self
+
+    def forward(self, output: Tensor, target: Tensor, _low: Tensor | None = None) -> Tensor:
+        return F.l1_loss(output, target) + self.weight * self.distance(output, target)
+
+    def distance(self, output: Tensor, target: Tensor) -> Tensor:
+        """Mean over the layers of the mean absolute difference of the teacher's features; 0 for equal inputs.
+
+        Raises:
+            ValueError: ``output`` or ``target`` is not packed RAW.
+        """
+        if output.shape != target.shape or output.shape[1] != PACKED:
+            raise ValueError(
+                f"output and target must be packed RAW (N, {PACKED}, h, w) of one shape, got {tuple(output.shape)} and "
+                f"{tuple(target.shape)}"
+            )
+        with torch.no_grad():
+            wanted = self.features(target)
+        given = self.features(output)
+        return torch.stack([F.l1_loss(given[name], wanted[name]) for name in self.layers]).mean()
+
+    def features(self, packed: Tensor) -> dict[str, Tensor]:
+        """By layer, what the teacher makes of `(N, 4, h, w)`."""
+        found: dict[str, Tensor] = {}
+
+        def keep(name: str) -> object:
+            return self.teacher.get_submodule(name).register_forward_hook(
+                lambda _module, _inputs, result: found.update({name: result})
+            )
+
+        hooks = [keep(name) for name in self.layers]
+        try:
+            self.teacher(packed)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return found
+
+
+def encoder_layers(network: nn.Module) -> tuple[str, ...]:
+    """Names of the modules that end the levels of the encoder, finest first.
+
+    Raises:
+        ValueError: where they are is not known of such a network.
+    """
+    name = ENCODERS.get(type(network))
+    if name is None:
+        known = ", ".join(kind.__name__ for kind in ENCODERS)
+        raise ValueError(f"the encoder is known of {known}, got {type(network).__name__}; name the layers")
+    return tuple(f"{name}.{level}" for level in range(len(network.get_submodule(name))))
