@@ -17,6 +17,7 @@ from evaluators.images.shake import POSES, camera_path, margin, shake
 from evaluators.images.unprocess import process, random_camera, read_variance, unprocess
 from evaluators.images.ycbcr import join_luma
 from evaluators.tasks import RULES, rules_from_words, rules_of
+from evaluators.tasks.raw_denoise import EXPOSURE
 from evaluators.training.pool import SYMMETRIES, PatchPool, turned_bayer
 from space import TASKS, UserError
 
@@ -55,7 +56,7 @@ def test_training_patches_and_validation_pairs_fit_the_network(task: str, channe
     assert high.shape == (2, shape.out_channels, 24 * shape.scale, 24 * shape.scale)
     assert low.dtype == high.dtype == torch.float32
     assert high.min() >= 0
-    assert high.max() <= 1
+    assert high.max() <= (EXPOSURE if task == "raw-denoise" else 1)
     pair = data.validation_pairs(photographs, rules)[0]
     seen = rules.network_input(pair.low)
     assert seen.dtype == np.float32
@@ -304,7 +305,15 @@ def test_sensor_noise_has_the_variance_of_its_model() -> None:
     high = torch.full((64, 4, 16, 16), 0.3)
     low, _ = rules.finish_patches(high, high, np.random.default_rng(0))
     variance = 0.3 * 0.005 + float(read_variance(np.array(0.005)))
-    assert (low - high).var().item() == pytest.approx(variance, rel=0.05)
+    assert ((low - EXPOSURE * high) / EXPOSURE).var().item() == pytest.approx(variance, rel=0.05)
+
+
+def test_the_loss_of_raw_is_the_mean_psnr_of_the_patches() -> None:
+    rules = rules_of("raw-denoise")
+    target = torch.rand(2, 4, 8, 8)
+    errors = torch.tensor([0.1, 0.01]).view(2, 1, 1, 1)  # 20 and 40 dB
+    loss = rules.loss(EXPOSURE * (target + errors), EXPOSURE * target, target)
+    assert loss.item() == pytest.approx(-30, abs=0.01)
 
 
 # Super-resolution.
