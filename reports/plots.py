@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import textwrap
 from pathlib import Path
 
@@ -134,12 +135,15 @@ def draw_published(axes: Axes, view: PublishedView, titled: bool = True) -> None
         left_off = f"; {len(view.left_off)} larger not shown" if view.left_off else ""
         _title(axes, view.title, f"not comparable with the left{left_off}")
     axes.set_xscale("log")
-    axes.set_xlim(min(sizes) / 1.7, max(sizes) * 2.2)
+    budget = view.budget_params / 1e3 if view.budget_params else None
+    # Room on both sides of the budget for what is written there.
+    left, right = (budget / 3, budget * 2.2) if budget else (math.inf, 0)
+    axes.set_xlim(min(min(sizes) / 1.7, left), max(max(sizes) * 2.2, right))
     low, high = min(r.psnr_db for r in view.results), max(r.psnr_db for r in view.results)
-    axes.set_ylim(low - 0.12 * (high - low), high + 0.12 * (high - low))
+    height = max(high - low, LEAST_HEIGHT_DB)
+    axes.set_ylim((low + high) / 2 - 0.62 * height, (low + high) / 2 + 0.62 * height)
     taken = []
-    if view.budget_params:
-        budget = view.budget_params / 1e3
+    if budget:
         axes.axvspan(axes.get_xlim()[0], budget, color="#F0F5F9", lw=0, zorder=0)
         axes.axvline(budget, color=INK, lw=1, ls=(0, (4, 3)), zorder=1)
         place = {"xy": (budget, axes.get_ylim()[0]), "textcoords": "offset points", "fontsize": 9}
@@ -158,7 +162,7 @@ def draw_published(axes: Axes, view: PublishedView, titled: bool = True) -> None
     axes.set_ylabel(f"{view.metric_name} (dB), {view.dataset}")
     labels.sort(key=lambda label: not label.bold)
     marks = [(x, result.psnr_db) for x, result in zip(sizes, view.results, strict=True)]
-    lines = [[(view.budget_params / 1e3, edge) for edge in axes.get_ylim()]] if view.budget_params else []
+    lines = [[(budget, edge) for edge in axes.get_ylim()]] if budget else []
     place_labels(axes, labels, marks, lines, taken, size_pt=8.5)
 
 

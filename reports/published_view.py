@@ -31,7 +31,7 @@ class PublishedView:
 
     @property
     def title(self) -> str:
-        return f"Published results, {self.dataset} {self.degradation}".rstrip() + ", their own training"
+        return f"Published results, {self.dataset} {self.degradation}".rstrip() + ", own training"
 
 
 def results_for(run: RunResult) -> tuple[PublishedResult, ...]:

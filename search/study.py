@@ -2,7 +2,8 @@
 
 A trial is told when its first rung is done: its values are those of the first rung, which every trial has, so that
 the sampler compares like with like. Later rungs are attributes of the study (``later-rungs/TRIAL``), because Optuna
-closes a trial once it is told. Over-budget candidates and duplicates are told as PRUNED with their constraints.
+closes a trial once it is told. Over-budget candidates and duplicates are told as PRUNED with their constraints, as are
+published networks outside the search space; their results are in their records.
 """
 
 from __future__ import annotations
@@ -199,6 +200,13 @@ class Study:
             self._study.set_user_attr(f"later-rungs/{trial}", [later.to_dict() for later in record.rungs[1:]])
 
     def _tell(self, record: TrialRecord) -> None:
+        """Tell the values of the first rung; not of a network outside the space, for nothing can be learned from it.
+
+        As a complete trial without parameters it would leave NSGA and GP no parameter that all trials have.
+        """
+        if not self._open[record.trial].params:
+            self._study.tell(self._open.pop(record.trial), state=TrialState.PRUNED)
+            return
         first = record.rungs[0]
         values = [first.psnr_db if name == "psnr" else record.cost(name) for name in self.settings.objectives]
         self._study.tell(self._open.pop(record.trial), values)

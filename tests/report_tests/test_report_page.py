@@ -242,4 +242,4 @@ def test_a_brief_page_has_only_what_depends_on_costs(timed_run):
     words = report_html(timed_run, is_brief=True)
     assert "Where the milliseconds come from" in words
     assert "What each knob did" not in words
-    assert "their own training" not in words
+    assert "own training" not in words

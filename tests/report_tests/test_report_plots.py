@@ -110,7 +110,7 @@ def test_no_published_panel_for_a_task_without_results(run):
 
 def test_published_results_are_those_of_the_run_s_noise_and_channels(run):
     colour = published_view(of_task(run, "denoise", sigma=[50.0, 50.0]))
-    assert colour.title == "Published results, CBSD68 σ 50, their own training"
+    assert colour.title == "Published results, CBSD68 σ 50, own training"
     assert {r.network: r.psnr_db for r in colour.results} == {
         "IRCNN (color)": 27.86, "DnCNN (color)": 27.95, "FFDNet (color)": 27.96,
     }  # fmt: skip

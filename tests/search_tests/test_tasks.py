@@ -5,6 +5,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+from optuna.search_space import IntersectionSearchSpace
 
 from evaluators.tasks import rules_from_words, rules_of
 from search.budget import parse_budget
@@ -132,6 +133,9 @@ def test_networks_by_name_run_beside_the_default_ones(tmp_path: Path) -> None:
     assert {name for name, trial in fixed.items() if trial.nearest_build} == {"cbdnet-lite"}
     assert all(len(trial.rungs) == 2 for trial in fixed.values())
     assert run.settings.networks == asked.networks
+    # Networks without parameters do not hide those of the others from NSGA and GP.
+    stored = optuna.load_study(study_name="litefront", storage=storage(tmp_path / JOURNAL))
+    assert "backbone" in IntersectionSearchSpace().calculate(stored)
 
 
 @pytest.mark.parametrize("name", ["denoise", "deblur", "raw-denoise"])
