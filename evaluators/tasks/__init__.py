@@ -1,23 +1,22 @@
-"""How each task degrades an image, what stands as its baseline, and how its result is measured: one file per task."""
+"""How each task degrades an image, what stands as its baseline, and how its result is measured: one file per task.
+
+The file is named after the task (``raw-denoise``: ``raw_denoise.py``) and ends with its rules' class as ``RULES``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
-from evaluators.tasks.deblur import Deblur
-from evaluators.tasks.denoise import Denoise
-from evaluators.tasks.inpaint import Inpaint
-from evaluators.tasks.raw_denoise import RawDenoise
 from evaluators.tasks.rules import Pair, TaskRules
-from evaluators.tasks.super_resolution import SuperResolution
 from space.errors import UserError
 from space.tasks import TASKS
 
 RULES: dict[str, type[TaskRules]] = {
-    rules.task: rules for rules in (SuperResolution, Denoise, RawDenoise, Deblur, Inpaint)
+    name: import_module(f"evaluators.tasks.{name.replace('-', '_')}").RULES for name in TASKS
 }
-OPTIONS = tuple(dict.fromkeys(name for rules in RULES.values() for name in rules.option_readers))
+OPTIONS = tuple(dict.fromkeys(name for rules in RULES.values() for name in rules.command_options))
 
 
 def rules_of(task: str, scale: int | None = None, options: Mapping[str, Any] | None = None) -> TaskRules:
@@ -31,22 +30,31 @@ def rules_of(task: str, scale: int | None = None, options: Mapping[str, Any] | N
     return RULES[task](scale=scale, **values)
 
 
+def option_help(name: str) -> str:
+    """What the option means, for each of the tasks that have it."""
+    meanings = {
+        task: rules.command_options[name].meaning for task, rules in RULES.items() if name in rules.command_options
+    }
+    return "; ".join(f"{task}: {meaning}" for task, meaning in meanings.items())
+
+
 def rules_from_words(task: str, scale: int | None, words: Mapping[str, str | None]) -> TaskRules:
     """The rules of ``task`` with options as given on a command line; those that are None take their default.
 
     Raises:
         UserError: an option that the task does not have, or a value that cannot be read.
     """
-    readers = {"channels": str, **RULES[task].option_readers}
+    options = RULES[task].command_options
+    readers = {"channels": str, **{name: option.read for name, option in options.items()}}
     values = {}
     for name, word in words.items():
         if word is None:
             continue
         if name not in readers:
-            others = ", ".join(other for other, rules in RULES.items() if name in rules.option_readers)
+            others = ", ".join(other for other, rules in RULES.items() if name in rules.command_options)
             raise UserError(f"--{name} is an option of {others} and not of {task}, got {word!r}; leave it out")
         values[name] = readers[name](word)
     return rules_of(task, scale, values)
 
 
-__all__ = ["OPTIONS", "RULES", "Pair", "TaskRules", "rules_from_words", "rules_of"]
+__all__ = ["OPTIONS", "RULES", "Pair", "TaskRules", "option_help", "rules_from_words", "rules_of"]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from torch import Tensor
@@ -13,7 +13,16 @@ from torch import Tensor
 from evaluators.images.folders import NamedImage
 from evaluators.images.metrics import psnr, ssim_of_planes
 from evaluators.images.ycbcr import grey
-from evaluators.tasks.rules import Pair, TaskRules, batch_uniform, image_seed, normal_like, range_text, read_range
+from evaluators.tasks.rules import (
+    Option,
+    Pair,
+    TaskRules,
+    batch_uniform,
+    image_seed,
+    normal_like,
+    range_text,
+    read_range,
+)
 from evaluators.training.plan import TrainingPlan
 
 
@@ -31,8 +40,11 @@ class Denoise(TaskRules):
     task: ClassVar[str] = "denoise"
     baseline_name: ClassVar[str] = "noisy input"
     has_pairs: ClassVar[bool] = True
-    option_readers: ClassVar[Mapping[str, Callable[[str], Any]]] = {
-        "sigma": partial(read_range, option="--sigma", low=0.0, high=255.0, example="25 or 0-50")
+    command_options: ClassVar[Mapping[str, Option]] = {
+        "sigma": Option(
+            partial(read_range, option="--sigma", low=0.0, high=255.0, example="25 or 0-50"),
+            "the noise's standard deviation, of 255: 15, 25 (default), 50 or a range such as 0-50",
+        ),
     }
 
     @property
@@ -89,3 +101,6 @@ class Denoise(TaskRules):
     @property
     def input_note(self) -> str:
         return f"σ {range_text(self.sigma)}"
+
+
+RULES = Denoise

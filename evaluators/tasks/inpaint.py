@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor
 from evaluators.images.folders import NamedImage
 from evaluators.images.masks import KINDS, random_mask
 from evaluators.images.metrics import psnr, ssim_of_planes
-from evaluators.tasks.rules import Pair, TaskRules, image_seed, range_text, read_range, read_word
+from evaluators.tasks.rules import Option, Pair, TaskRules, image_seed, range_text, read_range, read_word
 from evaluators.training.plan import TrainingPlan
 from space.blocks.image_ends import DIV2K_MEAN
 
@@ -36,9 +36,15 @@ class Inpaint(TaskRules):
 
     task: ClassVar[str] = "inpaint"
     baseline_name: ClassVar[str] = "filled input"
-    option_readers: ClassVar[Mapping[str, Callable[[str], Any]]] = {
-        "masks": partial(read_word, option="--masks", words=("both", *KINDS)),
-        "holes": partial(read_range, option="--holes", low=1.0, high=60.0, example="10-30"),
+    command_options: ClassVar[Mapping[str, Option]] = {
+        "masks": Option(
+            partial(read_word, option="--masks", words=("both", *KINDS)),
+            "irregular, rectangles or both (default)",
+        ),
+        "holes": Option(
+            partial(read_range, option="--holes", low=1.0, high=60.0, example="10-30"),
+            "range of the holes' share in percent (default: 10-30)",
+        ),
     }
 
     @property
@@ -115,3 +121,6 @@ class Inpaint(TaskRules):
 def _holes(low: np.ndarray) -> np.ndarray:
     """`(h, w)`, True in the holes."""
     return low[..., 3] > 0
+
+
+RULES = Inpaint

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from evaluators.images.bayer_frames import FILE, Frame
 from evaluators.images.folders import NamedImage
 from evaluators.images.metrics import psnr, ssim_of_planes
 from evaluators.images.unprocess import READ_SPREAD, SHOT, Camera, process, random_camera, read_variance, unprocess
-from evaluators.tasks.rules import Pair, TaskRules, image_seed, normal_like, range_text, read_range
+from evaluators.tasks.rules import Option, Pair, TaskRules, image_seed, normal_like, range_text, read_range
 from evaluators.training.plan import TrainingPlan
 from space.errors import UserError
 
@@ -48,8 +48,11 @@ class RawDenoise(TaskRules):
     task: ClassVar[str] = "raw-denoise"
     baseline_name: ClassVar[str] = "noisy input"
     layout: ClassVar[str] = "bayer"
-    option_readers: ClassVar[Mapping[str, Callable[[str], Any]]] = {
-        "shot": partial(read_range, option="--shot", low=1e-6, high=0.1, example="0.0001-0.012")
+    command_options: ClassVar[Mapping[str, Option]] = {
+        "shot": Option(
+            partial(read_range, option="--shot", low=1e-6, high=0.1, example="0.0001-0.012"),
+            "range of the shot noise (default: 0.0001-0.012)",
+        ),
     }
 
     @property
@@ -165,3 +168,6 @@ def _with_map(noisy: np.ndarray, shot: float, read: float) -> np.ndarray:
 
 def _camera(image: NamedImage) -> Camera:
     return random_camera(np.random.default_rng(image_seed(image.name, "camera")))
+
+
+RULES = RawDenoise

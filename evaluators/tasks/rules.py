@@ -40,6 +40,14 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Option:
+    """A task's option on the command line: ``read`` makes a value of the word given; ``meaning`` is its help."""
+
+    read: Callable[[str], Any]
+    meaning: str
+
+
+@dataclass(frozen=True)
 class TaskRules(ABC):
     """One task with its options; a frozen value that is written into every record.
 
@@ -54,7 +62,7 @@ class TaskRules(ABC):
     baseline_name: ClassVar[str]  # "bicubic", "noisy input": what the gain is counted from
     has_pairs: ClassVar[bool] = False  # whether folders of degraded and clean pictures can be given
     layout: ClassVar[str] = "image"  # or "bayer": which symmetries a training patch may be turned by
-    option_readers: ClassVar[Mapping[str, Callable[[str], Any]]] = {}  # by field, how its command-line word is read
+    command_options: ClassVar[Mapping[str, Option]] = {}  # by field
 
     def __post_init__(self) -> None:
         if not self.channels:

@@ -8,7 +8,7 @@ import re
 
 from evaluators.cost import COST_FIELDS
 from evaluators.latency import latency_word
-from evaluators.tasks import OPTIONS, TaskRules, rules_of
+from evaluators.tasks import OPTIONS, TaskRules, option_help, rules_of
 from search.latency import table_name, tables_there_are
 from space.command_line import parse_size
 from space.errors import UserError
@@ -26,14 +26,8 @@ def add_task_options(parser: argparse.ArgumentParser) -> None:
         help="what a network sees: "
         + "; ".join(f"{task.name} {', '.join(task.channels)}" for task in TASKS.values() if len(task.channels) > 1),
     )
-    parser.add_argument(
-        "--sigma", help="denoise, deblur: the noise's standard deviation, of 255: 15, 25, 50 or a range such as 0-50"
-    )
-    parser.add_argument("--shot", help="raw-denoise: range of the shot noise (default: 0.0001-0.012)")
-    parser.add_argument("--blur", help="deblur: uniform, shake (spatially varying) or both (default)")
-    parser.add_argument("--extent", help="deblur: range of the blur's extent in pixels (default: 3-7)")
-    parser.add_argument("--masks", help="inpaint: irregular, rectangles or both (default)")
-    parser.add_argument("--holes", help="inpaint: range of the holes' share in percent (default: 10-30)")
+    for name in OPTIONS:
+        parser.add_argument(f"--{name}", help=option_help(name))
 
 
 def task_words(options: argparse.Namespace) -> dict[str, str | None]:

@@ -115,3 +115,6 @@ def _luma(rgb: Tensor) -> Tensor:
     """Y / 255 `(N, 1, h, w)` of RGB in [0, 1]."""
     weights = torch.tensor(LUMA, dtype=rgb.dtype).view(1, 3, 1, 1) / 255
     return (rgb * weights).sum(1, keepdim=True) + LUMA_OFFSET / 255
+
+
+RULES = SuperResolution
