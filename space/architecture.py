@@ -11,7 +11,6 @@ from typing import Any
 from space.errors import UserError
 
 CONVS = ("dense", "list")
-BLOCK_KINDS = ("residual", "preactivated", "inverted", "gsat")
 # Metadata of a field that stored architectures may lack. At its default it is left out of ``to_dict``, so that the keys
 # of older architectures stay as they were.
 LATER = {"later": True}
@@ -30,8 +29,9 @@ class IOShape:
 class BlockSpec:
     """One residual block of a trunk.
 
-    ``kind`` is ``residual`` (conv, ReLU, conv, plus input: the released EDSR form), ``preactivated`` (s-LWSR
-    equation 1), ``inverted`` (MobileNetV2) or ``gsat`` (``space.blocks.lightweight``). ``hidden`` is the number of
+    ``kind`` is a key of ``space.blocks.residual.BLOCKS``: ``residual`` (conv, ReLU, conv, plus input: the released EDSR
+    form), ``preactivated`` (s-LWSR equation 1), ``inverted`` (MobileNetV2), ``gsat`` (``space.blocks.lightweight``).
+    ``hidden`` is the number of
     channels between its first and last convolution. ``activated=False`` means that the block really has no activation.
     ``conv`` is the 3x3 convolution of the first two kinds: ``dense`` or ``list``; ``dilation`` is that of ``gsat``.
     """
@@ -44,8 +44,6 @@ class BlockSpec:
     dilation: int = field(default=1, metadata=LATER)
 
     def __post_init__(self) -> None:
-        if self.kind not in BLOCK_KINDS:
-            raise UserError(f"unknown block kind {self.kind!r}; known: {', '.join(BLOCK_KINDS)}")
         if self.width < 1 or self.hidden < 1:
             raise UserError(f"block channels must be positive, got width {self.width} and hidden {self.hidden}")
         if self.conv not in CONVS:

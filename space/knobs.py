@@ -86,9 +86,10 @@ ACTIVATION_KEPT = Knob(
     "share of blocks that keep their activation",
     f"{SLWSR} figure 6",
 )
+BLOCK_FORMS = {"released": "residual", "equation-1": "preactivated"}  # by word, the key in space.blocks.residual.BLOCKS
 BLOCK_FORM = Knob(
     "block_form",
-    ("released", "equation-1"),
+    tuple(BLOCK_FORMS),
     "residual block as released (EDSR) or as in the text",
     f"{SLWSR} equation 1",
     {"inverted_ratio": (0.0, 0.25, 0.5, 0.75)},

@@ -11,6 +11,7 @@ from space.knobs import (
     ACTIVATION_KEPT,
     ATTENTION,
     BLOCK_FORM,
+    BLOCK_FORMS,
     CONV,
     EXPANSION,
     GSAT,
@@ -52,7 +53,7 @@ def trunk(
     """
     inverted = inverted_flags(count, knobs["inverted_ratio"], knobs.get("inverted_at", "spread"))
     kept = kept or kept_flags(count, knobs.get("activation_kept", "all"))
-    plain = "preactivated" if knobs.get("block_form") == "equation-1" else "residual"
+    plain = BLOCK_FORMS[knobs.get("block_form", "released")]
 
     def spec(is_inverted: bool, activated: bool) -> BlockSpec:
         if is_inverted:
@@ -60,7 +61,8 @@ def trunk(
         if knobs.get("gsat", "none") != "none":
             return BlockSpec("gsat", width, width, activated, dilation=knobs["gsat"])
         # Without its activation, equation 1 and the released form are the same function: one name for it.
-        return BlockSpec(plain if activated else "residual", width, width, activated, knobs["conv"])
+        kind = "residual" if plain == "preactivated" and not activated else plain
+        return BlockSpec(kind, width, width, activated, knobs["conv"])
 
     flags = tuple(zip(inverted, kept, strict=True))
     specs = {pair: spec(*pair) for pair in set(flags)}

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from space.architecture import BlockSpec
 from space.blocks.lightweight import Gsat, List
+from space.errors import UserError
 
 
 class _Residual(nn.Module):
@@ -103,5 +104,11 @@ BLOCKS: dict[str, Callable[[BlockSpec, float], nn.Module]] = {
 
 
 def block(spec: BlockSpec, scale: float = 1) -> nn.Module:
-    """The block that ``spec`` describes."""
+    """The block that ``spec`` describes.
+
+    Raises:
+        UserError: its kind is none of ``BLOCKS``.
+    """
+    if spec.kind not in BLOCKS:
+        raise UserError(f"unknown block kind {spec.kind!r}; known: {', '.join(BLOCKS)}")
     return BLOCKS[spec.kind](spec, scale)

@@ -4,7 +4,9 @@ import json
 
 import pytest
 
-from space import PAPERS, architecture_from_dict
+from space import PAPERS, UserError, architecture_from_dict
+from space.architecture import BlockSpec
+from space.blocks.residual import block
 from space.papers import with_input_skip
 
 # As written by version 0.1.0: the published form, and the one with our bicubic skip.
@@ -38,3 +40,8 @@ def test_a_stored_architecture_is_read_and_written_as_it_was() -> None:
     arch = architecture_from_dict(json.loads(STORED))
     assert arch.key == "3dd103e2612f"
     assert json.loads(json.dumps(arch.to_dict())) == json.loads(STORED)
+
+
+def test_a_block_that_this_version_does_not_have_is_named() -> None:
+    with pytest.raises(UserError, match="unknown block kind 'dense'; known: residual, preactivated, inverted, gsat"):
+        block(BlockSpec("dense", 8, 8))
