@@ -28,8 +28,9 @@ ENCODERS: dict[type[nn.Module], str] = {EncoderDecoderNet: "deepen", Pmrid: "enc
 class FeatureLoss(nn.Module):
     """A ``Loss`` of ``Trainer``: of output, target and network input to a scalar.
 
-    Output and target are float32 packed RGGB `(N, 4, h, w)`, clean ones in [0, 1]. The teacher is copied, put in eval
-    mode and never trained; gradients reach the output through it. A step runs it twice, the whole of it.
+    Output and target are float32 packed RGGB `(N, 4, h, w)`, in the values that the teacher was trained on. It is
+    copied, put in eval mode and never trained; gradients reach the output through it. A step runs it twice, the whole
+    of it.
 
     Args:
         teacher: a trained RAW denoiser of packed frames (without a noise map), `(N, 4, h, w)` to the same shape.
