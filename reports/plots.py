@@ -201,10 +201,9 @@ def _counts(view: ParetoView) -> str:
         words.append(f"blue: found, on the front{' (off the line: by another cost)' if away else ''}")
     if others:
         words.append(f"grey: {others} found, not on it")
-    if any(not point.trial.nearest_build for point in view.papers):
-        words.append("stars: the papers' networks")
-    if any(point.trial.nearest_build for point in view.papers):
-        words.append("hollow stars: nearest builds of what their papers do not determine")
+    if view.papers:
+        hollow = any(point.trial.nearest_build for point in view.papers)
+        words.append(f"stars: the papers' networks{' (hollow: nearest builds)' if hollow else ''}")
     if view.ties:
         words.append(f"orange: tied, less than {SEED_NOISE_DB:g} dB apart")
     if view.same_time:

@@ -125,16 +125,20 @@ def of_task(run, task, **options):
     return dataclasses.replace(run, settings=dataclasses.replace(run.settings, task=task, scale=1, options=options))
 
 
+def words_of(axes):
+    return " ".join(" ".join(text.get_text() for text in axes.texts).split())
+
+
 def test_nearest_builds_are_hollow_stars_and_said_to_be(run):
     trials = tuple(
         dataclasses.replace(trial, nearest_build=trial.source == "s-lwsr16+skip", source=trial.source)
         for trial in run.trials
     )
     some = dataclasses.replace(run, trials=trials)
-    note = pareto_figure(some).axes[0].texts
-    assert any("hollow stars: nearest builds" in text.get_text() for text in note)
-    assert not any("hollow" in text.get_text() for text in pareto_figure(run).axes[0].texts)
-    stars = [line for line in pareto_figure(some).axes[0].lines if line.get_marker() == "*"]
+    axes = pareto_figure(some).axes[0]
+    assert "stars: the papers' networks (hollow: nearest builds)" in words_of(axes)
+    assert "hollow" not in words_of(pareto_figure(run).axes[0])
+    stars = [line for line in axes.lines if line.get_marker() == "*"]
     assert sorted(line.get_markerfacecolor() == "white" for line in stars) == [False, True]
     assert "☆" in front_html(pareto_view(some, MACS), 26.0)
     assert "☆" not in front_html(pareto_view(run, MACS), 26.0)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import optuna
 import pytest
@@ -11,6 +12,7 @@ from evaluators.tasks import rules_from_words, rules_of
 from search.budget import parse_budget
 from search.cli import main
 from search.cli.parser import parse_networks, run_name
+from search.cli.run import _beside
 from search.journal import JOURNAL, storage
 from search.loop import Limits, SearchLoop
 from search.neighbours import starts
@@ -149,6 +151,14 @@ def test_a_search_beside_nearest_builds_starts_with_every_backbone(tmp_path: Pat
     papers = [record for record in fixed_trials(task, study.settings, parse_budget("200k-params")) if record.knobs]
     if papers:  # its neighbours take turns with the small networks
         assert backbones[1:8:2] == [papers[0].knobs["backbone"]] * 4
+
+
+def test_a_run_says_what_it_trains_beside_the_search_and_what_is_over_the_budget() -> None:
+    asked = replace(of_task("denoise"), networks=("dncnn-color", "ircnn-color"))
+    request = SimpleNamespace(task=TASKS["denoise"], budget=parse_budget("200k-params"), networks=asked.networks)
+    assert _beside(SimpleNamespace(request=request, settings=asked)) == (
+        "  beside the search: dncnn-list-color, ircnn-color\n  over the budget, so not trained: dncnn-color\n"
+    )
 
 
 def test_a_record_without_networks_has_none_and_is_not_continued_with_some() -> None:
