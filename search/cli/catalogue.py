@@ -11,9 +11,10 @@ from rich.table import Table
 from evaluators.cost import architecture_costs
 from search.cli.output import known_runs
 from space.backbones import BACKBONES
+from space.count import task_architectures
 from space.knobs import Knob
 from space.papers import PAPERS
-from space.tasks import TASKS
+from space.tasks import TASKS, Task
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -32,7 +33,12 @@ def execute(options: argparse.Namespace) -> int:
             json.dumps(
                 {
                     "tasks": {
-                        name: {"title": task.title, "scales": list(task.input_sizes), "backbones": list(task.backbones)}
+                        name: {
+                            "title": task.title,
+                            "scales": list(task.input_sizes),
+                            "backbones": list(task.backbones),
+                            "architectures": _architectures(task),
+                        }
                         for name, task in TASKS.items()
                     },
                     "networks": {
@@ -76,6 +82,8 @@ def execute(options: argparse.Namespace) -> int:
             ],
         )
     )
+    for task in TASKS.values():
+        console.print(f"{task.name}: {_architectures(task):,} different architectures in its space", highlight=False)
     for task, size in dict.fromkeys((entry.task, size) for entry, size, _ in networks.values()):
         console.print(
             _table(
@@ -105,6 +113,11 @@ def execute(options: argparse.Namespace) -> int:
     for folder in known_runs():
         console.print(f"run {folder}", highlight=False, soft_wrap=True)
     return 0
+
+
+def _architectures(task: Task) -> int:
+    """How many different ones a search at the task's default scale can propose."""
+    return task_architectures(task.shape(task.default_scale), task.backbones)
 
 
 def _table(title: str, headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:

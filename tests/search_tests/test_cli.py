@@ -175,7 +175,10 @@ def test_list_names_everything(capsys) -> None:
     assert set(answer["networks"]) == set(PAPERS)
     assert answer["knobs"]["symmetric"]["width"]["values"][0] == 8
     assert main(["list"]) == 0
-    assert "s-lwsr16-pool-11" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "s-lwsr16-pool-11" in shown
+    for name, task in answer["tasks"].items():
+        assert f"{name}: {task['architectures']:,} different architectures in its space" in shown
 
 
 def test_a_run_from_end_to_end_and_again(tmp_path: Path, monkeypatch, photos: Path, capsys) -> None:

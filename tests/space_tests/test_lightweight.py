@@ -1,5 +1,7 @@
 """LIST, GSAT and resampled LIST: weights by the papers' formulas, the graph by hand, folding, pricing."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -8,7 +10,11 @@ from torch import nn
 from latency_tables.fusion import network_operators
 from latency_tables.operators import TRAFFIC_KINDS
 from space import UserError
+from space.architecture import BlockSpec, UpsamplerSpec
 from space.blocks.lightweight import Gsat, List, ResampledList
+from space.blocks.resampling import doubling, halving
+from space.blocks.residual import block
+from space.blocks.upsamplers import upsampler
 from space.build import deploy_form
 from space.operators import trace
 from space.papers.paper import convolution_weights
@@ -95,6 +101,35 @@ def test_a_factor_goes_into_the_last_weights() -> None:
     before = layer(x)
     layer.multiply(0.1)
     assert torch.allclose(layer(x), 0.1 * before, atol=1e-6)
+
+
+def test_gsat_as_a_block_without_activation_and_with_a_factor() -> None:
+    spec, x = BlockSpec("gsat", 16, 16, activated=False, dilation=4), torch.rand(1, 16, 9, 8)
+    plain, scaled = block(spec), block(spec, 0.1)
+    scaled.load_state_dict(plain.state_dict())
+    assert torch.allclose(scaled(x) - x, 0.1 * (plain(x) - x), atol=1e-6)
+    assert plain.dilated.dilation == (4, 4)
+    assert block(replace(spec, activated=True))(x).min() >= 0
+    with pytest.raises(UserError, match="dilation must be 1, or more of a gsat block, got 2 of 'residual'"):
+        BlockSpec("residual", 8, 8, dilation=2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "weights_down", "weights_up"),
+    [("pool+bilinear", 0, 0), ("strided+transposed", 9 * 16 * 24, 16 * 16 * 16), ("bilinear-list", 196, 164)],
+)
+def test_levels_are_halved_and_doubled(kind: str, weights_down: int, weights_up: int) -> None:
+    down, up = halving(kind, 16, 24), doubling(kind, 16)
+    assert (convolution_weights(down), convolution_weights(up)) == (weights_down, weights_up)
+    assert down(torch.rand(1, 16, 6, 8)).shape == (1, 24 if weights_down else 16, 3, 4)
+    assert up(torch.rand(1, 16, 3, 4)).shape == (1, 16, 6, 8)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("kind", ["bilinear-list", "transposed"])
+def test_upsamplers_of_the_light_networks_reach_every_scale(kind: str, scale: int) -> None:
+    end = upsampler(UpsamplerSpec(kind, 8), 16, 3, scale)
+    assert end(torch.rand(1, 16, 5, 4)).shape == (1, 3, 5 * scale, 4 * scale)
 
 
 def test_channels_that_do_not_divide_are_refused() -> None:

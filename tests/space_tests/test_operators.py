@@ -44,13 +44,25 @@ SHAPES = (*(TASKS["sr"].shape(scale) for scale in (2, 3, 4)), IOShape(3, 3), IOS
 
 
 @pytest.mark.parametrize("name", sorted(BACKBONES))
-@pytest.mark.parametrize("count", [20, pytest.param(100, marks=pytest.mark.long)])
-def test_random_architectures_count_as_torch_and_as_a_full_trace(name: str, count: int) -> None:
-    """In the long form of five backbones, 500 architectures in all."""
+def test_random_architectures_count_as_torch_and_as_a_full_trace(name: str) -> None:
+    count_and_compare(SHAPES, (name,), 20)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1_200)
+@pytest.mark.parametrize("name", TASKS)
+def test_500_architectures_of_every_task_count_as_torch_and_as_a_full_trace(name: str) -> None:
+    task = TASKS[name]
+    shapes = tuple(task.shape(scale, word) for scale in task.input_sizes for word in task.channels)
+    count_and_compare(shapes, task.backbones, 500)
+
+
+def count_and_compare(shapes: tuple[IOShape, ...], backbones: tuple[str, ...], count: int) -> None:
+    """``count`` random architectures, half of them against torch's counter, half against a full trace."""
     generator = np.random.default_rng(count)
     for index in range(count):
-        shape = SHAPES[index % len(SHAPES)]
-        arch = random_architecture(shape, (name,), generator)
+        shape = shapes[index % len(shapes)]
+        arch = random_architecture(shape, backbones, generator)
         screened = screen(arch, 48, 27)
         with torch.device("meta"):
             network = deploy_form(build(arch))
@@ -146,7 +158,7 @@ def test_operators_know_their_part() -> None:
     assert {"stem", "encoder", "pool", "decoder", "upsampler", "shift_in", "shift_out"} <= parts
 
 
-@pytest.mark.parametrize("kind", ["residual", "preactivated", "inverted"])
+@pytest.mark.parametrize("kind", ["residual", "preactivated", "inverted", "gsat"])
 def test_folding_the_residual_scale_changes_nothing_but_the_operators(kind: str) -> None:
     from space.architecture import BlockSpec
     from space.blocks.residual import block
