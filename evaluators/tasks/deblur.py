@@ -25,12 +25,13 @@ LONGEST_PX = float(POSES)  # of a path without gaps between its poses
 class Deblur(TaskRules):
     """``blur``: "uniform", "shake" (spatially varying) or "both", half of the pictures each.
 
-    ``extent`` is the range of the path's length in pixels, ``sigma`` the noise's standard deviation, of 255. Inputs and
-    targets are uint8 RGB: what a camera saves is rounded. PSNR is on RGB, peak 255, as in the GoPro tables.
+    ``extent`` is the range of the path's length in pixels: where 1,280 of them span 65 degrees, a turn of 0.1 degrees
+    is about 2. ``sigma`` is the noise's standard deviation, of 255. Inputs and targets are uint8 RGB: what a camera
+    saves is rounded. PSNR is on RGB, peak 255, as in the GoPro tables.
     """
 
     blur: str = "both"
-    extent: tuple[float, float] = (3.0, 7.0)
+    extent: tuple[float, float] = (2.0, 5.0)
     sigma: tuple[float, float] = (1.0, 1.0)
 
     task: ClassVar[str] = "deblur"
@@ -42,8 +43,8 @@ class Deblur(TaskRules):
             "uniform, shake (spatially varying) or both (default)",
         ),
         "extent": Option(
-            partial(read_range, option="--extent", low=1.0, high=LONGEST_PX, example="3-7"),
-            "range of the blur's extent in pixels (default: 3-7)",
+            partial(read_range, option="--extent", low=1.0, high=LONGEST_PX, example="2-5"),
+            "range of the blur's extent in pixels (default: 2-5)",
         ),
         "sigma": Option(
             partial(read_range, option="--sigma", low=0.0, high=255.0, example="1"),
@@ -71,8 +72,15 @@ class Deblur(TaskRules):
 
     @property
     def plan(self) -> TrainingPlan:
-        # A patch must hold the path of a point; the pixels per step are those of the other tasks.
-        return TrainingPlan(batch=4, patch_px=48)
+        """Many small patches, each of another picture's path.
+
+        Measured with ``plain`` (16 channels, 8 blocks, 40 thousand parameters), dB above the blurred input on the
+        halved photographs after 100, 200 and 400 steps (4, 8 and 15 s), paths of 3 to 7 px: 32 patches of 16x16 0.49,
+        0.89 and 0.93, 8 of 32x32 0.41, 0.37 and 0.74, 4 of 48x48 0.34, 0.47 and 0.57, 2 of 64x64 0.16, 0.30 and 0.41.
+        Rates of 1e-3 and 4e-3 (48x48) are ties or worse: 0.69 and 0.54 after 400 steps, 0.25 and 0.19 after 100. With
+        paths of 2 to 5 px 1.08, 1.29 and 1.44.
+        """
+        return TrainingPlan()
 
     def stored(self, image: NamedImage) -> tuple[np.ndarray, np.ndarray]:
         blurred, sharp = self._blurred(image, image_seed(image.name, "training blur") % 2)
