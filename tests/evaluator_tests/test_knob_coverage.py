@@ -13,7 +13,7 @@ HEIGHT, WIDTH = 7, 10  # no multiple of the sides that pyramids and encoder-deco
 
 
 @pytest.mark.parametrize("name", TASKS)
-@pytest.mark.parametrize("count", [6, pytest.param(1_000, marks=[pytest.mark.long, pytest.mark.timeout(1_200)])])
+@pytest.mark.parametrize("count", [6, pytest.param(1_000, marks=[pytest.mark.long, pytest.mark.timeout(3_600)])])
 def test_random_architectures_run_learn_and_are_stored(name: str, count: int, tmp_path: Path) -> None:
     task, generator = TASKS[name], np.random.default_rng(count)
     words = tuple(task.channels)

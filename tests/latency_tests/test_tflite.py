@@ -10,10 +10,15 @@ from torch import Tensor, nn
 
 from latency_tables.engines.input_shapes import input_shapes
 from latency_tables.engines.tflite import NODES, chain, output_shape, patterned_weights, stand_alone, write_tflite
+from latency_tables.estimate import predict
 from latency_tables.fusion import architecture_operators, network_operators
 from latency_tables.harness.validate import draw_networks
 from latency_tables.operators import EngineOperator
+from latency_tables.table import load_table
+from space.backbones import BACKBONES
+from space.build import architecture
 from space.errors import UserError
+from space.knobs import active
 from space.tasks import TASKS
 
 litert = pytest.importorskip("ai_edge_litert.interpreter")
@@ -179,3 +184,26 @@ def test_random_networks_of_every_task_run(name: str) -> None:
         (output,) = interpreter.get_output_details()
         scale = arch.shape.scale
         assert tuple(output["shape"]) == (1, 24 * scale, 32 * scale, arch.shape.out_channels)
+
+
+LIGHT = [
+    ("plain", {"gsat": 4, "upsampler": "bilinear-list"}),
+    ("progressive", {"gsat": 2, "upsampler": "transposed"}),
+    ("pyramid", {"block": "residual", "gsat": 2, "width": 8, "resample": "strided+transposed"}),
+    ("pyramid", {"resample": "bilinear-list", "attention": "both"}),
+    ("encoder_decoder", {"gsat": 1, "resample": "strided+transposed"}),
+    ("encoder_decoder", {"ar_conv": "list", "resample": "bilinear-list"}),
+]
+
+
+@pytest.mark.parametrize(("name", "wanted"), LIGHT)
+def test_lightweight_choices_are_priced_and_run(name: str, wanted: dict) -> None:
+    shape, chosen = TASKS["sr"].shape(2), {}
+    for knob in active(BACKBONES[name].knobs_for(shape), chosen):
+        chosen[knob.name] = wanted.get(knob.name, knob.values[0])
+    assert wanted.items() <= chosen.items()
+    operators = architecture_operators(architecture(shape, name, chosen), (32, 24))
+    assert all(predict(load_table(table), operators).ms > 0 for table in ("pixel4-a76", "a03s-a53-int8"))
+    (output,) = run(write_tflite(operators), np.full((1, 24, 32, 3), 0.5, np.float32))
+    assert output.shape == (1, 48, 64, 3)
+    assert np.isfinite(output).all()

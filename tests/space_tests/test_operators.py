@@ -49,7 +49,7 @@ def test_random_architectures_count_as_torch_and_as_a_full_trace(name: str) -> N
 
 
 @pytest.mark.long
-@pytest.mark.timeout(1_200)
+@pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("name", TASKS)
 def test_500_architectures_of_every_task_count_as_torch_and_as_a_full_trace(name: str) -> None:
     task = TASKS[name]
