@@ -19,7 +19,7 @@ from search.records import RunSettings, TrialRecord
 from space.architecture import IOShape
 from space.build import architecture, backbone
 from space.errors import UserError
-from space.knobs import active
+from space.knobs import active, complete
 
 CLEARLY = 0.95  # of the origin's cost; the mean shift, which is no knob, alone makes a small difference
 CHEAPER, OTHERS = 8, 4  # neighbours that cost less than the paper's point, and as much or more
@@ -95,6 +95,7 @@ def _in_turn(by_knob: dict[str, list[dict[str, Any]]], generator: np.random.Gene
 def _turned(shape: IOShape, name: str, knobs: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Name of a knob, and ``knobs`` with it at one of its other values; what comes to apply takes a middle value."""
     family = backbone(name).knobs_for(shape)
+    knobs = complete(family, knobs)
     for knob in family:
         for value in knob.values if knob.name in knobs else ():
             if value != knobs[knob.name]:

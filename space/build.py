@@ -34,12 +34,13 @@ def _family(name: str) -> Backbone | Reference:
 
 
 def architecture(shape: IOShape, backbone_name: str, knobs: Mapping[str, Any]) -> Architecture:
-    """The architecture that ``knobs`` describe; every knob that applies must be given, and no other.
+    """The architecture that ``knobs`` describe; every knob that applies and has no default must be given, and no other.
 
     Raises:
         UserError: a knob is missing, unknown or off its values.
     """
     family = backbone(backbone_name)
+    knobs = knob_rules.complete(family.knobs_for(shape), knobs)
     knob_rules.check(family.knobs_for(shape), knobs)
     return Architecture(shape, backbone_name, family.settings_from_knobs(knobs))
 

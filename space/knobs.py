@@ -23,7 +23,8 @@ class Knob:
 
     ``when`` names earlier knobs and the values of theirs for which this one changes the network; a knob whose
     condition does not hold is not asked for. ``same_size`` are the values for networks whose output is as large as
-    their input, where they differ: () where the knob changes nothing there.
+    their input, where they differ: () where the knob changes nothing there. ``default`` is what a choice without the
+    knob means: of a knob that came later than papers' configurations and stored runs, the value that changes nothing.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Knob:
     source: str
     when: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     same_size: tuple[Value, ...] | None = None
+    default: Value | None = None
 
     def applies(self, chosen: Mapping[str, Value]) -> bool:
         return all(chosen.get(name) in allowed for name, allowed in self.when.items())
@@ -159,6 +161,15 @@ INPUT_SKIP = Knob(
 def active(knobs: tuple[Knob, ...], chosen: Mapping[str, Value]) -> Iterator[Knob]:
     """The knobs that matter given those ``chosen`` so far; read lazily, so that a caller may choose as it goes."""
     return (knob for knob in knobs if knob.applies(chosen))
+
+
+def complete(knobs: tuple[Knob, ...], chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """``chosen`` with the defaults of the knobs that it lacks, as far as they have one and apply."""
+    completed = dict(chosen)
+    for knob in active(knobs, completed):
+        if knob.default is not None:
+            completed.setdefault(knob.name, knob.default)
+    return completed
 
 
 def check(knobs: tuple[Knob, ...], chosen: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ import torch
 from space import TASKS, UserError, architecture, architecture_from_dict, build, random_architecture, random_knobs
 from space.architecture import Architecture, IOShape
 from space.backbones import BACKBONES
-from space.knobs import active
+from space.knobs import Knob, active, check, complete
 from space.operators import screen
 
 ENLARGING, SAME_SIZE, WITH_MAP = TASKS["sr"].shape(4), IOShape(3, 3, 1), IOShape(5, 4, 1)
@@ -148,3 +148,15 @@ def test_a_saved_architecture_with_a_wrong_field_is_refused() -> None:
     data["settings"]["wheels"] = 4
     with pytest.raises(UserError, match=r"unknown \['wheels'\]"):
         architecture_from_dict(data)
+
+
+def test_a_later_knob_may_be_missing_and_then_has_its_default() -> None:
+    later = Knob("later", (1, 2), "made up", "ours", {"width": (8,)}, default=1)
+    without_default = Knob("width", (8, 16), "channels", "ours")
+    knobs = (without_default, later)
+    assert complete(knobs, {"width": 8}) == {"width": 8, "later": 1}
+    assert complete(knobs, {"width": 8, "later": 2}) == {"width": 8, "later": 2}
+    assert complete(knobs, {"width": 16}) == {"width": 16}
+    assert complete(knobs, {}) == {}
+    with pytest.raises(UserError, match="knob 'width' is missing"):
+        check(knobs, complete(knobs, {}))
