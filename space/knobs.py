@@ -118,8 +118,8 @@ RESIDUAL_SCALE = Knob(
 )
 MALLE = Knob(
     "malle",
-    ("none", "head", "middle", "tail"),
-    "where one MalleConv stands in the trunk",
+    ("none", "head", "middle", "tail", "all"),
+    "where a MalleConv stands in the trunk, or one at each place",
     MALLE_SOURCE,
 )
 MALLE_KERNEL = Knob(
@@ -127,14 +127,14 @@ MALLE_KERNEL = Knob(
     (1, 3),
     "pixels per side of MalleConv's kernels",
     f"1: {MALLE_PORT}; 3: another re-implementation",
-    {"malle": ("head", "middle", "tail", "finest", "coarsest", "every-level")},
+    {"malle": ("head", "middle", "tail", "all", "finest", "coarsest", "every-level")},
 )
 MALLE_POOL = Knob(
     "malle_pool",
     (1, 2, 4),
     "pooling before MalleConv's predictor",
     MALLE_PORT,
-    {"malle": ("head", "middle", "tail", "finest", "every-level")},
+    {"malle": ("head", "middle", "tail", "all", "finest", "every-level")},
 )
 ATTENTION = Knob(
     "attention",

@@ -18,7 +18,7 @@ from space.architecture import LATER, IOShape, MalleSpec, UpsamplerSpec
 from space.blocks.attention import attention
 from space.blocks.feature_align import AR_GROUPS, ArBlock, FeatureAlign
 from space.blocks.image_ends import InputSkip
-from space.blocks.malle import MalleResidual
+from space.blocks.malle import placed_malle
 from space.blocks.padding import Cut, FillUp
 from space.blocks.resampling import doubling, halving
 from space.blocks.upsamplers import upsampler
@@ -57,7 +57,7 @@ RESAMPLE = k.Knob(
     "between levels: max pooling and bilinear, strided and transposed convolutions, or bilinear and LIST",
     f"{FAN_CODE}: max pooling and bilinear; {k.LAHIRI}: the others",
 )
-MALLE = replace(k.MALLE, meaning="where one MalleConv stands: after the stem, at the coarsest level, at the end")
+MALLE = replace(k.MALLE, meaning="where a MalleConv stands: after the stem, coarsest, at the end, or at all three")
 KNOBS = (
     WIDTH, LEVELS, BLOCKS, CONV, GROUPS, GSAT, PLACES, RESAMPLE, MALLE, k.MALLE_KERNEL, k.MALLE_POOL, ATTENTION,
     k.UPSAMPLER, k.INPUT_SKIP,
@@ -150,8 +150,7 @@ class EncoderDecoderNet(nn.Module):
         self.enlarge = nn.ModuleList(make(doubling, settings.resample, widths[n + 1]) for n in levels[:-1])
         self.decode = nn.ModuleList(convert(widths[n + 1], widths[n], self.in_decoder) for n in levels[:-1])
         self.bridge = nn.ModuleList(make(nn.Conv2d, widths[n], widths[n], 1) for n in levels[:-1])
-        if settings.malle:
-            self.malle = make(MalleResidual, widths[-1 if settings.malle.placement == "middle" else 0], settings.malle)
+        self.malle = placed_malle(settings.malle, lambda place: widths[-1 if place == "middle" else 0], make)
         if settings.attention != "none":
             self.attention = make(attention, settings.attention, widths[-1])
         self.upsampler = make(upsampler, settings.upsampler, settings.width, shape.out_channels, shape.scale)
@@ -171,13 +170,13 @@ class EncoderDecoderNet(nn.Module):
             for _ in range(self.settings.levels - 1 - (not self.in_encoder)):
                 images.append(self.halve_image(images[-1]))
 
-        x, encoded = self._malle("head", self.stem(full)), []
+        x, encoded = self.malle.at("head", self.stem(full)), []
         for level, (encode, deepen) in enumerate(zip(self.encode, self.deepen, strict=True)):
             x = self.halve[level - 1](x) if level else x
             x = deepen(encode(x, images[level]) if self.in_encoder else encode(x))
             encoded.append(x)
 
-        x = self._malle("middle", x)
+        x = self.malle.at("middle", x)
         if self.settings.attention != "none":
             x = self.attention(x)
         for level in reversed(range(self.settings.levels - 1)):
@@ -185,9 +184,5 @@ class EncoderDecoderNet(nn.Module):
             x = self.decode[level](x, images[level]) if self.in_decoder else self.decode[level](x)
             x = x + self.bridge[level](encoded[level])
 
-        output = self.cut(self.upsampler(self._malle("tail", x)), image)
+        output = self.cut(self.upsampler(self.malle.at("tail", x)), image)
         return output + self.skip(image) if self.settings.input_skip != "none" else output
-
-    def _malle(self, place: str, x: Tensor) -> Tensor:
-        """``x`` through the MalleConv, if it stands at ``place``."""
-        return self.malle(x) if self.settings.malle and self.settings.malle.placement == place else x

@@ -12,7 +12,7 @@ from space import knobs as k
 from space.architecture import LATER, BlockSpec, IOShape, MalleSpec, UpsamplerSpec
 from space.blocks.attention import attention
 from space.blocks.image_ends import InputSkip, MeanShift
-from space.blocks.malle import MalleResidual
+from space.blocks.malle import placed_malle
 from space.blocks.residual import block
 from space.blocks.upsamplers import upsampler
 from space.trunk import INSERTED, TRUNK_KNOBS, malle_spec, trunk, upsampler_spec
@@ -67,8 +67,7 @@ class PlainNet(nn.Module):
         self.stem = make(nn.Conv2d, shape.in_channels, settings.width, 3, padding=1)
         self.blocks = nn.ModuleList(make(block, spec, settings.residual_scale) for spec in settings.blocks)
         self.fuse = make(nn.Conv2d, settings.width, settings.width, 3, padding=1)
-        if settings.malle:
-            self.malle = make(MalleResidual, settings.width, settings.malle)
+        self.malle = placed_malle(settings.malle, lambda _: settings.width, make)
         if settings.attention != "none":
             self.attention = make(attention, settings.attention, settings.width)
         self.upsampler = make(upsampler, settings.upsampler, settings.width, shape.out_channels, shape.scale)
@@ -84,20 +83,16 @@ class PlainNet(nn.Module):
         if self.settings.mean_shift:
             image = self.shift_in(image)
         stem = self.stem(image)
-        x = self._malle("head", stem)
+        x = self.malle.at("head", stem)
         for _ in range(self.settings.recursion):
             for index, residual_block in enumerate(self.blocks):
                 if index == len(self.blocks) // 2:
-                    x = self._malle("middle", x)
+                    x = self.malle.at("middle", x)
                 x = residual_block(x)
-        x = self._malle("tail", x)
+        x = self.malle.at("tail", x)
         if self.settings.attention != "none":
             x = self.attention(x)
         output = self.upsampler(self.fuse(x) + stem)
         if self.settings.input_skip != "none":
             output = output + self.skip(image)
         return self.shift_out(output) if self.settings.mean_shift else output
-
-    def _malle(self, place: str, x: Tensor) -> Tensor:
-        """``x`` through the MalleConv, if it stands at ``place``."""
-        return self.malle(x) if self.settings.malle and self.settings.malle.placement == place else x

@@ -20,7 +20,7 @@ from space import knobs as k
 from space.architecture import BlockSpec, IOShape, MalleSpec, UpsamplerSpec
 from space.blocks.attention import ChannelAttention, SpatialAttention
 from space.blocks.image_ends import InputSkip
-from space.blocks.malle import MalleResidual
+from space.blocks.malle import placed_malle
 from space.blocks.residual import block
 from space.blocks.upsamplers import upsampler
 from space.trunk import malle_spec, trunk, upsampler_spec
@@ -88,8 +88,7 @@ class ProgressiveNet(nn.Module):
         self.read = make(nn.Conv2d, shape.in_channels, width, 3, padding=1)
         self.stem = make(nn.Conv2d, shape.in_channels + out, width, 3, padding=1)
         self.blocks = nn.ModuleList(make(block, spec, settings.residual_scale) for spec in settings.blocks)
-        if settings.malle:
-            self.malle = make(MalleResidual, width, settings.malle)
+        self.malle = placed_malle(settings.malle, lambda _: width, make)
         if settings.attention in ("channel", "both"):
             self.channel = make(ChannelAttention, width)
         if settings.attention in ("spatial", "both"):
@@ -122,16 +121,12 @@ class ProgressiveNet(nn.Module):
 
     def _stage(self, x: Tensor) -> Tensor:
         """The shallow residual network: `(N, in + out, H, W)` to `(N, width, H, W)`."""
-        x = self._malle("head", self.stem(x))
+        x = self.malle.at("head", self.stem(x))
         for index, residual_block in enumerate(self.blocks):
             if index == len(self.blocks) // 2:
-                x = self._malle("middle", x)
+                x = self.malle.at("middle", x)
             x = residual_block(x)
-        return self._malle("tail", x)
+        return self.malle.at("tail", x)
 
     def _weighted(self, feature: Tensor) -> Tensor:
         return self.channel(feature) if self.settings.attention in ("channel", "both") else feature
-
-    def _malle(self, place: str, x: Tensor) -> Tensor:
-        """``x`` through the MalleConv, if it stands at ``place``."""
-        return self.malle(x) if self.settings.malle and self.settings.malle.placement == place else x

@@ -18,7 +18,7 @@ from space import knobs as k
 from space.architecture import LATER, BlockSpec, IOShape, MalleSpec, UpsamplerSpec
 from space.blocks.attention import attention
 from space.blocks.image_ends import InputSkip, MeanShift
-from space.blocks.malle import MalleResidual
+from space.blocks.malle import placed_malle
 from space.blocks.residual import block
 from space.blocks.upsamplers import upsampler
 from space.trunk import INSERTED, TRUNK_KNOBS, malle_spec, trunk, upsampler_spec
@@ -145,8 +145,7 @@ class SymmetricNet(nn.Module):
             self.pool = make(nn.Conv2d, len(settings.pool_sources) * width, width, 1, bias=False)
         self.fuses = nn.ModuleList(make(nn.Conv2d, 2 * width, width, 1) for _ in settings.decoder)
         self.decoder = nn.ModuleList(self._blocks(stage, make) for stage in settings.decoder)
-        if settings.malle:
-            self.malle = make(MalleResidual, width, settings.malle)
+        self.malle = placed_malle(settings.malle, lambda _: width, make)
         if settings.attention != "none":
             self.attention = make(attention, settings.attention, width)
         self.upsampler = make(upsampler, settings.upsampler, width, shape.out_channels, shape.scale)
@@ -164,14 +163,14 @@ class SymmetricNet(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         if self.settings.mean_shift:
             image = self.shift_in(image)
-        stem = self._malle("head", self.stem(image))
+        stem = self.malle.at("head", self.stem(image))
 
         layers, skips, outputs = [stem], [], [stem]
         for bunch in self.encoder:
             outputs = self._run(bunch, outputs[0] + outputs[-1] if len(outputs) > 1 else outputs[0])
             layers += outputs
             skips.append(outputs[-1])
-        x = self._malle("middle", layers[-1])
+        x = self.malle.at("middle", layers[-1])
 
         if self.settings.pool_sources:
             pool = self.pool(torch.cat([layers[index] for index in self.settings.pool_sources], 1))
@@ -182,17 +181,13 @@ class SymmetricNet(nn.Module):
         for fuse, stage, skip in zip(self.fuses, self.decoder, reversed(skips), strict=True):
             x = self._run(stage, fuse(torch.cat((x, skip), 1)))[-1]
 
-        x = self._malle("tail", x)
+        x = self.malle.at("tail", x)
         if self.settings.attention != "none":
             x = self.attention(x)
         output = self.upsampler(x + stem)
         if self.settings.input_skip != "none":
             output = output + self.skip(image)
         return self.shift_out(output) if self.settings.mean_shift else output
-
-    def _malle(self, place: str, x: Tensor) -> Tensor:
-        """``x`` through the MalleConv, if it stands at ``place``: after the stem, the encoder or the decoder."""
-        return self.malle(x) if self.settings.malle and self.settings.malle.placement == place else x
 
     def _run(self, blocks: nn.ModuleList, x: Tensor) -> list[Tensor]:
         """Outputs of each block in the last of ``recursion`` passes."""

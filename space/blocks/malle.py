@@ -7,7 +7,7 @@ unofficial port (`Jensen-JZ/MalleNet-PyTorch`), whose kernels are 1x1: one scale
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -159,6 +159,23 @@ class MalleResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.malle(x)
+
+
+TRUNK_PLACES = ("head", "middle", "tail")
+
+
+class PlacedMalle(nn.ModuleDict):
+    """A trunk's MalleConvs by the place where each stands; a place without one hands its features on."""
+
+    def at(self, place: str, x: Tensor) -> Tensor:
+        return self[place](x) if place in self else x
+
+
+def placed_malle(spec: MalleSpec | None, width_at: Callable[[str], int], make: Callable[..., nn.Module]) -> PlacedMalle:
+    """The MalleConvs that ``spec`` puts at ``TRUNK_PLACES``: none, one, or one at each place (``all``)."""
+    placement = spec.placement if spec else "none"
+    places = [place for place in TRUNK_PLACES if placement in (place, "all")]
+    return PlacedMalle({place: make(MalleResidual, width_at(place), spec) for place in places})
 
 
 class GatedMalle(nn.Module):
