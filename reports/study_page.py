@@ -1,0 +1,171 @@
+"""What a comparison of ``search.trainings.studies`` found: a table, a figure, and the trainings behind them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import matplotlib.lines
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from evaluators.atomic import write_atomically
+from evaluators.latency import Milliseconds, milliseconds
+from latency_tables.table import load_table
+from reports.counts import PHONES
+from reports.designs import COLOURS
+from reports.plots import FRONT, METADATA, OTHER, STYLE
+from search.trainings.studies import Comparison
+from search.trainings.training import TrainingRecord
+from space.tasks import TASKS
+
+T_95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}  # Student's t, two-sided 95 %, by number of paired values
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One variant with its costs, and the PSNR of each seed on the comparison's test set, in dB."""
+
+    name: str
+    params: int
+    macs: int
+    peak_activation_bytes: int
+    ms: dict[str, Milliseconds]
+    psnr_db: dict[int, float]
+    train_s: float
+
+    @property
+    def mean_db(self) -> float:
+        return float(np.mean(list(self.psnr_db.values())))
+
+    @property
+    def deviation_db(self) -> float | None:
+        return float(np.std(list(self.psnr_db.values()), ddof=1)) if len(self.psnr_db) > 1 else None
+
+    def gain_over(self, base: Variant) -> tuple[float, float | None]:
+        """Mean of the differences from ``base``, seed by seed, and half its 95 % interval; None with one seed."""
+        paired = [value - base.psnr_db[seed] for seed, value in self.psnr_db.items() if seed in base.psnr_db]
+        if len(paired) < 2 or self is base:
+            return float(np.mean(paired)), None
+        spread = float(np.std(paired, ddof=1)) / len(paired) ** 0.5
+        return float(np.mean(paired)), T_95.get(len(paired), 1.96) * spread
+
+
+def variants(study: Comparison, records: Sequence[TrainingRecord], test: str) -> tuple[Variant, ...]:
+    """The variants that have a finished training, in the study's order."""
+    size = TASKS[study.rules.task].input_sizes[study.rules.scale]
+    tables = [load_table(name) for name in PHONES]
+    found = []
+    for name, arch in study.variants.items():
+        own = [record for record in records if record.training.architecture == arch and test in record.results]
+        if own:
+            found.append(
+                Variant(
+                    name,
+                    own[0].params,
+                    own[0].macs,
+                    own[0].peak_activation_bytes,
+                    milliseconds(arch, size, tables),
+                    {record.training.seed: record.results[test].psnr_db for record in own},
+                    float(np.mean([record.train_s for record in own])),
+                )
+            )
+    return tuple(found)
+
+
+def write_study(folder: Path, study: Comparison, records: Sequence[TrainingRecord], test: str) -> None:
+    """``README.md``, ``NAME.png`` and ``psnr.csv`` (a row per training) into ``folder``."""
+    found = variants(study, records, test)
+    rows = [
+        {
+            "variant": variant.name,
+            "seed": seed,
+            "steps": records[0].training.steps,
+            "psnr_db": value,
+            "params": variant.params,
+            "true_macs": variant.macs,
+            "peak_activation_bytes": variant.peak_activation_bytes,
+            **{f"ms_{name}": figure.ms for name, figure in variant.ms.items()},
+        }
+        for variant in found
+        for seed, value in variant.psnr_db.items()
+    ]
+    write_atomically(folder / "psnr.csv", pd.DataFrame(rows).to_csv(index=False).encode())
+    picture = io.BytesIO()
+    with matplotlib.rc_context(STYLE):
+        figure(study, found).savefig(picture, format="png", dpi=150, metadata=METADATA[".png"])
+    write_atomically(folder / f"{study.name}.png", picture.getvalue())
+    write_atomically(folder / "README.md", page(study, found, records, test).encode())
+
+
+def page(study: Comparison, found: Sequence[Variant], records: Sequence[TrainingRecord], test: str) -> str:
+    first, base = records[0], found[0]
+    width, height = first.input_size
+    heads = ["variant", "params", "G MACs", "peak activations, MB", *(f"{name}, ms" for name in PHONES)]
+    heads += [f"{study.rules.metric_name}, dB", f"against {base.name}", "seeds", "training, s"]
+    lines = [
+        f"# {study.title}\n",
+        f"The claim: {study.claim} ({study.source}).\n",
+        f"Each variant was trained for {first.training.steps:,} steps under one protocol (`{first.training.plan}`) and "
+        f"measured on {first.results[test].data}; {study.rules.metric_rule}, mean and standard deviation over seeds. "
+        "Differences are taken seed by seed, with their 95 % interval. Costs at an input of "
+        f"{width}x{height}, milliseconds predicted with 90 % bands. Doing without a network: "
+        f"{first.results[test].baseline_psnr_db:.2f} dB.\n",
+        f"![{study.title}]({study.name}.png)\n",
+        "| " + " | ".join(heads) + " |",
+        "| --- |" + " ---: |" * (len(heads) - 1),
+    ]
+    for variant in found:
+        gain, half = variant.gain_over(base)
+        spread = "" if variant.deviation_db is None else f" ± {variant.deviation_db:.3f}"
+        cells = [variant.name, f"{variant.params:,}", f"{variant.macs / 1e9:.2f}"]
+        cells += [f"{variant.peak_activation_bytes / 1e6:.0f}"]
+        cells += [f"{figure.ms:,.0f} ({figure.low:,.0f} to {figure.high:,.0f})" for figure in variant.ms.values()]
+        cells += [f"{variant.mean_db:.3f}{spread}"]
+        cells += ["–" if variant is base else f"{gain:+.3f}" + (f" ± {half:.3f}" if half is not None else "")]
+        cells += [str(len(variant.psnr_db)), f"{variant.train_s:.0f}"]
+        lines.append("| " + " | ".join(cells) + " |")
+    commits = ", ".join(dict.fromkeys(record.environment["commit"] for record in records))
+    commands = "; ".join(dict.fromkeys(f"`{record.command}`" for record in records))
+    lines.append(
+        f"\nTrained on {first.train_data}, on {first.environment['device']}, torch {first.environment['torch']}, "
+        f"commit {commits}, by {commands}. The PSNR of every training: `psnr.csv`.\n"
+    )
+    return "\n".join(lines)
+
+
+def figure(study: Comparison, found: Sequence[Variant]) -> Figure:
+    """A row per variant: PSNR of every seed and their mean; MACs and milliseconds relative to the first variant's."""
+    base = found[0]
+    drawn = Figure(figsize=(12.4, 0.46 * len(found) + 1.9), layout="constrained")
+    left, right = drawn.subplots(1, 2, sharey=True)
+    rows = np.arange(len(found))
+    for row, variant in zip(rows, found, strict=True):
+        left.plot(list(variant.psnr_db.values()), [row] * len(variant.psnr_db), "o", ms=5, color=FRONT, alpha=0.4)
+        left.plot(variant.mean_db, row, "|", ms=18, mew=2.5, color=FRONT)
+        right.plot(variant.macs / base.macs, row, "|", ms=15, mew=2.5, color="black")
+        for offset, (name, own) in zip((-0.22, 0.0, 0.22), variant.ms.items(), strict=True):
+            right.plot(own.ms / base.ms[name].ms, row + offset, "o", ms=5.5, color=COLOURS[name])
+    for axes, value in ((left, base.mean_db), (right, 1)):
+        axes.axvline(value, color=OTHER, linewidth=0.8, zorder=0)
+        axes.grid(axis="y", color="#f0f0f0")
+    left.set(yticks=rows, yticklabels=[variant.name for variant in found], xlabel=f"{study.rules.metric_name}, dB")
+    left.set_title("quality: each seed, and the mean")
+    right.set(xlabel=f"times that of “{base.name}”")
+    right.set_title("cost")
+    right.set_xlim(left=0)
+    left.invert_yaxis()
+    handles = [matplotlib.lines.Line2D([], [], ls="", marker="|", ms=12, mew=2.5, color="black", label="MACs")]
+    handles += [
+        matplotlib.lines.Line2D(
+            [], [], ls="", marker="o", color=COLOURS[name], label=f"ms on {name} ({base.name}: {base.ms[name].ms:,.0f})"
+        )
+        for name in PHONES
+    ]
+    drawn.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    drawn.suptitle(study.title, fontsize=12)
+    return drawn

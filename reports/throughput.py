@@ -1,0 +1,229 @@
+"""``python -m reports.throughput FOLDER``: multiply-accumulates against milliseconds, and which operators part them.
+
+Papers, references and 1,000 random architectures of super-resolution x4 at 320x180 on one phone core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import matplotlib.patches
+import matplotlib.ticker
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from evaluators.atomic import write_atomically
+from latency_tables.estimate import predict
+from latency_tables.fusion import architecture_operators
+from latency_tables.operators import EngineOperator
+from latency_tables.table import LatencyTable, load_table
+from reports.labels import Label, place_labels
+from reports.places import RIGHT
+from reports.plots import METADATA, PAPER, STYLE
+from space.architecture import Architecture
+from space.papers import PAPERS
+from space.sample import random_architecture
+from space.tasks import TASKS
+
+TABLE, SEED, COUNT, SCALE = "pixel4-a76", 0, 1000, 4
+LINES_GMACS_PER_S = (1, 2, 5, 10, 20)
+COLOURS = {"symmetric": "#0072B2", "plain": "#009E73", "progressive": "#CC79A7", "pyramid": "#E69F00"}
+GROUPS = {  # operators as a designer thinks of them; what is not named moves elements
+    "3x3 and larger convolutions": "#0072B2",
+    "1x1 convolutions": "#56B4E9",
+    "grouped convolutions": "#CC79A7",
+    "depthwise convolutions": "#D55E00",
+    "transposed convolutions": "#009E73",
+    "moving and element-wise": "#999999",
+}
+TENTH = 10
+
+
+@dataclass(frozen=True)
+class Point:
+    """One network: name ("" for a random one), work, time, and both by operator group."""
+
+    name: str
+    family: str
+    macs: int
+    ms: float
+    macs_by_group: dict[str, int]
+    ms_by_group: dict[str, float]
+
+    @property
+    def gmacs_per_s(self) -> float:
+        return self.macs / self.ms / 1e6
+
+
+def group(operator: EngineOperator) -> str:
+    """The key of ``GROUPS`` that ``operator`` belongs to."""
+    if operator.kind == "conv":
+        return "1x1 convolutions" if operator.taps == 1 else "3x3 and larger convolutions"
+    named = {
+        "grouped_conv": "grouped convolutions",
+        "depthwise_conv": "depthwise convolutions",
+        "transposed_conv": "transposed convolutions",
+    }
+    return named.get(operator.kind, "moving and element-wise")
+
+
+def point(name: str, arch: Architecture, table: LatencyTable, input_size: tuple[int, int]) -> Point:
+    operators = architecture_operators(arch, input_size)
+    latency = predict(table, operators)
+    macs, ms = Counter(), Counter()
+    for operator in operators:
+        macs[group(operator)] += operator.macs
+        ms[group(operator)] += predict(table, [operator]).ms
+    return Point(name, arch.backbone, sum(macs.values()), latency.ms, dict(macs), dict(ms))
+
+
+def points(table: LatencyTable) -> tuple[Point, ...]:
+    """The published networks of the task, then the random ones."""
+    task = TASKS["sr"]
+    size, generator = task.input_sizes[SCALE], np.random.default_rng(SEED)
+    published = [(entry.name, entry.at_scale(SCALE)) for entry in PAPERS.values() if entry.task == "sr"]
+    drawn = [("", random_architecture(task.shape(SCALE), task.backbones, generator)) for _ in range(COUNT)]
+    return tuple(point(name, arch, table, size) for name, arch in (*published, *drawn))
+
+
+def shares(found: Iterable[Point]) -> dict[str, tuple[float, float, float | None]]:
+    """By group: its share of all MACs, its share of all time, and its G MACs per second; None where it has none."""
+    found = list(found)
+    macs, ms = Counter(), Counter()
+    for each in found:
+        macs.update(each.macs_by_group)
+        ms.update(each.ms_by_group)
+    all_macs, all_ms = sum(macs.values()), sum(ms.values())
+    return {
+        name: (macs[name] / all_macs, ms[name] / all_ms, macs[name] / ms[name] / 1e6 if macs[name] else None)
+        for name in GROUPS
+        if ms[name]
+    }
+
+
+def tenths(found: Sequence[Point]) -> tuple[list[Point], list[Point]]:
+    """The tenth of the random networks with the fewest MACs per second, and that with the most."""
+    random = sorted((each for each in found if not each.name), key=lambda each: each.gmacs_per_s)
+    count = len(random) // TENTH
+    return random[:count], random[-count:]
+
+
+def figure(found: Sequence[Point], table: LatencyTable) -> Figure:
+    drawn = Figure(figsize=(13.6, 6.6), layout="constrained")
+    scatter, bars = drawn.subplots(1, 2, width_ratios=(1.9, 1))
+    _scatter(scatter, found, table)
+    _bars(bars, found)
+    return drawn
+
+
+def _scatter(axes: Axes, found: Sequence[Point], table: LatencyTable) -> None:
+    axes.set(
+        xscale="log", yscale="log", xlabel="G MACs at 320x180", ylabel=f"predicted ms on {table.name}",
+        title="\n".join(textwrap.wrap(f"Work and time of sr ×4 on {table.caption}", 70)),
+    )  # fmt: skip
+    for family in dict.fromkeys(each.family for each in found if not each.name):
+        here = [each for each in found if not each.name and each.family == family]
+        axes.plot(
+            [each.macs / 1e9 for each in here], [each.ms for each in here], ".", ms=5, alpha=0.45,
+            color=COLOURS.get(family, "#666666"), label=f"random, {family}",
+        )  # fmt: skip
+    named = [each for each in found if each.name]
+    x, y = [each.macs / 1e9 for each in named], [each.ms for each in named]
+    axes.plot(x, y, "*", ms=11, color=PAPER, mec="white", mew=0.6, label="published", zorder=5)
+    axes.margins(0.06)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(lambda value, _: f"{value:,.10g}")
+    limits = axes.get_xlim(), axes.get_ylim()
+    for rate in LINES_GMACS_PER_S:
+        ends = np.array(limits[0])
+        axes.plot(ends, ends / rate * 1e3, color="#bbbbbb", linewidth=0.8, zorder=0)
+        at = min(limits[0][1], limits[1][1] * rate / 1e3) / 1.08
+        axes.annotate(
+            f"{rate} G MACs/s", (at, at / rate * 1e3), ha="right", va="bottom", fontsize=8, color="#888888",
+            rotation=35, rotation_mode="anchor",
+        )  # fmt: skip
+    axes.set_xlim(limits[0])
+    axes.set_ylim(limits[1])
+    axes.legend(frameon=False, loc="upper left")
+    labels = [Label(each.macs / 1e9, each.ms, each.name, PAPER, RIGHT) for each in named if _is_labelled(each.name)]
+    place_labels(axes, labels, list(zip(x, y, strict=True)), size_pt=8)
+
+
+def _is_labelled(name: str) -> bool:
+    """Variants that lie where their network lies stay without a name in the picture; the page has them."""
+    return not any(word in name for word in ("no-pool", "pool-11", "-lite-"))
+
+
+def _bars(axes: Axes, found: Sequence[Point]) -> None:
+    """Shares of MACs and of time in the dearest tenth, in all, and in the cheapest tenth of the random networks."""
+    dear, cheap = tenths(found)
+    everyone = [each for each in found if not each.name]
+    rows = (("cheapest tenth for its MACs", cheap), ("all random", everyone), ("dearest tenth for its MACs", dear))
+    ticks = []
+    for row, (words, members) in enumerate(rows):
+        axes.text(
+            0, row + 0.44, f"{words}: median {np.median([each.gmacs_per_s for each in members]):.1f} G MACs/s",
+            va="center", fontsize=10, fontweight="bold",
+        )  # fmt: skip
+        for offset, index, what in ((0.2, 0, "MACs"), (-0.2, 1, "time")):
+            left = 0.0
+            for name, values in shares(members).items():
+                axes.barh(row + offset, values[index], 0.34, left=left, color=GROUPS[name])
+                left += values[index]
+            ticks.append((row + offset, what))
+    axes.set_yticks(*zip(*ticks, strict=True))
+    axes.set(xlim=(0, 1), xlabel="share", title="Where work and time go")
+    axes.xaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1))
+    handles = [matplotlib.patches.Patch(color=colour, label=name) for name, colour in GROUPS.items()]
+    axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.4, -0.12), ncols=2, frameon=False, fontsize=9)
+
+
+def page(found: Sequence[Point], table: LatencyTable) -> str:
+    dear, cheap = tenths(found)
+    random = [each for each in found if not each.name]
+    rates = [each.gmacs_per_s for each in random]
+    lines = [
+        "# Multiply-accumulates against milliseconds\n",
+        f"Super-resolution x4 at 320x180, batch 1, fp32; milliseconds are predictions for {table.caption}. {COUNT} "
+        f"random architectures (seed {SEED}) and the published networks. This page: "
+        "`python -m reports.throughput reports/published/throughput`.\n",
+        "![MACs against milliseconds](throughput.png)\n",
+        f"Random architectures make {np.percentile(rates, 5):.1f} to {np.percentile(rates, 95):.1f} G MACs a second "
+        f"(5th to 95th percentile, median {np.median(rates):.1f}).\n",
+        "| operators | share of MACs | share of time | G MACs/s | time in the dearest tenth | in the cheapest tenth |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    in_dear, in_cheap = shares(dear), shares(cheap)
+    for name, (macs, ms, rate) in shares(random).items():
+        of_time = (f"{part[name][1]:.0%}" if name in part else "0%" for part in (in_dear, in_cheap))
+        lines.append(f"| {name} | {macs:.0%} | {ms:.0%} | {f'{rate:.1f}' if rate else '–'} | {' | '.join(of_time)} |")
+    lines += ["\n| published network | G MACs | ms | G MACs/s |", "| --- | ---: | ---: | ---: |"]
+    for each in sorted((each for each in found if each.name), key=lambda each: each.gmacs_per_s):
+        lines.append(f"| {each.name} | {each.macs / 1e9:.2f} | {each.ms:,.0f} | {each.gmacs_per_s:.1f} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    folder.mkdir(parents=True, exist_ok=True)
+    table = load_table(TABLE)
+    found = points(table)
+    write_atomically(folder / "README.md", page(found, table).encode())
+    picture = io.BytesIO()
+    with matplotlib.rc_context(STYLE):
+        figure(found, table).savefig(picture, format="png", dpi=150, metadata=METADATA[".png"])
+    write_atomically(folder / "throughput.png", picture.getvalue())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""Comparisons that settle a paper's claim: one network, one choice turned, the same training, several seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from evaluators.tasks import TaskRules, rules_of
+from search.trainings.named import named_architecture
+from search.trainings.training import Training
+from space.architecture import Architecture
+from space.backbones import BACKBONES
+from space.build import architecture
+from space.errors import UserError
+from space.knobs import Value, active
+
+ATTENTIONS = ("none", "channel", "spatial", "both")
+FEWER_CHANNELS = 16  # instead of 32, so that 33 trainings take an hour of one core
+RECURSIONS = range(1, 9)
+PLACES = ("head", "middle", "tail", "all")
+DENOISER: dict[str, Value] = {  # a small residual trunk without specialities; ours
+    "width": 16, "blocks": 8, "recursion": 1, "inverted_ratio": 0.0, "activation_kept": "all",
+    "block_form": "released", "conv": "dense", "residual_scale": 1.0, "malle": "none", "malle_pool": 1,
+    "attention": "none", "input_skip": "identity",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """``variants`` by name, the first of which the others are compared with; ``claim`` is the paper's."""
+
+    name: str
+    title: str
+    claim: str
+    source: str
+    rules: TaskRules
+    variants: Mapping[str, Architecture]
+
+    def trainings(self, steps: int, seeds: int, train: tuple[str, ...], test: tuple[str, ...]) -> tuple[Training, ...]:
+        """Every variant with every seed; all variants of a seed stand together, so that a part is worth something."""
+        return tuple(
+            Training(name, arch, self.rules, "short", steps, seed, train, test)
+            for seed in range(seeds)
+            for name, arch in self.variants.items()
+        )
+
+
+def comparison(name: str) -> Comparison:
+    """The comparison called ``name``.
+
+    Raises:
+        UserError: there is none; the message lists those there are.
+    """
+    makers = {"upsamplers": _upsamplers, "recursion": _recursion, "malleconv": _malleconv}
+    if name not in makers:
+        raise UserError(f"unknown study {name!r}; known: {', '.join(makers)}")
+    return makers[name](name)
+
+
+STUDIES = ("upsamplers", "recursion", "malleconv")
+
+
+def _upsamplers(name: str) -> Comparison:
+    kinds = {
+        "dense, two steps": "dense-two-step",
+        "dense, one step": "dense-one-step",
+        "depthwise-separable": "depthwise",
+        "four groups": "grouped",
+        "nearest + convolution": "nearest",
+        "bilinear + LIST": "bilinear",
+    }
+    variants = {label: named_architecture(f"s-lwsr16+skip:upsampler={kind}", scale=4) for label, kind in kinds.items()}
+    return Comparison(
+        name,
+        "Upsamplers of s-LWSR16 (with our input skip), x4",
+        "depthwise-separable convolutions before a pixel shuffle are harmful",
+        "Lahiri et al., arXiv 2007.05835",
+        rules_of("sr", 4),
+        variants,
+    )
+
+
+def _recursion(name: str) -> Comparison:
+    start = f"progressive-6:width={FEWER_CHANNELS}"
+    variants = {f"{n} recursions, both": named_architecture(f"{start},recursion={n}", 1) for n in RECURSIONS}
+    for attention in ATTENTIONS[:-1]:
+        variants[f"6 recursions, {attention}"] = named_architecture(f"{start},attention={attention}", 1)
+    return Comparison(
+        name,
+        f"Recursions and attention of the progressive network with {FEWER_CHANNELS} channels, deblurring",
+        "quality grows from 5 to 6 recursions and falls at 7; channel and spatial attention each help, both most",
+        "J. Electronics & Information Technology, doi 10.11999/JEIT210298, tables 2 and 3",
+        rules_of("deblur"),
+        variants,
+    )
+
+
+def _malleconv(name: str) -> Comparison:
+    rules = rules_of("denoise")
+    variants = {"none": _denoiser(rules, {})}
+    for kernel in (1, 3):
+        for place in PLACES:
+            variants[f"{place}, {kernel}x{kernel}"] = _denoiser(rules, {"malle": place, "malle_kernel": kernel})
+    return Comparison(
+        name,
+        "A MalleConv in a trunk of 8 residual blocks of 16 channels, denoising σ 25",
+        "one MalleConv raises the quality of an existing network at little cost",
+        "MalleConv, Jiang et al., arXiv 2201.00392",
+        rules,
+        variants,
+    )
+
+
+def _denoiser(rules: TaskRules, turned: Mapping[str, Value]) -> Architecture:
+    knobs, values = {}, {**DENOISER, **turned}
+    for knob in active(BACKBONES["plain"].knobs_for(rules.shape), knobs):
+        knobs[knob.name] = values[knob.name]
+    return architecture(rules.shape, "plain", knobs)
