@@ -66,7 +66,12 @@ class Denoise(TaskRules):
 
     @property
     def plan(self) -> TrainingPlan:
-        # As many pixels as 32 patches of 16x16 in super-resolution, where the trunk sees them.
+        """As many pixels as the 32 patches of 16x16 of super-resolution.
+
+        Measured with ``plain`` (16 channels, 8 blocks, 40 thousand parameters) at sigma 25, dB above the noisy input on
+        the halved photographs after 100 and 200 steps (5 and 9 s): 8 patches of 32x32 7.79 and 8.78, 32 of 16x16 7.65
+        and 8.85, which is as good.
+        """
         return TrainingPlan(batch=8, patch_px=32)
 
     def from_rgb(self, pixels: np.ndarray, grey_file: bool = False) -> np.ndarray:

@@ -62,8 +62,15 @@ class Inpaint(TaskRules):
 
     @property
     def plan(self) -> TrainingPlan:
-        # A patch must hold a hole and what surrounds it; the pixels per step are those of the other tasks.
-        return TrainingPlan(batch=4, patch_px=48)
+        """Patches that hold a hole and what surrounds it.
+
+        Measured with ``plain`` (16 channels, 8 blocks, 40 thousand parameters), dB in the holes above the filled input
+        on the halved photographs after 100, 200 and 400 steps (5, 10 and 20 s): 8 patches of 32x32 2.12, 3.07 and 4.55,
+        4 of 48x48 1.90, 2.98 and 3.72. A rate of 4e-3 instead of 2e-3 gives 1.06, 2.53 and 3.41, and the patches' mean
+        PSNR as the loss 1.76 and 3.40 after 100 and 200 steps. A yardstick: diffusion of the surroundings into the
+        holes (Laplace's equation, solved) reaches 20.67 dB, 9.1 above the input; so short a training does not.
+        """
+        return TrainingPlan(batch=8, patch_px=32)
 
     def stored(self, image: NamedImage) -> tuple[None, np.ndarray]:
         return None, image.pixels
