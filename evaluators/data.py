@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +59,13 @@ def training_pool(images: Sequence[Picture], rules: TaskRules) -> PatchPool:
     return PatchPool.from_pairs(_Stored(images, rules), rules.scale, POOL_BYTES, layout=rules.layout, finish=finish)
 
 
+def pools_of(pool: PatchPool, rules: TaskRules, specialists: int) -> tuple[PatchPool, ...]:
+    """``pool`` for each of ``specialists`` networks: the same pictures, with noise of its part of the range."""
+    if specialists == 1:
+        return (pool,)
+    return tuple(replace(pool, finish=part.finish_patches) for part in rules.divided(specialists))
+
+
 def validation_pairs(images: Sequence[Picture], rules: TaskRules) -> tuple[Pair, ...]:
     return tuple(
         rules.given_pair(image) if isinstance(image, NamedPair) else rules.pair(image, index, len(images))
@@ -94,6 +101,7 @@ def load_pairs(path: Path) -> tuple[Pair, ...]:
                 arrays[f"high/{index}"],
                 bool(arrays[f"grey/{index}"]),
                 arrays[f"display/{index}"],
+                float(arrays[f"level/{index}"]),
             )
             for index in range(len(arrays.files) // len(fields(Pair)))
         )
@@ -105,8 +113,8 @@ def _from_folder(folder: Path, rules: TaskRules, input_px: int) -> tuple[Picture
         return load_folder(folder, smallest_px + 2 * rules.margin_px)
     if not rules.has_pairs:
         raise UserError(
-            f"a folder of degraded and clean pairs cannot serve {rules.task}, got {folder}; give a folder of clean "
-            "photographs"
+            f"a folder of degraded and clean pairs, whose degradation is not known, cannot serve {rules.title}, got "
+            f"{folder}; give a folder of clean photographs"
         )
     return load_pair_folder(folder, smallest_px)
 

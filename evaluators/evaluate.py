@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from evaluators.tasks import Pair, TaskRules
+from space.specialists import network_at
 
 SELF_ENSEMBLE = 8  # runs of the network for one output
 
@@ -54,20 +55,28 @@ def self_ensembled(network: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Te
 def evaluate(
     network: nn.Module, pairs: Sequence[Pair], rules: TaskRules, device: str = "cpu", self_ensemble: bool = False
 ) -> Quality:
-    """Quality of ``network`` (fp32, eval mode) on ``pairs``."""
-    return measure(lambda low: restore(network, low, rules, device, self_ensemble), pairs, rules)
+    """Quality of ``network`` (fp32, eval mode) on ``pairs``; of specialists, the one for a picture's noise level runs.
+
+    Raises:
+        UserError: specialists, and a picture whose noise level is not known.
+    """
+
+    def restored(pair: Pair) -> np.ndarray:
+        return restore(network_at(network, pair.level), pair.low, rules, device, self_ensemble)
+
+    return measure(restored, pairs, rules)
 
 
 def baseline(pairs: Sequence[Pair], rules: TaskRules) -> Quality:
     """Quality without a network: of the degraded input itself, or of bicubic interpolation for super-resolution."""
-    return measure(rules.baseline, pairs, rules)
+    return measure(lambda pair: rules.baseline(pair.low), pairs, rules)
 
 
-def measure(method: Callable[[np.ndarray], np.ndarray], pairs: Sequence[Pair], rules: TaskRules) -> Quality:
-    """Quality of any ``method`` from a pair's input to an output."""
+def measure(method: Callable[[Pair], np.ndarray], pairs: Sequence[Pair], rules: TaskRules) -> Quality:
+    """Quality of any ``method`` from a pair to an output."""
     psnr, ssim, others = {}, [], []
     for pair in pairs:
-        output = method(pair.low)
+        output = method(pair)
         psnr[pair.name] = float(rules.psnr_db(output, pair))
         ssim.append(float(rules.ssim(output, pair)))
         others.append(rules.other_metrics(output, pair))

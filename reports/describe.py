@@ -33,6 +33,8 @@ def describe(architecture: Architecture) -> str:
         words.append(f"{upsampler.kind} upsampler")
     if (skip := getattr(settings, "input_skip", None)) is not None:
         words.append("no input skip" if skip == "none" else f"{skip} skip")
+    if architecture.shape.specialists > 1:
+        words.append(f"{architecture.shape.specialists} specialists")
     return ", ".join(words)
 
 
@@ -45,12 +47,13 @@ def short_label(trial: TrialRecord) -> str:
     """What a plot has room for: the paper's name, or ``#17  16 ch × 26``."""
     if trial.is_fixed:
         return trial.source
-    settings = trial.architecture.settings
+    settings, specialists = trial.architecture.settings, trial.architecture.shape.specialists
+    shared = f", {specialists} specialists" if specialists > 1 else ""
     width, blocks = getattr(settings, "width", None), len(tuple(block_specs(settings)))
     if width is None or not blocks:
-        return f"#{trial.trial}"
+        return f"#{trial.trial}{shared}"
     recursion = getattr(settings, "recursion", 1)
-    return f"#{trial.trial}  {width} ch × {blocks}{f' × {recursion}' if recursion > 1 else ''}"
+    return f"#{trial.trial}  {width} ch × {blocks}{f' × {recursion}' if recursion > 1 else ''}{shared}"
 
 
 def block_specs(settings: Any) -> Iterator[Any]:

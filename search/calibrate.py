@@ -51,6 +51,6 @@ def step_seconds(
 def _random_within(study: Study, task: Task, budget: Budget) -> Iterator[Architecture]:
     settings, generator = study.settings, np.random.default_rng(study.settings.seed)
     for _ in range(DRAWS):
-        arch = random_architecture(settings.rules.shape, task.backbones, generator)
+        arch = random_architecture(settings.shape, task.backbones, generator)
         if budget.allows(architecture_costs(arch, settings.input_size, load_used(settings.tables))):
             yield arch

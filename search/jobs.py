@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from evaluators.data import Pair, load_pairs
+from evaluators.data import Pair, load_pairs, pools_of
 from evaluators.evaluate import evaluate
 from evaluators.tasks import TaskRules
 from evaluators.training.plan import TrainingPlan
@@ -22,6 +22,7 @@ from evaluators.training.trainer import NonFiniteLossError, Trainer
 from evaluators.training.weights import save_weights
 from space.build import architecture_from_dict, build
 from space.errors import UserError
+from space.specialists import networks_of
 
 POOL_FOLDER = "pool"
 PAIRS_FILE = "validation.npz"
@@ -160,7 +161,7 @@ class JobRunner:
             try:
                 setting = self.setting
                 return Trainer.load(
-                    job.checkpoint, network, self.pool, setting.precision, setting.plan, setting.rules.loss
+                    job.checkpoint, network, self._pools(network), setting.precision, setting.plan, setting.rules.loss
                 )
             except UserError:
                 network = self._network(job.architecture, job.seed)
@@ -168,7 +169,10 @@ class JobRunner:
 
     def _new_trainer(self, network: torch.nn.Module, seed: int) -> Trainer:
         setting = self.setting
-        return Trainer(network, self.pool, setting.plan, setting.precision, seed, setting.rules.loss)
+        return Trainer(network, self._pools(network), setting.plan, setting.precision, seed, setting.rules.loss)
+
+    def _pools(self, network: torch.nn.Module) -> tuple[PatchPool, ...]:
+        return pools_of(self.pool, self.setting.rules, len(networks_of(network)))
 
     def _network(self, architecture: dict[str, Any], seed: int) -> torch.nn.Module:
         return build(architecture_from_dict(architecture), torch.Generator().manual_seed(seed))

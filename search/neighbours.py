@@ -67,7 +67,7 @@ def starts(backbones: tuple[str, ...], settings: RunSettings, budget: Budget) ->
     that even a short run trains several.
     """
     generator = np.random.default_rng(settings.seed)
-    shape, tables, cost = settings.rules.shape, load_used(settings.tables), settings.objectives[1]
+    shape, tables, cost = settings.shape, load_used(settings.tables), settings.objectives[1]
     chosen: list[tuple[float, dict[str, Any]]] = []
     for name in backbones:
         found: list[tuple[float, dict[str, Any]]] = []

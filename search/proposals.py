@@ -64,11 +64,11 @@ def prepare_fixed(study: Study, task: Task, budget: Budget) -> None:
     for record in list(study.records.values()):
         if record.is_fixed and record.status == "running" and not record.rungs:
             _start_fixed(study, task, budget, study.interrupted(record.trial))
-    known, shape = study.sources(), study.settings.rules.shape
+    known, shape = study.sources(), study.settings.shape
     trials = sorted(fixed_trials(task, study.settings, budget), key=_narrow_first)
     for record in trials:
         if record.source not in known:
-            study.enqueue(record, _parameters(task, record.architecture.shape, record.knobs))
+            study.enqueue(record, _parameters(task, shape, record.knobs))
     if not (study.noted("neighbours_queued") or study.noted("starts_queued")):
         for knobs in _first_points(trials, task, study.settings, budget):
             study.enqueue_knobs(_parameters(task, shape, knobs))
@@ -84,7 +84,7 @@ def _first_points(
     good; a nearest build is not, so that its neighbours take turns with small networks of every backbone. Without
     either these come first, then the neighbours of one of them.
     """
-    shape = settings.rules.shape
+    shape = settings.shape
     origins = [
         record
         for record in trials
@@ -147,8 +147,9 @@ def next_trial(study: Study, task: Task, budget: Budget) -> TrialRecord | None:
 def _start_fixed(study: Study, task: Task, budget: Budget, proposal: Proposal) -> TrialRecord:
     """Write down a paper's trial; those of its knobs that lie on the grid become Optuna's parameters."""
     record = TrialRecord.from_dict({**proposal.fixed_record, "trial": proposal.number})
-    parameters = _parameters(task, record.architecture.shape, record.knobs)
-    for parameter in (_backbone_knob(task), *_own_parameters(task, record.architecture.shape, record.knobs)):
+    shape = study.settings.shape
+    parameters = _parameters(task, shape, record.knobs)
+    for parameter in (_backbone_knob(task), *_own_parameters(task, shape, record.knobs)):
         if parameter.name in parameters:
             proposal.choose(parameter)
     if record.status == "failed":
@@ -161,7 +162,7 @@ def _start_fixed(study: Study, task: Task, budget: Budget, proposal: Proposal) -
 def _choose(proposal: Proposal, task: Task, settings: RunSettings) -> TrialRecord:
     name = str(proposal.choose(_backbone_knob(task)))
     knobs: dict[str, object] = {}
-    shape = settings.rules.shape
+    shape = settings.shape
     for knob in active(backbone(name).knobs_for(shape), knobs):
         knobs[knob.name] = proposal.choose(_parameter(task, shape, name, knob))
     return _searched(proposal.number, {"backbone": name, **knobs}, settings)
@@ -170,7 +171,7 @@ def _choose(proposal: Proposal, task: Task, settings: RunSettings) -> TrialRecor
 def _searched(number: int, knobs: Mapping[str, object], settings: RunSettings) -> TrialRecord:
     """A trial of the search space at ``knobs``, which name the backbone; "failed" where it cannot be priced."""
     values = {name: value for name, value in knobs.items() if name != "backbone"}
-    arch = architecture(settings.rules.shape, str(knobs["backbone"]), values)
+    arch = architecture(settings.shape, str(knobs["backbone"]), values)
     costs, problem = _price(arch, settings)
     status = "running" if problem is None else "failed"
     return TrialRecord(number, SEARCHED, status, arch, dict(knobs), costs, reason=problem)

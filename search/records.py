@@ -5,13 +5,13 @@ Nothing here knows Optuna. ``search.study`` reads these values out of the storag
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from evaluators.cost import Costs
 from evaluators.tasks import TaskRules, rules_of
 from search.latency import TableUse
-from space.architecture import Architecture
+from space.architecture import Architecture, IOShape
 from space.build import architecture_from_dict
 
 RECORD_VERSION = 1
@@ -112,11 +112,17 @@ class RunSettings:
     tables: tuple[TableUse, ...] = ()  # latency tables that milliseconds are given on; none in older runs
     options: dict[str, Any] = field(default_factory=dict)  # of the task (``TaskRules.options``); none in older runs
     networks: tuple[str, ...] = ()  # fixed trials that were asked for by name, beside those of every search
+    specialists: int = 1  # the most networks that may share the range of noise levels; 1 in older runs
 
     @property
     def rules(self) -> TaskRules:
         """The task with its options: degradation, metric, words."""
         return rules_of(self.task, self.scale, self.options)
+
+    @property
+    def shape(self) -> IOShape:
+        """The shape that the search is made for."""
+        return replace(self.rules.shape, specialists=self.specialists)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

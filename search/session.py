@@ -16,6 +16,7 @@ import torch
 
 from evaluators import data
 from evaluators.evaluate import baseline
+from evaluators.images.pair_folders import NamedPair
 from evaluators.tasks import TaskRules
 from evaluators.training.precision import Precision, choose_precision
 from search.budget import Budget
@@ -35,12 +36,13 @@ from search.smallest import check_possible
 from search.study import Study
 from search.workers import ProcessWorkers, Workers
 from space.errors import UserError
+from space.knobs import SPECIALISTS
 from space.tasks import Task
 
 REPORT_RESERVE_S = 30  # of the time asked for, kept for pictures and page
 SAME = (
     "task", "scale", "rules", "budget", "objectives", "input_size", "networks", "sampler", "seed", "train_data",
-    "val_data", "training",
+    "val_data", "training", "specialists",
 )  # fmt: skip
 
 
@@ -68,6 +70,7 @@ class Request:
     tables: tuple[TableUse, ...] = ()
     networks: tuple[str, ...] = ()
     has_default_objective: bool = False
+    specialists: int | None = None  # the most; None for as many as there can be
 
 
 class Session:
@@ -218,6 +221,7 @@ class Session:
             tables=request.tables,
             options=request.rules.options,
             networks=request.networks,
+            specialists=_specialists(request, (self.train[0], self.val[0])),
         )
 
 
@@ -230,6 +234,24 @@ def default_workers(device: str | None) -> int:
     if (device or ("cuda" if torch.cuda.is_available() else "cpu")).startswith("cuda"):
         return 1
     return min(available_cores(), 8)
+
+
+def _specialists(request: Request, examples: tuple[data.Picture, ...]) -> int:
+    """The most networks that may share the range of noise levels; 1 where there is none, or where no level is known.
+
+    Raises:
+        UserError: more are asked for than there can be.
+    """
+    asked, most = request.specialists, max(SPECIALISTS.values)
+    if not request.rules.divided(1):
+        most, why = 1, f"{request.rules.title} has no range of noise levels"
+    elif any(isinstance(picture, NamedPair) for picture in examples):
+        most, why = 1, "the noise level of pairs in a folder is not known"
+    else:
+        why = "more are not searched"
+    if asked is not None and asked > most:
+        raise UserError(f"--specialists must be at most {most}, for {why}; got {asked}")
+    return asked or most
 
 
 def _check_new(folder: Path) -> None:

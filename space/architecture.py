@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
 from typing import Any
 
@@ -18,11 +18,16 @@ LATER = {"later": True}
 
 @dataclass(frozen=True, slots=True)
 class IOShape:
-    """What goes in and comes out: channels, and how many times larger the output is per side."""
+    """What goes in and comes out: channels, and how many times larger the output is per side.
+
+    ``specialists`` networks share a range of noise levels, and the level goes in with the image
+    (``space.specialists``); 1 is one network for all. The shape that a search is made for states the most.
+    """
 
     in_channels: int
     out_channels: int
     scale: int = 1
+    specialists: int = field(default=1, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,7 @@ class Architecture:
     settings: Any
 
     def to_dict(self) -> dict[str, Any]:
-        return {"shape": asdict(self.shape), "backbone": self.backbone, "settings": _as_dict(self.settings)}
+        return {"shape": _as_dict(self.shape), "backbone": self.backbone, "settings": _as_dict(self.settings)}
 
     @cached_property
     def key(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from space.backbones import BACKBONES, Backbone
 from space.blocks.image_ends import MeanShift
 from space.errors import UserError
 from space.references import REFERENCES, Reference
+from space.specialists import Specialists
 
 
 def backbone(name: str) -> Backbone:
@@ -42,6 +44,7 @@ def architecture(shape: IOShape, backbone_name: str, knobs: Mapping[str, Any]) -
     family = backbone(backbone_name)
     knobs = knob_rules.complete(family.knobs_for(shape), knobs)
     knob_rules.check(family.knobs_for(shape), knobs)
+    shape = replace(shape, specialists=knobs.get("specialists", 1))
     return Architecture(shape, backbone_name, family.settings_from_knobs(knobs))
 
 
@@ -63,7 +66,7 @@ def construct(factory: Callable[..., nn.Module], *args: Any, **options: Any) -> 
 
 
 def assemble(arch: Architecture, make: Callable[..., nn.Module]) -> nn.Module:
-    """The network of ``arch`` out of parts from ``make`` (see ``space.operators.screen``)."""
+    """The network of ``arch`` out of parts from ``make`` (see ``space.operators.screen``); of specialists, one."""
     if arch.backbone in REFERENCES:
         return make(REFERENCES[arch.backbone].network, arch.shape, arch.settings)
     return backbone(arch.backbone).network(arch.shape, arch.settings, make)
@@ -74,10 +77,12 @@ def build(arch: Architecture, generator: torch.Generator | None = None) -> nn.Mo
 
     An ordinary ``nn.Module`` from `(N, in, H, W)` to `(N, out, scale*H, scale*W)`, float32, images in [0, 1].
     A network that adds to its input starts as that input: its last convolution (``residual_end``) is zero.
+    Specialists are a ``Specialists`` of such networks, which differ in their weights.
     """
-    network = assemble(arch, construct)
-    initialise(network, generator)
-    return network
+    networks = [assemble(arch, construct) for _ in range(arch.shape.specialists)]
+    for network in networks:
+        initialise(network, generator)
+    return Specialists(networks) if len(networks) > 1 else networks[0]
 
 
 @torch.no_grad()

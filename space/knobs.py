@@ -14,6 +14,7 @@ SLWSR = "s-LWSR (Li et al., arXiv 1909.10774)"
 MALLE_SOURCE = "MalleConv (Jiang et al., arXiv 2201.00392)"
 MALLE_PORT = "unofficial port of MalleNet (Jensen-JZ/MalleNet-PyTorch)"
 DEBLUR = "progressive residual deblurring (JEIT210298)"
+FAN = "Feature-Align network (Young et al., arXiv 2103.01524)"
 LAHIRI = "lightweight modules (Lahiri et al., arXiv 2007.05835)"
 
 
@@ -155,6 +156,15 @@ INPUT_SKIP = Knob(
     "(resized) input added to the output; the last convolution then starts at zero",
     "ours",
     same_size=("none", "identity"),
+)
+
+# Not of a backbone but of what is searched for: offered where the noise has a range of known levels.
+SPECIALISTS = Knob(
+    "specialists",
+    (1, 2, 3, 4),
+    "networks that share the range of noise levels, an equal part each; all are stored, one runs for a picture",
+    f"{FAN}, which does not say how many",
+    default=1,
 )
 
 

@@ -65,7 +65,12 @@ TASKS: dict[str, Task] = {
         ),
         # 640x360 for both: a quarter of a 1280x720 frame, as sr at x2 takes in. The papers' tables mostly state 256x256
         # (``--input 256x256``).
-        Task("denoise", "denoising", {"colour": COLOUR, "grey": GREY}, {1: (640, 360)}, 1, DENOISERS),
+        # "noise-map" as for raw-denoise below; here a plane of one value, as FFDNet takes it.
+        Task(
+            "denoise", "denoising",
+            {"colour": COLOUR, "grey": GREY, "colour-noise-map": (4, 3), "grey-noise-map": (2, 1)},
+            {1: (640, 360)}, 1, DENOISERS,
+        ),
         Task("deblur", "deblurring", {"colour": COLOUR}, {1: (640, 360)}, 1, DEBLURRERS),
         # 512x512 of the sensor, packed: the size of PMRID's figures. "noise-map": the noise's standard deviation at
         # each packed pixel as a fifth channel.

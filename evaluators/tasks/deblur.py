@@ -36,7 +36,6 @@ class Deblur(TaskRules):
 
     task: ClassVar[str] = "deblur"
     baseline_name: ClassVar[str] = "blurred input"
-    has_pairs: ClassVar[bool] = True
     command_options: ClassVar[Mapping[str, Option]] = {
         "blur": Option(
             partial(read_word, option="--blur", words=BLURS),
@@ -64,6 +63,10 @@ class Deblur(TaskRules):
     @property
     def metric_name(self) -> str:
         return "PSNR on RGB"
+
+    @property
+    def has_pairs(self) -> bool:
+        return True
 
     @property
     def margin_px(self) -> int:

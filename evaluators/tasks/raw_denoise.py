@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -83,6 +85,12 @@ class RawDenoise(TaskRules):
     def embedded_side_px(self) -> int:
         return 384
 
+    def divided(self, count: int) -> tuple[RawDenoise, ...]:
+        """Even in the logarithm of the shot noise."""
+        if self.shot[0] == self.shot[1]:
+            return ()
+        return tuple(replace(self, shot=part) for part in pairwise(np.geomspace(*self.shot, count + 1).tolist()))
+
     def stored(self, image: NamedImage) -> tuple[None, np.ndarray]:
         return None, np.round(unprocess(image.pixels, _camera(image)) * FULL_SCALE).astype(np.uint16)
 
@@ -110,12 +118,13 @@ class RawDenoise(TaskRules):
         camera = _camera(image)
         high = unprocess(image.pixels, camera).astype(np.float32)
         low, top = np.log(self.shot)
-        shot = np.exp(low + (top - low) * (index + 0.5) / count)
+        level = (index + 0.5) / count
+        shot = np.exp(low + (top - low) * level)
         read = read_variance(shot)
         generator = np.random.default_rng(image_seed(image.name, "sensor noise", shot))
         noisy = high + np.sqrt(high * shot + read) * generator.standard_normal(high.shape)
         low = _with_map(noisy, shot, read) if self.channels == "noise-map" else noisy
-        return Pair(image.name, low.astype(np.float32), high, image.grey, camera.to_numbers())
+        return Pair(image.name, low.astype(np.float32), high, image.grey, camera.to_numbers(), level)
 
     def frame_pair(self, frame: Frame) -> Pair:
         low = frame.packed
@@ -126,7 +135,13 @@ class RawDenoise(TaskRules):
                     f"{frame.name}; add them, or search with --channels packed"
                 )
             low = _with_map(low, *frame.noise).astype(np.float32)
-        return Pair(frame.name, low, np.empty((0, 0, 4), np.float32), display=frame.camera.to_numbers())
+        level = math.nan if frame.noise is None else self._level(frame.noise[0])
+        return Pair(frame.name, low, np.empty((0, 0, 4), np.float32), display=frame.camera.to_numbers(), level=level)
+
+    def _level(self, shot: float) -> float:
+        """The place of ``shot`` in the range; of shot noise beyond it, the nearer end."""
+        low, top = self.shot
+        return math.log(min(max(shot, low), top) / low) / math.log(top / low) if low < top else math.nan
 
     def network_input(self, low: np.ndarray) -> np.ndarray:
         return low * np.float32(EXPOSURE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -29,7 +30,8 @@ class Pair:
 
     ``low`` `(h, w, C)` is the degraded input and ``high`` `(scale h, scale w, c)` the target, uint8 or float32; what
     the values mean is the task's (``TaskRules``). ``grey`` says that the file had a single channel. ``display`` holds
-    numbers that the task needs to show the picture, none for most.
+    numbers that the task needs to show the picture, none for most. ``level`` is the place of the noise level in the
+    range of levels, from 0 to 1; NaN where it is not known.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Pair:
     high: np.ndarray
     grey: bool = False
     display: np.ndarray = field(default_factory=lambda: np.empty(0))
+    level: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,6 @@ class TaskRules(ABC):
 
     task: ClassVar[str]
     baseline_name: ClassVar[str]  # "bicubic", "noisy input": what the gain is counted from
-    has_pairs: ClassVar[bool] = False  # whether folders of degraded and clean pictures can be given
     layout: ClassVar[str] = "image"  # or "bayer": which symmetries a training patch may be turned by
     command_options: ClassVar[Mapping[str, Option]] = {}  # by field
 
@@ -128,6 +130,18 @@ class TaskRules(ABC):
     def margin_px(self) -> int:
         """The most that degradation cuts from each edge of a photograph."""
         return 0
+
+    @property
+    def has_pairs(self) -> bool:
+        """Whether folders of degraded and clean pictures can be given."""
+        return False
+
+    def divided(self, count: int) -> tuple[TaskRules, ...]:
+        """These rules for each of ``count`` parts of the range of noise levels, from the lowest up.
+
+        The parts are of equal width where ``Pair.level`` is counted. () without such a range.
+        """
+        return ()
 
     # Training.
 

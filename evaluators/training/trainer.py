@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from evaluators.training.plan import ADAM_BETAS, TrainingPlan
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
 from space.errors import UserError
+from space.specialists import networks_of
 
 NORM_BATCHES = 10
 """Batches over which the statistics of batch norms are measured for the averaged weights. dncnn-list-color at sigma 25
@@ -50,19 +51,23 @@ class Trainer:
     ``(N, c, scale h, scale w)``. Its parameters with ``requires_grad=False`` stay as they are. All randomness comes
     from a numpy generator seeded with ``seed``; a network that draws random numbers itself is trained, but does not
     continue bit for bit.
+
+    Specialists need a pool each. They take turns, a step each, so that all of them together get the steps, and the
+    work, of one network: k specialists are trained for 1/k of the steps each.
     """
 
     def __init__(
         self,
         network: nn.Module,
-        pool: PatchPool,
+        pool: PatchPool | Sequence[PatchPool],
         plan: TrainingPlan,
         precision: Precision,
         seed: int,
         loss: Loss = _l1,
     ) -> None:
         self.network = precision.place_network(network)
-        self.pool = pool
+        self._pools = (pool,) if isinstance(pool, PatchPool) else tuple(pool)
+        self._turns = tuple(zip(networks_of(self.network), self._pools, strict=True))
         self.plan = plan
         self.precision = precision
         self.step = 0
@@ -122,12 +127,13 @@ class Trainer:
         with torch.no_grad():
             for name, value in self._average.items():
                 parameters[name].copy_(value)
-            self._measure_norms(network)
+            for each, pool in zip(networks_of(network), self._pools, strict=True):
+                self._measure_norms(each, pool)
         network.zero_grad(set_to_none=True)
         return network.eval()
 
-    def _measure_norms(self, network: nn.Module) -> None:
-        """Give the batch norms of ``network`` their mean statistics over ``NORM_BATCHES`` of the patches to come."""
+    def _measure_norms(self, network: nn.Module, pool: PatchPool) -> None:
+        """Give the batch norms of ``network`` their mean statistics over ``NORM_BATCHES`` of patches to come."""
         norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
         if not norms:
             return
@@ -138,7 +144,7 @@ class Trainer:
             norm.momentum = None  # the plain mean over all batches
         generator = copy.deepcopy(self._generator)
         for _ in range(NORM_BATCHES):
-            low, _ = self.pool.sample(generator, self.plan.batch, self.plan.patch_px)
+            low, _ = pool.sample(generator, self.plan.batch, self.plan.patch_px)
             with self.precision.arithmetic():
                 network(self.precision.place_batch(low))
         for norm, momentum in zip(norms, momenta, strict=True):
@@ -173,7 +179,7 @@ class Trainer:
         cls,
         path: Path | str,
         network: nn.Module,
-        pool: PatchPool,
+        pool: PatchPool | Sequence[PatchPool],
         precision: Precision,
         plan: TrainingPlan | None = None,
         loss: Loss = _l1,
@@ -200,13 +206,14 @@ class Trainer:
 
     def _train_step(self) -> torch.Tensor:
         """One step; returns its loss, a detached scalar on the device that nothing has waited for."""
-        low, high = self.pool.sample(self._generator, self.plan.batch, self.plan.patch_px)
+        network, pool = self._turns[self.step % len(self._turns)]
+        low, high = pool.sample(self._generator, self.plan.batch, self.plan.patch_px)
         low, high = self.precision.place_batch(low), self.precision.place_batch(high)
         for group in self._optimizer.param_groups:
             group["lr"] = self.plan.learning_rate_at(self.step)
         self._optimizer.zero_grad(set_to_none=True)
         with self.precision.arithmetic():
-            output = self.network(low)
+            output = network(low)
         if output.shape != high.shape:
             raise UserError(
                 f"the network's output must be {tuple(high.shape)} for an input of {tuple(low.shape)}, "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -12,7 +13,7 @@ from evaluators.cost import architecture_costs
 from search.cli.output import known_runs
 from space.backbones import BACKBONES
 from space.count import task_architectures
-from space.knobs import Knob
+from space.knobs import SPECIALISTS, Knob
 from space.papers import PAPERS
 from space.tasks import TASKS, Task
 
@@ -55,17 +56,10 @@ def execute(options: argparse.Namespace) -> int:
                         for name, (entry, size, costs) in networks.items()
                     },
                     "knobs": {
-                        name: {
-                            knob.name: {
-                                "values": list(knob.values),
-                                "same_size_values": list(knob.values if knob.same_size is None else knob.same_size),
-                                "meaning": knob.meaning,
-                                "source": knob.source,
-                            }
-                            for knob in family.knobs
-                        }
+                        name: {knob.name: _described(knob) for knob in family.knobs}
                         for name, family in BACKBONES.items()
                     },
+                    "knobs_of_noise_ranges": {SPECIALISTS.name: _described(SPECIALISTS)},
                     "runs": [str(folder) for folder in known_runs()],
                 }
             )
@@ -102,14 +96,11 @@ def execute(options: argparse.Namespace) -> int:
                 ],
             )
         )
-    for name, family in BACKBONES.items():
-        console.print(
-            _table(
-                f"Knobs of the {name} backbone",
-                ("knob", "values", "meaning", "from"),
-                [(knob.name, _offered(knob), knob.meaning, knob.source) for knob in family.knobs],
-            )
-        )
+    knobs = {f"Knobs of the {name} backbone": family.knobs for name, family in BACKBONES.items()}
+    knobs["Knob of all backbones, where the noise has a range of known levels"] = (SPECIALISTS,)
+    for title, offered in knobs.items():
+        rows = [(knob.name, _offered(knob), knob.meaning, knob.source) for knob in offered]
+        console.print(_table(title, ("knob", "values", "meaning", "from"), rows))
     for folder in known_runs():
         console.print(f"run {folder}", highlight=False, soft_wrap=True)
     return 0
@@ -128,6 +119,15 @@ def _table(title: str, headings: tuple[str, ...], rows: list[tuple[str, ...]]) -
     for row in rows:
         table.add_row(*row)
     return table
+
+
+def _described(knob: Knob) -> dict[str, Any]:
+    return {
+        "values": list(knob.values),
+        "same_size_values": list(knob.values if knob.same_size is None else knob.same_size),
+        "meaning": knob.meaning,
+        "source": knob.source,
+    }
 
 
 def _offered(knob: Knob) -> str:

@@ -19,6 +19,7 @@ from space.command_line import parse_count, parse_size
 from space.errors import UserError
 from space.named_network import NamedNetwork, named_network
 from space.papers import PAPERS, Paper
+from space.specialists import networks_of
 
 # One core of each generation, shown unless others are asked for.
 SHOWN_TABLES = ("pixel4-a76", "pixel4-a55", "a03s-a53", "mi8se-a75", "s10-m4")
@@ -63,6 +64,8 @@ def execute(options: argparse.Namespace) -> int:
         scale = _scale(entry, options)
         heading = f"[bold]{entry.title}[/bold]{f' x{scale}' if scale > 1 else ''}, {entry.source}"
         heading += f"\n{entry.note}" if entry.note else ""
+    if (count := len(networks_of(own.network))) > 1:
+        heading += f"\n{count} specialists for parts of a range of noise levels: all are stored, one runs for a picture"
     at = f"at an input of {size[0]}x{size[1]}, batch 1, fp32, deploy form"
     console.print(f"{heading}\n{at}", highlight=False, soft_wrap=True)
     console.print(_exact(costs, counts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from search.run_files import read_run
 from search.session import Session
 from space.build import build
 from space.errors import UserError
+from space.specialists import network_at
 
 MAX_PICTURES = 12
 
@@ -89,7 +91,7 @@ def validation_images(run: RunResult, session: Session | None) -> Sequence[data.
 
 
 def picture_strips(run: RunResult, folder: Path, images: Sequence[data.NamedImage]) -> tuple:
-    """Strips of input, baseline, networks and truth; networks whose weights are gone are left out."""
+    """Strips of input, baseline, networks and truth; networks that cannot be run (``_restored``) are left out."""
     from reports.pictures import make_strips
 
     rules = run.settings.rules
@@ -132,12 +134,14 @@ def _shown(
 def _restored(
     trial: TrialRecord, folder: Path, rung: int, pairs: Sequence[data.Pair], rules: TaskRules
 ) -> list[np.ndarray] | None:
+    """Its outputs; None where its weights are gone, or where specialists cannot know the noise level."""
     path = weights_file(folder, trial.trial, rung)
-    if not path.exists():
+    is_shared = trial.architecture.shape.specialists > 1
+    if not path.exists() or (is_shared and any(math.isnan(pair.level) for pair in pairs)):
         return None
-    network = build(trial.architecture)
+    network = build(trial.architecture).eval()
     load_weights(path, network)
-    return [restore(network.eval(), pair.low, rules) for pair in pairs]
+    return [restore(network_at(network, pair.level), pair.low, rules) for pair in pairs]
 
 
 def run_folder(name: str) -> Path:

@@ -74,6 +74,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--sampler", default="tpe", help=f"one of {', '.join(SAMPLERS)} (default: tpe)")
     parser.add_argument("--seed", default="0", help="of proposals, weights and patches (default: 0)")
+    parser.add_argument(
+        "--specialists",
+        help="the most networks that may share a range of noise levels, chosen by a picture's known level (default: 4; "
+        "1: one network for all)",
+    )
     parser.add_argument("--workers", help="training processes (default: one per core)")
     parser.add_argument("--device", help="cpu, cuda or cuda:N (default: cuda where present)")
     parser.add_argument("--train-data", type=Path, help="folder of images (default: embedded photographs)")
@@ -124,6 +129,7 @@ def request_from(options: argparse.Namespace) -> Request:
         tables=tables,
         networks=parse_networks(options.networks, rules) if options.networks is not None else (),
         has_default_objective=options.objective is None,
+        specialists=parse_count("--specialists", options.specialists, 1) if options.specialists else None,
     )
 
 
@@ -190,6 +196,12 @@ def _understood(session: Session) -> str:
     )
     beside = _beside(session)
     times = "".join(f"  milliseconds on {table.name}: predicted for {table.caption}\n" for table in request.tables)
+    levels = (
+        f"  up to {settings.specialists} networks share the noise levels, chosen by a picture's known level "
+        "(--specialists 1: one for all)\n"
+        if settings.specialists > 1
+        else ""
+    )
     return (
         f"[bold]{request.task.title}[/bold] ({request.rules.title}) under {request.budget.text}, "
         f"objectives {', '.join(request.objectives)}"
@@ -197,7 +209,7 @@ def _understood(session: Session) -> str:
         f"  costs at an input of {width}x{height}, fp32; sampler {request.sampler}, seed {request.seed}, "
         f"{request.workers} worker{'s' * (request.workers > 1)}\n"
         f"{beside}"
-        f"{times}"
+        f"{times}{levels}"
         f"  training on {settings.train_data}; measuring on {settings.val_data}\n"
         f"  run folder {request.folder}"
     )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
 
 from space.architecture import IOShape
 from space.backbones import encoder_decoder, plain, progressive, pyramid, symmetric
-from space.knobs import Knob
+from space.knobs import SPECIALISTS, Knob
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,7 +28,10 @@ class Backbone:
     def knobs_for(self, shape: IOShape) -> tuple[Knob, ...]:
         """The knobs that change a network of ``shape``, each with the values that it has there."""
         offered = (knob.at_scale(shape.scale) for knob in self.knobs)
-        return tuple(knob for knob in offered if knob is not None)
+        own = tuple(knob for knob in offered if knob is not None)
+        if shape.specialists == 1:
+            return own
+        return (replace(SPECIALISTS, values=SPECIALISTS.values[: shape.specialists]), *own)
 
 
 BACKBONES: dict[str, Backbone] = {

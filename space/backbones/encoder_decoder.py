@@ -24,7 +24,6 @@ from space.blocks.resampling import doubling, halving
 from space.blocks.upsamplers import upsampler
 from space.trunk import malle_spec, upsampler_spec
 
-FAN = "Feature-Align network (Young et al., arXiv 2103.01524)"
 FAN_CODE = "re-implementation of its block (yifanlu0227/HEAL)"
 DEPTHWISE = 0  # groups of the 3x3: one per channel
 
@@ -48,7 +47,7 @@ PLACES = k.Knob(
     "feature_align",
     ("none", "encoder", "decoder", "all"),
     "levels whose features are modulated with the input",
-    FAN,
+    k.FAN,
 )
 ATTENTION = replace(k.ATTENTION, meaning="attention over the coarsest features")
 RESAMPLE = k.Knob(

@@ -45,7 +45,10 @@ class Screening:
 
 
 def screen(arch: Architecture, width_px: int, height_px: int) -> Screening:
-    """Costs of ``arch`` in its deploy form on an input of ``width_px`` by ``height_px`` pixels, batch 1."""
+    """Costs of ``arch`` in its deploy form on an input of ``width_px`` by ``height_px`` pixels, batch 1.
+
+    Of specialists, the parameters of all and the work of one.
+    """
     counted = [0]
 
     def make(factory: Callable[..., nn.Module], *args: Any, **options: Any) -> nn.Module:
@@ -58,7 +61,7 @@ def screen(arch: Architecture, width_px: int, height_px: int) -> Screening:
     image = record.new((1, arch.shape.in_channels, height_px, width_px))
     output = network(image)
     return Screening(
-        counted[0],
+        counted[0] * arch.shape.specialists,
         sum(event.macs for event in record.events),
         record.peak_elements(image, output),
         tuple(record.events),

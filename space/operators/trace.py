@@ -17,19 +17,20 @@ from torch.utils._pytree import tree_leaves
 from space.errors import UserError
 from space.operators.kinds import UnknownOperatorError, kind_of
 from space.operators.operator import Operator, OperatorList, Shape
+from space.specialists import networks_of
 
 
 def trace(network: nn.Module, *input_shapes: Shape) -> OperatorList:
     """The operators that ``network`` runs on inputs of ``input_shapes``, such as `(1, 3, 180, 320)`.
 
     The network is copied to the meta device and put in eval mode; its own weights and mode are left alone. Shared
-    modules appear once per call.
+    modules appear once per call. Of specialists one is traced: they are alike, and one runs for a picture.
 
     Raises:
         UnknownOperatorError: it runs an operator whose cost is not known.
         UserError: it cannot run on shapes alone, or not at this size; the message carries torch's reason.
     """
-    shadow = meta_copy(network).eval()
+    shadow = meta_copy(networks_of(network)[0]).eval()
     inputs = [torch.empty(shape, device="meta") for shape in input_shapes]
     recorder = _Recorder(shadow, inputs)
     try:

@@ -102,13 +102,13 @@ REFERENCES_RESTORE: tuple[Paper, ...] = (
     ),
     _cbdnet("cbdnet", "CBDNet", "dense", "transposed", True),
     _cbdnet(
-        "cbdnet-non-blind", "CBDNet without its estimator", "dense", "transposed", False, channels=6,
-        note="the last three input channels are the noise level map",
+        "cbdnet-non-blind", "CBDNet without its estimator", "dense", "transposed", False, channels=4,
+        note=LEVEL_MAP,
     ),
     _cbdnet("cbdnet-lite", "CBDNet with LIST", "list", "transposed", True, note=IDENTIFIED, rebuilt=True),
     _cbdnet(
-        "cbdnet-lite-non-blind", "CBDNet with LIST, without its estimator", "list", "transposed", False, channels=6,
-        note=f"{IDENTIFIED}; the last three input channels are the noise level map", rebuilt=True,
+        "cbdnet-lite-non-blind", "CBDNet with LIST, without its estimator", "list", "transposed", False, channels=4,
+        note=f"{IDENTIFIED}; {LEVEL_MAP}", rebuilt=True,
     ),
     _cbdnet(
         "cbdnet-lite-bilinear", "CBDNet with LIST and bilinear enlargement", "list", "bilinear-list", True,

@@ -26,7 +26,8 @@ ESTIMATOR_WIDTH, ESTIMATOR_DEPTH = 32, 5
 class CbdNetSettings:
     """``convolution``: ``dense`` or ``list``. ``enlargement``: ``transposed`` or ``bilinear-list``.
 
-    Without ``estimator`` the noise level map is an input: as many more channels as the image has, after it.
+    Without ``estimator`` the noise level map is an input, after the image: one channel for all of the image's, or one
+    for each.
     """
 
     convolution: str
@@ -86,15 +87,14 @@ class CbdNet(nn.Module):
         return self.last
 
     def forward(self, image: Tensor) -> Tensor:
-        known = image
-        if self.estimator is not None:
-            known = torch.cat((image, self.estimator(image)), 1)
-        full = self.encoder[0](F.relu(self.first(known)))
+        image, level = image[:, : self.image_channels], image[:, self.image_channels :]
+        level = level.expand(-1, self.image_channels, -1, -1) if self.estimator is None else self.estimator(image)
+        full = self.encoder[0](F.relu(self.first(torch.cat((image, level), 1))))
         half = self.encoder[1](F.avg_pool2d(full, 2))
         x = self.encoder[2](F.avg_pool2d(half, 2))
         for enlarge, stage, skip in zip(self.enlarge, self.decoder, (half, full), strict=True):
             x = stage(skip + _to_size(enlarge(x), skip))
-        return image[:, : self.image_channels] + self.last(x)
+        return image + self.last(x)
 
 
 def _stage(in_channels: int, width: int, depth: int, light: bool) -> nn.Sequential:
