@@ -13,6 +13,7 @@ from torch import nn
 from space import knobs as knob_rules
 from space.architecture import Architecture, IOShape, from_dict
 from space.backbones import BACKBONES, Backbone
+from space.blocks.feature_align import ArBlock
 from space.blocks.image_ends import MeanShift
 from space.errors import UserError
 from space.references import REFERENCES, Reference
@@ -87,7 +88,10 @@ def build(arch: Architecture, generator: torch.Generator | None = None) -> nn.Mo
 
 @torch.no_grad()
 def initialise(network: nn.Module, generator: torch.Generator | None = None) -> None:
-    """Draw weights from ``generator``: uniform within 1/sqrt(fan in), torch's own range for these layers."""
+    """Draw weights from ``generator``: uniform within 1/sqrt(fan in), torch's own range for these layers.
+
+    AR blocks, which stand in a row without skips, widen it (``ArBlock.keep_spread``).
+    """
     for module in network.modules():
         if isinstance(module, MeanShift):
             module.reset()
@@ -96,6 +100,9 @@ def initialise(network: nn.Module, generator: torch.Generator | None = None) -> 
             module.weight.uniform_(-bound, bound, generator=generator)
             if module.bias is not None:
                 module.bias.uniform_(-bound, bound, generator=generator)
+    for module in network.modules():
+        if isinstance(module, ArBlock):
+            module.keep_spread()
     end = getattr(network, "residual_end", None)
     for parameter in end.parameters() if end is not None else ():
         parameter.zero_()

@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from torch import nn
 
 from space.blocks.feature_align import ArBlock, FeatureAlign
 from space.blocks.padding import Cut, FillUp
+from space.build import initialise
 from space.operators import trace
 
 
@@ -35,3 +37,12 @@ def test_any_size_is_filled_up_and_cut(size: tuple[int, int], filled: tuple[int,
     assert full.shape[-2:] == filled
     assert torch.equal(Cut(1)(full, image), image)
     assert torch.equal(full[..., -1, -1], image[..., -1, -1])
+
+
+def test_drawn_weights_carry_the_image_through_a_row_of_blocks() -> None:
+    row = nn.Sequential(*(ArBlock(32, 32, 8) for _ in range(8)))
+    initialise(row, torch.Generator().manual_seed(0))
+    values = torch.randn(1, 32, 24, 24, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        given = row(values)
+    assert 0.1 < given.std(dim=(2, 3)).mean() < 10
