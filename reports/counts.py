@@ -18,7 +18,7 @@ from latency_tables.fusion import network_operators
 from latency_tables.table import load_table
 from space.build import build
 from space.papers import PAPERS, Paper
-from space.papers.published import COUNTED, published_results
+from space.papers.published import COUNTED, PublishedResult, published_results
 from space.tasks import TASKS
 
 PHONES = ("pixel4-a76", "pixel4-a55", "a03s-a53")
@@ -64,15 +64,13 @@ def network_counts(entry: Paper) -> NetworkCounts:
     network = build(entry.architecture)
     costs = network_costs(network, size, shape.in_channels)
     counts = paper_counts(entry, costs, size, shape.scale)
-    results = published_results(entry.task, shape.scale)
-    rows = [row for row in results if row.network == entry.title and COUNTED not in row.note]
-    stated = sorted(rows, key=lambda row: not row.is_own)
+    stated = stated_results(entry, shape.scale)
     output = tuple(shape.scale * side for side in size)
     operators = network_operators(network, shape.in_channels, size)
     return NetworkCounts(
         entry,
         size,
-        next((row.params for row in stated if row.params), None),
+        published_params(entry, shape.scale),
         next((row.macs for row in stated if row.macs and row.macs_output in (None, output)), None),
         counts.params_paper_rule,
         counts.macs_paper_rule or costs.macs,
@@ -80,6 +78,17 @@ def network_counts(entry: Paper) -> NetworkCounts:
         costs,
         {name: predict(load_table(name), operators).ms for name in PHONES},
     )
+
+
+def stated_results(entry: Paper, scale: int) -> list[PublishedResult]:
+    """Published results of ``entry`` whose source prints its size, its own authors' first."""
+    results = published_results(entry.task, scale)
+    rows = [row for row in results if row.network == entry.title and COUNTED not in row.note]
+    return sorted(rows, key=lambda row: not row.is_own)
+
+
+def published_params(entry: Paper, scale: int) -> int | None:
+    return next((row.params for row in stated_results(entry, scale) if row.params), None)
 
 
 def page(papers: Iterable[Paper]) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
@@ -13,21 +15,40 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from evaluators.atomic import write_atomically
-from reports.counts import DASH, network_counts
+from reports.counts import DASH, published_params
 from reports.plots import BASELINE, FRONT, METADATA, PAPER, STYLE
 from search.trainings.named import entry_of
 from search.trainings.training import Training, TrainingRecord
 from space.papers.published import PublishedResult, published_results
 
-# By the first folder of a test word, the set that papers report on, and what of it is there.
-REPORTED_SETS = {
-    "Set5": ("Set5", ""),
-    "Set14": ("Set14", ""),
-    "B100": ("B100", ""),
-    "Urban100": ("Urban100", ""),
-    "Urban100_first30": ("Urban100", "published: all 100"),
-}
 ROW_HEIGHT_IN = 0.42
+
+
+@dataclass(frozen=True)
+class ReportedSet:
+    """A set that papers report on: its names there (grey and colour ones differ), its pictures, and what to say."""
+
+    names: tuple[str, ...]
+    images: int
+    note: str = ""
+
+
+# By the test word without "/HR". With other pictures in such a folder nothing of it was published.
+REPORTED_SETS = {
+    "Set5": ReportedSet(("Set5",), 5),
+    "Set14": ReportedSet(("Set14",), 14),
+    "B100": ReportedSet(("B100",), 100),
+    "Urban100": ReportedSet(("Urban100",), 100),
+    "Urban100_first30": ReportedSet(("Urban100",), 30, "published: all 100"),
+    "Set12": ReportedSet(("Set12",), 12),
+    "Kodak24": ReportedSet(("Kodak24",), 24),
+    "McMaster": ReportedSet(("McMaster",), 18),
+    "B100/HR@B100/cbsd68.txt": ReportedSet(("CBSD68", "BSD68"), 68),
+}
+
+
+def reported_set(word: str) -> ReportedSet | None:
+    return REPORTED_SETS.get(word.removesuffix("/HR"))
 
 
 def rows(records: Sequence[TrainingRecord]) -> pd.DataFrame:
@@ -37,16 +58,15 @@ def rows(records: Sequence[TrainingRecord]) -> pd.DataFrame:
 
 def _rows(record: TrainingRecord) -> Iterator[dict[str, object]]:
     training = record.training
-    counts = network_counts(entry_of(training.name))
-    is_papers_own = ":" not in training.name  # with a knob turned, nothing of it was published
+    entry = entry_of(training.name)
     for word, result in record.results.items():
-        published = published_on(training, word) if is_papers_own else None
+        published = published_on(training, word, result.images)
         yield {
             "network": training.name,
             "task": training.rules.title,
             "params": record.params,
             "true_macs": record.macs,
-            "published_params": counts.published_params if is_papers_own else None,
+            "published_params": None if ":" in training.name else published_params(entry, training.rules.scale),
             "test": word,
             "images": result.images,
             "psnr_db": result.psnr_db,
@@ -69,40 +89,58 @@ def _rows(record: TrainingRecord) -> Iterator[dict[str, object]]:
         }
 
 
-def published_on(training: Training, word: str) -> PublishedResult | None:
-    """What was published for the network of ``training`` on the test set ``word``; its own authors' figure first."""
-    dataset = REPORTED_SETS.get(word.partition("/")[0].partition("!")[0], (None, ""))[0]
-    if dataset is None or "@" in word or "!" in word:
+def published_on(training: Training, word: str, images: int) -> PublishedResult | None:
+    """What was published for the network of ``training`` on the test set ``word``; its own authors' figure first.
+
+    None of another measure or noise, and none of a network with a knob turned.
+    """
+    there, rules = reported_set(word), training.rules
+    if there is None or there.images != images or ":" in training.name:
         return None
     title = entry_of(training.name).title
     found = [
         row
-        for row in published_results(training.rules.task, training.rules.scale, dataset)
-        if row.network == title and row.psnr_db is not None and not row.is_self_ensemble
-    ]
+        for row in published_results(rules.task, rules.scale)
+        if row.network == title and row.dataset in there.names and not row.is_self_ensemble
+        and row.psnr_db is not None and row.metric == rules.metric_name and row.level == rules.published_level
+    ]  # fmt: skip
     return min(found, key=lambda row: not row.is_own, default=None)
 
 
 def _note(word: str, published: PublishedResult | None) -> str:
-    return REPORTED_SETS[word.partition("/")[0]][1] if published else ""
+    there = reported_set(word)
+    return there.note if there is not None and published is not None else ""
+
+
+def _groups(records: Sequence[TrainingRecord]) -> dict[str, list[TrainingRecord]]:
+    """By a title, the records that may be compared: of one task, with its options, by one measure."""
+    groups: dict[tuple, list[TrainingRecord]] = {}
+    for record in records:
+        rules = record.training.rules
+        options = {name: value for name, value in rules.options.items() if name != "channels"}
+        groups.setdefault((rules.task, rules.scale, str(options), rules.metric_rule), []).append(record)
+    return {min((each.training.rules.title for each in group), key=len): group for group in groups.values()}
 
 
 def write_reproduction(folder: Path, records: Sequence[TrainingRecord]) -> None:
-    """``reproduction.csv``, ``README.md`` and, per task, ``psnr-TASK.png`` into ``folder``."""
+    """``reproduction.csv``, ``README.md`` and, per task and options, ``psnr-TASK.png`` into ``folder``."""
     table = rows(records)
     write_atomically(folder / "reproduction.csv", table.to_csv(index=False).encode())
-    pictures = {}
-    for task in dict.fromkeys(record.training.rules.task for record in records):
-        picture = io.BytesIO()
-        with matplotlib.rc_context(STYLE):
-            drawn = figure([record for record in records if record.training.rules.task == task])
-            drawn.savefig(picture, format="png", dpi=150, metadata=METADATA[".png"])
-        pictures[task] = f"psnr-{task}.png"
-        write_atomically(folder / pictures[task], picture.getvalue())
-    write_atomically(folder / "README.md", page(records, pictures).encode())
+    for title, group in _groups(records).items():
+        if any(record.results for record in group):
+            picture = io.BytesIO()
+            with matplotlib.rc_context(STYLE):
+                figure(group).savefig(picture, format="png", dpi=150, metadata=METADATA[".png"])
+            write_atomically(folder / _picture_name(title), picture.getvalue())
+    write_atomically(folder / "README.md", page(records).encode())
 
 
-def page(records: Sequence[TrainingRecord], pictures: dict[str, str]) -> str:
+def _picture_name(title: str) -> str:
+    """``psnr-sr-x4.png``"""
+    return "psnr-" + re.sub(r"[^a-z0-9.]+", "-", title.lower().replace("×", "x").replace("σ", "sigma")) + ".png"
+
+
+def page(records: Sequence[TrainingRecord]) -> str:
     """The table in Markdown: ours and published figures in one cell pair per test set."""
     lines = [
         "# Published networks, trained under one protocol\n",
@@ -110,13 +148,12 @@ def page(records: Sequence[TrainingRecord], pictures: dict[str, str]) -> str:
         "is the paper's network with its input added to its output. PSNR in dB by the task's rule, with SSIM; *doing "
         "without* is the degraded or interpolated input itself. All figures with sources: `reproduction.csv`.",
     ]
-    for task, picture in pictures.items():
-        here = [record for record in records if record.training.rules.task == task]
+    for title, here in _groups(records).items():
         words = list(dict.fromkeys(word for record in here for word in record.results))
         heads = ["network", "params", "true G MACs", "steps", "training"]
         for word in words:
             heads += [f"{word}: ours", "published", "doing without"]
-        lines += [f"\n## {here[0].training.rules.task}\n", f"![PSNR of {task}]({picture})\n"]
+        lines += [f"\n## {title}\n", *([f"![PSNR of {title}]({_picture_name(title)})\n"] if words else [])]
         lines += ["| " + " | ".join(heads) + " |", "| --- |" + " ---: |" * (len(heads) - 1)]
         lines += ["| " + " | ".join(_cells(record, words)) + " |" for record in sorted(here, key=lambda r: r.params)]
     commands = dict.fromkeys(f"`{record.command}`" for record in records)
@@ -142,7 +179,7 @@ def _cells(record: TrainingRecord, words: Sequence[str]) -> Iterator[str]:
         if result is None:
             yield from (DASH, DASH, DASH)
             continue
-        published = published_on(training, word) if ":" not in training.name else None
+        published = published_on(training, word, result.images)
         note = _note(word, published)
         yield f"{result.psnr_db:.2f} / {result.ssim:.4f}"
         yield DASH if published is None else _published_text(published) + (f" ({note})" if note else "")
@@ -165,15 +202,18 @@ def figure(records: Sequence[TrainingRecord]) -> Figure:
             result = record.results.get(word)
             if result is None:
                 continue
-            published = published_on(record.training, word) if ":" not in record.training.name else None
+            published = published_on(record.training, word, result.images)
             ends = [result.baseline_psnr_db, result.psnr_db, *([published.psnr_db] if published else [])]
             axes.plot([min(ends), max(ends)], [row, row], color="#dddddd", linewidth=2, zorder=1)
             axes.plot(result.baseline_psnr_db, row, "|", color=BASELINE, ms=12, mew=2)
             axes.plot(result.psnr_db, row, "o", color=FRONT, ms=7)
             if published:
                 axes.plot(published.psnr_db, row, "*", color=PAPER, ms=12)
-        note = REPORTED_SETS.get(word.partition("/")[0], ("", ""))[1]
-        axes.set(title=word + (f"\n({note})" if note else ""), xlabel=records[0].training.rules.metric_name + ", dB")
+        there = reported_set(word)
+        axes.set(
+            title=word + (f"\n({there.note})" if there and there.note else ""),
+            xlabel=records[0].training.rules.metric_name + ", dB",
+        )
         axes.grid(axis="x", color="#eeeeee")
     panels[0].set_ylim(-0.6, len(ordered) - 0.4)
     panels[0].set_yticks(

@@ -203,6 +203,8 @@ def answered(trial: int, work: Callable[[], Answer]) -> Answer:
         if error.errno in DISK_FULL:
             return DiskFull(trial, f"{error.strerror}: {error.filename or 'a file of the training'}")
         return Failed(trial, f"{type(error).__name__}: {error}")
+    except UserError as error:
+        return Failed(trial, str(error))
     except (RuntimeError, ValueError, MemoryError) as error:
         return Failed(trial, f"{type(error).__name__}: {str(error).splitlines()[0]}")
 

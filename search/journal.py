@@ -18,12 +18,13 @@ OWNER = "owner.lock"
 
 
 def own(folder: Path) -> IO[str]:
-    """Take the run in ``folder`` for this process until the returned file is closed, or the process ends in any way.
+    """Take ``folder`` (a run, a queue's trainings) for this process until the returned file is closed, or the
+    process ends in any way.
 
     Raises:
         UserError: another process has it.
     """
-    handle = open(folder / OWNER, "a+")  # noqa: SIM115 (held open as long as the run is ours)
+    handle = open(folder / OWNER, "a+")  # noqa: SIM115 (held open as long as the folder is ours)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -31,7 +32,7 @@ def own(folder: Path) -> IO[str]:
         owner = handle.read().strip() or "unknown"
         handle.close()
         raise UserError(
-            f"run {folder} is being written by another search (process {owner}); wait for it or stop it"
+            f"{folder} is being written by another command (process {owner}); wait for it or stop it"
         ) from None
     handle.truncate(0)
     handle.write(str(os.getpid()))

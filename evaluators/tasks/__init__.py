@@ -51,7 +51,7 @@ def rules_from_words(task: str, scale: int | None, words: Mapping[str, str | Non
         if word is None:
             continue
         if name not in readers:
-            others = ", ".join(other for other, rules in RULES.items() if name in rules.command_options)
+            others = ", ".join(other for other, rules in RULES.items() if name in rules.command_options) or "no task"
             raise UserError(f"--{name} is an option of {others} and not of {task}, got {word!r}; leave it out")
         values[name] = readers[name](word)
     return rules_of(task, scale, values)

@@ -11,7 +11,7 @@ from typing import Any
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from evaluators.atomic import write_atomically
@@ -36,6 +36,21 @@ def load_weights(path: Path | str, network: nn.Module) -> None:
     tensors = read_state_dict(path)
     check_same_tensors(tensors, network.state_dict(), path)
     network.load_state_dict(tensors)
+
+
+def read_metadata(path: Path | str) -> dict[str, str]:
+    """What ``save_weights`` was told of the weights; nothing where the file is of another kind.
+
+    Raises:
+        UserError: a safetensors file that is damaged.
+    """
+    if Path(path).suffix != ".safetensors":
+        return {}
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.metadata() or {}
+    except SafetensorError as error:
+        raise UserError(f"weights {path} must be a whole safetensors file, got: {error}; copy it again") from None
 
 
 def read_state_dict(path: Path | str) -> dict[str, torch.Tensor]:

@@ -12,19 +12,21 @@ from evaluators import data
 from evaluators.cost import network_costs
 from evaluators.evaluate import SELF_ENSEMBLE, baseline, evaluate
 from evaluators.tasks import TaskRules, rules_from_words
-from evaluators.training.weights import check_same_tensors, read_state_dict
+from evaluators.training.weights import check_same_tensors, read_metadata, read_state_dict
 from search.cli.parser import add_task_options, task_words
+from search.trainings.named import channels_of, entry_of, named_architecture
+from space.architecture import Architecture
 from space.build import build
 from space.command_line import parse_count
 from space.errors import UserError
-from space.papers import Paper, paper
+from space.papers import Paper
 from space.papers.published_weights import load_published
 from space.tasks import TASKS
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("evaluate", help="PSNR and SSIM of a paper's network with given weights")
-    parser.add_argument("name", metavar="NAME", help="such as s-lwsr32 (see: python -m search list)")
+    parser.add_argument("name", metavar="NAME", help="such as s-lwsr32 or s-lwsr16+skip (see: python -m search list)")
     parser.add_argument(
         "--weights",
         type=Path,
@@ -42,14 +44,16 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    entry = paper(options.name)
+    entry = entry_of(options.name)
     scale = parse_count("--scale", options.scale, 1) if options.scale else entry.architecture.shape.scale
     rules = _rules(entry, scale, options)
     if options.self_ensemble and entry.task != "sr":
         raise UserError(f"--self-ensemble is for networks of sr, got {entry.name} of {entry.task}; leave it out")
     state_dict = read_state_dict(options.weights)
-    network = build(entry.at_scale(scale))
-    if set(state_dict) == set(network.state_dict()):
+    arch = named_architecture(options.name, scale)
+    _check_architecture(options.weights, arch, options.name)
+    network = build(arch)
+    if options.name != entry.name or set(state_dict) == set(network.state_dict()):
         check_same_tensors(state_dict, network.state_dict(), options.weights)
         network.load_state_dict(state_dict)
         network.eval()
@@ -67,7 +71,7 @@ def execute(options: argparse.Namespace) -> int:
         print(
             json.dumps(
                 {
-                    "name": entry.name,
+                    "name": options.name,
                     "scale": scale,
                     "psnr_db": quality.psnr_db,
                     "ssim": quality.ssim,
@@ -85,8 +89,9 @@ def execute(options: argparse.Namespace) -> int:
         )
         return 0
     console = Console()
+    title = entry.title if options.name == entry.name else options.name
     console.print(
-        f"{entry.title}, {rules.title}, on {measured_on}: {rules.metric_name} "
+        f"{title}, {rules.title}, on {measured_on}: {rules.metric_name} "
         f"{quality.psnr_db:.3f} dB, SSIM {quality.ssim:.4f}; {rules.baseline_name} {reference.psnr_db:.3f} dB, "
         f"{reference.ssim:.4f}",
         highlight=False,
@@ -100,17 +105,26 @@ def execute(options: argparse.Namespace) -> int:
     return 0
 
 
+def _check_architecture(path: Path, arch: Architecture, word: str) -> None:
+    """Refuse weights that were trained in another network, also one of the same tensors: with our skip, without it."""
+    about = read_metadata(path)
+    if about.get("architecture", arch.key) != arch.key:
+        raise UserError(
+            f"weights {path} must be of {word}, got those of {about.get('network', 'another network')} "
+            f"({about['architecture']}, not {arch.key}); give that network's name and scale"
+        )
+
+
 def _rules(entry: Paper, scale: int, options: argparse.Namespace) -> TaskRules:
     """The paper's task with the given options; the channels are those that the network has."""
-    shape = entry.architecture.shape
-    fitting = [w for w, pair in TASKS[entry.task].channels.items() if pair == (shape.in_channels, shape.out_channels)]
+    fitting = channels_of(entry)
     words = task_words(options)
     if words["channels"] is None:
-        words["channels"] = next(iter(fitting), None)
+        words["channels"] = fitting
     rules = rules_from_words(entry.task, scale, words)
-    if rules.channels not in fitting:
+    if rules.channels != fitting:
         raise UserError(
-            f"--channels of {entry.name} must be {' or '.join(fitting) or 'among its task'}, got {rules.channels}; "
+            f"--channels of {entry.name} must be {fitting or 'among its task'}, got {rules.channels}; "
             "choose another network"
         )
     return rules

@@ -10,13 +10,15 @@ from rich.console import Console
 from reports.reproduction import write_reproduction
 from search.cli.trainings import add_sitting_options, sit, sitting_of
 from search.trainings.queue_file import read_queue
-from search.trainings.training import CHECKPOINT_FILE, TrainingRecord
+from search.trainings.training import Begun, Training, TrainingRecord
+
+RUNS = Path("runs")
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("queue", help="train the next networks of a queue file")
     parser.add_argument("file", metavar="FILE", type=Path, help="CSV file of trainings in priority order")
-    parser.add_argument("--out", type=Path, help="where records and weights go (default: FILE without its suffix)")
+    parser.add_argument("--out", type=Path, help="where records and weights go (default: runs/ and FILE's name)")
     parser.add_argument("--list", action="store_true", help="say what is done, begun and waiting, and train nothing")
     add_sitting_options(parser)
     parser.set_defaults(execute=execute)
@@ -24,18 +26,25 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     trainings = read_queue(options.file)
-    folder = options.out or options.file.with_suffix("")
+    folder = options.out or RUNS / options.file.stem
     console = Console()
     if options.list:
         for training in trainings:
-            own = folder / training.folder_name
-            state = "done" if TrainingRecord.read(own) else "begun" if (own / CHECKPOINT_FILE).exists() else "waiting"
-            console.print(
-                f"{state:8} {training.name} ({training.rules.title}), {training.steps:,} steps, seed {training.seed}",
-                highlight=False, markup=False, soft_wrap=True,
-            )  # fmt: skip
+            console.print(_line(training, folder), highlight=False, markup=False, soft_wrap=True)
         return 0
     outcome, status = sit(trainings, sitting_of(options, folder), console)
     if outcome.finished:
         write_reproduction(folder, outcome.finished)
+        console.print(f"published beside ours: {folder / 'README.md'}", highlight=False, soft_wrap=True)
     return status
+
+
+def _line(training: Training, folder: Path) -> str:
+    """What is done of ``training``, and what it is."""
+    own = folder / training.folder_name
+    begun = Begun.read(own)
+    state = "done" if TrainingRecord.read(own) else f"step {begun.step:,}" if begun else "waiting"
+    return (
+        f"{state:12} {training.name} ({training.rules.title}), {training.protocol}, {training.steps:,} steps, "
+        f"seed {training.seed}"
+    )

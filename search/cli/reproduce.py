@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from reports.counts import COLUMNS, cells, network_counts
-from reports.reproduction import write_reproduction
+from reports.reproduction import rows, write_reproduction
 from search.cli.parser import add_task_options, task_words
 from search.cli.trainings import add_sitting_options, sit, sitting_of
 from search.trainings.data_words import EMBEDDED
@@ -41,7 +41,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add_task_options(parser)
     parser.add_argument("--seed", default="0", help="of weights and patches (default: 0)")
     parser.add_argument("--out", type=Path, default=FOLDER, help=f"where results are kept (default: {FOLDER})")
-    parser.add_argument("--json", action="store_true", help="with --counts-only: print one JSON object")
+    parser.add_argument("--json", action="store_true", help="print the counts, or a row per training and set, as JSON")
     add_sitting_options(parser)
     parser.set_defaults(execute=execute)
 
@@ -50,6 +50,7 @@ def execute(options: argparse.Namespace) -> int:
     entries = chosen(options.names, options.task, options.all)
     if options.counts_only:
         return _counts(entries, options.json)
+    console = Console(stderr=True) if options.json else Console()
     asked = trainings(
         entries,
         {"scale": options.scale, **task_words(options)},
@@ -59,11 +60,12 @@ def execute(options: argparse.Namespace) -> int:
         tuple(options.train.split(",")),
         tuple(options.test.split(",")),
     )
-    console = Console()
     outcome, status = sit(asked, sitting_of(options, options.out), console)
     if outcome.finished:
         write_reproduction(options.out, outcome.finished)
-        console.print(f"published beside ours: {options.out / 'README.md'}", highlight=False)
+        console.print(f"published beside ours: {options.out / 'README.md'}", highlight=False, soft_wrap=True)
+    if options.json:
+        print(rows(outcome.finished).to_json(orient="records"))
     return status
 
 

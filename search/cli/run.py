@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import signal
 import sys
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from evaluators.latency import latency_word
 from evaluators.tasks import rules_from_words
 from latency_tables.table import table_names
 from search.budget import Budget, parse_budget
+from search.cli.interrupts import noted_interrupts
 from search.cli.output import finish
 from search.cli.parser import (
     FRAMES_HELP,
@@ -157,21 +157,9 @@ def execute(options: argparse.Namespace) -> int:
         console.print("This run is finished; a longer --time or more --trials continues it.")
         status = 0
     else:
-        interrupts: list[int] = []
-
-        def on_signal(number: int, _frame: object) -> None:
-            interrupts.append(number)
-            if len(interrupts) > 1:
-                raise KeyboardInterrupt
-
-        previous = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            with progress_for(console, session.settings) as listener:
-                problem = session.search(listener, lambda: bool(interrupts))
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
-        status = 130 if interrupts else 1 if problem else 0
+        with noted_interrupts() as interrupted, progress_for(console, session.settings) as listener:
+            problem = session.search(listener, interrupted)
+        status = 130 if interrupted() else 1 if problem else 0
         if problem:
             print(
                 f"error: stopped, {problem}; no finished trial is lost: free some space and give the same "

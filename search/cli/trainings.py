@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from evaluators.training.precision import choose_precision
+from search.cli.interrupts import noted_interrupts
 from search.cli.parser import parse_time
 from search.jobs import Progress
 from search.trainings.side_by_side import Outcome, Sitting, default_count, run_trainings, thread_share
@@ -23,9 +23,7 @@ PROGRESS_EVERY_S = 30
 
 
 def add_sitting_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--time", help="such as 20m; the same command continues (default: no limit)"
-    )
+    parser.add_argument("--time", help="such as 20m; the same command continues (default: no limit)")
     parser.add_argument("--device", help="cpu, cuda or cuda:N (default: cuda where present)")
     parser.add_argument("--side-by-side", help="trainings at a time (default: one per core, or 4 on a GPU)")
     parser.add_argument("--data", type=Path, help="folder that the named data folders lie in")
@@ -47,19 +45,8 @@ def sitting_of(options: argparse.Namespace, folder: Path) -> Sitting:
 
 def sit(trainings: Sequence[Training], sitting: Sitting, console: Console) -> tuple[Outcome, int]:
     """Run them with a line per event; the outcome and the exit status. Ctrl-C stops with checkpoints."""
-    interrupts: list[int] = []
-
-    def on_signal(number: int, _frame: object) -> None:
-        interrupts.append(number)
-        if len(interrupts) > 1:
-            raise KeyboardInterrupt
-
-    previous = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        outcome = run_trainings(trainings, sitting, _Lines(console), lambda: bool(interrupts))
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+    with noted_interrupts() as interrupted:
+        outcome = run_trainings(trainings, sitting, _Lines(console), interrupted)
     console.print(
         f"{len(outcome.finished)} of {len(trainings)} trainings are finished"
         + (f", {len(outcome.failed)} failed" if outcome.failed else "")
@@ -69,7 +56,7 @@ def sit(trainings: Sequence[Training], sitting: Sitting, console: Console) -> tu
     if outcome.problem:
         print(f"error: stopped, {outcome.problem}; free some space and give the same command again", file=sys.stderr)
         return outcome, 1
-    return outcome, 130 if interrupts else 1 if outcome.failed else 0
+    return outcome, 130 if interrupted() else 1 if outcome.failed else 0
 
 
 class _Lines:

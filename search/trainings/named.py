@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields, replace
 
 from search.proposals import SKIP_SUFFIX
 from space.architecture import Architecture
@@ -10,6 +11,7 @@ from space.build import architecture, backbone
 from space.errors import UserError
 from space.knobs import Value, active
 from space.papers import Paper, paper, with_input_skip
+from space.tasks import TASKS
 
 
 def entry_of(word: str) -> Paper:
@@ -43,18 +45,30 @@ def forms(entry: Paper, scale: int) -> tuple[str, ...]:
     return (entry.name, *([entry.name + SKIP_SUFFIX] if getattr(settings, "input_skip", "") == "none" else []))
 
 
+def channels_of(entry: Paper) -> str | None:
+    """The word of its task's channels that the network of ``entry`` has; None where it has others."""
+    shape = entry.architecture.shape
+    pairs = TASKS[entry.task].channels
+    return next((word for word, pair in pairs.items() if pair == (shape.in_channels, shape.out_channels)), None)
+
+
 def _turned(entry: Paper, scale: int, assignments: Sequence[str], word: str) -> Architecture:
     if "backbone" not in entry.knobs:
         raise UserError(f"{entry.name} has no knobs to turn, got {word!r}; leave out what follows the colon")
     name, shape = str(entry.knobs["backbone"]), entry.at_scale(scale).shape
-    knobs: dict[str, Value] = {knob: value for knob, value in entry.knobs.items() if knob != "backbone"}
+    own: dict[str, Value] = {knob: value for knob, value in entry.knobs.items() if knob != "backbone"}
+    knobs = dict(own)
     values = {knob.name: knob.values for knob in backbone(name).knobs_for(shape)}
     for assignment in assignments:
         knob, equals, text = assignment.partition("=")
-        by_text = {str(value): value for value in values.get(knob, ())}
-        if not equals or text not in by_text:
-            known = ", ".join(by_text) or "one of " + ", ".join(values)
-            raise UserError(f"{knob or 'a knob'} of {entry.name} must be {known}, got {assignment!r} in {word!r}")
+        if not equals or knob not in values:
+            raise UserError(
+                f"a turned knob of {entry.name} must be NAME=VALUE with one of {', '.join(values)}, got "
+                f"{assignment!r} in {word!r}"
+            )
+        by_text = {str(value): value for value in values[knob]}
+        if text not in by_text:
+            raise UserError(f"{knob} of {entry.name} must be one of {', '.join(by_text)}, got {text!r} in {word!r}")
         knobs[knob] = by_text[text]
     applying: dict[str, Value] = {}
     for knob in active(backbone(name).knobs_for(shape), applying):
@@ -63,4 +77,11 @@ def _turned(entry: Paper, scale: int, assignments: Sequence[str], word: str) -> 
                 f"{word!r} must say {knob.name}, which now matters: one of {', '.join(map(str, knob.values))}"
             )
         applying[knob.name] = knobs[knob.name]
-    return architecture(shape, name, applying)
+    return _with_changes(entry.at_scale(scale), architecture(shape, name, own), architecture(shape, name, applying))
+
+
+def _with_changes(arch: Architecture, before: Architecture, after: Architecture) -> Architecture:
+    """``arch`` with the settings in which ``after`` differs from ``before``; what no knob turns stays the paper's."""
+    settings = {each.name: getattr(after.settings, each.name) for each in fields(after.settings)}
+    changed = {name: value for name, value in settings.items() if value != getattr(before.settings, name)}
+    return replace(arch, settings=replace(arch.settings, **changed))

@@ -11,12 +11,10 @@ import csv
 from pathlib import Path
 
 from evaluators.tasks import rules_from_words
-from search.trainings.named import entry_of, named_architecture
+from search.trainings.named import channels_of, entry_of, named_architecture
 from search.trainings.training import Training
 from space.command_line import parse_count
 from space.errors import UserError
-from space.papers import Paper
-from space.tasks import task
 
 COLUMNS = ("network", "task", "options", "protocol", "steps", "seed", "train", "test")
 
@@ -29,17 +27,20 @@ def read_queue(path: Path) -> tuple[Training, ...]:
     """
     if not path.is_file():
         raise UserError(f"a queue must be a CSV file, got none at {path}; check the path")
-    numbered = [
-        (number, line)
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise UserError(f"a queue must be a text file in UTF-8, got {path}; save it as CSV") from None
+    rows = [
+        (number, [value.strip() for value in next(csv.reader([line]))])
+        for number, line in enumerate(lines, start=1)
         if line.strip() and not line.startswith("#")
     ]
-    rows = list(csv.reader(line for _, line in numbered))
-    if not rows or tuple(rows[0]) != COLUMNS:
-        found = ",".join(rows[0]) if rows else "nothing"
+    if not rows or tuple(rows[0][1]) != COLUMNS:
+        found = ",".join(rows[0][1]) if rows else "nothing"
         raise UserError(f"{path} must begin with the columns {','.join(COLUMNS)}, got {found}")
     trainings: dict[str, Training] = {}
-    for (number, _), row in zip(numbered[1:], rows[1:], strict=True):
+    for number, row in rows[1:]:
         try:
             training = _training(row)
         except UserError as error:
@@ -55,7 +56,7 @@ def read_queue(path: Path) -> tuple[Training, ...]:
 def _training(row: list[str]) -> Training:
     if len(row) != len(COLUMNS):
         raise UserError(f"a line must have {len(COLUMNS)} values, got {len(row)}")
-    values = dict(zip(COLUMNS, (value.strip() for value in row), strict=True))
+    values = dict(zip(COLUMNS, row, strict=True))
     words = {}
     for assignment in values["options"].split():
         name, equals, value = assignment.partition("=")
@@ -96,10 +97,3 @@ def named_training(
         words["channels"] = channels_of(entry)
     rules = rules_from_words(task_name, scale, words)
     return Training(network, named_architecture(network, scale), rules, protocol, steps, seed, train, test)
-
-
-def channels_of(entry: Paper) -> str | None:
-    """The word of its task's channels that the network of ``entry`` has; None where it has others."""
-    shape = entry.architecture.shape
-    pairs = task(entry.task).channels
-    return next((word for word, pair in pairs.items() if pair == (shape.in_channels, shape.out_channels)), None)

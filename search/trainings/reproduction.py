@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from search.trainings.named import forms
 from search.trainings.queue_file import named_training
 from search.trainings.training import Training
+from space.command_line import parse_count
 from space.errors import UserError
 from space.papers import PAPERS, Paper, paper
 from space.tasks import task
@@ -32,10 +33,14 @@ def trainings(
     entries: Iterable[Paper], words: dict[str, str | None], protocol: str, steps: int, seed: int,
     train: tuple[str, ...], test: tuple[str, ...],
 ) -> tuple[Training, ...]:  # fmt: skip
-    """Every form of every entry; ``words`` are options of the task, which must have them."""
-    found = []
+    """Every form of every entry; ``words`` are options of the task, which must have them.
+
+    Raises:
+        UserError: as ``named_training``.
+    """
+    scale_text, found = words.get("scale"), []
     for entry in entries:
-        scale = int(words.get("scale") or entry.architecture.shape.scale)
+        scale = parse_count("--scale", scale_text, 1) if scale_text else entry.architecture.shape.scale
         found += [
             named_training(form, entry.task, words, protocol, steps, seed, train, test) for form in forms(entry, scale)
         ]

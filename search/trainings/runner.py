@@ -1,10 +1,10 @@
-"""One process's part: trains what it is given from its last checkpoint, measures it, writes record and weights."""
+"""One process's part: trains what it is given from its last checkpoint, writes weights, measures, writes a record."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,22 +16,31 @@ from evaluators.evaluate import baseline, evaluate
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
 from evaluators.training.trainer import Trainer
-from evaluators.training.weights import save_weights
+from evaluators.training.weights import load_weights, save_weights
 from search.environment import environment
 from search.jobs import Answer, Progress, Stopped, answered
 from search.trainings.data_words import describe, pictures
-from search.trainings.training import CHECKPOINT_FILE, WEIGHTS_FILE, SetResult, Training, TrainingRecord
+from search.trainings.training import (
+    BEGUN_FILE,
+    CHECKPOINT_FILE,
+    WEIGHTS_FILE,
+    Begun,
+    SetResult,
+    Training,
+    TrainingRecord,
+)
 from space.build import build
 from space.errors import UserError
 from space.tasks import TASKS
 
-SAVE_EVERY_S = 60  # what a kill can cost
-SECONDS_FILE = "seconds.txt"  # training time of the sittings so far, beside the checkpoint
+SAVE_EVERY_S = 30  # what a kill can cost
 
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """``trial`` is its number among those of one sitting; ``pool`` holds its training patches."""
+    """``trial`` is its number among those of one sitting; ``pool`` holds its training patches, ``train_data`` says of
+    which pictures. Of a training that is finished only what its record lacks is measured.
+    """
 
     trial: int
     training: Training
@@ -67,11 +76,40 @@ class TrainingRunner:
         self, job: TrainingJob, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]
     ) -> Answer | Finished:
         job.folder.mkdir(parents=True, exist_ok=True)
-        trainer, training = self._trainer(job), job.training
-        earlier_s, begun = _earlier_seconds(job.folder), time.perf_counter()
+        record = TrainingRecord.read(job.folder)
+        if record is None:
+            begun = self._train(job, on_progress, should_stop)
+            if begun.step < job.training.steps:
+                return Stopped(job.trial, begun.train_s)
+            record = self._new_record(job, begun)
+        network = self._network(job.training)
+        load_weights(job.folder / WEIGHTS_FILE, network)
+        missing = [word for word in job.training.test if word not in record.results]
+        results = {**record.results, **{word: self._measured(network.eval(), job, word) for word in missing}}
+        record = replace(record, training=replace(job.training, test=tuple(results)), results=results)
+        record.write(job.folder)
+        for name in (CHECKPOINT_FILE, BEGUN_FILE):
+            (job.folder / name).unlink(missing_ok=True)
+        return Finished(job.trial, record)
+
+    def _train(
+        self, job: TrainingJob, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]
+    ) -> Begun:
+        """Train until the steps are made or it is told to stop; leaves a checkpoint, and weights at the end."""
+        earlier, training = Begun.read(job.folder), job.training
+        if earlier is not None and earlier.train_data != job.train_data:
+            raise UserError(
+                f"training data must stay what {training.name} was begun with ({earlier.train_data}), got "
+                f"{job.train_data}; delete {job.folder} to begin again"
+            )
+        trainer, sitting_from = self._trainer(job), time.perf_counter()
+        earlier_s = earlier.train_s if earlier is not None and trainer.step else 0.0
 
         def ends() -> bool:
             return time.time() > job.stop_at or should_stop()
+
+        def so_far() -> Begun:
+            return Begun(trainer.step, earlier_s + time.perf_counter() - sitting_from, job.train_data)
 
         while trainer.step < training.steps and not ends():
             save_at = time.monotonic() + SAVE_EVERY_S
@@ -80,20 +118,13 @@ class TrainingRunner:
                 on_step=lambda step, loss: on_progress(Progress(job.trial, step, training.steps, loss)),
                 should_stop=lambda at=save_at: time.monotonic() > at or ends(),
             )
-            (job.folder / SECONDS_FILE).write_text(f"{earlier_s + time.perf_counter() - begun:.3f}\n")
+            so_far().write(job.folder)
             trainer.save(job.folder / CHECKPOINT_FILE)
-        train_s = earlier_s + time.perf_counter() - begun
-        if trainer.step < training.steps:
-            return Stopped(job.trial, train_s)
-
-        network = trainer.averaged_network()
-        record = self._record(job, network, train_s)
-        about = {"network": training.name, "steps": str(training.steps), "architecture": training.architecture.key}
-        save_weights(job.folder / WEIGHTS_FILE, network, about)
-        record.write(job.folder)
-        for name in (CHECKPOINT_FILE, SECONDS_FILE):
-            (job.folder / name).unlink(missing_ok=True)
-        return Finished(job.trial, record)
+        begun = so_far()
+        if begun.step == training.steps:
+            about = {"network": training.name, "steps": str(training.steps), "architecture": training.architecture.key}
+            save_weights(job.folder / WEIGHTS_FILE, trainer.averaged_network(), about)
+        return begun
 
     def _trainer(self, job: TrainingJob) -> Trainer:
         """Continue from the checkpoint, or begin: a damaged one means from the start, with the same seed."""
@@ -106,47 +137,42 @@ class TrainingRunner:
                     path, self._network(training), pool, self.precision, training.plan, training.rules.loss
                 )
             except UserError:
-                (job.folder / SECONDS_FILE).unlink(missing_ok=True)
+                pass
         return Trainer(self._network(training), pool, training.plan, self.precision, training.seed, training.rules.loss)
 
     def _network(self, training: Training) -> torch.nn.Module:
         return build(training.architecture, torch.Generator().manual_seed(training.seed))
 
-    def _record(self, job: TrainingJob, network: torch.nn.Module, train_s: float) -> TrainingRecord:
-        training = job.training
-        rules, size = training.rules, TASKS[training.rules.task].input_sizes[training.rules.scale]
-        costs = architecture_costs(training.architecture, size)
-        results = {}
-        for word in training.test:
-            found = pictures(word, self.data_root, rules, validates=True)
-            pairs = validation_pairs(found, rules)
-            quality, without = evaluate(network, pairs, rules, self.precision.device), baseline(pairs, rules)
-            results[word] = SetResult(
-                quality.psnr_db,
-                quality.ssim,
-                without.psnr_db,
-                without.ssim,
-                len(pairs),
-                describe(word, self.data_root, found, rules, validates=True),
-                quality.others_db,
-            )
+    def _measured(self, network: torch.nn.Module, job: TrainingJob, word: str) -> SetResult:
+        rules = job.training.rules
+        found = pictures(word, self.data_root, rules, validates=True)
+        pairs = validation_pairs(found, rules)
+        quality, without = evaluate(network, pairs, rules, self.precision.device), baseline(pairs, rules)
+        return SetResult(
+            quality.psnr_db,
+            quality.ssim,
+            without.psnr_db,
+            without.ssim,
+            len(pairs),
+            describe(word, self.data_root, found, rules, validates=True),
+            quality.others_db,
+        )
+
+    def _new_record(self, job: TrainingJob, begun: Begun) -> TrainingRecord:
+        """Of what was trained, with nothing measured yet."""
+        rules = job.training.rules
+        size = TASKS[rules.task].input_sizes[rules.scale]
+        costs = architecture_costs(job.training.architecture, size)
         return TrainingRecord(
-            training=training,
+            training=job.training,
             params=costs.params,
             macs=costs.macs,
             peak_activation_bytes=costs.peak_activation_bytes,
             input_size=size,
-            results=results,
-            train_s=train_s,
-            train_data=job.train_data,
+            results={},
+            train_s=begun.train_s,
+            train_data=begun.train_data,
             environment=environment(self.precision, self.side_by_side, self.threads),
             command=self.command,
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-
-
-def _earlier_seconds(folder: Path) -> float:
-    try:
-        return float((folder / SECONDS_FILE).read_text())
-    except (OSError, ValueError):
-        return 0.0

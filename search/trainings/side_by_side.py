@@ -53,10 +53,12 @@ class Sitting:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of the trainings asked for: records of those that are finished, reasons of those that failed, and the rest."""
+    """Of the trainings asked for: records of those that are finished, reasons of those that failed, and all that are
+    not finished; ``problem`` is what ended the sitting early.
+    """
 
     finished: tuple[TrainingRecord, ...]
-    failed: dict[str, str]
+    failed: dict[Training, str]
     left: tuple[Training, ...]
     problem: str | None = None
 
@@ -64,24 +66,30 @@ class Outcome:
 def run_trainings(
     trainings: Sequence[Training], sitting: Sitting, listener: Listener, interrupted: Callable[[], bool]
 ) -> Outcome:
-    """Do ``trainings`` in their order; those that have a record are not done again.
+    """Do ``trainings`` in their order; those that have a record are not done again, but measured on further sets.
 
     Raises:
         UserError: data that cannot be used, or training data that hold pictures of a test set, before anything runs.
     """
     begun = time.time()
     folders = {training: sitting.folder / training.folder_name for training in trainings}
-    waiting = [training for training in folders if TrainingRecord.read(folders[training]) is None]
+    waiting = [training for training in folders if _record(training, folders[training]) is None]
     check_data(waiting, sitting.data_root)
-    sitting.folder.mkdir(parents=True, exist_ok=True)
-    failed: dict[str, str] = {}
+    failed: dict[Training, str] = {}
     problem = None
     if waiting:
+        sitting.folder.mkdir(parents=True, exist_ok=True)
         with own(sitting.folder):
             failed, problem = _run(waiting, folders, sitting, begun, listener, interrupted)
-    records = {training: TrainingRecord.read(folder) for training, folder in folders.items()}
+    records = {training: _record(training, folder) for training, folder in folders.items()}
     finished = tuple(record for record in records.values() if record is not None)
     return Outcome(finished, failed, tuple(t for t, record in records.items() if record is None), problem)
+
+
+def _record(training: Training, folder: Path) -> TrainingRecord | None:
+    """Of a training that is finished and measured on all that is asked for."""
+    record = TrainingRecord.read(folder)
+    return record if record is not None and set(training.test) <= set(record.results) else None
 
 
 def check_data(trainings: Sequence[Training], root: Path | None) -> None:
@@ -94,6 +102,10 @@ def check_data(trainings: Sequence[Training], root: Path | None) -> None:
             train = {word: pictures(word, root, training.rules, validates=False) for word in training.train}
             test = {word: pictures(word, root, training.rules, validates=True) for word in training.test}
             check_apart(train, test)
+            if len({type(picture) for each in train.values() for picture in each}) > 1:
+                raise UserError(
+                    f"training data must be all single pictures or all pairs, got both in {' '.join(training.train)}"
+                )
 
 
 def _run(
@@ -103,13 +115,14 @@ def _run(
     begun: float,
     listener: Listener,
     interrupted: Callable[[], bool],
-) -> tuple[dict[str, str], str | None]:
+) -> tuple[dict[Training, str], str | None]:
     stop_at = begun + sitting.time_s if sitting.time_s else float("inf")
     make_runner = partial(
         TrainingRunner, sitting.data_root, sitting.precision, sitting.count, sitting.threads, sitting.command
     )
     workers = ProcessWorkers(min(sitting.count, len(waiting)), make_runner, sitting.threads)
     jobs: dict[int, Training] = {}
+    pools: dict[object, tuple[Path, str]] = {}
     queue, failed, problem = list(waiting), {}, None
     try:
         while queue or workers.is_busy:
@@ -121,8 +134,10 @@ def _run(
                 training = queue.pop(0)
                 number = len(jobs)
                 jobs[number] = training
-                pool, described = _pool(training, sitting)
-                workers.submit(TrainingJob(number, training, folders[training], pool, described, stop_at))
+                data = (training.rules, training.train)
+                if data not in pools:
+                    pools[data] = _pool(training, sitting)
+                workers.submit(TrainingJob(number, training, folders[training], *pools[data], stop_at))
                 listener.started(training, number + 1, len(waiting))
             for answer in workers.poll(POLL_S):
                 training = jobs[answer.trial]
@@ -133,7 +148,7 @@ def _run(
                 elif isinstance(answer, DiskFull):
                     problem = answer.reason
                 elif isinstance(answer, Failed):
-                    failed[training.name] = answer.reason
+                    failed[training] = answer.reason
                     listener.failed(training, answer.reason)
                 else:
                     assert isinstance(answer, Stopped)
@@ -151,8 +166,6 @@ def _pool(training: Training, sitting: Sitting) -> tuple[Path, str]:
     folder = sitting.folder / DATA_FOLDER / hashlib.sha256(about.encode()).hexdigest()[:12]
     if not (folder / "pool.json").is_file():
         images = tuple(picture for each in found.values() for picture in each)
-        if len({type(picture) for picture in images}) > 1:
-            raise UserError(f"training data must be all single pictures or all pairs, got both in {training.train}")
         training_pool(images, rules).save(folder)
     return folder, described
 

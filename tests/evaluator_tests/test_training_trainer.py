@@ -1,6 +1,8 @@
 """Training: it learns, it continues bit for bit, it averages, and it never hands out a diverged network."""
 
 import copy
+import dataclasses
+import itertools
 import math
 
 import numpy as np
@@ -237,3 +239,24 @@ def test_cpu_precision_does_without_the_questions(monkeypatch) -> None:
 def test_absent_device_is_refused(device: str) -> None:
     with pytest.raises(UserError, match="device"):
         choose_precision(device)
+
+
+def test_a_rate_that_decays_ends_at_zero_and_begins_as_without() -> None:
+    plain, decaying = PLAN, dataclasses.replace(PLAN, decay_steps=100)
+    rates = [decaying.learning_rate_at(step) for step in range(101)]
+    assert rates[:3] == [plain.learning_rate_at(step) for step in range(3)]  # warm-up
+    assert all(before > after for before, after in itertools.pairwise(rates[3:]))
+    assert rates[50] == pytest.approx(PLAN.learning_rate / 2)
+    assert rates[100] == pytest.approx(0, abs=1e-12)
+    assert decaying.learning_rate_at(150) == pytest.approx(0, abs=1e-12)
+    assert [plain.learning_rate_at(step) for step in (3, 50, 10**6)] == [PLAN.learning_rate] * 3
+
+
+def test_a_plan_without_decay_is_written_as_before_there_was_one() -> None:
+    assert "decay_steps" not in PLAN.to_dict()
+    decaying = dataclasses.replace(PLAN, decay_steps=7)
+    assert decaying.to_dict()["decay_steps"] == 7
+    for plan in (PLAN, decaying):
+        assert TrainingPlan.from_dict(plan.to_dict()) == plan
+    with pytest.raises(UserError, match="decay_steps must be at least 0"):
+        dataclasses.replace(PLAN, decay_steps=-1)
