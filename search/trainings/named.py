@@ -72,11 +72,12 @@ def _turned(entry: Paper, scale: int, assignments: Sequence[str], word: str) -> 
         knobs[knob] = by_text[text]
     applying: dict[str, Value] = {}
     for knob in active(backbone(name).knobs_for(shape), applying):
-        if knob.name not in knobs:
+        value = knobs.get(knob.name, knob.default)
+        if value is None:
             raise UserError(
                 f"{word!r} must say {knob.name}, which now matters: one of {', '.join(map(str, knob.values))}"
             )
-        applying[knob.name] = knobs[knob.name]
+        applying[knob.name] = value
     return _with_changes(entry.at_scale(scale), architecture(shape, name, own), architecture(shape, name, applying))
 
 

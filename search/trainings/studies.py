@@ -20,7 +20,7 @@ RECURSIONS = range(1, 9)
 PLACES = ("head", "middle", "tail", "all")
 DENOISER: dict[str, Value] = {  # a small residual trunk without specialities; ours
     "width": 16, "blocks": 8, "recursion": 1, "inverted_ratio": 0.0, "activation_kept": "all",
-    "block_form": "released", "conv": "dense", "residual_scale": 1.0, "malle": "none", "malle_pool": 1,
+    "block_form": "released", "conv": "dense", "gsat": "none", "residual_scale": 1.0, "malle": "none", "malle_pool": 1,
     "attention": "none", "input_skip": "identity",
 }  # fmt: skip
 

@@ -15,6 +15,7 @@ from search.trainings.data_words import check_apart, describe, pictures
 from search.trainings.named import forms, named_architecture
 from search.trainings.queue_file import COLUMNS, read_queue
 from search.trainings.reproduction import chosen, trainings
+from search.trainings.studies import STUDIES, comparison
 from search.trainings.training import PROTOCOLS, Training
 from space.errors import UserError
 from space.papers import PAPERS, paper, with_input_skip
@@ -274,3 +275,11 @@ def test_everything_can_be_asked_for() -> None:
     assert len({each.folder_name for each in found}) == len(found) > len(entries)
     with pytest.raises(UserError, match="--scale must be a whole number"):
         trainings(entries[:1], {"scale": "big"}, "short", 4, 0, ("embedded",), ())
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_variants_of_a_study_are_different_networks(name: str) -> None:
+    study = comparison(name)
+    assert len({arch.key for arch in study.variants.values()}) == len(study.variants) > 4
+    planned = study.trainings(4, 2, ("embedded",), ("embedded",))
+    assert len({each.folder_name for each in planned}) == len(planned) == 2 * len(study.variants)
