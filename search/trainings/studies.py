@@ -67,7 +67,7 @@ def _upsamplers(name: str) -> Comparison:
         "depthwise-separable": "depthwise",
         "four groups": "grouped",
         "nearest + convolution": "nearest",
-        "bilinear + LIST": "bilinear",
+        "bilinear + LIST": "bilinear-list",
     }
     variants = {label: named_architecture(f"s-lwsr16+skip:upsampler={kind}", scale=4) for label, kind in kinds.items()}
     return Comparison(
