@@ -23,10 +23,12 @@ from space.knobs import active, complete
 
 CLEARLY = 0.95  # of the origin's cost; the mean shift, which is no knob, alone makes a small difference
 CHEAPER, OTHERS = 8, 4  # neighbours that cost less than the paper's point, and as much or more
-DRAWS = 60  # random networks of a backbone among which ``starts`` chooses
+DRAWS = 40  # random networks of a backbone among which ``starts`` chooses
 PLAIN = {  # a residual network without specialities, which learns fast and starts from its input
-    "inverted_ratio": 0.0, "activation_kept": "all", "residual_scale": 1.0, "recursion": 1, "conv": "dense",
-    "gsat": "none", "malle": "none", "attention": "none", "input_skip": "identity",
+    "inverted_ratio": (0.0,), "activation_kept": ("all",), "residual_scale": (1.0,), "recursion": (1,),
+    "conv": ("dense",), "block": ("residual",), "ar_conv": ("grouped",), "ar_groups": ("8",), "gsat": ("none",),
+    "malle": ("none",), "attention": ("none",), "resample": ("pool+bilinear", "unshuffle+bilinear"),
+    "input_skip": ("identity",),
 }  # fmt: skip
 STARTS = (0.1, 0.3, 0.5)  # which of them: shares of those that are cheaper
 
@@ -74,9 +76,8 @@ def starts(backbones: tuple[str, ...], settings: RunSettings, budget: Budget) ->
         for _ in range(DRAWS):
             knobs: dict[str, Any] = {}
             for knob in active(backbone(name).knobs_for(shape), knobs):
-                plain = PLAIN.get(knob.name)
-                drawn = knob.values[int(generator.integers(len(knob.values)))]
-                knobs[knob.name] = plain if plain in knob.values else drawn
+                values = [value for value in PLAIN.get(knob.name, ()) if value in knob.values] or knob.values
+                knobs[knob.name] = values[int(generator.integers(len(values)))]
             costs = architecture_costs(architecture(shape, name, knobs), settings.input_size, tables)
             if budget.allows(costs):
                 found.append((costs.of(cost), {"backbone": name, **knobs}))

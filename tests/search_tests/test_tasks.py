@@ -15,14 +15,21 @@ from search.cli.parser import parse_networks, run_name
 from search.cli.run import _beside
 from search.journal import JOURNAL, storage
 from search.loop import Limits, SearchLoop
-from search.neighbours import starts
+from search.neighbours import PLAIN, starts
 from search.proposals import family, fixed_trials, prepare_fixed
 from search.records import SEARCHED, RunSettings, TrialRecord
 from search.run_files import read_run
 from search.session import _check_same
 from search.study import Study
 from space import PAPERS, TASKS, UserError, architecture
+from space.backbones import BACKBONES
+from space.build import backbone
 from tests.search_tests.conftest import FormulaWorkers, SilentListener, settings
+
+PLAIN_OF = {
+    "encoder_decoder": {"ar_conv": "grouped", "ar_groups": "8", "gsat": "none", "resample": "pool+bilinear"},
+    "pyramid": {"block": "residual", "resample": "unshuffle+bilinear"},
+}
 
 SAME_SIZE = [name for name, task in TASKS.items() if not task.has_scales]
 
@@ -61,6 +68,15 @@ def test_a_task_whose_papers_do_not_fit_starts_from_small_networks_that_begin_as
     for knobs in chosen:
         arch = architecture(asked.rules.shape, knobs["backbone"], {k: v for k, v in knobs.items() if k != "backbone"})
         assert getattr(arch.settings, "input_skip", "") != "none"
+        own = PLAIN_OF.get(knobs["backbone"], {})
+        assert {knob: knobs[knob] for knob in own} == own
+
+
+def test_what_is_plain_is_a_value_of_some_backbone() -> None:
+    shape = rules_of("denoise").shape
+    offered = [knob for name in BACKBONES for knob in backbone(name).knobs_for(shape)]
+    for name, values in PLAIN.items():
+        assert set(values) <= {value for knob in offered if knob.name == name for value in knob.values}
 
 
 @pytest.mark.parametrize("name", SAME_SIZE)
