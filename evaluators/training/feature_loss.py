@@ -4,9 +4,10 @@ Known of the paper, from its abstracts alone: the first version has a perceptual
 high frequencies; the second calls it feature matching and takes the features from a large denoiser, the teacher. Not
 known are the teacher, its layers, the distance and the weights. What stands here is the plain reading
 
-    loss = L1(output, target) + weight x mean over layers of L1(teacher's features of output, of target)
+    loss = the task's own loss + weight x mean over layers of L1(teacher's features of output, of target)
 
-with the layers of the teacher's encoder by default, each counted alike, and a weight that the caller chooses.
+with the layers of the teacher's encoder by default, each counted alike, and a weight that the caller chooses. The loss
+of raw-denoise is in dB, so there the weight is in dB per unit of the features.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from evaluators.training.trainer import Loss
 from space.backbones.encoder_decoder import EncoderDecoderNet
 from space.references.pmrid import Pmrid
 
@@ -28,11 +30,12 @@ ENCODERS: dict[type[nn.Module], str] = {EncoderDecoderNet: "deepen", Pmrid: "enc
 class FeatureLoss(nn.Module):
     """A ``Loss`` of ``Trainer``: of output, target and network input to a scalar.
 
-    Output and target are float32 packed RGGB `(N, 4, h, w)`, in the values that the teacher was trained on. It is
-    copied, put in eval mode and never trained; gradients reach the output through it. A step runs it twice, the whole
-    of it.
+    Output and target are float32 packed RGGB `(N, 4, h, w)`, in the values that the teacher was trained on: of
+    raw-denoise, RAW times its ``EXPOSURE``. The teacher is copied, put in eval mode and never trained; gradients reach
+    the output through it. A step runs it twice, the whole of it.
 
     Args:
+        pixels: the task's own loss, ``TaskRules.loss``.
         teacher: a trained RAW denoiser of packed frames (without a noise map), `(N, 4, h, w)` to the same shape.
         weight: of the features against the pixels, at least 0.
         layers: names of the teacher's modules whose outputs are compared; its encoder's levels if None.
@@ -41,10 +44,11 @@ class FeatureLoss(nn.Module):
         ValueError: the teacher has no such module, or no layers are named and its encoder is not known.
     """
 
-    def __init__(self, teacher: nn.Module, weight: float, layers: Sequence[str] | None = None) -> None:
+    def __init__(self, pixels: Loss, teacher: nn.Module, weight: float, layers: Sequence[str] | None = None) -> None:
         super().__init__()
         if weight < 0:
             raise ValueError(f"weight must be at least 0, got {weight}")
+        self.pixels = pixels
         self.weight = weight
         self.layers = tuple(encoder_layers(teacher) if layers is None else layers)
         modules = dict(teacher.named_modules())
@@ -60,8 +64,8 @@ class FeatureLoss(nn.Module):
         self.teacher.eval()
         return self
 
-    def forward(self, output: Tensor, target: Tensor, _low: Tensor | None = None) -> Tensor:
-        return F.l1_loss(output, target) + self.weight * self.distance(output, target)
+    def forward(self, output: Tensor, target: Tensor, low: Tensor) -> Tensor:
+        return self.pixels(output, target, low) + self.weight * self.distance(output, target)
 
     def distance(self, output: Tensor, target: Tensor) -> Tensor:
         """Mean over the layers of the mean absolute difference of the teacher's features; 0 for equal inputs.

@@ -9,12 +9,17 @@ import pytest
 import torch
 from torch import nn
 
+from evaluators.tasks import rules_of
 from evaluators.training.feature_loss import FeatureLoss, encoder_layers
 from evaluators.training.plan import TrainingPlan
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
 from evaluators.training.trainer import Trainer
 from space import PAPERS, build
+
+
+def l1(output: torch.Tensor, target: torch.Tensor, _low: torch.Tensor) -> torch.Tensor:
+    return (output - target).abs().mean()
 
 
 def small_teacher() -> nn.Sequential:
@@ -33,12 +38,21 @@ def frames() -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_it_is_what_it_says(frames) -> None:
     output, target = frames
-    loss = FeatureLoss(small_teacher(), weight=0.5, layers=("0", "1"))
+    loss = FeatureLoss(l1, small_teacher(), weight=0.5, layers=("0", "1"))
     pixels = (output - target).abs().mean()
     assert torch.allclose(loss.distance(output, target), 2 * pixels)
     assert torch.allclose(loss(output, target, output), pixels + 0.5 * 2 * pixels)
-    assert torch.allclose(FeatureLoss(small_teacher(), 0.0, ("0",))(output, target), pixels)
+    assert torch.allclose(FeatureLoss(l1, small_teacher(), 0.0, ("0",))(output, target, output), pixels)
     assert loss(output, output.clone(), output) == 0
+
+
+def test_the_first_part_is_the_task_s_own_loss(frames) -> None:
+    rules = rules_of("raw-denoise")
+    output, target = frames
+    loss = FeatureLoss(rules.loss, small_teacher(), 2.0, ("0",))
+    of_pixels = rules.loss(output, target, output)
+    assert of_pixels < 0  # minus the PSNR
+    assert torch.allclose(loss(output, target, output), of_pixels + 2.0 * loss.distance(output, target))
 
 
 @pytest.mark.parametrize("name", ["feature-align", "pmrid"])
@@ -48,7 +62,7 @@ def test_of_an_encoder_decoder_the_levels_of_the_encoder_count(name: str, frames
     layers = encoder_layers(teacher)
     output, target = frames
     output.requires_grad_(True)
-    loss = FeatureLoss(teacher, 1.0)
+    loss = FeatureLoss(l1, teacher, 1.0)
     assert loss.layers == layers
     assert len(layers) == (4 if name == "pmrid" else architecture.settings.levels)
     features = loss.features(target)
@@ -62,8 +76,9 @@ def test_of_an_encoder_decoder_the_levels_of_the_encoder_count(name: str, frames
 
 def test_the_teacher_given_stays_as_it_is(frames) -> None:
     teacher = small_teacher()
-    loss = FeatureLoss(teacher, 1.0, ("2",)).train()
-    loss(*frames)
+    loss = FeatureLoss(l1, teacher, 1.0, ("2",)).train()
+    output, target = frames
+    loss(output, target, output)
     assert teacher.training
     assert all(parameter.requires_grad for parameter in teacher.parameters())
     assert torch.equal(loss.teacher[2].running_mean, torch.zeros(4))
@@ -82,8 +97,8 @@ def test_a_trainer_takes_it(tmp_path: Path) -> None:
         return seen
 
     plain, matched = (
-        losses(FeatureLoss(small_teacher(), 0.0, ("0",))),
-        losses(FeatureLoss(small_teacher(), 1.0, ("0",))),
+        losses(FeatureLoss(l1, small_teacher(), 0.0, ("0",))),
+        losses(FeatureLoss(l1, small_teacher(), 1.0, ("0",))),
     )
     assert matched[0] == pytest.approx(3 * plain[0])  # the features are twice the pixels
 
@@ -91,11 +106,14 @@ def test_a_trainer_takes_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: FeatureLoss(small_teacher(), 1.0), "the encoder is known of EncoderDecoderNet, Pmrid, got Sequential"),
-        (lambda: FeatureLoss(small_teacher(), 1.0, ("7",)), "layers must be modules of the teacher.* got 7"),
-        (lambda: FeatureLoss(small_teacher(), 1.0, ()), "layers must be modules of the teacher.* got none"),
-        (lambda: FeatureLoss(small_teacher(), -1.0, ("0",)), "weight must be at least 0, got -1"),
-        (lambda: FeatureLoss(small_teacher(), 1.0, ("0",))(torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 8)), "packed"),
+        (
+            lambda: FeatureLoss(l1, small_teacher(), 1.0),
+            "the encoder is known of EncoderDecoderNet, Pmrid, got Sequential",
+        ),
+        (lambda: FeatureLoss(l1, small_teacher(), 1.0, ("7",)), "layers must be modules of the teacher.* got 7"),
+        (lambda: FeatureLoss(l1, small_teacher(), 1.0, ()), "layers must be modules of the teacher.* got none"),
+        (lambda: FeatureLoss(l1, small_teacher(), -1.0, ("0",)), "weight must be at least 0, got -1"),
+        (lambda: FeatureLoss(l1, small_teacher(), 1.0, ("0",)).distance(*torch.zeros(2, 1, 3, 8, 8)), "packed"),
     ],
 )
 def test_mistakes_are_named(make, message: str) -> None:
