@@ -108,6 +108,7 @@ class RawDenoise(TaskRules):
     def loss(self, output: Tensor, target: Tensor, low: Tensor) -> Tensor:
         """Minus the mean PSNR of the patches in dB, as ``PSNRLoss`` of the repositories ``megvii-model/HINet`` and
         ``megvii-research/NAFNet`` (settings that use it: HINet's for GoPro, NAFNet's for SIDD).
+
         The inputs' own PSNR spans from 33 to 46 dB. With L1 the noisy ones rule: with the same patches a network gains
         6 dB there and loses 3.5 dB on the cleanest picture (1.78 dB in all after 400 steps, 2.74 with this loss).
         """
