@@ -72,6 +72,14 @@ def baseline(pairs: Sequence[Pair], rules: TaskRules) -> Quality:
     return measure(lambda pair: rules.baseline(pair.low), pairs, rules)
 
 
+def yardsticks(pairs: Sequence[Pair], rules: TaskRules) -> dict[str, Quality]:
+    """Quality of the task's classical methods (``TaskRules.yardsticks``), by name."""
+    return {
+        name: measure(lambda pair, method=method: method(pair.low), pairs, rules)
+        for name, method in rules.yardsticks.items()
+    }
+
+
 def measure(method: Callable[[Pair], np.ndarray], pairs: Sequence[Pair], rules: TaskRules) -> Quality:
     """Quality of any ``method`` from a pair to an output."""
     psnr, ssim, others = {}, [], []

@@ -58,9 +58,9 @@ class _Text:
 
 
 def first_window(view: ParetoView) -> Window:
-    """The window that holds every point above the axis' end, the budget and, unless it is far below, the baseline."""
+    """The window that holds every point above the axis' end, the budget and the lines of the baseline and others."""
     costs = [*(point.cost for point in view.points), *([view.budget] if view.budget else [])]
-    heights = [*(p.psnr_db for p in view.points), *([view.baseline_db] if view.baseline_db is not None else [])]
+    heights = [*(p.psnr_db for p in view.points), *view.lines_db.values()]
     low, high = min(costs), max(costs)
     room = 0.12 * max(max(heights) - min(heights), LEAST_HEIGHT_DB)
     bottom, top = min(heights) - room, max(heights) + room
@@ -149,15 +149,15 @@ def _annotation(text: _Text, place: Place, window: Window) -> dict[str, Any]:
 
 
 def _references(view: ParetoView, window: Window, size: tuple[float, float]) -> tuple[list[dict[str, Any]], list[Bbox]]:
-    """The names of the baseline's and the budget's line, and the boxes that they fill."""
+    """The names of the lines across and of the budget's, and the boxes that they fill."""
     annotations, boxes = [], []
-    if view.baseline_db is not None:
-        text = f"{view.baseline_name} {view.baseline_db:.2f} dB"
-        _, y = window.pixels(window.right, view.baseline_db, size)
+    for name, db in view.lines_db.items():
+        text = f"{name} {db:.2f} dB"
+        _, y = window.pixels(window.right, db, size)
         width, height = _extent((text,))
         boxes.append(Bbox.from_extents(size[0] - width, y - height, size[0], y))
         annotations.append({
-            "x": 1, "xref": "paper", "y": view.baseline_db, "text": text, "xanchor": "right", "yanchor": "top",
+            "x": 1, "xref": "paper", "y": db, "text": text, "xanchor": "right", "yanchor": "top",
             "showarrow": False, "borderpad": 0, "font": {"size": FONT_PX, "color": BASELINE},
         })  # fmt: skip
     if view.budget:

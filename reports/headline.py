@@ -116,6 +116,19 @@ def outcome(run: RunResult) -> str:
     return f"{papers}: {_gain(run, best)}. {searched}."
 
 
+def against_yardsticks(run: RunResult) -> tuple[str, ...]:
+    """A sentence for every classical method that was measured, against the best within the budget."""
+    best = _best(run, front(run))
+    if best is None:
+        return ()
+    psnr_db = best.at_rung(front_rung(run)).psnr_db
+    return tuple(
+        f"{name.capitalize()}, which needs no network, reaches {db:.2f} dB: {abs(psnr_db - db):.2f} dB "
+        f"{'less' if psnr_db >= db else 'more'} than the best network here."
+        for name, db in run.yardsticks_db.items()
+    )
+
+
 def comparisons(run: RunResult) -> tuple[Comparison, ...]:
     """Every fixed trial at the front's rung against what was found.
 

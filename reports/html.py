@@ -15,7 +15,7 @@ from evaluators.latency import ms_text
 from reports.describe import describe
 from reports.effects import ENOUGH, KnobEffect, effect_svg, gain_window, knob_effects
 from reports.front import front_frame, other_column, other_figures
-from reports.headline import asked, best_found, comparisons, outcome
+from reports.headline import against_yardsticks, asked, best_found, comparisons, outcome
 from reports.interactive import front_html, plotly_script
 from reports.ladder import ladder
 from reports.pareto_view import pareto_view
@@ -81,6 +81,7 @@ def report_html(
         rules=run.settings.rules,
         asked=asked(run.settings),
         outcome=outcome(run),
+        yardsticks=against_yardsticks(run),
         best=best_found(run),
         comparisons=comparisons(run),
         fronts=[(view, Markup(front_html(view, run.baseline_psnr_db))) for view in views],

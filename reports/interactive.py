@@ -128,10 +128,10 @@ def _rows(words: list[str], per_row: int = 3) -> list[str]:
 
 
 def _references(figure: go.Figure, view: ParetoView) -> None:
-    """Axes, the baseline and the budget. What lies below the first view is a drag away."""
+    """Axes, the baseline, classical methods and the budget. What lies below the first view is a drag away."""
     window = first_window(view)
-    if view.baseline_db is not None:
-        figure.add_hline(y=view.baseline_db, line={"dash": "dot", "color": BASELINE, "width": 1})
+    for db in view.lines_db.values():
+        figure.add_hline(y=db, line={"dash": "dot", "color": BASELINE, "width": 1})
     if view.budget:
         figure.add_vline(x=view.budget, line={"dash": "dash", "color": INK, "width": 1})
     figure.update_yaxes(title=f"{view.metric_name} (dB)", range=[window.bottom, window.top])

@@ -38,7 +38,8 @@ class ParetoView:
 
     ``outline`` are the points of the front line, cheapest first: those members that no other beats in this pair.
     ``bottom_db`` is the lower end of the axis; points below it are listed in ``below``.
-    ``baseline_db`` is None when the baseline lies below the axis. ``budget`` and ``over_budget`` are costs.
+    ``lines_db`` are the levels of the baseline and of classical methods, by name, without those that lie below the
+    axis and without methods more than the front's height above the best. ``budget`` and ``over_budget`` are costs.
     ``ties`` are neighbours of one quality, ``same_time`` neighbours whose predicted milliseconds cannot be told apart.
     ``origin`` is the worst origin of predicted costs, None of exact ones.
     """
@@ -54,9 +55,8 @@ class ParetoView:
     below: tuple[Point, ...]
     bottom_db: float | None
     metric_name: str
-    baseline_name: str
     baseline_in_words: str
-    baseline_db: float | None
+    lines_db: dict[str, float]
     budget: float | None
     budget_text: str | None
     over_budget: tuple[float, ...]
@@ -110,9 +110,8 @@ def pareto_view(run: RunResult, quantity: Quantity) -> ParetoView:
         below=below,
         bottom_db=bottom_db,
         metric_name=run.settings.rules.metric_name,
-        baseline_name=run.settings.rules.baseline_name,
         baseline_in_words=run.settings.rules.baseline_in_words,
-        baseline_db=run.baseline_psnr_db if bottom_db is None or run.baseline_psnr_db >= bottom_db else None,
+        lines_db=_lines_db(run, bottom_db, [points[trial.trial].psnr_db for trial in members]),
         budget=budget,
         budget_text=f"budget {number(limit, quantity)} {quantity.unit}" if limit else None,
         over_budget=over_budget,
@@ -136,7 +135,9 @@ def caption(run: RunResult, rung: int) -> str:
         f"{settings.rules.title}; budget {settings.budget}; {settings.rules.metric_rule}, {steps}, "
         f"seed {settings.seed}, fp32; trained on {settings.train_data}, validated on {settings.val_data}; "
         f"costs for a {width}×{height} input, batch 1; "
-        f"{settings.rules.baseline_name} {run.baseline_psnr_db:.2f} dB" + "".join(times)
+        f"{settings.rules.baseline_name} {run.baseline_psnr_db:.2f} dB"
+        + "".join(f"; {name}, no network, {db:.2f} dB" for name, db in run.yardsticks_db.items())
+        + "".join(times)
     )
 
 
@@ -151,6 +152,15 @@ def _outline(members: tuple[TrialRecord, ...], rung: int, quantity: Quantity) ->
     ranks = non_dominated_ranks(losses_at_rung(members, rung, ("psnr", quantity.name)))
     chosen = [trial for trial, rank in zip(members, ranks, strict=True) if rank == 0]
     return sorted(chosen, key=lambda trial: (quantity.of(trial.costs), trial.trial))
+
+
+def _lines_db(run: RunResult, bottom_db: float | None, front_db: list[float]) -> dict[str, float]:
+    baseline = {run.settings.rules.baseline_name: run.baseline_psnr_db}
+    if bottom_db is None:
+        return baseline
+    top = max(front_db) + (max(front_db) - bottom_db) / FOCUS
+    classical = {name: db for name, db in run.yardsticks_db.items() if db <= top}
+    return {name: db for name, db in {**baseline, **classical}.items() if db >= bottom_db}
 
 
 def _bottom_db(front_db: list[float]) -> float | None:

@@ -1,4 +1,4 @@
-"""Strips of crops that show what the decibels look like: input, baseline, the networks, the truth."""
+"""Strips of crops that show what the decibels look like: input, methods without a network, the networks, the truth."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def _strip(
     for label, image in images.items():
         if image.shape != truth.shape:
             raise ValueError(f"{label} of {pair.name} must have the shape {truth.shape}, got {image.shape}")
-    names = list(images)
+    names = [label for label in images if label not in rules.yardsticks]
     best = min(names, key=lambda label: float(_squared_error(images[label], truth).sum()))
     size = min(window_px, truth.shape[0] - 2 * scale, truth.shape[1] - 2 * scale) // scale * scale
     top, left = best_window(truth, images[names[0]], images[best], size, scale)
@@ -155,7 +155,8 @@ def _strip(
         measured = rules.picture_db(outputs[label], pair)
         figures = ", ".join(f"{value:.2f} dB {where}" for where, value in measured.items())
         window = rules.window_db(image[rows, columns], truth[rows, columns])
-        note = notes.get(label, rules.input_note if label == names[0] and not rules.shows_input else "")
+        of_input = rules.input_note if label == names[0] and not rules.shows_input else ""
+        note = notes.get(label, "no network" if label in rules.yardsticks else of_input)
         lines = [f"{window:.2f} dB here, {figures}", note]
         crops.append(Crop(label, "\n".join(line for line in lines if line), image[rows, columns]))
     crops.append(Crop("original", "", truth[rows, columns]))

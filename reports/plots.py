@@ -224,7 +224,7 @@ def _limits(axes: Axes, view: ParetoView) -> None:
         span = (high - low) or 0.3 * high
         axes.set_xlim(max(low - 0.2 * span, 0), high + 0.16 * span)
     _cost_ticks(axes)
-    heights = [*(p.psnr_db for p in view.points), *([view.baseline_db] if view.baseline_db is not None else [])]
+    heights = [*(p.psnr_db for p in view.points), *view.lines_db.values()]
     bottom, top = min(heights), max(heights)
     bottom = min(bottom, top - LEAST_HEIGHT_DB)
     height = top - bottom
@@ -255,13 +255,13 @@ def _steps(axes: Axes, view: ParetoView) -> list[tuple[float, float]]:
 
 
 def _references(axes: Axes, view: ParetoView) -> list:
-    """Bicubic, the budget, and what lies off the picture; the texts written."""
+    """The baseline, classical methods, the budget, and what lies off the picture; the texts written."""
     texts = []
     left, right = axes.get_xlim()
     bottom, top = axes.get_ylim()
-    if view.baseline_db is not None:
-        axes.axhline(view.baseline_db, color=BASELINE, lw=1, ls=(0, (1, 2)), zorder=1)
-        texts.append(axes.annotate(f"{view.baseline_name} {view.baseline_db:.2f} dB", (right, view.baseline_db), (0, 3),
+    for name, db in view.lines_db.items():
+        axes.axhline(db, color=BASELINE, lw=1, ls=(0, (1, 2)), zorder=1)
+        texts.append(axes.annotate(f"{name} {db:.2f} dB", (right, db), (0, 3),
                                    textcoords="offset points", ha="right", fontsize=9, color=BASELINE))  # fmt: skip
     if view.budget:
         axes.axvline(view.budget, color=INK, lw=1, ls=(0, (4, 3)), zorder=1)

@@ -39,6 +39,7 @@ def front_table(run: RunResult, width_columns: int = 80) -> Table:
         (
             "* on the front; ~ tied within the seed noise; "
             f"{settings.rules.baseline_name} {run.baseline_psnr_db:.2f} dB",
+            *(f"{name}, no network: {db:.2f} dB" for name, db in run.yardsticks_db.items()),
             *(f"{name}: {settings.rules.baseline_name} {db:.2f} dB" for name, db in run.baseline_others_db.items()),
             *([f"{NEAREST} {NEAREST_IN_WORDS}"] if any(trial.nearest_build for trial in run.trials) else []),
             *(["≈ ms that tie with a neighbour's on the front, within the band of the difference"] if names else []),

@@ -30,6 +30,7 @@ def read_run(folder: Path) -> RunResult:
         command=study.noted("command", ""),
         sessions=tuple(study.noted("sessions", ())),
         baseline_others_db=baseline.get("others_db", {}),
+        yardsticks_db=study.noted("yardsticks", {}),
         stopped_train_s=study.noted("stopped_train_s", 0.0),
     )
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from evaluators import data
-from evaluators.evaluate import baseline
+from evaluators.evaluate import baseline, yardsticks
 from evaluators.images.pair_folders import NamedPair
 from evaluators.tasks import TaskRules
 from evaluators.training.precision import Precision, choose_precision
@@ -128,6 +128,9 @@ class Session:
                     quality = baseline(pairs, self.request.rules)
                     figures = {"by_image": quality.psnr_db_by_image, "others_db": quality.others_db}
                     study.note("baseline", {"psnr_db": quality.psnr_db, **figures})
+                if study.noted("yardsticks") is None:
+                    classical = yardsticks(pairs, self.request.rules)
+                    study.note("yardsticks", {name: quality.psnr_db for name, quality in classical.items()})
                 (folder / "checkpoints").mkdir(exist_ok=True)
                 return self._search(study, listener, interrupted)
             finally:

@@ -194,6 +194,11 @@ class TaskRules(ABC):
     def baseline(self, low: np.ndarray) -> np.ndarray:
         """The output of doing without a network."""
 
+    @property
+    def yardsticks(self) -> Mapping[str, Callable[[np.ndarray], np.ndarray]]:
+        """Simple classical methods that a network should beat, from ``Pair.low`` to an output, by name; mostly none."""
+        return {}
+
     @abstractmethod
     def psnr_db(self, output: np.ndarray, pair: Pair) -> float: ...
 

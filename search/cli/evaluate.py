@@ -10,7 +10,7 @@ from rich.console import Console
 
 from evaluators import data
 from evaluators.cost import network_costs
-from evaluators.evaluate import SELF_ENSEMBLE, baseline, evaluate
+from evaluators.evaluate import SELF_ENSEMBLE, baseline, evaluate, yardsticks
 from evaluators.tasks import TaskRules, rules_from_words
 from evaluators.training.weights import check_same_tensors, read_metadata, read_state_dict
 from search.cli.parser import add_task_options, task_words
@@ -62,7 +62,7 @@ def execute(options: argparse.Namespace) -> int:
     images = data.validation_images(options.data, rules)
     pairs = data.validation_pairs(images, rules)
     quality = evaluate(network, pairs, rules, self_ensemble=options.self_ensemble)
-    reference = baseline(pairs, rules)
+    reference, classical = baseline(pairs, rules), yardsticks(pairs, rules)
     runs = SELF_ENSEMBLE if options.self_ensemble else 1
     size = TASKS[entry.task].input_sizes[scale]
     macs = runs * network_costs(network, size, rules.shape.in_channels).macs
@@ -77,6 +77,9 @@ def execute(options: argparse.Namespace) -> int:
                     "ssim": quality.ssim,
                     "baseline_psnr_db": reference.psnr_db,
                     "baseline_ssim": reference.ssim,
+                    "yardsticks": {
+                        name: {"psnr_db": figures.psnr_db, "ssim": figures.ssim} for name, figures in classical.items()
+                    },
                     "psnr_db_by_image": quality.psnr_db_by_image,
                     "others_db": quality.others_db,
                     "task": rules.title,
@@ -93,7 +96,8 @@ def execute(options: argparse.Namespace) -> int:
     console.print(
         f"{title}, {rules.title}, on {measured_on}: {rules.metric_name} "
         f"{quality.psnr_db:.3f} dB, SSIM {quality.ssim:.4f}; {rules.baseline_name} {reference.psnr_db:.3f} dB, "
-        f"{reference.ssim:.4f}",
+        f"{reference.ssim:.4f}"
+        + "".join(f"; {name} {figures.psnr_db:.3f} dB, {figures.ssim:.4f}" for name, figures in classical.items()),
         highlight=False,
     )
     ensemble = f" ({SELF_ENSEMBLE} runs of the network per picture)" if options.self_ensemble else ""

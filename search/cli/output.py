@@ -91,7 +91,8 @@ def validation_images(run: RunResult, session: Session | None) -> Sequence[data.
 
 
 def picture_strips(run: RunResult, folder: Path, images: Sequence[data.NamedImage]) -> tuple:
-    """Strips of input, baseline, networks and truth; networks that cannot be run (``_restored``) are left out."""
+    """Strips of input, baseline, classical methods, networks and truth, without networks that cannot be run
+    (``_restored``)."""
     from reports.pictures import make_strips
 
     rules = run.settings.rules
@@ -118,11 +119,13 @@ def frame_strips(run: RunResult, folder: Path, pairs: Sequence[data.Pair]) -> tu
 def _shown(
     run: RunResult, folder: Path, pairs: Sequence[data.Pair], rules: TaskRules
 ) -> tuple[dict[str, list[np.ndarray]], dict[str, str]]:
-    """By label, the outputs of the baseline and of the networks worth a picture, and the networks' costs in words."""
+    """By label, the outputs of the baseline, of classical methods and of the networks worth a picture, and the
+    networks' costs in words."""
     from reports.quantities import all_costs
     from reports.shown import shown_members
 
-    restored = {rules.baseline_name: [rules.baseline(pair.low) for pair in pairs]}
+    methods = {rules.baseline_name: rules.baseline, **rules.yardsticks}
+    restored = {label: [method(pair.low) for pair in pairs] for label, method in methods.items()}
     notes = {}
     for label, trial in shown_members(run).items():
         outputs = _restored(trial, folder, front_rung(run), pairs, rules)
