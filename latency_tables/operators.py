@@ -28,8 +28,8 @@ class EngineOperator:
     many values a concatenation joins ("of 2"), "" for the plain form. ``height`` and ``width`` are those of the output,
     except of "reduce", whose output is one pixel and whose input size they are. ``kernel``, ``stride`` and ``dilation``
     are (height, width). ``factor`` is the enlargement of a resize or pixel shuffle, or the reduction of a pixel
-    unshuffle. ``groups`` is 1 but of a "grouped_conv" and a channel shuffle. ``read_elements`` counts all input activations. A
-    matmul of (M, K) by (K, N) has height M, width 1, K in and N out channels.
+    unshuffle. ``groups`` is 1 but of a "grouped_conv" and a channel shuffle. ``read_elements`` counts all input
+    activations. A matmul of (M, K) by (K, N) has height M, width 1, K in and N out channels.
 
     ``part`` (path of the module that ran it) and ``inputs`` and ``output`` (ids of activations) say where in the
     network it stands; two operators that differ only there are equal and cost the same.

@@ -51,9 +51,9 @@ def neighbours(origin: TrialRecord, settings: RunSettings, shape: IOShape, budge
     ):
         try:
             arch = architecture(shape, name, knobs)
+            costs = architecture_costs(arch, settings.input_size, tables)
         except UserError:
-            continue  # the origin itself lies off the grid
-        costs = architecture_costs(arch, settings.input_size, tables)
+            continue  # the origin itself lies off the grid, or a table cannot price the neighbour
         if arch.key not in seen and budget.allows(costs):
             seen.add(arch.key)
             cost = settings.objectives[1]
@@ -78,7 +78,10 @@ def starts(backbones: tuple[str, ...], settings: RunSettings, budget: Budget) ->
             for knob in active(backbone(name).knobs_for(shape), knobs):
                 values = [value for value in PLAIN.get(knob.name, ()) if value in knob.values] or knob.values
                 knobs[knob.name] = values[int(generator.integers(len(values)))]
-            costs = architecture_costs(architecture(shape, name, knobs), settings.input_size, tables)
+            try:
+                costs = architecture_costs(architecture(shape, name, knobs), settings.input_size, tables)
+            except UserError:
+                continue  # a table cannot price it
             if budget.allows(costs):
                 found.append((costs.of(cost), {"backbone": name, **knobs}))
         found.sort(key=lambda pair: pair[0])

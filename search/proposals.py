@@ -100,9 +100,9 @@ def _first_points(
     if origin is not None:
         turns = zip_longest(first, neighbours(origin, settings, shape, budget))
         return [knobs for turn in turns for knobs in turn if knobs is not None]
-    if not first:
-        return []
-    return [*first, *neighbours(_searched(-1, first[len(first) // 2], settings), settings, shape, budget)]
+    middle = sorted(first, key=lambda knobs: abs(first.index(knobs) - len(first) // 2))
+    origin = next((r for r in (_searched(-1, knobs, settings) for knobs in middle) if r.status != "failed"), None)
+    return first if origin is None else [*first, *neighbours(origin, settings, shape, budget)]
 
 
 def _narrow_first(record: TrialRecord) -> tuple[int, int]:

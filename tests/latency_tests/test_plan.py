@@ -21,7 +21,7 @@ def relu(channels: int, width: int = 32) -> EngineOperator:
 
 
 def test_super_resolution_is_covered_by_hundreds_of_operators(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planning, "SAMPLES", 80)
+    monkeypatch.setattr(planning, "SAMPLES", 160)
     task = TASKS["sr"]
     made = plan(task, 4, (32, 18))
     assert 200 < len(made.grid) < 800

@@ -10,10 +10,13 @@ import numpy as np
 import optuna
 import pytest
 from PIL import Image
+from scipy.stats import spearmanr
 
 import search.proposals
-from evaluators.cost import Costs
+from evaluators.cost import Costs, architecture_costs
+from evaluators.latency import latency_word
 from latency_tables import estimate
+from latency_tables.table import load_table
 from search.cli import main
 from search.cli import run as run_command
 from search.journal import JOURNAL, storage
@@ -156,7 +159,15 @@ def test_recost_draws_the_front_for_other_phones(folder: Path, run_loop, tables,
     assert set(ranks) == {
         ("the run's macs", "board-x1"), ("the run's macs", "board-y2"), ("board-x1", "board-y2"),
     }  # fmt: skip
-    assert all(0.5 < value <= 1 for value in ranks.values())
+    macs = [trial.costs.macs for trial in run.trials if trial.rungs]
+    price = {
+        name: [architecture_costs(t.architecture, (64, 36), [load_table(str(path))]).of(latency_word(name))
+               for t in run.trials if t.rungs]
+        for name, path in (("board-x1", tables[0].source), ("board-y2", slow))
+    }  # fmt: skip
+    assert ranks["the run's macs", "board-x1"] == pytest.approx(spearmanr(macs, price["board-x1"]).statistic)
+    assert ranks["the run's macs", "board-y2"] == pytest.approx(spearmanr(macs, price["board-y2"]).statistic)
+    assert ranks["board-x1", "board-y2"] == pytest.approx(spearmanr(price["board-x1"], price["board-y2"]).statistic)
     exclusive = {name: set(answer["tables"][name]["not_on_every_front"]) for name in ("board-x1", "board-y2")}
     fronts = {name: {m["trial"] for m in answer["tables"][name]["front"]} for name in exclusive}
     assert exclusive["board-x1"] == fronts["board-x1"] - fronts["board-y2"]

@@ -42,7 +42,8 @@ def behaviour(arch: Architecture) -> tuple:
     with torch.no_grad():
         for parameter in network.parameters():
             if parameter.requires_grad:
-                scale = 0.5 / max(1, parameter[0].numel()) ** 0.5  # small, or values of many passes drown the input skip
+                # Small, or the values of many passes drown the input skip.
+                scale = 0.5 / max(1, parameter[0].numel()) ** 0.5
                 parameter.copy_(scale * torch.randn(parameter.shape, generator=generator))
         image = torch.rand(1, arch.shape.in_channels, 9, 10, generator=torch.Generator().manual_seed(1))
         output = network(image)
