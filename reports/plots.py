@@ -274,8 +274,11 @@ def _references(axes: Axes, view: ParetoView) -> list:
         beyond = len(view.over_budget) - len(seen)
         where = f", {beyond} beyond the axis" if beyond else ""
         text = f"ticks: {len(view.over_budget)} over budget, not trained{where}"
-        texts.append(axes.annotate(text, (1, 0), (0, 9), xycoords="axes fraction", textcoords="offset points",
-                                   ha="right", fontsize=9, color=BASELINE))  # fmt: skip
+        to_fraction = axes.transData + axes.transAxes.inverted()
+        on_the_right = any(to_fraction.transform((point.cost, bottom))[0] > 0.5 for point in view.below)
+        side, away = ("left", 6) if on_the_right else ("right", 0)  # where no arrow to a point below crosses it
+        texts.append(axes.annotate(text, (float(side == "right"), 0), (away, 9), xycoords="axes fraction",
+                                   textcoords="offset points", ha=side, fontsize=9, color=BASELINE))  # fmt: skip
     for point in view.below:
         colour = PAPER if point.trial.is_fixed else OTHER
         axes.plot(point.cost, bottom, "v", ms=8, color=colour, clip_on=False, zorder=7)
