@@ -24,11 +24,13 @@ from space.knobs import active, complete
 CLEARLY = 0.95  # of the origin's cost; the mean shift, which is no knob, alone makes a small difference
 CHEAPER, OTHERS = 8, 4  # neighbours that cost less than the paper's point, and as much or more
 DRAWS = 40  # random networks of a backbone among which ``starts`` chooses
-PLAIN = {  # a residual network without specialities, which learns fast and starts from its input
+# A residual network without specialities, which learns fast and starts from its input, or from its holes filled; of
+# several values, the first that is offered.
+PLAIN = {
     "inverted_ratio": (0.0,), "activation_kept": ("all",), "residual_scale": (1.0,), "recursion": (1,),
     "conv": ("dense",), "block": ("residual",), "ar_conv": ("grouped",), "ar_groups": ("8",), "gsat": ("none",),
     "malle": ("none",), "attention": ("none",), "resample": ("pool+bilinear", "unshuffle+bilinear"),
-    "input_skip": ("identity",),
+    "input_skip": ("push-pull", "identity"),
 }  # fmt: skip
 STARTS = (0.1, 0.3, 0.5)  # which of them: shares of those that are cheaper
 
@@ -76,7 +78,7 @@ def starts(backbones: tuple[str, ...], settings: RunSettings, budget: Budget) ->
         for _ in range(DRAWS):
             knobs: dict[str, Any] = {}
             for knob in active(backbone(name).knobs_for(shape), knobs):
-                values = [value for value in PLAIN.get(knob.name, ()) if value in knob.values] or knob.values
+                values = [value for value in PLAIN.get(knob.name, ()) if value in knob.values][:1] or knob.values
                 knobs[knob.name] = values[int(generator.integers(len(values)))]
             try:
                 costs = architecture_costs(architecture(shape, name, knobs), settings.input_size, tables)

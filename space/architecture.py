@@ -22,12 +22,15 @@ class IOShape:
 
     ``specialists`` networks share a range of noise levels, and the level goes in with the image
     (``space.specialists``); 1 is one network for all. The shape that a search is made for states the most.
+    ``masked`` tells a search that the last channel of the input is the mask of holes. It decides which knobs are
+    offered and is no part of a network: shapes that differ in it are equal, and architectures are stored without it.
     """
 
     in_channels: int
     out_channels: int
     scale: int = 1
     specialists: int = field(default=1, metadata=LATER)
+    masked: bool = field(default=False, metadata=LATER, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

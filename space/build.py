@@ -45,7 +45,7 @@ def architecture(shape: IOShape, backbone_name: str, knobs: Mapping[str, Any]) -
     family = backbone(backbone_name)
     knobs = knob_rules.complete(family.knobs_for(shape), knobs)
     knob_rules.check(family.knobs_for(shape), knobs)
-    shape = replace(shape, specialists=knobs.get("specialists", 1))
+    shape = replace(shape, specialists=knobs.get("specialists", 1), masked=False)
     return Architecture(shape, backbone_name, family.settings_from_knobs(knobs))
 
 

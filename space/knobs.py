@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from space.architecture import IOShape
 from space.errors import UserError
 
 Value = int | float | str
@@ -24,8 +25,9 @@ class Knob:
 
     ``when`` names earlier knobs and the values of theirs for which this one changes the network; a knob whose
     condition does not hold is not asked for. ``same_size`` are the values for networks whose output is as large as
-    their input, where they differ: () where the knob changes nothing there. ``default`` is what a choice without the
-    knob means: of a knob that came later than papers' configurations and stored runs, the value that changes nothing.
+    their input, where they differ: () where the knob changes nothing there. ``masked`` are further values for networks
+    whose input ends with a mask of holes. ``default`` is what a choice without the knob means: of a knob that came
+    later than papers' configurations and stored runs, the value that changes nothing.
     """
 
     name: str
@@ -34,16 +36,18 @@ class Knob:
     source: str
     when: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     same_size: tuple[Value, ...] | None = None
+    masked: tuple[Value, ...] = ()
     default: Value | None = None
 
     def applies(self, chosen: Mapping[str, Value]) -> bool:
         return all(chosen.get(name) in allowed for name, allowed in self.when.items())
 
-    def at_scale(self, scale: int) -> Knob | None:
-        """This knob for an output ``scale`` times as large as the input, or None where it changes nothing."""
-        if scale > 1 or self.same_size is None:
-            return self
-        return replace(self, values=self.same_size) if self.same_size else None
+    def at_shape(self, shape: IOShape) -> Knob | None:
+        """This knob for networks of ``shape``, or None where it changes nothing."""
+        values = self.values if shape.scale > 1 or self.same_size is None else self.same_size
+        if shape.masked:
+            values += self.masked
+        return replace(self, values=values) if values else None
 
     @property
     def step(self) -> int | float | None:
@@ -153,9 +157,10 @@ UPSAMPLER = Knob(
 INPUT_SKIP = Knob(
     "input_skip",
     ("none", "nearest", "bilinear", "bicubic"),
-    "(resized) input added to the output; the last convolution then starts at zero",
-    "ours",
+    "(resized or hole-filled) input added to the output; the last convolution then starts at zero",
+    "ours; push-pull: Gortler et al., The Lumigraph (SIGGRAPH 1996)",
     same_size=("none", "identity"),
+    masked=("push-pull",),
 )
 
 # Not of a backbone but of what is searched for: offered where the noise has a range of known levels.

@@ -15,6 +15,7 @@ class Task:
     ``channels`` gives, by the word of ``--channels``, the channels that a network takes in and gives out; the first
     word is the default. ``input_sizes`` gives, per scale, the width and height in pixels of the network input that
     costs are stated for unless the user says otherwise; of RAW frames they are packed pixels, each 2x2 of the sensor.
+    ``masked``: the last channel that goes in is the mask of holes.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Task:
     input_sizes: dict[int, tuple[int, int]]
     default_scale: int
     backbones: tuple[str, ...]
+    masked: bool = False
 
     @property
     def default_channels(self) -> str:
@@ -47,7 +49,7 @@ class Task:
         channels = self.default_channels if channels is None else channels
         if channels not in self.channels:
             raise UserError(f"--channels of {self.name} must be one of {', '.join(self.channels)}, got {channels!r}")
-        return IOShape(*self.channels[channels], scale)
+        return IOShape(*self.channels[channels], scale, masked=self.masked)
 
 
 COLOUR, GREY = (3, 3), (1, 1)
@@ -76,7 +78,10 @@ TASKS: dict[str, Task] = {
         # each packed pixel as a fifth channel.
         Task("raw-denoise", "RAW denoising", {"packed": (4, 4), "noise-map": (5, 4)}, {1: (256, 256)}, 1, DENOISERS),
         # RGB and the mask of the hole; 256x256 as in the inpainting papers.
-        Task("inpaint", "inpainting", {"colour": (4, 3)}, {1: (256, 256)}, 1, ("encoder_decoder", "pyramid", "plain")),
+        Task(
+            "inpaint", "inpainting", {"colour": (4, 3)}, {1: (256, 256)}, 1, ("encoder_decoder", "pyramid", "plain"),
+            masked=True,
+        ),
     )
 }  # fmt: skip
 

@@ -125,16 +125,20 @@ def _described(knob: Knob) -> dict[str, Any]:
     return {
         "values": list(knob.values),
         "same_size_values": list(knob.values if knob.same_size is None else knob.same_size),
+        "masked_values": list(knob.masked),
         "meaning": knob.meaning,
         "source": knob.source,
     }
 
 
 def _offered(knob: Knob) -> str:
-    """The values, and those for an output as large as the input where they are others."""
-    if knob.same_size is None:
-        return _values(knob.values)
-    return f"{_values(knob.values)}; same size: {_values(knob.same_size) or 'not offered'}"
+    """The values, those for an output as large as the input where they are others, and more for a mask of holes."""
+    words = [_values(knob.values)]
+    if knob.same_size is not None:
+        words.append(f"same size: {_values(knob.same_size) or 'not offered'}")
+    if knob.masked:
+        words.append(f"with a mask of holes also: {_values(knob.masked)}")
+    return "; ".join(words)
 
 
 def _values(values: tuple) -> str:

@@ -27,7 +27,7 @@ class Backbone:
 
     def knobs_for(self, shape: IOShape) -> tuple[Knob, ...]:
         """The knobs that change a network of ``shape``, each with the values that it has there."""
-        offered = (knob.at_scale(shape.scale) for knob in self.knobs)
+        offered = (knob.at_shape(shape) for knob in self.knobs)
         own = tuple(knob for knob in offered if knob is not None)
         if shape.specialists == 1:
             return own

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from space.blocks.hole_fill import push_pull
+
 # RGB mean of DIV2K on a scale of 1, as in the released s-LWSR code (`common.py`, MeanShift; first used by EDSR).
 DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
 
@@ -30,9 +32,10 @@ class MeanShift(nn.Conv2d):
 
 
 class InputSkip(nn.Module):
-    """The first ``channels`` of the input, as they are or resized to the output size.
+    """The first ``channels`` of the input, as they are, resized to the output size or with filled holes.
 
-    ``mode`` is ``identity`` (for scale 1), ``nearest``, ``bilinear`` or ``bicubic``.
+    ``mode`` is ``identity`` or ``push-pull`` (for scale 1), ``nearest``, ``bilinear`` or ``bicubic``; ``push-pull``
+    takes the last channel of the input for the mask of the holes.
     An input has more channels than the output where a mask or a noise map comes after the image.
     Bicubic takes the a = -0.5 kernel that super-resolution data are made with (torch's antialiased form, which for
     enlargement is plain interpolation); torch's own default is a = -0.75.
@@ -45,6 +48,8 @@ class InputSkip(nn.Module):
         self.channels = channels
 
     def forward(self, image: Tensor) -> Tensor:
+        if self.mode == "push-pull":
+            return push_pull(image[:, : self.channels], image[:, -1:])
         if image.shape[1] > self.channels:
             image = image[:, : self.channels]
         if self.mode == "identity" or self.scale == 1:

@@ -67,14 +67,14 @@ def test_a_task_whose_papers_do_not_fit_starts_from_small_networks_that_begin_as
     assert len(chosen) >= 2
     for knobs in chosen:
         arch = architecture(asked.rules.shape, knobs["backbone"], {k: v for k, v in knobs.items() if k != "backbone"})
-        assert getattr(arch.settings, "input_skip", "") != "none"
+        assert arch.settings.input_skip == ("push-pull" if name == "inpaint" else "identity")
         own = PLAIN_OF.get(knobs["backbone"], {})
         assert {knob: knobs[knob] for knob in own} == own
 
 
 def test_what_is_plain_is_a_value_of_some_backbone() -> None:
-    shape = rules_of("denoise").shape
-    offered = [knob for name in BACKBONES for knob in backbone(name).knobs_for(shape)]
+    shapes = (rules_of("denoise").shape, rules_of("inpaint").shape)
+    offered = [knob for shape in shapes for name in BACKBONES for knob in backbone(name).knobs_for(shape)]
     for name, values in PLAIN.items():
         assert set(values) <= {value for knob in offered if knob.name == name for value in knob.values}
 

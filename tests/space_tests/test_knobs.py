@@ -13,12 +13,13 @@ from space.knobs import Knob, active, check, complete
 from space.operators import screen
 
 ENLARGING, SAME_SIZE, WITH_MAP = TASKS["sr"].shape(4), IOShape(3, 3, 1), IOShape(5, 4, 1)
-SHAPES = {"sr": ENLARGING, "same-size": SAME_SIZE}
+SHAPES = {"sr": ENLARGING, "same-size": SAME_SIZE, "masked": TASKS["inpaint"].shape(1)}
 KNOBS = [
     (kind, name, knob.name)
     for kind, shape in SHAPES.items()
     for name, family in BACKBONES.items()
     for knob in family.knobs_for(shape)
+    if kind != "masked" or knob.masked  # the others are those of the same size
 ]
 # Degenerate neighbours, such as one bunch of one block, may coincide; a deep activated trunk shows them all.
 DEEP = {"blocks_per_stage": 3, "blocks": 8, "activation_kept": "all", "width": 8}
