@@ -113,7 +113,8 @@ GSAT = Knob(
     ("none", 1, 2, 4),
     "GSAT blocks of this dilation instead of the dense residual blocks",
     f"{LAHIRI}: GSAT, whose 8 groups must divide the width",
-    {"width": tuple(range(8, 65, 8)), "conv": ("dense",), "block_form": ("released",)},
+    # At 8 channels a group is one channel, and nothing would be mixed.
+    {"width": tuple(range(16, 65, 8)), "conv": ("dense",), "block_form": ("released",)},
 )
 RESIDUAL_SCALE = Knob(
     "residual_scale",

@@ -37,7 +37,7 @@ BLOCK = k.Knob(
     "inverted residuals, or residual blocks of two dense or LIST convolutions",
     f"{k.MALLE_PORT}: inverted; {k.LAHIRI}: LIST",
 )
-GSAT = replace(k.GSAT, when={"block": ("residual",), "width": tuple(range(8, 33, 8))})
+GSAT = replace(k.GSAT, when={"block": ("residual",), "width": tuple(range(16, 33, 8))})
 RESAMPLE = k.Knob(
     "resample",
     ("unshuffle+bilinear", "strided+transposed", "bilinear-list"),

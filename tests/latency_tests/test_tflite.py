@@ -187,9 +187,9 @@ def test_random_networks_of_every_task_run(name: str) -> None:
 
 
 LIGHT = [
-    ("plain", {"gsat": 4, "upsampler": "bilinear-list"}),
-    ("progressive", {"gsat": 2, "upsampler": "transposed"}),
-    ("pyramid", {"block": "residual", "gsat": 2, "width": 8, "resample": "strided+transposed"}),
+    ("plain", {"gsat": 4, "width": 16, "upsampler": "bilinear-list"}),
+    ("progressive", {"gsat": 2, "width": 16, "upsampler": "transposed"}),
+    ("pyramid", {"block": "residual", "gsat": 2, "width": 16, "resample": "strided+transposed"}),
     ("pyramid", {"resample": "bilinear-list", "attention": "both"}),
     ("encoder_decoder", {"gsat": 1, "resample": "strided+transposed"}),
     ("encoder_decoder", {"ar_conv": "list", "resample": "bilinear-list"}),
