@@ -22,7 +22,7 @@ MADE_UP = (
 SHAPES = {"enlarging": IOShape(3, 3, 4), "same-size": IOShape(3, 3)}
 # Two values of the knobs that interact, one of the others.
 INTERACTING = {
-    "width": (8, 12),
+    "width": (16, 20),
     "blocks": (4, 6),
     "blocks_per_stage": (1, 2),
     "inverted_ratio": (0.0, 0.5, 0.75),
