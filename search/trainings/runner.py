@@ -84,8 +84,9 @@ class TrainingRunner:
             record = self._new_record(job, begun)
         network = self._network(job.training)
         load_weights(job.folder / WEIGHTS_FILE, network)
+        network = network.to(self.precision.device).eval()
         missing = [word for word in job.training.test if word not in record.results]
-        results = {**record.results, **{word: self._measured(network.eval(), job, word) for word in missing}}
+        results = {**record.results, **{word: self._measured(network, job, word) for word in missing}}
         record = replace(record, training=replace(job.training, test=tuple(results)), results=results)
         record.write(job.folder)
         for name in (CHECKPOINT_FILE, BEGUN_FILE):
