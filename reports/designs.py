@@ -7,13 +7,11 @@ a table that ``python -m latency_tables measure`` made of this machine, the netw
 from __future__ import annotations
 
 import argparse
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -28,7 +26,7 @@ from latency_tables.harness.rounds import Protocol
 from latency_tables.harness.validate import validate
 from latency_tables.table import load_table
 from latency_tables.targets.target import open_session
-from reports.plots import FRONT, METADATA, OTHER, PAPER, STYLE
+from reports.plots import FRONT, OTHER, PAPER, write_png
 from space.architecture import Architecture, BlockSpec
 from space.blocks.upsamplers import UPSAMPLERS
 from space.papers import PAPERS
@@ -205,10 +203,7 @@ def main() -> None:
     measured = run_here(own, (options.core,), options.folder) if own else {}
     found = priced((*PHONES, *([own] if own else [])), measured)
     write_atomically(options.folder / "README.md", page(found, own).encode())
-    picture = io.BytesIO()
-    with matplotlib.rc_context(STYLE):
-        figure(found).savefig(picture, format="png", dpi=150, metadata=METADATA[".png"])
-    write_atomically(options.folder / "designs.png", picture.getvalue())
+    write_png(options.folder / "designs.png", lambda: figure(found))
 
 
 if __name__ == "__main__":

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import io
 from collections.abc import Iterable
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -17,7 +15,7 @@ from latency_tables.published.held_out import leave_out, pairs_held_out
 from latency_tables.published.tables import SHIPPED, family_held_out, reference_errors
 from latency_tables.published.transfer import from_common, from_one_core, other_devices
 from latency_tables.table import load_table
-from reports.plots import FRONT, METADATA, OTHER, PAPER, STYLE
+from reports.plots import FRONT, OTHER, PAPER, write_png
 
 SHOWN = ("pixel4-a76", "pixel4-a55", "a03s-a53", "mi8se-a75", "s10-m4", "pixel4-a76-int8")
 # Networks that start with 16 channels, and the one of 64 channels at 222x222, with the mean error of the earlier fit in
@@ -34,10 +32,7 @@ def main() -> None:
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / "README.md", readme().encode())
-    picture = io.BytesIO()
-    with matplotlib.rc_context(STYLE):
-        held_out_figure().savefig(picture, format="png", dpi=150, metadata=METADATA[".png"])
-    write_atomically(folder / "held-out.png", picture.getvalue())
+    write_png(folder / "held-out.png", held_out_figure)
 
 
 def readme() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib
@@ -51,6 +52,15 @@ def write_pareto(
             figure.savefig(buffer, format=path.suffix[1:], dpi=150, metadata=METADATA[path.suffix])
             write_atomically(path, buffer.getvalue())
     return paths
+
+
+def write_png(path: Path, draw: Callable[[], Figure]) -> None:
+    """Write what ``draw`` gives, in the style of the project's plots."""
+    with matplotlib.rc_context(STYLE):
+        figure = draw()
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=150, metadata=METADATA[".png"])
+    write_atomically(path, buffer.getvalue())
 
 
 def pareto_figure(run: RunResult, published: tuple[PublishedResult, ...] | None = None) -> Figure:

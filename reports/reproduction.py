@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import matplotlib
@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 
 from evaluators.atomic import write_atomically
 from reports.counts import DASH, published_params
-from reports.plots import BASELINE, FRONT, METADATA, PAPER, STYLE
-from search.trainings.named import entry_of
+from reports.plots import BASELINE, FRONT, PAPER, write_png
+from search.trainings.network_words import entry_of
 from search.trainings.training import Training, TrainingRecord
 from space.papers.published import PublishedResult, published_results
 
@@ -128,10 +128,7 @@ def write_reproduction(folder: Path, records: Sequence[TrainingRecord]) -> None:
     write_atomically(folder / "reproduction.csv", table.to_csv(index=False).encode())
     for title, group in _groups(records).items():
         if any(record.results for record in group):
-            picture = io.BytesIO()
-            with matplotlib.rc_context(STYLE):
-                figure(group).savefig(picture, format="png", dpi=150, metadata=METADATA[".png"])
-            write_atomically(folder / _picture_name(title), picture.getvalue())
+            write_png(folder / _picture_name(title), partial(figure, group))
     write_atomically(folder / "README.md", page(records).encode())
 
 

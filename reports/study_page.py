@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,18 +11,17 @@ import matplotlib.lines
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from scipy.stats import t as student
 
 from evaluators.atomic import write_atomically
 from evaluators.latency import Milliseconds, milliseconds
 from latency_tables.table import load_table
 from reports.counts import PHONES
 from reports.designs import COLOURS
-from reports.plots import FRONT, METADATA, OTHER, STYLE
+from reports.plots import FRONT, OTHER, write_png
 from search.trainings.studies import Comparison
 from search.trainings.training import TrainingRecord
 from space.tasks import TASKS
-
-T_95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}  # Student's t, two-sided 95 %, by number of paired values
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class Variant:
         if len(paired) < 2 or self is base:
             return float(np.mean(paired)), None
         spread = float(np.std(paired, ddof=1)) / len(paired) ** 0.5
-        return float(np.mean(paired)), T_95.get(len(paired), 1.96) * spread
+        return float(np.mean(paired)), float(student.ppf(0.975, len(paired) - 1)) * spread
 
 
 def variants(study: Comparison, records: Sequence[TrainingRecord], test: str) -> tuple[Variant, ...]:
@@ -95,10 +93,7 @@ def write_study(folder: Path, study: Comparison, records: Sequence[TrainingRecor
         for seed, value in variant.psnr_db.items()
     ]
     write_atomically(folder / "psnr.csv", pd.DataFrame(rows).to_csv(index=False).encode())
-    picture = io.BytesIO()
-    with matplotlib.rc_context(STYLE):
-        figure(study, found).savefig(picture, format="png", dpi=150, metadata=METADATA[".png"])
-    write_atomically(folder / f"{study.name}.png", picture.getvalue())
+    write_png(folder / f"{study.name}.png", lambda: figure(study, found))
     write_atomically(folder / "README.md", page(study, found, records, test).encode())
 
 

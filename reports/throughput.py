@@ -6,7 +6,6 @@ Papers, references and 1,000 random architectures of super-resolution x4 at 320x
 from __future__ import annotations
 
 import argparse
-import io
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -27,7 +26,7 @@ from latency_tables.operators import EngineOperator
 from latency_tables.table import LatencyTable, load_table
 from reports.labels import Label, place_labels
 from reports.places import RIGHT
-from reports.plots import METADATA, PAPER, STYLE
+from reports.plots import PAPER, write_png
 from space.architecture import Architecture
 from space.papers import PAPERS
 from space.sample import random_architecture
@@ -198,13 +197,14 @@ def page(found: Sequence[Point], table: LatencyTable) -> str:
         "![MACs against milliseconds](throughput.png)\n",
         f"Random architectures make {np.percentile(rates, 5):.1f} to {np.percentile(rates, 95):.1f} G MACs a second "
         f"(5th to 95th percentile, median {np.median(rates):.1f}).\n",
-        "| operators | share of MACs | share of time | G MACs/s | time in the dearest tenth | in the cheapest tenth |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
+        "| operators | share of MACs | of time | G MACs/s | dearest tenth: MACs | time | cheapest tenth: MACs | time |",
+        "| --- |" + " ---: |" * 7,
     ]
     in_dear, in_cheap = shares(dear), shares(cheap)
     for name, (macs, ms, rate) in shares(random).items():
-        of_time = (f"{part[name][1]:.0%}" if name in part else "0%" for part in (in_dear, in_cheap))
-        lines.append(f"| {name} | {macs:.0%} | {ms:.0%} | {f'{rate:.1f}' if rate else '–'} | {' | '.join(of_time)} |")
+        cells = [f"{macs:.0%}", f"{ms:.0%}", f"{rate:.1f}" if rate else "–"]
+        cells += [f"{share:.0%}" for part in (in_dear, in_cheap) for share in part.get(name, (0, 0, None))[:2]]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     lines += ["\n| published network | G MACs | ms | G MACs/s |", "| --- | ---: | ---: | ---: |"]
     for each in sorted((each for each in found if each.name), key=lambda each: each.gmacs_per_s):
         lines.append(f"| {each.name} | {each.macs / 1e9:.2f} | {each.ms:,.0f} | {each.gmacs_per_s:.1f} |")
@@ -219,10 +219,7 @@ def main() -> None:
     table = load_table(TABLE)
     found = points(table)
     write_atomically(folder / "README.md", page(found, table).encode())
-    picture = io.BytesIO()
-    with matplotlib.rc_context(STYLE):
-        figure(found, table).savefig(picture, format="png", dpi=150, metadata=METADATA[".png"])
-    write_atomically(folder / "throughput.png", picture.getvalue())
+    write_png(folder / "throughput.png", lambda: figure(found, table))
 
 
 if __name__ == "__main__":

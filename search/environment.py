@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 from pathlib import Path
 
@@ -26,6 +27,11 @@ def environment(precision: Precision, workers: int, threads: int) -> dict[str, s
         "workers": f"{workers} x {threads} threads",
         "precision": f"training {precision.autocast or 'float32'} ({precision.reason}), evaluation float32",
     }
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _own_version() -> str:

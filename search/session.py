@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from evaluators.training.precision import Precision, choose_precision
 from search.budget import Budget
 from search.calibrate import step_seconds
 from search.clock import Clock
-from search.environment import environment
+from search.environment import available_cores, environment
 from search.jobs import PAIRS_FILE, POOL_FOLDER, JobRunner, Setting
 from search.journal import own
 from search.latency import TableUse, changed, load_used
@@ -226,10 +225,6 @@ class Session:
             networks=request.networks,
             specialists=_specialists(request, (self.train[0], self.val[0])),
         )
-
-
-def available_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def default_workers(device: str | None) -> int:

@@ -14,7 +14,7 @@ from evaluators.evaluate import SELF_ENSEMBLE, baseline, evaluate, yardsticks
 from evaluators.tasks import TaskRules, rules_from_words
 from evaluators.training.weights import check_same_tensors, read_metadata, read_state_dict
 from search.cli.parser import add_task_options, task_words
-from search.trainings.named import channels_of, entry_of, named_architecture
+from search.trainings.network_words import channels_of, entry_of, named_architecture
 from space.architecture import Architecture
 from space.build import build
 from space.command_line import parse_count

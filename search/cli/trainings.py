@@ -14,8 +14,9 @@ from rich.console import Console
 from evaluators.training.precision import choose_precision
 from search.cli.interrupts import noted_interrupts
 from search.cli.parser import parse_time
+from search.environment import available_cores
 from search.jobs import Progress
-from search.trainings.side_by_side import Outcome, Sitting, default_count, run_trainings, thread_share
+from search.trainings.side_by_side import Outcome, Sitting, default_count, run_trainings
 from search.trainings.training import Training, TrainingRecord
 from space.command_line import parse_count
 
@@ -37,7 +38,7 @@ def sitting_of(options: argparse.Namespace, folder: Path) -> Sitting:
         options.data,
         precision,
         count,
-        thread_share(count),
+        max(1, available_cores() // count),
         parse_time(options.time) if options.time else None,
         "python -m search " + shlex.join(sys.argv[1:]),
     )

@@ -1,8 +1,8 @@
 """The training queue: a CSV file of trainings in priority order, one a line.
 
-Columns: ``network`` (``search.trainings.named``), ``task``, ``options`` (``scale=4 channels=grey sigma=25``, as on the
-command line), ``protocol``, ``steps``, ``seed``, ``train`` and ``test`` (data words joined by spaces). Lines that begin
-with ``#`` are comments.
+Columns: ``network`` (``search.trainings.network_words``), ``task``, ``options`` (``scale=4 channels=grey sigma=25``,
+as on the command line), ``protocol``, ``steps``, ``seed``, ``train`` and ``test`` (data words joined by spaces).
+Lines that begin with ``#`` are comments.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import csv
 from pathlib import Path
 
 from evaluators.tasks import rules_from_words
-from search.trainings.named import channels_of, entry_of, named_architecture
+from search.trainings.network_words import channels_of, entry_of, named_architecture
 from search.trainings.training import Training
 from space.command_line import parse_count
 from space.errors import UserError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from search.trainings.named import forms
+from search.trainings.network_words import forms
 from search.trainings.queue_file import named_training
 from search.trainings.training import Training
 from space.command_line import parse_count

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,10 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-import torch
-
 from evaluators.data import training_pool
 from evaluators.training.precision import Precision
+from search.environment import available_cores
 from search.jobs import DiskFull, Failed, Progress, Stopped
 from search.journal import own
 from search.trainings.data_words import check_apart, describe, pictures
@@ -172,10 +170,4 @@ def _pool(training: Training, sitting: Sitting) -> tuple[Path, str]:
 
 def default_count(precision: Precision) -> int:
     """A training per core on a CPU; ``ON_A_GPU`` on a GPU."""
-    if precision.device.startswith("cuda"):
-        return ON_A_GPU
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def thread_share(count: int) -> int:
-    return max(1, torch.get_num_threads() // count)
+    return ON_A_GPU if precision.device.startswith("cuda") else available_cores()

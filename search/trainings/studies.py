@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from evaluators.tasks import TaskRules, rules_of
-from search.trainings.named import named_architecture
+from search.trainings.network_words import named_architecture
 from search.trainings.training import Training
 from space.architecture import Architecture
 from space.backbones import BACKBONES

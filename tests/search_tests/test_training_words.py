@@ -12,7 +12,7 @@ from PIL import Image
 from evaluators.images.folders import NamedImage
 from evaluators.tasks import rules_of
 from search.trainings.data_words import check_apart, describe, pictures
-from search.trainings.named import forms, named_architecture
+from search.trainings.network_words import forms, named_architecture
 from search.trainings.queue_file import COLUMNS, read_queue
 from search.trainings.reproduction import chosen, trainings
 from search.trainings.studies import STUDIES, comparison

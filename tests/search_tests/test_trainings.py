@@ -30,7 +30,7 @@ from search.jobs import DiskFull, Failed, Progress, Stopped
 from search.journal import own
 from search.trainings import runner as runner_module
 from search.trainings import side_by_side
-from search.trainings.named import named_architecture
+from search.trainings.network_words import named_architecture
 from search.trainings.queue_file import COLUMNS
 from search.trainings.runner import Finished, TrainingJob, TrainingRunner
 from search.trainings.training import (
