@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latency_tables.engines.input_shapes import input_shapes
-from latency_tables.engines.tflite import NODES, chain, output_shape, patterned_weights, stand_alone, write_tflite
+from latency_tables.engines.tflite import chain, patterned_weights, stand_alone, write_tflite
+from latency_tables.engines.tflite_nodes import NODES, output_shape
 from latency_tables.estimate import predict
 from latency_tables.fusion import architecture_operators, network_operators
 from latency_tables.harness.validate import draw_networks
