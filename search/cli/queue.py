@@ -10,7 +10,7 @@ from rich.console import Console
 from reports.reproduction import write_reproduction
 from search.cli.trainings import add_sitting_options, sit, sitting_of
 from search.trainings.queue_file import read_queue
-from search.trainings.training import Begun, Training, TrainingRecord
+from search.trainings.training import Begun, Training, TrainingRecord, records_in
 
 RUNS = Path("runs")
 
@@ -32,9 +32,9 @@ def execute(options: argparse.Namespace) -> int:
         for training in trainings:
             console.print(_line(training, folder), highlight=False, markup=False, soft_wrap=True)
         return 0
-    outcome, status = sit(trainings, sitting_of(options, folder), console)
-    if outcome.finished:
-        write_reproduction(folder, outcome.finished)
+    _, status = sit(trainings, sitting_of(options, folder), console)
+    if records := records_in(folder):
+        write_reproduction(folder, records)
         console.print(f"published beside ours: {folder / 'README.md'}", highlight=False, soft_wrap=True)
     return status
 
@@ -42,8 +42,11 @@ def execute(options: argparse.Namespace) -> int:
 def _line(training: Training, folder: Path) -> str:
     """What is done of ``training``, and what it is."""
     own = folder / training.folder_name
-    begun = Begun.read(own)
-    state = "done" if TrainingRecord.read(own) else f"step {begun.step:,}" if begun else "waiting"
+    begun, record = Begun.read(own), TrainingRecord.read(own)
+    if record:
+        state = "measuring" if record.lacks(training) else "done"
+    else:
+        state = f"step {begun.step:,}" if begun else "waiting"
     return (
         f"{state:12} {training.name} ({training.rules.title}), {training.protocol}, {training.steps:,} steps, "
         f"seed {training.seed}"

@@ -17,7 +17,7 @@ from search.cli.parser import add_task_options, task_words
 from search.cli.trainings import add_sitting_options, sit, sitting_of
 from search.trainings.data_words import EMBEDDED
 from search.trainings.reproduction import chosen, trainings
-from search.trainings.training import PROTOCOLS
+from search.trainings.training import PROTOCOLS, records_in
 from space.command_line import parse_count
 from space.papers import Paper
 from space.tasks import TASKS
@@ -61,8 +61,8 @@ def execute(options: argparse.Namespace) -> int:
         tuple(options.test.split(",")),
     )
     outcome, status = sit(asked, sitting_of(options, options.out), console)
-    if outcome.finished:
-        write_reproduction(options.out, outcome.finished)
+    if records := records_in(options.out):
+        write_reproduction(options.out, records)
         console.print(f"published beside ours: {options.out / 'README.md'}", highlight=False, soft_wrap=True)
     if options.json:
         print(rows(outcome.finished).to_json(orient="records"))

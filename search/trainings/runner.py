@@ -75,27 +75,30 @@ class TrainingRunner:
     def _run(
         self, job: TrainingJob, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]
     ) -> Answer | Finished:
+        def ends() -> bool:
+            return time.time() > job.stop_at or should_stop()
+
         job.folder.mkdir(parents=True, exist_ok=True)
         record = TrainingRecord.read(job.folder)
         if record is None:
-            begun = self._train(job, on_progress, should_stop)
+            begun = self._train(job, on_progress, ends)
             if begun.step < job.training.steps:
                 return Stopped(job.trial, begun.train_s)
             record = self._new_record(job, begun)
+            record.write(job.folder)
+        for name in (CHECKPOINT_FILE, BEGUN_FILE):
+            (job.folder / name).unlink(missing_ok=True)
         network = self._network(job.training)
         load_weights(job.folder / WEIGHTS_FILE, network)
         network = network.to(self.precision.device).eval()
-        missing = [word for word in job.training.test if word not in record.results]
-        results = {**record.results, **{word: self._measured(network, job, word) for word in missing}}
-        record = replace(record, training=replace(job.training, test=tuple(results)), results=results)
-        record.write(job.folder)
-        for name in (CHECKPOINT_FILE, BEGUN_FILE):
-            (job.folder / name).unlink(missing_ok=True)
+        for word in record.lacks(job.training):
+            if ends():
+                return Stopped(job.trial, record.train_s)
+            record = record.with_result(word, self._measured(network, job, word))
+            record.write(job.folder)
         return Finished(job.trial, record)
 
-    def _train(
-        self, job: TrainingJob, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]
-    ) -> Begun:
+    def _train(self, job: TrainingJob, on_progress: Callable[[Progress], None], ends: Callable[[], bool]) -> Begun:
         """Train until the steps are made or it is told to stop; leaves a checkpoint, and weights at the end."""
         earlier, training = Begun.read(job.folder), job.training
         if earlier is not None and earlier.train_data != job.train_data:
@@ -105,9 +108,6 @@ class TrainingRunner:
             )
         trainer, sitting_from = self._trainer(job), time.perf_counter()
         earlier_s = earlier.train_s if earlier is not None and trainer.step else 0.0
-
-        def ends() -> bool:
-            return time.time() > job.stop_at or should_stop()
 
         def so_far() -> Begun:
             return Begun(trainer.step, earlier_s + time.perf_counter() - sitting_from, job.train_data)
@@ -165,7 +165,7 @@ class TrainingRunner:
         size = TASKS[rules.task].input_sizes[rules.scale]
         costs = architecture_costs(job.training.architecture, size)
         return TrainingRecord(
-            training=job.training,
+            training=replace(job.training, test=()),
             params=costs.params,
             macs=costs.macs,
             peak_activation_bytes=costs.peak_activation_bytes,

@@ -87,7 +87,7 @@ def run_trainings(
 def _record(training: Training, folder: Path) -> TrainingRecord | None:
     """Of a training that is finished and measured on all that is asked for."""
     record = TrainingRecord.read(folder)
-    return record if record is not None and set(training.test) <= set(record.results) else None
+    return record if record is not None and not record.lacks(training) else None
 
 
 def check_data(trainings: Sequence[Training], root: Path | None) -> None:

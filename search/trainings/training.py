@@ -145,7 +145,7 @@ class SetResult:
 
 @dataclass(frozen=True)
 class TrainingRecord:
-    """A finished training. ``results`` are by test word; ``train_s`` is as in ``Begun``."""
+    """A finished training. ``results`` are by test word, those of ``training``; ``train_s`` is as in ``Begun``."""
 
     training: Training
     params: int
@@ -158,6 +158,14 @@ class TrainingRecord:
     environment: dict[str, str]
     command: str
     finished: str  # ISO 8601, UTC
+
+    def lacks(self, asked: Training) -> tuple[str, ...]:
+        """The test words of ``asked`` that it was not measured on yet."""
+        return tuple(word for word in asked.test if word not in self.results)
+
+    def with_result(self, word: str, result: SetResult) -> TrainingRecord:
+        results = {**self.results, word: result}
+        return replace(self, training=replace(self.training, test=tuple(results)), results=results)
 
     def write(self, folder: Path) -> None:
         values = {name: value for name, value in vars(self).items() if name not in ("training", "results")}
@@ -190,3 +198,13 @@ class TrainingRecord:
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{path} must be a training's record, got: {error}; delete its folder") from None
+
+
+def records_in(folder: Path) -> tuple[TrainingRecord, ...]:
+    """All finished trainings that ``folder`` keeps, whichever command made them, in the order of their folders' names.
+
+    Raises:
+        UserError: a record that cannot be read.
+    """
+    records = (TrainingRecord.read(path.parent) for path in sorted(folder.glob(f"*/{RECORD_FILE}")))
+    return tuple(record for record in records if record is not None)

@@ -38,6 +38,7 @@ from search.trainings.training import (
     RECORD_FILE,
     WEIGHTS_FILE,
     Begun,
+    SetResult,
     Training,
     TrainingRecord,
 )
@@ -184,9 +185,27 @@ def test_a_break_while_measuring_costs_only_the_measuring(root: Path, monkeypatc
     with monkeypatch.context() as patched:
         patched.setattr(runner_module, "evaluate", breaks)
         assert isinstance(run(root, job(root, "a")), Failed)
-    assert Begun.read(root / "a").step == STEPS
+    assert TrainingRecord.read(root / "a").results == {}
     assert steps_told(root, job(root, "a")) == []
-    assert TrainingRecord.read(root / "a") is not None
+    assert set(TrainingRecord.read(root / "a").results) == {"test"}
+
+
+def test_stopped_between_two_test_sets_it_keeps_the_first(root: Path, monkeypatch) -> None:
+    both = job(root, "a", training(test=("test", "train:2")))
+    measured: list[str] = []
+
+    def measure(runner: TrainingRunner, network: object, asked: TrainingJob, word: str) -> SetResult:
+        measured.append(word)
+        return SetResult(30.0, 0.9, 29.0, 0.8, 1, word)
+
+    monkeypatch.setattr(TrainingRunner, "_measured", measure)
+    stop = TrainingRunner(root, CPU, 1, 1, "command")
+    assert isinstance(stop.run(both, lambda _progress: None, lambda: bool(measured)), Stopped)
+    assert measured == ["test"]
+    assert set(TrainingRecord.read(root / "a").results) == {"test"}
+    assert TrainingRecord.read(root / "a").lacks(both.training) == ("train:2",)
+    assert steps_told(root, both) == []
+    assert measured == ["test", "train:2"]
 
 
 def test_other_training_data_do_not_continue_a_training(root: Path) -> None:
@@ -273,6 +292,9 @@ def test_a_queue_runs_in_order_and_only_once(queue: Path, capsys) -> None:
     folder = queue.parent / "runs" / "jobs"
     assert {"README.md", "reproduction.csv", "psnr-sr-x2-of-y.png"} <= {path.name for path in folder.iterdir()}
     assert listed(queue, capsys) == ["done", "done"]
+    queue.write_text(queue.read_text().replace(",0,train,test\n", ",0,train,test more\n"))
+    assert listed(queue, capsys) == ["measuring", "done"]
+    queue.write_text(queue.read_text().replace("test more", "test"))
     records = {path: path.read_bytes() for path in folder.glob(f"*/{RECORD_FILE}")}
     assert len(records) == 2
     assert main(["queue", str(queue), "--data", "."]) == 0
@@ -427,6 +449,8 @@ def test_reproduce_trains_both_forms_and_leaves_table_and_figure(queue: Path, ca
     assert "| s-lwsr16+skip | " in page
     assert "![PSNR of sr ×2](psnr-sr-x2.png)" in page
     assert len((folder / "reproduction.csv").read_text().splitlines()) == 3
+    assert main([*command, "--test", "test", "--steps", "1"]) == 0
+    assert len((folder / "reproduction.csv").read_text().splitlines()) == 5  # what the folder keeps, of both commands
     assert main([*command, "--test", "test,train:2"]) == 2  # what is trained on
     assert_one_line(capsys, 2, "training data must not hold pictures of a test set")
 
