@@ -75,6 +75,10 @@ def variants(study: Comparison, records: Sequence[TrainingRecord], test: str) ->
     return tuple(found)
 
 
+def _base(study: Comparison, found: Sequence[Variant]) -> Variant:
+    return next(variant for variant in found if variant.name == study.base)
+
+
 def write_study(folder: Path, study: Comparison, records: Sequence[TrainingRecord], test: str) -> None:
     """``README.md``, ``NAME.png`` and ``psnr.csv`` (a row per training) into ``folder``."""
     found = variants(study, records, test)
@@ -98,7 +102,7 @@ def write_study(folder: Path, study: Comparison, records: Sequence[TrainingRecor
 
 
 def page(study: Comparison, found: Sequence[Variant], records: Sequence[TrainingRecord], test: str) -> str:
-    first, base = records[0], found[0]
+    first, base = records[0], _base(study, found)
     width, height = first.input_size
     heads = ["variant", "params", "G MACs", "peak activations, MB", *(f"{name}, ms" for name in PHONES)]
     heads += [f"{study.rules.metric_name}, dB", f"against {base.name}", "seeds", "training, s"]
@@ -134,8 +138,8 @@ def page(study: Comparison, found: Sequence[Variant], records: Sequence[Training
 
 
 def figure(study: Comparison, found: Sequence[Variant]) -> Figure:
-    """A row per variant: PSNR of every seed and their mean; MACs and milliseconds relative to the first variant's."""
-    base = found[0]
+    """A row per variant: PSNR of every seed and their mean; MACs and milliseconds relative to the base's."""
+    base = _base(study, found)
     drawn = Figure(figsize=(12.4, 0.46 * len(found) + 1.9), layout="constrained")
     left, right = drawn.subplots(1, 2, sharey=True)
     rows = np.arange(len(found))

@@ -37,7 +37,7 @@ def execute(options: argparse.Namespace) -> int:
     )
     console = Console()
     outcome, status = sit(trainings, sitting_of(options, folder), console)
-    if any(record.training.architecture == next(iter(study.variants.values())) for record in outcome.finished):
+    if any(record.training.architecture == study.variants[study.base] for record in outcome.finished):
         write_study(folder, study, outcome.finished, options.test)
         console.print(f"table and figure: {folder / 'README.md'}", highlight=False)
     return status

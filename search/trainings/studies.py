@@ -27,7 +27,7 @@ DENOISER: dict[str, Value] = {  # a small residual trunk without specialities; o
 
 @dataclass(frozen=True)
 class Comparison:
-    """``variants`` by name, the first of which the others are compared with; ``claim`` is the paper's."""
+    """``variants`` by name, of which the others are compared with ``base``; ``claim`` is the paper's."""
 
     name: str
     title: str
@@ -35,6 +35,7 @@ class Comparison:
     source: str
     rules: TaskRules
     variants: Mapping[str, Architecture]
+    base: str
 
     def trainings(self, steps: int, seeds: int, train: tuple[str, ...], test: tuple[str, ...]) -> tuple[Training, ...]:
         """Every variant with every seed; all variants of a seed stand together, so that a part is worth something."""
@@ -77,12 +78,16 @@ def _upsamplers(name: str) -> Comparison:
         "Lahiri et al., arXiv 2007.05835",
         rules_of("sr", 4),
         variants,
+        "dense, two steps",
     )
 
 
 def _recursion(name: str) -> Comparison:
     start = f"progressive-6:width={FEWER_CHANNELS}"
-    variants = {f"{n} recursions, both": named_architecture(f"{start},recursion={n}", 1) for n in RECURSIONS}
+    variants = {
+        f"{n} recursion{'s' if n > 1 else ''}, both": named_architecture(f"{start},recursion={n}", 1)
+        for n in RECURSIONS
+    }
     for attention in ATTENTIONS[:-1]:
         variants[f"6 recursions, {attention}"] = named_architecture(f"{start},attention={attention}", 1)
     return Comparison(
@@ -92,6 +97,7 @@ def _recursion(name: str) -> Comparison:
         "J. Electronics & Information Technology, doi 10.11999/JEIT210298, tables 2 and 3",
         rules_of("deblur"),
         variants,
+        "6 recursions, both",
     )
 
 
@@ -108,6 +114,7 @@ def _malleconv(name: str) -> Comparison:
         "MalleConv, Jiang et al., arXiv 2201.00392",
         rules,
         variants,
+        "none",
     )
 
 

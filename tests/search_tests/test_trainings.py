@@ -455,6 +455,20 @@ def test_reproduce_trains_both_forms_and_leaves_table_and_figure(queue: Path, ca
     assert_one_line(capsys, 2, "training data must not hold pictures of a test set")
 
 
+def test_a_study_leaves_its_page_and_continues(queue: Path, capsys) -> None:
+    command = ["study", "upsamplers", "--steps", "1", "--data", ".", "--train", "train", "--test", "test"]
+    assert main([*command, "--seeds", "1"]) == 0
+    folder = Path("runs/study-upsamplers")
+    assert (folder / "upsamplers.png").read_bytes().startswith(b"\x89PNG")
+    assert len((folder / "psnr.csv").read_text().splitlines()) == 1 + 6
+    capsys.readouterr()
+    assert main([*command, "--seeds", "2"]) == 0
+    assert "training 6 of 6" in capsys.readouterr().out  # of the second seed alone
+    assert "against dense, two steps" in (folder / "README.md").read_text()
+    assert main(["study", "widths"]) == 2
+    assert_one_line(capsys, 2, "unknown study 'widths'; known: upsamplers, recursion, malleconv")
+
+
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
