@@ -1,1 +1,1 @@
-"""What a person sees of a run: tables, plots, pictures and the page, from finished records."""
+"""What a person sees: of one run (``run``), and of published networks, trainings and studies beyond it (the rest)."""

@@ -26,7 +26,7 @@ from latency_tables.harness.rounds import Protocol
 from latency_tables.harness.validate import validate
 from latency_tables.table import load_table
 from latency_tables.targets.target import open_session
-from reports.plots import FRONT, OTHER, PAPER, write_png
+from reports.style import FRONT, OTHER, PAPER, write_png
 from space.architecture import Architecture, BlockSpec
 from space.blocks.upsamplers import UPSAMPLERS
 from space.papers import PAPERS

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from evaluators.atomic import write_atomically
 from reports.counts import DASH, published_params
-from reports.plots import BASELINE, FRONT, PAPER, write_png
+from reports.style import BASELINE, FRONT, PAPER, write_png
 from search.trainings.network_words import entry_of
 from search.trainings.training import Training, TrainingRecord
 from space.papers.published import PublishedResult, published_results

@@ -18,7 +18,7 @@ from evaluators.latency import Milliseconds, milliseconds
 from latency_tables.table import load_table
 from reports.counts import PHONES
 from reports.designs import COLOURS
-from reports.plots import FRONT, OTHER, write_png
+from reports.style import FRONT, OTHER, write_png
 from search.trainings.studies import Comparison
 from search.trainings.training import TrainingRecord
 from space.tasks import TASKS

@@ -26,7 +26,7 @@ from latency_tables.operators import EngineOperator
 from latency_tables.table import LatencyTable, load_table
 from reports.labels import Label, place_labels
 from reports.places import RIGHT
-from reports.plots import PAPER, write_png
+from reports.style import PAPER, write_png
 from space.architecture import Architecture
 from space.papers import PAPERS
 from space.sample import random_architecture

@@ -38,7 +38,7 @@ def finish(
 
     The page also shows ``frames`` (``evaluators.data.frame_pairs``), or those of ``session``.
     """
-    from reports.tables import front_table
+    from reports.run.tables import front_table
 
     run = read_run(folder)
     if not any(trial.rungs for trial in run.trials):
@@ -60,7 +60,7 @@ def write_outputs(
 
     The page has pictures where the validation images can be had: from ``session``, or the embedded ones.
     """
-    from reports.report import write_all
+    from reports.run.report import write_all
 
     keep_weights(run, folder)
     strips = picture_strips(run, folder, validation_images(run, session))
@@ -93,7 +93,7 @@ def validation_images(run: RunResult, session: Session | None) -> Sequence[data.
 def picture_strips(run: RunResult, folder: Path, images: Sequence[data.NamedImage]) -> tuple:
     """Strips of input, baseline, classical methods, networks and truth, without networks that cannot be run
     (``_restored``)."""
-    from reports.pictures import make_strips
+    from reports.run.pictures import make_strips
 
     rules = run.settings.rules
     pairs = data.validation_pairs(images, rules)[:MAX_PICTURES]
@@ -105,7 +105,7 @@ def picture_strips(run: RunResult, folder: Path, images: Sequence[data.NamedImag
 
 def frame_strips(run: RunResult, folder: Path, pairs: Sequence[data.Pair]) -> tuple:
     """Strips of real frames, noisy and restored; ``pairs`` have no truth."""
-    from reports.pictures import make_frame_strips
+    from reports.run.pictures import make_frame_strips
 
     rules = run.settings.rules
     restored, notes = _shown(run, folder, pairs, rules)
@@ -121,8 +121,8 @@ def _shown(
 ) -> tuple[dict[str, list[np.ndarray]], dict[str, str]]:
     """By label, the outputs of the baseline, of classical methods and of the networks worth a picture, and the
     networks' costs in words."""
-    from reports.quantities import all_costs
-    from reports.shown import shown_members
+    from reports.run.quantities import all_costs
+    from reports.run.shown import shown_members
 
     methods = {rules.baseline_name: rules.baseline, **rules.yardsticks}
     restored = {label: [method(pair.low) for pair in pairs] for label, method in methods.items()}

@@ -33,7 +33,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    from reports.recost import recost, summary, write_recost
+    from reports.run.recost import recost, summary, write_recost
 
     uses = tables_of("--device", parse_tables("--device", options.device))
     folder = run_folder(options.run)
@@ -65,8 +65,8 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _show(console: Console, run: RunResult, recosted: list) -> None:
-    from reports.recost import only_on, rank_changes
-    from reports.tables import front_table
+    from reports.run.recost import only_on, rank_changes
+    from reports.run.tables import front_table
 
     for other in recosted:
         console.print(front_table(other.run, console.width))

@@ -10,14 +10,14 @@ import pytest
 from rich.console import Console
 
 from evaluators.latency import latency_difference, ms_text
-from reports.describe import describe, short_label
-from reports.front import COLUMNS, columns, front_frame, other_column, write_front
-from reports.headline import asked, best_found, comparisons, outcome
-from reports.html import report_html
-from reports.ladder import ladder
-from reports.shown import shown_members
-from reports.tables import front_table
-from reports.ties import SEED_NOISE_DB, same_time, tied_with, ties
+from reports.run.describe import describe, short_label
+from reports.run.front import COLUMNS, columns, front_frame, other_column, write_front
+from reports.run.headline import asked, best_found, comparisons, outcome
+from reports.run.html import report_html
+from reports.run.ladder import ladder
+from reports.run.shown import shown_members
+from reports.run.tables import front_table
+from reports.run.ties import SEED_NOISE_DB, same_time, tied_with, ties
 from search.latency import load_used
 from search.pareto import front, front_rung
 

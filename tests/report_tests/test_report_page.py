@@ -10,12 +10,12 @@ import pytest
 
 from evaluators.latency import explained
 from evaluators.tasks import Pair, rules_of
-from reports.front import front_frame
-from reports.html import report_html
-from reports.pictures import best_window, make_frame_strips, make_strips, strips_html, write_strips_png
-from reports.report import write_all
-from reports.shown import shown_members
-from reports.times import time_sources
+from reports.run.front import front_frame
+from reports.run.html import report_html
+from reports.run.pictures import best_window, make_frame_strips, make_strips, strips_html, write_strips_png
+from reports.run.report import write_all
+from reports.run.shown import shown_members
+from reports.run.times import time_sources
 from search.latency import load_used
 
 SR4 = rules_of("sr", 4)

@@ -8,14 +8,14 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from evaluators.latency import ms_text
-from reports.chart_labels import WIDTHS_PX, label_sets
-from reports.effects import KnobEffect, effect_svg, gain_window, knob_effects
-from reports.interactive import front_html
-from reports.pareto_view import budget_limits, pareto_view
 from reports.places import Surroundings, Wanted, find_places
-from reports.plots import draw_pareto, pareto_figure, write_pareto
-from reports.published_view import published_view, results_for
-from reports.quantities import QUANTITIES, cost_objectives, cost_ticks, number
+from reports.run.chart_labels import WIDTHS_PX, label_sets
+from reports.run.effects import KnobEffect, effect_svg, gain_window, knob_effects
+from reports.run.interactive import front_html
+from reports.run.pareto_plot import draw_pareto, pareto_figure, write_pareto
+from reports.run.pareto_view import budget_limits, pareto_view
+from reports.run.published_view import published_view, results_for
+from reports.run.quantities import QUANTITIES, cost_objectives, cost_ticks, number
 from search.pareto import front, front_rung
 
 MACS, PARAMS = QUANTITIES["macs"], QUANTITIES["params"]

@@ -10,15 +10,15 @@ import pytest
 
 from evaluators import data
 from evaluators.tasks import rules_of
-from reports.chart_labels import label_sets
-from reports.front import write_front
-from reports.headline import against_yardsticks
-from reports.html import report_html
-from reports.pareto_view import pareto_view
-from reports.pictures import make_strips
-from reports.plots import pareto_figure
-from reports.quantities import QUANTITIES
-from reports.tables import front_table
+from reports.run.chart_labels import label_sets
+from reports.run.front import write_front
+from reports.run.headline import against_yardsticks
+from reports.run.html import report_html
+from reports.run.pareto_plot import pareto_figure
+from reports.run.pareto_view import pareto_view
+from reports.run.pictures import make_strips
+from reports.run.quantities import QUANTITIES
+from reports.run.tables import front_table
 from search.pareto import front, front_rung
 
 MACS = QUANTITIES["macs"]

@@ -183,18 +183,18 @@ def test_recost_draws_the_front_for_other_phones(folder: Path, run_loop, tables,
 
 
 def test_recost_lists_what_a_table_cannot_price(folder: Path, run_loop, tables, monkeypatch, capsys) -> None:
-    import reports.recost
+    import reports.run.recost
 
     finished_run(folder, run_loop, trials=4)
     chosen = next(trial for trial in read_run(folder).trials if trial.rungs)
-    price = reports.recost.architecture_costs
+    price = reports.run.recost.architecture_costs
 
     def refusing(arch, size, tables=()) -> Costs:
         if arch == chosen.architecture:
             raise estimate.MissingOperatorError("table board-x1 has no figure for gather 16 channels at 64x36")
         return price(arch, size, tables)
 
-    monkeypatch.setattr(reports.recost, "architecture_costs", refusing)
+    monkeypatch.setattr(reports.run.recost, "architecture_costs", refusing)
     assert main(["recost", str(folder), "--device", tables[0].source]) == 0
     assert f"#{chosen.trial} search is left out: table board-x1 has no figure for gather" in capsys.readouterr().out
     refused = json.loads((folder / "recost" / "recost.json").read_text())["tables"]["board-x1"]["refused"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reports.describe import describe, short_label
+from reports.run.describe import describe, short_label
 from search.budget import parse_budget
 from search.cli import main
 from search.loop import Limits, SearchLoop

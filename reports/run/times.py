@@ -9,7 +9,7 @@ from typing import Any
 from evaluators.latency import Milliseconds, explained
 from latency_tables.rows import ORIGINS
 from latency_tables.table import PROVENANCE_KEYS, LatencyTable
-from reports.shown import shown_members
+from reports.run.shown import shown_members
 from search.latency import TableUse, load_used
 from search.records import RunResult, TrialRecord
 from space.errors import UserError

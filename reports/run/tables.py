@@ -10,9 +10,9 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from evaluators.latency import ms_text, table_of
-from reports.front import front_frame, other_column, other_figures
-from reports.quantities import QUANTITIES, latency_quantities, number
-from reports.times import worst_origin
+from reports.run.front import front_frame, other_column, other_figures
+from reports.run.quantities import QUANTITIES, latency_quantities, number
+from reports.run.times import worst_origin
 from search.records import RunResult
 
 COSTS = ("", "#", "from", "params", "MACs")

@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.plots import BASELINE, FRONT, OTHER, STYLE
+from reports.style import BASELINE, FRONT, OTHER, STYLE
 from search.records import RunResult
 
 ENOUGH = 3              # a median of fewer candidates is not drawn and not compared

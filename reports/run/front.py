@@ -13,9 +13,9 @@ import pandas as pd
 from evaluators.atomic import write_atomically
 from evaluators.cost import COST_FIELDS
 from evaluators.latency import table_of
-from reports.describe import describe
-from reports.quantities import cost_objectives
-from reports.ties import same_time, tied_with, ties
+from reports.run.describe import describe
+from reports.run.quantities import cost_objectives
+from reports.run.ties import same_time, tied_with, ties
 from search.pareto import front, front_rung
 from search.records import RunResult, TrialRecord
 

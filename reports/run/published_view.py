@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evaluators.tasks import TaskRules
-from reports.pareto_view import budget_limits
+from reports.run.pareto_view import budget_limits
 from search.records import RunResult
 from space.papers.published import METRICS, PublishedResult, one_per_network, published_results
 

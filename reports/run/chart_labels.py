@@ -13,9 +13,9 @@ from matplotlib import get_data_path
 from matplotlib.transforms import Bbox
 from PIL import ImageFont
 
-from reports.pareto_view import LEAST_HEIGHT_DB, ParetoView, Point
 from reports.places import RIGHT, UP_LEFT, Place, Surroundings, Wanted, find_places
-from reports.plots import BASELINE, FRONT, INK, PAPER
+from reports.run.pareto_view import LEAST_HEIGHT_DB, ParetoView, Point
+from reports.style import BASELINE, FRONT, INK, PAPER
 
 WIDTHS_PX = (250, 380, 520, 700, 900, 1100)     # of the plot without its margins; a wider one has more room still
 FONT_PX, LINE_PX = 12, 16

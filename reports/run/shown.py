@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from reports.describe import short_label
-from reports.headline import comparisons
-from reports.quantities import cost_objectives
+from reports.run.describe import short_label
+from reports.run.headline import comparisons
+from reports.run.quantities import cost_objectives
 from search.pareto import front, front_rung
 from search.records import RunResult, TrialRecord
 

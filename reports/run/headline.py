@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evaluators.latency import table_of
-from reports.describe import in_words
-from reports.quantities import all_costs, cost_objectives
-from reports.ties import SEED_NOISE_DB, same_time
+from reports.run.describe import in_words
+from reports.run.quantities import all_costs, cost_objectives
+from reports.run.ties import SEED_NOISE_DB, same_time
 from search.pareto import front, front_rung
 from search.records import RunResult, RunSettings, TrialRecord
 

@@ -8,12 +8,12 @@ from html import escape
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from reports.chart_labels import first_window, label_sets
-from reports.describe import describe, in_words
-from reports.pareto_view import ParetoView, Point
-from reports.plots import BASELINE, FRONT, INK, OTHER, PAPER, SAME_TIME, TIE
-from reports.quantities import all_costs, cost_ticks
-from reports.ties import SEED_NOISE_DB
+from reports.run.chart_labels import first_window, label_sets
+from reports.run.describe import describe, in_words
+from reports.run.pareto_view import ParetoView, Point
+from reports.run.quantities import all_costs, cost_ticks
+from reports.run.ties import SEED_NOISE_DB
+from reports.style import BASELINE, FRONT, INK, OTHER, PAPER, SAME_TIME, TIE
 
 # "Share chart", which plotly 7 shows unless told otherwise, sends the run's data to the library's makers: it must go.
 REMOVED = ["sendChartToCloud", "sendDataToCloud", "select2d", "lasso2d", "autoScale2d"]

@@ -12,19 +12,19 @@ from markupsafe import Markup
 
 from evaluators.atomic import write_atomically
 from evaluators.latency import ms_text
-from reports.describe import describe
-from reports.effects import ENOUGH, KnobEffect, effect_svg, gain_window, knob_effects
-from reports.front import front_frame, other_column, other_figures
-from reports.headline import against_yardsticks, asked, best_found, comparisons, outcome
-from reports.interactive import front_html, plotly_script
-from reports.ladder import ladder
-from reports.pareto_view import pareto_view
-from reports.pictures import Strip, strips_html
-from reports.plots import published_svg
-from reports.published_view import published_view, results_for
-from reports.quantities import cost_objectives, latency_quantities, number, quantity
-from reports.ties import SEED_NOISE_DB
-from reports.times import time_sources
+from reports.run.describe import describe
+from reports.run.effects import ENOUGH, KnobEffect, effect_svg, gain_window, knob_effects
+from reports.run.front import front_frame, other_column, other_figures
+from reports.run.headline import against_yardsticks, asked, best_found, comparisons, outcome
+from reports.run.interactive import front_html, plotly_script
+from reports.run.ladder import ladder
+from reports.run.pareto_plot import published_svg
+from reports.run.pareto_view import pareto_view
+from reports.run.pictures import Strip, strips_html
+from reports.run.published_view import published_view, results_for
+from reports.run.quantities import cost_objectives, latency_quantities, number, quantity
+from reports.run.ties import SEED_NOISE_DB
+from reports.run.times import time_sources
 from search.pareto import front_rung
 from search.records import RunResult
 from space.papers.published import PublishedResult
@@ -60,7 +60,7 @@ def report_html(
         is_brief: only what depends on costs: neither published results nor what knobs did.
     """
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("reports", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        loader=jinja2.PackageLoader("reports.run", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )  # fmt: skip
     environment.filters["cost"] = lambda value, name: number(value, quantity(name, run.settings))

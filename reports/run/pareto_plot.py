@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 import textwrap
-from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib
@@ -16,26 +15,17 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from evaluators.atomic import write_atomically
 from reports.labels import Label, place_labels
-from reports.pareto_view import LEAST_HEIGHT_DB, ParetoView, pareto_view
 from reports.places import RIGHT, UP_LEFT
-from reports.published_view import PublishedView, published_view
-from reports.quantities import cost_objectives, cost_ticks
-from reports.ties import SEED_NOISE_DB
+from reports.run.pareto_view import LEAST_HEIGHT_DB, ParetoView, pareto_view
+from reports.run.published_view import PublishedView, published_view
+from reports.run.quantities import cost_objectives, cost_ticks
+from reports.run.ties import SEED_NOISE_DB
+from reports.style import BASELINE, FRONT, INK, METADATA, OTHER, PAPER, SAME_TIME, STYLE, TIE
 from search.records import RunResult
 from space.papers.published import PublishedResult
 
-# Okabe and Ito's palette, which colour-blind readers can tell apart.
-FRONT, OTHER, PAPER, TIE, BASELINE = "#0072B2", "#8FA3B0", "#D55E00", "#E69F00", "#666666"
-SAME_TIME = "#009E73"
-INK = "#222222"
 PANEL_WIDTH_IN, NARROW_PANEL_IN, PUBLISHED_WIDTH_IN, HEIGHT_IN = 7.6, 6.4, 5.6, 6.4
 MOST_LONG_LABELS = 9    # a longer front is labelled by trial number alone
-METADATA = {".png": {"Software": None}, ".svg": {"Date": None}}      # the same run gives the same file
-STYLE = {
-    "font.family": "DejaVu Sans", "font.size": 10.5, "axes.edgecolor": "#999999", "axes.linewidth": 0.8,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.labelcolor": INK, "text.color": INK,
-    "xtick.color": "#555555", "ytick.color": "#555555", "svg.fonttype": "path", "svg.hashsalt": "litefront",
-}  # fmt: skip
 
 
 def write_pareto(
@@ -52,15 +42,6 @@ def write_pareto(
             figure.savefig(buffer, format=path.suffix[1:], dpi=150, metadata=METADATA[path.suffix])
             write_atomically(path, buffer.getvalue())
     return paths
-
-
-def write_png(path: Path, draw: Callable[[], Figure]) -> None:
-    """Write what ``draw`` gives, in the style of the project's plots."""
-    with matplotlib.rc_context(STYLE):
-        figure = draw()
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=150, metadata=METADATA[".png"])
-    write_atomically(path, buffer.getvalue())
 
 
 def pareto_figure(run: RunResult, published: tuple[PublishedResult, ...] | None = None) -> Figure:

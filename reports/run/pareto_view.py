@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 
 from evaluators.latency import table_of
-from reports.describe import short_label
-from reports.quantities import Quantity, latency_quantities, number
-from reports.ties import same_time, ties
-from reports.times import worst_origin
+from reports.run.describe import short_label
+from reports.run.quantities import Quantity, latency_quantities, number
+from reports.run.ties import same_time, ties
+from reports.run.times import worst_origin
 from search.budget import parse_budget
 from search.pareto import front, front_rung, losses_at_rung, non_dominated_ranks
 from search.records import RunResult, TrialRecord

@@ -14,10 +14,10 @@ import pandas as pd
 from evaluators.atomic import write_atomically
 from evaluators.cost import architecture_costs
 from evaluators.latency import latency_word
-from reports.front import write_front
-from reports.html import write_report
-from reports.plots import write_pareto
-from reports.quantities import cost_objectives
+from reports.run.front import write_front
+from reports.run.html import write_report
+from reports.run.pareto_plot import write_pareto
+from reports.run.quantities import cost_objectives
 from search.budget import parse_budget
 from search.latency import TableUse, load_used
 from search.pareto import front

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports.front import write_front
-from reports.html import write_report
-from reports.pictures import Strip, write_strips_png
-from reports.plots import write_pareto
+from reports.run.front import write_front
+from reports.run.html import write_report
+from reports.run.pareto_plot import write_pareto
+from reports.run.pictures import Strip, write_strips_png
 from search.records import RunResult
 from space.papers.published import PublishedResult
 
@@ -24,9 +24,9 @@ def write_all(
     ``report.html``; return the path of the page.
 
     Args:
-        strips: crops of validation pictures (``reports.pictures.make_strips``); restoring them is the caller's work.
+        strips: crops of validation pictures (``reports.run.pictures.make_strips``); restoring is the caller's work.
         published: results to show instead of the shipped table.
-        frame_strips: crops of pictures that have no truth (``reports.pictures.make_frame_strips``).
+        frame_strips: crops of pictures that have no truth (``reports.run.pictures.make_frame_strips``).
     """
     write_front(run, folder)
     write_pareto(run, folder, published)
