@@ -58,11 +58,12 @@ class NetworkCounts:
         return _off(self.rule_macs, self.published_macs)
 
 
-def network_counts(entry: Paper) -> NetworkCounts:
-    """Count ``entry``, without building it."""
-    shape = entry.architecture.shape
+def network_counts(entry: Paper, scale: int | None = None) -> NetworkCounts:
+    """Count ``entry``, without building it; at the paper's own scale where none is given."""
+    arch = entry.at_scale(scale or entry.architecture.shape.scale)
+    shape = arch.shape
     size = TASKS[entry.task].input_sizes[shape.scale]
-    costs = architecture_costs(entry.architecture, size, [load_table(name) for name in PHONES])
+    costs = architecture_costs(arch, size, [load_table(name) for name in PHONES])
     counts = paper_counts(entry, costs, size, shape.scale)
     stated = stated_results(entry, shape.scale)
     output = tuple(shape.scale * side for side in size)
@@ -116,11 +117,11 @@ def cells(counts: NetworkCounts) -> Iterator[str]:
     yield counts.entry.name
     yield f"{counts.published_params:,}" if counts.published_params else DASH
     yield f"{counts.rule_params:,}"
-    yield _share(counts.params_off)
+    yield percent(counts.params_off)
     yield f"{counts.costs.params:,}"
     yield f"{counts.published_macs / 1e9:.4g}" if counts.published_macs else DASH
     yield f"{counts.rule_macs / 1e9:.2f}"
-    yield _share(counts.macs_off)
+    yield percent(counts.macs_off)
     yield f"{counts.costs.macs / 1e9:.2f}"
     yield from (ms_text(ms) for ms in counts.ms.values())
     yield "exactly" if counts.entry.reproducible else "nearest"
@@ -137,7 +138,7 @@ def _off(ours: int, published: int | None) -> float | None:
     return None if published is None else ours / published - 1
 
 
-def _share(off: float | None) -> str:
+def percent(off: float | None) -> str:
     return DASH if off is None else f"{off:+.1%}"
 
 

@@ -90,7 +90,7 @@ def test_the_page_has_a_table_per_task_noise_and_measure(records: list[TrainingR
     assert headings == ["sr ×4", "denoise σ 15 grey", "denoise σ 50 grey", "denoise σ 50"]
     table = {line.split(" | ")[0]: line for line in text.splitlines() if line.startswith("| ")}
     ours = table["| s-lwsr16"]
-    assert ours.startswith("| s-lwsr16 | 143,755 | 10.00 | 1,000 | 75 s | 30.00 / 0.8500 | 31.62 / ")
+    assert ours.startswith("| s-lwsr16 | 143,755 | -0.2% | 10.00 | -0.2% | 1,000 | 75 s | 30.00 / 0.8500 | 31.62 / ")
     assert "(published: all 100) | 28.50 |" in ours
     assert table["| s-lwsr16+skip:upsampler=grouped"].endswith("30.00 / 0.8500 | – | 28.50 | – | – | – |")
     assert "30.00 / 0.8500 | 27.18 | 28.50 |" in text
@@ -114,6 +114,7 @@ def test_files_and_rows(records: list[TrainingRecord], tmp_path: Path) -> None:
         31.62,
         144_000,
     )
+    assert (first.published_macs, first.params_by_paper_rule) == (8.3e9, 143_755)
     assert (first.steps, first.protocol, first.seed, first.train_s) == (1000, "short", 0, 75.0)
     assert table.published_note.dropna().tolist() == ["published: all 100"]
     turned = table[table.network.str.contains(":")].iloc[0]
