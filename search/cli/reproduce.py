@@ -16,7 +16,7 @@ from reports.reproduction import rows, write_reproduction
 from search.cli.parser import add_task_options, task_words
 from search.cli.trainings import add_sitting_options, sit, sitting_of
 from search.trainings.data_words import EMBEDDED
-from search.trainings.reproduction import chosen, trainings
+from search.trainings.reproduction import cheapest_first, chosen, trainings
 from search.trainings.training import PROTOCOLS, records_in
 from space.command_line import parse_count
 from space.papers import Paper
@@ -31,7 +31,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("reproduce", help="the papers' networks: published figures beside ours")
     parser.add_argument("names", metavar="NAME", nargs="*", help="such as s-lwsr16 (see: python -m search list)")
     parser.add_argument("--task", help=f"all networks of one of {', '.join(TASKS)}")
-    parser.add_argument("--all", action="store_true", help="all networks")
+    parser.add_argument("--all", action="store_true", help="all networks, the cheapest to train first")
     parser.add_argument("--counts-only", action="store_true", help="parameters and multiply-accumulates, no training")
     parser.add_argument("--steps", default="1000", help="of training (default: 1000)")
     parser.add_argument("--protocol", default="short", help=f"one of {', '.join(PROTOCOLS)} (default: short)")
@@ -60,6 +60,8 @@ def execute(options: argparse.Namespace) -> int:
         tuple(options.train.split(",")),
         tuple(options.test.split(",")),
     )
+    if not options.names:
+        asked = cheapest_first(asked)
     outcome, status = sit(asked, sitting_of(options, options.out), console)
     if records := records_in(options.out):
         write_reproduction(options.out, records)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from evaluators.cost import architecture_costs
 from search.trainings.network_words import forms
 from search.trainings.queue_file import named_training
 from search.trainings.training import Training
@@ -45,3 +46,13 @@ def trainings(
             named_training(form, entry.task, words, protocol, steps, seed, train, test) for form in forms(entry, scale)
         ]
     return tuple(found)
+
+
+def cheapest_first(asked: Iterable[Training]) -> tuple[Training, ...]:
+    """By the multiply-accumulates of a step, so that of many networks a time limit leaves out the fewest."""
+    return tuple(sorted(asked, key=_step_macs))
+
+
+def _step_macs(training: Training) -> int:
+    plan = training.plan
+    return plan.batch * architecture_costs(training.architecture, (plan.patch_px, plan.patch_px)).macs

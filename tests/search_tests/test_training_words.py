@@ -14,7 +14,7 @@ from evaluators.tasks import rules_of
 from search.trainings.data_words import check_apart, describe, pictures
 from search.trainings.network_words import forms, named_architecture
 from search.trainings.queue_file import COLUMNS, read_queue
-from search.trainings.reproduction import chosen, trainings
+from search.trainings.reproduction import cheapest_first, chosen, trainings
 from search.trainings.studies import STUDIES, comparison
 from search.trainings.training import PROTOCOLS, Training
 from space.errors import UserError
@@ -208,9 +208,10 @@ def test_a_file_that_is_no_queue_is_one_line(tmp_path: Path) -> None:
         read_queue(tmp_path / "jobs.csv")
 
 
-def test_the_published_queue_can_be_read() -> None:
-    found = read_queue(Path(__file__).parents[2] / "reports" / "published" / "queue.csv")
-    assert found[0].name == "s-lwsr16"
+@pytest.mark.parametrize("name", ["queue.csv", "queue-cpu.csv"])
+def test_the_published_queues_can_be_read(name: str) -> None:
+    found = read_queue(Path(__file__).parents[2] / "reports" / "published" / name)
+    assert found[0].name.startswith("s-lwsr16")
     for training in found:
         assert "BSDS500_train!302003" in training.train  # which Set5's woman is a part of
         assert not set(training.train) & set(training.test)
@@ -283,3 +284,15 @@ def test_the_variants_of_a_study_are_different_networks(name: str) -> None:
     assert len({arch.key for arch in study.variants.values()}) == len(study.variants) > 4
     planned = study.trainings(4, 2, ("embedded",), ("embedded",))
     assert len({each.folder_name for each in planned}) == len(planned) == 2 * len(study.variants)
+
+
+def test_of_all_networks_the_cheapest_is_trained_first() -> None:
+    for task in ("sr", "denoise", "deblur", "raw-denoise", "inpaint"):
+        asked = trainings(chosen((), task, False), {"scale": None}, "short", 10, 0, ("embedded",), ("embedded",))
+        ordered = cheapest_first(asked)
+        assert set(ordered) == set(asked)
+        assert len(ordered) == len(asked)
+    sr = trainings(chosen((), "sr", False), {"scale": None}, "short", 10, 0, ("embedded",), ("embedded",))
+    names = [each.name for each in cheapest_first(sr)]
+    assert names[0] == "ecbsr-m4c8"
+    assert names[-1].startswith("s-lwsr128")
