@@ -18,7 +18,7 @@ from torch import nn
 
 from space.build import build
 from space.errors import UserError
-from space.papers import PAPERS
+from space.papers import PAPERS, known_names
 from space.tasks import TASKS
 
 FORCE_PLAIN = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"  # torch's own switch
@@ -65,7 +65,7 @@ def named_network(spec: str, scale: int | None = None) -> NamedNetwork:
         return _exported(Path(spec))
     module, colon, factory = spec.partition(":")
     if not colon or not module or not factory:
-        raise UserError(f"unknown network {spec!r}; known: {', '.join(PAPERS)}; or give FILE.pt2 or MODULE:FACTORY")
+        raise UserError(f"unknown network {spec!r}; {known_names(spec)}; or give FILE.pt2 or MODULE:FACTORY")
     return _made(spec, module, factory)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+
 from space.errors import UserError
 from space.papers.feature_align import FEATURE_ALIGN
 from space.papers.mallenet import MALLENET
@@ -28,11 +30,17 @@ def paper(name: str) -> Paper:
     """The configuration called ``name``.
 
     Raises:
-        UserError: there is none; the message lists those there are.
+        UserError: there is none; the message has those whose names are nearest.
     """
     if name not in PAPERS:
-        raise UserError(f"unknown network {name!r}; known: {', '.join(PAPERS)}")
+        raise UserError(f"unknown network {name!r}; {known_names(name)}")
     return PAPERS[name]
+
+
+def known_names(like: str) -> str:
+    """For a message: the names nearest to ``like``, and where all of them are."""
+    near = difflib.get_close_matches(like, PAPERS, n=3)
+    return (f"did you mean {' or '.join(near)}? " if near else "") + "python -m search list has all"
 
 
 __all__ = [
@@ -42,6 +50,7 @@ __all__ = [
     "TRAINING_FORM",
     "CountingRule",
     "Paper",
+    "known_names",
     "paper",
     "with_input_skip",
 ]

@@ -60,7 +60,8 @@ def test_a_factory() -> None:
 @pytest.mark.parametrize(
     ("spec", "rule"),
     [
-        ("nothing", "unknown network 'nothing'; known: s-lwsr16"),
+        ("nothing", "unknown network 'nothing'; python -m search list has all; or give FILE.pt2"),
+        ("s-lwsr61", r"unknown network 's-lwsr61'; did you mean s-lwsr64 or .* python -m search list has all"),
         ("nowhere.pt2", "no such file"),
         ("no_such_module:make", "can be imported"),
         ("torch.nn:NoSuchThing", "can be imported"),
