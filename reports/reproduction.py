@@ -12,16 +12,19 @@ import matplotlib
 import matplotlib.lines
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from evaluators.atomic import write_atomically
 from reports.counts import DASH, NetworkCounts, network_counts, percent
 from reports.style import BASELINE, FRONT, PAPER, write_png
+from search.proposals import SKIP_SUFFIX
 from search.trainings.network_words import entry_of
 from search.trainings.training import Training, TrainingRecord
 from space.papers.published import PublishedResult, published_results
 
-ROW_HEIGHT_IN = 0.42
+ROW_HEIGHT_IN = 0.27
+SKIPPING = "#009E73"
 
 
 @dataclass(frozen=True)
@@ -157,10 +160,11 @@ def page(records: Sequence[TrainingRecord]) -> str:
         words = list(dict.fromkeys(word for record in here for word in record.results))
         heads = ["network", "params", "off published", "true G MACs", "off published", "steps", "training"]
         for word in words:
-            heads += [f"{word}: ours", "published", "doing without"]
+            heads += [f"{word}: ours", "published"]
         lines += [f"\n## {title}\n", *([f"![PSNR of {title}]({_picture_name(title)})\n"] if words else [])]
         lines += ["| " + " | ".join(heads) + " |", "| --- |" + " ---: |" * (len(heads) - 1)]
-        lines += ["| " + " | ".join(_cells(record, words)) + " |" for record in sorted(here, key=lambda r: r.params)]
+        table = [_without(here, words), *(_cells(record, words) for record in sorted(here, key=lambda r: r.params))]
+        lines += ["| " + " | ".join(cells) + " |" for cells in table]
     commands = dict.fromkeys(f"`{record.command}`" for record in records)
     lines += ["\nCommands: " + "; ".join(commands) + ".\n"]
     lines += [
@@ -184,13 +188,21 @@ def _cells(record: TrainingRecord, words: Sequence[str]) -> Iterator[str]:
     for word in words:
         result = record.results.get(word)
         if result is None:
-            yield from (DASH, DASH, DASH)
+            yield from (DASH, DASH)
             continue
         published = published_on(training, word, result.images)
         note = _note(word, published)
         yield f"{result.psnr_db:.2f} / {result.ssim:.4f}"
         yield DASH if published is None else _published_text(published) + (f" ({note})" if note else "")
-        yield f"{result.baseline_psnr_db:.2f}"
+
+
+def _without(records: Sequence[TrainingRecord], words: Sequence[str]) -> Iterator[str]:
+    """The first row of a table: what doing without a network gives on each set."""
+    yield from ("*doing without*", *[DASH] * 6)
+    for word in words:
+        results = [record.results[word] for record in records if word in record.results]
+        figures = dict.fromkeys(f"{result.baseline_psnr_db:.2f} / {result.baseline_ssim:.4f}" for result in results)
+        yield from (" or ".join(figures), DASH)
 
 
 def _published_text(result: PublishedResult) -> str:
@@ -198,39 +210,63 @@ def _published_text(result: PublishedResult) -> str:
 
 
 def figure(records: Sequence[TrainingRecord]) -> Figure:
-    """Per test set a panel with a row per network: doing without, ours, and what was published."""
+    """Per test set a panel with a row per network: doing without, ours, with our input skip, and what was published."""
     words = list(dict.fromkeys(word for record in records for word in record.results))
-    ordered = sorted(records, key=lambda record: (-record.params, record.training.name))
-    height = ROW_HEIGHT_IN * len(ordered) + 1.5
-    drawn = Figure(figsize=(3.4 + 3.1 * len(words), height), layout="constrained")
+    rows: dict[tuple[int, str, int], list[TrainingRecord]] = {}
+    for record in sorted(records, key=lambda record: record.params):
+        name = record.training.name.replace(SKIP_SUFFIX, "")
+        rows.setdefault((record.params, name, record.training.steps), []).append(record)
+    steps = {record.training.steps for record in records}
+    drawn = Figure(figsize=(3.0 + 2.9 * len(words), ROW_HEIGHT_IN * len(rows) + 1.6), layout="constrained")
     panels = drawn.subplots(1, len(words), sharey=True, squeeze=False)[0]
     for axes, word in zip(panels, words, strict=True):
-        for row, record in enumerate(ordered):
-            result = record.results.get(word)
-            if result is None:
-                continue
-            published = published_on(record.training, word, result.images)
-            ends = [result.baseline_psnr_db, result.psnr_db, *([published.psnr_db] if published else [])]
-            axes.plot([min(ends), max(ends)], [row, row], color="#dddddd", linewidth=2, zorder=1)
-            axes.plot(result.baseline_psnr_db, row, "|", color=BASELINE, ms=12, mew=2)
-            axes.plot(result.psnr_db, row, "o", color=FRONT, ms=7)
-            if published:
-                axes.plot(published.psnr_db, row, "*", color=PAPER, ms=12)
+        for row, here in enumerate(rows.values()):
+            _draw_row(axes, row, here, word)
         there = reported_set(word)
         axes.set(
-            title=word + (f"\n({there.note})" if there and there.note else ""),
+            title=word.removesuffix("/HR") + (f"\n({there.note})" if there and there.note else ""),
             xlabel=records[0].training.rules.metric_name + ", dB",
         )
-        axes.grid(axis="x", color="#eeeeee")
-    panels[0].set_ylim(-0.6, len(ordered) - 0.4)
+        axes.grid(axis="both", color="#eeeeee")
+        axes.set_axisbelow(True)
+    panels[0].set_ylim(len(rows) - 0.4, -0.6)
     panels[0].set_yticks(
-        np.arange(len(ordered)),
-        [f"{each.training.name}\n{each.params / 1e3:,.0f}k params, {each.training.steps:,} steps" for each in ordered],
+        np.arange(len(rows)),
+        [
+            f"{name}  {params / 1e3:,.0f}k" + (f", {count:,} steps" if len(steps) > 1 else "")
+            for params, name, count in rows
+        ],
     )
-    kinds = (("|", BASELINE, "doing without"), ("o", FRONT, "ours, after these steps"), ("*", PAPER, "as published"))
+    after = f", after {min(steps):,} steps" if len(steps) == 1 else ""
+    kinds = (
+        ("|", BASELINE, "doing without"),
+        ("o", FRONT, f"the paper's network, trained here{after}"),
+        ("D", SKIPPING, "the same with our input skip"),
+        ("*", PAPER, "as published"),
+    )
+    used = {line.get_marker() for axes in panels for line in axes.lines}
     handles = [
-        matplotlib.lines.Line2D([], [], linestyle="", marker=marker, color=colour, ms=9, mew=2, label=label)
+        matplotlib.lines.Line2D([], [], linestyle="", marker=marker, color=colour, ms=8, mew=1.5, label=label)
         for marker, colour, label in kinds
+        if marker in used
     ]
-    drawn.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
+    drawn.legend(handles=handles, loc="outside lower center", ncols=min(4, 1 + len(words)), frameon=False)
     return drawn
+
+
+def _draw_row(axes: Axes, row: int, here: Sequence[TrainingRecord], word: str) -> None:
+    """One network on one test set, in the forms that were trained."""
+    ends = []
+    for record in here:
+        result = record.results.get(word)
+        if result is None:
+            continue
+        published = published_on(record.training, word, result.images)
+        marker, colour = ("D", SKIPPING) if SKIP_SUFFIX in record.training.name else ("o", FRONT)
+        axes.plot(result.baseline_psnr_db, row, "|", color=BASELINE, ms=11, mew=1.5)
+        axes.plot(result.psnr_db, row, marker, color=colour, ms=6)
+        if published and not any(line.get_marker() == "*" and line.get_ydata()[0] == row for line in axes.lines):
+            axes.plot(published.psnr_db, row, "*", color=PAPER, ms=11)
+        ends += [result.baseline_psnr_db, result.psnr_db, *([published.psnr_db] if published else [])]
+    if ends:
+        axes.plot([min(ends), max(ends)], [row, row], color="#cccccc", linewidth=1.5, zorder=1)
