@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -53,7 +53,7 @@ def self_ensembled(network: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Te
 
 
 def evaluate(
-    network: nn.Module, pairs: Sequence[Pair], rules: TaskRules, device: str = "cpu", self_ensemble: bool = False
+    network: nn.Module, pairs: Iterable[Pair], rules: TaskRules, device: str = "cpu", self_ensemble: bool = False
 ) -> Quality:
     """Quality of ``network`` (fp32, eval mode) on ``pairs``; of specialists, the one for a picture's noise level runs.
 
@@ -80,7 +80,7 @@ def yardsticks(pairs: Sequence[Pair], rules: TaskRules) -> dict[str, Quality]:
     }
 
 
-def measure(method: Callable[[Pair], np.ndarray], pairs: Sequence[Pair], rules: TaskRules) -> Quality:
+def measure(method: Callable[[Pair], np.ndarray], pairs: Iterable[Pair], rules: TaskRules) -> Quality:
     """Quality of any ``method`` from a pair to an output."""
     psnr, ssim, others = {}, [], []
     for pair in pairs:

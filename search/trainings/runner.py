@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 import torch
 
 from evaluators.cost import architecture_costs
 from evaluators.data import validation_pairs
-from evaluators.evaluate import baseline, evaluate
+from evaluators.evaluate import Quality, baseline, evaluate
+from evaluators.tasks import Pair, TaskRules
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
 from evaluators.training.trainer import Trainer
@@ -56,6 +58,10 @@ class Finished:
     record: TrainingRecord
 
 
+class _ToldToStop(Exception):
+    """While measuring; what was measured before stays."""
+
+
 @dataclass(frozen=True)
 class TrainingRunner:
     """What all trainings of one sitting share, small enough to send to a new process."""
@@ -92,9 +98,10 @@ class TrainingRunner:
         load_weights(job.folder / WEIGHTS_FILE, network)
         network = network.to(self.precision.device).eval()
         for word in record.lacks(job.training):
-            if ends():
+            try:
+                record = record.with_result(word, self._measured(network, job, word, ends))
+            except _ToldToStop:
                 return Stopped(job.trial, record.train_s)
-            record = record.with_result(word, self._measured(network, job, word))
             record.write(job.folder)
         return Finished(job.trial, record)
 
@@ -144,18 +151,31 @@ class TrainingRunner:
     def _network(self, training: Training) -> torch.nn.Module:
         return build(training.architecture, torch.Generator().manual_seed(training.seed))
 
-    def _measured(self, network: torch.nn.Module, job: TrainingJob, word: str) -> SetResult:
+    def _measured(
+        self, network: torch.nn.Module, job: TrainingJob, word: str, ends: Callable[[], bool]
+    ) -> SetResult:
+        """Of all pictures that ``word`` means.
+
+        Raises:
+            _ToldToStop: ``ends`` came true before the last picture.
+        """
+
+        def until_told() -> Iterator[Pair]:
+            for pair in pairs:
+                if ends():
+                    raise _ToldToStop
+                yield pair
+
         rules = job.training.rules
-        found = pictures(word, self.data_root, rules, validates=True)
-        pairs = validation_pairs(found, rules)
-        quality, without = evaluate(network, pairs, rules, self.precision.device), baseline(pairs, rules)
+        described, pairs, without = _test_set(word, self.data_root, rules)
+        quality = evaluate(network, until_told(), rules, self.precision.device)
         return SetResult(
             quality.psnr_db,
             quality.ssim,
             without.psnr_db,
             without.ssim,
             len(pairs),
-            describe(word, self.data_root, found, rules, validates=True),
+            described,
             quality.others_db,
         )
 
@@ -177,3 +197,11 @@ class TrainingRunner:
             command=self.command,
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
         )
+
+
+@lru_cache(maxsize=4)
+def _test_set(word: str, root: Path | None, rules: TaskRules) -> tuple[str, tuple[Pair, ...], Quality]:
+    """What a data word means, its pictures, and what doing without a network gives on them."""
+    found = pictures(word, root, rules, validates=True)
+    pairs = validation_pairs(found, rules)
+    return describe(word, root, found, rules, validates=True), tuple(pairs), baseline(pairs, rules)

@@ -38,7 +38,6 @@ from search.trainings.training import (
     RECORD_FILE,
     WEIGHTS_FILE,
     Begun,
-    SetResult,
     Training,
     TrainingRecord,
 )
@@ -190,22 +189,18 @@ def test_a_break_while_measuring_costs_only_the_measuring(root: Path, monkeypatc
     assert set(TrainingRecord.read(root / "a").results) == {"test"}
 
 
-def test_stopped_between_two_test_sets_it_keeps_the_first(root: Path, monkeypatch) -> None:
-    both = job(root, "a", training(test=("test", "train:2")))
-    measured: list[str] = []
-
-    def measure(runner: TrainingRunner, network: object, asked: TrainingJob, word: str) -> SetResult:
-        measured.append(word)
-        return SetResult(30.0, 0.9, 29.0, 0.8, 1, word)
-
-    monkeypatch.setattr(TrainingRunner, "_measured", measure)
-    stop = TrainingRunner(root, CPU, 1, 1, "command")
-    assert isinstance(stop.run(both, lambda _progress: None, lambda: bool(measured)), Stopped)
-    assert measured == ["test"]
-    assert set(TrainingRecord.read(root / "a").results) == {"test"}
-    assert TrainingRecord.read(root / "a").lacks(both.training) == ("train:2",)
-    assert steps_told(root, both) == []
-    assert measured == ["test", "train:2"]
+def test_stopped_while_measuring_it_keeps_the_sets_that_are_done(root: Path) -> None:
+    run(root, job(root, "a"))
+    more = job(root, "a", training(test=("test", "train:2")))
+    asked = itertools.count(1)  # once before each of the three pictures
+    stopped = TrainingRunner(root, CPU, 1, 1, "command").run(more, lambda _progress: None, lambda: next(asked) == 3)
+    assert isinstance(stopped, Stopped)
+    assert next(asked) == 4
+    record = TrainingRecord.read(root / "a")
+    assert set(record.results) == {"test"}
+    assert record.lacks(more.training) == ("train:2",)
+    assert steps_told(root, more) == []
+    assert TrainingRecord.read(root / "a").lacks(more.training) == ()
 
 
 def test_other_training_data_do_not_continue_a_training(root: Path) -> None:
