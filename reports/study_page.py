@@ -16,9 +16,9 @@ from scipy.stats import t as student
 from evaluators.atomic import write_atomically
 from evaluators.latency import Milliseconds, milliseconds
 from latency_tables.table import load_table
-from reports.counts import PHONES
+from reports.counts import DASH, PHONES
 from reports.designs import COLOURS
-from reports.style import FRONT, OTHER, write_png
+from reports.style import FRONT, OTHER, PAPER, write_png
 from search.trainings.studies import Comparison
 from search.trainings.training import TrainingRecord
 from space.tasks import TASKS
@@ -26,7 +26,11 @@ from space.tasks import TASKS
 
 @dataclass(frozen=True)
 class Variant:
-    """One variant with its costs, and the PSNR of each seed on the comparison's test set, in dB."""
+    """One variant with its costs, and the PSNR of each seed on the comparison's test set, in dB.
+
+    ``diverged_db`` holds apart the seeds that ended below doing without, where an untrained network with an input skip
+    begins: a mean with them would say nothing of either kind.
+    """
 
     name: str
     params: int
@@ -34,21 +38,22 @@ class Variant:
     peak_activation_bytes: int
     ms: dict[str, Milliseconds]
     psnr_db: dict[int, float]
+    diverged_db: dict[int, float]
     train_s: float
 
     @property
-    def mean_db(self) -> float:
-        return float(np.mean(list(self.psnr_db.values())))
+    def mean_db(self) -> float | None:
+        return float(np.mean(list(self.psnr_db.values()))) if self.psnr_db else None
 
     @property
     def deviation_db(self) -> float | None:
         return float(np.std(list(self.psnr_db.values()), ddof=1)) if len(self.psnr_db) > 1 else None
 
-    def gain_over(self, base: Variant) -> tuple[float, float | None]:
-        """Mean of the differences from ``base``, seed by seed, and half its 95 % interval; None with one seed."""
+    def gain_over(self, base: Variant) -> tuple[float | None, float | None]:
+        """Mean of the differences from ``base``, seed by seed, and half its 95 % interval; None of too few seeds."""
         paired = [value - base.psnr_db[seed] for seed, value in self.psnr_db.items() if seed in base.psnr_db]
         if len(paired) < 2 or self is base:
-            return float(np.mean(paired)), None
+            return float(np.mean(paired)) if paired else None, None
         spread = float(np.std(paired, ddof=1)) / len(paired) ** 0.5
         return float(np.mean(paired)), float(student.ppf(0.975, len(paired) - 1)) * spread
 
@@ -61,6 +66,9 @@ def variants(study: Comparison, records: Sequence[TrainingRecord], test: str) ->
     for name, arch in study.variants.items():
         own = [record for record in records if record.training.architecture == arch and test in record.results]
         if own:
+            results = {record.training.seed: record.results[test] for record in own}
+            psnr_db = {seed: result.psnr_db for seed, result in results.items()}
+            diverged = {seed for seed, result in results.items() if result.psnr_db < result.baseline_psnr_db}
             found.append(
                 Variant(
                     name,
@@ -68,7 +76,8 @@ def variants(study: Comparison, records: Sequence[TrainingRecord], test: str) ->
                     own[0].macs,
                     own[0].peak_activation_bytes,
                     milliseconds(arch, size, tables),
-                    {record.training.seed: record.results[test].psnr_db for record in own},
+                    {seed: value for seed, value in psnr_db.items() if seed not in diverged},
+                    {seed: value for seed, value in psnr_db.items() if seed in diverged},
                     float(np.mean([record.train_s for record in own])),
                 )
             )
@@ -94,7 +103,7 @@ def write_study(folder: Path, study: Comparison, records: Sequence[TrainingRecor
             **{f"ms_{name}": figure.ms for name, figure in variant.ms.items()},
         }
         for variant in found
-        for seed, value in variant.psnr_db.items()
+        for seed, value in sorted({**variant.psnr_db, **variant.diverged_db}.items())
     ]
     write_atomically(folder / "psnr.csv", pd.DataFrame(rows).to_csv(index=False).encode())
     write_png(folder / f"{study.name}.png", lambda: figure(study, found))
@@ -124,10 +133,19 @@ def page(study: Comparison, found: Sequence[Variant], records: Sequence[Training
         cells = [variant.name, f"{variant.params:,}", f"{variant.macs / 1e9:.2f}"]
         cells += [f"{variant.peak_activation_bytes / 1e6:.0f}"]
         cells += [f"{figure.ms:,.0f} ({figure.low:,.0f} to {figure.high:,.0f})" for figure in variant.ms.values()]
-        cells += [f"{variant.mean_db:.3f}{spread}"]
-        cells += ["–" if variant is base else f"{gain:+.3f}" + (f" ± {half:.3f}" if half is not None else "")]
-        cells += [str(len(variant.psnr_db)), f"{variant.train_s:.0f}"]
+        cells += [DASH if variant.mean_db is None else f"{variant.mean_db:.3f}{spread}"]
+        is_known = gain is not None and variant is not base
+        cells += [f"{gain:+.3f}" + (f" ± {half:.3f}" if half is not None else "") if is_known else DASH]
+        apart = f", {len(variant.diverged_db)} diverged" if variant.diverged_db else ""
+        cells += [f"{len(variant.psnr_db)}{apart}", f"{variant.train_s:.0f}"]
         lines.append("| " + " | ".join(cells) + " |")
+    apart = [
+        f"{variant.name} with seed {seed} ({value:.2f} dB)"
+        for variant in found
+        for seed, value in variant.diverged_db.items()
+    ]
+    if apart:
+        lines.append(f"\nDiverged, below doing without, and in no mean: {', '.join(apart)}.")
     commits = ", ".join(dict.fromkeys(record.environment["commit"] for record in records))
     commands = "; ".join(dict.fromkeys(f"`{record.command}`" for record in records))
     lines.append(
@@ -145,12 +163,18 @@ def figure(study: Comparison, found: Sequence[Variant]) -> Figure:
     rows = np.arange(len(found))
     for row, variant in zip(rows, found, strict=True):
         left.plot(list(variant.psnr_db.values()), [row] * len(variant.psnr_db), "o", ms=5, color=FRONT, alpha=0.4)
-        left.plot(variant.mean_db, row, "|", ms=18, mew=2.5, color=FRONT)
+        if variant.mean_db is not None:
+            left.plot(variant.mean_db, row, "|", ms=18, mew=2.5, color=FRONT)
+        if variant.diverged_db:
+            told = "◂ diverged: " + ", ".join(f"{value:.2f} dB" for value in variant.diverged_db.values())
+            left.annotate(told, (0, row), (4, 0), ("axes fraction", "data"), "offset points", color=PAPER, fontsize=9,
+                          va="center")  # fmt: skip
         right.plot(variant.macs / base.macs, row, "|", ms=15, mew=2.5, color="black")
         for offset, (name, own) in zip((-0.22, 0.0, 0.22), variant.ms.items(), strict=True):
             right.plot(own.ms / base.ms[name].ms, row + offset, "o", ms=5.5, color=COLOURS[name])
     for axes, value in ((left, base.mean_db), (right, 1)):
-        axes.axvline(value, color=OTHER, linewidth=0.8, zorder=0)
+        if value is not None:
+            axes.axvline(value, color=OTHER, linewidth=0.8, zorder=0)
         axes.grid(axis="y", color="#f0f0f0")
     left.set(yticks=rows, yticklabels=[variant.name for variant in found], xlabel=f"{study.rules.metric_name}, dB")
     left.set_title("quality: each seed, and the mean")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,23 @@ def test_the_page_holds_claim_costs_and_command(study: Comparison, tmp_path: Pat
     table = pd.read_csv(tmp_path / "psnr.csv")
     assert len(table) == 6
     assert (table[[f"ms_{name}" for name in PHONES]] > 0).all(axis=None)
+
+
+def test_a_training_that_diverged_is_in_no_mean(study: Comparison, tmp_path: Path) -> None:
+    records = records_of(study)
+    broken = next(record for record in records if (record.training.name, record.training.seed) == ("head, 1x1", 1))
+    records[records.index(broken)] = broken.with_result(
+        "embedded", replace(broken.results["embedded"], psnr_db=9.33)
+    )  # doing without: 20 dB
+    base, head = variants(study, records, "embedded")
+    assert head.psnr_db.keys() == {0, 2}
+    assert head.diverged_db == {1: 9.33}
+    assert head.gain_over(base)[0] == pytest.approx(0.2)
+    write_study(tmp_path, study, records, "embedded")
+    text = (tmp_path / "README.md").read_text()
+    assert "| 31.200 ± 1.556 | +0.200 ± 1.271 | 2, 1 diverged | 60 |" in text
+    assert "head, 1x1 with seed 1 (9.33 dB)" in text
+    assert 9.33 in set(pd.read_csv(tmp_path / "psnr.csv").psnr_db)
 
 
 def test_every_study_compares_with_one_of_its_variants() -> None:
