@@ -167,7 +167,7 @@ def figure(study: Comparison, found: Sequence[Variant]) -> Figure:
             left.plot(variant.mean_db, row, "|", ms=18, mew=2.5, color=FRONT)
         if variant.diverged_db:
             told = "◂ diverged: " + ", ".join(f"{value:.2f} dB" for value in variant.diverged_db.values())
-            left.annotate(told, (0, row), (4, 0), ("axes fraction", "data"), "offset points", color=PAPER, fontsize=9,
+            left.annotate(told, (0, row), (4, -11), ("axes fraction", "data"), "offset points", color=PAPER, fontsize=9,
                           va="center")  # fmt: skip
         right.plot(variant.macs / base.macs, row, "|", ms=15, mew=2.5, color="black")
         for offset, (name, own) in zip((-0.22, 0.0, 0.22), variant.ms.items(), strict=True):
