@@ -93,7 +93,8 @@ def _recursion(name: str) -> Comparison:
     return Comparison(
         name,
         f"Recursions and attention of the progressive network with {FEWER_CHANNELS} channels, deblurring",
-        "quality grows from 5 to 6 recursions and falls at 7; channel and spatial attention each help, both most",
+        "5, 6 and 7 recursions reach 30.17, 30.21 and 30.21 dB; at 6, no attention reaches 30.08, channel attention "
+        "30.16, spatial attention 30.14 and both 30.21",
         "J. Electronics & Information Technology, doi 10.11999/JEIT210298, tables 2 and 3",
         rules_of("deblur"),
         variants,
@@ -110,7 +111,7 @@ def _malleconv(name: str) -> Comparison:
     return Comparison(
         name,
         "A MalleConv in a trunk of 8 residual blocks of 16 channels, denoising σ 25",
-        "one MalleConv raises the quality of an existing network at little cost",
+        "one MalleConv in a standard network lowers the cost, or raises the quality at similar cost",
         "MalleConv, Jiang et al., arXiv 2201.00392",
         rules,
         variants,
