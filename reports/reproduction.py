@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from evaluators.atomic import write_atomically
+from evaluators.tasks import TaskRules
 from reports.counts import DASH, NetworkCounts, network_counts, percent
 from reports.style import BASELINE, FRONT, PAPER, write_png
 from search.proposals import SKIP_SUFFIX
@@ -52,6 +53,14 @@ REPORTED_SETS = {
 
 def reported_set(word: str) -> ReportedSet | None:
     return REPORTED_SETS.get(word.removesuffix("/HR"))
+
+
+def set_title(word: str, rules: TaskRules) -> str:
+    """How people call a test set: its name in the papers where it has another one there."""
+    there = reported_set(word)
+    if there is None or "@" not in word:
+        return word.removesuffix("/HR")
+    return there.names[-1] if rules.shape.out_channels == 1 else there.names[0]
 
 
 def rows(records: Sequence[TrainingRecord]) -> pd.DataFrame:
@@ -160,19 +169,22 @@ def page(records: Sequence[TrainingRecord]) -> str:
         words = list(dict.fromkeys(word for record in here for word in record.results))
         heads = ["network", "params", "off published", "true G MACs", "off published", "steps", "training"]
         for word in words:
-            heads += [f"{word}: ours", "published"]
+            heads += [f"{set_title(word, here[0].training.rules)}: ours", "published"]
         lines += [f"\n## {title}\n", *([f"![PSNR of {title}]({_picture_name(title)})\n"] if words else [])]
         lines += ["| " + " | ".join(heads) + " |", "| --- |" + " ---: |" * (len(heads) - 1)]
         table = [_without(here, words), *(_cells(record, words) for record in sorted(here, key=lambda r: r.params))]
         lines += ["| " + " | ".join(cells) + " |" for cells in table]
     commands = dict.fromkeys(f"`{record.command}`" for record in records)
     lines += ["\nCommands: " + "; ".join(commands) + ".\n"]
-    lines += [
-        f"- {record.training.name}: {record.training.rules.title}, {record.training.protocol} protocol, seed "
-        f"{record.training.seed}, {record.environment['device']}, commit {record.environment['commit']}, trained on "
-        f"{record.train_data}"
-        for record in records
-    ]
+    made: dict[str, list[str]] = {}
+    for record in records:
+        training, about = record.training, record.environment
+        how = (
+            f"{training.rules.title}, {training.protocol} protocol, seed {training.seed}, {about['device']}, commit "
+            f"{about['commit']}, trained on {record.train_data}"
+        )
+        made.setdefault(how, []).append(f"{training.name} ({training.steps:,} steps)")
+    lines += [f"- {', '.join(names)}: {how}" for how, names in made.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -224,7 +236,7 @@ def figure(records: Sequence[TrainingRecord]) -> Figure:
             _draw_row(axes, row, here, word)
         there = reported_set(word)
         axes.set(
-            title=word.removesuffix("/HR") + (f"\n({there.note})" if there and there.note else ""),
+            title=set_title(word, records[0].training.rules) + (f"\n({there.note})" if there and there.note else ""),
             xlabel=records[0].training.rules.metric_name + ", dB",
         )
         axes.grid(axis="both", color="#eeeeee")

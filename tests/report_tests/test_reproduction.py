@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reports.reproduction import figure, page, published_on, rows, write_reproduction
+from reports.reproduction import figure, page, published_on, rows, set_title, write_reproduction
 from search.trainings.queue_file import named_training
 from search.trainings.training import SetResult, Training, TrainingRecord
 
@@ -134,6 +134,12 @@ def test_the_figure_has_a_star_only_where_something_was_published(records: list[
     assert stars == [2, 1]
     assert "published: all 100" in urban.get_title()
     assert set5.get_xlabel() == "PSNR on Y, dB"
+
+
+def test_sets_go_by_the_names_of_the_papers() -> None:
+    grey, colour = training("dncnn-s", "denoise", sigma="25").rules, training("dncnn-color", "denoise").rules
+    assert [set_title(word, grey) for word in ("Set12", "Set5/HR", BSD, "mine")] == ["Set12", "Set5", "BSD68", "mine"]
+    assert set_title(BSD, colour) == "CBSD68"
 
 
 def test_both_forms_of_a_network_stand_in_one_row() -> None:
