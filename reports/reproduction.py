@@ -26,6 +26,7 @@ from space.papers.published import PublishedResult, published_results
 
 ROW_HEIGHT_IN = 0.27
 SKIPPING = "#009E73"
+FAR_BELOW_DB = 6  # below doing without, a figure's mark becomes a number at its edge: such a training diverged
 
 
 @dataclass(frozen=True)
@@ -276,9 +277,14 @@ def _draw_row(axes: Axes, row: int, here: Sequence[TrainingRecord], word: str) -
         published = published_on(record.training, word, result.images)
         marker, colour = ("D", SKIPPING) if SKIP_SUFFIX in record.training.name else ("o", FRONT)
         axes.plot(result.baseline_psnr_db, row, "|", color=BASELINE, ms=11, mew=1.5)
-        axes.plot(result.psnr_db, row, marker, color=colour, ms=6)
+        if result.psnr_db < result.baseline_psnr_db - FAR_BELOW_DB:
+            axes.annotate(f"◂ {result.psnr_db:.1f}", (0, row), (3, 0), ("axes fraction", "data"), "offset points",
+                          color=colour, fontsize=9, va="center")  # fmt: skip
+            ends += [result.baseline_psnr_db, *([published.psnr_db] if published else [])]
+        else:
+            axes.plot(result.psnr_db, row, marker, color=colour, ms=6)
+            ends += [result.baseline_psnr_db, result.psnr_db, *([published.psnr_db] if published else [])]
         if published and not any(line.get_marker() == "*" and line.get_ydata()[0] == row for line in axes.lines):
             axes.plot(published.psnr_db, row, "*", color=PAPER, ms=11)
-        ends += [result.baseline_psnr_db, result.psnr_db, *([published.psnr_db] if published else [])]
     if ends:
         axes.plot([min(ends), max(ends)], [row, row], color="#cccccc", linewidth=1.5, zorder=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -150,6 +151,15 @@ def test_both_forms_of_a_network_stand_in_one_row() -> None:
     (axes,) = figure([*both, record(training("s-lwsr16+skip", steps=4000), Set5_HR=5)]).axes
     labels = [label.get_text() for label in axes.get_yticklabels()]
     assert labels == ["s-lwsr16  144k, 1,000 steps", "s-lwsr16  144k, 4,000 steps"]
+
+
+def test_what_diverged_does_not_stretch_the_axis() -> None:
+    good, bad = (record(training(name), Set5_HR=5) for name in ("s-lwsr16", "fsrcnn"))
+    bad = bad.with_result("Set5/HR", replace(bad.results["Set5/HR"], psnr_db=7.04))
+    (axes,) = figure([good, bad]).axes
+    assert [text.get_text() for text in axes.texts] == ["◂ 7.0"]
+    assert axes.get_xlim()[0] > 25
+    assert "| 7.04 / 0.8500 |" in page([good, bad])
 
 
 def test_without_test_sets_there_is_a_table_and_no_figure(tmp_path: Path) -> None:
