@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import matplotlib
@@ -22,6 +22,7 @@ from reports.style import BASELINE, FRONT, PAPER, write_png
 from search.proposals import SKIP_SUFFIX
 from search.trainings.network_words import entry_of
 from search.trainings.training import Training, TrainingRecord
+from space.papers import paper
 from space.papers.published import PublishedResult, published_results
 
 ROW_HEIGHT_IN = 0.27
@@ -106,7 +107,13 @@ def _rows(record: TrainingRecord) -> Iterator[dict[str, object]]:
 
 def _counts(training: Training) -> NetworkCounts | None:
     """The published counts of its network and ours by the paper's rule; None of a network with a knob turned."""
-    return None if ":" in training.name else network_counts(entry_of(training.name), training.rules.scale)
+    return None if ":" in training.name else _counted(entry_of(training.name).name, training.rules.scale)
+
+
+@lru_cache
+def _counted(name: str, scale: int) -> NetworkCounts:
+    """Counted once for both forms, for the table and for the page."""
+    return network_counts(paper(name), scale)
 
 
 def published_on(training: Training, word: str, images: int) -> PublishedResult | None:
