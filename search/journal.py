@@ -61,7 +61,10 @@ def repair(path: Path) -> int:
     data = path.read_bytes()
     lines = data.split(b"\n")
     whole, tail = lines[:-1], lines[-1]
-    damaged = next((number for number, line in enumerate(whole, start=1) if not _may_be_object(line)), None)
+    # A search that reads the journal parses every line (``WholeLinesBackend.read_logs``); here they need only look whole.
+    damaged = None
+    if whole and (not data.startswith(b"{") or data.count(b"}\n{") < len(whole) - (not tail.startswith(b"{"))):
+        damaged = next((n for n, line in enumerate(whole, start=1) if line[:1] != b"{" or line[-1:] != b"}"), None)
     if damaged is None and whole and not _is_json(whole[-1]):
         damaged = len(whole)
     cut = len(tail)
@@ -136,11 +139,6 @@ def _damaged(path: Path, number: int) -> UserError:
         f"journal {path} is damaged at line {number}: it must be one JSON object per line; restore the file, or use "
         "--run-dir for a new run"
     )
-
-
-def _may_be_object(line: bytes) -> bool:
-    """Whether a line looks whole; a search that reads the journal parses it (``WholeLinesBackend.read_logs``)."""
-    return line.startswith(b"{") and line.endswith(b"}")
 
 
 def _is_json(line: bytes) -> bool:
