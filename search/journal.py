@@ -61,7 +61,7 @@ def repair(path: Path) -> int:
     data = path.read_bytes()
     lines = data.split(b"\n")
     whole, tail = lines[:-1], lines[-1]
-    # A search that reads the journal parses every line (``WholeLinesBackend.read_logs``); here they need only look whole.
+    # Whoever reads the journal parses every line (``WholeLinesBackend.read_logs``); here they need only look whole.
     damaged = None
     if whole and (not data.startswith(b"{") or data.count(b"}\n{") < len(whole) - (not tail.startswith(b"{"))):
         damaged = next((n for n, line in enumerate(whole, start=1) if line[:1] != b"{" or line[-1:] != b"}"), None)

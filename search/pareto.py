@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 
@@ -74,13 +75,15 @@ def front_rung(run: RunResult) -> int:
 def front(run: RunResult) -> tuple[TrialRecord, ...]:
     """Trials on the front at ``front_rung``, cheapest first; fixed trials take part like any other.
 
-    The baseline costs nothing, so that a network below it is not on the front, however cheap; unless all are below.
+    The baseline, where it is known, costs nothing, so that a network that is no better is not on the front, however
+    cheap: the front is empty where all are.
     """
     rung = front_rung(run)
     trials = [trial for trial in run.trials if trial.at_rung(rung) is not None and trial.status == "trained"]
+    if not math.isnan(run.baseline_psnr_db):
+        trials = [trial for trial in trials if trial.at_rung(rung).psnr_db > run.baseline_psnr_db]
     if not trials:
         return ()
-    trials = [trial for trial in trials if trial.at_rung(rung).psnr_db > run.baseline_psnr_db] or trials
     ranks = non_dominated_ranks(losses_at_rung(trials, rung, run.settings.objectives))
     members = [trial for trial, rank in zip(trials, ranks, strict=True) if rank == 0]
     cost = run.settings.objectives[1] if len(run.settings.objectives) > 1 else "macs"

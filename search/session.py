@@ -21,6 +21,7 @@ from evaluators.training.precision import Precision, choose_precision
 from search.budget import Budget
 from search.calibrate import step_seconds
 from search.clock import Clock
+from search.durations import duration_text
 from search.environment import available_cores, environment
 from search.jobs import PAIRS_FILE, POOL_FOLDER, JobRunner, Setting
 from search.journal import own
@@ -33,12 +34,12 @@ from search.run_files import drop_checkpoints
 from search.rungs import default_ladder, fit_ladder
 from search.smallest import check_possible
 from search.study import Study
+from search.too_short import too_short, usable_s
 from search.workers import ProcessWorkers, Workers
 from space.errors import UserError
 from space.knobs import SPECIALISTS
 from space.tasks import Task
 
-REPORT_RESERVE_S = 30  # of the time asked for, kept for pictures and page
 SAME = (
     "task", "scale", "rules", "budget", "objectives", "input_size", "networks", "sampler", "seed", "train_data",
     "val_data", "training", "specialists",
@@ -147,9 +148,9 @@ class Session:
             stop_at = (
                 None
                 if request.time_s is None
-                else (self.begun + request.time_s - spent_s - min(REPORT_RESERVE_S, 0.15 * request.time_s))
+                else self.begun + usable_s(request.time_s) - spent_s
             )
-            self._fit_ladder(study, workers, interrupted)
+            self._fit_ladder(study, workers, listener, interrupted)
             loop = SearchLoop(
                 study,
                 request.task,
@@ -169,7 +170,9 @@ class Session:
             drop_checkpoints(study, request.folder)
         return problem
 
-    def _fit_ladder(self, study: Study, workers: Workers, interrupted: Callable[[], bool]) -> None:
+    def _fit_ladder(
+        self, study: Study, workers: Workers, listener: Listener, interrupted: Callable[[], bool]
+    ) -> None:
         """Make the ladder as long as the whole time asked for can carry; it never gets shorter."""
         request = self.request
         if request.rungs:
@@ -179,6 +182,11 @@ class Session:
         else:
             fixed_s, searched_s = step_seconds(study, workers, request.task, request.budget, interrupted)
             wanted = fit_ladder(request.time_s * request.workers, fixed_s, searched_s)
+            used_s = time.time() - self.begun + study.noted("elapsed_s", 0.0)
+            if not any(record.rungs for record in study.records.values()) and (
+                notice := too_short(request.time_s, used_s, fixed_s, searched_s, request.workers)
+            ):
+                listener.said(notice)
         if len(wanted) > len(study.settings.rungs):
             study.extend(wanted)
 
@@ -196,7 +204,7 @@ class Session:
             filter(
                 None,
                 (
-                    f"{self.request.time_s:g} s" if self.request.time_s else "",
+                    duration_text(self.request.time_s) if self.request.time_s else "",
                     f"{self.request.trials} trials" if self.request.trials else "",
                 ),
             )

@@ -2,8 +2,9 @@
 
 A trial is told when its first rung is done: its values are those of the first rung, which every trial has, so that
 the sampler compares like with like, and the names of the objectives say so. Later rungs are attributes of the study
-(``later-rungs/TRIAL``), because Optuna closes a trial once it is told. Over-budget candidates and duplicates are told as
-PRUNED with their constraints, as are published networks outside the search space; their results are in their records.
+(``later-rungs/TRIAL``), because Optuna closes a trial once it is told. Over-budget candidates and duplicates are told
+as PRUNED with their constraints, as are published networks outside the search space; their results are in their
+records.
 
 Records are system attributes, which Optuna's dashboard does not list; what a person looks for is in short user
 attributes beside them (``short_attributes``). Both lie in the same journal.
@@ -114,8 +115,8 @@ class Study:
                 return None
             if asked.get("version") != RECORD_VERSION:
                 raise UserError(
-                    f"run {folder} must have record version {RECORD_VERSION}, got {asked.get('version')}; use --run-dir "
-                    "for a new run"
+                    f"run {folder} must have record version {RECORD_VERSION}, got {asked.get('version')}; use "
+                    "--run-dir for a new run"
                 )
             opened = cls(study)
         if owned:

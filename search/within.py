@@ -1,7 +1,7 @@
 """Into a tight budget: knobs are turned down until the network fits, for screening a network costs next to nothing.
 
-Of 2,000 random x2 networks none runs within 30 ms of a Pixel 4 core at 160x120, and a sampler that only hears how far it
-is over proposes some fifty in vain before it finds one that fits. Walks down from its proposals find one each.
+Of 2,000 random x2 networks none runs within 30 ms of a Pixel 4 core at 160x120, and a sampler that only hears how far
+it is over proposes some fifty in vain before it finds one that fits. Walks down from its proposals find one each.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from space.knobs import Knob, active
 
 Knobs = dict[str, Any]
 SKIP = "input_skip"
-FROM_INPUT = ("push-pull", "identity", "bicubic")  # skips with which a network begins as its input, or the best that is
-CLEARLY = 0.03  # of the limit: what a turn should save, for a short walk; smaller steps are taken where there is no other
+FROM_INPUT = ("push-pull", "identity", "bicubic")  # skips with which a network begins as its input
+CLEARLY = 0.03  # of the limit: what a turn should save, for a short walk; a smaller step only where there is no other
 WALKS = 4  # from one proposal, in other orders, before it counts as a repeat
 
 
@@ -66,9 +66,7 @@ def fitted(
     return None
 
 
-def _walk_down(
-    name: str, knobs: Mapping[str, Any], screen: Screen, generator: np.random.Generator
-) -> Knobs | None:
+def _walk_down(name: str, knobs: Mapping[str, Any], screen: Screen, generator: np.random.Generator) -> Knobs | None:
     """One knob at a time, the first in random order that clearly saves something; the skip that a network begins with
     goes last."""
     here, excess = dict(knobs), screen.excess(name, knobs)
@@ -100,12 +98,13 @@ def _from_input(name: str, knobs: Knobs, screen: Screen) -> Knobs:
 
 
 def _turns(family: tuple[Knob, ...], knobs: Mapping[str, Any]) -> Iterator[Knobs]:
-    """``knobs`` with one of them at another value, numbers one step away; what comes to apply takes its first value."""
+    """``knobs`` with one of them at another value, numbers one step away or half the way down; what comes to apply
+    takes its first value."""
     for knob in family:
         if knob.name not in knobs:
             continue
         at = knob.values.index(knobs[knob.name])
-        others = range(len(knob.values)) if knob.step is None else (at - 1, at + 1)
+        others = range(len(knob.values)) if knob.step is None else {at // 2, at - 1, at + 1}
         for index in others:
             if index != at and 0 <= index < len(knob.values):
                 yield _whole(family, {**knobs, knob.name: knob.values[index]})
