@@ -15,9 +15,7 @@ def usable_s(time_s: float) -> float:
     return time_s - min(RESERVE_S, RESERVE_SHARE * time_s)
 
 
-def too_short(
-    time_s: float, used_s: float, fixed_step_s: float, searched_step_s: float, workers: int
-) -> str | None:
+def too_short(time_s: float, used_s: float, fixed_step_s: float, searched_step_s: float, workers: int) -> str | None:
     """What to say of a run that will hardly search, or None.
 
     Args:
@@ -32,4 +30,6 @@ def too_short(
     enough_s = min(needed_s / (1 - RESERVE_SHARE), needed_s + RESERVE_S)
     minutes = int(enough_s // 60) + 1
     what = "trains the published networks and hardly one of its own" if fixed_step_s else "trains hardly a network"
-    return f"{duration_text(time_s)} is too short to search: the run {what}; {SOME} of its own take about --time {minutes}m"
+    return (
+        f"{duration_text(time_s)} is too short to search: the run {what}; {SOME} of its own take about --time {minutes}m"
+    )
