@@ -22,7 +22,7 @@ from typing import Any
 
 import optuna
 from optuna.samplers import BaseSampler
-from optuna.trial import TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.budget import Budget
 from search.journal import JOURNAL, repair, storage
@@ -135,6 +135,10 @@ class Study:
                 self._tell(record)
             elif record.status in TOLD_AS:
                 self._study.tell(self._open.pop(frozen.number), state=TOLD_AS[record.status])
+
+    def trials(self) -> list[FrozenTrial]:
+        """All trials as Optuna has them, not to be changed."""
+        return self._study.get_trials(deepcopy=False)
 
     # Notes about the whole run.
 

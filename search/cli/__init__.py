@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from search.cli import catalogue, cost, evaluate, queue, recost, report, reproduce, run, study
+from search.cli import catalogue, cost, dashboard, evaluate, queue, recost, report, reproduce, run, study
 from search.jobs import DISK_FULL
 from space.command_line import run_command
 
-COMMANDS = (run, report, recost, cost, evaluate, reproduce, study, queue, catalogue)
+COMMANDS = (run, report, dashboard, recost, cost, evaluate, reproduce, study, queue, catalogue)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

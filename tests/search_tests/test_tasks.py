@@ -73,7 +73,7 @@ def test_a_task_whose_papers_do_not_fit_starts_from_small_networks_that_begin_as
 
 
 def test_what_is_plain_is_a_value_of_some_backbone() -> None:
-    shapes = (rules_of("denoise").shape, rules_of("inpaint").shape)
+    shapes = (rules_of("denoise").shape, rules_of("inpaint").shape, rules_of("sr").shape)
     offered = [knob for shape in shapes for name in BACKBONES for knob in backbone(name).knobs_for(shape)]
     for name, values in PLAIN.items():
         assert set(values) <= {value for knob in offered if knob.name == name for value in knob.values}
