@@ -1,7 +1,7 @@
 """How long a search of thousands of trials takes to open, to choose what climbs, to propose, and to write its page.
 
-``pytest tests/benchmarks/test_load.py -s`` prints seconds of processor time; ``LITEFRONT_LOAD_TRIALS=5000`` sets how many
-networks are trained (2,000 without; making the run takes a minute or more). One core.
+``pytest tests/benchmarks/test_load.py -s`` prints seconds of processor time; ``LITEFRONT_LOAD_TRIALS=5000`` sets how
+many networks are trained (2,000 without; making the run takes a minute or more). One core.
 """
 
 from __future__ import annotations
