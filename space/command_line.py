@@ -3,48 +3,122 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
+import shutil
 import sys
-from collections.abc import Callable, Sequence
-from types import ModuleType
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pkgutil import resolve_name
 from typing import NoReturn
 
 from space.errors import UserError
 
 SMALLEST_PX, LARGEST_PX = 8, 8192
-_FLAGS = {"--json", "--help", "-h"}
+VERSION_UNKNOWN = "(not installed)"
+_FLAGS = {"--json", "--help", "-h", "--version", "--all", "--list", "--counts-only", "--self-ensemble"}
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command by name, with one line of help.
+
+    ``options`` is the module with its ``add_options(parser)``, ``DESCRIPTION`` and ``EXAMPLES``; it is imported when
+    the command is named. ``execute`` (``module:function``) takes the parsed options and gives the exit status; it is
+    imported when the command line has been read.
+    """
+
+    name: str
+    help: str
+    options: str
+    execute: str
 
 
 class Parser(argparse.ArgumentParser):
     """As argparse, but an error is one line and no option may be shortened."""
 
     def __init__(self, **options: object) -> None:
-        super().__init__(allow_abbrev=False, **options)
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+
+    def shorten_usage(self) -> None:
+        """Only what must be given: the options stand below, in their groups."""
+        words = [self.prog]
+        for action in self._actions:
+            value = str(action.metavar or action.dest.upper())
+            if not action.option_strings:
+                words.append(f"[{value} ...]" if action.nargs == "*" else value)
+            elif action.required:
+                words.append(f"{action.option_strings[-1]} {value}")
+        self.usage = " ".join([*words, "[options]"])
 
     def error(self, message: str) -> NoReturn:
         print(f"error: {message} (see: {self.prog} --help)", file=sys.stderr)
         sys.exit(2)
 
 
+def parser_for(prog: str, description: str, commands: Sequence[Command], arguments: Sequence[str]) -> Parser:
+    """A parser of all ``commands``, with the options of the one that ``arguments`` name."""
+    parser = Parser(prog=prog, description=_wrapped(description))
+    parser.add_argument("--version", action="version", version=f"litefront {installed_version()}")
+    choices = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+    named = next((word for word in arguments if not word.startswith("-")), None)
+    for command in commands:
+        if command.name != named:
+            choices.add_parser(command.name, help=command.help)
+            continue
+        module = import_module(command.options)
+        chosen = choices.add_parser(
+            command.name,
+            help=command.help,
+            description=_wrapped(getattr(module, "DESCRIPTION", command.help)),
+            epilog=_examples(getattr(module, "EXAMPLES", ())),
+        )
+        module.add_options(chosen)
+        chosen.shorten_usage()
+    return parser
+
+
+def _wrapped(text: str) -> str:
+    """For ``RawDescriptionHelpFormatter``, which leaves lines as they are."""
+    return textwrap.fill(text, max(20, shutil.get_terminal_size().columns - 2))
+
+
+def _examples(examples: Sequence[tuple[str, str]]) -> str | None:
+    if not examples:
+        return None
+    lines = [f"  {command}\n      {meaning}" for command, meaning in examples]
+    return "\n".join(["examples:", *lines])
+
+
+def installed_version() -> str:
+    try:
+        return version("litefront")
+    except PackageNotFoundError:
+        return VERSION_UNKNOWN
+
+
 def run_command(
     prog: str,
     description: str,
-    commands: Sequence[ModuleType],
+    commands: Sequence[Command],
     arguments: Sequence[str] | None,
     on_os_error: Callable[[OSError], int] | None = None,
 ) -> int:
     """Run the command that ``arguments`` name; returns the exit status: 2 for a mistake, 130 when interrupted.
 
-    Each of ``commands`` is a module with ``add_parser(commands)``, which sets ``execute``. ``on_os_error`` may turn
-    an operating system's error into a status, or raise it again.
+    ``on_os_error`` may turn an operating system's error into a status, or raise it again.
     """
-    parser = Parser(prog=prog, description=description)
-    choices = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
-    for command in commands:
-        command.add_parser(choices)
-    options = parser.parse_args(join_values(list(sys.argv[1:] if arguments is None else arguments)))
+    arguments = join_values(list(sys.argv[1:] if arguments is None else arguments))
+    options = parser_for(prog, description, commands, arguments).parse_args(arguments)
+    execute = next(command.execute for command in commands if command.name == options.command)
     try:
-        return options.execute(options)
+        with starting():
+            run = resolve_name(execute)
+        return run(options)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -54,6 +128,20 @@ def run_command(
         return on_os_error(error)
     except KeyboardInterrupt:
         return 130
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """In a terminal, say at once that the program is there: torch takes seconds to load."""
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield
+        return
+    text = "starting ..."
+    print(text, end="", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        print("\r" + " " * len(text) + "\r", end="", file=sys.stderr, flush=True)
 
 
 def join_values(arguments: Sequence[str]) -> list[str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -16,7 +16,6 @@ from evaluators.images.folders import NamedImage
 from evaluators.images.metrics import psnr, ssim_of_planes
 from evaluators.images.ycbcr import grey
 from evaluators.tasks.rules import (
-    Option,
     Pair,
     TaskRules,
     batch_uniform,
@@ -43,11 +42,8 @@ class Denoise(TaskRules):
 
     task: ClassVar[str] = "denoise"
     baseline_name: ClassVar[str] = "noisy input"
-    command_options: ClassVar[Mapping[str, Option]] = {
-        "sigma": Option(
-            partial(read_range, option="--sigma", low=0.0, high=255.0, example="25 or 0-50"),
-            "the noise's standard deviation, of 255: 15, 25 (default), 50 or a range such as 0-50",
-        ),
+    option_readers: ClassVar[Mapping[str, Callable[[str], Any]]] = {
+        "sigma": partial(read_range, option="--sigma", low=0.0, high=255.0, example="25 or 0-50"),
     }
 
     @property

@@ -43,14 +43,6 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Option:
-    """A task's option on the command line: ``read`` makes a value of the word given; ``meaning`` is its help."""
-
-    read: Callable[[str], Any]
-    meaning: str
-
-
-@dataclass(frozen=True)
 class TaskRules(ABC):
     """One task with its options; a frozen value that is written into every record.
 
@@ -64,7 +56,7 @@ class TaskRules(ABC):
     task: ClassVar[str]
     baseline_name: ClassVar[str]  # "bicubic", "noisy input": what the gain is counted from
     layout: ClassVar[str] = "image"  # or "bayer": which symmetries a training patch may be turned by
-    command_options: ClassVar[Mapping[str, Option]] = {}  # by field
+    option_readers: ClassVar[Mapping[str, Callable[[str], Any]]] = {}  # of ``Task.options``, which are fields here
 
     def __post_init__(self) -> None:
         if not self.channels:

@@ -11,14 +11,12 @@ from latency_tables.timings import COLUMNS, read_timings
 from space.errors import UserError
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("calibrate", help="a table for your board from a few whole-network timings")
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("table", metavar="TABLE", help="to start from: a name, or a CSV file")
     parser.add_argument(
         "--from", dest="timings", type=Path, required=True, metavar="TIMINGS.csv", help=f"columns {', '.join(COLUMNS)}"
     )
     parser.add_argument("--out", type=Path, metavar="NAME.csv", help="default: TABLE-calibrated.csv")
-    parser.set_defaults(execute=execute)
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -16,13 +16,11 @@ from space.command_line import parse_size
 from space.named_network import named_network
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("predict", help="a network's milliseconds on one table, operator by operator")
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("table", metavar="TABLE", help="a name (see: python -m latency_tables list) or a CSV file")
     parser.add_argument("network", metavar="NAME|FILE.pt2|MODULE:FACTORY", help="a paper's network or your own")
     parser.add_argument("--input", help="WIDTHxHEIGHT of the network input (default: the network's own)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(execute=execute)
 
 
 def execute(options: argparse.Namespace) -> int:

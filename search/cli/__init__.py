@@ -5,11 +5,22 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from search.cli import catalogue, cost, evaluate, queue, recost, report, reproduce, run, study
-from search.jobs import DISK_FULL
-from space.command_line import run_command
+from space.command_line import Command, run_command
 
-COMMANDS = (run, report, recost, cost, evaluate, reproduce, study, queue, catalogue)
+COMMANDS = tuple(
+    Command(name, help_line, f"search.cli.options.{name}", f"search.cli.{module}:execute")
+    for name, module, help_line in (
+        ("run", "run", "search networks for a task under a budget"),
+        ("report", "report", "write a run's tables, plots and page again"),
+        ("recost", "recost", "a run's front on other phones, without training"),
+        ("cost", "cost", "parameters, MACs, memory and milliseconds of a published network or yours"),
+        ("evaluate", "evaluate", "PSNR and SSIM of a published network with given weights"),
+        ("reproduce", "reproduce", "the published networks: published figures beside ours"),
+        ("study", "study", "test a paper's claim: one choice turned, everything else equal"),
+        ("queue", "queue", "train the next networks of a queue file"),
+        ("list", "catalogue", "tasks, published networks, knobs, and runs"),
+    )
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _disk_full(error: OSError) -> int:
+    from search.jobs import DISK_FULL  # here, so that --help does not wait for what it imports
+
     if error.errno not in DISK_FULL:
         raise error
     print(

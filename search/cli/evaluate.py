@@ -13,7 +13,7 @@ from evaluators.cost import network_costs
 from evaluators.evaluate import SELF_ENSEMBLE, baseline, evaluate, yardsticks
 from evaluators.tasks import TaskRules, rules_from_words
 from evaluators.training.weights import check_same_tensors, read_metadata, read_state_dict
-from search.cli.parser import add_task_options, task_words
+from search.cli.parser import task_words
 from search.trainings.network_words import channels_of, entry_of, named_architecture
 from space.architecture import Architecture
 from space.build import build
@@ -22,25 +22,6 @@ from space.errors import UserError
 from space.papers import Paper
 from space.papers.published_weights import load_published
 from space.tasks import TASKS
-
-
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("evaluate", help="PSNR and SSIM of a paper's network with given weights")
-    parser.add_argument("name", metavar="NAME", help="such as s-lwsr32 or s-lwsr16+skip (see: python -m search list)")
-    parser.add_argument(
-        "--weights",
-        type=Path,
-        required=True,
-        help="state dict with the authors' keys, or with ours (.pt, .pth, .safetensors)",
-    )
-    parser.add_argument("--data", type=Path, help="folder of images (default: embedded validation photographs)")
-    parser.add_argument("--scale", help="upscaling factor (default: the paper's)")
-    add_task_options(parser)
-    parser.add_argument(
-        "--self-ensemble", action="store_true", help="sr: mean over 8 flips and turns of the input, at 8 times the cost"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(execute=execute)
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -8,26 +8,14 @@ import re
 
 from evaluators.cost import COST_FIELDS
 from evaluators.latency import latency_word
-from evaluators.tasks import OPTIONS, TaskRules, option_help, rules_of
+from evaluators.tasks import TaskRules, rules_of
 from search.latency import table_name, tables_there_are
 from space.command_line import parse_size
 from space.errors import UserError
 from space.papers import PAPERS
-from space.tasks import TASKS, Task
+from space.tasks import OPTIONS, TASKS, Task
 
-FRAMES_HELP = "raw-denoise: folder of real Bayer frames and their frames.csv, for pictures on the page"
 TIME_UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
-
-
-def add_task_options(parser: argparse.ArgumentParser) -> None:
-    """The options that say what a task restores; each belongs to some tasks only."""
-    parser.add_argument(
-        "--channels",
-        help="what a network sees: "
-        + "; ".join(f"{task.name} {', '.join(task.channels)}" for task in TASKS.values() if len(task.channels) > 1),
-    )
-    for name in OPTIONS:
-        parser.add_argument(f"--{name}", help=option_help(name))
 
 
 def task_words(options: argparse.Namespace) -> dict[str, str | None]:

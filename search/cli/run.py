@@ -14,10 +14,9 @@ from evaluators.tasks import rules_from_words
 from latency_tables.table import table_names
 from search.budget import Budget, parse_budget
 from search.cli.interrupts import noted_interrupts
+from search.cli.options.run import DEFAULT_OBJECTIVE, DEFAULT_TIME
 from search.cli.output import finish
 from search.cli.parser import (
-    FRAMES_HELP,
-    add_task_options,
     parse_input,
     parse_networks,
     parse_objectives,
@@ -30,63 +29,13 @@ from search.cli.parser import (
 from search.latency import TableUse, check_measured, tables_of
 from search.progress import progress_for
 from search.proposals import family, fixed_trials
-from search.samplers import SAMPLERS, sampler
+from search.samplers import sampler
 from search.session import Request, Session, default_workers
 from space.command_line import parse_count
 from space.errors import UserError
-from space.tasks import TASKS, task
+from space.tasks import task
 
 RUNS = Path("runs")
-DEFAULT_TIME = "10m"
-# A parameter budget says what may be stored; what is left open, and costs time on a phone, is the work per image. A
-# budget in milliseconds says what counts, and the front is then over those.
-DEFAULT_OBJECTIVE = "psnr,macs"
-DEFAULT_WORDS = f"{DEFAULT_OBJECTIVE}, or psnr and latency@TABLE of every table in the budget"
-
-
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("run", help="search networks for a task under a budget")
-    parser.add_argument("--task", required=True, help=f"one of {', '.join(TASKS)}")
-    parser.add_argument(
-        "--budget", required=True, help="such as 200k-params, 11g-macs,128mb-memory or 1300ms@pixel4-a76"
-    )
-    parser.add_argument("--scale", help="upscaling factor of sr (default: 4)")
-    add_task_options(parser)
-    parser.add_argument(
-        "--input",
-        help="WIDTHxHEIGHT of the network input that costs are given for (default: the task's, see: python -m search "
-        "list); of RAW frames in packed pixels",
-    )
-    parser.add_argument(
-        "--objective",
-        help=f"psnr and any of params, macs, memory, weights, latency@TABLE (default: {DEFAULT_WORDS})",
-    )
-    parser.add_argument(
-        "--networks",
-        metavar="NAME[,NAME]",
-        help="published networks (see: python -m search list) to train beside those that run with every search",
-    )
-    parser.add_argument("--latency", metavar="TABLE[,TABLE]", help="latency tables to give milliseconds on besides")
-    parser.add_argument("--time", help=f"such as 90s, 10m, 2h (default: {DEFAULT_TIME}, or none with --trials)")
-    parser.add_argument("--trials", help="stop after so many searched networks within the budget")
-    parser.add_argument(
-        "--rungs", help="training steps of each rung (default: fitted to the time), such as 100,300,1000"
-    )
-    parser.add_argument("--sampler", default="tpe", help=f"one of {', '.join(SAMPLERS)} (default: tpe)")
-    parser.add_argument("--seed", default="0", help="of proposals, weights and patches (default: 0)")
-    parser.add_argument(
-        "--specialists",
-        help="the most networks that may share a range of noise levels, chosen by a picture's known level (default: 4; "
-        "1: one network for all)",
-    )
-    parser.add_argument("--workers", help="training processes (default: one per core)")
-    parser.add_argument("--device", help="cpu, cuda or cuda:N (default: cuda where present)")
-    parser.add_argument("--train-data", type=Path, help="folder of images (default: embedded photographs)")
-    parser.add_argument("--val-data", type=Path, help="folder of images (default: embedded photographs)")
-    parser.add_argument("--frames", type=Path, help=FRAMES_HELP)
-    parser.add_argument("--run-dir", type=Path, help="where the run is kept (default: runs/TASK-OPTIONS-BUDGET)")
-    parser.add_argument("--json", action="store_true", help="print the front as JSON at the end")
-    parser.set_defaults(execute=execute)
 
 
 def request_from(options: argparse.Namespace) -> Request:

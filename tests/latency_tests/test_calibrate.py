@@ -132,16 +132,16 @@ def test_command_writes_a_table_that_loads(tmp_path: Path, capsys: pytest.Captur
     """The last row is a paper's network at its own input."""
     timings = write(tmp_path / "timings.csv", rows(network="s-lwsr16", latency_ms="900"))
     parser = argparse.ArgumentParser()
-    command.add_parser(parser.add_subparsers())
+    command.add_options(parser)
     out = tmp_path / "board-y.csv"
-    options = parser.parse_args(["calibrate", "mi8se-a75", "--from", str(timings), "--out", str(out)])
-    assert options.execute(options) == 0
+    options = parser.parse_args(["mi8se-a75", "--from", str(timings), "--out", str(out)])
+    assert command.execute(options) == 0
     shown = capsys.readouterr().out
     assert "5 timings, one scale for every price" in shown
     assert "% mean error" in shown
     table = load_table(str(out))
     assert table.caption == "Board Y, Cortex-A75, 1 thread, fp32, LiteRT 2.3.0"
     assert predict(table, networks()["bagnet9"]).ms > 0
-    options = parser.parse_args(["calibrate", "mi8se-a75", "--from", str(timings), "--out", "board-y.txt"])
+    options = parser.parse_args(["mi8se-a75", "--from", str(timings), "--out", "board-y.txt"])
     with pytest.raises(UserError, match=r"got board-y\.txt"):
-        options.execute(options)
+        command.execute(options)
