@@ -12,6 +12,9 @@ from torch import nn
 
 from space.errors import UserError
 
+PRECISIONS = ("auto", "fp32", "bf16")
+PRECISION_HELP = "arithmetic of training: auto (the fastest here), fp32 or bf16 (default: auto)"
+
 
 @dataclass(frozen=True, slots=True)
 class Precision:
@@ -52,35 +55,52 @@ class Precision:
         return cls(**data)
 
 
-def choose_precision(device: str | None = None) -> Precision:
-    """The fastest known setting for this machine, or for ``device`` ("cpu", "cuda", "cuda:1") when given.
+def choose_precision(device: str | None = None, wanted: str = "auto") -> Precision:
+    """The setting for this machine, or for ``device`` ("cpu", "cuda", "cuda:1") when given.
 
-    It is chosen by what the processor can do and never by a timing, so that all workers of a run agree. bfloat16 on
-    a CPU pays only where the processor multiplies it natively: with AMX it doubled the speed of s-LWSR16 (batch 16,
-    24x24 patches, 28.8 against 14.2 steps per second); on an AVX-512 processor without it the same steps took 2.8
-    times as long as in float32. Channels-last order pays either way (142 against 188 ms per step in float32).
+    ``wanted`` is one of ``PRECISIONS``; "auto" takes what is fastest. That is chosen by what the processor can do and
+    never by a timing, so that all workers of a run agree. bfloat16 on a CPU pays only where the processor multiplies
+    it natively: with AMX it doubled the speed of s-LWSR16 (batch 16, 24x24 patches, 28.8 against 14.2 steps per
+    second); on an AVX-512 processor without it the same steps took 2.8 times as long as in float32. Channels-last
+    order pays either way (142 against 188 ms per step in float32).
 
     Raises:
-        UserError: ``device`` names something that this machine does not have.
+        UserError: ``device`` names something that this machine does not have, or ``wanted`` is no precision.
     """
+    if wanted not in PRECISIONS:
+        raise UserError(f"--precision must be one of {', '.join(PRECISIONS)}, got {wanted!r}; auto takes the fastest")
+    device = _checked_device(device)
+    native, reason = _native_bfloat16(device)
+    if wanted == "fp32":
+        return Precision(device, None, True, f"asked for; {reason}")
+    if wanted == "bf16":
+        return Precision(device, "bfloat16", True, f"asked for; {reason}{'' if native else ': slower than float32'}")
+    return Precision(device, "bfloat16" if native else None, True, reason)
+
+
+def _checked_device(device: str | None) -> str:
     if device is None:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    kind = device.partition(":")[0]
+        return "cuda" if torch.cuda.is_available() else "cpu"
     if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
         raise UserError(f"device must be cpu, cuda or cuda:N, got {device!r}; leave it out to let the program choose")
+    kind, _, index = device.partition(":")
     if kind == "cuda":
         if not torch.cuda.is_available():
             raise UserError(f"device {device!r} must be present, got a machine or a torch without CUDA; use cpu")
-        index = int(device.partition(":")[2] or 0)
-        if index >= torch.cuda.device_count():
+        if int(index or 0) >= torch.cuda.device_count():
             raise UserError(f"device {device!r} must be present, got {torch.cuda.device_count()} of them; use cuda")
-        if torch.cuda.is_bf16_supported(including_emulation=False):
-            return Precision(device, "bfloat16", True, "CUDA device with native bfloat16")
-        return Precision(device, None, True, "CUDA device without native bfloat16")
+    return device
+
+
+def _native_bfloat16(device: str) -> tuple[bool, str]:
+    """Whether ``device`` multiplies bfloat16 itself, and the words that say so in a record."""
+    if device != "cpu":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+        return native, f"CUDA device {'with' if native else 'without'} native bfloat16"
     feature = _cpu_bfloat16_feature()
     if feature is None:
-        return Precision(device, None, True, "CPU without native bfloat16 (neither AMX nor AVX512_BF16)")
-    return Precision(device, "bfloat16", True, f"CPU with {feature}")
+        return False, "CPU without native bfloat16 (neither AMX nor AVX512_BF16)"
+    return True, f"CPU with {feature}"
 
 
 def _cpu_bfloat16_feature() -> str | None:

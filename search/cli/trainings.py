@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from evaluators.training.precision import choose_precision
+from evaluators.training.precision import PRECISION_HELP, choose_precision
 from search.cli.interrupts import noted_interrupts
 from search.cli.parser import parse_time
 from search.environment import available_cores
@@ -26,12 +26,13 @@ PROGRESS_EVERY_S = 30
 def add_sitting_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--time", help="such as 20m; the same command continues (default: no limit)")
     parser.add_argument("--device", help="cpu, cuda or cuda:N (default: cuda where present)")
+    parser.add_argument("--precision", default="auto", help=PRECISION_HELP)
     parser.add_argument("--side-by-side", help="trainings at a time (default: one per core, or 4 on a GPU)")
     parser.add_argument("--data", type=Path, help="folder that the named data folders lie in")
 
 
 def sitting_of(options: argparse.Namespace, folder: Path) -> Sitting:
-    precision = choose_precision(options.device)
+    precision = choose_precision(options.device, options.precision)
     count = parse_count("--side-by-side", options.side_by_side, 1) if options.side_by_side else default_count(precision)
     return Sitting(
         folder,
