@@ -11,6 +11,7 @@ from rich.console import Console
 
 from evaluators.latency import latency_word
 from evaluators.tasks import rules_from_words
+from evaluators.training.precision import PRECISION_HELP
 from latency_tables.table import table_names
 from search.budget import Budget, parse_budget
 from search.cli.interrupts import noted_interrupts
@@ -81,6 +82,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--workers", help="training processes (default: one per core)")
     parser.add_argument("--device", help="cpu, cuda or cuda:N (default: cuda where present)")
+    parser.add_argument("--precision", default="auto", help=PRECISION_HELP)
     parser.add_argument("--train-data", type=Path, help="folder of images (default: embedded photographs)")
     parser.add_argument("--val-data", type=Path, help="folder of images (default: embedded photographs)")
     parser.add_argument("--frames", type=Path, help=FRAMES_HELP)
@@ -125,6 +127,7 @@ def request_from(options: argparse.Namespace) -> Request:
         val_folder=options.val_data,
         frames_folder=options.frames,
         device=options.device,
+        precision=options.precision,
         command="python -m search " + shlex.join(sys.argv[1:]),
         tables=tables,
         networks=parse_networks(options.networks, rules) if options.networks is not None else (),
@@ -184,6 +187,7 @@ def _understood(session: Session) -> str:
     )
     beside = _beside(session)
     times = "".join(f"  milliseconds on {table.name}: predicted for {table.caption}\n" for table in request.tables)
+    note = f"  {session.precision_note}\n" if session.precision_note else ""
     levels = (
         f"  up to {settings.specialists} networks share the noise levels, chosen by a picture's known level "
         "(--specialists 1: one for all)\n"
@@ -198,6 +202,8 @@ def _understood(session: Session) -> str:
         f"{request.workers} worker{'s' * (request.workers > 1)}\n"
         f"{beside}"
         f"{times}{levels}"
+        f"  training in {session.precision.word} ({session.precision.reason})\n"
+        f"{note}"
         f"  training on {settings.train_data}; measuring on {settings.val_data}\n"
         f"  run folder {request.folder}"
     )
