@@ -17,7 +17,6 @@ from evaluators import data
 from evaluators.evaluate import baseline, yardsticks
 from evaluators.images.pair_folders import NamedPair
 from evaluators.tasks import TaskRules
-from evaluators.training.precision import Precision, choose_precision
 from search.budget import Budget
 from search.calibrate import step_seconds
 from search.clock import Clock
@@ -30,6 +29,7 @@ from search.progress import Listener
 from search.proposals import prepare_fixed
 from search.records import RunSettings
 from search.run_files import drop_checkpoints
+from search.run_precision import checked, precision_for
 from search.rungs import default_ladder, fit_ladder
 from search.smallest import check_possible
 from search.study import Study
@@ -70,6 +70,7 @@ class Request:
     networks: tuple[str, ...] = ()
     has_default_objective: bool = False
     specialists: int | None = None  # the most; None for as many as there can be
+    precision: str = "auto"  # a word of ``--precision``
 
 
 class Session:
@@ -80,18 +81,31 @@ class Session:
         self.request = request
         self.begun = time.time()
         self.plan = request.rules.plan
-        self.precision: Precision = choose_precision(request.device)
+        self.existing = Study.open(request.folder, owned=False)
+        begun = self.existing.settings if self.existing else None
+        self.precision, self.precision_note = precision_for(request.device, request.precision, begun, request.folder)
         tables = load_used(request.tables)
         check_possible(request.budget, request.rules.shape, request.task.backbones, request.input_size, tables)
         self.train = data.training_images(request.train_folder, request.rules)
         self.val = data.validation_images(request.val_folder, request.rules)
         self.frames = data.frame_pairs(request.frames_folder, request.rules)
         self.settings = self._settings()
-        self.existing = Study.open(request.folder, owned=False)
         if self.existing is None:
             _check_new(request.folder)
         else:
             _check_same(self.existing.settings, self.settings, request.folder)
+        if not self.is_finished:
+            self._check_precision()
+
+    def _check_precision(self) -> None:
+        """Make a first step, and have the record say what came of it."""
+        request = self.request
+        self.precision, failed = checked(
+            self.precision, request.task, self.settings, request.budget, continues=self.existing is not None
+        )
+        if failed:
+            self.precision_note = failed
+            self.settings = self._settings()
 
     @property
     def threads(self) -> int:
@@ -224,6 +238,7 @@ class Session:
             options=request.rules.options,
             networks=request.networks,
             specialists=_specialists(request, (self.train[0], self.val[0])),
+            precision=self.precision.to_dict(),
         )
 
 

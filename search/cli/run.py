@@ -74,6 +74,7 @@ def request_from(options: argparse.Namespace) -> Request:
         val_folder=options.val_data,
         frames_folder=options.frames,
         device=options.device,
+        precision=options.precision,
         command="python -m search " + shlex.join(sys.argv[1:]),
         tables=tables,
         networks=parse_networks(options.networks, rules) if options.networks is not None else (),
@@ -133,6 +134,7 @@ def _understood(session: Session) -> str:
     )
     beside = _beside(session)
     times = "".join(f"  milliseconds on {table.name}: predicted for {table.caption}\n" for table in request.tables)
+    note = f"  {session.precision_note}\n" if session.precision_note else ""
     levels = (
         f"  up to {settings.specialists} networks share the noise levels, chosen by a picture's known level "
         "(--specialists 1: one for all)\n"
@@ -147,6 +149,8 @@ def _understood(session: Session) -> str:
         f"{request.workers} worker{'s' * (request.workers > 1)}\n"
         f"{beside}"
         f"{times}{levels}"
+        f"  training in {session.precision.word} ({session.precision.reason})\n"
+        f"{note}"
         f"  training on {settings.train_data}; measuring on {settings.val_data}\n"
         f"  run folder {request.folder}"
     )

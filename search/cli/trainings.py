@@ -7,24 +7,28 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
+from evaluators.cost import architecture_costs
 from evaluators.training.precision import choose_precision
 from search.cli.interrupts import noted_interrupts
 from search.cli.parser import parse_time
 from search.environment import available_cores
+from search.first_step import tried
 from search.jobs import Progress
 from search.trainings.side_by_side import Outcome, Sitting, default_count, run_trainings
 from search.trainings.training import Training, TrainingRecord
 from space.command_line import parse_count
 
 PROGRESS_EVERY_S = 30
+SIZE = (64, 64)  # at which parameters are counted; they are the same at any
 
 
 def sitting_of(options: argparse.Namespace, folder: Path) -> Sitting:
-    precision = choose_precision(options.device)
+    precision = choose_precision(options.device, options.precision)
     count = parse_count("--side-by-side", options.side_by_side, 1) if options.side_by_side else default_count(precision)
     return Sitting(
         folder,
@@ -39,6 +43,7 @@ def sitting_of(options: argparse.Namespace, folder: Path) -> Sitting:
 
 def sit(trainings: Sequence[Training], sitting: Sitting, console: Console) -> tuple[Outcome, int]:
     """Run them with a line per event; the outcome and the exit status. Ctrl-C stops with checkpoints."""
+    sitting = _checked(trainings, sitting, console)
     with noted_interrupts() as interrupted:
         outcome = run_trainings(trainings, sitting, _Lines(console), interrupted)
     console.print(
@@ -51,6 +56,26 @@ def sit(trainings: Sequence[Training], sitting: Sitting, console: Console) -> tu
         print(f"error: stopped, {outcome.problem}; free some space and give the same command again", file=sys.stderr)
         return outcome, 1
     return outcome, 130 if interrupted() else 1 if outcome.failed else 0
+
+
+def _checked(trainings: Sequence[Training], sitting: Sitting, console: Console) -> Sitting:
+    """``sitting`` in the precision that a first step of the narrowest and the widest network shows to work."""
+    records = {each: TrainingRecord.read(sitting.folder / each.folder_name) for each in trainings}
+    others = [record for record in records.values() if record and record.trained_in != sitting.precision.word]
+    if others and sitting.precision.asked:
+        console.print(
+            f"{len(others)} of these are finished in another precision than {sitting.precision.word} and stay so; "
+            "another --out trains them anew",
+            highlight=False,
+            soft_wrap=True,
+        )
+    waiting = [training for training, record in records.items() if record is None]
+    waiting.sort(key=lambda training: architecture_costs(training.architecture, SIZE).params)
+    ends = dict.fromkeys((each.architecture, each.rules) for each in (*waiting[:1], *waiting[-1:]))
+    precision, failed = tried(sitting.precision, ends)
+    if failed:
+        console.print(failed, highlight=False, markup=False, soft_wrap=True)
+    return replace(sitting, precision=precision)
 
 
 class _Lines:

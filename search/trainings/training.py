@@ -112,11 +112,15 @@ class Training:
 
 @dataclass(frozen=True)
 class Begun:
-    """How far a training that is not finished has come, over all sittings; ``train_s`` is the time spent on steps."""
+    """How far a training that is not finished has come, over all sittings; ``train_s`` is the time spent on steps.
+
+    ``precision`` is ``fp32`` or ``bf16``, None of older ones.
+    """
 
     step: int
     train_s: float
     train_data: str
+    precision: str | None = None
 
     def write(self, folder: Path) -> None:
         write_atomically(folder / BEGUN_FILE, json.dumps(asdict(self)).encode())
@@ -158,6 +162,11 @@ class TrainingRecord:
     environment: dict[str, str]
     command: str
     finished: str  # ISO 8601, UTC
+
+    @property
+    def trained_in(self) -> str:
+        """``bf16`` or ``fp32``."""
+        return "bf16" if self.environment.get("precision", "").startswith("training bfloat16") else "fp32"
 
     def lacks(self, asked: Training) -> tuple[str, ...]:
         """The test words of ``asked`` that it was not measured on yet."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from search.cli.options.shared import FRAMES_HELP, add_task_options
+from search.cli.options.shared import FRAMES_HELP, PRECISION_HELP, add_task_options
 from space.tasks import TASKS
 
 DEFAULT_TIME = "10m"
@@ -79,6 +79,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     how.add_argument("--workers", metavar="N", help="training processes (default: one per core)")
     how.add_argument("--device", help="cpu, cuda or cuda:N (default: cuda where present)")
+    how.add_argument("--precision", default="auto", metavar="WORD", help=PRECISION_HELP)
 
     files = parser.add_argument_group("data and results")
     files.add_argument("--train-data", type=Path, metavar="FOLDER", help="images (default: embedded photographs)")

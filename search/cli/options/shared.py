@@ -9,6 +9,7 @@ from space.tasks import OPTIONS, TASKS
 
 EMBEDDED = "embedded"  # the data word of the photographs that come with the program
 RUN_HELP = "a run's folder, or its name in runs/"
+PRECISION_HELP = "arithmetic of training: auto (the fastest here), fp32 or bf16 (default: auto)"
 FRAMES_HELP = "raw-denoise: folder of real Bayer frames and their frames.csv, for pictures on the page"
 
 
@@ -34,5 +35,6 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("training")
     group.add_argument("--time", help="such as 20m; the same command continues (default: no limit)")
     group.add_argument("--device", help="cpu, cuda or cuda:N (default: cuda where present)")
+    group.add_argument("--precision", default="auto", metavar="WORD", help=PRECISION_HELP)
     group.add_argument("--side-by-side", metavar="N", help="trainings at a time (default: one per core, or 4 on a GPU)")
     group.add_argument("--data", type=Path, metavar="FOLDER", help="folder that the named data folders lie in")
