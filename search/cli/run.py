@@ -34,6 +34,7 @@ from search.samplers import SAMPLERS, sampler
 from search.session import Request, Session, default_workers
 from space.command_line import parse_count
 from space.errors import UserError
+from space.logs import LOG_FILE
 from space.tasks import TASKS, task
 
 RUNS = Path("runs")
@@ -162,8 +163,8 @@ def execute(options: argparse.Namespace) -> int:
         status = 130 if interrupted() else 1 if problem else 0
         if problem:
             print(
-                f"error: stopped, {problem}; no finished trial is lost: free some space and give the same "
-                "command again",
+                f"error: stopped: {problem}; no finished trial is lost, and the same command continues (more in "
+                f"{request.folder / LOG_FILE})",
                 file=sys.stderr,
             )
             return status
