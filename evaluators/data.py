@@ -52,6 +52,30 @@ def describe(folder: Path | None, images: Sequence[Picture], rules: TaskRules, v
     return f"{name}{halved}, {len(images)} images, {fingerprint(images)}"
 
 
+def check_measurable(images: Sequence[Picture], where: Path | str | None, rules: TaskRules) -> None:
+    """Refuse pictures that are perfect without a network: their PSNR is infinite, and so is the mean of the set.
+
+    Such are pictures of one colour, and pairs whose two pictures are the same.
+
+    Raises:
+        UserError: names the first such picture of ``where``.
+    """
+    for image in images:
+        if isinstance(image, NamedPair):
+            if np.array_equal(image.low, image.high):
+                raise UserError(
+                    f"the pictures of a validation pair must differ, got {image.name} of {where} twice the same, for "
+                    "which PSNR is infinite; take the pair out"
+                )
+        elif (image.pixels == image.pixels[:1, :1]).all():
+            pair = rules.pair(image)
+            if np.isinf(rules.psnr_db(rules.baseline(pair.low), pair)):
+                raise UserError(
+                    f"a validation picture must show something, got {image.name} of {where} in one colour, for which "
+                    "PSNR is infinite; take it out"
+                )
+
+
 def training_pool(images: Sequence[Picture], rules: TaskRules) -> PatchPool:
     """Patches of all ``images`` and of their degraded versions; given pairs are taken as they are."""
     given = isinstance(images[0], NamedPair)

@@ -18,8 +18,9 @@ from evaluators.evaluate import baseline, yardsticks
 from evaluators.images.pair_folders import NamedPair
 from evaluators.tasks import TaskRules
 from search.budget import Budget
-from search.calibrate import step_seconds
+from search.calibrate import TimingFailedError, step_seconds
 from search.clock import Clock
+from search.deadline import Deadline
 from search.environment import available_cores, environment
 from search.jobs import PAIRS_FILE, POOL_FOLDER, JobRunner, Setting
 from search.journal import own
@@ -36,9 +37,11 @@ from search.study import Study
 from search.workers import ProcessWorkers, Workers
 from space.errors import UserError
 from space.knobs import SPECIALISTS
+from space.logs import LOG_FILE, LOGGER, log_to
 from space.tasks import Task
 
 REPORT_RESERVE_S = 30  # of the time asked for, kept for pictures and page
+OURS = ("owner.lock", "journal.log", LOG_FILE)  # what a run has that was ended before its first result
 SAME = (
     "task", "scale", "rules", "budget", "objectives", "input_size", "networks", "sampler", "seed", "train_data",
     "val_data", "training", "specialists",
@@ -79,7 +82,7 @@ class Session:
     def __init__(self, request: Request) -> None:
         """Raises: UserError for anything that cannot work, with the existing run as it was."""
         self.request = request
-        self.begun = time.time()
+        self.begun = time.monotonic()
         self.plan = request.rules.plan
         self.existing = Study.open(request.folder, owned=False)
         begun = self.existing.settings if self.existing else None
@@ -88,6 +91,7 @@ class Session:
         check_possible(request.budget, request.rules.shape, request.task.backbones, request.input_size, tables)
         self.train = data.training_images(request.train_folder, request.rules)
         self.val = data.validation_images(request.val_folder, request.rules)
+        data.check_measurable(self.val, request.val_folder, request.rules)
         self.frames = data.frame_pairs(request.frames_folder, request.rules)
         self.settings = self._settings()
         if self.existing is None:
@@ -129,11 +133,12 @@ class Session:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"--run-dir must be a folder that can be written, got {folder}: {error.strerror}") from None
-        with own(folder):
+        with own(folder), log_to(folder / LOG_FILE):
             study = Study.open(folder, owned=True)
             if study is None:
                 study = Study.create(folder, self.settings)
                 study.note("command", self.request.command)
+            LOGGER.info("%s; %s", self.request.command or "a session", self._describe_session())
             study.note("sessions", [*study.noted("sessions", []), self._describe_session()])
             pairs = self._prepare_data(folder / "data")
             try:
@@ -154,27 +159,29 @@ class Session:
         spent_s = study.noted("elapsed_s", 0.0)
         prepare_fixed(study, request.task, request.budget)
         setting = Setting(request.folder / "data", request.rules, self.plan, self.precision)
-        workers = ProcessWorkers(request.workers, partial(JobRunner, setting), self.threads)
+        log = request.folder / LOG_FILE
+        workers = ProcessWorkers(request.workers, partial(JobRunner, setting), self.threads, log)
         clock = Clock(study, spent_s, self.begun, listener)
-        clock.known([record for record in study.records.values() if record.rungs])
         try:
-            stop_at = (
-                None
-                if request.time_s is None
-                else (self.begun + request.time_s - spent_s - min(REPORT_RESERVE_S, 0.15 * request.time_s))
-            )
+            clock.known([record for record in study.records.values() if record.rungs])
+            deadline = None
+            if request.time_s is not None:
+                reserve_s = min(REPORT_RESERVE_S, 0.15 * request.time_s)
+                deadline = Deadline(self.begun - time.monotonic() + request.time_s - spent_s - reserve_s)
             self._fit_ladder(study, workers, interrupted)
             loop = SearchLoop(
                 study,
                 request.task,
                 request.budget,
                 workers,
-                Limits(stop_at, request.trials),
+                Limits(deadline, request.trials),
                 request.folder,
                 clock,
                 interrupted,
             )
             problem = loop.run()
+        except TimingFailedError as error:
+            problem = str(error)
         finally:
             workers.close()
             clock.save()
@@ -270,7 +277,7 @@ def _specialists(request: Request, examples: tuple[data.Picture, ...]) -> int:
 def _check_new(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--run-dir must be a folder, got the file {folder}")
-    if folder.exists() and any(entry.name not in ("owner.lock", "journal.log") for entry in folder.iterdir()):
+    if folder.exists() and any(entry.name not in OURS for entry in folder.iterdir()):
         raise UserError(f"--run-dir must be empty or hold a run, got {folder} with other files; choose another")
 
 

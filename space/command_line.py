@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import traceback
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -17,10 +18,14 @@ from pkgutil import resolve_name
 from typing import NoReturn
 
 from space.errors import UserError
+from space.logs import VERBOSE, forget_log, is_verbose, keep_traceback, shown_log
+from space.os_errors import exit_status, first_line, os_error_line, shared_memory_line
+
+INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits.h
 
 SMALLEST_PX, LARGEST_PX = 8, 8192
 VERSION_UNKNOWN = "(not installed)"
-_FLAGS = {"--json", "--help", "-h", "--version", "--all", "--list", "--counts-only", "--self-ensemble"}
+_FLAGS = {"--json", "--help", "-h", "--verbose", "--version", "--all", "--list", "--counts-only", "--self-ensemble"}
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,9 @@ def parser_for(prog: str, description: str, commands: Sequence[Command], argumen
             epilog=_examples(getattr(module, "EXAMPLES", ())),
         )
         module.add_options(chosen)
+        chosen.add_argument(
+            "--verbose", action="store_true", help="print the log, and the traceback of an internal error"
+        )
         chosen.shorten_usage()
     return parser
 
@@ -106,31 +114,61 @@ def run_command(
     description: str,
     commands: Sequence[Command],
     arguments: Sequence[str] | None,
-    on_os_error: Callable[[OSError], int] | None = None,
+    reassurance: str = "",
 ) -> int:
-    """Run the command that ``arguments`` name; returns the exit status: 2 for a mistake, 130 when interrupted.
+    """Run the command that ``arguments`` name; returns the exit status.
 
-    ``on_os_error`` may turn an operating system's error into a status, or raise it again.
+    0 done, 1 the machine's trouble, 2 a mistake, 70 an error of ours, 130 interrupted. Whatever goes wrong is one line
+    on standard error; an error of ours leaves its traceback in a log, and shows it with ``--verbose``. ``reassurance``
+    ends the line of the machine's trouble.
     """
     arguments = join_values(list(sys.argv[1:] if arguments is None else arguments))
     options = parser_for(prog, description, commands, arguments).parse_args(arguments)
     execute = next(command.execute for command in commands if command.name == options.command)
+    forget_log()
     try:
-        with starting():
-            run = resolve_name(execute)
-        return run(options)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        if on_os_error is None:
-            raise
-        return on_os_error(error)
+        with shown_log() if options.verbose else contextlib.nullcontext():
+            with starting():
+                run = resolve_name(execute)
+            return run(options)
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        if options.verbose or is_verbose():
+            traceback.print_exc()
+        return _told(error, reassurance)
 
 
-@contextmanager
+def _told(error: Exception, reassurance: str) -> int:
+    """Print the one line of ``error``; returns the exit status."""
+    if isinstance(error, UserError):
+        line, status = str(error), 2
+    elif isinstance(error, BrokenPipeError):
+        # Whoever read the output has gone; nothing more may be written, not even when Python ends.
+        with contextlib.suppress(OSError, ValueError):  # a standard output that is no file
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141  # as a program that SIGPIPE ends
+    elif isinstance(error, OSError):
+        status = exit_status(error)
+        line = os_error_line(error) + reassurance * (status == 1)
+    elif isinstance(error, MemoryError):
+        line, status = f"out of memory: {first_line(error) or 'an allocation failed'}; close other programs", 1
+    elif shared_memory := shared_memory_line(error):
+        line, status = shared_memory, 1
+    else:
+        line, status = _internal(error), INTERNAL_ERROR
+    print(f"error: {line}", file=sys.stderr)
+    return status
+
+
+def _internal(error: Exception) -> str:
+    log = keep_traceback(error)
+    text = first_line(error)
+    where = f"the traceback is in {log}" if log else f"set {VERBOSE}=1 to see the traceback"
+    return f"internal error: {type(error).__name__}{': ' * bool(text)}{text}; {where}"
+
+
+@contextlib.contextmanager
 def starting() -> Iterator[None]:
     """In a terminal, say at once that the program is there: torch takes seconds to load."""
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":

@@ -92,6 +92,14 @@ def check_same_tensors(found: Mapping[str, torch.Tensor], wanted: Mapping[str, t
                             f"{in_network} in the network; build the network that the file was made with")
 
 
+def check_finite(tensors: Mapping[str, torch.Tensor], path: Path | str) -> None:
+    """Raise ``UserError`` on the first tensor that holds NaN or infinity: a network with it gives no picture."""
+    for name, value in tensors.items():
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise UserError(f"weights {path} must be finite numbers, got NaN or infinity in {name!r}; the network "
+                            "diverged in training: take an earlier checkpoint")
+
+
 def plain_copy(value: torch.Tensor) -> torch.Tensor:
     """A copy on the CPU in C order that shares memory with nothing, as safetensors wants it."""
     return value.detach().to("cpu", copy=True).contiguous()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 from space.command_line import Command, run_command
@@ -24,22 +23,11 @@ COMMANDS = tuple(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0 done, 1 nothing or disk full, 2 a mistake, 130 interrupted."""
+    """Run one command; returns the exit status: 0 done, 1 nothing or machine trouble, 2 a mistake, 130 interrupted."""
     return run_command(
         "python -m search",
         "Pareto fronts of image-restoration networks for phones.",
         COMMANDS,
         arguments,
-        on_os_error=_disk_full,
+        reassurance="; no finished trial is lost, and the same command continues",
     )
-
-
-def _disk_full(error: OSError) -> int:
-    from search.jobs import DISK_FULL  # here, so that --help does not wait for what it imports
-
-    if error.errno not in DISK_FULL:
-        raise error
-    print(
-        f"error: {error.strerror}: no finished trial is lost; free some space, give the command again", file=sys.stderr
-    )
-    return 1

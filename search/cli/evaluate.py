@@ -12,7 +12,7 @@ from evaluators import data
 from evaluators.cost import network_costs
 from evaluators.evaluate import SELF_ENSEMBLE, baseline, evaluate, yardsticks
 from evaluators.tasks import TaskRules, rules_from_words
-from evaluators.training.weights import check_same_tensors, read_metadata, read_state_dict
+from evaluators.training.weights import check_finite, check_same_tensors, read_metadata, read_state_dict
 from search.cli.parser import task_words
 from search.trainings.network_words import channels_of, entry_of, named_architecture
 from space.architecture import Architecture
@@ -31,6 +31,7 @@ def execute(options: argparse.Namespace) -> int:
     if options.self_ensemble and entry.task != "sr":
         raise UserError(f"--self-ensemble is for networks of sr, got {entry.name} of {entry.task}; leave it out")
     state_dict = read_state_dict(options.weights)
+    check_finite(state_dict, options.weights)
     arch = named_architecture(options.name, scale)
     _check_architecture(options.weights, arch, options.name)
     network = build(arch)
@@ -41,6 +42,7 @@ def execute(options: argparse.Namespace) -> int:
     else:
         network = load_published(entry.name, state_dict, scale)
     images = data.validation_images(options.data, rules)
+    data.check_measurable(images, options.data, rules)
     pairs = data.validation_pairs(images, rules)
     quality = evaluate(network, pairs, rules, self_ensemble=options.self_ensemble)
     reference, classical = baseline(pairs, rules), yardsticks(pairs, rules)

@@ -33,6 +33,7 @@ from search.samplers import sampler
 from search.session import Request, Session, default_workers
 from space.command_line import parse_count
 from space.errors import UserError
+from space.logs import LOG_FILE
 from space.tasks import task
 
 RUNS = Path("runs")
@@ -112,8 +113,8 @@ def execute(options: argparse.Namespace) -> int:
         status = 130 if interrupted() else 1 if problem else 0
         if problem:
             print(
-                f"error: stopped, {problem}; no finished trial is lost: free some space and give the same "
-                "command again",
+                f"error: stopped: {problem}; no finished trial is lost, and the same command continues (more in "
+                f"{request.folder / LOG_FILE})",
                 file=sys.stderr,
             )
             return status

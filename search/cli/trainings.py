@@ -22,6 +22,7 @@ from search.jobs import Progress
 from search.trainings.side_by_side import Outcome, Sitting, default_count, run_trainings
 from search.trainings.training import Training, TrainingRecord
 from space.command_line import parse_count
+from space.logs import LOG_FILE
 
 PROGRESS_EVERY_S = 30
 SIZE = (64, 64)  # at which parameters are counted; they are the same at any
@@ -53,7 +54,11 @@ def sit(trainings: Sequence[Training], sitting: Sitting, console: Console) -> tu
         highlight=False,
     )
     if outcome.problem:
-        print(f"error: stopped, {outcome.problem}; free some space and give the same command again", file=sys.stderr)
+        print(
+            f"error: stopped: {outcome.problem}; no finished training is lost, and the same command continues (more in "
+            f"{sitting.folder / LOG_FILE})",
+            file=sys.stderr,
+        )
         return outcome, 1
     return outcome, 130 if interrupted() else 1 if outcome.failed else 0
 

@@ -48,6 +48,8 @@ def pictures(word: str, root: Path | None, rules: TaskRules, validates: bool) ->
         found = tuple(picture for picture in found if Path(picture.name).stem != name)
     if match["factor"]:
         found = tuple(_reduced(picture, int(match["factor"]), word) for picture in found)
+    if validates:
+        data.check_measurable(found, word, rules)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
 from evaluators.training.trainer import Trainer
 from evaluators.training.weights import load_weights, save_weights
+from search.deadline import Deadline
 from search.environment import environment
 from search.jobs import Answer, Progress, Stopped, answered
 from search.trainings.data_words import describe, pictures
@@ -49,7 +51,7 @@ class TrainingJob:
     folder: Path
     pool: Path
     train_data: str
-    stop_at: float
+    left_s: float = math.inf  # from when it is begun; then it stops with a checkpoint
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,10 @@ class TrainingRunner:
     def _run(
         self, job: TrainingJob, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]
     ) -> Answer | Finished:
+        deadline = Deadline(job.left_s)
+
         def ends() -> bool:
-            return time.time() > job.stop_at or should_stop()
+            return should_stop() or deadline.is_over
 
         job.folder.mkdir(parents=True, exist_ok=True)
         record = TrainingRecord.read(job.folder)

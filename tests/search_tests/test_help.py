@@ -17,7 +17,8 @@ from search.cli.options.shared import option_help
 from search.samplers import SAMPLERS
 from search.trainings.studies import STUDIES
 from search.trainings.training import PROTOCOLS
-from space.command_line import VERSION_UNKNOWN, installed_version, join_values, parser_for, starting
+from space.command_line import INTERNAL_ERROR, VERSION_UNKNOWN, installed_version, join_values, parser_for, starting
+from space.logs import LOGGER
 from space.tasks import OPTIONS, TASKS
 
 ROOT = Path(__file__).parents[2]
@@ -185,3 +186,19 @@ def test_a_folder_called_search_hides_the_module_but_not_the_program(tmp_path: P
     done = status(str(script), *run)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "work" / "runs" / "sr-x4-4k-params" / "report.html").is_file()
+
+
+@pytest.mark.parametrize("words", [(), ("--verbose",)])
+def test_verbose_shows_the_log_and_the_traceback_of_an_internal_error(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def execute(options: object) -> int:
+        LOGGER.info("reading")
+        raise ZeroDivisionError("ours")
+
+    monkeypatch.setattr("search.cli.report.execute", execute)
+    assert search.cli.main(["report", "x", *words]) == INTERNAL_ERROR
+    error = capsys.readouterr().err
+    assert error.splitlines()[-1].startswith("error: internal error: ZeroDivisionError: ours")
+    assert ("Traceback" in error) is bool(words)
+    assert ("INFO" in error and "reading" in error) is bool(words)

@@ -12,7 +12,7 @@ EXAMPLES = (("python -m search study upsamplers --steps 1000 --seeds 3", "its ta
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="one of upsamplers, recursion, malleconv")
+    parser.add_argument("name", metavar="NAME", help="one of upsamplers, recursion, malleconv, precision")
     parser.add_argument("--steps", default="1000", help="of each training (default: 1000)")
     parser.add_argument("--seeds", default="3", help="trainings of each variant (default: 3)")
     parser.add_argument("--train", default=EMBEDDED, help="data to train on, joined by commas (default: embedded)")
