@@ -125,7 +125,8 @@ def _checked_device(device: str | None) -> str:
 def _native_bfloat16(device: str) -> tuple[bool, str]:
     """Whether ``device`` multiplies bfloat16 itself, and the words that say so in a record."""
     if device != "cpu":
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
+        with torch.cuda.device(device):  # of which it asks
+            native = torch.cuda.is_bf16_supported(including_emulation=False)
         return native, f"CUDA device {'with' if native else 'without'} native bfloat16"
     feature = _cpu_bfloat16_feature()
     if feature is None:
@@ -134,8 +135,14 @@ def _native_bfloat16(device: str) -> tuple[bool, str]:
 
 
 def _cpu_bfloat16_feature() -> str | None:
-    """The instruction set that multiplies bfloat16 on this CPU, or None. torch has no public question for it."""
+    """The instruction set that multiplies bfloat16 on this CPU, or None; also None where torch cannot tell.
+
+    torch has no public question for it: the private ones may be gone in another version, and on other processors.
+    """
     for feature, question in (("AMX", "_is_amx_tile_supported"), ("AVX512_BF16", "_is_avx512_bf16_supported")):
-        if getattr(torch.cpu, question, lambda: False)():
-            return feature
+        try:
+            if getattr(torch.cpu, question)():
+                return feature
+        except (AttributeError, NotImplementedError, RuntimeError):
+            continue
     return None
