@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
 from rich.console import Console
 
@@ -12,35 +11,24 @@ from evaluators import data
 from evaluators.cost import network_costs
 from evaluators.evaluate import SELF_ENSEMBLE, baseline, evaluate, yardsticks
 from evaluators.tasks import TaskRules, rules_from_words
-from evaluators.training.weights import check_finite, check_same_tensors, read_metadata, read_state_dict
 from search.cli.parser import task_words
-from search.trainings.network_words import channels_of, entry_of, named_architecture
-from space.architecture import Architecture
-from space.build import build
+from search.cli.weights_file import network_from_file, origin
+from search.trainings.network_words import channels_of, entry_of
 from space.command_line import parse_count
 from space.errors import UserError
-from space.papers import Paper
-from space.papers.published_weights import load_published
+from space.papers import PAPERS, Paper
 from space.tasks import TASKS
 
 
 def execute(options: argparse.Namespace) -> int:
     entry = entry_of(options.name)
-    scale = parse_count("--scale", options.scale, 1) if options.scale else entry.architecture.shape.scale
-    rules = _rules(entry, scale, options)
+    scale = parse_count("--scale", options.scale, 1) if options.scale else None
+    _rules(entry, scale or entry.architecture.shape.scale, options)
     if options.self_ensemble and entry.task != "sr":
         raise UserError(f"--self-ensemble is for networks of sr, got {entry.name} of {entry.task}; leave it out")
-    state_dict = read_state_dict(options.weights)
-    check_finite(state_dict, options.weights)
-    arch = named_architecture(options.name, scale)
-    _check_architecture(options.weights, arch, options.name)
-    network = build(arch)
-    if options.name != entry.name or set(state_dict) == set(network.state_dict()):
-        check_same_tensors(state_dict, network.state_dict(), options.weights)
-        network.load_state_dict(state_dict)
-        network.eval()
-    else:
-        network = load_published(entry.name, state_dict, scale)
+    loaded = network_from_file(options.name, options.weights, scale)
+    network, scale = loaded.network, loaded.scale
+    rules = _rules(entry, scale, options)
     images = data.validation_images(options.data, rules)
     data.check_measurable(images, options.data, rules)
     pairs = data.validation_pairs(images, rules)
@@ -55,6 +43,8 @@ def execute(options: argparse.Namespace) -> int:
             json.dumps(
                 {
                     "name": options.name,
+                    "built": loaded.name,
+                    "weights": origin(loaded),
                     "scale": scale,
                     "psnr_db": quality.psnr_db,
                     "ssim": quality.ssim,
@@ -75,7 +65,8 @@ def execute(options: argparse.Namespace) -> int:
         )
         return 0
     console = Console()
-    title = entry.title if options.name == entry.name else options.name
+    console.print(f"weights: {origin(loaded)}", highlight=False, markup=False)
+    title = PAPERS[loaded.name].title if loaded.name in PAPERS else options.name
     console.print(
         f"{title}, {rules.title}, on {measured_on}: {rules.metric_name} "
         f"{quality.psnr_db:.3f} dB, SSIM {quality.ssim:.4f}; {rules.baseline_name} {reference.psnr_db:.3f} dB, "
@@ -90,16 +81,6 @@ def execute(options: argparse.Namespace) -> int:
     for name, psnr_db in quality.psnr_db_by_image.items():
         console.print(f"  {name} {psnr_db:.3f}", highlight=False)
     return 0
-
-
-def _check_architecture(path: Path, arch: Architecture, word: str) -> None:
-    """Refuse weights that were trained in another network, also one of the same tensors: with our skip, without it."""
-    about = read_metadata(path)
-    if about.get("architecture", arch.key) != arch.key:
-        raise UserError(
-            f"weights {path} must be of {word}, got those of {about.get('network', 'another network')} "
-            f"({about['architecture']}, not {arch.key}); give that network's name and scale"
-        )
 
 
 def _rules(entry: Paper, scale: int, options: argparse.Namespace) -> TaskRules:

@@ -21,10 +21,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="FILE",
-        help="state dict with the authors' keys, or with ours (.pt, .pth, .safetensors)",
+        help="torch or safetensors file with the authors' names or ours, also nested (FILE#PLACE takes one of several)",
     )
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="images (default: embedded validation photographs)")
-    add_task_options(parser, "upscaling factor (default: the paper's)")
+    add_task_options(parser, "upscaling factor (default: what the weights say, else the paper's)")
     parser.add_argument(
         "--self-ensemble", action="store_true", help="sr: mean over 8 flips and turns of the input, at 8 times the cost"
     )
