@@ -174,7 +174,9 @@ def test_a_queue_is_read_in_its_order(tmp_path: Path) -> None:
     ("line", "part"),
     [
         ("ecbsr-m4c8,sr", "must have 8 values, got 2"),
-        ('"ecbsr-m4c8,sr,,short,8,0,embedded,', "must have 8 values, got 1"),
+        ('"ecbsr-m4c8,sr,,short,8,0,embedded,', "must be comma-separated values, got: unexpected end"),
+        ("ecbsr-m4c8,sr,,short,1000000001,0,embedded,", "steps must be at most 1,000,000,000"),
+        ("ecbsr-m4c8,sr,,short,8,9223372036854775808,embedded,", "seed must be at most"),
         (FIRST, "ecbsr-m4c8 again"),
         ("s-lwsr17,sr,,short,8,0,embedded,", "unknown network 's-lwsr17'"),
         ("ecbsr-m4c8,denoise,,short,8,0,embedded,", "for its task sr, got 'denoise'"),
@@ -191,13 +193,13 @@ def test_a_queue_is_read_in_its_order(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_line_is_named(tmp_path: Path, line: str, part: str) -> None:
-    with pytest.raises(UserError, match=r"^[^\n]*jobs\.csv line 4: [^\n]*$") as caught:
+    with pytest.raises(UserError, match=r"^[^\n]*jobs\.csv, line 4: [^\n]*$") as caught:
         read_queue(queue(tmp_path, "# a comment", FIRST, line))
     assert part in str(caught.value)
 
 
 def test_a_file_that_is_no_queue_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="got none at"):
+    with pytest.raises(UserError, match=r"a queue must be a file, got .*none\.csv, which is no file"):
         read_queue(tmp_path / "none.csv")
     with pytest.raises(UserError, match=r"network,task,.*, got name,steps$"):
         read_queue(queue(tmp_path, columns="name,steps"))
