@@ -14,6 +14,7 @@ from evaluators.evaluate import SELF_ENSEMBLE, baseline, evaluate, yardsticks
 from evaluators.tasks import TaskRules, rules_from_words
 from evaluators.training.weights import check_same_tensors, read_metadata, read_state_dict
 from search.cli.parser import add_task_options, task_words
+from search.trainings.data_words import word_anywhere
 from search.trainings.network_words import channels_of, entry_of, named_architecture
 from space.architecture import Architecture
 from space.build import build
@@ -33,7 +34,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         required=True,
         help="state dict with the authors' keys, or with ours (.pt, .pth, .safetensors)",
     )
-    parser.add_argument("--data", type=Path, help="folder of images (default: embedded validation photographs)")
+    parser.add_argument(
+        "--data",
+        metavar="FOLDER[@LIST]",
+        help="folder of images, or those of it that a text file names, a name a line (default: embedded validation "
+        "photographs)",
+    )
     parser.add_argument("--scale", help="upscaling factor (default: the paper's)")
     add_task_options(parser)
     parser.add_argument(
@@ -59,14 +65,15 @@ def execute(options: argparse.Namespace) -> int:
         network.eval()
     else:
         network = load_published(entry.name, state_dict, scale)
-    images = data.validation_images(options.data, rules)
+    word = word_anywhere(options.data)
+    images = word.pictures(rules, validates=True)
     pairs = data.validation_pairs(images, rules)
     quality = evaluate(network, pairs, rules, self_ensemble=options.self_ensemble)
     reference, classical = baseline(pairs, rules), yardsticks(pairs, rules)
     runs = SELF_ENSEMBLE if options.self_ensemble else 1
     size = TASKS[entry.task].input_sizes[scale]
     macs = runs * network_costs(network, size, rules.shape.in_channels).macs
-    measured_on = data.describe(options.data, images, rules, validates=True)
+    measured_on = word.describe(images, rules, validates=True)
     if options.json:
         print(
             json.dumps(
