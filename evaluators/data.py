@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from space.errors import UserError
 
 EMBEDDED = "embedded photographs"
 POOL_BYTES = 1 << 30  # of a large folder, one crop per image is kept so that the pool stays below this
+_PAIRS = re.compile(r", \d+ pairs, [0-9a-f]{12}(?:;|$)")
 SMALLEST_PX = 16  # side of a network input that is measured; SSIM's window needs 11 of what is left after shaving
 
 Picture = NamedImage | NamedPair
@@ -57,6 +59,11 @@ def describe(folder: Path | None, images: Sequence[Picture], rules: TaskRules, v
         return f"{name}, {len(images)} pairs, {pairs_fingerprint(images)}"
     halved = ", halved and cut" if validates and folder is None and rules.shape.scale == 1 else ""
     return f"{name}{halved}, {len(images)} images, {fingerprint(images)}"
+
+
+def describes_pairs(described: str) -> bool:
+    """Whether ``describe`` said so of pairs, alone or first of several sets."""
+    return _PAIRS.search(described) is not None
 
 
 def training_pool(images: Sequence[Picture], rules: TaskRules) -> PatchPool:
@@ -112,6 +119,11 @@ def load_pairs(path: Path) -> tuple[Pair, ...]:
             )
             for index in range(len(arrays.files) // len(fields(Pair)))
         )
+
+
+def rules_of_folders(rules: TaskRules, train: Path | None, validation: Path | None) -> TaskRules:
+    """``rules`` with what the folders show to hold, before they are read."""
+    return rules.of_pairs(*(folder is not None and holds_pairs(folder) for folder in (train, validation)))
 
 
 def _from_folder(folder: Path, rules: TaskRules, input_px: int) -> tuple[Picture, ...]:

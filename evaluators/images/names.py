@@ -11,5 +11,9 @@ def printable(name: str | os.PathLike[str]) -> str:
     Linux allows any bytes in a name. Python hands those that are no UTF-8 on as lone surrogates, which can be neither
     printed nor written into a record.
     """
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    try:
+        data = os.fspath(name).encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # other lone surrogates: from a record, not from a file system
+        data = os.fspath(name).encode("utf-8", "backslashreplace")
+    text = data.decode("utf-8", "backslashreplace")
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

@@ -11,9 +11,10 @@ from rich.console import Console
 from evaluators import data
 from evaluators.cost import network_costs
 from evaluators.evaluate import SELF_ENSEMBLE, baseline, evaluate, yardsticks
+from evaluators.images.pair_folders import NamedPair
 from evaluators.tasks import TaskRules, rules_from_words
 from evaluators.training.weights import check_same_tensors, read_metadata, read_state_dict
-from search.cli.parser import add_task_options, task_words
+from search.cli.parser import add_task_options, check_needed, task_words
 from search.trainings.data_words import word_anywhere
 from search.trainings.network_words import channels_of, entry_of, named_architecture
 from space.architecture import Architecture
@@ -67,6 +68,9 @@ def execute(options: argparse.Namespace) -> int:
         network = load_published(entry.name, state_dict, scale)
     word = word_anywhere(options.data)
     images = word.pictures(rules, validates=True)
+    is_given = isinstance(images[0], NamedPair)
+    rules = rules.of_pairs(training=is_given, validation=is_given)
+    check_needed(options, rules)
     pairs = data.validation_pairs(images, rules)
     quality = evaluate(network, pairs, rules, self_ensemble=options.self_ensemble)
     reference, classical = baseline(pairs, rules), yardsticks(pairs, rules)
