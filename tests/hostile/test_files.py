@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,18 +21,31 @@ from PIL import Image
 from evaluators.images.bayer_frames import load_frames
 from evaluators.images.folders import load_folder
 from latency_tables.cli import main as latency_tables
-from latency_tables.table import load_table
 from latency_tables.timings import COLUMNS, read_timings
 from search.trainings.data_words import pictures
 from search.trainings.queue_file import COLUMNS as QUEUE
 from search.trainings.queue_file import read_queue
 from space.errors import UserError
-from tests.evaluator_tests.picture_files import DEFLATE, GREY, GREY_ALPHA, LZW, NONE, PALETTE, RGB, RGBA, chunk, png, tiff
-from tests.small_table import small_table
+from tests.evaluator_tests.picture_files import (
+    DEFLATE,
+    GREY,
+    GREY_ALPHA,
+    LZW,
+    NONE,
+    PALETTE,
+    RGB,
+    RGBA,
+    chunk,
+    png,
+    tiff,
+)
+from tests.small_table import write_small_table
 
 SEED = 11
 SIDE = 24
-PICTURES, TABLES, TEXTS = 260, 140, 60  # of each kind of text file
+PICTURES = 1_200
+TABLES = 200, 100, 100  # of the table, its provenance and its draws
+TEXTS = 200  # of each other kind of text file
 
 pytestmark = pytest.mark.long
 
@@ -144,7 +158,8 @@ def hostile_pictures() -> Iterator[Hostile]:
 
 WORDS = (
     b"1e308", b"nan", b"inf", b"-1", b"", b" ", b"0", b"9" * 400, b"1" * 20_000, b"x" * (1 << 20), b"\0", b"\xff", b'"',
-    b"\r", b"\n", "\u2028".encode(), b"\x1b[2J", b"=1+1", "²".encode(), b"3x3x3", b"1e-320", b"os:getcwd", b"../../x", b"#",
+    b"\r", b"\n", "\u2028".encode(), b"\x1b[2J", b"=1+1", "²".encode(), b"3x3x3", b"1e-320", b"os:getcwd", b"../../x",
+    b"#",
 )  # fmt: skip
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "latin-1")
 
@@ -215,16 +230,14 @@ def test_pictures(tmp_path: Path) -> None:
 
 def test_latency_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     generator = np.random.default_rng(SEED)
-    path = small_table(tmp_path / "t.csv")
+    path = write_small_table(tmp_path, "t")
     parts = (path, path.with_suffix(".provenance.json"), path.with_suffix(".draws.csv"))
-    if not parts[2].exists():
-        parts[2].write_text("kind,per,d0,d1\n" + "".join(f"{k},{p},1,1\n" for k, p in load_table(str(path)).classes))
     good = [part.read_text() for part in parts]
     read = 0
-    for part, text, count in zip(parts, good, (TABLES // 2, TABLES // 4, TABLES - TABLES // 2 - TABLES // 4), strict=True):
-        for each in hostile_texts(generator, text, count):
+    for part, text, count in zip(parts, good, TABLES, strict=True):
+        for number, each in enumerate(hostile_texts(generator, text, count)):
             part.write_bytes(each.data)
-            load_table.__globals__["_load"].cache_clear()
+            os.utime(part, ns=(number, number))  # tables that are known are told by the time of their last change
             status = latency_tables(["show", str(path), "--json"])
             out, error = capsys.readouterr()
             if status == 0:
@@ -235,7 +248,8 @@ def test_latency_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
                 assert error.count("\n") == 1, each.name
                 assert error.startswith("error: "), each.name
         part.write_text(text)
-    assert 0 < read < TABLES
+        os.utime(part, ns=(0, 1_000_000))
+    assert 0 < read < sum(TABLES)
 
 
 BOARD = "Board,Y1,A75,1,fp32,LiteRT,2.3.0"
@@ -285,4 +299,4 @@ def test_text_files(kind: str, readers: dict[str, Callable[[bytes], object]]) ->
 
 
 def test_there_are_enough_of_them() -> None:
-    assert len({each.data for each in hostile_pictures()}) + TABLES + TEXTS * len(GOOD) >= 600
+    assert len({each.data for each in hostile_pictures()}) + sum(TABLES) + TEXTS * len(GOOD) >= 2_000
