@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from evaluators.cost import Costs
+from evaluators.data import describes_pairs
 from evaluators.tasks import TaskRules, rules_of
 from evaluators.training.precision import Precision
 from search.latency import TableUse
@@ -115,11 +116,13 @@ class RunSettings:
     networks: tuple[str, ...] = ()  # fixed trials that were asked for by name, beside those of every search
     specialists: int = 1  # the most networks that may share the range of noise levels; 1 in older runs
     precision: dict[str, Any] = field(default_factory=dict)  # of training (``Precision``); none in older runs
+    overlap: str = ""  # which picture training and validation share, in words; none, or an older run, if empty
 
     @property
     def rules(self) -> TaskRules:
-        """The task with its options: degradation, metric, words."""
-        return rules_of(self.task, self.scale, self.options)
+        """The task with its options: degradation, metric, words; those of pairs where the data are pairs."""
+        rules = rules_of(self.task, self.scale, self.options)
+        return rules.of_pairs(describes_pairs(self.train_data), describes_pairs(self.val_data))
 
     @property
     def trained_in(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -15,6 +15,7 @@ import torch
 
 from evaluators import data
 from evaluators.evaluate import baseline, yardsticks
+from evaluators.images.overlap import shared_picture
 from evaluators.images.pair_folders import NamedPair
 from evaluators.tasks import TaskRules
 from search.budget import Budget
@@ -246,6 +247,7 @@ class Session:
             networks=request.networks,
             specialists=_specialists(request, (self.train[0], self.val[0])),
             precision=self.precision.to_dict(),
+            overlap=_overlap(request, self.train, self.val),
         )
 
 
@@ -254,6 +256,16 @@ def default_workers(device: str | None) -> int:
     if (device or ("cuda" if torch.cuda.is_available() else "cpu")).startswith("cuda"):
         return 1
     return min(available_cores(), 8)
+
+
+def _overlap(request: Request, train: Sequence[data.Picture], val: Sequence[data.Picture]) -> str:
+    """In words, a picture that is measured on and was trained on; the embedded photographs share none."""
+    if request.train_folder is None and request.val_folder is None:
+        return ""
+    shared = shared_picture(train, val)
+    if shared is None:
+        return ""
+    return f"training has seen it: {shared[0]} shows what {shared[1]} of the validation pictures shows"
 
 
 def _specialists(request: Request, examples: tuple[data.Picture, ...]) -> int:

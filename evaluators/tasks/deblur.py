@@ -45,7 +45,8 @@ class Deblur(TaskRules):
     @property
     def title(self) -> str:
         kinds = {"both": "uniform and shake", "uniform": "uniform", "shake": "shake"}[self.blur]
-        return f"deblur {kinds} {range_text(self.extent)} px, σ {range_text(self.sigma)}"
+        made = f"{kinds} {range_text(self.extent)} px, σ {range_text(self.sigma)}"
+        return f"deblur {self._degradation(made)}"
 
     @property
     def published_set(self) -> str:

@@ -16,6 +16,7 @@ from evaluators.images.folders import NamedImage
 from evaluators.images.metrics import psnr, ssim_of_planes
 from evaluators.images.ycbcr import grey
 from evaluators.tasks.rules import (
+    VALIDATION,
     Pair,
     TaskRules,
     batch_uniform,
@@ -49,7 +50,7 @@ class Denoise(TaskRules):
     @property
     def title(self) -> str:
         kinds = " grey" * self.is_grey + ", noise map" * self.has_map
-        return f"denoise σ {range_text(self.sigma)}{kinds}"
+        return f"denoise {self._degradation(f'σ {range_text(self.sigma)}')}{kinds}"
 
     @property
     def is_grey(self) -> bool:
@@ -71,7 +72,7 @@ class Denoise(TaskRules):
     @property
     def published_level(self) -> str | None:
         low, high = self.sigma
-        return f"{low:g}" if low == high else None
+        return f"{low:g}" if low == high and VALIDATION not in self.given else None
 
     @property
     def metric_name(self) -> str:
@@ -134,7 +135,7 @@ class Denoise(TaskRules):
 
     @property
     def input_note(self) -> str:
-        return f"σ {range_text(self.sigma)}"
+        return "as given" if VALIDATION in self.given else f"σ {range_text(self.sigma)}"
 
 
 RULES = Denoise

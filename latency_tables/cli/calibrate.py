@@ -22,8 +22,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     table, timings = load_table(options.table), read_timings(options.timings)
     out = options.out or Path(f"{table.name}-calibrated.csv")
-    if out.suffix != ".csv" or not out.parent.is_dir():
+    if out.suffix != ".csv" or not out.parent.is_dir() or out.is_dir():
         raise UserError(f"--out must be NAME.csv in a folder that exists, got {out}")
+    for given in (options.timings, Path(options.table)):
+        if out.exists() and given.exists() and out.samefile(given):
+            raise UserError(f"--out must be another file than those it is made from, got {out}; choose another name")
     calibration = calibrate(table, timings, out.stem)
     write_table(out, calibration.table)
     how = {

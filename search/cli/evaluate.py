@@ -10,9 +10,11 @@ from rich.console import Console
 from evaluators import data
 from evaluators.cost import network_costs
 from evaluators.evaluate import SELF_ENSEMBLE, baseline, evaluate, yardsticks
+from evaluators.images.pair_folders import NamedPair
 from evaluators.tasks import TaskRules, rules_from_words
-from search.cli.parser import task_words
+from search.cli.parser import check_needed, task_words
 from search.cli.weights_file import network_from_file, origin
+from search.trainings.data_words import word_anywhere
 from search.trainings.network_words import channels_of, entry_of
 from space.command_line import parse_count
 from space.errors import UserError
@@ -29,15 +31,18 @@ def execute(options: argparse.Namespace) -> int:
     loaded = network_from_file(options.name, options.weights, scale)
     network, scale = loaded.network, loaded.scale
     rules = _rules(entry, scale, options)
-    images = data.validation_images(options.data, rules)
-    data.check_measurable(images, options.data, rules)
+    word = word_anywhere(options.data)
+    images = word.pictures(rules, validates=True)
+    is_given = isinstance(images[0], NamedPair)
+    rules = rules.of_pairs(training=is_given, validation=is_given)
+    check_needed(options, rules)
     pairs = data.validation_pairs(images, rules)
     quality = evaluate(network, pairs, rules, self_ensemble=options.self_ensemble)
     reference, classical = baseline(pairs, rules), yardsticks(pairs, rules)
     runs = SELF_ENSEMBLE if options.self_ensemble else 1
     size = TASKS[entry.task].input_sizes[scale]
     macs = runs * network_costs(network, size, rules.shape.in_channels).macs
-    measured_on = data.describe(options.data, images, rules, validates=True)
+    measured_on = word.describe(images, rules, validates=True)
     if options.json:
         print(
             json.dumps(

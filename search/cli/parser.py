@@ -9,6 +9,7 @@ import re
 from evaluators.cost import COST_FIELDS
 from evaluators.latency import latency_word
 from evaluators.tasks import TaskRules, rules_of
+from evaluators.tasks.rules import TRAINING, VALIDATION
 from search.latency import table_name, tables_there_are
 from space.command_line import parse_size
 from space.errors import UserError
@@ -23,6 +24,22 @@ def task_words(options: argparse.Namespace) -> dict[str, str | None]:
     return {name: getattr(options, name) for name in ("channels", *OPTIONS)}
 
 
+def check_needed(options: argparse.Namespace, rules: TaskRules) -> None:
+    """Refuse options that would change nothing: those of degradation where all pictures come with theirs.
+
+    Raises:
+        UserError: names the first of them.
+    """
+    if rules.given != {TRAINING, VALIDATION}:
+        return
+    for name in TASKS[rules.task].options:
+        if getattr(options, name, None) is not None:
+            raise UserError(
+                f"--{name} says how clean pictures are degraded, got {getattr(options, name)!r} with pairs, to which "
+                "nothing is added; leave it out"
+            )
+
+
 def run_name(rules: TaskRules) -> str:
     """``sr-x4``, ``denoise-sigma25-25``: the task and those of its options that are not at their default."""
     default = rules_of(rules.task, rules.scale).options
@@ -30,7 +47,7 @@ def run_name(rules: TaskRules) -> str:
     for name, value in rules.options.items():
         if value != default[name]:
             words.append(name + ("-".join(f"{v:g}" for v in value) if isinstance(value, list) else f"-{value}"))
-    return "-".join(words)
+    return "-".join([*words, *(["given-pairs"] if rules.given else [])])
 
 
 def parse_time(text: str) -> float:

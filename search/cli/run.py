@@ -9,6 +9,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from evaluators.data import rules_of_folders
+from evaluators.images.names import printable
 from evaluators.latency import latency_word
 from evaluators.tasks import rules_from_words
 from latency_tables.table import table_names
@@ -17,6 +19,7 @@ from search.cli.interrupts import noted_interrupts
 from search.cli.options.run import DEFAULT_OBJECTIVE, DEFAULT_TIME
 from search.cli.output import finish
 from search.cli.parser import (
+    check_needed,
     parse_input,
     parse_networks,
     parse_objectives,
@@ -57,7 +60,9 @@ def request_from(options: argparse.Namespace) -> Request:
         )
     objectives, tables = _objectives_and_tables(options, budget)
     time_text = options.time or (None if options.trials else DEFAULT_TIME)
-    name = f"{run_name(rules)}-{budget.text.replace(',', '_')}"
+    named = rules_of_folders(rules, options.train_data, options.val_data)
+    check_needed(options, named)
+    name = f"{run_name(named)}-{budget.text.replace(',', '_')}"
     return Request(
         task=wanted,
         rules=rules,
@@ -76,7 +81,7 @@ def request_from(options: argparse.Namespace) -> Request:
         frames_folder=options.frames,
         device=options.device,
         precision=options.precision,
-        command="python -m search " + shlex.join(sys.argv[1:]),
+        command=printable("python -m search " + shlex.join(sys.argv[1:])),
         tables=tables,
         networks=parse_networks(options.networks, rules) if options.networks is not None else (),
         has_default_objective=options.objective is None,
@@ -142,8 +147,13 @@ def _understood(session: Session) -> str:
         if settings.specialists > 1
         else ""
     )
+    overlap = (
+        f"  warning: {settings.overlap}; what is measured says nothing of new pictures (other --val-data)\n"
+        if settings.overlap
+        else ""
+    )
     return (
-        f"[bold]{request.task.title}[/bold] ({request.rules.title}) under {request.budget.text}, "
+        f"[bold]{request.task.title}[/bold] ({settings.rules.title}) under {request.budget.text}, "
         f"objectives {', '.join(request.objectives)}"
         f"{' (the default)' * request.has_default_objective}, for {limits}\n"
         f"  costs at an input of {width}x{height}, fp32; sampler {request.sampler}, seed {request.seed}, "
@@ -153,6 +163,7 @@ def _understood(session: Session) -> str:
         f"  training in {session.precision.word} ({session.precision.reason})\n"
         f"{note}"
         f"  training on {settings.train_data}; measuring on {settings.val_data}\n"
+        f"{overlap}"
         f"  run folder {request.folder}"
     )
 

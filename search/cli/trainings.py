@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from evaluators.cost import architecture_costs
+from evaluators.images.names import printable
 from evaluators.training.precision import choose_precision
 from search.cli.interrupts import noted_interrupts
 from search.cli.parser import parse_time
@@ -38,7 +39,7 @@ def sitting_of(options: argparse.Namespace, folder: Path) -> Sitting:
         count,
         max(1, available_cores() // count),
         parse_time(options.time) if options.time else None,
-        "python -m search " + shlex.join(sys.argv[1:]),
+        printable("python -m search " + shlex.join(sys.argv[1:])),
     )
 
 

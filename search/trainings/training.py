@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluators.atomic import write_atomically
+from evaluators.data import describes_pairs
 from evaluators.tasks import TaskRules, rules_of
 from evaluators.training.plan import TrainingPlan
 from space.architecture import Architecture
@@ -167,6 +168,13 @@ class TrainingRecord:
     def trained_in(self) -> str:
         """``bf16`` or ``fp32``."""
         return "bf16" if self.environment.get("precision", "").startswith("training bfloat16") else "fp32"
+
+    @property
+    def rules(self) -> TaskRules:
+        """The training's, with what is known of its data: whether they, and all that was measured on, are pairs."""
+        measured = [describes_pairs(result.data) for result in self.results.values()]
+        trained = describes_pairs(self.train_data)
+        return self.training.rules.of_pairs(trained, all(measured) if measured else trained)
 
     def lacks(self, asked: Training) -> tuple[str, ...]:
         """The test words of ``asked`` that it was not measured on yet."""

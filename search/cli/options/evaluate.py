@@ -23,7 +23,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="torch or safetensors file with the authors' names or ours, also nested (FILE#PLACE takes one of several)",
     )
-    parser.add_argument("--data", type=Path, metavar="FOLDER", help="images (default: embedded validation photographs)")
+    parser.add_argument(
+        "--data",
+        metavar="FOLDER[@LIST]",
+        help="images, or those that a text file names, a name a line (default: embedded validation photographs)",
+    )
     add_task_options(parser, "upscaling factor (default: what the weights say, else the paper's)")
     parser.add_argument(
         "--self-ensemble", action="store_true", help="sr: mean over 8 flips and turns of the input, at 8 times the cost"
