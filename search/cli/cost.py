@@ -11,13 +11,15 @@ from rich.console import Console
 from rich.table import Table
 
 from evaluators.cost import Costs, PaperCounts, network_costs, paper_counts
+from latency_tables.cli.network_input import add_input_options, input_sizes, parse_channels
 from latency_tables.estimate import Latency, MissingOperatorError, predict
 from latency_tables.fusion import network_operators
 from latency_tables.table import load_table, table_names
 from search.cli.latency_columns import latency_columns
-from space.command_line import parse_count, parse_size
+from space.command_line import parse_count
 from space.errors import UserError
 from space.named_network import NamedNetwork, named_network
+from space.operators.operator import Shape
 from space.papers import PAPERS, Paper
 from space.specialists import networks_of
 
@@ -31,10 +33,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "name",
         metavar="NAME|FILE.pt2|MODULE:FACTORY",
         help="a paper's network such as s-lwsr16 (see: python -m search list), a file written by torch.export.save, "
-        "or a Python function that returns a torch.nn.Module",
+        "or a Python function that returns a torch.nn.Module: MODULE is imported from this folder, which runs its code",
     )
     parser.add_argument("--scale", help="upscaling factor of a paper's network (default: the paper's)")
-    parser.add_argument("--input", help="WIDTHxHEIGHT of the network input (default: that of the task)")
+    add_input_options(parser, "that of the task")
     parser.add_argument(
         "--device",
         metavar="TABLE[,TABLE...]",
@@ -45,11 +47,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    own = named_network(options.name, parse_count("--scale", options.scale, 1) if options.scale else None)
-    size = parse_size("--input", options.input) if options.input else own.input_size
-    own.check_size(size)
-    costs = network_costs(own.network, size, own.in_channels)
-    figures, refused = _milliseconds(own, size, _tables(options))
+    scale = parse_count("--scale", options.scale, 1) if options.scale is not None else None
+    own = named_network(options.name, scale, parse_channels(options.channels))
+    size, more = input_sizes(options.input, own)
+    costs = network_costs(own.network, size, own.in_channels, more)
+    figures, refused = _milliseconds(own, size, more, _tables(options))
     if options.device not in (None, "all") and refused:
         raise UserError(next(iter(refused.values())))
     entry = PAPERS.get(own.name)
@@ -71,7 +73,9 @@ def execute(options: argparse.Namespace) -> int:
     console.print(_exact(costs, counts))
     if counts is not None and counts.rule:
         console.print(f"the paper counts {counts.rule}", highlight=False)
-    if figures:
+    if not costs.macs and not any(figure.ms for figure in figures.values()) and not refused:
+        console.print("no operator runs: it gives back what it gets, and costs nothing", highlight=False)
+    elif figures:
         console.print(latency_columns(figures))
         for name in figures:
             console.print(f"{name}: {load_table(name).caption}", highlight=False, soft_wrap=True)
@@ -99,12 +103,12 @@ def _tables(options: argparse.Namespace) -> tuple[str, ...]:
 
 
 def _milliseconds(
-    own: NamedNetwork, size: tuple[int, int], names: tuple[str, ...]
+    own: NamedNetwork, size: tuple[int, int], more: tuple[Shape, ...], names: tuple[str, ...]
 ) -> tuple[dict[str, Latency], dict[str, str]]:
     """By table: the prediction, or why there is none."""
     tables = {name: load_table(name) for name in names}
     try:
-        operators = network_operators(own.network, own.in_channels, size)
+        operators = network_operators(own.network, own.in_channels, size, more)
     except UserError as error:
         return {}, dict.fromkeys(names, str(error))
     figures: dict[str, Latency] = {}
