@@ -34,7 +34,8 @@ def parse_channels(text: str | None) -> tuple[int, ...]:
     if text is None:
         return ()
     words = [word.strip() for word in text.split(",")]
-    if not all(re.fullmatch("[0-9]{1,5}", word) and 0 < int(word) <= MOST_CHANNELS for word in words) or len(words) > MOST_INPUTS:
+    are_counts = all(re.fullmatch("[0-9]{1,5}", word) and 0 < int(word) <= MOST_CHANNELS for word in words)
+    if not are_counts or len(words) > MOST_INPUTS:
         raise UserError(
             f"--channels must be whole numbers from 1 to {MOST_CHANNELS} joined by commas, for each of at most "
             f"{MOST_INPUTS} inputs one, got {text!r}; for example 3,1"
