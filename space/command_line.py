@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import NoReturn
 
 from space.errors import UserError
+from space.terminal import drop, flush_or_drop, prepare_streams, print_error
 
 SMALLEST_PX, LARGEST_PX = 8, 8192
 _FLAGS = {"--json", "--help", "-h"}
@@ -22,7 +23,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
-        print(f"error: {message} (see: {self.prog} --help)", file=sys.stderr)
+        print_error(f"{message} (see: {self.prog} --help)")
         sys.exit(2)
 
 
@@ -38,16 +39,26 @@ def run_command(
     Each of ``commands`` is a module with ``add_parser(commands)``, which sets ``execute``. ``on_os_error`` may turn
     an operating system's error into a status, or raise it again.
     """
+    prepare_streams()
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if any("\0" in argument for argument in arguments):
+        print_error("an argument must be text, got one with a NUL character")
+        return 2
     parser = Parser(prog=prog, description=description)
     choices = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
     for command in commands:
         command.add_parser(choices)
-    options = parser.parse_args(join_values(list(sys.argv[1:] if arguments is None else arguments)))
+    options = parser.parse_args(join_values(arguments))
     try:
-        return options.execute(options)
+        status = options.execute(options)
+        flush_or_drop()
+        return status
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print_error(error)
         return 2
+    except BrokenPipeError:  # nobody reads the output any longer (``| head``)
+        drop(sys.stdout)
+        return 1
     except OSError as error:
         if on_os_error is None:
             raise

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from latency_tables.cli.console import Console
 from latency_tables.engines import ENGINES, engine_format
 from latency_tables.harness.measure import Harness
 from latency_tables.harness.rounds import Protocol

@@ -6,9 +6,9 @@ import argparse
 import json
 from collections import Counter
 
-from rich.console import Console
 from rich.table import Table
 
+from latency_tables.cli.console import Console
 from latency_tables.cli.network_input import add_input_options, input_sizes, parse_channels
 from latency_tables.estimate import predict, price
 from latency_tables.fusion import network_operators
@@ -49,10 +49,9 @@ def execute(options: argparse.Namespace) -> int:
         return 0
     console = Console()
     console.print(
-        f"[bold]{latency.ms:,.4g} ms[/bold] ({latency.low:,.4g} to {latency.high:,.4g}, 90 % band) for "
-        f"{options.network} at {size[0]}x{size[1]}, batch 1\n{table.name}: {table.caption}",
-        highlight=False, soft_wrap=True,
-    )  # fmt: skip
+        f"{latency.ms:,.4g} ms ({latency.low:,.4g} to {latency.high:,.4g}, 90 % band) for "
+        f"{options.network} at {size[0]}x{size[1]}, batch 1\n{table.name}: {table.caption}"
+    )
     if not rows:
         console.print("no operator runs: it gives back what it gets, and costs nothing", highlight=False)
         return 0

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
+from latency_tables.cli.console import Console
 from latency_tables.cli.measuring import (
     add_device_options,
     open_harness,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 from search.cli import catalogue, cost, evaluate, queue, recost, report, reproduce, run, study
 from search.jobs import DISK_FULL
 from space.command_line import run_command
+from space.terminal import print_error
 
 COMMANDS = (run, report, recost, cost, evaluate, reproduce, study, queue, catalogue)
 
@@ -26,7 +26,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _disk_full(error: OSError) -> int:
     if error.errno not in DISK_FULL:
         raise error
-    print(
-        f"error: {error.strerror}: no finished trial is lost; free some space, give the command again", file=sys.stderr
-    )
+    print_error(f"{error.strerror}: no finished trial is lost; free some space, give the command again")
     return 1

@@ -7,10 +7,10 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from evaluators.cost import Costs, PaperCounts, network_costs, paper_counts
+from latency_tables.cli.console import Console
 from latency_tables.cli.network_input import add_input_options, input_sizes, parse_channels
 from latency_tables.estimate import Latency, MissingOperatorError, predict
 from latency_tables.fusion import network_operators
@@ -61,15 +61,15 @@ def execute(options: argparse.Namespace) -> int:
         print(json.dumps(_document(own, size, costs, counts, described, figures, refused)))
         return 0
     console = Console()
-    heading = f"[bold]{own.name}[/bold]"
+    heading = own.name
     if entry:
         scale = _scale(entry, options)
-        heading = f"[bold]{entry.title}[/bold]{f' x{scale}' if scale > 1 else ''}, {entry.source}"
+        heading = f"{entry.title}{f' x{scale}' if scale > 1 else ''}, {entry.source}"
         heading += f"\n{entry.note}" if entry.note else ""
     if (count := len(networks_of(own.network))) > 1:
         heading += f"\n{count} specialists for parts of a range of noise levels: all are stored, one runs for a picture"
     at = f"at an input of {size[0]}x{size[1]}, batch 1, fp32, deploy form"
-    console.print(f"{heading}\n{at}", highlight=False, soft_wrap=True)
+    console.print(f"{heading}\n{at}")
     console.print(_exact(costs, counts))
     if counts is not None and counts.rule:
         console.print(f"the paper counts {counts.rule}", highlight=False)
@@ -78,9 +78,9 @@ def execute(options: argparse.Namespace) -> int:
     elif figures:
         console.print(latency_columns(figures))
         for name in figures:
-            console.print(f"{name}: {load_table(name).caption}", highlight=False, soft_wrap=True)
+            console.print(f"{name}: {load_table(name).caption}")
     for reason in dict.fromkeys(refused.values()):
-        console.print(f"no milliseconds: {reason}", highlight=False, soft_wrap=True)
+        console.print(f"no milliseconds: {reason}")
     return 0
 
 

@@ -6,13 +6,12 @@ import argparse
 import json
 from pathlib import Path
 
-from rich.console import Console
-
 from evaluators import data
 from evaluators.cost import network_costs
 from evaluators.evaluate import SELF_ENSEMBLE, baseline, evaluate, yardsticks
 from evaluators.tasks import TaskRules, rules_from_words
 from evaluators.training.weights import check_same_tensors, read_metadata, read_state_dict
+from latency_tables.cli.console import Console
 from search.cli.parser import add_task_options, task_words
 from search.trainings.network_words import channels_of, entry_of, named_architecture
 from space.architecture import Architecture

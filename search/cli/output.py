@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 
 from evaluators import data
 from evaluators.evaluate import restore
 from evaluators.tasks import TaskRules
 from evaluators.training.weights import load_weights
+from latency_tables.cli.console import Console
 from search.loop import weights_file
 from search.pareto import front, front_rung
 from search.records import RunResult, TrialRecord

@@ -7,10 +7,9 @@ import shlex
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from evaluators.latency import latency_word
 from evaluators.tasks import rules_from_words
+from latency_tables.cli.console import Console
 from latency_tables.table import table_names
 from search.budget import Budget, parse_budget
 from search.cli.interrupts import noted_interrupts
@@ -191,7 +190,7 @@ def _understood(session: Session) -> str:
         else ""
     )
     return (
-        f"[bold]{request.task.title}[/bold] ({request.rules.title}) under {request.budget.text}, "
+        f"{request.task.title} ({request.rules.title}) under {request.budget.text}, "
         f"objectives {', '.join(request.objectives)}"
         f"{' (the default)' * request.has_default_objective}, for {limits}\n"
         f"  costs at an input of {width}x{height}, fp32; sampler {request.sampler}, seed {request.seed}, "

@@ -9,9 +9,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from evaluators.training.precision import choose_precision
+from latency_tables.cli.console import Console
 from search.cli.interrupts import noted_interrupts
 from search.cli.parser import parse_time
 from search.environment import available_cores
