@@ -13,6 +13,7 @@ from space.errors import UserError
 from space.terminal import drop, flush_or_drop, prepare_streams, print_error
 
 SMALLEST_PX, LARGEST_PX = 8, 8192
+LARGEST_COUNT = 2**53  # of which a float still tells neighbours apart
 _FLAGS = {"--json", "--help", "-h"}
 
 
@@ -79,20 +80,22 @@ def join_values(arguments: Sequence[str]) -> list[str]:
     return joined
 
 
-def parse_count(option: str, text: str, least: int) -> int:
-    """A whole number that is at least ``least``."""
+def parse_count(option: str, text: str, least: int, most: int = LARGEST_COUNT) -> int:
+    """A whole number from ``least`` to ``most``."""
     try:
         value = int(text)
     except ValueError:
         value = None
     if value is None or value < least:
         raise UserError(f"{option} must be a whole number of at least {least}, got {text!r}")
+    if value > most:
+        raise UserError(f"{option} must be a whole number of at most {most}, got {text!r}")
     return value
 
 
 def parse_size(option: str, text: str) -> tuple[int, int]:
     """WIDTHxHEIGHT in pixels."""
-    match = re.fullmatch(r"(\d+)x(\d+)", text.strip().lower())
+    match = re.fullmatch(r"([0-9]{1,9})x([0-9]{1,9})", text.strip().lower())
     if match is None or not all(SMALLEST_PX <= int(side) <= LARGEST_PX for side in match.groups()):
         raise UserError(
             f"{option} must be WIDTHxHEIGHT in pixels, each {SMALLEST_PX} to {LARGEST_PX}, got {text!r}; "

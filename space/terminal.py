@@ -55,6 +55,11 @@ def print_error(text: object) -> None:
     print(f"error: {message(str(text))}", file=sys.stderr)
 
 
+def print_note(text: object) -> None:
+    """``note: ...``, one line on standard error: what was asked for is done otherwise."""
+    print(f"note: {message(str(text))}", file=sys.stderr)
+
+
 def prepare_streams() -> None:
     """Standard output and error write every text, as far as their encoding allows."""
     for stream in (sys.stdout, sys.stderr):

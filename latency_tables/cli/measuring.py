@@ -20,6 +20,8 @@ from space.command_line import parse_count, parse_size
 from space.errors import UserError
 from space.tasks import TASKS, Task, task
 
+MOST_THREADS, MOST_ROUNDS = 1024, 10_000
+
 
 def add_device_options(parser: argparse.ArgumentParser, rounds: int) -> None:
     parser.add_argument("--engine", required=True, help=f"one of {', '.join(ENGINES)}")
@@ -36,9 +38,9 @@ def add_device_options(parser: argparse.ArgumentParser, rounds: int) -> None:
 
 
 def protocol_from(options: argparse.Namespace, **changes: float) -> Protocol:
-    rounds = parse_count("--rounds", options.rounds, 1)
+    rounds = parse_count("--rounds", options.rounds, 1, MOST_ROUNDS)
     return Protocol(
-        parse_count("--threads", options.threads, 1),
+        parse_count("--threads", options.threads, 1, MOST_THREADS),
         parse_cores(options.cores),
         rounds,
         rounds + rounds // 2,
@@ -49,7 +51,7 @@ def protocol_from(options: argparse.Namespace, **changes: float) -> Protocol:
 def parse_cores(text: str | None) -> tuple[int, ...]:
     if text is None:
         return ()
-    if not re.fullmatch(r"\d+(,\d+)*", text):
+    if not re.fullmatch(r"[0-9]{1,3}(,[0-9]{1,3})*", text):
         raise UserError(f"--cores must be core numbers joined by commas, got {text!r}; for example 4,5")
     return tuple(sorted({int(core) for core in text.split(",")}))
 

@@ -34,7 +34,7 @@ from space.command_line import parse_count
 from space.errors import UserError
 
 ROUNDS = 3
-NETWORKS = 100
+NETWORKS, MOST_NETWORKS = 100, 100_000
 FILES = ("networks.csv", "scatter.png", "summary.json")
 
 
@@ -54,7 +54,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def execute(options: argparse.Namespace) -> int:
     table = load_table(options.table)
     task, scale, size = question_from(options)
-    count, twice = parse_count("--networks", options.networks, 1), parse_count("--twice", options.twice, 0)
+    count = parse_count("--networks", options.networks, 1, MOST_NETWORKS)
+    twice = parse_count("--twice", options.twice, 0)
     if twice > count:
         raise UserError(f"--twice must be at most --networks, {count}, got {twice}")
     options.out.mkdir(parents=True, exist_ok=True)

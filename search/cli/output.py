@@ -46,7 +46,7 @@ def finish(
         return status or 1
     page = write_outputs(run, folder, session, frames or (session.frames if session else ()))
     if as_json:
-        print((folder / "front.json").read_text())
+        print((folder / "front.json").read_text("utf-8"))
     else:
         console.print(front_table(run, console.width))
     console.print(f"page: {page}", soft_wrap=True, highlight=False)

@@ -20,6 +20,7 @@ from search.cli.parser import (
     parse_input,
     parse_networks,
     parse_objectives,
+    parse_processes,
     parse_rungs,
     parse_tables,
     parse_time,
@@ -78,7 +79,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help="the most networks that may share a range of noise levels, chosen by a picture's known level (default: 4; "
         "1: one network for all)",
     )
-    parser.add_argument("--workers", help="training processes (default: one per core)")
+    parser.add_argument("--workers", help="training processes, at most one per core (default: one per core)")
     parser.add_argument("--device", help="cpu, cuda or cuda:N (default: cuda where present)")
     parser.add_argument("--train-data", type=Path, help="folder of images (default: embedded photographs)")
     parser.add_argument("--val-data", type=Path, help="folder of images (default: embedded photographs)")
@@ -118,7 +119,11 @@ def request_from(options: argparse.Namespace) -> Request:
         folder=options.run_dir or RUNS / name,
         time_s=parse_time(time_text) if time_text else None,
         trials=parse_count("--trials", options.trials, 1) if options.trials else None,
-        workers=parse_count("--workers", options.workers, 1) if options.workers else default_workers(options.device),
+        workers=(
+            default_workers(options.device)
+            if options.workers is None
+            else parse_processes("--workers", options.workers)
+        ),
         rungs=parse_rungs(options.rungs) if options.rungs else None,
         train_folder=options.train_data,
         val_folder=options.val_data,

@@ -12,12 +12,11 @@ from pathlib import Path
 from evaluators.training.precision import choose_precision
 from latency_tables.cli.console import Console
 from search.cli.interrupts import noted_interrupts
-from search.cli.parser import parse_time
+from search.cli.parser import parse_processes, parse_time
 from search.environment import available_cores
 from search.jobs import Progress
 from search.trainings.side_by_side import Outcome, Sitting, default_count, run_trainings
 from search.trainings.training import Training, TrainingRecord
-from space.command_line import parse_count
 
 PROGRESS_EVERY_S = 30
 
@@ -31,7 +30,9 @@ def add_sitting_options(parser: argparse.ArgumentParser) -> None:
 
 def sitting_of(options: argparse.Namespace, folder: Path) -> Sitting:
     precision = choose_precision(options.device)
-    count = parse_count("--side-by-side", options.side_by_side, 1) if options.side_by_side else default_count(precision)
+    count = default_count(precision)
+    if options.side_by_side is not None:
+        count = parse_processes("--side-by-side", options.side_by_side, count)
     return Sitting(
         folder,
         options.data,

@@ -90,7 +90,7 @@ def _listed(found: Sequence[Picture], path: Path) -> tuple[Picture, ...]:
     if not path.is_file():
         raise UserError(f"a list of pictures must be a file with a name a line, got {path}; check the path")
     by_stem = {Path(picture.name).stem: picture for picture in found}
-    names = path.read_text().split()
+    names = path.read_text("utf-8").split()
     missing = [name for name in names if name not in by_stem]
     if missing or not names:
         raise UserError(f"every name in {path} must be a picture of its folder, got {missing[:1] or 'an empty list'}")
