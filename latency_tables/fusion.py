@@ -71,17 +71,19 @@ def architecture_operators(arch: Architecture, input_size: tuple[int, int]) -> t
     return engine_operators(screening.operators, (screening.output,))
 
 
-def network_operators(network: nn.Module, in_channels: int, input_size: tuple[int, int]) -> tuple[EngineOperator, ...]:
+def network_operators(
+    network: nn.Module, in_channels: int, input_size: tuple[int, int], more_inputs: Sequence[Shape] = ()
+) -> tuple[EngineOperator, ...]:
     """The operators that an engine runs for ``network`` in its deploy form, at an input of (width, height) pixels.
 
-    The network is left as it is.
+    ``more_inputs`` are the shapes of its inputs besides that image. The network is left as it is.
 
     Raises:
         UserError: it cannot run at this size, or it has an operator without a cost model.
     """
     width, height = input_size
     deployed = deploy_form(meta_copy(network))
-    listed = trace(deployed, (1, in_channels, height, width))
+    listed = trace(deployed, (1, in_channels, height, width), *more_inputs)
     return engine_operators(listed.operators, listed.outputs)
 
 

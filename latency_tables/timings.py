@@ -35,8 +35,8 @@ class Timings:
 def read_timings(path: Path) -> Timings:
     """The timings in ``path``, a CSV file with COLUMNS; an empty ``input`` is the network's own.
 
-    ``network`` is a name of the published networks (latency_tables/published), of a paper, or FILE.pt2. MODULE:FACTORY
-    is refused: a file that someone sent must not run code.
+    ``network`` is a name of the published networks (latency_tables/published), of a paper, or FILE.pt2; never
+    MODULE:FACTORY: to read a file runs no code.
 
     Raises:
         UserError: with the line number, if a value is missing, no positive number, repeated, or of another device.
@@ -96,12 +96,8 @@ def _operators(name: str, size: str) -> tuple[str, tuple[EngineOperator, ...]]:
         if size not in ("", own):
             raise UserError(f"input of the published network {name} must be {own}, got {size!r}")
         return own, published[name]
-    if ":" in name and not name.endswith(".pt2"):
-        raise UserError(
-            f"network in a file must be a published one or FILE.pt2, got {name!r}, which would run code; export it "
-            "with torch.export.save"
-        )
-    found = named_network(name)
+    found = named_network(name, may_run_code=False)
     width, height = parse_size("input", size) if size else found.input_size
     found.check_size((width, height))
-    return f"{width}x{height}", network_operators(found.network, found.in_channels, (width, height))
+    more = found.more_inputs([(width, height)])
+    return f"{width}x{height}", network_operators(found.network, found.in_channels, (width, height), more)

@@ -24,7 +24,7 @@ def own(folder: Path) -> IO[str]:
     Raises:
         UserError: another process has it.
     """
-    handle = open(folder / OWNER, "a+")  # noqa: SIM115 (held open as long as the folder is ours)
+    handle = open(folder / OWNER, "a+", encoding="utf-8")  # noqa: SIM115 (held open as long as the folder is ours)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

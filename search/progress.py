@@ -19,6 +19,7 @@ from evaluators.latency import ms_text
 from search.jobs import Progress
 from search.pareto import non_dominated_ranks
 from search.records import RunSettings, TrialRecord
+from space.terminal import printable
 
 SHOWN = 6  # of the best points so far
 BAR_CHARACTERS, JOB_BAR_CHARACTERS = 40, 12
@@ -103,7 +104,7 @@ class LiveProgress(AbstractContextManager):
 
     def failed(self, record: TrialRecord) -> None:
         self._jobs.pop(record.trial, None)
-        self._failed.append(f"{_name(record)}: {record.reason}")
+        self._failed.append(printable(f"{_name(record)}: {record.reason}"))
 
     def tick(self, time_left_s: float | None) -> None:
         self._time_left_s = time_left_s
@@ -176,8 +177,9 @@ class LiveProgress(AbstractContextManager):
 
 
 def progress_for(console: Console, settings: RunSettings) -> PlainProgress | LiveProgress:
-    """The panel in a terminal, lines elsewhere."""
-    return LiveProgress(console, settings) if console.is_terminal else PlainProgress(console, settings)
+    """The panel in a terminal, lines elsewhere and where a terminal cannot move its cursor (``TERM=dumb``)."""
+    can_redraw = console.is_terminal and not console.is_dumb_terminal
+    return LiveProgress(console, settings) if can_redraw else PlainProgress(console, settings)
 
 
 def _name(record: TrialRecord) -> str:

@@ -14,6 +14,7 @@ from space import knobs as knob_rules
 from space.architecture import Architecture, IOShape, from_dict
 from space.backbones import BACKBONES, Backbone
 from space.blocks.feature_align import ArBlock
+from space.blocks.foldable import Foldable
 from space.blocks.image_ends import MeanShift
 from space.errors import UserError
 from space.references import REFERENCES, Reference
@@ -115,7 +116,6 @@ def initialise(network: nn.Module, generator: torch.Generator | None = None) -> 
 def deploy_form(network: nn.Module) -> nn.Module:
     """Fold in place what inference does not need as an operator of its own; the network computes the same."""
     for module in network.modules():
-        fold = getattr(module, "fold", None)
-        if callable(fold):
-            fold()
+        if isinstance(module, Foldable):
+            module.fold()
     return network

@@ -20,10 +20,12 @@ from typing import NoReturn
 from space.errors import UserError
 from space.logs import VERBOSE, forget_log, is_verbose, keep_traceback, shown_log
 from space.os_errors import exit_status, first_line, os_error_line, shared_memory_line
+from space.terminal import drop, flush_or_drop, prepare_streams, print_error
 
 INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits.h
 
 SMALLEST_PX, LARGEST_PX = 8, 8192
+LARGEST_COUNT = 2**53  # of which a float still tells neighbours apart
 VERSION_UNKNOWN = "(not installed)"
 _FLAGS = {"--json", "--help", "-h", "--verbose", "--version", "--all", "--list", "--counts-only", "--self-ensemble"}
 
@@ -61,7 +63,7 @@ class Parser(argparse.ArgumentParser):
         self.usage = " ".join([*words, "[options]"])
 
     def error(self, message: str) -> NoReturn:
-        print(f"error: {message} (see: {self.prog} --help)", file=sys.stderr)
+        print_error(f"{message} (see: {self.prog} --help)")
         sys.exit(2)
 
 
@@ -122,7 +124,11 @@ def run_command(
     on standard error; an error of ours leaves its traceback in a log, and shows it with ``--verbose``. ``reassurance``
     ends the line of the machine's trouble.
     """
+    prepare_streams()
     arguments = join_values(list(sys.argv[1:] if arguments is None else arguments))
+    if any("\0" in argument for argument in arguments):
+        print_error("an argument must be text, got one with a NUL character")
+        return 2
     options = parser_for(prog, description, commands, arguments).parse_args(arguments)
     execute = next(command.execute for command in commands if command.name == options.command)
     forget_log()
@@ -130,7 +136,9 @@ def run_command(
         with shown_log() if options.verbose else contextlib.nullcontext():
             with starting():
                 run = resolve_name(execute)
-            return run(options)
+            status = run(options)
+            flush_or_drop()
+            return status
     except KeyboardInterrupt:
         return 130
     except Exception as error:
@@ -144,10 +152,8 @@ def _told(error: Exception, reassurance: str) -> int:
     if isinstance(error, UserError):
         line, status = str(error), 2
     elif isinstance(error, BrokenPipeError):
-        # Whoever read the output has gone; nothing more may be written, not even when Python ends.
-        with contextlib.suppress(OSError, ValueError):  # a standard output that is no file
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141  # as a program that SIGPIPE ends
+        drop(sys.stdout)  # nobody reads the output any longer (``| head``)
+        return 1
     elif isinstance(error, OSError):
         status = exit_status(error)
         line = os_error_line(error) + reassurance * (status == 1)
@@ -157,7 +163,7 @@ def _told(error: Exception, reassurance: str) -> int:
         line, status = shared_memory, 1
     else:
         line, status = _internal(error), INTERNAL_ERROR
-    print(f"error: {line}", file=sys.stderr)
+    print_error(line)
     return status
 
 
@@ -194,20 +200,22 @@ def join_values(arguments: Sequence[str]) -> list[str]:
     return joined
 
 
-def parse_count(option: str, text: str, least: int) -> int:
-    """A whole number that is at least ``least``."""
+def parse_count(option: str, text: str, least: int, most: int = LARGEST_COUNT) -> int:
+    """A whole number from ``least`` to ``most``."""
     try:
         value = int(text)
     except ValueError:
         value = None
     if value is None or value < least:
         raise UserError(f"{option} must be a whole number of at least {least}, got {text!r}")
+    if value > most:
+        raise UserError(f"{option} must be a whole number of at most {most}, got {text!r}")
     return value
 
 
 def parse_size(option: str, text: str) -> tuple[int, int]:
     """WIDTHxHEIGHT in pixels."""
-    match = re.fullmatch(r"(\d+)x(\d+)", text.strip().lower())
+    match = re.fullmatch(r"([0-9]{1,9})x([0-9]{1,9})", text.strip().lower())
     if match is None or not all(SMALLEST_PX <= int(side) <= LARGEST_PX for side in match.groups()):
         raise UserError(
             f"{option} must be WIDTHxHEIGHT in pixels, each {SMALLEST_PX} to {LARGEST_PX}, got {text!r}; "

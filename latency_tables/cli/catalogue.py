@@ -6,9 +6,9 @@ import argparse
 import json
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
+from latency_tables.cli.console import Console
 from latency_tables.table import LatencyTable, load_table, table_names
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
+from latency_tables.cli.console import Console
 from latency_tables.published.tables import SHIPPED, build_table
 from latency_tables.table import DATA, LatencyTable, write_table
 from space.errors import UserError

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
+from latency_tables.cli.console import Console
 from latency_tables.cli.measuring import (
     add_device_options,
     open_harness,

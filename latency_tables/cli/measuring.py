@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from latency_tables.cli.console import Console
 from latency_tables.engines import ENGINES, engine_format
 from latency_tables.harness.measure import Harness
 from latency_tables.harness.rounds import Protocol
@@ -19,6 +19,8 @@ from latency_tables.targets.target import FORMS, open_session
 from space.command_line import parse_count, parse_size
 from space.errors import UserError
 from space.tasks import TASKS, Task, task
+
+MOST_THREADS, MOST_ROUNDS = 1024, 10_000
 
 
 def add_device_options(parser: argparse.ArgumentParser, rounds: int) -> None:
@@ -36,9 +38,9 @@ def add_device_options(parser: argparse.ArgumentParser, rounds: int) -> None:
 
 
 def protocol_from(options: argparse.Namespace, **changes: float) -> Protocol:
-    rounds = parse_count("--rounds", options.rounds, 1)
+    rounds = parse_count("--rounds", options.rounds, 1, MOST_ROUNDS)
     return Protocol(
-        parse_count("--threads", options.threads, 1),
+        parse_count("--threads", options.threads, 1, MOST_THREADS),
         parse_cores(options.cores),
         rounds,
         rounds + rounds // 2,
@@ -49,7 +51,7 @@ def protocol_from(options: argparse.Namespace, **changes: float) -> Protocol:
 def parse_cores(text: str | None) -> tuple[int, ...]:
     if text is None:
         return ()
-    if not re.fullmatch(r"\d+(,\d+)*", text):
+    if not re.fullmatch(r"[0-9]{1,3}(,[0-9]{1,3})*", text):
         raise UserError(f"--cores must be core numbers joined by commas, got {text!r}; for example 4,5")
     return tuple(sorted({int(core) for core in text.split(",")}))
 

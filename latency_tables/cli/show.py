@@ -6,10 +6,10 @@ import argparse
 import json
 from dataclasses import asdict
 
-from rich.console import Console
 from rich.table import Table
 
 from latency_tables.cli.catalogue import summary
+from latency_tables.cli.console import Console
 from latency_tables.rows import Row
 from latency_tables.table import load_table
 
@@ -35,13 +35,13 @@ def execute(options: argparse.Namespace) -> int:
         )
         return 0
     console = Console()
-    console.print(f"[bold]{table.name}[/bold]: {table.caption}, {table.soc}", highlight=False, soft_wrap=True)
+    console.print(f"{table.name}: {table.caption}, {table.soc}")
     for key, value in table.provenance.items():
         if not isinstance(value, dict | list):
-            console.print(f"  {key.replace('_', ' ')}: {value}", highlight=False, soft_wrap=True)
+            console.print(f"  {key.replace('_', ' ')}: {value}")
         elif isinstance(value, dict):
             words = ", ".join(f"{name.replace('_', ' ')} {_short(entry)}" for name, entry in value.items())
-            console.print(f"  {key.replace('_', ' ')}: {words}", highlight=False, soft_wrap=True)
+            console.print(f"  {key.replace('_', ' ')}: {words}")
     if table.classes:
         console.print(
             _rows(

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
+from latency_tables.cli.console import Console
 from latency_tables.cli.measuring import (
     add_device_options,
     open_harness,
@@ -34,7 +34,7 @@ from space.command_line import parse_count
 from space.errors import UserError
 
 ROUNDS = 3
-NETWORKS = 100
+NETWORKS, MOST_NETWORKS = 100, 100_000
 FILES = ("networks.csv", "scatter.png", "summary.json")
 
 
@@ -52,7 +52,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     table = load_table(options.table)
     task, scale, size = question_from(options)
-    count, twice = parse_count("--networks", options.networks, 1), parse_count("--twice", options.twice, 0)
+    count = parse_count("--networks", options.networks, 1, MOST_NETWORKS)
+    twice = parse_count("--twice", options.twice, 0)
     if twice > count:
         raise UserError(f"--twice must be at most --networks, {count}, got {twice}")
     options.out.mkdir(parents=True, exist_ok=True)

@@ -70,8 +70,8 @@ def front_table(run: RunResult, width_columns: int = 80) -> Table:
 
 
 def _broken(heading: str) -> list[str]:
-    """``pixel4-`` and ``a76``, or ``PSNR of``, ``the`` and so on, to stand under each other."""
-    return textwrap.wrap(heading, HEADING_COLUMNS)
+    """``PSNR of``, ``the`` and so on, to stand under each other; never broken inside a word or a table's name."""
+    return textwrap.wrap(heading, HEADING_COLUMNS, break_long_words=False, break_on_hyphens=False)
 
 
 def _depends_on(run: RunResult) -> list[str]:

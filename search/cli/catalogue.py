@@ -6,10 +6,10 @@ import argparse
 import json
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from evaluators.cost import architecture_costs
+from latency_tables.cli.console import Console
 from search.cli.output import known_runs
 from space.backbones import BACKBONES
 from space.count import task_architectures

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 
-from rich.console import Console
-
 from evaluators import data
 from evaluators.cost import network_costs
 from evaluators.evaluate import SELF_ENSEMBLE, baseline, evaluate, yardsticks
 from evaluators.images.pair_folders import NamedPair
 from evaluators.tasks import TaskRules, rules_from_words
+from latency_tables.cli.console import Console
 from search.cli.parser import check_needed, task_words
 from search.cli.weights_file import network_from_file, origin
 from search.trainings.data_words import word_anywhere

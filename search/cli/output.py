@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 
 from evaluators import data
 from evaluators.evaluate import restore
 from evaluators.tasks import TaskRules
 from evaluators.training.weights import load_weights
+from latency_tables.cli.console import Console
 from search.loop import weights_file
 from search.pareto import front, front_rung
 from search.records import RunResult, TrialRecord
@@ -46,7 +46,7 @@ def finish(
         return status or 1
     page = write_outputs(run, folder, session, frames or (session.frames if session else ()))
     if as_json:
-        print((folder / "front.json").read_text())
+        print((folder / "front.json").read_text("utf-8"))
     else:
         console.print(front_table(run, console.width))
     console.print(f"page: {page}", soft_wrap=True, highlight=False)

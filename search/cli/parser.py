@@ -10,11 +10,15 @@ from evaluators.cost import COST_FIELDS
 from evaluators.latency import latency_word
 from evaluators.tasks import TaskRules, rules_of
 from evaluators.tasks.rules import TRAINING, VALIDATION
+from search.environment import available_cores
 from search.latency import table_name, tables_there_are
-from space.command_line import parse_size
+from space.command_line import parse_count, parse_size
 from space.errors import UserError
 from space.papers import PAPERS
 from space.tasks import OPTIONS, TASKS, Task
+from space.terminal import print_note
+
+LONGEST_S = 365 * 24 * 3600.0
 
 TIME_UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
 
@@ -52,10 +56,21 @@ def run_name(rules: TaskRules) -> str:
 
 def parse_time(text: str) -> float:
     """Seconds of ``90s``, ``10m``, ``1.5h``; a bare number is seconds."""
-    match = re.fullmatch(r"(\d+\.?\d*)([a-z]*)", text.strip().lower())
+    match = re.fullmatch(r"([0-9]+\.?[0-9]*)([a-z]*)", text.strip().lower())
     if match is None or match[2] not in TIME_UNITS or float(match[1]) <= 0:
         raise UserError(f"--time must be a positive number with s, m or h, got {text!r}; for example 10m")
-    return float(match[1]) * TIME_UNITS[match[2]]
+    seconds = float(match[1]) * TIME_UNITS[match[2]]
+    if seconds > LONGEST_S:
+        raise UserError(f"--time must be at most {LONGEST_S / 3600:.0f}h, a year, got {text!r}")
+    return seconds
+
+
+def parse_processes(option: str, text: str, always: int = 1) -> int:
+    """How many processes train side by side: at least 1, at most one for each core, or ``always``; less is said."""
+    count, most = parse_count(option, text, 1), max(available_cores(), always)
+    if count > most:
+        print_note(f"{option} {count} is more than this machine carries; {most} run, for {available_cores()} cores")
+    return min(count, most)
 
 
 def parse_input(text: str | None, task: Task, scale: int) -> tuple[int, int]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.console import Console
-
+from latency_tables.cli.console import Console
 from reports.reproduction import write_reproduction
 from search.cli.trainings import sit, sitting_of
 from search.trainings.queue_file import read_queue

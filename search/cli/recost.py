@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from rich.console import Console
-
+from latency_tables.cli.console import Console
 from search.cli.output import run_folder
 from search.cli.parser import parse_input, parse_tables
 from search.latency import tables_of
@@ -30,7 +29,7 @@ def execute(options: argparse.Namespace) -> int:
         console.print("No network of this run has been measured yet; there is nothing to price.")
         return 1
     console.print(
-        f"[bold]{run.name}[/bold]: {networks} trained networks at an input of {size[0]}x{size[1]}, batch 1, on "
+        f"{run.name}: {networks} trained networks at an input of {size[0]}x{size[1]}, batch 1, on "
         + "; ".join(f"{use.name} ({use.caption})" for use in uses),
         highlight=False,
     )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from rich.console import Console
-
 from evaluators import data
+from latency_tables.cli.console import Console
 from search.cli.output import finish, run_folder
 from search.run_files import read_run
 

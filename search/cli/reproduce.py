@@ -8,9 +8,9 @@ from itertools import islice
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
+from latency_tables.cli.console import Console
 from reports.counts import COLUMNS, cells, network_counts
 from reports.reproduction import rows, write_reproduction
 from search.cli.parser import task_words

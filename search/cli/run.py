@@ -7,12 +7,11 @@ import shlex
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from evaluators.data import rules_of_folders
 from evaluators.images.names import printable
 from evaluators.latency import latency_word
 from evaluators.tasks import rules_from_words
+from latency_tables.cli.console import Console
 from latency_tables.table import table_names
 from search.budget import Budget, parse_budget
 from search.cli.interrupts import noted_interrupts
@@ -23,6 +22,7 @@ from search.cli.parser import (
     parse_input,
     parse_networks,
     parse_objectives,
+    parse_processes,
     parse_rungs,
     parse_tables,
     parse_time,
@@ -74,7 +74,11 @@ def request_from(options: argparse.Namespace) -> Request:
         folder=options.run_dir or RUNS / name,
         time_s=parse_time(time_text) if time_text else None,
         trials=parse_count("--trials", options.trials, 1) if options.trials else None,
-        workers=parse_count("--workers", options.workers, 1) if options.workers else default_workers(options.device),
+        workers=(
+            default_workers(options.device)
+            if options.workers is None
+            else parse_processes("--workers", options.workers)
+        ),
         rungs=parse_rungs(options.rungs) if options.rungs else None,
         train_folder=options.train_data,
         val_folder=options.val_data,
@@ -153,7 +157,7 @@ def _understood(session: Session) -> str:
         else ""
     )
     return (
-        f"[bold]{request.task.title}[/bold] ({settings.rules.title}) under {request.budget.text}, "
+        f"{request.task.title} ({settings.rules.title}) under {request.budget.text}, "
         f"objectives {', '.join(request.objectives)}"
         f"{' (the default)' * request.has_default_objective}, for {limits}\n"
         f"  costs at an input of {width}x{height}, fp32; sampler {request.sampler}, seed {request.seed}, "

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.console import Console
-
+from latency_tables.cli.console import Console
 from reports.study_page import write_study
 from search.cli.trainings import sit, sitting_of
 from search.trainings.studies import comparison

@@ -10,19 +10,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-
 from evaluators.cost import architecture_costs
 from evaluators.images.names import printable
 from evaluators.training.precision import choose_precision
+from latency_tables.cli.console import Console
 from search.cli.interrupts import noted_interrupts
-from search.cli.parser import parse_time
+from search.cli.parser import parse_processes, parse_time
 from search.environment import available_cores
 from search.first_step import tried
 from search.jobs import Progress
 from search.trainings.side_by_side import Outcome, Sitting, default_count, run_trainings
 from search.trainings.training import Training, TrainingRecord
-from space.command_line import parse_count
 from space.logs import LOG_FILE
 
 PROGRESS_EVERY_S = 30
@@ -31,7 +29,9 @@ SIZE = (64, 64)  # at which parameters are counted; they are the same at any
 
 def sitting_of(options: argparse.Namespace, folder: Path) -> Sitting:
     precision = choose_precision(options.device, options.precision)
-    count = parse_count("--side-by-side", options.side_by_side, 1) if options.side_by_side else default_count(precision)
+    count = default_count(precision)
+    if options.side_by_side is not None:
+        count = parse_processes("--side-by-side", options.side_by_side, count)
     return Sitting(
         folder,
         options.data,

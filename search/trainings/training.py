@@ -130,7 +130,9 @@ class Begun:
     def read(cls, folder: Path) -> Begun | None:
         """What is known of the training in ``folder``; None where there is no checkpoint, or the note is damaged."""
         try:
-            return cls(**json.loads((folder / BEGUN_FILE).read_text())) if (folder / CHECKPOINT_FILE).exists() else None
+            if not (folder / CHECKPOINT_FILE).exists():
+                return None
+            return cls(**json.loads((folder / BEGUN_FILE).read_text("utf-8")))
         except (OSError, ValueError, TypeError):
             return None
 
@@ -201,7 +203,7 @@ class TrainingRecord:
         if not path.is_file():
             return None
         try:
-            data = dict(json.loads(path.read_text()))
+            data = dict(json.loads(path.read_text("utf-8")))
             version = data.pop("version")
             if version != RECORD_VERSION:
                 raise ValueError(f"version {version} instead of {RECORD_VERSION}")

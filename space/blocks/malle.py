@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from space.architecture import MalleSpec
 from space.blocks.batch_norm import Normed
+from space.blocks.foldable import Foldable
 from space.blocks.full_precision import raised
 from space.blocks.inverted import PReluInverted
 
@@ -118,7 +119,7 @@ class Predictor(nn.Sequential):
         super().__init__(*layers)
 
 
-class MalleConv(nn.Module):
+class MalleConv(nn.Module, Foldable):
     """A depthwise convolution whose kernels vary over the image: `(N, C, H, W)` to the same shape.
 
     Elementwise work of the slicing, (4 taps of interpolation + 1) multiplications per kernel weight, is no convolution

@@ -39,6 +39,7 @@ class OperatorList:
     """The operators of one network at one input size, in the order in which they run.
 
     ``sizes`` gives every activation's number of elements; ``inputs`` and ``outputs`` are the network's own.
+    ``change_of_params`` is what constant folding adds to the number of its parameters (``Constants``).
     """
 
     operators: tuple[Operator, ...]
@@ -46,6 +47,7 @@ class OperatorList:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     output_shape: Shape
+    change_of_params: int = 0
 
     @property
     def macs(self) -> int:

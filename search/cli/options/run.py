@@ -77,7 +77,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="the most networks that may share a range of noise levels, chosen by a picture's known level (default: 4; "
         "1: one network for all)",
     )
-    how.add_argument("--workers", metavar="N", help="training processes (default: one per core)")
+    how.add_argument("--workers", metavar="N", help="training processes, at most one per core (default: one per core)")
     how.add_argument("--device", help="cpu, cuda or cuda:N (default: cuda where present)")
     how.add_argument("--precision", default="auto", metavar="WORD", help=PRECISION_HELP)
 
