@@ -5,12 +5,14 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
+from search.replay import DamagedLineError, QuickStorage, parsed
 from space.errors import UserError
 
 JOURNAL = "journal.log"
@@ -57,29 +59,54 @@ def repair(path: Path) -> int:
     for leftover in path.parent.glob(path.name + ".lock*.rename"):
         leftover.unlink()
     data = path.read_bytes()
-    good = 0
-    for number, line in enumerate(data.splitlines(keepends=True), start=1):
-        if not (line.endswith(b"\n") and _is_json(line)):
-            if good + len(line) < len(data):
-                raise UserError(
-                    f"journal {path} is damaged at line {number}: it must be one JSON object per line; "
-                    "restore the file, or use --run-dir for a new run"
-                )
-            break
-        good += len(line)
-    if good < len(data):
+    lines = data.split(b"\n")
+    whole, tail = lines[:-1], lines[-1]
+    # Whoever reads the journal parses every line (``WholeLinesBackend.read_logs``); here they need only look whole.
+    damaged = None
+    if whole and (not data.startswith(b"{") or data.count(b"}\n{") < len(whole) - (not tail.startswith(b"{"))):
+        damaged = next((n for n, line in enumerate(whole, start=1) if line[:1] != b"{" or line[-1:] != b"}"), None)
+    if damaged is None and whole and not _is_json(whole[-1]):
+        damaged = len(whole)
+    cut = len(tail)
+    if damaged is not None:
+        if damaged < len(whole) or tail:
+            raise _damaged(path, damaged)
+        cut += len(whole[-1]) + 1
+    if cut:
         with open(path, "r+b") as handle:
-            handle.truncate(good)
+            handle.truncate(len(data) - cut)
             os.fsync(handle.fileno())
-    return len(data) - good
+    return cut
 
 
 class WholeLinesBackend(JournalFileBackend):
-    """Optuna's journal file, in which a write that fails (a full disk) leaves nothing behind."""
+    """Optuna's journal file, read by the thousand lines; a write that fails (a full disk) leaves nothing behind."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path))
         self._path = path
+
+    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
+        """As Optuna's: an unfinished or damaged last line is not there.
+
+        Raises:
+            UserError: a line before the last is damaged; names it.
+        """
+        begun = log_number_from if log_number_from in self._log_number_offset else 0
+        offset = self._log_number_offset[begun]
+        with open(self._path, "rb") as handle:
+            handle.seek(offset)
+            lines = handle.read().split(b"\n")[:-1]
+        if lines and not _is_json(lines[-1]):
+            lines.pop()
+        try:
+            for number, (line, log) in enumerate(zip(lines, parsed(lines), strict=True), start=begun):
+                offset += len(line) + 1
+                self._log_number_offset[number + 1] = offset
+                if number >= log_number_from:
+                    yield log
+        except DamagedLineError as error:
+            raise _damaged(self._path, begun + error.number) from None
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         size = self._path.stat().st_size
@@ -91,8 +118,27 @@ class WholeLinesBackend(JournalFileBackend):
 
 
 def storage(path: Path) -> JournalStorage:
-    """Optuna's storage over the journal at ``path``."""
-    return JournalStorage(WholeLinesBackend(path))
+    """Optuna's storage over the journal at ``path``.
+
+    Raises:
+        UserError: the journal is damaged.
+    """
+    try:
+        return QuickStorage(WholeLinesBackend(path))
+    except UserError:
+        raise
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, AssertionError) as error:
+        raise UserError(
+            f"journal {path} must be one that a search wrote, got lines that do not belong together "
+            f"({type(error).__name__}: {error}); restore the file, or use --run-dir for a new run"
+        ) from error
+
+
+def _damaged(path: Path, number: int) -> UserError:
+    return UserError(
+        f"journal {path} is damaged at line {number}: it must be one JSON object per line; restore the file, or use "
+        "--run-dir for a new run"
+    )
 
 
 def _is_json(line: bytes) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from evaluators.latency import table_of
 from reports.run.describe import in_words
+from reports.run.nothing_better import nothing_better, what_would_help
 from reports.run.quantities import all_costs, cost_objectives
 from reports.run.ties import SEED_NOISE_DB, same_time
 from search.pareto import front, front_rung
@@ -105,7 +106,8 @@ def outcome(run: RunResult) -> str:
     """
     found, best = best_found(run), _best(run, front(run))
     if best is None:
-        return "No searched network is on the front yet."
+        missing = nothing_better(run)
+        return "No searched network is on the front yet." if missing is None else f"{missing} {what_would_help(run)}"
     if best is found:
         return f"Best within the budget, found by the search: {_figures(run, best)}: #{best.trial}."
     whose = "a paper's network" if best.nearest_build else "a paper's own network"

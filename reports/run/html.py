@@ -25,6 +25,7 @@ from reports.run.published_view import published_view, results_for
 from reports.run.quantities import cost_objectives, latency_quantities, number, quantity
 from reports.run.ties import SEED_NOISE_DB
 from reports.run.times import time_sources
+from search.durations import duration_text
 from search.pareto import front_rung
 from search.records import RunResult
 from space.papers.published import PublishedResult
@@ -78,6 +79,7 @@ def report_html(
     return environment.get_template("page.html.jinja").render(
         run=run,
         settings=run.settings,
+        elapsed=duration_text(run.elapsed_s),
         rules=run.settings.rules,
         asked=asked(run.settings),
         outcome=outcome(run),

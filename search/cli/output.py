@@ -38,6 +38,7 @@ def finish(
 
     The page also shows ``frames`` (``evaluators.data.frame_pairs``), or those of ``session``.
     """
+    from reports.run.nothing_better import nothing_better, what_would_help
     from reports.run.tables import front_table
 
     run = read_run(folder)
@@ -49,6 +50,8 @@ def finish(
         print((folder / "front.json").read_text("utf-8"))
     else:
         console.print(front_table(run, console.width))
+    if (missing := nothing_better(run)) is not None:
+        console.print(missing, what_would_help(run), highlight=False, markup=False)
     console.print(f"page: {page}", soft_wrap=True, highlight=False)
     return status
 

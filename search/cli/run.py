@@ -29,6 +29,7 @@ from search.cli.parser import (
     run_name,
     task_words,
 )
+from search.durations import duration_text
 from search.latency import TableUse, check_measured, tables_of
 from search.progress import progress_for
 from search.proposals import family, fixed_trials
@@ -137,7 +138,7 @@ def _understood(session: Session) -> str:
         filter(
             None,
             (
-                f"{request.time_s / 60:g} minutes" if request.time_s else "",
+                duration_text(request.time_s) if request.time_s else "",
                 f"{request.trials} networks" if request.trials else "",
             ),
         )
