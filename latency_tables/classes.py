@@ -53,6 +53,12 @@ def cost_class(op: EngineOperator) -> str:
         return "conv 1x1" if op.taps == 1 else "conv larger"
     if op.kind == "depthwise_conv":
         return "depthwise_conv 3x3" if op.taps <= SMALL_KERNEL else "depthwise_conv larger"
+    if op.kind == "matmul" and op.pixels > 1 and op.read_elements == op.pixels * op.in_channels:
+        return "conv 1x1"  # the same product by the same kernel; of one row, only the weights' way from memory counts
+    if op.kind == "copy" and op.function in ("slice", "plain"):
+        return "slice"
+    if op.kind == "pad" and op.function:
+        return "pad mirrored"
     if op.kind in SAME_COST:
         return SAME_COST[op.kind]
     if op.kind == "elementwise":
