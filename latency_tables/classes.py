@@ -39,12 +39,27 @@ SMALL_KERNEL = 9  # taps: engines have special kernels for depthwise 3x3
 SAME_COST = {
     # One pass that reads and writes as an addition does; all of these are in the phones' networks.
     "add": "elementwise", "multiply": "elementwise", "concat": "elementwise", "pad": "elementwise",
+    # The copies of a concatenation, the other way round.
+    "copy slice": "elementwise", "copy plain": "elementwise",
 }  # fmt: skip
 SAME_FUNCTION = {
     "relu6": "relu", "hardtanh": "relu", "clamp": "relu", "leaky_relu": "prelu", "hardsigmoid": "hardswish",
     "sigmoid": "exponential", "tanh": "exponential", "silu": "exponential", "elu": "exponential",
     "mish": "gelu", "softplus": "gelu",
 }  # fmt: skip
+
+
+# The largest kernels of the networks that the shipped tables are fitted to, in taps; none of them is dilated.
+SEEN_TAPS = {"conv": 49, "depthwise_conv": 49, "grouped_conv": 9, "pool": 9}
+
+
+def beyond_seen(op: EngineOperator) -> float:
+    """How many times larger the window of ``op`` is, dilation included, than those that a table was fitted to, or 1.
+
+    A kernel of another size than those seen, of grouped 1x1 for one, is between or below them and is not beyond.
+    """
+    window = op.taps * math.prod(op.dilation)
+    return max(1.0, math.prod(op.dilation), window / SEEN_TAPS.get(op.kind, window))
 
 
 def cost_class(op: EngineOperator) -> str:
@@ -55,12 +70,11 @@ def cost_class(op: EngineOperator) -> str:
         return "depthwise_conv 3x3" if op.taps <= SMALL_KERNEL else "depthwise_conv larger"
     if op.kind == "matmul" and op.pixels > 1 and op.read_elements == op.pixels * op.in_channels:
         return "conv 1x1"  # the same product by the same kernel; of one row, only the weights' way from memory counts
-    if op.kind == "copy" and op.function in ("slice", "plain"):
-        return "slice"
     if op.kind == "pad" and op.function:
         return "pad mirrored"
-    if op.kind in SAME_COST:
-        return SAME_COST[op.kind]
+    same = SAME_COST.get(op.kind) or SAME_COST.get(f"{op.kind} {op.function}")
+    if same:
+        return same
     if op.kind == "elementwise":
         return "traffic"  # anything from a negation to a power: only bounded
     if op.kind == "activation":

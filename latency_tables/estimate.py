@@ -1,8 +1,8 @@
 """Milliseconds of a network on a device: a sum over its operators, with an error band, and where each share came from.
 
 An operator's cost is looked up exactly, else interpolated along channels and pixels within its family, else
-extrapolated from it, else priced by its cost class, else bounded by the bytes it moves; else it is refused by name.
-Never zero.
+extrapolated from it, else priced by its cost class, else from measured operators of its kind, else bounded by the bytes
+it moves; else it is refused by name. Never zero.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from statistics import median
 
 import numpy as np
 
-from latency_tables.classes import TERMS, cost_class
+from latency_tables.classes import TERMS, beyond_seen, cost_class
 from latency_tables.grid import FamilyGrid
 from latency_tables.operators import TRAFFIC_KINDS, EngineOperator, text
+from latency_tables.relatives import Relatives
 from latency_tables.rows import ORIGINS
 from latency_tables.table import TRAFFIC, LatencyTable
 from space.errors import UserError
@@ -30,7 +31,9 @@ DIFFERENCE_RESIDUAL = 1.4
 DEFAULT_RESIDUAL = 0.05  # of whole networks on a table that was not validated
 INTERPOLATION_ERROR = 0.05  # half the 90 % band of a shape between measured ones
 EXTRAPOLATION_ERROR = 0.20  # outside them, growing with the distance
+OTHER_FAMILY = 2.0  # how far apart two kernels, strides or factors count at least
 TRAFFIC_ERROR = 1.0
+SAID_DISTANCE = 1.05
 SHOWN_MISSING = 6
 
 
@@ -72,13 +75,20 @@ class Difference:
 @dataclass(frozen=True, slots=True)
 class Price:
     """Milliseconds of one call. ``draws`` are those of resampled fits (empty for a shape), ``own_error`` the standard
-    deviation in milliseconds that this shape shares with no other."""
+    deviation in milliseconds that this shape shares with no other, ``distance`` how many times outside of what was
+    measured it is, 1 within."""
 
     kind: str
     ms: float
     origin: str
     own_error: float
     draws: np.ndarray
+    distance: float = 1.0
+
+    @property
+    def origin_text(self) -> str:
+        """``extrapolated, 11 times outside``: how far where it is outside."""
+        return f"{self.origin}, {self.distance:.2g} times outside" if self.distance > SAID_DISTANCE else self.origin
 
 
 @dataclass(frozen=True)
@@ -144,6 +154,11 @@ def price(table: LatencyTable, op: EngineOperator) -> Price | None:
     return _pricer(table).price(op)
 
 
+def extrapolation_error(distance: float) -> float:
+    """Half the relative 90 % band of an operator that is ``distance`` times outside of what was measured."""
+    return EXTRAPOLATION_ERROR * (1 + math.log2(distance))
+
+
 def residual(table: LatencyTable) -> float:
     """Relative standard deviation of whole networks about their prediction that no row's error explains."""
     return float(table.provenance.get("residual", DEFAULT_RESIDUAL))
@@ -195,6 +210,7 @@ class _Pricer:
         for op, row in table.shapes.items():
             families.setdefault(op.family, {})[op] = row.latency_ms
         self._families = families
+        self._relatives = Relatives({op: row.latency_ms for op, row in table.shapes.items()})
         self._grids: dict[tuple[object, ...], FamilyGrid] = {}
         self._known: dict[EngineOperator, Price | None] = {}
         self._rows: dict[str, list[tuple[int, str]]] = {}
@@ -205,14 +221,20 @@ class _Pricer:
 
     def price(self, op: EngineOperator) -> Price | None:
         if op not in self._known:
-            self._known[op] = self._from_family(op) or self._from_class(op, cost_class(op)) or self._from_traffic(op)
+            self._known[op] = (
+                self._from_family(op)
+                or self._from_class(op, cost_class(op))
+                or self._from_relatives(op)
+                or self._from_traffic(op)
+            )
         return self._known[op]
 
     def _from_family(self, op: EngineOperator) -> Price | None:
         if op.family not in self._families:
             return None
         if op.family not in self._grids:
-            self._grids[op.family] = FamilyGrid(self._families[op.family])
+            related = self._relatives.fit(op)
+            self._grids[op.family] = FamilyGrid(self._families[op.family], related.ms if related else None)
         ms, origin, distance = self._grids[op.family].at(op)
         row = self._table.shapes.get(op)
         if row is not None:
@@ -220,8 +242,18 @@ class _Pricer:
         elif origin == "interpolated":
             relative = INTERPOLATION_ERROR
         else:
-            relative = EXTRAPOLATION_ERROR * (1 + math.log2(distance))
-        return Price(kind_label(op), ms, origin, ms * relative / Z90, np.zeros(0))
+            relative = extrapolation_error(distance)
+        return Price(kind_label(op), ms, origin, ms * relative / Z90, np.zeros(0), distance)
+
+    def _from_relatives(self, op: EngineOperator) -> Price | None:
+        fit = self._relatives.fit(op)
+        if fit is None:
+            return None
+        ms, distance = fit.ms(op), max(fit.distance(op), OTHER_FAMILY)
+        if ms <= 0:
+            return None
+        error = math.hypot(extrapolation_error(distance), fit.relative_error)
+        return Price(kind_label(op), ms, "extrapolated", ms * error / Z90, np.zeros(0), distance)
 
     def _from_class(self, op: EngineOperator, name: str) -> Price | None:
         entries = self._rows.get(name)
@@ -234,11 +266,16 @@ class _Pricer:
         if ms <= 0:
             return None
         origin = max((row.origin for row, share in shares if share > 0), key=ORIGINS.index)
+        distance = beyond_seen(op)
+        outside = 0.0
+        if distance > 1:
+            origin = max(origin, "extrapolated", key=ORIGINS.index)
+            outside = ms * extrapolation_error(distance) / Z90
         if self._table.draws.size:
-            draws = self._table.draws[[index for index, _ in features]]
-            return Price(kind_label(op), ms, origin, 0.0, np.array([feature for _, feature in features]) @ draws)
+            draws = np.array([feature for _, feature in features]) @ self._table.draws[[index for index, _ in features]]
+            return Price(kind_label(op), ms, origin, outside, draws, distance)
         error = math.sqrt(sum((share * row.relative_error) ** 2 for row, share in shares)) / Z90
-        return Price(kind_label(op), ms, origin, error, np.zeros(0))
+        return Price(kind_label(op), ms, origin, math.hypot(error, outside), np.zeros(0), distance)
 
     def _from_traffic(self, op: EngineOperator) -> Price | None:
         """What only moves elements takes about as long as measured operators that do no more than that."""

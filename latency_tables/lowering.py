@@ -119,8 +119,8 @@ def _product(operator: Operator, common: dict) -> EngineOperator:
 def _norm(operator: Operator, function: str, common: dict, value: int) -> tuple[EngineOperator, ...]:
     """A norm that no convolution takes in: scale and shift, after mean and mean square if the image's own count.
 
-    The arithmetic on the statistics themselves, one number per channel or pixel, is left out. Layer norm is taken as one
-    over channels.
+    The arithmetic on the statistics themselves, one number per channel or pixel, is left out. Layer norm is taken as
+    one over channels.
     """
     elements, read = common["read_elements"], common["inputs"][0]
     channels, statistics = common["in_channels"], common["in_channels"]
