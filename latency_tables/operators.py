@@ -25,13 +25,14 @@ class EngineOperator:
 
     ``function`` tells operators of one kind apart: the activation ("prelu", "sigmoid"), the resize ("nearest",
     "bilinear"), the pooling ("max", "average"), the padding other than by zeros ("reflect"), a copy that keeps the
-    order of elements ("slice", "plain"), an operand that is not an equal tensor ("scalar", "broadcast"), how many values a
-    concatenation joins ("of 2"), "" for the plain form. ``height`` and ``width`` are those of the output,
-    except of "reduce", whose output is one pixel and whose input size they are. ``kernel``, ``stride`` and ``dilation``
-    are (height, width). ``factor`` is the enlargement of a resize or pixel shuffle, or the reduction of a pixel
-    unshuffle. ``groups`` is 1 but of a "grouped_conv" and a channel shuffle. ``read_elements`` counts all input
-    activations. A matmul of (M, K) by (K, N) has height M, width 1, K in and N out channels; a weight is the K by N
-    operand, whichever side it stands on, so that M counts pixels as it does of a 1x1 convolution.
+    order of elements ("slice", "plain"), an operand that is not an equal tensor ("scalar", "broadcast"), how many
+    values a concatenation joins ("of 2"), "" for the plain form. ``height`` and ``width`` are those of the output,
+    except of "reduce", whose output is one pixel (or one channel, of as many pixels) and whose input size they are.
+    ``kernel``, ``stride`` and ``dilation`` are (height, width). ``factor`` is the enlargement of a resize or pixel
+    shuffle, or the reduction of a pixel unshuffle. ``groups`` is 1 but of a "grouped_conv" and a channel shuffle.
+    ``read_elements`` counts all input activations. A matmul of (M, K) by (K, N) has height M, width 1, K in and N out
+    channels; a weight is the K by N operand, whichever side it stands on, so that M counts pixels as it does of a 1x1
+    convolution.
 
     ``part`` (path of the module that ran it) and ``inputs`` and ``output`` (ids of activations) say where in the
     network it stands, ``fused`` which activation it applies to its output; two operators that differ only there are

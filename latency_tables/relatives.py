@@ -1,7 +1,7 @@
 """What a table's measured rows say of operators whose own family has no row there, or none so large.
 
-Rows of one relation (all dense convolutions, all poolings of one function) are a non-negative sum of terms, each of which
-grows with channels and with pixels: one fit of it to all of them prices the next kernel size or factor.
+Rows of one relation (all dense convolutions, all poolings of one function) are a non-negative sum of terms, each of
+which grows with channels and with pixels: one fit of it to all of them prices the next kernel size or factor.
 """
 
 from __future__ import annotations
