@@ -43,8 +43,10 @@ class MissingOperatorError(UserError):
 
 @dataclass(frozen=True)
 class Latency:
-    """One network on one table. ``low`` to ``high`` is the 90 % band; ``origin`` the worst of its parts; the rest adds
-    up to ``ms``: by kind of operator, by part of the network, by origin."""
+    """One network on one table. ``low`` to ``high`` is the 90 % band for the table's device with any version of its
+    engine, pinned to the core or not; ``version_low`` to ``version_high`` that for the very version and pinning that were
+    measured. ``origin`` is the worst of its parts; ``distance`` how many times outside of what was measured the farthest
+    of its operators is; the rest adds up to ``ms``: by kind of operator, by part of the network, by origin."""
 
     table: str
     ms: float
@@ -54,6 +56,9 @@ class Latency:
     by_kind: dict[str, float]
     by_part: dict[str, float]
     by_origin: dict[str, float]
+    version_low: float
+    version_high: float
+    distance: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -129,11 +134,13 @@ def predict(table: LatencyTable, operators: Iterable[EngineOperator] | Workload)
     )
     ms = sum(by_kind.values())
     spread = math.sqrt(_variance(work.counts, prices) + (residual(table) * ms) ** 2)
-    band = math.exp(Z90 * spread / ms) if ms else 1.0
+    relative = spread / ms if ms else 0.0
+    own, any_version = (math.exp(Z90 * sd) for sd in (relative, math.hypot(relative, version_spread(table))))
     worst = max(by_origin, key=ORIGINS.index, default=ORIGINS[0])
     return Latency(
-        table.name, ms, ms / band, ms * band, worst, _by_size(by_kind), _by_size(by_part), _by_size(by_origin)
-    )
+        table.name, ms, ms / any_version, ms * any_version, worst, _by_size(by_kind), _by_size(by_part),
+        _by_size(by_origin), ms / own, ms * own, max((price.distance for price in prices.values()), default=1.0),
+    )  # fmt: skip
 
 
 def difference(table: LatencyTable, first: Iterable[EngineOperator], second: Iterable[EngineOperator]) -> Difference:
@@ -162,6 +169,12 @@ def extrapolation_error(distance: float) -> float:
 def residual(table: LatencyTable) -> float:
     """Relative standard deviation of whole networks about their prediction that no row's error explains."""
     return float(table.provenance.get("residual", DEFAULT_RESIDUAL))
+
+
+def version_spread(table: LatencyTable) -> float:
+    """Standard deviation of the logarithm of the one factor by which other versions of the engine differ; 0 of a table
+    that was measured with its user's own."""
+    return float(table.provenance.get("version_spread", 0.0))
 
 
 def kind_label(op: EngineOperator) -> str:

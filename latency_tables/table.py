@@ -25,6 +25,7 @@ from space.errors import UserError
 
 DATA = Path(__file__).parent / "data"
 PROVENANCE_KEYS = ("repository", "commit", "licence", "conversion")
+DEPENDED_ON = ("residual", "version_spread")  # what of the provenance a prediction depends on
 TRAFFIC = "traffic"  # class whose price per M elements bounds what has no row of its own
 
 
@@ -96,7 +97,9 @@ def _load(path: Path, stamp: tuple[int, ...]) -> LatencyTable:
     content = path.read_bytes()
     digest = hashlib.sha256(content)
     provenance = _read_provenance(provenance_file)
-    digest.update(str(provenance.get("residual")).encode())  # what of the provenance a prediction depends on
+    for entry in DEPENDED_ON:
+        if entry in provenance:
+            digest.update(str(provenance[entry]).encode())
     key, shapes, classes = read_rows(path.name, content.decode("utf-8").splitlines())
     draws = np.zeros((len(classes), 0))
     if draws_file.is_file():
