@@ -62,14 +62,19 @@ def beyond_seen(op: EngineOperator) -> float:
     return max(1.0, math.prod(op.dilation), window / SEEN_TAPS.get(op.kind, window))
 
 
+def is_pixelwise(op: EngineOperator) -> bool:
+    """Whether it is a matrix product that applies the same weights at many pixels, as a 1x1 convolution does."""
+    return op.kind == "matmul" and op.pixels > 1 and op.read_elements == op.pixels * op.in_channels
+
+
 def cost_class(op: EngineOperator) -> str:
     """The class whose rows price ``op``, such as ``conv 1x1``, ``elementwise`` or ``activation prelu``."""
     if op.kind == "conv":
         return "conv 1x1" if op.taps == 1 else "conv larger"
     if op.kind == "depthwise_conv":
         return "depthwise_conv 3x3" if op.taps <= SMALL_KERNEL else "depthwise_conv larger"
-    if op.kind == "matmul" and op.pixels > 1 and op.read_elements == op.pixels * op.in_channels:
-        return "conv 1x1"  # the same product by the same kernel; of one row, only the weights' way from memory counts
+    if is_pixelwise(op):
+        return "conv 1x1"
     if op.kind == "pad" and op.function:
         return "pad mirrored"
     same = SAME_COST.get(op.kind) or SAME_COST.get(f"{op.kind} {op.function}")

@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from statistics import median
 
 import numpy as np
 
-from latency_tables.classes import TERMS, beyond_seen, cost_class
+from latency_tables.classes import TERMS, beyond_seen, cost_class, is_pixelwise
 from latency_tables.grid import FamilyGrid
 from latency_tables.operators import TRAFFIC_KINDS, EngineOperator, text
 from latency_tables.relatives import Relatives
@@ -43,10 +43,13 @@ class MissingOperatorError(UserError):
 
 @dataclass(frozen=True)
 class Latency:
-    """One network on one table. ``low`` to ``high`` is the 90 % band for the table's device with any version of its
-    engine, pinned to the core or not; ``version_low`` to ``version_high`` that for the very version and pinning that were
-    measured. ``origin`` is the worst of its parts; ``distance`` how many times outside of what was measured the farthest
-    of its operators is; the rest adds up to ``ms``: by kind of operator, by part of the network, by origin."""
+    """One network on one table.
+
+    ``low`` to ``high`` is the 90 % band for the table's device with any version of its engine, pinned to the core or
+    not; ``version_low`` to ``version_high`` that for the very version and pinning that were measured. ``origin`` is the
+    worst of its parts; ``distance`` how many times outside of what was measured the farthest of its operators is; the
+    rest adds up to ``ms``: by kind of operator, by part of the network, by origin.
+    """
 
     table: str
     ms: float
@@ -234,13 +237,24 @@ class _Pricer:
 
     def price(self, op: EngineOperator) -> Price | None:
         if op not in self._known:
-            self._known[op] = (
-                self._from_family(op)
-                or self._from_class(op, cost_class(op))
-                or self._from_relatives(op)
-                or self._from_traffic(op)
-            )
+            self._known[op] = self._product(op) if is_pixelwise(op) else self._anything(op)
         return self._known[op]
+
+    def _anything(self, op: EngineOperator) -> Price | None:
+        return (
+            self._from_family(op)
+            or self._from_class(op, cost_class(op))
+            or self._from_relatives(op)
+            or self._from_traffic(op)
+        )
+
+    def _product(self, op: EngineOperator) -> Price | None:
+        """A matrix product at many pixels is the 1x1 convolution that computes the same; it costs no less than at one,
+        where the weights' way from memory is all that counts."""
+        one = self.price(replace(op, height=1, width=1, read_elements=op.in_channels))
+        found = self._anything(replace(op, kind="conv")) if op.family not in self._families else self._from_family(op)
+        dearer = max((each for each in (found, one) if each), key=lambda each: each.ms, default=None)
+        return dearer and replace(dearer, kind=kind_label(op))
 
     def _from_family(self, op: EngineOperator) -> Price | None:
         if op.family not in self._families:

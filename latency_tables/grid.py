@@ -84,8 +84,8 @@ class FamilyGrid:
         if growth > 1:
             total = min(total * growth, total + self._more(op, edge)) if self._model else total * growth
         if distance > 1 or not known:
-            return total * shrinkage, "extrapolated", distance
-        return total, "measured" if exact else "interpolated", distance
+            return float(total * shrinkage), "extrapolated", float(distance)
+        return float(total), "measured" if exact else "interpolated", distance
 
     def _more(self, op: EngineOperator, edge: list[float]) -> float:
         """Milliseconds by which the model grows from the ``edge`` of the box to ``op``.

@@ -30,9 +30,9 @@ CORES = (
 SHIPPED = tuple(f"{core}{suffix}" for core in CORES for suffix in ("", "-int8"))
 REFERENCE = DATA / "reference_errors.csv"
 # Of one factor common to all networks, between these measurements and those of others on cores of the same kind with
-# TensorFlow Lite in another version, or without pinning. Measured over predicted: classification cells on a Pixel 4 1.41,
-# a restoration network on an unpinned Pixel 4 1.11 to 1.27, FBNet's blocks on a Pixel 3 (by clock) 1.39, blocks on a
-# Galaxy Note10 0.98 to 1.08, cells on a Raspberry Pi 5 (by clock) 0.68: root mean square of the five logarithms.
+# TensorFlow Lite in another version, or without pinning. Measured over predicted: classification cells on a Pixel 4
+# 1.41, a restoration network on an unpinned Pixel 4 1.11 to 1.27, FBNet's blocks on a Pixel 3 (by clock) 1.39, blocks
+# on a Galaxy Note10 0.98 to 1.08, cells on a Raspberry Pi 5 (by clock) 0.68: root mean square of the five logarithms.
 VERSION_SPREAD = 0.29
 UNBOUNDED_ERROR = 1.0  # of a price that the measurements do not raise above its lower bound
 LARGEST_ERROR = 9.99
