@@ -98,7 +98,9 @@ class EngineOperator:
     @property
     def family(self) -> tuple[object, ...]:
         """What operators have in common that differ in channels and size only: costs are interpolated within it."""
-        return (self.kind, self.function, self.kernel, self.stride, self.dilation, self.groups, self.factor)
+        over_channels = self.kind == "reduce" and self.out_channels < self.in_channels
+        window = (self.kernel, self.stride, self.dilation)
+        return (self.kind, self.function, *window, self.groups, self.factor, over_channels)
 
     def __str__(self) -> str:
         """As a message names it: ``conv 3x3 16->64 at 320x180``."""
