@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from evaluators.latency import table_of
+from reports.run.advice import beats_baseline
 from reports.run.describe import short_label
 from reports.run.quantities import Quantity, latency_quantities, number
 from reports.run.ties import same_time, ties
@@ -22,7 +23,7 @@ LEAST_HEIGHT_DB = 0.25  # a front of one point or of equal ones is given this he
 @dataclass(frozen=True, slots=True)
 class Point:
     """One trial at the front's rung. ``cost`` and the ends of its ``band``, None of an exact cost, are in the unit of
-    the view's axis."""
+    the view's axis. What is no better than the baseline is never ``on_front``."""
 
     trial: TrialRecord
     cost: float
@@ -83,7 +84,7 @@ def pareto_view(run: RunResult, quantity: Quantity) -> ParetoView:
             quantity.of(trial.costs),
             trial.at_rung(rung).psnr_db,
             short_label(trial),
-            trial.trial in numbers,
+            trial.trial in numbers and beats_baseline(run, trial),
             quantity.band(trial.costs),
         )
         for trial in run.trials
@@ -91,7 +92,7 @@ def pareto_view(run: RunResult, quantity: Quantity) -> ParetoView:
     }
     bottom_db = _bottom_db([points[trial.trial].psnr_db for trial in members])
     below = tuple(point for point in points.values() if bottom_db is not None and point.psnr_db < bottom_db)
-    outline = _outline(members, rung, quantity)
+    outline = _outline(tuple(t for t in members if beats_baseline(run, t)), rung, quantity)
     table = table_of(quantity.name)
     same = (same_time(run, table, members) or ()) if table else ()
     over_budget = tuple(quantity.of(trial.costs) for trial in run.trials if trial.status == "over-budget")
