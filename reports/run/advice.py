@@ -52,7 +52,12 @@ def recommendation(run: RunResult) -> str:
     """One sentence: which network to take, what it brings and what it costs; or that none is worth having."""
     trial = recommended(run)
     if trial is not None:
-        return f"Recommended: {named(trial)}, {gain(run, trial)}, with {all_costs(trial.costs, ', ')}."
+        what = f"{named(trial)}, {gain(run, trial)}, with {all_costs(trial.costs, ', ')}"
+        psnr_db = trial.at_rung(front_rung(run)).psnr_db
+        better = [f"{name} {db - psnr_db:.2f} dB better" for name, db in run.yardsticks_db.items() if db > psnr_db]
+        if better:
+            return f"No network needed: {', '.join(better)} than the network to take, {what}."
+        return f"Recommended: {what}."
     best = best_of(run, [t for t in run.trials if t.status == "trained" and t.at_rung(front_rung(run)) is not None])
     if best is None:
         return "No network has been trained yet."

@@ -99,6 +99,9 @@ def _key(view: ParetoView) -> str:
         entries.append(("other", "▼", "below this view"))
     shown = [f'<span><b class="{kind}">{mark}</b> {escape(words)}</span>' for kind, mark, words in entries]
     key = f'<p class="key">{" ".join(shown)}</p>'
+    if view.beyond_db:
+        off = ", ".join(f"{name} {db:.2f} dB" for name, db in view.beyond_db.items())
+        key += f'<p class="note">Off this view: {escape(off)}.</p>'
     if view.origin is None:
         return key
     depends_on = f"{view.quantity.axis}: {view.quantity.depends_on}; origin at worst: {view.origin}."
