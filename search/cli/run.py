@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from evaluators.latency import latency_word
 from evaluators.tasks import rules_from_words
@@ -187,7 +188,7 @@ def _understood(session: Session) -> str:
     )
     beside = _beside(session)
     times = "".join(f"  milliseconds on {table.name}: predicted for {table.caption}\n" for table in request.tables)
-    note = f"  {session.precision_note}\n" if session.precision_note else ""
+    note = f"  {escape(session.precision_note)}\n" if session.precision_note else ""
     levels = (
         f"  up to {settings.specialists} networks share the noise levels, chosen by a picture's known level "
         "(--specialists 1: one for all)\n"
@@ -202,7 +203,7 @@ def _understood(session: Session) -> str:
         f"{request.workers} worker{'s' * (request.workers > 1)}\n"
         f"{beside}"
         f"{times}{levels}"
-        f"  training in {session.precision.word} ({session.precision.reason})\n"
+        f"  training in {session.precision.word} ({escape(session.precision.reason)})\n"
         f"{note}"
         f"  training on {settings.train_data}; measuring on {settings.val_data}\n"
         f"  run folder {request.folder}"
