@@ -18,11 +18,12 @@ import optuna
 from optuna.trial import TrialState
 
 from search.budget import Budget
-from search.journal import JOURNAL, repair, storage
+from search.journal import JOURNAL, repair, storage, whole_bytes
 from search.records import RECORD_VERSION, RungResult, RunSettings, TrialRecord
 from search.samplers import choose, sampler
 from space.errors import UserError
 from space.knobs import Knob, Value
+from space.os_errors import first_line
 
 NAME = "litefront"
 DIRECTIONS = {"psnr": "maximize"}  # everything else is a cost
@@ -86,20 +87,25 @@ class Study:
             return None
         if owned:
             repair(path)
+        if not whole_bytes(path, path.read_bytes()):
+            return None  # ended before its first line was written
         try:
             study = optuna.load_study(study_name=NAME, storage=storage(path))
-        except KeyError:
-            return None
-        except ValueError as error:
-            raise UserError(f"journal {path} cannot be read: {error}") from error
+        except Exception as error:  # Optuna does not say of what kind a line is that it cannot replay
+            raise _unreadable(path, error) from error
         if "settings" not in study.user_attrs:
+            if study.get_trials(deepcopy=False):
+                raise _unreadable(path, "trials, and nothing of what was asked for")
             return None
         version = study.user_attrs["settings"].get("version")
         if version != RECORD_VERSION:
             raise UserError(
                 f"run {folder} must have record version {RECORD_VERSION}, got {version}; use --run-dir for a new run"
             )
-        opened = cls(study)
+        try:
+            opened = cls(study)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            raise _unreadable(path, error) from error
         if owned:
             opened._finish_interrupted()
         return opened
@@ -214,6 +220,14 @@ class Study:
     def _save(self, record: TrialRecord) -> None:
         self.records[record.trial] = record
         self._open[record.trial].set_user_attr("record", record.to_dict())
+
+
+def _unreadable(path: Path, why: object) -> UserError:
+    """``why`` is an exception, or what was found."""
+    got = why if isinstance(why, str) else f"{type(why).__name__}: {first_line(why)}"
+    return UserError(
+        f"journal {path} must be that of a run, undamaged, got {got}; restore the file, or use --run-dir for a new run"
+    )
 
 
 def _with_later_results(trial: optuna.trial.FrozenTrial, notes: Mapping[str, Any]) -> TrialRecord:
