@@ -174,6 +174,8 @@ class Study:
         for limit in budget.limits:
             if not record.costs.has(limit.quantity):
                 continue  # no table could price it: it is closed as failed
+            if limit.quantity in trial.constraints:
+                continue  # written before a kill
             trial.set_constraint(limit.quantity, limit.excess(record.costs))
         self._save(record)
 

@@ -26,7 +26,8 @@ def told(capsys, monkeypatch, tmp_path: Path):
         def add_parser(commands: argparse._SubParsersAction) -> None:
             commands.add_parser("work").set_defaults(execute=lambda options: work())
 
-        status = run_command("prog", "a program", [SimpleNamespace(add_parser=add_parser)], ["work"], "; nothing is lost")
+        commands = [SimpleNamespace(add_parser=add_parser)]
+        status = run_command("prog", "a program", commands, ["work"], "; nothing is lost")
         return status, capsys.readouterr().err
 
     return run
