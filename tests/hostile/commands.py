@@ -29,7 +29,7 @@ def make_photos(folder: Path) -> None:
         Image.fromarray(pixels).save(folder / "photos" / f"{name}.png")
 
 
-def begin(folder: Path, *arguments: str) -> subprocess.Popen:
+def begin(folder: Path, *arguments: str, **options: object) -> subprocess.Popen:
     """The command in a group of processes of its own; its output in ``out.txt``."""
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     with open(folder / "out.txt", "ab") as out:
@@ -40,6 +40,7 @@ def begin(folder: Path, *arguments: str) -> subprocess.Popen:
             stdout=out,
             stderr=out,
             start_new_session=True,
+            **options,
         )
 
 

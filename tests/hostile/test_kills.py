@@ -77,7 +77,7 @@ def test_kills_and_stops_lose_nothing_finished(tmp_path: Path) -> None:
             before = len(results(tmp_path))
             wait_for(lambda before=before: len(results(tmp_path)) > before, 200)
             kill_group(process, (signal.SIGTERM, signal.SIGINT)[number % 2])
-            assert wait_for(lambda: process.poll() is not None, 200)
+            assert wait_for(lambda ended=process: ended.poll() is not None, 200)
             assert process.returncode in (130, 1, -signal.SIGTERM), (tmp_path / "out.txt").read_text()
             ends += 1
             check()

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,8 +30,10 @@ def log(tmp_path: Path) -> Path:
 def start(log: Path) -> Iterator[Callable[..., ProcessWorkers]]:
     started: list[ProcessWorkers] = []
 
-    def begin(count: int = 1, make_runner: Callable[[], FakeRunner] = FakeRunner) -> ProcessWorkers:
-        started.append(ProcessWorkers(count, make_runner, 1, log, HASTY))
+    def begin(
+        count: int = 1, make_runner: Callable[[], FakeRunner] = FakeRunner, patience: Patience = HASTY
+    ) -> ProcessWorkers:
+        started.append(ProcessWorkers(count, make_runner, 1, log, patience))
         return started[-1]
 
     yield begin
@@ -100,7 +103,7 @@ def test_a_worker_that_is_busy_without_progress_is_replaced(start, tmp_path: Pat
 
 
 def test_told_to_stop_all_answer_soon(start) -> None:
-    workers = start(4)
+    workers = start(4, patience=replace(HASTY, quiet_s=100.0, silent_s=100.0))
     for number, does in enumerate(("train", "deaf", "signal SIGSTOP", "spin")):
         workers.submit(FakeJob(number, does))
     while not any(isinstance(message, Progress) for message in workers.poll(0.2)):

@@ -51,7 +51,7 @@ def test_any_exception_is_a_failure_with_its_first_line(error: Exception, reason
         RuntimeError("CUDA error: an illegal memory access was encountered"),
         RuntimeError("Found no NVIDIA driver on your system."),
         AssertionError("Torch not compiled with CUDA enabled"),
-        RuntimeError("unable to allocate shared memory(shm) for file </torch_1>: Resource temporarily unavailable (11)"),
+        RuntimeError("unable to allocate shared memory(shm) for file </torch_1>: No space left (28)"),
         ImportError("libcudnn.so.9: cannot open shared object file"),
     ],
 )
