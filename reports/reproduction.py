@@ -76,7 +76,7 @@ def _rows(record: TrainingRecord) -> Iterator[dict[str, object]]:
         published = published_on(training, word, result.images)
         yield {
             "network": training.name,
-            "task": training.rules.title,
+            "task": record.rules.title,
             "params": record.params,
             "true_macs": record.macs,
             "published_params": counts.published_params if counts else None,
@@ -143,10 +143,10 @@ def _groups(records: Sequence[TrainingRecord]) -> dict[str, list[TrainingRecord]
     """By a title, the records that may be compared: of one task, with its options, by one measure."""
     groups: dict[tuple, list[TrainingRecord]] = {}
     for record in records:
-        rules = record.training.rules
+        rules = record.rules
         options = {name: value for name, value in rules.options.items() if name != "channels"}
-        groups.setdefault((rules.task, rules.scale, str(options), rules.metric_rule), []).append(record)
-    return {min((each.training.rules.title for each in group), key=len): group for group in groups.values()}
+        groups.setdefault((rules.task, rules.scale, str(options), rules.given, rules.metric_rule), []).append(record)
+    return {min((each.rules.title for each in group), key=len): group for group in groups.values()}
 
 
 def write_reproduction(folder: Path, records: Sequence[TrainingRecord]) -> None:
@@ -188,7 +188,7 @@ def page(records: Sequence[TrainingRecord]) -> str:
     for record in records:
         training, about = record.training, record.environment
         how = (
-            f"{training.rules.title}, {training.protocol} protocol, seed {training.seed}, {about['device']}, commit "
+            f"{record.rules.title}, {training.protocol} protocol, seed {training.seed}, {about['device']}, commit "
             f"{about['commit']}, trained on {record.train_data}"
         )
         made.setdefault(how, []).append(f"{training.name} ({training.steps:,} steps)")

@@ -147,10 +147,11 @@ def page(study: Comparison, found: Sequence[Variant], records: Sequence[Training
     if apart:
         lines.append(f"\nDiverged, below doing without, and in no mean: {', '.join(apart)}.")
     commits = ", ".join(dict.fromkeys(record.environment["commit"] for record in records))
+    arithmetic = " and ".join(dict.fromkeys(record.trained_in for record in records))
     commands = "; ".join(dict.fromkeys(f"`{record.command}`" for record in records))
     lines.append(
-        f"\nTrained on {first.train_data}, on {first.environment['device']}, torch {first.environment['torch']}, "
-        f"commit {commits}, by {commands}. The PSNR of every training: `psnr.csv`.\n"
+        f"\nTrained in {arithmetic} on {first.train_data}, on {first.environment['device']}, torch "
+        f"{first.environment['torch']}, commit {commits}, by {commands}. The PSNR of every training: `psnr.csv`.\n"
     )
     return "\n".join(lines)
 

@@ -11,6 +11,7 @@ from typing import Protocol
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -21,6 +22,7 @@ from search.records import RunSettings, TrialRecord
 from space.terminal import printable
 
 SHOWN = 6  # of the best points so far
+BAR_CHARACTERS, JOB_BAR_CHARACTERS = 40, 12
 
 
 class Listener(Protocol):
@@ -81,6 +83,7 @@ class LiveProgress(AbstractContextManager):
         self._records: dict[int, TrialRecord] = {}
         self._failed: list[str] = []
         self._time_left_s: float | None = None
+        self._longest_left_s = 0.0
         self._begun = time.monotonic()
         self._live = Live(console=console, refresh_per_second=4, transient=True, get_renderable=self._draw)
 
@@ -105,6 +108,7 @@ class LiveProgress(AbstractContextManager):
 
     def tick(self, time_left_s: float | None) -> None:
         self._time_left_s = time_left_s
+        self._longest_left_s = max(self._longest_left_s, time_left_s or 0.0)
 
     def __enter__(self) -> LiveProgress:
         self._live.__enter__()
@@ -129,8 +133,17 @@ class LiveProgress(AbstractContextManager):
             done = (
                 f"step {progress.step:,} of {steps:,}, loss {progress.loss:.4f}" if progress else f"to {steps:,} steps"
             )
-            jobs.add_row("training", _name(record), done, _costs(record))
-        return Group(head, jobs, *([self._best()] if self._records else []), *map(Text, self._failed[-2:]))
+            bar = ProgressBar(total=steps, completed=progress.step if progress else 0, width=JOB_BAR_CHARACTERS)
+            jobs.add_row("training", Text(_name(record)), bar, done, _costs(record))
+        best = [self._best()] if self._records else []
+        return Group(head, *self._bar(), jobs, *best, *map(Text, self._failed[-2:]))
+
+    def _bar(self) -> list[ProgressBar]:
+        """How much of this session's time is used up; none where there is no limit of time."""
+        if self._time_left_s is None or not self._longest_left_s:
+            return []
+        used_s = self._longest_left_s - max(0.0, self._time_left_s)
+        return [ProgressBar(total=self._longest_left_s, completed=used_s, width=BAR_CHARACTERS)]
 
     def _best(self) -> Table:
         """The front of the highest rung that anything has reached yet."""

@@ -18,6 +18,7 @@ from space.blocks.foldable import Foldable
 from space.blocks.image_ends import MeanShift
 from space.errors import UserError
 from space.references import REFERENCES, Reference
+from space.references.etds import Etds
 from space.specialists import Specialists
 
 
@@ -91,7 +92,8 @@ def build(arch: Architecture, generator: torch.Generator | None = None) -> nn.Mo
 def initialise(network: nn.Module, generator: torch.Generator | None = None) -> None:
     """Draw weights from ``generator``: uniform within 1/sqrt(fan in), torch's own range for these layers.
 
-    AR blocks, which stand in a row without skips, widen it (``ArBlock.keep_spread``).
+    AR blocks, which stand in a row without skips, widen it (``ArBlock.keep_spread``); ETDS's stream of colours starts
+    as the identity (``Etds.reset``).
     """
     for module in network.modules():
         if isinstance(module, MeanShift):
@@ -104,6 +106,8 @@ def initialise(network: nn.Module, generator: torch.Generator | None = None) -> 
     for module in network.modules():
         if isinstance(module, ArBlock):
             module.keep_spread()
+        elif isinstance(module, Etds):
+            module.reset()
     end = getattr(network, "residual_end", None)
     for parameter in end.parameters() if end is not None else ():
         parameter.zero_()

@@ -12,10 +12,8 @@ from latency_tables.cli.console import Console
 from latency_tables.table import LatencyTable, load_table, table_names
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("list", help="the tables that ship, with device, engine and how well they predict")
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON array")
-    parser.set_defaults(execute=execute)
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -13,13 +13,9 @@ from latency_tables.table import DATA, LatencyTable, write_table
 from space.errors import UserError
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser(
-        "fit", help="write the tables of published phones anew, and how well they predict unseen networks"
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("tables", metavar="TABLE", nargs="*", help="such as pixel4-a76 (default: all that are shipped)")
     parser.add_argument("--to", type=Path, default=DATA, metavar="FOLDER", help="default: where shipped tables lie")
-    parser.set_defaults(execute=execute)
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -23,8 +23,7 @@ from space.errors import UserError
 ROUNDS = 5
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("measure", help="time the operators of a task's networks on your device")
+def add_options(parser: argparse.ArgumentParser) -> None:
     add_device_options(parser, ROUNDS)
     parser.add_argument("--out", type=Path, required=True, metavar="NAME.csv", help="the table; timings go beside it")
     parser.add_argument("--device-name", help="as captions name it (default: its host name)")
@@ -33,7 +32,6 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--differential", action="store_true", help="by chains of copies, for engines whose sums do not add up (MNN)"
     )
-    parser.set_defaults(execute=execute)
 
 
 def execute(options: argparse.Namespace) -> int:

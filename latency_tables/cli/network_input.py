@@ -1,8 +1,7 @@
-"""Options that say what a user's own network takes in."""
+"""What a user's own network takes in, as the options say it."""
 
 from __future__ import annotations
 
-import argparse
 import re
 
 from space.command_line import parse_size
@@ -11,22 +10,6 @@ from space.named_network import NamedNetwork
 from space.operators.operator import Shape
 
 MOST_CHANNELS, MOST_INPUTS = 4096, 16
-
-
-def add_input_options(parser: argparse.ArgumentParser, default: str) -> None:
-    parser.add_argument(
-        "--input",
-        "--inputs",
-        metavar="WIDTHxHEIGHT[,...]",
-        help=f"of the network input (default: {default}); of several inputs one size for all, or each one's: "
-        "320x180,80x45",
-    )
-    parser.add_argument(
-        "--channels",
-        metavar="C[,C...]",
-        help="of each input of MODULE:FACTORY, such as 3,1 for an image and a mask (default: one image, with the "
-        "channels of the first convolution)",
-    )
 
 
 def parse_channels(text: str | None) -> tuple[int, ...]:

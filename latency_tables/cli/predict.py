@@ -9,15 +9,15 @@ from collections import Counter
 from rich.table import Table
 
 from latency_tables.cli.console import Console
-from latency_tables.cli.network_input import add_input_options, input_sizes, parse_channels
+from latency_tables.cli.input_options import add_input_options
+from latency_tables.cli.network_input import input_sizes, parse_channels
 from latency_tables.estimate import predict, price
 from latency_tables.fusion import network_operators
 from latency_tables.table import load_table
 from space.named_network import named_network
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("predict", help="a network's milliseconds on one table, operator by operator")
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("table", metavar="TABLE", help="a name (see: python -m latency_tables list) or a CSV file")
     parser.add_argument(
         "network",
@@ -26,7 +26,6 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     add_input_options(parser, "the network's own")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(execute=execute)
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -16,12 +16,10 @@ from latency_tables.table import load_table
 SHOWN_OPERATORS = 40
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("show", help="one table's figures and where they come from")
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("table", metavar="TABLE", help="a name (see: python -m latency_tables list) or a CSV file")
     parser.add_argument("--all", action="store_true", help=f"more than {SHOWN_OPERATORS} measured operators")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(execute=execute)
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -38,8 +38,7 @@ NETWORKS, MOST_NETWORKS = 100, 100_000
 FILES = ("networks.csv", "scatter.png", "summary.json")
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("validate", help="run random networks whole on the device and compare")
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("table", metavar="TABLE", help="a table that measure made of this device")
     add_device_options(parser, ROUNDS)
     parser.add_argument("--networks", default=str(NETWORKS), help=f"random ones of the space (default: {NETWORKS})")
@@ -48,7 +47,6 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--record", action="store_true", help="write the errors into the table's provenance: its bands follow them"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help=f"for {', '.join(FILES)}")
-    parser.set_defaults(execute=execute)
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -133,8 +133,9 @@ def caption(run: RunResult, rung: int) -> str:
     steps = f"after {settings.rungs[rung]:,} training steps (rung {rung + 1} of {len(settings.rungs)})"
     return (
         f"{settings.rules.title}; budget {settings.budget}; {settings.rules.metric_rule}, {steps}, "
-        f"seed {settings.seed}, fp32; trained on {settings.train_data}, validated on {settings.val_data}; "
-        f"costs for a {width}×{height} input, batch 1; "
+        f"seed {settings.seed}; trained in {settings.trained_in} on {settings.train_data}, "
+        f"measured in fp32 on {settings.val_data}{f' ({settings.overlap})' if settings.overlap else ''}; "
+        f"costs for a {width}×{height} input, batch 1, fp32; "
         f"{settings.rules.baseline_name} {run.baseline_psnr_db:.2f} dB"
         + "".join(f"; {name}, no network, {db:.2f} dB" for name, db in run.yardsticks_db.items())
         + "".join(times)

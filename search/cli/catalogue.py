@@ -18,12 +18,6 @@ from space.papers import PAPERS
 from space.tasks import TASKS, Task
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("list", help="tasks, the papers' networks, knobs, and runs")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(execute=execute)
-
-
 def execute(options: argparse.Namespace) -> int:
     networks = {}
     for entry in PAPERS.values():

@@ -11,39 +11,18 @@ from rich.table import Table
 
 from evaluators.cost import Costs, PaperCounts, network_costs, paper_counts
 from latency_tables.cli.console import Console
-from latency_tables.cli.network_input import add_input_options, input_sizes, parse_channels
+from latency_tables.cli.network_input import input_sizes, parse_channels
 from latency_tables.estimate import Latency, MissingOperatorError, predict
 from latency_tables.fusion import network_operators
 from latency_tables.table import load_table, table_names
 from search.cli.latency_columns import latency_columns
+from search.cli.options.cost import SHOWN_TABLES
 from space.command_line import parse_count
 from space.errors import UserError
 from space.named_network import NamedNetwork, named_network
 from space.operators.operator import Shape
 from space.papers import PAPERS, Paper
 from space.specialists import networks_of
-
-# One core of each generation, shown unless others are asked for.
-SHOWN_TABLES = ("pixel4-a76", "pixel4-a55", "a03s-a53", "mi8se-a75", "s10-m4")
-
-
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("cost", help="parameters, MACs, memory and milliseconds of a paper's network or yours")
-    parser.add_argument(
-        "name",
-        metavar="NAME|FILE.pt2|MODULE:FACTORY",
-        help="a paper's network such as s-lwsr16 (see: python -m search list), a file written by torch.export.save, "
-        "or a Python function that returns a torch.nn.Module: MODULE is imported from this folder, which runs its code",
-    )
-    parser.add_argument("--scale", help="upscaling factor of a paper's network (default: the paper's)")
-    add_input_options(parser, "that of the task")
-    parser.add_argument(
-        "--device",
-        metavar="TABLE[,TABLE...]",
-        help=f"latency tables, or 'all' (default: {', '.join(SHOWN_TABLES)}; with --json all)",
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(execute=execute)
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -8,34 +8,40 @@ import re
 
 from evaluators.cost import COST_FIELDS
 from evaluators.latency import latency_word
-from evaluators.tasks import OPTIONS, TaskRules, option_help, rules_of
+from evaluators.tasks import TaskRules, rules_of
+from evaluators.tasks.rules import TRAINING, VALIDATION
 from search.environment import available_cores
 from search.latency import table_name, tables_there_are
 from space.command_line import parse_count, parse_size
 from space.errors import UserError
 from space.papers import PAPERS
-from space.tasks import TASKS, Task
+from space.tasks import OPTIONS, TASKS, Task
 from space.terminal import print_note
 
-FRAMES_HELP = "raw-denoise: folder of real Bayer frames and their frames.csv, for pictures on the page"
 LONGEST_S = 365 * 24 * 3600.0
+
 TIME_UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
-
-
-def add_task_options(parser: argparse.ArgumentParser) -> None:
-    """The options that say what a task restores; each belongs to some tasks only."""
-    parser.add_argument(
-        "--channels",
-        help="what a network sees: "
-        + "; ".join(f"{task.name} {', '.join(task.channels)}" for task in TASKS.values() if len(task.channels) > 1),
-    )
-    for name in OPTIONS:
-        parser.add_argument(f"--{name}", help=option_help(name))
 
 
 def task_words(options: argparse.Namespace) -> dict[str, str | None]:
     """By name, the words given for a task's options; None where the default is meant."""
     return {name: getattr(options, name) for name in ("channels", *OPTIONS)}
+
+
+def check_needed(options: argparse.Namespace, rules: TaskRules) -> None:
+    """Refuse options that would change nothing: those of degradation where all pictures come with theirs.
+
+    Raises:
+        UserError: names the first of them.
+    """
+    if rules.given != {TRAINING, VALIDATION}:
+        return
+    for name in TASKS[rules.task].options:
+        if getattr(options, name, None) is not None:
+            raise UserError(
+                f"--{name} says how clean pictures are degraded, got {getattr(options, name)!r} with pairs, to which "
+                "nothing is added; leave it out"
+            )
 
 
 def run_name(rules: TaskRules) -> str:
@@ -45,7 +51,7 @@ def run_name(rules: TaskRules) -> str:
     for name, value in rules.options.items():
         if value != default[name]:
             words.append(name + ("-".join(f"{v:g}" for v in value) if isinstance(value, list) else f"-{value}"))
-    return "-".join(words)
+    return "-".join([*words, *(["given-pairs"] if rules.given else [])])
 
 
 def parse_time(text: str) -> float:

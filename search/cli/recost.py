@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
 from latency_tables.cli.console import Console
 from search.cli.output import run_folder
@@ -14,21 +13,6 @@ from search.records import RunResult
 from search.run_files import read_run
 from space.errors import UserError
 from space.tasks import task
-
-
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("recost", help="a run's front on other phones, without training")
-    parser.add_argument("run", metavar="RUN", help="a run's folder, or its name in runs/")
-    parser.add_argument(
-        "--device",
-        required=True,
-        metavar="TABLE[,TABLE]",
-        help="latency tables, by name or path (see: python -m latency_tables list)",
-    )
-    parser.add_argument("--input", help="WIDTHxHEIGHT of the network input (default: the run's)")
-    parser.add_argument("--out", type=Path, help="where the tables, plots and pages go (default: RUN/recost)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(execute=execute)
 
 
 def execute(options: argparse.Namespace) -> int:

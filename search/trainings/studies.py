@@ -18,7 +18,7 @@ ATTENTIONS = ("none", "channel", "spatial", "both")
 FEWER_CHANNELS = 16  # instead of 32, so that 33 trainings take an hour of one core
 RECURSIONS = range(1, 9)
 PLACES = ("head", "middle", "tail", "all")
-DENOISER: dict[str, Value] = {  # a small residual trunk without specialities; ours
+PLAIN: dict[str, Value] = {  # a small residual trunk without specialities; ours
     "width": 16, "blocks": 8, "recursion": 1, "inverted_ratio": 0.0, "activation_kept": "all",
     "block_form": "released", "conv": "dense", "gsat": "none", "residual_scale": 1.0, "malle": "none", "malle_pool": 1,
     "attention": "none", "input_skip": "identity",
@@ -52,13 +52,13 @@ def comparison(name: str) -> Comparison:
     Raises:
         UserError: there is none; the message lists those there are.
     """
-    makers = {"upsamplers": _upsamplers, "recursion": _recursion, "malleconv": _malleconv}
+    makers = {"upsamplers": _upsamplers, "recursion": _recursion, "malleconv": _malleconv, "precision": _precision}
     if name not in makers:
         raise UserError(f"unknown study {name!r}; known: {', '.join(makers)}")
     return makers[name](name)
 
 
-STUDIES = ("upsamplers", "recursion", "malleconv")
+STUDIES = ("upsamplers", "recursion", "malleconv", "precision")
 
 
 def _upsamplers(name: str) -> Comparison:
@@ -104,10 +104,10 @@ def _recursion(name: str) -> Comparison:
 
 def _malleconv(name: str) -> Comparison:
     rules = rules_of("denoise")
-    variants = {"none": _denoiser(rules, {})}
+    variants = {"none": _plain(rules, {})}
     for kernel in (1, 3):
         for place in PLACES:
-            variants[f"{place}, {kernel}x{kernel}"] = _denoiser(rules, {"malle": place, "malle_kernel": kernel})
+            variants[f"{place}, {kernel}x{kernel}"] = _plain(rules, {"malle": place, "malle_kernel": kernel})
     return Comparison(
         name,
         "A MalleConv in a trunk of 8 residual blocks of 16 channels, denoising σ 25",
@@ -119,8 +119,30 @@ def _malleconv(name: str) -> Comparison:
     )
 
 
-def _denoiser(rules: TaskRules, turned: Mapping[str, Value]) -> Architecture:
-    knobs, values = {}, {**DENOISER, **turned}
+def _precision(name: str) -> Comparison:
+    """The same six networks whichever ``--precision`` they are trained in: ``reports.precision_quality`` compares."""
+    rules = rules_of("sr", 4)
+    variants = {
+        f"plain, {width} channels": _plain(
+            rules, {"width": width, "upsampler": "dense-one-step", "input_skip": "bicubic"}
+        )
+        for width in (8, 16, 24, 32)
+    }
+    variants["s-LWSR, 8 channels"] = named_architecture("s-lwsr16+skip:width=8,upsampler=dense-one-step", scale=4)
+    variants["s-LWSR, 16 channels"] = named_architecture("s-lwsr16+skip", scale=4)
+    return Comparison(
+        name,
+        "Six networks with a bicubic input skip, x4, to be trained in each precision",
+        "training in bfloat16 costs no quality",
+        "mixed-precision training, Kalamkar et al., arXiv 1905.12322",
+        rules,
+        variants,
+        "plain, 16 channels",
+    )
+
+
+def _plain(rules: TaskRules, turned: Mapping[str, Value]) -> Architecture:
+    knobs, values = {}, {**PLAIN, **turned}
     for knob in active(BACKBONES["plain"].knobs_for(rules.shape), knobs):
         knobs[knob.name] = values[knob.name]
     return architecture(rules.shape, "plain", knobs)

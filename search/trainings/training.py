@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluators.atomic import write_atomically
+from evaluators.data import describes_pairs
 from evaluators.tasks import TaskRules, rules_of
 from evaluators.training.plan import TrainingPlan
 from space.architecture import Architecture
@@ -112,11 +113,15 @@ class Training:
 
 @dataclass(frozen=True)
 class Begun:
-    """How far a training that is not finished has come, over all sittings; ``train_s`` is the time spent on steps."""
+    """How far a training that is not finished has come, over all sittings; ``train_s`` is the time spent on steps.
+
+    ``precision`` is ``fp32`` or ``bf16``, None of older ones.
+    """
 
     step: int
     train_s: float
     train_data: str
+    precision: str | None = None
 
     def write(self, folder: Path) -> None:
         write_atomically(folder / BEGUN_FILE, json.dumps(asdict(self)).encode())
@@ -160,6 +165,18 @@ class TrainingRecord:
     environment: dict[str, str]
     command: str
     finished: str  # ISO 8601, UTC
+
+    @property
+    def trained_in(self) -> str:
+        """``bf16`` or ``fp32``."""
+        return "bf16" if self.environment.get("precision", "").startswith("training bfloat16") else "fp32"
+
+    @property
+    def rules(self) -> TaskRules:
+        """The training's, with what is known of its data: whether they, and all that was measured on, are pairs."""
+        measured = [describes_pairs(result.data) for result in self.results.values()]
+        trained = describes_pairs(self.train_data)
+        return self.training.rules.of_pairs(trained, all(measured) if measured else trained)
 
     def lacks(self, asked: Training) -> tuple[str, ...]:
         """The test words of ``asked`` that it was not measured on yet."""

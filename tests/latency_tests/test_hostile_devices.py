@@ -17,6 +17,7 @@ from latency_tables.targets.agent_session import AgentSession
 from latency_tables.targets.benchmark_program import PROGRAMS
 from latency_tables.targets.session import ConnectionLostError, Job, ModelFailedError
 from space.command_line import run_command
+from tests.commands import command as own_command
 
 NUMBERS = ["1.2.3", "...", "1e999", "0", "0.0e0", "9" * 5000]
 
@@ -83,11 +84,7 @@ def agent_that_says(line: str) -> AgentSession:
 def test_an_agent_that_answers_nonsense_is_one_line(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     session = agent_that_says(line)
 
-    class Ask:
-        def add_parser(self, commands) -> None:
-            commands.add_parser("ask").set_defaults(execute=lambda options: session.describe())
-
-    assert run_command("p", "d", [Ask()], ["ask"]) == 2
+    assert run_command("p", "d", [own_command(lambda options: session.describe())], ["go"]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: board: ")
     assert error.count("\n") == 1

@@ -120,11 +120,11 @@ def test_fit_command_writes_and_refuses(tmp_path: Path, capsys: pytest.CaptureFi
     import argparse
 
     parser = argparse.ArgumentParser()
-    fit.add_parser(parser.add_subparsers())
-    options = parser.parse_args(["fit", "a03s-a53", "--to", str(tmp_path)])
-    assert options.execute(options) == 0
+    fit.add_options(parser)
+    options = parser.parse_args(["a03s-a53", "--to", str(tmp_path)])
+    assert fit.execute(options) == 0
     assert "a03s-a53" in capsys.readouterr().out
     assert (tmp_path / "a03s-a53.csv").read_bytes() == (DATA / "a03s-a53.csv").read_bytes()
-    options = parser.parse_args(["fit", "pixel9-x4"])
+    options = parser.parse_args(["pixel9-x4"])
     with pytest.raises(ValueError, match="got 'pixel9-x4'; those are pixel4-a76"):
-        options.execute(options)
+        fit.execute(options)

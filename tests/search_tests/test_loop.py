@@ -1,6 +1,5 @@
 """The whole search with workers that answer by formula: order, ladder, constraints, kills, repeatability."""
 
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 
 from search.budget import parse_budget
 from search.calibrate import step_seconds
+from search.deadline import Deadline
 from search.journal import JOURNAL, storage
 from search.loop import Limits, SearchLoop
 from search.pareto import front, front_rung
@@ -205,20 +205,20 @@ def test_an_interrupted_timing_is_not_written_down(tmp_path: Path) -> None:
     assert study.noted("step_seconds") is None
 
 
-def loop_until(study: Study, folder: Path, stop_at: float, trials: int) -> FormulaWorkers:
+def loop_until(study: Study, folder: Path, left_s: float, trials: int) -> FormulaWorkers:
     workers, budget = FormulaWorkers(), parse_budget(study.settings.budget)
     prepare_fixed(study, TASKS["sr"], budget)
-    limits = Limits(stop_at, trials)
+    limits = Limits(Deadline(left_s), trials)
     SearchLoop(study, TASKS["sr"], budget, workers, limits, folder, SilentListener(), lambda: False).run()
     return workers
 
 
 def test_no_job_is_begun_when_the_time_is_over(tmp_path: Path) -> None:
     study = Study.create(tmp_path, settings())
-    assert loop_until(study, tmp_path, time.time() - 1, 5).done == []
+    assert loop_until(study, tmp_path, -1, 5).done == []
 
 
 def test_time_that_is_left_lifts_more_networks(tmp_path: Path) -> None:
     study = Study.create(tmp_path, settings(budget="60k-params"))
-    loop_until(study, tmp_path, time.time() + 1e6, 9)
+    loop_until(study, tmp_path, 1e6, 9)
     assert [len(record.rungs) for record in study.records.values() if record.rungs] == [3] * 9

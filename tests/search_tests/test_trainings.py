@@ -24,9 +24,10 @@ from evaluators.tasks import rules_of
 from evaluators.training.precision import Precision
 from evaluators.training.trainer import Trainer
 from evaluators.training.weights import read_state_dict
+from search import deadline
 from search.cli import main
 from search.cli.trainings import _Lines
-from search.jobs import DiskFull, Failed, Progress, Stopped
+from search.jobs import Failed, MachineTrouble, Progress, Stopped
 from search.journal import own
 from search.trainings import runner as runner_module
 from search.trainings import side_by_side
@@ -126,7 +127,7 @@ def assert_same_weights(one: Path, other: Path) -> None:
 def run_until_killed(root: Path, at_step: int) -> None:
     """Make a checkpoint every other step, and end as ``kill -9`` ends a process, after ``at_step`` steps."""
     ticks = itertools.count()
-    runner_module.time = SimpleNamespace(time=time.time, perf_counter=time.perf_counter, monotonic=lambda: next(ticks))
+    runner_module.time = SimpleNamespace(perf_counter=time.perf_counter, monotonic=lambda: next(ticks))
     runner_module.SAVE_EVERY_S = 2
 
     def die(progress: Progress) -> None:
@@ -165,8 +166,8 @@ def test_a_killed_training_continues_bit_for_bit(root: Path) -> None:
 
 def test_the_time_limit_leaves_a_checkpoint(root: Path, monkeypatch) -> None:
     clock = iter(range(100))
-    monkeypatch.setattr(runner_module.time, "time", lambda: next(clock))
-    assert isinstance(run(root, job(root, "timed", stop_at=4)), Stopped)
+    monkeypatch.setattr(deadline, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    assert isinstance(run(root, job(root, "timed", left_s=4)), Stopped)
     assert 1 <= Begun.read(root / "timed").step < STEPS
     assert (root / "timed" / CHECKPOINT_FILE).exists()
 
@@ -217,7 +218,7 @@ def test_a_full_disk_is_not_the_trainings_fault(root: Path, monkeypatch) -> None
 
     monkeypatch.setattr(Trainer, "save", full)
     answer = run(root, job(root, "a"))
-    assert isinstance(answer, DiskFull)
+    assert isinstance(answer, MachineTrouble)
     assert "No space left" in answer.reason
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from space import terminal
-from space.command_line import Parser, run_command
+from space.command_line import Command, Parser, run_command
+from tests.commands import command
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = "\x1b[2Ja\x00b\x07\x9b31m\u202egnp.exe\u2028\ud800\r\n"
@@ -56,27 +57,21 @@ def test_a_reader_that_is_gone_is_no_error() -> None:
     assert terminal.flush_or_drop([io.StringIO()])
 
 
-class _Command:
-    """A command whose ``execute`` raises or prints what it is told to."""
+def _command_that_raises(error: BaseException) -> Command:
+    def execute(options: object) -> int:
+        raise error
 
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
-
-    def add_parser(self, commands) -> None:
-        commands.add_parser("go").set_defaults(execute=self._execute)
-
-    def _execute(self, options: object) -> int:
-        raise self.error
+    return command(execute)
 
 
 def test_a_broken_pipe_ends_a_command_without_words(capfd: pytest.CaptureFixture[str], monkeypatch) -> None:
     monkeypatch.setattr(sys, "stdout", io.StringIO())
-    assert run_command("p", "d", [_Command(BrokenPipeError())], ["go"]) == 1
+    assert run_command("p", "d", [_command_that_raises(BrokenPipeError())], ["go"]) == 1
     assert capfd.readouterr().err == ""
 
 
 def test_an_argument_with_nul_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_command("p", "d", [_Command(BrokenPipeError())], ["go", "a\0b"]) == 2
+    assert run_command("p", "d", [_command_that_raises(BrokenPipeError())], ["go", "a\0b"]) == 2
     assert capsys.readouterr().err == "error: an argument must be text, got one with a NUL character\n"
 
 

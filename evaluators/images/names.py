@@ -1,0 +1,19 @@
+"""Names of files as they can be printed, stored and compared everywhere."""
+
+from __future__ import annotations
+
+import os
+
+
+def printable(name: str | os.PathLike[str]) -> str:
+    """``name`` with every byte that is not UTF-8, and every control character, as an escape: ``caf\\xe9.png``.
+
+    Linux allows any bytes in a name. Python hands those that are no UTF-8 on as lone surrogates, which can be neither
+    printed nor written into a record.
+    """
+    try:
+        data = os.fspath(name).encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # other lone surrogates: from a record, not from a file system
+        data = os.fspath(name).encode("utf-8", "backslashreplace")
+    text = data.decode("utf-8", "backslashreplace")
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
