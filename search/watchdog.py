@@ -75,7 +75,7 @@ def cpu_s(pid: int) -> float | None:
     """Processor seconds that all threads of process ``pid`` have used; None where the system does not tell (no /proc).
     """
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
     except OSError:
         return None
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
