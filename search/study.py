@@ -26,7 +26,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.budget import Budget
 from search.journal import JOURNAL, repair, storage, whole_bytes
-from search.records import RECORD_VERSION, RungResult, RunSettings, TrialRecord
+from search.records import RECORD_VERSION, SEARCHED, RungResult, RunSettings, TrialRecord
 from search.samplers import choose, reseeded
 from space.errors import UserError
 from space.knobs import Knob, Value
@@ -74,7 +74,7 @@ class Study:
         for trial in study.get_trials(deepcopy=False):
             stored = _stored(trial)
             if stored is not None:
-                self._sources.add(stored["source"])
+                self._sources |= {stored["source"]} - {SEARCHED}
                 if trial.state != TrialState.WAITING:
                     self.records[trial.number] = _with_later_results(trial.number, stored, later)
 
