@@ -13,7 +13,7 @@ from latency_tables.fusion import architecture_operators
 from latency_tables.table import load_table
 from space import TASKS, random_architecture
 
-TABLE = Path(__file__).parents[2] / "reports" / "published" / "harness-litert" / "epyc-litert.csv"
+TABLE = Path(__file__).parents[2] / "reports" / "published" / "harness-litert" / "zen4-litert.csv"
 
 
 @pytest.mark.parametrize("networks", [25, pytest.param(200, marks=pytest.mark.long)])
