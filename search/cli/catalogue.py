@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from evaluators.cost import architecture_costs
+from search.cli.network_card import print_card
 from search.cli.output import known_runs
 from space.backbones import BACKBONES
 from space.count import task_architectures
@@ -20,11 +21,15 @@ from space.tasks import TASKS, Task
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("list", help="tasks, the papers' networks, knobs, and runs")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="one network: what it is, whose weights it reads")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(execute=execute)
 
 
 def execute(options: argparse.Namespace) -> int:
+    if options.name is not None:
+        print_card(options.name, options.json)
+        return 0
     networks = {}
     for entry in PAPERS.values():
         size = TASKS[entry.task].input_sizes[entry.architecture.shape.scale]

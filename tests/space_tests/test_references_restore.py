@@ -19,8 +19,8 @@ from space.blocks.batch_norm import Normed
 from space.blocks.lightweight import List
 from space.blocks.padding import pad_to_multiple
 from space.build import deploy_form
-from space.papers.references_restore import REFERENCES_RESTORE
 from space.papers.published_weights import load_network
+from space.papers.references_restore import REFERENCES_RESTORE
 from space.papers.released_restore import RELEASED_RESTORE
 from space.references.cbdnet import CbdNetSettings
 from space.references.dncnn import DnCnnSettings
