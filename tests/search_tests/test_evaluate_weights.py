@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from PIL import Image
 
 from evaluators.training.weights import save_weights
 from search.cli import main
@@ -14,6 +16,16 @@ from space import PAPERS, build
 from space.papers import with_input_skip
 from space.papers.published_weights import LAYOUTS
 from tests.space_tests.test_weights_layouts import released_state
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder with one small picture."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 12, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
+    Image.fromarray(pixels).save(folder / "a.png")
+    return folder
 
 
 def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict:
