@@ -160,8 +160,7 @@ def page(found: Sequence[Design], own: str | None) -> str:
     here = load_table(own) if own else None
     width, height = INPUT
     lines = [
-        f"# {TITLE}
-",
+        f"# {TITLE}\n",
         f"Input {width}x{height}, x4, batch 1. Milliseconds are predictions with their 90 % band for this version of "
         "the engine; in brackets the "
         "upsampler's share. " + "; ".join(f"{name}: {load_table(name).caption}" for name in PHONES) + ".",

@@ -57,7 +57,7 @@ class Parser(argparse.ArgumentParser):
         for action in self._actions:
             value = str(action.metavar or action.dest.upper())
             if not action.option_strings:
-                words.append(f"[{value} ...]" if action.nargs == "*" else value)
+                words.append({"*": f"[{value} ...]", "?": f"[{value}]"}.get(str(action.nargs), value))
             elif action.required:
                 words.append(f"{action.option_strings[-1]} {value}")
         self.usage = " ".join([*words, "[options]"])
