@@ -13,6 +13,7 @@ from PIL import Image
 from reports.run.front import write_front
 from reports.run.gallery import PICTURES_BYTES, gallery_html
 from reports.run.html import report_html, write_report
+from reports.run.pareto_plot import write_pareto
 from reports.run.pictures import WHOLE_PX, Crop, Strip, reduced
 from reports.text import printable
 
@@ -86,6 +87,12 @@ def test_text_of_users_stays_text_and_the_page_is_utf_8(run, tmp_path):
     table, record = write_front(odd, tmp_path)
     for file in (table, record):
         file.read_bytes().decode("utf-8")
+
+
+def test_names_of_folders_are_no_formulas_in_a_picture(run, tmp_path):
+    settings = dataclasses.replace(run.settings, train_data=f"{ODD} $a_{{", val_data="$\\frac$ x")
+    png, _ = write_pareto(dataclasses.replace(run, settings=settings), tmp_path, ())
+    assert png.stat().st_size > 10_000
 
 
 def test_printable_leaves_lines_and_other_scripts_alone():
