@@ -161,7 +161,8 @@ def page(found: Sequence[Design], own: str | None) -> str:
     width, height = INPUT
     lines = [
         f"# {TITLE}\n",
-        f"Input {width}x{height}, x4, batch 1. Milliseconds are predictions with their 90 % band; in brackets the "
+        f"Input {width}x{height}, x4, batch 1. Milliseconds are predictions with their 90 % band for this version of "
+        "the engine; in brackets the "
         "upsampler's share. " + "; ".join(f"{name}: {load_table(name).caption}" for name in PHONES) + ".",
         *([f"The last columns: {here.caption}, predicted by its own measured table and run whole."] if here else []),
         "\nThis page: `python -m reports.designs reports/published/designs"
@@ -177,7 +178,7 @@ def page(found: Sequence[Design], own: str | None) -> str:
         for name in PHONES:
             figure = design.latency[name]
             share = upsampler_share(design.arch, name)
-            cells.append(f"{figure.ms:,.0f} ({figure.low:,.0f} to {figure.high:,.0f}) [{share:.0%}]")
+            cells.append(f"{figure.ms:,.0f} ({figure.version_low:,.0f} to {figure.version_high:,.0f}) [{share:.0%}]")
         if here:
             predicted, measured = design.latency.get(own), design.measured_ms
             cells += [f"{predicted.ms:,.1f}" if predicted else "–", f"{measured:,.1f}" if measured else "–"]

@@ -154,9 +154,10 @@ def page(study: Comparison, found: Sequence[Variant], records: Sequence[Training
     lines = [
         f"# {study.title}\n",
         f"The claim: {study.claim} ({study.source}).\n",
-        f"Each variant was trained for {first.training.steps:,} steps under one protocol (`{first.training.plan}`) and "
-        f"measured on {first.results[test].data}; {study.rules.metric_rule}, mean and standard deviation over seeds. "
-        "Differences are taken seed by seed, with their 95 % interval. Costs at an input of "
+        f"Each variant was trained for {first.training.steps:,} steps ({first.rules.title}) under one protocol "
+        f"(`{first.training.plan}`) and measured on {first.results[test].data}; "
+        f"{study.rules.metric_rule}, mean and standard deviation over seeds. Differences are taken "
+        "seed by seed, with their 95 % interval. Costs at an input of "
         f"{width}x{height}, milliseconds predicted with 90 % bands. Doing without a network: "
         f"{first.results[test].baseline_psnr_db:.2f} dB.\n",
         f"![{study.title}]({study.name}.png)\n",

@@ -16,7 +16,7 @@ from space.command_line import SMALLEST_PX
 from space.errors import UserError
 from space.knobs import active
 
-MULTIPLE_PX = 8  # sides of an input that is proposed are multiples of this, where the asked one allows it
+MULTIPLE_PX = 8  # sides of an input that is proposed are multiples of this, if one fits
 
 
 def check_possible(
@@ -55,20 +55,20 @@ def _remedy(limit: Limit, arch: Architecture, input_size: tuple[int, int], table
     makes it fit, as of a limit that does not depend on it."""
     whole = gcd(*input_size)
     unit = (input_size[0] // whole, input_size[1] // whole)
-    step = max(1, -(-MULTIPLE_PX // gcd(*unit)) if whole > MULTIPLE_PX else 1)  # sides that networks divide evenly
 
     def fits(times: int) -> bool:
         size = (times * unit[0], times * unit[1])
-        return min(size) >= SMALLEST_PX and limit.excess(architecture_costs(arch, size, tables)) <= 0
+        return limit.excess(architecture_costs(arch, size, tables)) <= 0
 
-    # Costs rise with the input, so that the sizes that fit are the smaller ones.
-    low, high = 0, whole // step
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if fits(middle * step) or min(unit) * middle * step < SMALLEST_PX else (low, middle)
-    if not low or not fits(low * step):
-        return ""
-    return f"; it fits at --input {low * step * unit[0]}x{low * step * unit[1]}"
+    for step in (MULTIPLE_PX, 1):
+        low, high = -(-SMALLEST_PX // (min(unit) * step)), -(-whole // step)
+        if low >= high or not fits(low * step):
+            continue
+        while high - low > 1:  # costs rise with the input: the sizes that fit are the smaller ones
+            middle = (low + high) // 2
+            low, high = (middle, high) if fits(middle * step) else (low, middle)
+        return f"; it fits at --input {low * step * unit[0]}x{low * step * unit[1]}"
+    return ""
 
 
 def _channels(arch: Architecture) -> str:

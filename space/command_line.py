@@ -57,7 +57,7 @@ class Parser(argparse.ArgumentParser):
         for action in self._actions:
             value = str(action.metavar or action.dest.upper())
             if not action.option_strings:
-                words.append(f"[{value} ...]" if action.nargs == "*" else value)
+                words.append({"*": f"[{value} ...]", "?": f"[{value}]"}.get(str(action.nargs), value))
             elif action.required:
                 words.append(f"{action.option_strings[-1]} {value}")
         self.usage = " ".join([*words, "[options]"])
@@ -129,6 +129,9 @@ def run_command(
     if any("\0" in argument for argument in arguments):
         print_error("an argument must be text, got one with a NUL character")
         return 2
+    if empty := next((word[:-3] for word in arguments if re.fullmatch("--[a-z-]+=--", word)), None):
+        print_error(f"{empty} must have a value, got '--'")  # argparse takes it for the end of the options
+        return 2
     options = parser_for(prog, description, commands, arguments).parse_args(arguments)
     execute = next(command.execute for command in commands if command.name == options.command)
     forget_log()
@@ -142,7 +145,7 @@ def run_command(
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        if options.verbose or is_verbose():
+        if (options.verbose or is_verbose()) and not isinstance(error, UserError | BrokenPipeError):
             traceback.print_exc()
         return _told(error, reassurance)
 

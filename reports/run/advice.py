@@ -133,4 +133,4 @@ def _what_may_help(run: RunResult) -> str:
         help_with.append(f"a larger --budget ({refused})")
         if any(limit.quantity not in SIZE_FREE for limit in parse_budget(settings.budget).limits):
             help_with.append(f"a smaller --input (the budget holds for {width}×{height})")
-    return f"Until then keep {settings.rules.baseline_in_words}. What may help: {', '.join(help_with)}."
+    return f"Keep {settings.rules.baseline_in_words} for now. What may help: {', '.join(help_with)}."

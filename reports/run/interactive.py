@@ -69,12 +69,17 @@ def as_script(value: Any) -> str:
 
 def _points(view: ParetoView) -> Iterator[dict[str, Any]]:
     """Cheapest first: the order in which the arrow keys go through them."""
+    below = {point.trial.trial for point in view.below}
     for point in sorted((*view.points, *view.below), key=lambda point: (point.cost, point.trial.trial)):
-        has_band = point.band and (point.on_front or point.trial.is_fixed)
         yield {
             "trial": point.trial.trial, "kind": kind_of(point), "cost": point.cost, "db": point.psnr_db,
-            "band": list(point.band) if has_band else None, "below": point in view.below,
+            "band": _drawn_band(point), "below": point.trial.trial in below,
         }  # fmt: skip
+
+
+def _drawn_band(point: Point) -> list[float] | None:
+    """The error of a predicted cost, at the front's members and at the papers."""
+    return list(point.band) if point.band and (point.on_front or point.trial.is_fixed) else None
 
 
 def _ends(pairs: Sequence[tuple[Point, Point]]) -> list[list[list[float]]]:
@@ -93,7 +98,7 @@ def _key(view: ParetoView) -> str:
         entries.append(("tie", "▬", f"tied: less than {SEED_NOISE_DB:g} dB apart"))
     if view.same_time:
         entries.append(("same-time", "▬", "tied: within the band of their difference in time"))
-    if view.origin:
+    if any(map(_drawn_band, view.points)):
         entries.append(("band", "—", "90 % band of the predicted time"))
     if view.below:
         entries.append(("other", "▼", "below this view"))

@@ -51,7 +51,7 @@ def next_steps(run: RunResult, folder: Path) -> tuple[Step, ...]:
     word = shlex.quote(run_word(folder))
     steps = [
         Step("Look closer: the table in the terminal, and this page anew", f"python -m search report {word}"),
-        Step("Go on: the same run for longer, its networks trained further", longer(run)),
+        *([Step("Go on: the same run for longer, its networks trained further", longer(run))] if run.command else []),
         Step("The same front on other phones (python -m latency_tables list)",
              f"python -m search recost {word} --device pixel4-a76,a03s-a53"),
     ]  # fmt: skip
@@ -76,7 +76,10 @@ def run_word(folder: Path) -> str:
 
 def longer(run: RunResult) -> str:
     """The command of the run with ``LONGER`` times its time, or its number of trials where that ended it."""
-    words = shlex.split(run.command)
+    try:
+        words = shlex.split(run.command)
+    except ValueError:  # a record of another hand
+        return f"{run.command} --time 30m"
     for option in ("--time", "--trials"):
         for index, word in enumerate(words):
             name, equals, value = word.partition("=")

@@ -58,7 +58,8 @@ def pareto_figure(run: RunResult, published: tuple[PublishedResult, ...] | None 
     left = 0.85 / sum(widths)
     top = 0.85 - 0.045 * predicted
     figure.subplots_adjust(left=left, right=1 - 0.25 / sum(widths), top=top, bottom=bottom, wspace=0.17)
-    figure.text(left, 0.025, "\n".join(lines), fontsize=8.5, color="#555555", va="bottom", linespacing=1.45)
+    figure.text(left, 0.025, "\n".join(lines), fontsize=8.5, color="#555555", va="bottom", linespacing=1.45,
+                parse_math=False)  # fmt: skip
     for axes, view in zip(panels, views, strict=False):
         draw_pareto(axes, view)
     if papers:
@@ -171,7 +172,7 @@ def _fine_print(axes: Axes, text: str) -> None:
     width_in = axes.get_position().width * axes.figure.get_figwidth()
     axes.annotate("\n".join(textwrap.wrap(text, int(width_in * 15))), (0.5, 0), (0, -36), xycoords="axes fraction",
                   textcoords="offset points", ha="center", va="top", fontsize=8.5, color="#555555",
-                  linespacing=1.3)  # fmt: skip
+                  linespacing=1.3, parse_math=False)  # fmt: skip
 
 
 def _bands(axes: Axes, view: ParetoView) -> None:

@@ -16,7 +16,7 @@ from reports.run.times import worst_origin
 from search.records import RunResult
 
 COSTS = ("", "#", "from", "params", "MACs")
-QUALITY = ("PSNR dB", "gain")
+QUALITY = ("PSNR\ndB", "gain")
 HEADING_COLUMNS = 8             # a heading is broken to lines of so many characters
 NEAREST, NEAREST_IN_WORDS = "°", "nearest build: the paper does not determine the network"
 DESCRIBED_FROM_COLUMNS = 120    # a narrower terminal has no room for descriptions

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from evaluators.cost import architecture_costs
 from latency_tables.cli.console import Console
+from search.cli.network_card import print_card
 from search.cli.output import known_runs
 from search.runs_here import glance
 from space.backbones import BACKBONES
@@ -20,6 +21,9 @@ from space.tasks import TASKS, Task
 
 
 def execute(options: argparse.Namespace) -> int:
+    if options.name is not None:
+        print_card(options.name, options.json)
+        return 0
     networks = {}
     for entry in PAPERS.values():
         size = TASKS[entry.task].input_sizes[entry.architecture.shape.scale]

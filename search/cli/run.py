@@ -145,7 +145,7 @@ def _understood(session: Session) -> str:
     )
     beside = _beside(session)
     times = "".join(f"  milliseconds on {table.name}: predicted for {table.caption}\n" for table in request.tables)
-    note = f"  {escape(session.precision_note)}\n" if session.precision_note else ""
+    note = f"  {session.precision_note}\n" if session.precision_note else ""
     levels = (
         f"  up to {settings.specialists} networks share the noise levels, chosen by a picture's known level "
         "(--specialists 1: one for all)\n"

@@ -111,7 +111,7 @@ def _malleconv(name: str) -> Comparison:
             variants[f"{place}, {kernel}x{kernel}"] = _plain(rules, {"malle": place, "malle_kernel": kernel})
     return Comparison(
         name,
-        "A MalleConv in a trunk of 8 residual blocks of 16 channels, denoising σ 25",
+        "A MalleConv in a trunk of 8 residual blocks of 16 channels, denoising",
         "one MalleConv in a standard network lowers the cost, or raises the quality at similar cost",
         "MalleConv, Jiang et al., arXiv 2201.00392",
         rules,

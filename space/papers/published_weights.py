@@ -116,7 +116,7 @@ def _notes(fit: Fit, stored: Stored, scale_unsaid: bool) -> tuple[str, ...]:
     others = sum(not is_counter(name) for name in fit.state.tensors if not name.startswith(fit.prefix))
     if others:
         notes.append(f"without {others} tensors of other parts")
-    kinds = {str(fit.state.tensors[name].dtype).removeprefix("torch.") for name in under}
+    kinds = {str(fit.state.tensors[name].dtype).removeprefix("torch.") for name in under if not is_counter(name)}
     converted = sorted(kinds & {"float16", "bfloat16", "float64", "float8_e4m3fn", "float8_e5m2"})
     if converted:
         notes.append(f"{' and '.join(converted)} read as float32")

@@ -106,9 +106,9 @@ def _read(path: Path) -> Stored:
 
 def _torch_content(path: Path) -> Any:
     try:
-        with warnings.catch_warnings(), allowed():
+        with warnings.catch_warnings(), allowed(), path.open("rb") as file:  # by its path, torch would go by its name
             warnings.simplefilter("ignore")  # torch warns of what it then refuses
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a damaged or hostile file makes of the reader; nothing in it has run
         if isinstance(error, OSError):
             raise

@@ -52,7 +52,7 @@ class StateDict:
         known = [WRAPPERS.index(word) for word in words if word in WRAPPERS]
         return (
             0 if any(AVERAGED.search(word) for word in words) else 1,
-            known[-1] if known else (0 if not words else len(WRAPPERS)),
+            known[-1] if known else len(WRAPPERS),
             len(words),
         )
 
@@ -90,7 +90,7 @@ def _collect(node: Any, place: tuple[str, ...], found: list[StateDict]) -> None:
     if isinstance(node, Mapping):
         items = iter(node.items())
         tensors = {name: tensor for name, value in node.items() if (tensor := _tensor(value)) is not None}
-        if tensors and all(isinstance(name, str) for name in tensors):
+        if all(isinstance(name, str) for name in tensors) and any(not _is_whole(v) for v in tensors.values()):
             found.append(StateDict("/".join(place), tensors))
     elif isinstance(node, list | tuple) and len(node) <= MOST:
         items = iter(enumerate(node))
@@ -101,6 +101,11 @@ def _collect(node: Any, place: tuple[str, ...], found: list[StateDict]) -> None:
 
 def _tensor(value: Any) -> Tensor | None:
     return value.tensor() if isinstance(value, Array) else value if isinstance(value, Tensor) else None
+
+
+def _is_whole(value: Tensor) -> bool:
+    """Whether it counts, as the state of a random generator does."""
+    return not (value.is_floating_point() or value.is_complex() or value.is_quantized)
 
 
 def is_counter(name: str) -> bool:

@@ -69,7 +69,7 @@ def test_nothing_below_the_baseline_is_starred_or_recommended(run, gain_db):
     assert recommendation(poor).startswith("Nothing beats bicubic")
     assert f"{-gain_db:.2f} dB below it" in recommendation(poor)
     (help_with,) = alternatives(poor)
-    assert "keep bicubic" in help_with
+    assert "Keep bicubic for now" in help_with
     assert "--time" in help_with
     assert "200k-params" in help_with
     assert "--input" not in help_with       # parameters are the same at every size

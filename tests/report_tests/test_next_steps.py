@@ -30,6 +30,12 @@ def test_the_same_command_goes_on_for_longer(run, command, again):
     assert text == expected
 
 
+def test_a_command_that_cannot_be_read_or_is_not_known_is_no_obstacle(run):
+    assert longer(dataclasses.replace(run, command="run 'a")) == "run 'a --time 30m"
+    unknown = next_steps(dataclasses.replace(run, command=""), Path("runs/demo"))
+    assert not any(step.purpose.startswith("Go on") for step in unknown)
+
+
 def test_a_run_is_called_as_the_command_line_knows_it():
     assert run_word(Path("runs/demo")) == "demo"
     assert run_word(Path("/data/my run")) == "/data/my run"

@@ -188,7 +188,7 @@ def test_the_headline_names_the_best_found(run):
 def test_a_run_without_results_has_an_empty_front(make_run):
     empty = make_run(searched=0, papers=())
     assert front_frame(empty).empty
-    assert outcome(empty) == "No searched network is on the front yet."
+    assert outcome(empty) == "No network has been trained yet."
     assert shown_members(empty) == {}
 
 

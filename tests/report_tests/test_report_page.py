@@ -3,7 +3,10 @@
 import dataclasses
 import json
 import re
+import tomllib
+from fnmatch import fnmatch
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +15,7 @@ from evaluators.latency import explained
 from evaluators.tasks import Pair, rules_of
 from reports.run.front import front_frame
 from reports.run.gallery import gallery_html
-from reports.run.html import report_html
+from reports.run.html import PARTS, report_html
 from reports.run.pictures import best_window, make_frame_strips, make_strips, write_strips_png
 from reports.run.report import write_all
 from reports.run.shown import shown_members
@@ -73,6 +76,13 @@ def test_the_page_has_every_member_and_paper(run, page):
 def test_the_page_loads_nothing(page):
     assert [address for address in Page(page).loaded if not address.startswith(("data:", "#"))] == []
     assert not re.search(r"@import|url\((?!#|data:)", re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL))
+
+
+def test_every_part_of_the_page_is_installed():
+    with open(Path(__file__).parents[2] / "pyproject.toml", "rb") as file:
+        patterns = tomllib.load(file)["tool"]["setuptools"]["package-data"]["reports.run"]
+    for name in ("page.html.jinja", *PARTS.values()):
+        assert any(fnmatch(name, pattern) for pattern in patterns)
 
 
 def test_nothing_on_the_page_sends_the_run_away(page):

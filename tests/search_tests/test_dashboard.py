@@ -31,6 +31,8 @@ def test_the_stored_study_has_names_and_short_attributes(run: Path) -> None:
     assert study.metric_names == ["PSNR dB, first rung", "macs"]
     records = Study.open(run, owned=False).records
     for trial in study.trials:
+        if trial.state.name == "WAITING":
+            continue
         shown, record = trial.user_attrs, records[trial.number]
         assert {"source", "key", "params", "macs"} <= shown.keys()
         assert shown["key"] == record.architecture.key
@@ -66,7 +68,8 @@ def test_the_view_has_a_study_per_rung_with_its_own_figures(run: Path, tmp_path:
     first = optuna.load_study(study_name=f"{run.name}, after 100 steps", storage=view)
     pruned = [trial for trial in first.trials if trial.state.name == "PRUNED"]
     assert {t.user_attrs["status"] for t in pruned} <= {"over-budget", "duplicate"}
-    assert any(t.constraints["params"] > 0 for t in pruned)
+    stored = study.trials()
+    assert all(t.constraints == stored[t.user_attrs["trial"]].constraints for t in first.trials)
     pictures = [
         meta.filename
         for found in names
