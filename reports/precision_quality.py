@@ -124,7 +124,7 @@ def write(folder: Path, fp32: Sequence[TrainingRecord], bf16: Sequence[TrainingR
     ]  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / "psnr.csv", pd.DataFrame(rows).to_csv(index=False).encode())
-    commands = tuple(dict.fromkeys(record.command for record in (*fp32, *bf16)))
+    commands = [max(records, key=lambda record: record.finished).command for records in (fp32, bf16)]
     write_atomically(folder / "README.md", page(found, fp32[0], commands).encode())
 
 

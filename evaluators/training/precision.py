@@ -44,7 +44,9 @@ class Precision:
 
         A norm divides by the deviation what a convolution before it rounded to 8 bits of its mean. From random weights,
         on smooth noisy images, the gradients of DnCNN and of GLCIC with LIST then stand at cosines of 0.75 and 0.17 to
-        those of float32, those of every network without norms at 0.999 and more.
+        those of float32, those of every network without norms at 0.999 and more. On the embedded photographs DnCNN's
+        stand at 0.994 at the start and above 0.999 after 30 steps, GLCIC's at 0.24 and 0.59; what that does to their
+        quality in the end was not measured.
         """
         if self.autocast is None or self.asked:
             return self

@@ -17,6 +17,7 @@ from evaluators.training.precision import Precision, choose_precision
 from search import first_step, run_precision
 from search.budget import parse_budget
 from search.cli import main
+from search.cli.run import _understood
 from search.cli.trainings import _checked
 from search.first_step import designs, tried
 from search.records import RunSettings
@@ -170,6 +171,7 @@ def test_the_record_of_a_run_says_what_became_of_its_precision(tmp_path: Path, l
     session = Session(request(tmp_path / "run"))
     assert session.precision.word == session.settings.trained_in == "fp32"
     assert MISSING in session.precision_note
+    assert f"  {session.precision_note}\n" in _understood(session)
     assert MISSING in session.settings.environment["precision"]
     assert session.settings.environment["precision"].startswith("training float32 (")
     (tmp_path / "run").mkdir()
