@@ -154,7 +154,9 @@ class Session:
             if request.time_s is not None:
                 reserve_s = min(REPORT_RESERVE_S, 0.15 * request.time_s)
                 deadline = Deadline(self.begun - time.monotonic() + request.time_s - spent_s - reserve_s)
-            self._fit_ladder(study, workers, interrupted)
+            self._fit_ladder(
+                study, workers, lambda: interrupted() or (deadline is not None and deadline.is_over)
+            )
             loop = SearchLoop(
                 study,
                 request.task,
@@ -176,15 +178,20 @@ class Session:
             drop_checkpoints(study, request.folder)
         return problem
 
-    def _fit_ladder(self, study: Study, workers: Workers, interrupted: Callable[[], bool]) -> None:
-        """Make the ladder as long as the whole time asked for can carry; it never gets shorter."""
+    def _fit_ladder(self, study: Study, workers: Workers, is_over: Callable[[], bool]) -> None:
+        """Make the ladder as long as the whole time asked for can carry; it never gets shorter.
+
+        It stays as it is where the session ``is_over`` before steps could be timed.
+        """
         request = self.request
         if request.rungs:
             wanted = request.rungs
         elif request.time_s is None:
             wanted = default_ladder()
         else:
-            fixed_s, searched_s = step_seconds(study, workers, request.task, request.budget, interrupted)
+            fixed_s, searched_s = step_seconds(study, workers, request.task, request.budget, is_over)
+            if is_over() and not searched_s:
+                return
             wanted = fit_ladder(request.time_s * request.workers, fixed_s, searched_s)
         if len(wanted) > len(study.settings.rungs):
             study.extend(wanted)
