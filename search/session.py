@@ -169,7 +169,9 @@ class Session:
             deadline = None
             if request.time_s is not None:
                 deadline = Deadline(self.begun - time.monotonic() + usable_s(request.time_s) - spent_s)
-            self._fit_ladder(study, workers, listener, interrupted)
+            self._fit_ladder(
+                study, workers, listener, lambda: interrupted() or (deadline is not None and deadline.is_over)
+            )
             loop = SearchLoop(
                 study,
                 request.task,
@@ -191,17 +193,20 @@ class Session:
             drop_checkpoints(study, request.folder)
         return problem
 
-    def _fit_ladder(
-        self, study: Study, workers: Workers, listener: Listener, interrupted: Callable[[], bool]
-    ) -> None:
-        """Make the ladder as long as the whole time asked for can carry; it never gets shorter."""
+    def _fit_ladder(self, study: Study, workers: Workers, listener: Listener, is_over: Callable[[], bool]) -> None:
+        """Make the ladder as long as the whole time asked for can carry; it never gets shorter.
+
+        It stays as it is where the session ``is_over`` before steps could be timed.
+        """
         request = self.request
         if request.rungs:
             wanted = request.rungs
         elif request.time_s is None:
             wanted = default_ladder()
         else:
-            fixed_s, searched_s = step_seconds(study, workers, request.task, request.budget, interrupted)
+            fixed_s, searched_s = step_seconds(study, workers, request.task, request.budget, is_over)
+            if is_over() and not searched_s:
+                return
             wanted = fit_ladder(request.time_s * request.workers, fixed_s, searched_s)
             used_s = time.monotonic() - self.begun + study.noted("elapsed_s", 0.0)
             if not any(record.rungs for record in study.records.values()) and (

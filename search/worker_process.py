@@ -43,7 +43,7 @@ class _Line:
     def __init__(self, jobs: Connection, stop: Connection) -> None:
         self._jobs, self._stop = jobs, stop
         self._told = self._gone = False
-        self._last_sent = -PROGRESS_EVERY_S
+        self._last_sent = self._last_progress = -PROGRESS_EVERY_S
 
     def receive(self) -> Any:
         return self._jobs.recv()
@@ -57,14 +57,16 @@ class _Line:
         self._last_sent = time.monotonic()
 
     def on_progress(self, progress: Any) -> None:
-        if time.monotonic() - self._last_sent > PROGRESS_EVERY_S:
+        if time.monotonic() - self._last_progress > PROGRESS_EVERY_S:
             self.send(progress)
+            self._last_progress = self._last_sent
 
     def should_stop(self) -> bool:
         """Whether the search said so, or has gone; to ask is a sign of life."""
         if not self._told and self._stop.poll():  # a message, or the end of the pipe
             self._told = True
-        self.on_progress(Alive())
+        if time.monotonic() - self._last_sent > PROGRESS_EVERY_S:
+            self.send(Alive())
         return self._told or self._gone
 
     @property

@@ -31,7 +31,7 @@ pytestmark = [
     pytest.mark.timeout(3600),
     pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds workers in /proc"),
 ]
-WORKER_KILLS, GROUP_KILLS, ENDS, WORKER_STOPS = 24, 8, 6, 3
+WORKER_KILLS, GROUP_KILLS, ENDS, WORKER_STOPS = 28, 8, 6, 3
 TRIALS = 400  # more than are done meanwhile
 
 

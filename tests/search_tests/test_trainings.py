@@ -330,6 +330,24 @@ def test_a_full_disk_ends_the_queue_with_one_line(queue: Path, monkeypatch, caps
     assert main(["queue", str(queue), "--data", "."]) == 0
 
 
+def test_a_bug_of_the_trainer_ends_the_queue_with_one_line(queue: Path, monkeypatch, capsys) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise AttributeError("no such thing")
+
+    names = (f'"s-lwsr16:width={width},blocks_per_stage=1"' for width in (8, 12, 16, 20))
+    words = [f"{name},sr,scale=2,short,2,0,train,test" for name in names]
+    queue.write_text("\n".join((",".join(COLUMNS), *words)) + "\n")
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "train_to", broken)
+        status = main(["queue", str(queue), "--data", "."])
+    out, error = capsys.readouterr()
+    assert status == 1
+    assert error.startswith("error: stopped: 3 networks in a row failed for the same reason, AttributeError: no such")
+    assert error.count("\n") == 1
+    assert out.count("failed   s-lwsr16") == 3
+    assert "Traceback" in (queue.parent / "runs" / "jobs" / "log.txt").read_text()
+
+
 def test_two_commands_do_not_share_a_folder(queue: Path, capsys) -> None:
     folder = queue.parent / "runs" / "jobs"
     folder.mkdir(parents=True)
