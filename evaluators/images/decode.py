@@ -1,6 +1,7 @@
 """From the bytes of one image file to 8-bit RGB, with every failure as one line that names the file."""
 
 import io
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "PPM", "WEBP", "GIF", "JPEG2000", "AVIF
 """What a file's content may be, whatever its name says. Pillow knows more: EPS among them, for which it starts
 Ghostscript."""
 
+TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"MM*\0", b"II\0*")
 _GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N")
 _COLOUR_MODES = ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK")
 
@@ -46,7 +48,7 @@ def decode_rgb(data: bytes, shown: str) -> tuple[np.ndarray, bool]:
             exactly: 32 bits or floating point, Lab, colours multiplied by their transparency.
     """
     try:
-        with _pillow_without_its_limit():
+        with _pillow_without_its_limit(), _silent_libraries(data.startswith(TIFFS)):
             return _decoded(data, shown)
     except (UserError, MemoryError):
         raise
@@ -129,6 +131,25 @@ def _check_size(size: tuple[int, int] | None, shown: str) -> None:
             f"image {shown} must have at most {MAX_MEGAPIXELS} megapixels, got {size[0]}x{size[1]}; reduce it or cut "
             "it into parts"
         )
+
+
+@contextmanager
+def _silent_libraries(is_needed: bool) -> Iterator[None]:
+    """For the time of a block, nothing on standard error: libtiff writes there by itself what is damaged in a file."""
+    try:
+        kept = os.dup(2) if is_needed else None
+    except OSError:  # there is no standard error
+        kept = None
+    if kept is None:
+        yield
+        return
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import os
 import struct
 import subprocess
 import warnings
@@ -198,6 +199,16 @@ def test_a_long_text_or_profile_in_a_png_is_nothing(kind: bytes) -> None:
     for place in ("before", "after"):
         data = png(values, 8, RGB, **{place: chunk(kind, contents[kind])})
         assert np.array_equal(decode_rgb(data, "x.png")[0], values)
+
+
+@pytest.mark.parametrize("compression", [LZW, DEFLATE])
+def test_a_damaged_tiff_is_one_line_and_libtiff_says_nothing(compression: int, capfd) -> None:
+    data = bytearray(tiff(drawn(16, 40, 40, 3), 16, 2, compression=compression))
+    data[200:260] = bytes(60)
+    assert_refused(bytes(data), "decoding error")
+    assert capfd.readouterr() == ("", "")
+    os.write(2, b"heard again")
+    assert capfd.readouterr().err == "heard again"
 
 
 def test_an_unknown_critical_chunk_is_refused() -> None:

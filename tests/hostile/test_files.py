@@ -206,7 +206,7 @@ def read_or_refused(read: Callable[[], object], name: str) -> bool:
     return True
 
 
-def test_pictures(tmp_path: Path) -> None:
+def test_pictures(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     read = 0
     for number, each in enumerate(hostile_pictures()):
         folder = tmp_path / str(number)
@@ -226,6 +226,7 @@ def test_pictures(tmp_path: Path) -> None:
         if each.expected is not None:
             assert np.array_equal(image.pixels, each.expected), each.name
     assert 20 < read < PICTURES
+    assert capfd.readouterr() == ("", "")  # libraries below Python say nothing either
 
 
 def test_latency_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
