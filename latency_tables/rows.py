@@ -66,7 +66,7 @@ def read_rows(
                 raise ValueError(f"must be of {' '.join(key)} as the first row is, got {' '.join(own_key)}")
             row = _row(cells)
             if cells["row"] == "shape":
-                entry, store = _operator(cells), shapes
+                entry, store = operator_of_cells(cells), shapes
             elif cells["row"] == "class":
                 entry, store = (_word("kind", cells), _one_of("per", cells, tuple(TERMS))), classes
             else:
@@ -107,7 +107,8 @@ def _row(cells: Mapping[str, str]) -> Row:
     )
 
 
-def _operator(cells: Mapping[str, str]) -> EngineOperator:
+def operator_of_cells(cells: Mapping[str, str]) -> EngineOperator:
+    """The inverse of ``shape_cells``. Raises: ValueError: a cell breaks its column's rule."""
     values: dict[str, Any] = {"kind": _one_of("kind", cells, KINDS), "function": cells["function"]}
     for column in SHAPE[2:]:
         values[column] = _window(column, cells) if column in _PAIRS else _count(column, cells)

@@ -29,6 +29,7 @@ DATA = Path(__file__).parent / "data"
 PROVENANCE_KEYS = ("repository", "commit", "licence", "conversion")
 HELD_OUT = ("lofo_mape", "lomo_mape", "reference_lofo_mape", "reference_lomo_mape", "spearman", "coverage_90")
 LARGEST_FIGURE = 1e9  # of the provenance's errors: beyond it sums overflow
+DEPENDED_ON = ("residual", "version_spread")  # what of the provenance a prediction depends on
 TRAFFIC = "traffic"  # class whose price per M elements bounds what has no row of its own
 
 
@@ -108,7 +109,9 @@ def _load(path: Path, stamp: tuple[int, ...]) -> LatencyTable:
     content = read_file(path, "latency table")
     digest = hashlib.sha256(content)
     provenance = _read_provenance(provenance_file)
-    digest.update(str(provenance.get("residual")).encode())  # what of the provenance a prediction depends on
+    for entry in DEPENDED_ON:
+        if entry in provenance:
+            digest.update(str(provenance[entry]).encode())
     key, shapes, classes = read_rows(path.name, content)
     draws = np.zeros((len(classes), 0))
     if _is_there(draws_file):

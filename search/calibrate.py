@@ -8,20 +8,21 @@ from statistics import median
 
 import numpy as np
 
-from evaluators.cost import architecture_costs
 from search.budget import Budget
 from search.jobs import Answer, Timed, TimingJob
-from search.latency import load_used
 from search.proposals import fixed_trials
 from search.study import Study
+from search.within import Screen, fitted
 from search.workers import Workers
 from space.architecture import Architecture
+from space.errors import UserError
 from space.logs import LOGGER
-from space.sample import random_architecture
+from space.sample import random_knobs
 from space.tasks import Task
 
 TIMED_NETWORKS = 5  # random networks that stand for what the search will propose
 DRAWS = 2_000
+LUCK = 50  # draws that may miss the budget before they are turned down into it
 NOTE = "step_seconds"
 
 
@@ -44,7 +45,9 @@ def step_seconds(
     if known is None:
         settings = study.settings
         fixed = [r.architecture for r in fixed_trials(task, settings, budget) if r.status != "failed"]
-        typical = itertools.islice(_random_within(study, task, budget), TIMED_NETWORKS)
+        typical = list(itertools.islice(_random_within(study, task, budget), TIMED_NETWORKS))
+        if not fixed and not typical:
+            raise UserError(f"--budget {budget.text} fits no network found in {DRAWS:,} draws; try a larger one")
         workers.submit(TimingJob(tuple(network.to_dict() for network in (*fixed, *typical))))
         answers: list[Answer] = []
         while not answers:
@@ -75,8 +78,15 @@ def _measured(answer: Answer) -> tuple[float | None, ...]:
 
 
 def _random_within(study: Study, task: Task, budget: Budget) -> Iterator[Architecture]:
+    """Random networks within the budget; under a tight one, those that are near random ones (``search.within``)."""
     settings, generator = study.settings, np.random.default_rng(study.settings.seed)
-    for _ in range(DRAWS):
-        arch = random_architecture(settings.shape, task.backbones, generator)
-        if budget.allows(architecture_costs(arch, settings.input_size, load_used(settings.tables))):
-            yield arch
+    screen, backbones = Screen(settings, budget), task.backbones
+    for draw in range(DRAWS):
+        name = backbones[int(generator.integers(len(backbones)))]
+        knobs = random_knobs(settings.shape, name, generator)
+        if screen.excess(name, knobs) <= 0:
+            yield screen.arch(name, knobs)
+        elif draw >= LUCK:
+            near = fitted(name, knobs, screen, generator)
+            if near is not None:
+                yield screen.arch(name, near)

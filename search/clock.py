@@ -35,6 +35,9 @@ class Clock:
             self.save()
         self._listener.tick(time_left_s)
 
+    def said(self, line: str) -> None:
+        self._listener.said(line)
+
     def known(self, records: Collection[TrialRecord]) -> None:
         self._listener.known(records)
 

@@ -16,6 +16,7 @@ from evaluators.cost import architecture_costs
 from search.budget import Budget
 from search.latency import load_used
 from search.records import RunSettings, TrialRecord
+from search.within import FROM_INPUT, Screen, fitted
 from space.architecture import IOShape
 from space.build import architecture, backbone
 from space.errors import UserError
@@ -30,8 +31,9 @@ PLAIN = {
     "inverted_ratio": (0.0,), "activation_kept": ("all",), "residual_scale": (1.0,), "recursion": (1,),
     "conv": ("dense",), "block": ("residual",), "ar_conv": ("grouped",), "ar_groups": ("8",), "gsat": ("none",),
     "malle": ("none",), "attention": ("none",), "resample": ("pool+bilinear", "unshuffle+bilinear"),
-    "input_skip": ("push-pull", "identity"),
+    "input_skip": FROM_INPUT,
 }  # fmt: skip
+FEWEST = 4  # of them should fit the budget
 STARTS = (0.1, 0.3, 0.5)  # which of them: shares of those that are cheaper
 
 
@@ -68,27 +70,34 @@ def starts(backbones: tuple[str, ...], settings: RunSettings, budget: Budget) ->
     """Sets of knobs for a task of which no paper's network fits: ``STARTS`` of every backbone, cheapest first.
 
     Of random networks within the budget, with what ``PLAIN`` names as it says, those in the lower part of the costs, so
-    that even a short run trains several.
+    that even a short run trains several. Under a budget that few of them fit, they are turned down until they do
+    (``search.within``).
     """
-    generator = np.random.default_rng(settings.seed)
+    generator, screen = np.random.default_rng(settings.seed), Screen(settings, budget)
     shape, tables, cost = settings.shape, load_used(settings.tables), settings.objectives[1]
     chosen: list[tuple[float, dict[str, Any]]] = []
     for name in backbones:
         found: list[tuple[float, dict[str, Any]]] = []
-        for _ in range(DRAWS):
-            knobs: dict[str, Any] = {}
-            for knob in active(backbone(name).knobs_for(shape), knobs):
-                values = [value for value in PLAIN.get(knob.name, ()) if value in knob.values][:1] or knob.values
-                knobs[knob.name] = values[int(generator.integers(len(values)))]
-            try:
-                costs = architecture_costs(architecture(shape, name, knobs), settings.input_size, tables)
-            except UserError:
-                continue  # a table cannot price it
-            if budget.allows(costs):
-                found.append((costs.of(cost), {"backbone": name, **knobs}))
+        drawn = [_plain(shape, name, generator) for _ in range(DRAWS)]
+        fitting = [knobs for knobs in drawn if screen.excess(name, knobs) <= 0]
+        for knobs in drawn[: FEWEST - len(fitting)] if len(fitting) < FEWEST else ():
+            near = fitted(name, knobs, screen, generator, {screen.arch(name, other).key for other in fitting})
+            fitting += [near] if near is not None else []
+        for knobs in fitting:
+            costs = architecture_costs(architecture(shape, name, knobs), settings.input_size, tables)
+            found.append((costs.of(cost), {"backbone": name, **knobs}))
         found.sort(key=lambda pair: pair[0])
         chosen += [found[int(share * len(found))] for share in STARTS if found]
     return [knobs for _, knobs in sorted(chosen, key=lambda pair: pair[0])]
+
+
+def _plain(shape: IOShape, name: str, generator: np.random.Generator) -> dict[str, Any]:
+    """Random knobs, with what ``PLAIN`` names as it says."""
+    knobs: dict[str, Any] = {}
+    for knob in active(backbone(name).knobs_for(shape), knobs):
+        values = [value for value in PLAIN.get(knob.name, ()) if value in knob.values][:1] or knob.values
+        knobs[knob.name] = values[int(generator.integers(len(values)))]
+    return knobs
 
 
 def _in_turn(by_knob: dict[str, list[dict[str, Any]]], generator: np.random.Generator) -> Iterator[dict[str, Any]]:

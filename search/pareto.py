@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,23 +16,38 @@ ENOUGH_TRIALS = 8  # a rung that this many trials have completed makes a front
 def non_dominated_ranks(losses: np.ndarray) -> np.ndarray:
     """Rank of every point by non-dominated sorting; 0 is the front.
 
+    A rank is one more than the worst rank among the points that dominate this one. One sort is enough: in the order of
+    their coordinates no point is dominated by a later one.
+
     Args:
         losses: `(points, objectives)`, every column to be minimised, no NaN. Equal points share a rank.
     """
     losses = np.asarray(losses, dtype=float)
     if np.isnan(losses).any():
         raise ValueError("losses must not contain NaN")
-    ranks = np.full(len(losses), -1)
-    remaining = np.arange(len(losses))
-    rank = 0
-    while len(remaining):
-        points = losses[remaining]
-        no_worse = (points[:, None, :] <= points[None, :, :]).all(axis=2)
-        better = (points[:, None, :] < points[None, :, :]).any(axis=2)
-        dominated = (no_worse & better).any(axis=0)
-        ranks[remaining[~dominated]] = rank
-        remaining = remaining[dominated]
-        rank += 1
+    if not len(losses):
+        return np.zeros(0, dtype=int)
+    points, where = np.unique(losses, axis=0, return_inverse=True)  # sorted by the first column, then the second, ...
+    ranks = _ranks_of_pairs(points) if points.shape[1] == 2 else _ranks_of_sorted(points)
+    return ranks[where.reshape(-1)]
+
+
+def _ranks_of_pairs(points: np.ndarray) -> np.ndarray:
+    """As ``_ranks_of_sorted`` for two objectives: a front dominates a point if its last member does."""
+    ranks, least = np.empty(len(points), dtype=int), []  # of every front, the least second coordinate; these rise
+    for index, second in enumerate(points[:, 1].tolist()):
+        rank = bisect_right(least, second)
+        least[rank : rank + 1] = [second]
+        ranks[index] = rank
+    return ranks
+
+
+def _ranks_of_sorted(points: np.ndarray) -> np.ndarray:
+    """Ranks of different points, sorted so that none is dominated by a later one."""
+    ranks, others = np.zeros(len(points), dtype=int), np.ascontiguousarray(points[:, 1:].T)
+    for index in range(1, len(points)):
+        dominates = (others[:, :index] <= others[:, index, None]).all(axis=0)
+        ranks[index] = ranks[:index][dominates].max(initial=-1) + 1
     return ranks
 
 
@@ -58,13 +75,15 @@ def front_rung(run: RunResult) -> int:
 def front(run: RunResult) -> tuple[TrialRecord, ...]:
     """Trials on the front at ``front_rung``, cheapest first; fixed trials take part like any other.
 
-    The baseline costs nothing, so that a network below it is not on the front, however cheap; unless all are below.
+    The baseline, where it is known, costs nothing, so that a network that is no better is not on the front, however
+    cheap: the front is empty where all are.
     """
     rung = front_rung(run)
     trials = [trial for trial in run.trials if trial.at_rung(rung) is not None and trial.status == "trained"]
+    if not math.isnan(run.baseline_psnr_db):
+        trials = [trial for trial in trials if trial.at_rung(rung).psnr_db > run.baseline_psnr_db]
     if not trials:
         return ()
-    trials = [trial for trial in trials if trial.at_rung(rung).psnr_db > run.baseline_psnr_db] or trials
     ranks = non_dominated_ranks(losses_at_rung(trials, rung, run.settings.objectives))
     members = [trial for trial, rank in zip(trials, ranks, strict=True) if rank == 0]
     cost = run.settings.objectives[1] if len(run.settings.objectives) > 1 else "macs"

@@ -28,6 +28,7 @@ BAR_CHARACTERS, JOB_BAR_CHARACTERS = 40, 12
 class Listener(Protocol):
     """Whoever shows the search to a person."""
 
+    def said(self, line: str) -> None: ...
     def known(self, records: Collection[TrialRecord]) -> None: ...
     def started(self, record: TrialRecord, steps: int) -> None: ...
     def progressed(self, progress: Progress) -> None: ...
@@ -42,6 +43,9 @@ class PlainProgress(AbstractContextManager):
     def __init__(self, console: Console, settings: RunSettings) -> None:
         self._console, self._settings = console, settings
         self._time_left_s: float | None = None
+
+    def said(self, line: str) -> None:
+        self._line(line)
 
     def known(self, records: Collection[TrialRecord]) -> None:
         if records:
@@ -86,6 +90,9 @@ class LiveProgress(AbstractContextManager):
         self._longest_left_s = 0.0
         self._begun = time.monotonic()
         self._live = Live(console=console, refresh_per_second=4, transient=True, get_renderable=self._draw)
+
+    def said(self, line: str) -> None:
+        self._live.console.print(line, highlight=False, markup=False)
 
     def known(self, records: Collection[TrialRecord]) -> None:
         self._records.update({record.trial: record for record in records})

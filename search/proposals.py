@@ -6,12 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 
+import numpy as np
+
 from evaluators.cost import Costs, architecture_costs
 from search.budget import Budget, cost_text
 from search.latency import load_used
 from search.neighbours import neighbours, starts
 from search.records import SEARCHED, RunSettings, TrialRecord
 from search.study import Proposal, Study
+from search.within import Screen, fitted
 from space.architecture import Architecture, IOShape
 from space.build import architecture, backbone
 from space.errors import UserError
@@ -22,6 +25,7 @@ from space.tasks import Task
 SKIP_SUFFIX = "+skip"  # a paper's network with our bicubic input skip, so that it starts from its input
 CLOSED_UNTRAINED = ("over-budget", "duplicate")
 ATTEMPTS = 400  # proposals in a row that may be turned away before the space counts as exhausted
+WALKS_IN_VAIN = 8  # walks from proposals into the budget, in one search for a trial, that may find nothing new
 
 
 def fixed_trials(task: Task, settings: RunSettings, budget: Budget) -> Iterator[TrialRecord]:
@@ -114,12 +118,14 @@ def _narrow_first(record: TrialRecord) -> tuple[int, int]:
 def next_trial(study: Study, task: Task, budget: Budget) -> TrialRecord | None:
     """The next trial to train: a queued fixed one, else the sampler's next proposal that fits the budget and is new.
 
-    Returns None when ``ATTEMPTS`` proposals in a row were turned away.
+    A proposal over the budget is told as such, and a network near it that fits is queued to come next
+    (``search.within``). Returns None when ``ATTEMPTS`` proposals in a row were turned away.
     """
     settings = study.settings
     known = {
         record.architecture.key: record for record in study.records.values() if record.status not in CLOSED_UNTRAINED
     }
+    screen, walks = Screen(settings, budget), WALKS_IN_VAIN
     for _ in range(ATTEMPTS):
         proposal = study.ask()
         if proposal.fixed_record is not None:
@@ -135,6 +141,8 @@ def next_trial(study: Study, task: Task, budget: Budget) -> TrialRecord | None:
         same = known.get(record.architecture.key)
         if broken:
             over = ", ".join(f"{cost_text(record.costs, limit.quantity)} > {limit.text}" for limit in broken)
+            if walks:
+                walks -= not _queue_near(study, task, record, screen, known)
             study.reject(replace(record, status="over-budget", reason=over), budget)
         elif same is not None:
             study.reject(replace(record, status="duplicate", reason=f"the same network as trial {same.trial}"), budget)
@@ -142,6 +150,20 @@ def next_trial(study: Study, task: Task, budget: Budget) -> TrialRecord | None:
             study.start(record, budget)
             return record
     return None
+
+
+def _queue_near(
+    study: Study, task: Task, record: TrialRecord, screen: Screen, known: Mapping[str, TrialRecord]
+) -> bool:
+    """Queue a new network near ``record`` that fits the budget; whether there was one."""
+    name = str(record.knobs["backbone"])
+    knobs = {knob: value for knob, value in record.knobs.items() if knob != "backbone"}
+    generator = np.random.default_rng((study.settings.seed, record.trial))
+    near = fitted(name, knobs, screen, generator, known.keys())
+    if near is None:
+        return False
+    study.enqueue_knobs(_parameters(task, study.settings.shape, {"backbone": name, **near}))
+    return True
 
 
 def _start_fixed(study: Study, task: Task, budget: Budget, proposal: Proposal) -> TrialRecord:

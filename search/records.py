@@ -89,6 +89,8 @@ class TrialRecord:
         )
 
     def at_rung(self, rung: int) -> RungResult | None:
+        if 0 <= rung < len(self.rungs) and self.rungs[rung].rung == rung:
+            return self.rungs[rung]  # as every run writes them
         return next((result for result in self.rungs if result.rung == rung), None)
 
 

@@ -20,6 +20,11 @@ def read_run(folder: Path) -> RunResult:
     study = Study.open(folder, owned=False)
     if study is None:
         raise UserError(f"{folder} must hold a run, got no journal there; see: python -m search list")
+    return result_of(study, folder)
+
+
+def result_of(study: Study, folder: Path) -> RunResult:
+    """All that is known of the run that was opened in ``folder``."""
     baseline = study.noted("baseline") or {"psnr_db": math.nan}
     return RunResult(
         name=folder.resolve().name,

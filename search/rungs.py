@@ -64,8 +64,7 @@ def ranked(
     for rank in set(ranks.tolist()):
         members = np.flatnonzero(ranks == rank)
         room[members] = _room(losses[members])
-    order = sorted(range(len(trials)), key=lambda index: (ranks[index], -room[index], trials[index].trial))
-    return [trials[index] for index in order]
+    return [trials[index] for index in np.lexsort(([trial.trial for trial in trials], -room, ranks))]
 
 
 def _room(losses: np.ndarray) -> np.ndarray:
@@ -100,11 +99,13 @@ def promotable(
     climbing: list[TrialRecord] = []
     for rung in range(len(rungs) - 2, -1, -1):
         here = [trial for trial in trials if not trial.is_fixed and trial.at_rung(rung) is not None]
-        gone = [trial for trial in here if trial.at_rung(rung + 1) is not None or _is_climbing(trial, rung, busy)]
+        gone = {trial.trial for trial in here if trial.at_rung(rung + 1) is not None or _is_climbing(trial, rung, busy)}
         allowed = max(len(here) // REDUCTION, min(at_least, len(here)))
-        best = ranked(here, rung, objectives, baseline_db)[:allowed] if allowed > 0 else []
-        waiting = [trial for trial in best if trial not in gone]
-        climbing += waiting[: max(0, allowed - len(gone))]
+        if allowed <= len(gone):
+            continue  # nobody may follow, so nobody need be ranked
+        best = ranked(here, rung, objectives, baseline_db)[:allowed]
+        waiting = [trial for trial in best if trial.trial not in gone]
+        climbing += waiting[: allowed - len(gone)]
     return climbing
 
 

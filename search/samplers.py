@@ -7,6 +7,7 @@ from collections.abc import Callable
 import optuna
 from optuna.samplers import BaseSampler
 
+from search.tpe import GroupedTPE
 from space.errors import UserError
 from space.knobs import Knob, Value
 
@@ -15,10 +16,7 @@ STARTUP_TRIALS = 12
 
 
 def _tpe(seed: int) -> BaseSampler:
-    # Grouped: conditional knobs get a model of their own. Constant liar: several workers ask at once.
-    return optuna.samplers.TPESampler(
-        seed=seed, multivariate=True, group=True, constant_liar=True, n_startup_trials=STARTUP_TRIALS
-    )
+    return GroupedTPE(seed, STARTUP_TRIALS)
 
 
 SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
@@ -39,6 +37,14 @@ def sampler(name: str, seed: int) -> BaseSampler:
     if name not in SAMPLERS:
         raise UserError(f"--sampler must be one of {', '.join(SAMPLERS)}, got {name!r}")
     return SAMPLERS[name](seed % 2**32)
+
+
+def reseeded(known: BaseSampler | None, name: str, seed: int) -> BaseSampler:
+    """The sampler called ``name`` as if it were new with ``seed``; ``known`` is the one before, if there was one."""
+    if isinstance(known, GroupedTPE):
+        known.reseed(seed % 2**32)
+        return known
+    return sampler(name, seed)
 
 
 def choose(trial: optuna.trial.Trial, knob: Knob) -> Value:

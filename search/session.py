@@ -22,6 +22,7 @@ from search.budget import Budget
 from search.calibrate import TimingFailedError, step_seconds
 from search.clock import Clock
 from search.deadline import Deadline
+from search.durations import duration_text
 from search.environment import available_cores, environment
 from search.jobs import PAIRS_FILE, POOL_FOLDER, JobRunner, Setting
 from search.journal import own
@@ -35,13 +36,13 @@ from search.run_precision import checked, precision_for
 from search.rungs import default_ladder, fit_ladder
 from search.smallest import check_possible
 from search.study import Study
+from search.too_short import too_short, usable_s
 from search.workers import ProcessWorkers, Workers
 from space.errors import UserError
 from space.knobs import SPECIALISTS
 from space.logs import LOG_FILE, LOGGER, log_to
 from space.tasks import Task
 
-REPORT_RESERVE_S = 30  # of the time asked for, kept for pictures and page
 OURS = ("owner.lock", "journal.log", LOG_FILE)  # what a run has that was ended before its first result
 SAME = (
     "task", "scale", "rules", "budget", "objectives", "input_size", "networks", "sampler", "seed", "train_data",
@@ -167,9 +168,8 @@ class Session:
             clock.known([record for record in study.records.values() if record.rungs])
             deadline = None
             if request.time_s is not None:
-                reserve_s = min(REPORT_RESERVE_S, 0.15 * request.time_s)
-                deadline = Deadline(self.begun - time.monotonic() + request.time_s - spent_s - reserve_s)
-            self._fit_ladder(study, workers, interrupted)
+                deadline = Deadline(self.begun - time.monotonic() + usable_s(request.time_s) - spent_s)
+            self._fit_ladder(study, workers, listener, interrupted)
             loop = SearchLoop(
                 study,
                 request.task,
@@ -191,7 +191,9 @@ class Session:
             drop_checkpoints(study, request.folder)
         return problem
 
-    def _fit_ladder(self, study: Study, workers: Workers, interrupted: Callable[[], bool]) -> None:
+    def _fit_ladder(
+        self, study: Study, workers: Workers, listener: Listener, interrupted: Callable[[], bool]
+    ) -> None:
         """Make the ladder as long as the whole time asked for can carry; it never gets shorter."""
         request = self.request
         if request.rungs:
@@ -201,6 +203,11 @@ class Session:
         else:
             fixed_s, searched_s = step_seconds(study, workers, request.task, request.budget, interrupted)
             wanted = fit_ladder(request.time_s * request.workers, fixed_s, searched_s)
+            used_s = time.monotonic() - self.begun + study.noted("elapsed_s", 0.0)
+            if not any(record.rungs for record in study.records.values()) and (
+                notice := too_short(request.time_s, used_s, fixed_s, searched_s, request.workers)
+            ):
+                listener.said(notice)
         if len(wanted) > len(study.settings.rungs):
             study.extend(wanted)
 
@@ -218,7 +225,7 @@ class Session:
             filter(
                 None,
                 (
-                    f"{self.request.time_s:g} s" if self.request.time_s else "",
+                    duration_text(self.request.time_s) if self.request.time_s else "",
                     f"{self.request.trials} trials" if self.request.trials else "",
                 ),
             )

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import gcd
 from typing import Any
 
 from evaluators.cost import Costs, architecture_costs
 from evaluators.latency import ms_text, table_of
 from latency_tables.table import LatencyTable
-from search.budget import Budget, cost_text
+from search.budget import Budget, Limit, cost_text
 from space.architecture import Architecture, IOShape
 from space.build import architecture, backbone
+from space.command_line import SMALLEST_PX
 from space.errors import UserError
 from space.knobs import active
+
+MULTIPLE_PX = 8  # sides of an input that is proposed are multiples of this, if one fits
 
 
 def check_possible(
@@ -36,7 +40,7 @@ def check_possible(
         if limit.excess(costs) > 0:
             raise UserError(
                 f"--budget {limit.text} fits no network; the smallest {_least(costs, limit.quantity)} "
-                f"({arch.backbone}{_channels(arch)})"
+                f"({arch.backbone}{_channels(arch)}){_remedy(limit, arch, input_size, tables)}"
             )
     _, costs = smallest(
         lambda costs: max(limit.excess(costs) / limit.value for limit in budget.limits), shape, backbones, price
@@ -44,6 +48,27 @@ def check_possible(
     if not budget.allows(costs):
         over = ", ".join(cost_text(costs, limit.quantity) for limit in budget.limits)
         raise UserError(f"--budget {budget.text} fits no network that was found; the nearest has {over}")
+
+
+def _remedy(limit: Limit, arch: Architecture, input_size: tuple[int, int], tables: Sequence[LatencyTable]) -> str:
+    """The largest ``--input`` of these proportions at which ``arch``, the smallest network, fits; none where no input
+    makes it fit, as of a limit that does not depend on it."""
+    whole = gcd(*input_size)
+    unit = (input_size[0] // whole, input_size[1] // whole)
+
+    def fits(times: int) -> bool:
+        size = (times * unit[0], times * unit[1])
+        return limit.excess(architecture_costs(arch, size, tables)) <= 0
+
+    for step in (MULTIPLE_PX, 1):
+        low, high = -(-SMALLEST_PX // (min(unit) * step)), -(-whole // step)
+        if low >= high or not fits(low * step):
+            continue
+        while high - low > 1:  # costs rise with the input: the sizes that fit are the smaller ones
+            middle = (low + high) // 2
+            low, high = (middle, high) if fits(middle * step) else (low, middle)
+        return f"; it fits at --input {low * step * unit[0]}x{low * step * unit[1]}"
+    return ""
 
 
 def _channels(arch: Architecture) -> str:

@@ -1,30 +1,40 @@
 """The run in Optuna's storage: the only truth about every trial.
 
 A trial is told when its first rung is done: its values are those of the first rung, which every trial has, so that
-the sampler compares like with like. Later rungs are attributes of the study (``later-rungs/TRIAL``), because Optuna
-closes a trial once it is told. Over-budget candidates and duplicates are told as PRUNED with their constraints, as are
-published networks outside the search space; their results are in their records.
+the sampler compares like with like, and the names of the objectives say so. Later rungs are attributes of the study
+(``later-rungs/TRIAL``), because Optuna closes a trial once it is told. Over-budget candidates and duplicates are told
+as PRUNED with their constraints, as are published networks outside the search space; their results are in their
+records.
+
+Records are system attributes, which Optuna's dashboard does not list; what a person looks for is in short user
+attributes beside them (``short_attributes``). Both lie in the same journal.
 """
 
 from __future__ import annotations
 
+import gc
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.trial import TrialState
+from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.budget import Budget
-from search.journal import JOURNAL, repair, storage
-from search.records import RECORD_VERSION, RungResult, RunSettings, TrialRecord
-from search.samplers import choose, sampler
+from search.journal import JOURNAL, repair, storage, whole_bytes
+from search.records import RECORD_VERSION, SEARCHED, RungResult, RunSettings, TrialRecord
+from search.samplers import choose, reseeded
 from space.errors import UserError
 from space.knobs import Knob, Value
+from space.os_errors import first_line
 
 NAME = "litefront"
+RECORD, RESULT = "litefront:record", "litefront:result"  # attributes of a trial
+CHANGING = ("status", "reason", "rungs")  # of a record, once it is written
 DIRECTIONS = {"psnr": "maximize"}  # everything else is a cost
 TOLD_AS = {"over-budget": TrialState.PRUNED, "duplicate": TrialState.PRUNED, "failed": TrialState.FAIL}
 
@@ -41,7 +51,8 @@ class Proposal:
 
     @property
     def fixed_record(self) -> dict[str, Any] | None:
-        return self._trial.user_attrs.get("record")
+        attributes = self._trial.storage.get_trial_system_attrs(self._trial._trial_id)
+        return attributes.get(RECORD, self._trial.user_attrs.get("record"))
 
     def choose(self, knob: Knob) -> Value:
         return choose(self._trial, knob)
@@ -53,12 +64,19 @@ class Study:
     def __init__(self, study: optuna.Study) -> None:
         self._study = study
         self._open: dict[int, optuna.trial.Trial] = {}
+        self._sampler: BaseSampler | None = None
         self.records: dict[int, TrialRecord] = {}
-        notes = study.user_attrs
-        self.settings = RunSettings.from_dict(notes["settings"])
+        # Without a copy: Optuna copies every result of every trial whenever it is asked for one note.
+        self._notes = dict(study._storage.get_study_user_attrs(study._study_id))
+        later = {**self._notes, **study._storage.get_study_system_attrs(study._study_id)}
+        self.settings = RunSettings.from_dict(self._notes["settings"])
+        self._sources: set[str] = set()
         for trial in study.get_trials(deepcopy=False):
-            if "record" in trial.user_attrs and trial.state != TrialState.WAITING:
-                self.records[trial.number] = _with_later_results(trial, notes)
+            stored = _stored(trial)
+            if stored is not None:
+                self._sources |= {stored["source"]} - {SEARCHED}
+                if trial.state != TrialState.WAITING:
+                    self.records[trial.number] = _with_later_results(trial.number, stored, later)
 
     @classmethod
     def create(cls, folder: Path, settings: RunSettings) -> Study:
@@ -68,6 +86,7 @@ class Study:
             load_if_exists=True,
             directions=[DIRECTIONS.get(name, "minimize") for name in settings.objectives],
         )
+        study.set_metric_names(metric_names(settings.objectives))
         study.set_user_attr("settings", settings.to_dict())
         return cls(study)
 
@@ -86,20 +105,28 @@ class Study:
             return None
         if owned:
             repair(path)
-        try:
-            study = optuna.load_study(study_name=NAME, storage=storage(path))
-        except KeyError:
-            return None
-        except ValueError as error:
-            raise UserError(f"journal {path} cannot be read: {error}") from error
-        if "settings" not in study.user_attrs:
-            return None
-        version = study.user_attrs["settings"].get("version")
-        if version != RECORD_VERSION:
-            raise UserError(
-                f"run {folder} must have record version {RECORD_VERSION}, got {version}; use --run-dir for a new run"
-            )
-        opened = cls(study)
+        if not whole_bytes(path, path.read_bytes()):
+            return None  # ended before its first line was written
+        with _without_collection():
+            stored = storage(path)
+            try:
+                study = optuna.load_study(study_name=NAME, storage=stored)
+            except Exception as error:  # Optuna does not say of what kind a line is that it cannot replay
+                raise _unreadable(path, error) from error
+            asked = stored.get_study_user_attrs(study._study_id).get("settings")
+            if asked is None:
+                if study.get_trials(deepcopy=False):
+                    raise _unreadable(path, "trials, and nothing of what was asked for")
+                return None
+            if asked.get("version") != RECORD_VERSION:
+                raise UserError(
+                    f"run {folder} must have record version {RECORD_VERSION}, got {asked.get('version')}; use "
+                    "--run-dir for a new run"
+                )
+            try:
+                opened = cls(study)
+            except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+                raise _unreadable(path, error) from error
         if owned:
             opened._finish_interrupted()
         return opened
@@ -117,25 +144,37 @@ class Study:
             elif record.status in TOLD_AS:
                 self._study.tell(self._open.pop(frozen.number), state=TOLD_AS[record.status])
 
+    def trials(self) -> list[FrozenTrial]:
+        """All trials as Optuna has them, not to be changed."""
+        return self._study.get_trials(deepcopy=False)
+
     # Notes about the whole run.
 
     def note(self, name: str, value: Any) -> None:
         """Remember ``value`` (JSON) under ``name``."""
         self._study.set_user_attr(name, value)
+        self._notes[name] = value
 
     def noted(self, name: str, default: Any = None) -> Any:
-        return self._study.user_attrs.get(name, default)
+        return self._notes.get(name, default)
 
     def extend(self, rungs: tuple[int, ...]) -> None:
         """Make the ladder longer; the rungs that exist stay."""
         self.settings = replace(self.settings, rungs=rungs)
-        self._study.set_user_attr("settings", self.settings.to_dict())
+        self.note("settings", self.settings.to_dict())
 
     # Proposing.
 
     def enqueue(self, record: TrialRecord, parameters: Mapping[str, Any]) -> None:
         """Queue a paper's configuration; ``parameters`` are those of its knobs that lie on the grid."""
-        self._study.enqueue_trial(dict(parameters), user_attrs={"record": record.to_dict()})
+        self._sources.add(record.source)
+        self._study.add_trial(
+            create_trial(
+                state=TrialState.WAITING,
+                system_attrs={"fixed_params": dict(parameters), RECORD: record.to_dict()},
+                user_attrs=short_attributes(record),
+            )
+        )
 
     def enqueue_knobs(self, parameters: Mapping[str, Any]) -> None:
         """Queue a point of the search space; it is then treated like a proposal of the sampler."""
@@ -143,8 +182,7 @@ class Study:
 
     def sources(self) -> set[str]:
         """Names of the fixed trials in the storage, queued ones too."""
-        trials = self._study.get_trials(deepcopy=False)
-        return {trial.user_attrs["record"]["source"] for trial in trials if "record" in trial.user_attrs}
+        return set(self._sources)
 
     def ask(self) -> Proposal:
         """The next trial: a fixed one while any is queued, else a proposal of the sampler.
@@ -153,7 +191,8 @@ class Study:
         uninterrupted one would.
         """
         number = len(self._study.get_trials(deepcopy=False))
-        self._study.sampler = sampler(self.settings.sampler, self.settings.seed * 1_000_003 + number)
+        seed = self.settings.seed * 1_000_003 + number
+        self._sampler = self._study.sampler = reseeded(self._sampler, self.settings.sampler, seed)
         trial = self._study.ask()
         self._open[trial.number] = trial
         return Proposal(trial)
@@ -168,6 +207,8 @@ class Study:
         for limit in budget.limits:
             if not record.costs.has(limit.quantity):
                 continue  # no table could price it: it is closed as failed
+            if limit.quantity in trial.constraints:
+                continue  # written before a kill
             trial.set_constraint(limit.quantity, limit.excess(record.costs))
         self._save(record)
 
@@ -186,7 +227,7 @@ class Study:
             self._study.tell(self._open.pop(trial), state=TrialState.FAIL)
         else:
             self.records[trial] = record
-            self._study.set_user_attr(f"failed/{trial}", reason)
+            self._hide(f"failed/{trial}", reason)
 
     def add_result(self, trial: int, result: RungResult) -> None:
         """Add a completed rung; durable when this returns."""
@@ -197,7 +238,7 @@ class Study:
             self._tell(record)
         else:
             self.records[trial] = record
-            self._study.set_user_attr(f"later-rungs/{trial}", [later.to_dict() for later in record.rungs[1:]])
+            self._hide(f"later-rungs/{trial}", [later.to_dict() for later in record.rungs[1:]])
 
     def _tell(self, record: TrialRecord) -> None:
         """Tell the values of the first rung; not of a network outside the space, for nothing can be learned from it.
@@ -212,13 +253,65 @@ class Study:
         self._study.tell(self._open.pop(record.trial), values)
 
     def _save(self, record: TrialRecord) -> None:
-        self.records[record.trial] = record
-        self._open[record.trial].set_user_attr("record", record.to_dict())
+        """Write the short attributes, and then the record: all of it at first, and then what can change."""
+        before, self.records[record.trial] = self.records.get(record.trial), record
+        trial = self._open[record.trial]
+        known = trial.user_attrs
+        for name, value in short_attributes(record).items():
+            if known.get(name) != value:
+                trial.set_user_attr(name, value)
+        whole = record.to_dict()
+        if before is None:
+            trial.storage.set_trial_system_attr(trial._trial_id, RECORD, whole)
+        else:
+            trial.storage.set_trial_system_attr(trial._trial_id, RESULT, {name: whole[name] for name in CHANGING})
+
+    def _hide(self, name: str, value: Any) -> None:
+        """Remember ``value`` (JSON) about a trial that is closed, where the dashboard does not list it."""
+        self._study._storage.set_study_system_attr(self._study._study_id, name, value)
 
 
-def _with_later_results(trial: optuna.trial.FrozenTrial, notes: Mapping[str, Any]) -> TrialRecord:
-    record = TrialRecord.from_dict({**trial.user_attrs["record"], "trial": trial.number})
-    later = notes.get(f"later-rungs/{trial.number}", [])
-    record = replace(record, rungs=record.rungs + tuple(RungResult.from_dict(rung) for rung in later))
-    failure = notes.get(f"failed/{trial.number}")
-    return record if failure is None else replace(record, status="failed", reason=failure)
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Python looks for unreachable objects again and again while millions are made; here it would find none."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def metric_names(objectives: Sequence[str]) -> list[str]:
+    """What the dashboard calls the objectives."""
+    return ["PSNR dB, first rung" if name == "psnr" else name for name in objectives]
+
+
+def short_attributes(record: TrialRecord) -> dict[str, Any]:
+    """What a person looks for in a trial: source, key, costs, and PSNR by the steps of training."""
+    times = {f"ms@{table}": round(figure.ms, 3) for table, figure in record.costs.latency.items()}
+    quality = {f"psnr@{result.steps}": round(result.psnr_db, 3) for result in record.rungs}
+    reason = {} if record.reason is None else {"reason": record.reason}
+    costs = {"params": record.costs.params, "macs": record.costs.macs}
+    return {"source": record.source, "key": record.architecture.key, **costs, **times, **quality, **reason}
+
+
+def _stored(trial: optuna.trial.FrozenTrial) -> dict[str, Any] | None:
+    """The record in the storage, if there is one; older runs have it in one piece among the user's attributes."""
+    first = trial.system_attrs.get(RECORD, trial.user_attrs.get("record"))
+    return None if first is None else {**first, **trial.system_attrs.get(RESULT, {})}
+
+
+def _with_later_results(number: int, stored: dict[str, Any], notes: Mapping[str, Any]) -> TrialRecord:
+    later, failure = notes.get(f"later-rungs/{number}", ()), notes.get(f"failed/{number}")
+    changed = {} if failure is None else {"status": "failed", "reason": failure}
+    return TrialRecord.from_dict({**stored, "trial": number, "rungs": [*stored["rungs"], *later], **changed})
+
+
+def _unreadable(path: Path, why: object) -> UserError:
+    """``why`` is an exception, or what was found."""
+    got = why if isinstance(why, str) else f"{type(why).__name__}: {first_line(why)}"
+    return UserError(
+        f"journal {path} must be that of a run, undamaged, got {got}; restore the file, or use --run-dir for a new run"
+    )

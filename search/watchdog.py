@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-STARTING = 2  # messages before which libraries and data are loaded and the first step is made
+STARTING = 2  # messages of a job before which its network is built and the first step is made
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Patience:
 
     quiet_s: float = 30.0
     silent_s: float = 600.0
+    start_s: float = 300.0
     factor: float = 20.0
     stop_s: float = 20.0
     close_s: float = 5.0
@@ -30,15 +31,19 @@ class Patience:
 class Watchdog:
     """Watches one process while it does a job; ``heard`` is called with every message, ``look`` every now and then.
 
+    ``is_ready`` is set when the process has loaded what it needs.
+
     Only time in which the watching process itself runs counts: Ctrl-Z stops both, and neither is to blame.
     """
 
     def __init__(self, pid: int, patience: Patience) -> None:
         self._pid, self._patience = pid, patience
+        self.is_ready = False
         self.restart()
 
-    def restart(self) -> None:
-        """A new job begins."""
+    def restart(self, is_ready: bool = False) -> None:
+        """A new job begins, or the process is now ready for it."""
+        self.is_ready |= is_ready
         self.longest_s = 0.0  # between two messages, after those of the start
         self._messages = 0
         self._begin()
@@ -63,10 +68,13 @@ class Watchdog:
         works = used_s is None or used_s != self._cpu_s
         self._quiet_s = 0.0 if works else self._quiet_s + passed_s
         self._cpu_s = used_s
-        limits = self._patience
-        if self._quiet_s > max(limits.quiet_s, limits.factor * self.longest_s):
+        limits, known_s = self._patience, self._patience.factor * self.longest_s
+        quiet_s, silent_s = (
+            (max(limits.quiet_s, known_s), max(limits.silent_s, known_s)) if self.is_ready else (limits.start_s,) * 2
+        )
+        if self._quiet_s > quiet_s:
             return f"stood still for {self._quiet_s:.0f} s"
-        if self._silent_s > max(limits.silent_s, limits.factor * self.longest_s):
+        if self._silent_s > silent_s:
             return f"made no progress for {self._silent_s:.0f} s"
         return None
 

@@ -25,6 +25,11 @@ class Alive:
 
 
 @dataclass(frozen=True)
+class Ready:
+    """The process has loaded what it needs for jobs."""
+
+
+@dataclass(frozen=True)
 class Broken:
     """The process could not be made ready for any job."""
 
@@ -75,6 +80,7 @@ def main(jobs_handle: int, stop_handle: int) -> None:
     try:
         runner = _runner(line)
         if runner is not None:
+            line.send(Ready())
             _work(line, runner)
     except (EOFError, OSError):
         pass  # the search closed the pipe, or is gone

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from search.failures import death, machine_death
 from search.jobs import Answer, Failed, MachineTrouble, Progress, Stopped
 from search.watchdog import Patience, Watchdog
-from search.worker_process import DECIDED_BY_THE_SEARCH, Alive, Broken
+from search.worker_process import DECIDED_BY_THE_SEARCH, Alive, Broken, Ready
 from space.logs import LOGGER
 
 ATTEMPTS = 2  # a worker that dies is replaced, and its job tried once more
@@ -107,7 +107,9 @@ class ProcessWorkers:
                 messages += self._ended(worker, None)
                 continue
             worker.watchdog.heard()
-            if isinstance(message, Broken):
+            if isinstance(message, Ready):
+                worker.watchdog.restart(is_ready=True)
+            elif isinstance(message, Broken):
                 messages += self._broken(worker, message)
             elif isinstance(message, Progress):
                 messages.append(message)
@@ -136,10 +138,10 @@ class ProcessWorkers:
         if self._stopping_since is not None:
             worker.job = None  # none is begun once all were told to stop
             return [Stopped(job.trial)]
-        replacement = self._replaced(worker)
         if attempts < ATTEMPTS:
-            replacement.give(job, attempts + 1)
+            self._replaced(worker).give(job, attempts + 1)
             return []
+        worker.job = None  # it is replaced when there is a job again
         trouble = None if hung else machine_death(exit_code)
         if trouble:
             return [MachineTrouble(job.trial, trouble)]
@@ -147,12 +149,8 @@ class ProcessWorkers:
         return [Failed(job.trial, f"the training process {what}")]
 
     def _broken(self, worker: _Worker, message: Broken) -> list[Answer]:
-        job = worker.job
+        job, worker.job = worker.job, None
         worker.end()
-        if self._stopping_since is None:
-            self._replaced(worker)
-        else:
-            worker.job = None
         return [MachineTrouble(job.trial, f"a training process could not start: {message.reason}", message.trace)]
 
     def _replaced(self, dead: _Worker) -> _Worker:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field, fields, is_dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from space.errors import UserError
@@ -139,10 +139,9 @@ def from_dict(data: dict[str, Any], kind: type) -> Any:
     Raises:
         UserError: a field is missing or unknown.
     """
-    known = {item.name for item in fields(kind)}
-    needed = {item.name for item in fields(kind) if "later" not in item.metadata}
-    if not needed <= set(data) <= known:
-        missing, unknown = sorted(needed - set(data)), sorted(set(data) - known)
+    known, needed = _field_names(kind)
+    if not needed <= data.keys() <= known:
+        missing, unknown = sorted(needed - data.keys()), sorted(data.keys() - known)
         raise UserError(f"{kind.__name__} must have the fields {sorted(known)}; missing {missing}, unknown {unknown}")
     nested = getattr(kind, "NESTED", {})
     return kind(**{name: _value(value, nested.get(name)) for name, value in data.items()})
@@ -152,5 +151,21 @@ def _value(value: Any, spec: type | None) -> Any:
     if isinstance(value, list | tuple):
         return tuple(_value(item, spec) for item in value)
     if isinstance(value, dict) and spec is not None:
-        return from_dict(value, spec)
+        try:
+            return _leaf(spec, tuple(value.items()))
+        except TypeError:  # it holds lists or further specs
+            return from_dict(value, spec)
     return value
+
+
+@lru_cache(maxsize=4096)
+def _leaf(spec: type, items: tuple[tuple[str, Any], ...]) -> Any:
+    """A spec of plain values; networks of one run have few different ones."""
+    return from_dict(dict(items), spec)
+
+
+@lru_cache(maxsize=256)
+def _field_names(kind: type) -> tuple[frozenset[str], frozenset[str]]:
+    """The fields of a dataclass, and those of them that may not be missing."""
+    known = frozenset(item.name for item in fields(kind))
+    return known, frozenset(item.name for item in fields(kind) if "later" not in item.metadata)

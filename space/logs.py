@@ -26,6 +26,12 @@ _latest: list[Path] = []  # the file of the last ``log_to`` in this process
 class _QuietFileHandler(logging.FileHandler):
     """A log that cannot be written (a full disk) is never what a run fails of."""
 
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            super().emit(record)
+        except OSError:  # its folder is gone
+            pass
+
     def handleError(self, record: logging.LogRecord) -> None:
         pass
 

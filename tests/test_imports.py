@@ -36,7 +36,7 @@ def test_imports_point_left(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("library", "homes"), [
-    ("optuna", {"search"}), ("plotly", {"reports"}), ("pandas", {"reports"}),
+    ("optuna", {"search"}), ("pandas", {"reports"}),
     ("matplotlib", {"reports", "latency_tables"}),     # a table's own plots of predicted against measured
 ])
 def test_libraries_stay_in_their_folders(library: str, homes: set[str]) -> None:

@@ -27,10 +27,10 @@ def read_list(path: Path) -> tuple[tuple[int, str], ...]:
         lines = decode_text(path.name, data).split("\n")
     else:  # the names of a folder may be no UTF-8, and so may its list
         ends = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        lines = [printable(os.fsdecode(line.strip())) for line in ends.split(b"\n")]
+        lines = [os.fsdecode(line) for line in ends.split(b"\n")]
     names = []
     for line, text in enumerate(lines, start=1):
-        name = text.strip().removeprefix("./").removeprefix(".\\")
+        name = printable(text.strip()).removeprefix("./").removeprefix(".\\")
         if not name or name.startswith("#"):
             continue
         if ".." in PurePosixPath(name).parts or PurePosixPath(name).is_absolute():

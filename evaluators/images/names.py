@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+
+# Control characters, ends of lines and paragraphs, and those that turn the direction of what follows.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 def printable(name: str | os.PathLike[str]) -> str:
@@ -16,4 +20,4 @@ def printable(name: str | os.PathLike[str]) -> str:
     except UnicodeEncodeError:  # other lone surrogates: from a record, not from a file system
         data = os.fspath(name).encode("utf-8", "backslashreplace")
     text = data.decode("utf-8", "backslashreplace")
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)

@@ -140,11 +140,6 @@ def _checked(pair: NamedPair, folder: Path, min_side_px: int) -> NamedPair:
         raise UserError(
             f"pair {pair.name} of {printable(folder)} must have one size, got {' and '.join(sizes)}; crop them alike"
         )
-    if np.array_equal(pair.low, pair.high):
-        raise UserError(
-            f"pair {pair.name} of {printable(folder)} must be of a degraded and a clean picture, got the same twice; "
-            "remove it"
-        )
     if min(pair.low.shape[:2]) < min_side_px:
         height, width = pair.low.shape[:2]
         raise UserError(

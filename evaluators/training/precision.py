@@ -88,10 +88,13 @@ def choose_precision(device: str | None = None, wanted: str = "auto") -> Precisi
     """The setting for this machine, or for ``device`` ("cpu", "cuda", "cuda:1") when given.
 
     ``wanted`` is one of ``PRECISIONS``; "auto" takes what is fastest. That is chosen by what the processor can do and
-    never by a timing, so that all workers of a run agree. bfloat16 on a CPU pays only where the processor multiplies
-    it natively: with AMX it doubled the speed of s-LWSR16 (batch 16, 24x24 patches, 28.8 against 14.2 steps per
-    second); on an AVX-512 processor without it the same steps took 2.8 times as long as in float32. Channels-last
-    order pays either way (142 against 188 ms per step in float32).
+    never by a timing, so that all workers of a run agree. bfloat16 on a CPU pays where the processor multiplies it
+    natively: with AVX512_BF16, one thread and the default plan, the median step of s-LWSR with 8, 16 and 32 channels
+    takes 66, 104 and 249 ms against 96, 163 and 475 in float32 (``tests/benchmarks/test_precision_speed.py``); with
+    AMX, s-LWSR16 made 28.8 steps a second against 14.2 (batch 16, 24x24 patches). On an AVX-512 processor without
+    either, steps took 2.8 times as long as in float32. Channels-last order pays either way (142 against 188 ms per
+    step in float32). It costs no quality from 8 channels up (``reports/published/study-precision``), so that there is
+    no rule by width.
 
     Raises:
         UserError: ``device`` names something that this machine does not have, or ``wanted`` is no precision.

@@ -71,7 +71,7 @@ class Trainer:
         self._turns = tuple(zip(networks_of(self.network), self._pools, strict=True))
         self.plan = plan
         self.step = 0
-        self._loss = loss
+        self._loss = loss.to(precision.device) if isinstance(loss, nn.Module) else loss  # a teacher, say
         self._generator = np.random.default_rng(seed)
         self._parameters = {name: value for name, value in network.named_parameters() if value.requires_grad}
         self._average = {name: value.detach().clone() for name, value in self._parameters.items()}

@@ -23,10 +23,10 @@ from space.tasks import TASKS, Task, task
 MOST_THREADS, MOST_ROUNDS = 1024, 10_000
 
 
-def add_device_options(parser: argparse.ArgumentParser, rounds: int) -> None:
+def add_device_options(parser: argparse.ArgumentParser, rounds: int, needs_task: bool = True) -> None:
     parser.add_argument("--engine", required=True, help=f"one of {', '.join(ENGINES)}")
     parser.add_argument("--target", required=True, help=FORMS)
-    parser.add_argument("--task", required=True, help=f"one of {', '.join(TASKS)}")
+    parser.add_argument("--task", required=needs_task, help=f"one of {', '.join(TASKS)}")
     parser.add_argument("--scale", help="upscaling factor (default: the task's)")
     parser.add_argument("--input", help="WIDTHxHEIGHT of the network input (default: the task's)")
     parser.add_argument("--threads", default="1", help="default: 1")

@@ -37,22 +37,31 @@ def execute(options: argparse.Namespace) -> int:
     rows = []
     for op, count in Counter(operators).items():
         found = price(table, op)
-        rows.append({"operator": str(op), "count": count, "ms": count * found.ms, "origin": found.origin})
+        rows.append({"operator": str(op), "count": count, "ms": count * found.ms, "origin": found.origin_text})
     rows.sort(key=lambda row: -row["ms"])
     if options.json:
         document = {
             "network": options.network, "table": table.name, "caption": table.caption, "input": f"{size[0]}x{size[1]}",
-            "ms": latency.ms, "low": latency.low, "high": latency.high, "origin": latency.origin, "operators": rows,
+            "ms": latency.ms, "low": latency.low, "high": latency.high,
+            "version_low": latency.version_low, "version_high": latency.version_high, "origin": latency.origin,
+            "distance": latency.distance, "operators": rows,
         }  # fmt: skip
         print(json.dumps(document))
         return 0
     console = Console()
+    band = f"{latency.low:,.4g} to {latency.high:,.4g}, 90 % band"
+    if latency.version_high < latency.high:
+        band += (
+            f" for any version of {table.engine}; {latency.version_low:,.4g} to {latency.version_high:,.4g} for "
+            f"{table.engine_version}, pinned"
+        )
     console.print(
-        f"{latency.ms:,.4g} ms ({latency.low:,.4g} to {latency.high:,.4g}, 90 % band) for "
-        f"{options.network} at {size[0]}x{size[1]}, batch 1\n{table.name}: {table.caption}"
+        f"{latency.ms:,.4g} ms ({band}) for {options.network} at {size[0]}x{size[1]}, batch 1\n"
+        f"{table.name}: {table.caption}",
+        soft_wrap=True,
     )
     if not rows:
-        console.print("no operator runs: it gives back what it gets, and costs nothing", highlight=False)
+        console.print("no operator runs: it gives back what it gets, and costs nothing")
         return 0
     shown = Table(pad_edge=False)
     for heading in ("operator", "calls", "ms", "share", "origin"):

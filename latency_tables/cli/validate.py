@@ -25,6 +25,7 @@ from latency_tables.harness.validate import (
     agreement,
     draw_networks,
     noise_between,
+    predictions,
     residual_of,
     validate,
     write_points,
@@ -56,10 +57,11 @@ def execute(options: argparse.Namespace) -> int:
     twice = parse_count("--twice", options.twice, 0)
     if twice > count:
         raise UserError(f"--twice must be at most --networks, {count}, got {twice}")
-    options.out.mkdir(parents=True, exist_ok=True)
     protocol = protocol_from(options, repeats=3, budget_s=2.0)
     about = {"task": task.name, "scale": scale, "input": f"{size[0]}x{size[1]}"}
     networks = draw_networks(task, scale, count)
+    predictions(table, networks, size)  # what the table cannot price shows before a device is asked for anything
+    options.out.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
     with open_harness(options, protocol) as harness, shown_progress(console, "timings") as progress:
         points = validate(harness, table, networks, twice, size, about, options.out, progress)

@@ -65,7 +65,7 @@ def front_table(run: RunResult, width_columns: int = 80) -> Table:
         table.add_column("network", min_width=12)
     for row, line in zip(rows, cells, strict=True):
         words = (row["description"],) if described else ()
-        table.add_row(*line, *words, style="bold" if row["on_front"] else "dim")
+        table.add_row(*line, *words, style="bold" if line[0].startswith("*") else "dim")
     return table
 
 
@@ -91,7 +91,7 @@ def _time(row: dict[str, Any], table: str) -> str:
 
 def _cells(row: dict[str, Any], tables: list[str], others: tuple[str, ...]) -> tuple[str, ...]:
     return (
-        ("*" if row["on_front"] else "") + ("~" if row["within_noise_of"] else ""),
+        ("*" if row["on_front"] and not row["gain_db"] <= 0 else "") + ("~" if row["within_noise_of"] else ""),
         str(row["trial"]),
         row["source"] + NEAREST * row["nearest_build"],
         number(row["params"], QUANTITIES["params"]),

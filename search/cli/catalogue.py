@@ -11,6 +11,7 @@ from rich.table import Table
 from evaluators.cost import architecture_costs
 from latency_tables.cli.console import Console
 from search.cli.output import known_runs
+from search.runs_here import glance
 from space.backbones import BACKBONES
 from space.count import task_architectures
 from space.knobs import SPECIALISTS, Knob
@@ -54,7 +55,7 @@ def execute(options: argparse.Namespace) -> int:
                         for name, family in BACKBONES.items()
                     },
                     "knobs_of_noise_ranges": {SPECIALISTS.name: _described(SPECIALISTS)},
-                    "runs": [str(folder) for folder in known_runs()],
+                    "runs": [glance(folder).to_dict() for folder in known_runs()],
                 }
             )
         )
@@ -95,9 +96,20 @@ def execute(options: argparse.Namespace) -> int:
     for title, offered in knobs.items():
         rows = [(knob.name, _offered(knob), knob.meaning, knob.source) for knob in offered]
         console.print(_table(title, ("knob", "values", "meaning", "from"), rows))
-    for folder in known_runs():
-        console.print(f"run {folder}", highlight=False, soft_wrap=True)
+    for run in map(glance, known_runs()):
+        what = ", ".join(filter(None, (run.task, run.budget, run.created, run.state, size_text(run.size_bytes))))
+        console.print(f"run {run.folder}: {what}", highlight=False, markup=False, soft_wrap=True)
     return 0
+
+
+def size_text(size_bytes: int) -> str:
+    """``512 B``, ``3.4 MB``, ``120 MB``: powers of 1000."""
+    size, unit = float(size_bytes), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if size < 999.5:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.0f} {unit}" if unit == "B" or size >= 9.95 else f"{size:.1f} {unit}"
 
 
 def _architectures(task: Task) -> int:

@@ -132,6 +132,7 @@ def _document(
     latency = {
         name: {
             "ms": figure.ms, "low": figure.low, "high": figure.high, "origin": figure.origin,
+            "version_low": figure.version_low, "version_high": figure.version_high, "distance": figure.distance,
             "by_kind": figure.by_kind, "by_part": figure.by_part, "by_origin": figure.by_origin,
             "caption": load_table(name).caption,
         }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import shutil
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from rich.text import Text
 
 from evaluators import data
 from evaluators.evaluate import restore
@@ -50,7 +52,20 @@ def finish(
     else:
         console.print(front_table(run, console.width))
     console.print(f"page: {page}", soft_wrap=True, highlight=False)
+    print_advice(run, folder, console)
     return status
+
+
+def print_advice(run: RunResult, folder: Path, console: Console) -> None:
+    """Which network to take, and what to type next; the Python that loads it last, ready to be pasted."""
+    from reports.run.advice import alternatives, recommendation
+    from reports.run.next_steps import next_steps
+    from reports.text import printable
+
+    console.print(Text("\n".join(("", recommendation(run), *alternatives(run)))))
+    for step in next_steps(run, folder):
+        lines = textwrap.indent(step.text.rstrip(), "    ")
+        console.print(Text(printable(f"\n{step.purpose}:\n{lines}")), soft_wrap=True)
 
 
 def write_outputs(

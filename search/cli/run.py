@@ -28,7 +28,9 @@ from search.cli.parser import (
     parse_time,
     run_name,
     task_words,
+    written_folder,
 )
+from search.durations import duration_text
 from search.latency import TableUse, check_measured, tables_of
 from search.progress import progress_for
 from search.proposals import family, fixed_trials
@@ -71,7 +73,7 @@ def request_from(options: argparse.Namespace) -> Request:
         input_size=parse_input(options.input, wanted, scale),
         sampler=options.sampler,
         seed=parse_count("--seed", options.seed, 0),
-        folder=options.run_dir or RUNS / name,
+        folder=written_folder("--run-dir", options.run_dir or RUNS / name),
         time_s=parse_time(time_text) if time_text else None,
         trials=parse_count("--trials", options.trials, 1) if options.trials else None,
         workers=(
@@ -137,7 +139,7 @@ def _understood(session: Session) -> str:
         filter(
             None,
             (
-                f"{request.time_s / 60:g} minutes" if request.time_s else "",
+                duration_text(request.time_s) if request.time_s else "",
                 f"{request.trials} networks" if request.trials else "",
             ),
         )

@@ -15,7 +15,8 @@ from evaluators.images.names import printable
 from evaluators.training.precision import choose_precision
 from latency_tables.cli.console import Console
 from search.cli.interrupts import noted_interrupts
-from search.cli.parser import parse_processes, parse_time
+from search.cli.parser import parse_processes, parse_time, written_folder
+from search.durations import duration_text
 from search.environment import available_cores
 from search.first_step import tried
 from search.jobs import Progress
@@ -33,7 +34,7 @@ def sitting_of(options: argparse.Namespace, folder: Path) -> Sitting:
     if options.side_by_side is not None:
         count = parse_processes("--side-by-side", options.side_by_side, count)
     return Sitting(
-        folder,
+        written_folder("--out", folder),
         options.data,
         precision,
         count,
@@ -103,7 +104,7 @@ class _Lines:
     def finished(self, record: TrainingRecord) -> None:
         measured = ", ".join(f"{word} {result.psnr_db:.2f} dB" for word, result in record.results.items())
         training = record.training
-        self._line(f"finished {training.name}, seed {training.seed}, after {record.train_s:.0f} s: {measured}")
+        self._line(f"finished {training.name}, seed {training.seed}, after {duration_text(record.train_s)}: {measured}")
 
     def failed(self, training: Training, reason: str) -> None:
         self._line(f"failed   {training.name}, seed {training.seed}: {reason}")

@@ -14,7 +14,8 @@ from space.build import architecture
 from space.errors import UserError
 from space.knobs import Value, active
 
-ATTENTIONS = ("none", "channel", "spatial", "both")
+ATTENTIONS = {"none": "no attention", "channel": "channel attention", "spatial": "spatial attention"}
+BOTH = "both attentions"  # as published
 FEWER_CHANNELS = 16  # instead of 32, so that 33 trainings take an hour of one core
 RECURSIONS = range(1, 9)
 PLACES = ("head", "middle", "tail", "all")
@@ -85,11 +86,11 @@ def _upsamplers(name: str) -> Comparison:
 def _recursion(name: str) -> Comparison:
     start = f"progressive-6:width={FEWER_CHANNELS}"
     variants = {
-        f"{n} recursion{'s' if n > 1 else ''}, both": named_architecture(f"{start},recursion={n}", 1)
+        f"{n} recursion{'s' if n > 1 else ''}, {BOTH}": named_architecture(f"{start},recursion={n}", 1)
         for n in RECURSIONS
     }
-    for attention in ATTENTIONS[:-1]:
-        variants[f"6 recursions, {attention}"] = named_architecture(f"{start},attention={attention}", 1)
+    for attention, words in ATTENTIONS.items():
+        variants[f"6 recursions, {words}"] = named_architecture(f"{start},attention={attention}", 1)
     return Comparison(
         name,
         f"Recursions and attention of the progressive network with {FEWER_CHANNELS} channels, deblurring",
@@ -98,7 +99,7 @@ def _recursion(name: str) -> Comparison:
         "J. Electronics & Information Technology, doi 10.11999/JEIT210298, tables 2 and 3",
         rules_of("deblur"),
         variants,
-        "6 recursions, both",
+        f"6 recursions, {BOTH}",
     )
 
 
@@ -110,7 +111,7 @@ def _malleconv(name: str) -> Comparison:
             variants[f"{place}, {kernel}x{kernel}"] = _plain(rules, {"malle": place, "malle_kernel": kernel})
     return Comparison(
         name,
-        "A MalleConv in a trunk of 8 residual blocks of 16 channels, denoising σ 25",
+        "A MalleConv in a trunk of 8 residual blocks of 16 channels, denoising",
         "one MalleConv in a standard network lowers the cost, or raises the quality at similar cost",
         "MalleConv, Jiang et al., arXiv 2201.00392",
         rules,

@@ -203,6 +203,10 @@ class _Recorder(TorchDispatchMode):
             described = {"kernel": tuple(args[1]), "stride": tuple(args[2]) if len(args) > 2 and args[2] else ()}
         elif name == "channel_shuffle":
             described = {"groups": args[1]}
+        elif kind == "norm" and any(arg is True for arg in args):  # statistics of the image itself, not stored ones
+            name = "instance_norm"
+        elif kind == "copy":
+            described = {"permuted": _is_permuted(read[-1])}
         slices = tuple(self._begin(tensor) for tensor in read)
         return Operator(
             kind,
@@ -220,6 +224,12 @@ class _Recorder(TorchDispatchMode):
 def _resized(image: Tensor, size: list[int], *_: Any) -> Tensor:
     """What any resize gives on shapes alone: torch's own way takes milliseconds, for it computes the coordinates."""
     return image.new_empty((*image.shape[:2], *size))
+
+
+def _is_permuted(tensor: Tensor) -> bool:
+    """Whether its elements lie in memory in another order than its axes say, slices and broadcasts aside."""
+    strides = [step for step, length in zip(tensor.stride(), tensor.shape, strict=True) if step and length > 1]
+    return strides != sorted(strides, reverse=True)
 
 
 def _storage(tensor: Tensor) -> int:

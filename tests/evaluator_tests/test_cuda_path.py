@@ -82,6 +82,20 @@ def test_a_stop_on_cuda_tells_what_was_made(pool: PatchPool) -> None:
     assert told == list(range(2, 9))
 
 
+def test_a_loss_with_a_network_of_its_own_goes_to_the_device(pool: PatchPool) -> None:
+    class Teacher(nn.Module):
+        def to(self, device: str) -> nn.Module:
+            self.moved_to = device
+            return self
+
+        def forward(self, output: torch.Tensor, target: torch.Tensor, _low: torch.Tensor) -> torch.Tensor:
+            return (output - target).abs().mean()
+
+    teacher = Teacher()
+    trained(pool, SaysCuda("cuda:1", None, True, "test"), 1, teacher)
+    assert teacher.moved_to == "cuda:1"
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("word", ["fp32", "bf16"])
 def test_a_real_step_on_a_gpu_is_that_of_the_cpu(pool: PatchPool, word: str) -> None:

@@ -229,15 +229,17 @@ def test_a_file_that_is_no_picture_for_its_size_is_not_read(tmp_path: Path) -> N
 
 def test_names_of_any_bytes_can_be_printed_and_stored(tmp_path: Path) -> None:
     names = [b"caf\xe9.png", b"\x1b[31m.png", "schön.png".encode(), b"two\nlines.png", b"[b].png"]
+    names += ["Bildschirmfoto 3.04\u202fPM.png".encode(), "gnp.\u202eexe.png".encode()]
     for name in names:
         saved(Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)), Image.new("RGB", (20, 16)))
     images = load_folder(tmp_path, 16)
     assert {image.name for image in images} == {
-        r"caf\xe9.png", r"\x1b[31m.png", "schön.png", r"two\nlines.png", "[b].png"
+        r"caf\xe9.png", r"\x1b[31m.png", "schön.png", r"two\nlines.png", "[b].png",
+        "Bildschirmfoto 3.04\u202fPM.png", r"gnp.\u202eexe.png",
     }  # fmt: skip
     for image in images:
         image.name.encode()
-        assert image.name.isprintable()
+        assert not set(image.name) & set("\x1b\n\u202e")
     assert len(fingerprint(images)) == 12
     with pytest.raises(UserError, match=r"\\x1b\[31m\.png must be at least 17 px"):
         load_folder(tmp_path, 17)

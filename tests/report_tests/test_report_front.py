@@ -266,7 +266,7 @@ def test_the_terminal_and_the_page_show_a_task_s_further_figures(run):
     text, page = console.export_text(), report_html(measured)
     assert "PSNR of the whole picture: bicubic 31.25 dB" in text.replace(" \n", " ")
     assert "PSNR of the whole picture without a network: 31.250 dB" in page
-    assert '<th class="n long">PSNR of the whole picture, dB</th>' in page
+    assert '<button type="button">PSNR of the whole picture, dB</button>' in page
     for row in front_frame(measured).to_dict("records"):
         assert f"{row['psnr_of_the_whole_picture_db']:.2f}" in text
         assert f">{row['psnr_of_the_whole_picture_db']:.3f}<" in page

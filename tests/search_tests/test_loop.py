@@ -46,7 +46,7 @@ def test_papers_run_first_as_published_and_with_skip_and_reach_the_last_rung(run
 def test_fixed_trials_carry_their_knobs_as_parameters(tmp_path: Path, run_loop) -> None:
     run_loop(trials=1, rungs=(100,))
     study = optuna.load_study(study_name="litefront", storage=storage(tmp_path / JOURNAL))
-    by_source = {trial.user_attrs["record"]["source"]: trial for trial in study.trials if "record" in trial.user_attrs}
+    by_source = {trial.user_attrs["source"]: trial for trial in study.trials if "source" in trial.user_attrs}
     assert by_source["s-lwsr16"].params["width"] == 16
     assert by_source["s-lwsr16"].params["input_skip"] == "none"
     assert by_source["s-lwsr16+skip"].params["input_skip"] == "bicubic"

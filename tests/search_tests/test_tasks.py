@@ -73,7 +73,7 @@ def test_a_task_whose_papers_do_not_fit_starts_from_small_networks_that_begin_as
 
 
 def test_what_is_plain_is_a_value_of_some_backbone() -> None:
-    shapes = (rules_of("denoise").shape, rules_of("inpaint").shape)
+    shapes = (rules_of("denoise").shape, rules_of("inpaint").shape, rules_of("sr").shape)
     offered = [knob for shape in shapes for name in BACKBONES for knob in backbone(name).knobs_for(shape)]
     for name, values in PLAIN.items():
         assert set(values) <= {value for knob in offered if knob.name == name for value in knob.values}
@@ -161,7 +161,7 @@ def test_a_search_beside_nearest_builds_starts_with_every_backbone(tmp_path: Pat
     study, task = Study.create(tmp_path, of_task(name)), TASKS[name]
     prepare_fixed(study, task, parse_budget("200k-params"))
     queued = optuna.load_study(study_name="litefront", storage=storage(tmp_path / JOURNAL)).trials
-    free = [trial.system_attrs["fixed_params"] for trial in queued if "record" not in trial.user_attrs]
+    free = [trial.system_attrs["fixed_params"] for trial in queued if "source" not in trial.user_attrs]
     backbones = [point["backbone"] for point in free]
     assert set(backbones) == set(task.backbones)
     papers = [record for record in fixed_trials(task, study.settings, parse_budget("200k-params")) if record.knobs]

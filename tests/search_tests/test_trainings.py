@@ -52,7 +52,7 @@ STEPS = 8
 class InlineWorkers:
     """Does one job at a time in this process; ``stop`` is heard before each step."""
 
-    def __init__(self, count: int, make_runner: Callable[[], TrainingRunner], threads: int) -> None:
+    def __init__(self, count: int, make_runner: Callable[[], TrainingRunner], threads: int, log: Path) -> None:
         self.runner, self.jobs, self.stopped = make_runner(), [], False
 
     def idle(self) -> int:

@@ -1,0 +1,80 @@
+"""The runs in a folder at a glance: what each was asked for and how it stands, without reading its trials."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from search.journal import JOURNAL, OWNER
+from search.records import RunSettings
+
+HEAD_BYTES = 1 << 20  # of the journal, in which the settings stand: they are written first
+SETTINGS, SITTING, DONE = (f'"user_attr":{{"{name}":'.encode() for name in ("settings", "sessions", "done"))
+
+
+@dataclass(frozen=True, slots=True)
+class RunGlance:
+    """One run; ``created``, ``task`` and ``budget`` are empty where it cannot be read.
+
+    ``state`` is ``running``, ``finished``, ``interrupted`` (the same command goes on), or ``damaged`` and why.
+    ``size_bytes`` is all that lies in its folder.
+    """
+
+    folder: str
+    created: str
+    task: str
+    budget: str
+    state: str
+    size_bytes: int
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def glance(folder: Path) -> RunGlance:
+    """What ``folder``, which has a journal, says at once; never raises, whatever lies there."""
+    created = task = budget = ""
+    try:
+        data = (folder / JOURNAL).read_bytes()
+        asked = _settings(data[:HEAD_BYTES])
+        created, task, budget = asked.created, asked.rules.title, asked.budget
+        # What was last begun is done if its end was written down after it.
+        state = "finished" if data.rfind(DONE) > data.rfind(SITTING) else "interrupted"
+        if _is_owned(folder / OWNER):
+            state = "running"
+    except OSError as error:
+        state = f"damaged: {error.strerror or type(error).__name__}"
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        state = "damaged: its settings cannot be read"
+    return RunGlance(str(folder), created, task, budget, state, _size_bytes(folder))
+
+
+def _settings(head: bytes) -> RunSettings:
+    line = next(line for line in (*head.split(b"\n"), b"{}") if SETTINGS in line or line == b"{}")
+    return RunSettings.from_dict(json.loads(line)["user_attr"]["settings"])
+
+
+def _is_owned(lock: Path) -> bool:
+    """Whether a search holds the lock of its folder (``search.journal.own``)."""
+    try:
+        with open(lock, "rb") as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _size_bytes(folder: Path) -> int:
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(parent, name)).st_size
+    return total
