@@ -15,6 +15,8 @@ from space.architecture import Architecture
 from space.build import assemble, construct, deploy_form
 from space.errors import UserError
 from space.operators import meta_copy, screen, trace
+from space.operators.meta import stored_elements
+from space.operators.operator import Shape
 from space.papers import Paper
 
 BYTES_PER_VALUE = 4  # fp32, for weights and activations
@@ -104,8 +106,13 @@ def architecture_costs(arch: Architecture, input_size: tuple[int, int], tables: 
     )
 
 
-def network_costs(network: nn.Module, input_size: tuple[int, int], in_channels: int = 3) -> Costs:
+def network_costs(
+    network: nn.Module, input_size: tuple[int, int], in_channels: int = 3, more_inputs: Sequence[Shape] = ()
+) -> Costs:
     """Costs of any network, by a full trace, at an input of (width, height) pixels; the network is left as it is.
+
+    ``more_inputs`` are the shapes of its inputs besides that image. Tied weights count once, and weights that are
+    computed from others as they are stored: once, in the smaller form.
 
     Raises:
         UnknownOperatorError: it runs an operator whose cost is not known.
@@ -113,8 +120,8 @@ def network_costs(network: nn.Module, input_size: tuple[int, int], in_channels: 
     """
     width_px, height_px = input_size
     deployed = deploy_form(meta_copy(network))
-    listed = trace(deployed, (1, in_channels, height_px, width_px))
-    params = sum(parameter.numel() for parameter in deployed.parameters())
+    listed = trace(deployed, (1, in_channels, height_px, width_px), *more_inputs)
+    params = stored_elements(deployed.parameters()) + listed.change_of_params
     return Costs(params, listed.macs, BYTES_PER_VALUE * listed.peak_elements(), BYTES_PER_VALUE * params)
 
 

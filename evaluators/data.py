@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -11,13 +12,21 @@ import numpy as np
 from evaluators.images.bayer_frames import load_frames
 from evaluators.images.embedded import halved_photographs, training_photographs, validation_photographs
 from evaluators.images.folders import NamedImage, fingerprint, load_folder
-from evaluators.images.pair_folders import NamedPair, holds_pairs, load_pair_folder, pairs_fingerprint
+from evaluators.images.names import printable
+from evaluators.images.pair_folders import (
+    NamedPair,
+    clean_half_beside,
+    holds_pairs,
+    load_pair_folder,
+    pairs_fingerprint,
+)
 from evaluators.tasks import Pair, TaskRules
 from evaluators.training.pool import PatchPool
 from space.errors import UserError
 
 EMBEDDED = "embedded photographs"
 POOL_BYTES = 1 << 30  # of a large folder, one crop per image is kept so that the pool stays below this
+_PAIRS = re.compile(r", \d+ pairs, [0-9a-f]{12}(?:;|$)")
 SMALLEST_PX = 16  # side of a network input that is measured; SSIM's window needs 11 of what is left after shaving
 
 Picture = NamedImage | NamedPair
@@ -45,11 +54,40 @@ def validation_images(folder: Path | None, rules: TaskRules) -> tuple[Picture, .
 
 def describe(folder: Path | None, images: Sequence[Picture], rules: TaskRules, validates: bool = False) -> str:
     """What a record says of a data set: its name, and a fingerprint of its pixels."""
+    name = EMBEDDED if folder is None else f"folder {printable(folder.resolve().name)}"
     if isinstance(images[0], NamedPair):
-        return f"folder {folder.name}, {len(images)} pairs, {pairs_fingerprint(images)}"
+        return f"{name}, {len(images)} pairs, {pairs_fingerprint(images)}"
     halved = ", halved and cut" if validates and folder is None and rules.shape.scale == 1 else ""
-    name = EMBEDDED if folder is None else f"folder {folder.name}"
     return f"{name}{halved}, {len(images)} images, {fingerprint(images)}"
+
+
+def check_measurable(images: Sequence[Picture], where: Path | str | None, rules: TaskRules) -> None:
+    """Refuse pictures that are perfect without a network: their PSNR is infinite, and so is the mean of the set.
+
+    Such are pictures of one colour, and pairs whose two pictures are the same.
+
+    Raises:
+        UserError: names the first such picture of ``where``.
+    """
+    for image in images:
+        if isinstance(image, NamedPair):
+            if np.array_equal(image.low, image.high):
+                raise UserError(
+                    f"the pictures of a validation pair must differ, got {image.name} of {where} twice the same, for "
+                    "which PSNR is infinite; take the pair out"
+                )
+        elif (image.pixels == image.pixels[:1, :1]).all():
+            pair = rules.pair(image)
+            if np.isinf(rules.psnr_db(rules.baseline(pair.low), pair)):
+                raise UserError(
+                    f"a validation picture must show something, got {image.name} of {where} in one colour, for which "
+                    "PSNR is infinite; take it out"
+                )
+
+
+def describes_pairs(described: str) -> bool:
+    """Whether ``describe`` said so of pairs, alone or first of several sets."""
+    return _PAIRS.search(described) is not None
 
 
 def training_pool(images: Sequence[Picture], rules: TaskRules) -> PatchPool:
@@ -107,14 +145,26 @@ def load_pairs(path: Path) -> tuple[Pair, ...]:
         )
 
 
+def rules_of_folders(rules: TaskRules, train: Path | None, validation: Path | None) -> TaskRules:
+    """``rules`` with what the folders show to hold, before they are read."""
+    return rules.of_pairs(*(folder is not None and holds_pairs(folder) for folder in (train, validation)))
+
+
 def _from_folder(folder: Path, rules: TaskRules, input_px: int) -> tuple[Picture, ...]:
     smallest_px = input_px * rules.pixels_per_patch_pixel
     if not holds_pairs(folder):
+        clean = clean_half_beside(folder) if folder.is_dir() else None
+        if clean is not None:
+            both = f"{printable(clean.parent)}, which holds both" if rules.has_pairs else printable(clean)
+            raise UserError(
+                f"a folder of single pictures must be of clean ones, got {printable(folder)}, whose pictures are the "
+                f"degraded ones of pairs; give {both}"
+            )
         return load_folder(folder, smallest_px + 2 * rules.margin_px)
     if not rules.has_pairs:
         raise UserError(
             f"a folder of degraded and clean pairs, whose degradation is not known, cannot serve {rules.title}, got "
-            f"{folder}; give a folder of clean photographs"
+            f"{printable(folder)}; give a folder of clean photographs"
         )
     return load_pair_folder(folder, smallest_px)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -10,9 +11,17 @@ import torch
 from torch import Tensor, nn
 
 from evaluators.tasks import Pair, TaskRules
+from space.errors import UserError
 from space.specialists import network_at
 
 SELF_ENSEMBLE = 8  # runs of the network for one output
+
+
+class NonFiniteOutputError(UserError):
+    """A network's output holds NaN or infinite values: it has diverged, or its weights are damaged.
+
+    Rounded to 8 bits they would become black or white pixels, and look like a poor network's.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +37,23 @@ class Quality:
 def restore(
     network: nn.Module, low: np.ndarray, rules: TaskRules, device: str = "cpu", self_ensemble: bool = False
 ) -> np.ndarray:
-    """The output of ``network`` (fp32, eval mode) for an input as in ``Pair.low``; see ``TaskRules`` for both."""
+    """The output of ``network`` (fp32, eval mode) for an input as in ``Pair.low``; see ``TaskRules`` for both.
+
+    Raises:
+        NonFiniteOutputError: a value of it is NaN or infinite.
+    """
     image = torch.from_numpy(np.ascontiguousarray(rules.network_input(low))).to(device).permute(2, 0, 1)[None]
     run = self_ensembled(network) if self_ensemble else network
     with torch.inference_mode():
         output = run(image.contiguous(memory_format=torch.channels_last))
-    return rules.output(output[0].permute(1, 2, 0).float().cpu().numpy(), low)
+    values = output[0].permute(1, 2, 0).float().cpu().numpy()
+    if not np.isfinite(values).all():
+        share = float(np.mean(~np.isfinite(values)))
+        raise NonFiniteOutputError(
+            f"the network's output must be finite, got NaN or infinity in {share:.0%} of its values; it diverged in "
+            "training, or its weights are damaged"
+        )
+    return rules.output(values, low)
 
 
 def self_ensembled(network: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
@@ -59,6 +79,7 @@ def evaluate(
 
     Raises:
         UserError: specialists, and a picture whose noise level is not known.
+        NonFiniteOutputError: the network does not give finite values.
     """
 
     def restored(pair: Pair) -> np.ndarray:
@@ -81,12 +102,20 @@ def yardsticks(pairs: Sequence[Pair], rules: TaskRules) -> dict[str, Quality]:
 
 
 def measure(method: Callable[[Pair], np.ndarray], pairs: Iterable[Pair], rules: TaskRules) -> Quality:
-    """Quality of any ``method`` from a pair to an output."""
+    """Quality of any ``method`` from a pair to an output; a PSNR is never infinite (``_finite_db``)."""
     psnr, ssim, others = {}, [], []
     for pair in pairs:
         output = method(pair)
-        psnr[pair.name] = float(rules.psnr_db(output, pair))
+        psnr[pair.name] = _finite_db(rules.psnr_db(output, pair), pair)
         ssim.append(float(rules.ssim(output, pair)))
-        others.append(rules.other_metrics(output, pair))
+        others.append({name: _finite_db(value, pair) for name, value in rules.other_metrics(output, pair).items()})
     means = {name: float(np.mean([figures[name] for figures in others])) for name in others[0]}
     return Quality(float(np.mean(list(psnr.values()))), float(np.mean(ssim)), psnr, means)
+
+
+def _finite_db(psnr_db: float, pair: Pair) -> float:
+    """An output that equals its target in every bit counts as one that is a level of 255 off in one value.
+
+    Its PSNR would be infinite, and so would every mean that it is in.
+    """
+    return 10 * math.log10(255.0**2 * pair.high.size) if math.isinf(psnr_db) else float(psnr_db)

@@ -2,7 +2,16 @@
 
 import sys
 
-from latency_tables.cli import main
+
+def main() -> int:
+    """As ``latency_tables.cli.main``; Ctrl-C while the program is still loading ends it as quietly as later."""
+    try:
+        from latency_tables.cli import main as command_line
+
+        return command_line()
+    except KeyboardInterrupt:
+        return 130
+
 
 if __name__ == "__main__":
     sys.exit(main())

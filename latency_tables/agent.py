@@ -140,7 +140,7 @@ def pin(cores, everything):
 
 def read_text(path):
     try:
-        with open(path) as file:
+        with open(path, encoding="utf-8", errors="replace") as file:
             return file.read().strip()
     except OSError:
         return None
@@ -306,7 +306,7 @@ def timed(run, warmup, repeats, budget_s):
 
 
 def main():
-    answers = os.fdopen(os.dup(1), "w")
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever the engine prints must not mix with the answers
     agent = Agent()
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):

@@ -20,6 +20,8 @@ from latency_tables.timings import Timings
 from space.errors import UserError
 
 LEAST_TIMINGS = 5
+# Of the old table's provenance: what was found of its own fit, and what the timings, of one version, settle.
+NOT_INHERITED = ("residual", "held_out", "version_spread")
 LEAST_FOR_REFIT = 10
 LEAST_SHARE = 0.25  # of its scaled price: a few timings of whole networks cannot show that an operator is free
 
@@ -160,7 +162,7 @@ def _moved(
 
 
 def _provenance(table: LatencyTable, timings: Timings, calibration: Calibration) -> dict[str, object]:
-    inherited = {name: value for name, value in table.provenance.items() if name not in ("residual", "held_out")}
+    inherited = {name: value for name, value in table.provenance.items() if name not in NOT_INHERITED}
     return {
         **inherited,
         "conversion": f"{inherited['conversion']}; then calibrated: table {table.name} ({table.caption}) moved to "

@@ -39,6 +39,8 @@ SMALL_KERNEL = 9  # taps: engines have special kernels for depthwise 3x3
 SAME_COST = {
     # One pass that reads and writes as an addition does; all of these are in the phones' networks.
     "add": "elementwise", "multiply": "elementwise", "concat": "elementwise", "pad": "elementwise",
+    # The copies of a concatenation, the other way round.
+    "copy slice": "elementwise", "copy plain": "elementwise",
 }  # fmt: skip
 SAME_FUNCTION = {
     "relu6": "relu", "hardtanh": "relu", "clamp": "relu", "leaky_relu": "prelu", "hardsigmoid": "hardswish",
@@ -47,14 +49,37 @@ SAME_FUNCTION = {
 }  # fmt: skip
 
 
+# The largest kernels of the networks that the shipped tables are fitted to, in taps; none of them is dilated.
+SEEN_TAPS = {"conv": 49, "depthwise_conv": 49, "grouped_conv": 9, "pool": 9}
+
+
+def beyond_seen(op: EngineOperator) -> float:
+    """How many times larger the window of ``op`` is, dilation included, than those that a table was fitted to, or 1.
+
+    A kernel of another size than those seen, of grouped 1x1 for one, is between or below them and is not beyond.
+    """
+    window = op.taps * math.prod(op.dilation)
+    return max(1.0, math.prod(op.dilation), window / SEEN_TAPS.get(op.kind, window))
+
+
+def is_pixelwise(op: EngineOperator) -> bool:
+    """Whether it is a matrix product that applies the same weights at many pixels, as a 1x1 convolution does."""
+    return op.kind == "matmul" and op.pixels > 1 and op.read_elements == op.pixels * op.in_channels
+
+
 def cost_class(op: EngineOperator) -> str:
     """The class whose rows price ``op``, such as ``conv 1x1``, ``elementwise`` or ``activation prelu``."""
     if op.kind == "conv":
         return "conv 1x1" if op.taps == 1 else "conv larger"
     if op.kind == "depthwise_conv":
         return "depthwise_conv 3x3" if op.taps <= SMALL_KERNEL else "depthwise_conv larger"
-    if op.kind in SAME_COST:
-        return SAME_COST[op.kind]
+    if is_pixelwise(op):
+        return "conv 1x1"
+    if op.kind == "pad" and op.function:
+        return "pad mirrored"
+    same = SAME_COST.get(op.kind) or SAME_COST.get(f"{op.kind} {op.function}")
+    if same:
+        return same
     if op.kind == "elementwise":
         return "traffic"  # anything from a negation to a power: only bounded
     if op.kind == "activation":

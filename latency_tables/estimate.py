@@ -1,8 +1,8 @@
 """Milliseconds of a network on a device: a sum over its operators, with an error band, and where each share came from.
 
 An operator's cost is looked up exactly, else interpolated along channels and pixels within its family, else
-extrapolated from it, else priced by its cost class, else bounded by the bytes it moves; else it is refused by name.
-Never zero.
+extrapolated from it, else priced by its cost class, else from measured operators of its kind, else bounded by the bytes
+it moves; else it is refused by name. Never zero.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from statistics import median
 
 import numpy as np
 
-from latency_tables.classes import TERMS, cost_class
+from latency_tables.classes import TERMS, beyond_seen, cost_class, is_pixelwise
 from latency_tables.grid import FamilyGrid
 from latency_tables.operators import TRAFFIC_KINDS, EngineOperator, text
+from latency_tables.relatives import Relatives
 from latency_tables.rows import ORIGINS
 from latency_tables.table import TRAFFIC, LatencyTable
 from space.errors import UserError
@@ -30,7 +31,9 @@ DIFFERENCE_RESIDUAL = 1.4
 DEFAULT_RESIDUAL = 0.05  # of whole networks on a table that was not validated
 INTERPOLATION_ERROR = 0.05  # half the 90 % band of a shape between measured ones
 EXTRAPOLATION_ERROR = 0.20  # outside them, growing with the distance
+OTHER_FAMILY = 2.0  # how far apart two kernels, strides or factors count at least
 TRAFFIC_ERROR = 1.0
+SAID_DISTANCE = 1.05
 SHOWN_MISSING = 6
 
 
@@ -40,8 +43,13 @@ class MissingOperatorError(UserError):
 
 @dataclass(frozen=True)
 class Latency:
-    """One network on one table. ``low`` to ``high`` is the 90 % band; ``origin`` the worst of its parts; the rest adds
-    up to ``ms``: by kind of operator, by part of the network, by origin."""
+    """One network on one table.
+
+    ``low`` to ``high`` is the 90 % band for the table's device with any version of its engine, pinned to the core or
+    not; ``version_low`` to ``version_high`` that for the very version and pinning that were measured. ``origin`` is the
+    worst of its parts; ``distance`` how many times outside of what was measured the farthest of its operators is; the
+    rest adds up to ``ms``: by kind of operator, by part of the network, by origin.
+    """
 
     table: str
     ms: float
@@ -51,6 +59,9 @@ class Latency:
     by_kind: dict[str, float]
     by_part: dict[str, float]
     by_origin: dict[str, float]
+    version_low: float
+    version_high: float
+    distance: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -72,13 +83,20 @@ class Difference:
 @dataclass(frozen=True, slots=True)
 class Price:
     """Milliseconds of one call. ``draws`` are those of resampled fits (empty for a shape), ``own_error`` the standard
-    deviation in milliseconds that this shape shares with no other."""
+    deviation in milliseconds that this shape shares with no other, ``distance`` how many times outside of what was
+    measured it is, 1 within."""
 
     kind: str
     ms: float
     origin: str
     own_error: float
     draws: np.ndarray
+    distance: float = 1.0
+
+    @property
+    def origin_text(self) -> str:
+        """``extrapolated, 11 times outside``: how far where it is outside."""
+        return f"{self.origin}, {self.distance:.2g} times outside" if self.distance > SAID_DISTANCE else self.origin
 
 
 @dataclass(frozen=True)
@@ -119,11 +137,13 @@ def predict(table: LatencyTable, operators: Iterable[EngineOperator] | Workload)
     )
     ms = sum(by_kind.values())
     spread = math.sqrt(_variance(work.counts, prices) + (residual(table) * ms) ** 2)
-    band = math.exp(Z90 * spread / ms) if ms else 1.0
+    relative = spread / ms if ms else 0.0
+    own, any_version = (math.exp(Z90 * sd) for sd in (relative, math.hypot(relative, version_spread(table))))
     worst = max(by_origin, key=ORIGINS.index, default=ORIGINS[0])
     return Latency(
-        table.name, ms, ms / band, ms * band, worst, _by_size(by_kind), _by_size(by_part), _by_size(by_origin)
-    )
+        table.name, ms, ms / any_version, ms * any_version, worst, _by_size(by_kind), _by_size(by_part),
+        _by_size(by_origin), ms / own, ms * own, max((price.distance for price in prices.values()), default=1.0),
+    )  # fmt: skip
 
 
 def difference(table: LatencyTable, first: Iterable[EngineOperator], second: Iterable[EngineOperator]) -> Difference:
@@ -144,9 +164,20 @@ def price(table: LatencyTable, op: EngineOperator) -> Price | None:
     return _pricer(table).price(op)
 
 
+def extrapolation_error(distance: float) -> float:
+    """Half the relative 90 % band of an operator that is ``distance`` times outside of what was measured."""
+    return EXTRAPOLATION_ERROR * (1 + math.log2(distance))
+
+
 def residual(table: LatencyTable) -> float:
     """Relative standard deviation of whole networks about their prediction that no row's error explains."""
     return float(table.provenance.get("residual", DEFAULT_RESIDUAL))
+
+
+def version_spread(table: LatencyTable) -> float:
+    """Standard deviation of the logarithm of the one factor by which other versions of the engine differ; 0 of a table
+    that was measured with its user's own."""
+    return float(table.provenance.get("version_spread", 0.0))
 
 
 def kind_label(op: EngineOperator) -> str:
@@ -195,6 +226,7 @@ class _Pricer:
         for op, row in table.shapes.items():
             families.setdefault(op.family, {})[op] = row.latency_ms
         self._families = families
+        self._relatives = Relatives({op: row.latency_ms for op, row in table.shapes.items()})
         self._grids: dict[tuple[object, ...], FamilyGrid] = {}
         self._known: dict[EngineOperator, Price | None] = {}
         self._rows: dict[str, list[tuple[int, str]]] = {}
@@ -205,14 +237,31 @@ class _Pricer:
 
     def price(self, op: EngineOperator) -> Price | None:
         if op not in self._known:
-            self._known[op] = self._from_family(op) or self._from_class(op, cost_class(op)) or self._from_traffic(op)
+            self._known[op] = self._product(op) if is_pixelwise(op) else self._anything(op)
         return self._known[op]
+
+    def _anything(self, op: EngineOperator) -> Price | None:
+        return (
+            self._from_family(op)
+            or self._from_class(op, cost_class(op))
+            or self._from_relatives(op)
+            or self._from_traffic(op)
+        )
+
+    def _product(self, op: EngineOperator) -> Price | None:
+        """A matrix product at many pixels is the 1x1 convolution that computes the same; it costs no less than at one,
+        where the weights' way from memory is all that counts."""
+        one = self.price(replace(op, height=1, width=1, read_elements=op.in_channels))
+        found = self._anything(replace(op, kind="conv")) if op.family not in self._families else self._from_family(op)
+        dearer = max((each for each in (found, one) if each), key=lambda each: each.ms, default=None)
+        return dearer and replace(dearer, kind=kind_label(op))
 
     def _from_family(self, op: EngineOperator) -> Price | None:
         if op.family not in self._families:
             return None
         if op.family not in self._grids:
-            self._grids[op.family] = FamilyGrid(self._families[op.family])
+            related = self._relatives.fit(op)
+            self._grids[op.family] = FamilyGrid(self._families[op.family], related.ms if related else None)
         ms, origin, distance = self._grids[op.family].at(op)
         row = self._table.shapes.get(op)
         if row is not None:
@@ -220,8 +269,18 @@ class _Pricer:
         elif origin == "interpolated":
             relative = INTERPOLATION_ERROR
         else:
-            relative = EXTRAPOLATION_ERROR * (1 + math.log2(distance))
-        return Price(kind_label(op), ms, origin, ms * relative / Z90, np.zeros(0))
+            relative = extrapolation_error(distance)
+        return Price(kind_label(op), ms, origin, ms * relative / Z90, np.zeros(0), distance)
+
+    def _from_relatives(self, op: EngineOperator) -> Price | None:
+        fit = self._relatives.fit(op)
+        if fit is None:
+            return None
+        ms, distance = fit.ms(op), max(fit.distance(op), OTHER_FAMILY)
+        if ms <= 0:
+            return None
+        error = math.hypot(extrapolation_error(distance), fit.relative_error)
+        return Price(kind_label(op), ms, "extrapolated", ms * error / Z90, np.zeros(0), distance)
 
     def _from_class(self, op: EngineOperator, name: str) -> Price | None:
         entries = self._rows.get(name)
@@ -234,11 +293,16 @@ class _Pricer:
         if ms <= 0:
             return None
         origin = max((row.origin for row, share in shares if share > 0), key=ORIGINS.index)
+        distance = beyond_seen(op)
+        outside = 0.0
+        if distance > 1:
+            origin = max(origin, "extrapolated", key=ORIGINS.index)
+            outside = ms * extrapolation_error(distance) / Z90
         if self._table.draws.size:
-            draws = self._table.draws[[index for index, _ in features]]
-            return Price(kind_label(op), ms, origin, 0.0, np.array([feature for _, feature in features]) @ draws)
+            draws = np.array([feature for _, feature in features]) @ self._table.draws[[index for index, _ in features]]
+            return Price(kind_label(op), ms, origin, outside, draws, distance)
         error = math.sqrt(sum((share * row.relative_error) ** 2 for row, share in shares)) / Z90
-        return Price(kind_label(op), ms, origin, error, np.zeros(0))
+        return Price(kind_label(op), ms, origin, math.hypot(error, outside), np.zeros(0), distance)
 
     def _from_traffic(self, op: EngineOperator) -> Price | None:
         """What only moves elements takes about as long as measured operators that do no more than that."""

@@ -24,15 +24,19 @@ class EngineOperator:
     """One fused operator, batch 1, channels last.
 
     ``function`` tells operators of one kind apart: the activation ("prelu", "sigmoid"), the resize ("nearest",
-    "bilinear"), the pooling ("max", "average"), an operand that is not an equal tensor ("scalar", "broadcast"), how
-    many values a concatenation joins ("of 2"), "" for the plain form. ``height`` and ``width`` are those of the output,
-    except of "reduce", whose output is one pixel and whose input size they are. ``kernel``, ``stride`` and ``dilation``
-    are (height, width). ``factor`` is the enlargement of a resize or pixel shuffle, or the reduction of a pixel
-    unshuffle. ``groups`` is 1 but of a "grouped_conv" and a channel shuffle. ``read_elements`` counts all input
-    activations. A matmul of (M, K) by (K, N) has height M, width 1, K in and N out channels.
+    "bilinear"), the pooling ("max", "average"), the padding other than by zeros ("reflect"), a copy that keeps the
+    order of elements ("slice", "plain"), an operand that is not an equal tensor ("scalar", "broadcast"), how many
+    values a concatenation joins ("of 2"), "" for the plain form. ``height`` and ``width`` are those of the output,
+    except of "reduce", whose output is one pixel (or one channel, of as many pixels) and whose input size they are.
+    ``kernel``, ``stride`` and ``dilation`` are (height, width). ``factor`` is the enlargement of a resize or pixel
+    shuffle, or the reduction of a pixel unshuffle. ``groups`` is 1 but of a "grouped_conv" and a channel shuffle.
+    ``read_elements`` counts all input activations. A matmul of (M, K) by (K, N) has height M, width 1, K in and N out
+    channels; a weight is the K by N operand, whichever side it stands on, so that M counts pixels as it does of a 1x1
+    convolution.
 
     ``part`` (path of the module that ran it) and ``inputs`` and ``output`` (ids of activations) say where in the
-    network it stands; two operators that differ only there are equal and cost the same.
+    network it stands, ``fused`` which activation it applies to its output; two operators that differ only there are
+    equal and cost the same.
     """
 
     kind: str
@@ -50,6 +54,7 @@ class EngineOperator:
     part: str = field(default="", compare=False)
     inputs: tuple[int, ...] = field(default=(), compare=False)
     output: int = field(default=-1, compare=False)
+    fused: str = field(default="", compare=False)
     _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -70,7 +75,8 @@ class EngineOperator:
 
     @property
     def written_elements(self) -> int:
-        return self.out_channels * (1 if self.kind == "reduce" else self.pixels)
+        one_pixel = self.kind == "reduce" and self.out_channels == self.in_channels  # else it reduces the channels
+        return self.out_channels * (1 if one_pixel else self.pixels)
 
     @property
     def weights(self) -> int:
@@ -92,7 +98,9 @@ class EngineOperator:
     @property
     def family(self) -> tuple[object, ...]:
         """What operators have in common that differ in channels and size only: costs are interpolated within it."""
-        return (self.kind, self.function, self.kernel, self.stride, self.dilation, self.groups, self.factor)
+        over_channels = self.kind == "reduce" and self.out_channels < self.in_channels
+        window = (self.kernel, self.stride, self.dilation)
+        return (self.kind, self.function, *window, self.groups, self.factor, over_channels)
 
     def __str__(self) -> str:
         """As a message names it: ``conv 3x3 16->64 at 320x180``."""

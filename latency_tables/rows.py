@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from latency_tables.classes import TERMS
 from latency_tables.operators import KINDS, EngineOperator, text
 from space.errors import UserError
+from space.text_files import csv_table
 
 KEY = ("device", "soc", "core", "threads", "dtype", "engine", "engine_version")
 SHAPE = (
@@ -26,7 +27,11 @@ COLUMNS = (
 )  # fmt: skip
 ORIGINS = ("measured", "interpolated", "fitted", "extrapolated", "traffic-estimate")  # best first
 ROW_ORIGINS = ("measured", "fitted", "traffic-estimate")
+LARGEST = {"latency_ms": 1e9, "relative_error": 1e6}
+"""Eleven days: beyond it is no latency, and sums over a network would overflow."""
+MOST_THREADS = 1024
 _PAIRS = ("kernel", "stride", "dilation")
+_COUNT = re.compile("0*[1-9][0-9]{0,14}")  # what float64 holds exactly
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,39 +45,28 @@ class Row:
 
 
 def read_rows(
-    name: str, lines: list[str]
+    name: str, content: bytes
 ) -> tuple[dict[str, Any], dict[EngineOperator, Row], dict[tuple[str, str], Row]]:
-    """Key, shapes and class prices from the lines of the file called ``name``.
+    """Key, shapes and class prices from the content of the file called ``name``.
 
     Raises:
         UserError: a line breaks a rule; the message gives its number, the rule and the value.
     """
-    reader = csv.reader(lines)
-    header = next(reader, [])
-    missing = [column for column in COLUMNS if column not in header]
-    if missing:
-        raise UserError(f"{name}, line 1: must have the columns {', '.join(COLUMNS)}, got no {', '.join(missing)}")
     key: tuple[str, ...] | None = None
     shapes: dict[EngineOperator, Row] = {}
     classes: dict[tuple[str, str], Row] = {}
     first_line: dict[Any, int] = {}
-    for values in reader:
-        if not values:
-            continue
-        line = reader.line_num
-        if len(values) != len(header):
-            raise UserError(f"{name}, line {line}: must have {len(header)} fields, got {len(values)}")
-        cells = dict(zip(header, values, strict=True))
+    for line, cells in csv_table(name, content, COLUMNS):
         try:
             own_key = tuple(cells[column] for column in KEY)
             if "" in own_key:
                 raise ValueError(f"{KEY[own_key.index('')]} must not be empty")
-            key = key or own_key
+            key = key or read_key(cells)
             if own_key != key:
                 raise ValueError(f"must be of {' '.join(key)} as the first row is, got {' '.join(own_key)}")
             row = _row(cells)
             if cells["row"] == "shape":
-                entry, store = _operator(cells), shapes
+                entry, store = operator_of_cells(cells), shapes
             elif cells["row"] == "class":
                 entry, store = (_word("kind", cells), _one_of("per", cells, tuple(TERMS))), classes
             else:
@@ -84,12 +78,20 @@ def read_rows(
         store[entry], first_line[entry] = row, line
     if key is None:
         raise UserError(f"{name}: must have rows, got only a header")
-    described = dict(zip(KEY, key, strict=True))
-    try:
-        described["threads"] = _count("threads", described)
-    except ValueError as error:
-        raise UserError(f"{name}: {error}") from None
-    return described, shapes, classes
+    return {**dict(zip(KEY, key, strict=True)), "threads": int(key[KEY.index("threads")])}, shapes, classes
+
+
+def read_key(cells: Mapping[str, str]) -> tuple[str, ...]:
+    """What the first row says of device, core, threads, dtype and engine.
+
+    Raises:
+        ValueError: a column is empty, or ``threads`` is no number of threads.
+    """
+    for column in KEY:
+        _word(column, cells)
+    if _count("threads", cells) > MOST_THREADS:
+        raise ValueError(f"threads must be at most {MOST_THREADS}, got {cells['threads']!r}")
+    return tuple(cells[column] for column in KEY)
 
 
 def _row(cells: Mapping[str, str]) -> Row:
@@ -105,7 +107,8 @@ def _row(cells: Mapping[str, str]) -> Row:
     )
 
 
-def _operator(cells: Mapping[str, str]) -> EngineOperator:
+def operator_of_cells(cells: Mapping[str, str]) -> EngineOperator:
+    """The inverse of ``shape_cells``. Raises: ValueError: a cell breaks its column's rule."""
     values: dict[str, Any] = {"kind": _one_of("kind", cells, KINDS), "function": cells["function"]}
     for column in SHAPE[2:]:
         values[column] = _window(column, cells) if column in _PAIRS else _count(column, cells)
@@ -119,18 +122,20 @@ def _number(column: str, cells: Mapping[str, str]) -> float:
         value = math.nan
     if not (math.isfinite(value) and value >= 0):
         raise ValueError(f"{column} must be a finite number of at least 0, got {cells[column]!r}")
+    if value > LARGEST[column]:
+        raise ValueError(f"{column} must be at most {LARGEST[column]:g}, got {cells[column]!r}")
     return value
 
 
 def _count(column: str, cells: Mapping[str, str]) -> int:
-    if not cells[column].isdecimal() or int(cells[column]) < 1:
+    if not _COUNT.fullmatch(cells[column]):
         raise ValueError(f"{column} must be a whole number of at least 1, got {cells[column]!r}")
     return int(cells[column])
 
 
 def _window(column: str, cells: Mapping[str, str]) -> tuple[int, int]:
     sides = cells[column].split("x")
-    if len(sides) != 2 or not all(side.isdecimal() and int(side) > 0 for side in sides):
+    if len(sides) != 2 or not all(map(_COUNT.fullmatch, sides)):
         raise ValueError(f"{column} must be HEIGHTxWIDTH such as 3x3, got {cells[column]!r}")
     return int(sides[0]), int(sides[1])
 

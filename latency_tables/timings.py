@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,11 +10,14 @@ from pathlib import Path
 from latency_tables.fusion import network_operators
 from latency_tables.operators import EngineOperator
 from latency_tables.published.networks import INPUT_SIZE, networks
+from latency_tables.rows import LARGEST, read_key
 from latency_tables.table import KEY
 from space.command_line import parse_size
 from space.errors import UserError
 from space.named_network import named_network
+from space.text_files import csv_table, read_file
 
+SMALLEST_MS = 1e-6  # a nanosecond: below it is no latency, and prices would be written as 0
 COLUMNS = ("network", "input", "latency_ms", *KEY)
 
 
@@ -33,21 +35,13 @@ class Timings:
 def read_timings(path: Path) -> Timings:
     """The timings in ``path``, a CSV file with COLUMNS; an empty ``input`` is the network's own.
 
-    ``network`` is a name of the published networks (latency_tables/published), of a paper, FILE.pt2 or MODULE:FACTORY.
+    ``network`` is a name of the published networks (latency_tables/published), of a paper, or FILE.pt2; never
+    MODULE:FACTORY: to read a file runs no code.
 
     Raises:
         UserError: with the line number, if a value is missing, no positive number, repeated, or of another device.
     """
-    if not path.is_file():
-        raise UserError(f"--from must be a CSV file with timings, got {path}, which is no file")
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
-        if missing:
-            raise UserError(
-                f"{path.name}, line 1: must have the columns {', '.join(COLUMNS)}, got no {', '.join(missing)}"
-            )
-        rows = [(reader.line_num, row) for row in reader]
+    rows = csv_table(path.name, read_file(path, "--from"), COLUMNS)
     if not rows:
         raise UserError(f"{path.name}: must have timings, got only a header")
     key = {column: rows[0][1][column] for column in KEY}
@@ -57,8 +51,9 @@ def read_timings(path: Path) -> Timings:
         try:
             latencies.append(_latency_ms(row))
             _check_key(key, row)
+            read_key(row)
             size, listed = _operators(row["network"], row["input"])
-        except UserError as error:
+        except ValueError as error:
             raise UserError(f"{path.name}, line {line}: {error}") from None
         entry = (row["network"], size)
         if entry in first_line:
@@ -69,17 +64,21 @@ def read_timings(path: Path) -> Timings:
     return Timings(key, names, inputs, tuple(latencies), tuple(operators))
 
 
-def _latency_ms(row: Mapping[str, str | None]) -> float:
+def _latency_ms(row: Mapping[str, str]) -> float:
     try:
-        value = float(row["latency_ms"] or "")
+        value = float(row["latency_ms"])
     except ValueError:
         value = math.nan
     if not (math.isfinite(value) and value > 0):
         raise UserError(f"latency_ms must be a finite number above 0, got {row['latency_ms']!r}")
+    if not SMALLEST_MS <= value <= LARGEST["latency_ms"]:
+        raise UserError(
+            f"latency_ms must be from {SMALLEST_MS:g} to {LARGEST['latency_ms']:g}, got {row['latency_ms']!r}"
+        )
     return value
 
 
-def _check_key(key: Mapping[str, str], row: Mapping[str, str | None]) -> None:
+def _check_key(key: Mapping[str, str], row: Mapping[str, str]) -> None:
     for column in KEY:
         if not row[column]:
             raise UserError(f"{column} must not be empty")
@@ -97,7 +96,8 @@ def _operators(name: str, size: str) -> tuple[str, tuple[EngineOperator, ...]]:
         if size not in ("", own):
             raise UserError(f"input of the published network {name} must be {own}, got {size!r}")
         return own, published[name]
-    found = named_network(name)
+    found = named_network(name, may_run_code=False)
     width, height = parse_size("input", size) if size else found.input_size
     found.check_size((width, height))
-    return f"{width}x{height}", network_operators(found.network, found.in_channels, (width, height))
+    more = found.more_inputs([(width, height)])
+    return f"{width}x{height}", network_operators(found.network, found.in_channels, (width, height), more)

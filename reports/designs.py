@@ -1,7 +1,8 @@
 """``python -m reports.designs FOLDER``: what a designer's choices cost on phones, starting from s-LWSR16.
 
-Its six upsamplers, and networks of about the same multiply-accumulates out of other blocks. With ``--measured TABLE``,
-a table that ``python -m latency_tables measure`` made of this machine, the networks are also run whole here.
+Its upsamplers, and networks of about the same multiply-accumulates out of other blocks. With ``--measured TABLE``,
+a table that ``python -m latency_tables measure`` made of this machine, the networks are also run whole here, or with
+``--kept`` taken from the ``measured.csv`` that an earlier call left in the folder.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from evaluators.atomic import write_atomically
 from evaluators.cost import Costs, architecture_costs
 from evaluators.latency import explained, latency_difference
 from latency_tables.engines import engine_format
-from latency_tables.estimate import Latency, predict
+from latency_tables.estimate import Latency, MissingOperatorError, predict
 from latency_tables.fusion import architecture_operators
 from latency_tables.harness.measure import Harness
 from latency_tables.harness.rounds import Protocol
@@ -29,6 +31,7 @@ from latency_tables.targets.target import open_session
 from reports.style import FRONT, OTHER, PAPER, write_png
 from space.architecture import Architecture, BlockSpec
 from space.blocks.upsamplers import UPSAMPLERS
+from space.errors import UserError
 from space.papers import PAPERS
 
 INPUT = (320, 180)
@@ -36,6 +39,8 @@ PHONES = ("pixel4-a76", "pixel4-a55", "a03s-a53")
 COLOURS = {"pixel4-a76": FRONT, "pixel4-a55": PAPER, "a03s-a53": "#6a5acd"}
 BASE = PAPERS["s-lwsr16"].architecture
 WIDTHS = range(8, 65, 4)
+TITLE = "What a designer's choices cost on phones"
+MEASURED = "measured.csv"
 
 
 @dataclass(frozen=True)
@@ -93,11 +98,22 @@ def priced(tables: Sequence[str], measured: Mapping[str, float]) -> tuple[Design
             name,
             arch,
             architecture_costs(arch, INPUT),
-            {table: predict(load_table(table), architecture_operators(arch, INPUT)) for table in tables},
+            _latencies(arch, tables),
             measured.get(arch.key),
         )
         for name, arch in designs().items()
     )
+
+
+def _latencies(arch: Architecture, tables: Sequence[str]) -> dict[str, Latency]:
+    """By table; none of a table that lacks an operator of ``arch``."""
+    found = {}
+    for table in tables:
+        try:
+            found[table] = predict(load_table(table), architecture_operators(arch, INPUT))
+        except MissingOperatorError:
+            continue
+    return found
 
 
 def run_here(table: str, cores: tuple[int, ...], folder: Path) -> dict[str, float]:
@@ -114,6 +130,25 @@ def run_here(table: str, cores: tuple[int, ...], folder: Path) -> dict[str, floa
     return {point.arch.key: point.measured_ms for point in points}
 
 
+def measured_table(found: Sequence[Design]) -> pd.DataFrame:
+    """A row per design that was run whole."""
+    ran = [design for design in found if design.measured_ms]
+    return pd.DataFrame({"network": [design.name for design in ran], "measured_ms": [d.measured_ms for d in ran]})
+
+
+def kept(folder: Path) -> dict[str, float]:
+    """By architecture key, what ``measured.csv`` in ``folder`` holds.
+
+    Raises:
+        UserError: there is none.
+    """
+    path = folder / MEASURED
+    if not path.is_file():
+        raise UserError(f"--kept must have {path}, got none; leave --kept out to measure")
+    ms = dict(pd.read_csv(path).itertuples(index=False))
+    return {arch.key: float(ms[name]) for name, arch in designs().items() if name in ms}
+
+
 @lru_cache(maxsize=256)
 def upsampler_share(arch: Architecture, table: str) -> float:
     latency = explained(arch, INPUT, load_table(table))
@@ -125,8 +160,9 @@ def page(found: Sequence[Design], own: str | None) -> str:
     here = load_table(own) if own else None
     width, height = INPUT
     lines = [
-        "# What a designer's choices cost on phones\n",
-        f"Input {width}x{height}, x4, batch 1. Milliseconds are predictions with their 90 % band; in brackets the "
+        f"# {TITLE}\n",
+        f"Input {width}x{height}, x4, batch 1. Milliseconds are predictions with their 90 % band for this version of "
+        "the engine; in brackets the "
         "upsampler's share. " + "; ".join(f"{name}: {load_table(name).caption}" for name in PHONES) + ".",
         *([f"The last columns: {here.caption}, predicted by its own measured table and run whole."] if here else []),
         "\nThis page: `python -m reports.designs reports/published/designs"
@@ -142,23 +178,23 @@ def page(found: Sequence[Design], own: str | None) -> str:
         for name in PHONES:
             figure = design.latency[name]
             share = upsampler_share(design.arch, name)
-            cells.append(f"{figure.ms:,.0f} ({figure.low:,.0f} to {figure.high:,.0f}) [{share:.0%}]")
+            cells.append(f"{figure.ms:,.0f} ({figure.version_low:,.0f} to {figure.version_high:,.0f}) [{share:.0%}]")
         if here:
-            own_ms = design.latency[own].ms
-            cells += [f"{own_ms:,.1f}"]
-            measured = design.measured_ms
-            cells += ["–", "–"] if measured is None else [f"{measured:,.1f}", f"{own_ms / measured - 1:+.1%}"]
+            predicted, measured = design.latency.get(own), design.measured_ms
+            cells += [f"{predicted.ms:,.1f}" if predicted else "–", f"{measured:,.1f}" if measured else "–"]
+            cells += [f"{predicted.ms / measured - 1:+.1%}" if predicted and measured else "–"]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
-def figure(found: Sequence[Design]) -> Figure:
+def figure(found: Sequence[Design], here: str = "this machine") -> Figure:
     """One row per design: how many times s-LWSR16's milliseconds it takes on each phone, with its MACs beside.
 
-    The bars are the 90 % band of the difference from s-LWSR16, in which what the two share cancels.
+    The bars are the 90 % band of the difference from s-LWSR16, in which what the two share cancels. ``here`` names
+    where networks were run.
     """
     base = found[0]
-    drawn = Figure(figsize=(8.6, 0.42 * len(found) + 1.5), layout="constrained")
+    drawn = Figure(figsize=(8.6, 0.42 * len(found) + 2.1), layout="constrained")
     axes = drawn.subplots()
     rows = np.arange(len(found))
     axes.scatter(
@@ -174,11 +210,12 @@ def figure(found: Sequence[Design]) -> Figure:
             centres, rows + offset, xerr=spread, fmt="o", ms=5, color=COLOURS[name], elinewidth=1,
             label=f"ms on {name} (s-LWSR16: {scale:,.0f} ms)",
         )  # fmt: skip
-    if all(design.measured_ms for design in found):
+    if base.measured_ms:
         scale = base.measured_ms
+        ran = [(design.measured_ms / scale, row) for row, design in enumerate(found) if design.measured_ms]
         axes.scatter(
-            [design.measured_ms / scale for design in found], rows, marker="x", color=OTHER, zorder=4,
-            label=f"ms measured on this machine (s-LWSR16: {scale:,.0f} ms)",
+            *zip(*ran, strict=True), marker="x", color=OTHER, zorder=4,
+            label=f"ms measured on {here} (s-LWSR16: {scale:,.0f} ms)",
         )  # fmt: skip
     axes.axvline(1, color=OTHER, linewidth=0.8, zorder=0)
     axes.set(
@@ -188,6 +225,10 @@ def figure(found: Sequence[Design]) -> Figure:
     )
     axes.set_xlim(left=0)
     axes.invert_yaxis()
+    width, height = INPUT
+    drawn.suptitle(
+        f"{TITLE}\nsuper-resolution ×4 of {width}×{height} pixels", fontsize=12, x=0.02, ha="left", linespacing=1.4
+    )
     drawn.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     return drawn
 
@@ -197,13 +238,20 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--measured", metavar="TABLE", help="a table of this machine: also run the networks here")
     parser.add_argument("--core", type=int, default=0, help="the core that the table was measured on (default: 0)")
+    parser.add_argument("--kept", action="store_true", help=f"take what was measured from {MEASURED} in FOLDER")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     own = options.measured
-    measured = run_here(own, (options.core,), options.folder) if own else {}
+    if options.kept:
+        measured = kept(options.folder)
+    else:
+        measured = run_here(own, (options.core,), options.folder) if own else {}
     found = priced((*PHONES, *([own] if own else [])), measured)
     write_atomically(options.folder / "README.md", page(found, own).encode())
-    write_png(options.folder / "designs.png", lambda: figure(found))
+    if measured:
+        write_atomically(options.folder / MEASURED, measured_table(found).to_csv(index=False).encode())
+    here = load_table(own).caption.split(",")[1].strip() if own else ""
+    write_png(options.folder / "designs.png", lambda: figure(found, here))
 
 
 if __name__ == "__main__":

@@ -4,65 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
-import matplotlib
-import matplotlib.lines
-import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from evaluators.atomic import write_atomically
 from evaluators.tasks import TaskRules
 from reports.counts import DASH, NetworkCounts, network_counts, percent
-from reports.style import BASELINE, FRONT, PAPER, write_png
-from search.proposals import SKIP_SUFFIX
+from reports.reported_sets import reported_set, set_title
+from reports.reproduction_figure import figure
+from reports.style import write_png
 from search.trainings.network_words import entry_of
 from search.trainings.training import Training, TrainingRecord
 from space.papers import paper
 from space.papers.published import PublishedResult, published_results
-
-ROW_HEIGHT_IN = 0.27
-SKIPPING = "#009E73"
-FAR_BELOW_DB = 6  # below doing without, a figure's mark becomes a number at its edge: such a training diverged
-
-
-@dataclass(frozen=True)
-class ReportedSet:
-    """A set that papers report on: its names there (grey and colour ones differ), its pictures, and what to say."""
-
-    names: tuple[str, ...]
-    images: int
-    note: str = ""
-
-
-# By the test word without "/HR". With other pictures in such a folder nothing of it was published.
-REPORTED_SETS = {
-    "Set5": ReportedSet(("Set5",), 5),
-    "Set14": ReportedSet(("Set14",), 14),
-    "B100": ReportedSet(("B100",), 100),
-    "Urban100": ReportedSet(("Urban100",), 100),
-    "Urban100_first30": ReportedSet(("Urban100",), 30, "published: all 100"),
-    "Set12": ReportedSet(("Set12",), 12),
-    "Kodak24": ReportedSet(("Kodak24",), 24),
-    "McMaster": ReportedSet(("McMaster",), 18),
-    "B100/HR@B100/cbsd68.txt": ReportedSet(("CBSD68", "BSD68"), 68),
-}
-
-
-def reported_set(word: str) -> ReportedSet | None:
-    return REPORTED_SETS.get(word.removesuffix("/HR"))
-
-
-def set_title(word: str, rules: TaskRules) -> str:
-    """How people call a test set: its name in the papers where it has another one there."""
-    there = reported_set(word)
-    if there is None or "@" not in word:
-        return word.removesuffix("/HR")
-    return there.names[-1] if rules.shape.out_channels == 1 else there.names[0]
 
 
 def rows(records: Sequence[TrainingRecord]) -> pd.DataFrame:
@@ -76,7 +32,7 @@ def _rows(record: TrainingRecord) -> Iterator[dict[str, object]]:
         published = published_on(training, word, result.images)
         yield {
             "network": training.name,
-            "task": training.rules.title,
+            "task": record.rules.title,
             "params": record.params,
             "true_macs": record.macs,
             "published_params": counts.published_params if counts else None,
@@ -139,14 +95,18 @@ def _note(word: str, published: PublishedResult | None) -> str:
     return there.note if there is not None and published is not None else ""
 
 
+def comparable(rules: TaskRules) -> tuple:
+    """What two trainings must have in common to be compared: task, options but the input's channels, and measure."""
+    options = {name: value for name, value in rules.options.items() if name != "channels"}
+    return rules.task, rules.scale, str(options), rules.given, rules.metric_rule
+
+
 def _groups(records: Sequence[TrainingRecord]) -> dict[str, list[TrainingRecord]]:
     """By a title, the records that may be compared: of one task, with its options, by one measure."""
     groups: dict[tuple, list[TrainingRecord]] = {}
     for record in records:
-        rules = record.training.rules
-        options = {name: value for name, value in rules.options.items() if name != "channels"}
-        groups.setdefault((rules.task, rules.scale, str(options), rules.metric_rule), []).append(record)
-    return {min((each.training.rules.title for each in group), key=len): group for group in groups.values()}
+        groups.setdefault(comparable(record.rules), []).append(record)
+    return {min((each.rules.title for each in group), key=len): group for group in groups.values()}
 
 
 def write_reproduction(folder: Path, records: Sequence[TrainingRecord]) -> None:
@@ -155,11 +115,11 @@ def write_reproduction(folder: Path, records: Sequence[TrainingRecord]) -> None:
     write_atomically(folder / "reproduction.csv", table.to_csv(index=False).encode())
     for title, group in _groups(records).items():
         if any(record.results for record in group):
-            write_png(folder / _picture_name(title), partial(figure, group))
+            write_png(folder / picture_name(title), partial(figure, rows(group), group[0].training.rules))
     write_atomically(folder / "README.md", page(records).encode())
 
 
-def _picture_name(title: str) -> str:
+def picture_name(title: str) -> str:
     """``psnr-sr-x4.png``"""
     return "psnr-" + re.sub(r"[^a-z0-9.]+", "-", title.lower().replace("×", "x").replace("σ", "sigma")) + ".png"
 
@@ -169,8 +129,8 @@ def page(records: Sequence[TrainingRecord]) -> str:
     lines = [
         "# Published networks, trained under one protocol\n",
         "Ours are short trainings beside the days of the published ones: read the steps before the decibels. `+skip` "
-        "is the paper's network with its input added to its output. PSNR in dB by the task's rule, with SSIM; *doing "
-        "without* is the degraded or interpolated input itself. *Off published*: ours, by the paper's own way of "
+        "is the paper's network with its input added to its output. PSNR in dB by the task's rule, with SSIM; the "
+        "first row is the input without a network. *Off published*: ours, by the paper's own way of "
         "counting, against what it prints. All figures with sources: `reproduction.csv`.",
     ]
     for title, here in _groups(records).items():
@@ -178,7 +138,7 @@ def page(records: Sequence[TrainingRecord]) -> str:
         heads = ["network", "params", "off published", "true G MACs", "off published", "steps", "training"]
         for word in words:
             heads += [f"{set_title(word, here[0].training.rules)}: ours", "published"]
-        lines += [f"\n## {title}\n", *([f"![PSNR of {title}]({_picture_name(title)})\n"] if words else [])]
+        lines += [f"\n## {title}\n", *([f"![PSNR of {title}]({picture_name(title)})\n"] if words else [])]
         lines += ["| " + " | ".join(heads) + " |", "| --- |" + " ---: |" * (len(heads) - 1)]
         table = [_without(here, words), *(_cells(record, words) for record in sorted(here, key=lambda r: r.params))]
         lines += ["| " + " | ".join(cells) + " |" for cells in table]
@@ -188,7 +148,7 @@ def page(records: Sequence[TrainingRecord]) -> str:
     for record in records:
         training, about = record.training, record.environment
         how = (
-            f"{training.rules.title}, {training.protocol} protocol, seed {training.seed}, {about['device']}, commit "
+            f"{record.rules.title}, {training.protocol} protocol, seed {training.seed}, {about['device']}, commit "
             f"{about['commit']}, trained on {record.train_data}"
         )
         made.setdefault(how, []).append(f"{training.name} ({training.steps:,} steps)")
@@ -217,8 +177,8 @@ def _cells(record: TrainingRecord, words: Sequence[str]) -> Iterator[str]:
 
 
 def _without(records: Sequence[TrainingRecord], words: Sequence[str]) -> Iterator[str]:
-    """The first row of a table: what doing without a network gives on each set."""
-    yield from ("*doing without*", *[DASH] * 6)
+    """The first row of a table: the baseline on each set."""
+    yield from (f"*{records[0].training.rules.baseline_name}*", *[DASH] * 6)
     for word in words:
         results = [record.results[word] for record in records if word in record.results]
         figures = dict.fromkeys(f"{result.baseline_psnr_db:.2f} / {result.baseline_ssim:.4f}" for result in results)
@@ -227,71 +187,3 @@ def _without(records: Sequence[TrainingRecord], words: Sequence[str]) -> Iterato
 
 def _published_text(result: PublishedResult) -> str:
     return f"{result.psnr_db:.2f}" + (f" / {result.ssim:.4f}" if result.ssim is not None else "")
-
-
-def figure(records: Sequence[TrainingRecord]) -> Figure:
-    """Per test set a panel with a row per network: doing without, ours, with our input skip, and what was published."""
-    words = list(dict.fromkeys(word for record in records for word in record.results))
-    rows: dict[tuple[int, str, int], list[TrainingRecord]] = {}
-    for record in sorted(records, key=lambda record: record.params):
-        name = record.training.name.replace(SKIP_SUFFIX, "")
-        rows.setdefault((record.params, name, record.training.steps), []).append(record)
-    steps = {record.training.steps for record in records}
-    drawn = Figure(figsize=(3.0 + 2.9 * len(words), ROW_HEIGHT_IN * len(rows) + 1.6), layout="constrained")
-    panels = drawn.subplots(1, len(words), sharey=True, squeeze=False)[0]
-    for axes, word in zip(panels, words, strict=True):
-        for row, here in enumerate(rows.values()):
-            _draw_row(axes, row, here, word)
-        there = reported_set(word)
-        axes.set(
-            title=set_title(word, records[0].training.rules) + (f"\n({there.note})" if there and there.note else ""),
-            xlabel=records[0].training.rules.metric_name + ", dB",
-        )
-        axes.grid(axis="both", color="#eeeeee")
-        axes.set_axisbelow(True)
-    panels[0].set_ylim(len(rows) - 0.4, -0.6)
-    panels[0].set_yticks(
-        np.arange(len(rows)),
-        [
-            f"{name}  {params / 1e3:,.0f}k" + (f", {count:,} steps" if len(steps) > 1 else "")
-            for params, name, count in rows
-        ],
-    )
-    after = f", after {min(steps):,} steps" if len(steps) == 1 else ""
-    kinds = (
-        ("|", BASELINE, "doing without"),
-        ("o", FRONT, f"the paper's network, trained here{after}"),
-        ("D", SKIPPING, "the same with our input skip"),
-        ("*", PAPER, "as published"),
-    )
-    used = {line.get_marker() for axes in panels for line in axes.lines}
-    handles = [
-        matplotlib.lines.Line2D([], [], linestyle="", marker=marker, color=colour, ms=8, mew=1.5, label=label)
-        for marker, colour, label in kinds
-        if marker in used
-    ]
-    drawn.legend(handles=handles, loc="outside lower center", ncols=min(4, 1 + len(words)), frameon=False)
-    return drawn
-
-
-def _draw_row(axes: Axes, row: int, here: Sequence[TrainingRecord], word: str) -> None:
-    """One network on one test set, in the forms that were trained."""
-    ends = []
-    for record in here:
-        result = record.results.get(word)
-        if result is None:
-            continue
-        published = published_on(record.training, word, result.images)
-        marker, colour = ("D", SKIPPING) if SKIP_SUFFIX in record.training.name else ("o", FRONT)
-        axes.plot(result.baseline_psnr_db, row, "|", color=BASELINE, ms=11, mew=1.5)
-        if result.psnr_db < result.baseline_psnr_db - FAR_BELOW_DB:
-            axes.annotate(f"◂ {result.psnr_db:.1f}", (0, row), (3, 0), ("axes fraction", "data"), "offset points",
-                          color=colour, fontsize=9, va="center")  # fmt: skip
-            ends += [result.baseline_psnr_db, *([published.psnr_db] if published else [])]
-        else:
-            axes.plot(result.psnr_db, row, marker, color=colour, ms=6)
-            ends += [result.baseline_psnr_db, result.psnr_db, *([published.psnr_db] if published else [])]
-        if published and not any(line.get_marker() == "*" and line.get_ydata()[0] == row for line in axes.lines):
-            axes.plot(published.psnr_db, row, "*", color=PAPER, ms=11)
-    if ends:
-        axes.plot([min(ends), max(ends)], [row, row], color="#cccccc", linewidth=1.5, zorder=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import matplotlib.lines
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from scipy.stats import t as student
 
 from evaluators.atomic import write_atomically
@@ -22,6 +24,8 @@ from reports.style import FRONT, OTHER, PAPER, write_png
 from search.trainings.studies import Comparison
 from search.trainings.training import TrainingRecord
 from space.tasks import TASKS
+
+MOST_TICKS = 6  # intervals of an axis: figures of six characters do not touch then
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,36 @@ def variants(study: Comparison, records: Sequence[TrainingRecord], test: str) ->
     return tuple(found)
 
 
+def stored_variants(study: Comparison, table: pd.DataFrame) -> tuple[Variant, ...]:
+    """The variants in ``psnr.csv``, in the study's order: what a picture needs. Their bands and training times are NaN.
+
+    Raises:
+        KeyError: a column is missing.
+    """
+    found = []
+    for name in study.variants:
+        own = table[table["variant"] == name]
+        if len(own):
+            first = own.iloc[0]
+            is_diverged = own["psnr_db"] < own["baseline_psnr_db"]
+            by_seed = {int(seed): float(value) for seed, value in zip(own["seed"], own["psnr_db"], strict=True)}
+            diverged = {int(seed) for seed in own["seed"][is_diverged]}
+            ms = {phone: Milliseconds(float(first[f"ms_{phone}"]), math.nan, math.nan, "") for phone in PHONES}
+            found.append(
+                Variant(
+                    name,
+                    int(first["params"]),
+                    int(first["true_macs"]),
+                    int(first["peak_activation_bytes"]),
+                    ms,
+                    {seed: value for seed, value in by_seed.items() if seed not in diverged},
+                    {seed: value for seed, value in by_seed.items() if seed in diverged},
+                    math.nan,
+                )
+            )
+    return tuple(found)
+
+
 def _base(study: Comparison, found: Sequence[Variant]) -> Variant:
     return next(variant for variant in found if variant.name == study.base)
 
@@ -91,12 +125,14 @@ def _base(study: Comparison, found: Sequence[Variant]) -> Variant:
 def write_study(folder: Path, study: Comparison, records: Sequence[TrainingRecord], test: str) -> None:
     """``README.md``, ``NAME.png`` and ``psnr.csv`` (a row per training) into ``folder``."""
     found = variants(study, records, test)
+    baseline_db = records[0].results[test].baseline_psnr_db
     rows = [
         {
             "variant": variant.name,
             "seed": seed,
             "steps": records[0].training.steps,
             "psnr_db": value,
+            "baseline_psnr_db": baseline_db,
             "params": variant.params,
             "true_macs": variant.macs,
             "peak_activation_bytes": variant.peak_activation_bytes,
@@ -118,9 +154,10 @@ def page(study: Comparison, found: Sequence[Variant], records: Sequence[Training
     lines = [
         f"# {study.title}\n",
         f"The claim: {study.claim} ({study.source}).\n",
-        f"Each variant was trained for {first.training.steps:,} steps under one protocol (`{first.training.plan}`) and "
-        f"measured on {first.results[test].data}; {study.rules.metric_rule}, mean and standard deviation over seeds. "
-        "Differences are taken seed by seed, with their 95 % interval. Costs at an input of "
+        f"Each variant was trained for {first.training.steps:,} steps ({first.rules.title}) under one protocol "
+        f"(`{first.training.plan}`) and measured on {first.results[test].data}; "
+        f"{study.rules.metric_rule}, mean and standard deviation over seeds. Differences are taken "
+        "seed by seed, with their 95 % interval. Costs at an input of "
         f"{width}x{height}, milliseconds predicted with 90 % bands. Doing without a network: "
         f"{first.results[test].baseline_psnr_db:.2f} dB.\n",
         f"![{study.title}]({study.name}.png)\n",
@@ -147,10 +184,11 @@ def page(study: Comparison, found: Sequence[Variant], records: Sequence[Training
     if apart:
         lines.append(f"\nDiverged, below doing without, and in no mean: {', '.join(apart)}.")
     commits = ", ".join(dict.fromkeys(record.environment["commit"] for record in records))
+    arithmetic = " and ".join(dict.fromkeys(record.trained_in for record in records))
     commands = "; ".join(dict.fromkeys(f"`{record.command}`" for record in records))
     lines.append(
-        f"\nTrained on {first.train_data}, on {first.environment['device']}, torch {first.environment['torch']}, "
-        f"commit {commits}, by {commands}. The PSNR of every training: `psnr.csv`.\n"
+        f"\nTrained in {arithmetic} on {first.train_data}, on {first.environment['device']}, torch "
+        f"{first.environment['torch']}, commit {commits}, by {commands}. The PSNR of every training: `psnr.csv`.\n"
     )
     return "\n".join(lines)
 
@@ -159,6 +197,7 @@ def figure(study: Comparison, found: Sequence[Variant]) -> Figure:
     """A row per variant: PSNR of every seed and their mean; MACs and milliseconds relative to the base's."""
     base = _base(study, found)
     drawn = Figure(figsize=(12.4, 0.46 * len(found) + 1.9), layout="constrained")
+    drawn.get_layout_engine().set(w_pad=0.12)
     left, right = drawn.subplots(1, 2, sharey=True)
     rows = np.arange(len(found))
     for row, variant in zip(rows, found, strict=True):
@@ -176,16 +215,18 @@ def figure(study: Comparison, found: Sequence[Variant]) -> Figure:
         if value is not None:
             axes.axvline(value, color=OTHER, linewidth=0.8, zorder=0)
         axes.grid(axis="y", color="#f0f0f0")
+    for axes in (left, right):
+        axes.xaxis.set_major_locator(MaxNLocator(MOST_TICKS))
     left.set(yticks=rows, yticklabels=[variant.name for variant in found], xlabel=f"{study.rules.metric_name}, dB")
-    left.set_title("quality: each seed, and the mean")
+    left.set_title("Quality: each seed, and the mean")
     right.set(xlabel=f"times that of “{base.name}”")
-    right.set_title("cost")
+    right.set_title("Cost")
     right.set_xlim(left=0)
     left.invert_yaxis()
     handles = [matplotlib.lines.Line2D([], [], ls="", marker="|", ms=12, mew=2.5, color="black", label="MACs")]
     handles += [
         matplotlib.lines.Line2D(
-            [], [], ls="", marker="o", color=COLOURS[name], label=f"ms on {name} ({base.name}: {base.ms[name].ms:,.0f})"
+            [], [], ls="", marker="o", color=COLOURS[name], label=f"ms on {name} (1.0: {base.ms[name].ms:,.0f} ms)"
         )
         for name in PHONES
     ]

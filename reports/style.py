@@ -1,4 +1,4 @@
-"""How the project's plots look, and how they are written."""
+"""How the project's plots look (``latency_tables.plot_style``), and how they are written."""
 
 from __future__ import annotations
 
@@ -8,25 +8,35 @@ from pathlib import Path
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from evaluators.atomic import write_atomically
+from latency_tables.plot_style import BASELINE, FRONT, INK, METADATA, OTHER, PAPER, SAME_TIME, STYLE, TIE
 
-# Okabe and Ito's palette, which colour-blind readers can tell apart.
-FRONT, OTHER, PAPER, TIE, BASELINE = "#0072B2", "#8FA3B0", "#D55E00", "#E69F00", "#666666"
-SAME_TIME = "#009E73"
-INK = "#222222"
-METADATA = {".png": {"Software": None}, ".svg": {"Date": None}}      # the same run gives the same file
-STYLE = {
-    "font.family": "DejaVu Sans", "font.size": 10.5, "axes.edgecolor": "#999999", "axes.linewidth": 0.8,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.labelcolor": INK, "text.color": INK,
-    "xtick.color": "#555555", "ytick.color": "#555555", "svg.fonttype": "path", "svg.hashsalt": "litefront",
-}  # fmt: skip
+__all__ = ["BASELINE", "FRONT", "INK", "METADATA", "OTHER", "PAPER", "SAME_TIME", "STYLE", "TIE", "write_png"]
 
 
 def write_png(path: Path, draw: Callable[[], Figure]) -> None:
     """Write what ``draw`` gives, in the style of the project's plots."""
     with matplotlib.rc_context(STYLE):
         figure = draw()
+        literal_texts(figure)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=150, metadata=METADATA[".png"])
     write_atomically(path, buffer.getvalue())
+
+
+def literal_texts(figure: Figure) -> None:
+    """Names of runs and devices are what they are: two dollar signs in one are no formula, which might not even parse.
+
+    Labels of ticks are left alone: logarithmic axes write theirs as formulas.
+    """
+    of_ticks: set[int] = set()
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            of_ticks.add(id(axis.offsetText))
+            for tick in (*axis.majorTicks, *axis.minorTicks):
+                of_ticks.update((id(tick.label1), id(tick.label2)))
+    for text in figure.findobj(Text):
+        if id(text) not in of_ticks:
+            text.set_parse_math(False)

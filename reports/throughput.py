@@ -44,6 +44,8 @@ GROUPS = {  # operators as a designer thinks of them; what is not named moves el
     "moving and element-wise": "#999999",
 }
 TENTH = 10
+GROUP_PT = 7            # stars this close to each other share a label
+ROOM_FOR_RATES = 3      # how far the axes go on past the networks, for the names of the lines
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def tenths(found: Sequence[Point]) -> tuple[list[Point], list[Point]]:
 
 
 def figure(found: Sequence[Point], table: LatencyTable) -> Figure:
-    drawn = Figure(figsize=(13.6, 6.6), layout="constrained")
+    drawn = Figure(figsize=(13.6, 7.2), layout="constrained")
     scatter, bars = drawn.subplots(1, 2, width_ratios=(1.9, 1))
     _scatter(scatter, found, table)
     _bars(bars, found)
@@ -140,37 +142,56 @@ def _scatter(axes: Axes, found: Sequence[Point], table: LatencyTable) -> None:
     axes.margins(0.06)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(lambda value, _: f"{value:,.10g}")
-    limits = axes.get_xlim(), axes.get_ylim()
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    right, top = ROOM_FOR_RATES * right, ROOM_FOR_RATES * top
+    axes.set(xlim=(left, right), ylim=(bottom, top))
+    rates = []
     for rate in LINES_GMACS_PER_S:
-        ends = np.array(limits[0])
+        ends = np.array([left, right])
         axes.plot(ends, ends / rate * 1e3, color="#bbbbbb", linewidth=0.8, zorder=0)
-        at = min(limits[0][1], limits[1][1] * rate / 1e3) / 1.08
-        axes.annotate(
+        at = min(right, top * rate / 1e3) / 1.08
+        rates.append(axes.annotate(
             f"{rate} G MACs/s", (at, at / rate * 1e3), ha="right", va="bottom", fontsize=8, color="#888888",
-            rotation=35, rotation_mode="anchor",
-        )  # fmt: skip
-    axes.set_xlim(limits[0])
-    axes.set_ylim(limits[1])
+            rotation_mode="anchor",
+        ))  # fmt: skip
     axes.legend(frameon=False, loc="upper left")
-    labels = [Label(each.macs / 1e9, each.ms, each.name, PAPER, RIGHT) for each in named if _is_labelled(each.name)]
-    place_labels(axes, labels, list(zip(x, y, strict=True)), size_pt=8)
+    axes.figure.draw_without_rendering()
+    across, up = axes.transData.transform((10 * left, 10 * bottom)) - axes.transData.transform((left, bottom))
+    for text in rates:
+        text.set_rotation(float(np.degrees(np.arctan2(up, across))))
+    labels = [
+        Label(group[0].macs / 1e9, group[0].ms, "\n".join(each.name for each in group), PAPER, RIGHT)
+        for group in _groups(named, axes)
+    ]
+    taken = [text.get_window_extent() for text in rates]
+    place_labels(axes, labels, list(zip(x, y, strict=True)), taken=taken, size_pt=8)
 
 
-def _is_labelled(name: str) -> bool:
-    """Variants that lie where their network lies stay without a name in the picture; the page has them."""
-    return not any(word in name for word in ("no-pool", "pool-11", "-lite-"))
+def _groups(named: Sequence[Point], axes: Axes) -> list[list[Point]]:
+    """The published networks by the spot they lie on: variants of one network share a label, the dearest first."""
+    near = GROUP_PT * axes.figure.dpi / 72
+    spots = {each.name: axes.transData.transform((each.macs / 1e9, each.ms)) for each in named}
+    groups: list[list[Point]] = []
+    for each in sorted(named, key=lambda each: -each.ms):
+        for group in groups:
+            if any(np.hypot(*(spots[each.name] - spots[other.name])) < near for other in group):
+                group.append(each)
+                break
+        else:
+            groups.append([each])
+    return groups
 
 
 def _bars(axes: Axes, found: Sequence[Point]) -> None:
     """Shares of MACs and of time in the dearest tenth, in all, and in the cheapest tenth of the random networks."""
     dear, cheap = tenths(found)
     everyone = [each for each in found if not each.name]
-    rows = (("cheapest tenth for its MACs", cheap), ("all random", everyone), ("dearest tenth for its MACs", dear))
+    rows = (("cheapest tenth", cheap), ("all random", everyone), ("dearest tenth", dear))
     ticks = []
     for row, (words, members) in enumerate(rows):
         axes.text(
             0, row + 0.44, f"{words}: median {np.median([each.gmacs_per_s for each in members]):.1f} G MACs/s",
-            va="center", fontsize=10, fontweight="bold",
+            va="center", fontsize=9.5, fontweight="bold",
         )  # fmt: skip
         for offset, index, what in ((0.2, 0, "MACs"), (-0.2, 1, "time")):
             left = 0.0
@@ -179,7 +200,7 @@ def _bars(axes: Axes, found: Sequence[Point]) -> None:
                 left += values[index]
             ticks.append((row + offset, what))
     axes.set_yticks(*zip(*ticks, strict=True))
-    axes.set(xlim=(0, 1), xlabel="share", title="Where work and time go")
+    axes.set(xlim=(0, 1), xlabel="share", title="Where work and time go, by time per MAC")
     axes.xaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1))
     handles = [matplotlib.patches.Patch(color=colour, label=name) for name, colour in GROUPS.items()]
     axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.4, -0.12), ncols=2, frameon=False, fontsize=9)

@@ -15,6 +15,7 @@ COUNT_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 BYTE_UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 UNITS = {"params": COUNT_UNITS, "macs": COUNT_UNITS, "memory": BYTE_UNITS, "weights": BYTE_UNITS}
 TIME_UNITS = {"ms": 1, "s": 1000}
+SMALLEST, LARGEST = 1e-6, 1e18
 EXAMPLES = "200k-params, 11g-macs, 128mb-memory, 0.5mb-weights, 1300ms@pixel4-a76"
 
 _NUMBER = r"(?P<number>[+-]?[0-9.]+(?:e[+-]?[0-9]+)?|[+-]?(?:nan|inf))"
@@ -110,7 +111,7 @@ def _parse_limit(word: str, text: str) -> Limit:
     if unit not in UNITS[quantity]:
         known = ", ".join(unit for unit in UNITS[quantity] if unit)
         raise UserError(f"--budget unit of {quantity} must be one of {known}, got {unit!r} in {word!r}")
-    value = _number(match["number"], word) * UNITS[quantity][unit]
+    value = _bounded(_number(match["number"], word) * UNITS[quantity][unit], word)
     return Limit(quantity, value, f"{float(match['number']):.12g}{unit}-{quantity}")
 
 
@@ -122,9 +123,16 @@ def _parse_time(match: re.Match[str], word: str) -> Limit:
             f"--budget in milliseconds needs a device, got {word!r}; try {number}{match['unit']}@TABLE; "
             f"{tables_there_are()}"
         )
-    value_ms = _number(number, word) * TIME_UNITS[match["unit"].lower()]
+    value_ms = _bounded(_number(number, word) * TIME_UNITS[match["unit"].lower()], word)
     table = table_name("--budget", match["table"])
     return Limit(latency_word(table), value_ms, f"{value_ms:.12g}ms@{table}", match["table"])
+
+
+def _bounded(value: float, word: str) -> float:
+    """``value`` in the quantity's own unit: within what any machine stores, so that no sum or logarithm overflows."""
+    if not SMALLEST <= value <= LARGEST:
+        raise UserError(f"--budget must be from {SMALLEST:g} to {LARGEST:g} once its unit is read, got {word!r}")
+    return value
 
 
 def _number(text: str, word: str) -> float:

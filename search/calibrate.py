@@ -9,13 +9,14 @@ from statistics import median
 import numpy as np
 
 from search.budget import Budget
-from search.jobs import Timed, TimingJob
+from search.jobs import Answer, Timed, TimingJob
 from search.proposals import fixed_trials
 from search.study import Study
 from search.within import Screen, fitted
 from search.workers import Workers
 from space.architecture import Architecture
 from space.errors import UserError
+from space.logs import LOGGER
 from space.sample import random_knobs
 from space.tasks import Task
 
@@ -25,12 +26,20 @@ LUCK = 50  # draws that may miss the budget before they are turned down into it
 NOTE = "step_seconds"
 
 
+class TimingFailedError(Exception):
+    """No network could be trained; the text says why."""
+
+
 def step_seconds(
     study: Study, workers: Workers, task: Task, budget: Budget, interrupted: Callable[[], bool]
 ) -> tuple[float, float]:
     """Seconds per training step: of all fixed trials added up, and of a typical network within the budget.
 
-    Measured once per run by an idle worker, and written down; zeros if interrupted.
+    Measured once per run by an idle worker, and written down; zeros if interrupted. A network that cannot be trained
+    counts as a typical one.
+
+    Raises:
+        TimingFailedError: none can be trained, or the training process does not survive it.
     """
     known = study.noted(NOTE)
     if known is None:
@@ -40,15 +49,32 @@ def step_seconds(
         if not fixed and not typical:
             raise UserError(f"--budget {budget.text} fits no network found in {DRAWS:,} draws; try a larger one")
         workers.submit(TimingJob(tuple(network.to_dict() for network in (*fixed, *typical))))
-        answers: list[Timed] = []
+        answers: list[Answer] = []
         while not answers:
             if interrupted():
                 return 0.0, 0.0
-            answers = [answer for answer in workers.poll(0.25) if isinstance(answer, Timed)]
-        measured = answers[0].step_s
-        known = {"fixed": sum(measured[: len(fixed)]), "searched": median(measured[len(fixed) :] or measured)}
+            answers = workers.poll(0.25)
+        measured = _measured(answers[0])
+        trained = [seconds for seconds in measured if seconds is not None]
+        searched = median([seconds for seconds in measured[len(fixed) :] if seconds is not None] or trained)
+        known = {
+            "fixed": sum(searched if seconds is None else seconds for seconds in measured[: len(fixed)]),
+            "searched": searched,
+        }
         study.note(NOTE, known)
     return known["fixed"], known["searched"]
+
+
+def _measured(answer: Answer) -> tuple[float | None, ...]:
+    """Seconds per step, of which at least one is known."""
+    trace = getattr(answer, "trace", "")
+    if trace:
+        LOGGER.error("timing of steps: %s\n%s", answer.reason, trace)
+    if not isinstance(answer, Timed):
+        raise TimingFailedError(getattr(answer, "reason", "the training process stopped"))
+    if answer.step_s and all(seconds is None for seconds in answer.step_s):
+        raise TimingFailedError(f"none of {len(answer.step_s)} networks could be trained: {answer.reason}")
+    return answer.step_s
 
 
 def _random_within(study: Study, task: Task, budget: Budget) -> Iterator[Architecture]:

@@ -12,23 +12,26 @@ from search.study import Study
 
 
 class Clock:
-    """A listener that passes every event on, and writes the elapsed time down every few seconds."""
+    """A listener that passes every event on, and writes the elapsed time down every few seconds.
+
+    ``begun`` is by ``time.monotonic``: a wall clock that is set forward or back would add to the time, or take away.
+    """
 
     SAVE_EVERY_S = 10.0
 
     def __init__(self, study: Study, spent_s: float, begun: float, listener: Listener) -> None:
-        self._study, self._spent_s, self._begun, self._saved = study, spent_s, begun, time.time()
+        self._study, self._spent_s, self._begun, self._saved = study, spent_s, begun, time.monotonic()
         self._listener = listener
 
     def save(self) -> None:
-        self._saved = time.time()
+        self._saved = time.monotonic()
         try:
             self._study.note("elapsed_s", round(self._spent_s + self._saved - self._begun, 1))
         except OSError:
             pass  # a full disk: the clock runs a little late, no result is touched
 
     def tick(self, time_left_s: float | None) -> None:
-        if time.time() - self._saved > self.SAVE_EVERY_S:
+        if time.monotonic() - self._saved > self.SAVE_EVERY_S:
             self.save()
         self._listener.tick(time_left_s)
 

@@ -45,7 +45,7 @@ def _device(precision: Precision) -> str:
     if precision.device.startswith("cuda"):
         return torch.cuda.get_device_name(precision.device)
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
         names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     except OSError:
         names = []

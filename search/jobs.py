@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
+import math
 import time
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,20 +14,21 @@ from typing import Any
 import torch
 
 from evaluators.data import Pair, load_pairs, pools_of
-from evaluators.evaluate import evaluate
+from evaluators.evaluate import NonFiniteOutputError, evaluate
 from evaluators.tasks import TaskRules
 from evaluators.training.plan import TrainingPlan
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
 from evaluators.training.trainer import NonFiniteLossError, Trainer
 from evaluators.training.weights import save_weights
+from search.deadline import Deadline
+from search.failures import machine_reason, reason_of
 from space.build import architecture_from_dict, build
 from space.errors import UserError
 from space.specialists import networks_of
 
 POOL_FOLDER = "pool"
 PAIRS_FILE = "validation.npz"
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Job:
     seed: int
     checkpoint: Path
     weights: Path  # the averaged weights that are measured
-    stop_at: float  # time.time() after which training stops with a checkpoint
+    left_s: float = math.inf  # from when it is begun; then training stops with a checkpoint
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class TimingJob:
     """Measure the seconds that a step of each architecture takes."""
 
     architectures: tuple[dict[str, Any], ...]
+    trial: int = -1  # of none
 
 
 @dataclass(frozen=True)
@@ -82,26 +85,34 @@ class Stopped:
 
 @dataclass(frozen=True)
 class Failed:
-    """The trial broke; nothing else is wrong."""
+    """The trial broke; ``diverged`` is what can only be the network's doing. ``trace`` is for the log."""
 
     trial: int
     reason: str
+    trace: str = ""
+    diverged: bool = False
 
 
 @dataclass(frozen=True)
-class DiskFull:
-    """A file could not be written; the trial itself is well."""
+class MachineTrouble:
+    """A file could not be written, a GPU is gone; the trial itself is well."""
 
     trial: int
     reason: str
+    trace: str = ""
 
 
 @dataclass(frozen=True)
 class Timed:
-    step_s: tuple[float, ...]
+    """Seconds per step, None of an architecture that could not be trained; ``reason`` is the last one's."""
+
+    step_s: tuple[float | None, ...]
+    reason: str | None = None
+    trace: str = ""
+    trial: int = -1
 
 
-Answer = Measured | Stopped | Failed | DiskFull | Timed
+Answer = Measured | Stopped | Failed | MachineTrouble | Timed
 
 
 @dataclass(frozen=True)
@@ -127,12 +138,13 @@ class JobRunner:
         return answered(job.trial, lambda: self._run(job, on_progress, should_stop))
 
     def _run(self, job: Job, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]) -> Answer:
+        deadline = Deadline(job.left_s)
         trainer = self._trainer(job)
         begun, first_step = time.perf_counter(), trainer.step
         trainer.train_to(
             job.steps,
             on_step=lambda step, loss: on_progress(Progress(job.trial, step, job.steps, loss)),
-            should_stop=lambda: time.time() > job.stop_at or should_stop(),
+            should_stop=lambda: should_stop() or deadline.is_over,
         )
         train_s = time.perf_counter() - begun
         trainer.save(job.checkpoint)
@@ -140,7 +152,7 @@ class JobRunner:
             return Stopped(job.trial, train_s)
         begun = time.perf_counter()
         network = trainer.averaged_network()
-        quality = evaluate(network, self.pairs, self.setting.rules, self.setting.precision.device)
+        quality = evaluate(network, _told(self.pairs, should_stop), self.setting.rules, self.setting.precision.device)
         eval_s = time.perf_counter() - begun
         save_weights(job.weights, network, {"steps": str(trainer.step), "trial": str(job.trial)})
         return Measured(
@@ -177,36 +189,52 @@ class JobRunner:
     def _network(self, architecture: dict[str, Any], seed: int) -> torch.nn.Module:
         return build(architecture_from_dict(architecture), torch.Generator().manual_seed(seed))
 
-    def time(self, job: TimingJob) -> Timed:
+    def time(self, job: TimingJob, should_stop: Callable[[], bool] = lambda: False) -> Timed:
         """Seconds per training step: of the second step, or of the first where one takes long."""
-        measured = []
+        measured: list[float | None] = []
+        reason, trace = None, ""
         for architecture in job.architectures:
-            network = self._network(architecture, 0)
-            trainer = self._new_trainer(network, 0)
-            for step in (1, 2):
-                begun = time.perf_counter()
-                trainer.train_to(step)
-                seconds = time.perf_counter() - begun
-                if seconds > 0.5:
-                    break
-            measured.append(seconds)
-        return Timed(tuple(measured))
+            try:
+                measured.append(self._step_s(architecture, should_stop))
+            except Exception as error:
+                if machine_reason(error):
+                    raise
+                measured.append(None)
+                reason, trace = reason_of(error), traceback.format_exc()
+        return Timed(tuple(measured), reason, trace)
+
+    def _step_s(self, architecture: dict[str, Any], should_stop: Callable[[], bool]) -> float:
+        trainer = self._new_trainer(self._network(architecture, 0), 0)
+        for step in (1, 2):
+            should_stop()
+            begun = time.perf_counter()
+            trainer.train_to(step)
+            seconds = time.perf_counter() - begun
+            if seconds > 0.5:
+                break
+        return seconds
+
+
+def _told(pairs: Sequence[Pair], should_stop: Callable[[], bool]) -> Iterator[Pair]:
+    """``pairs``, with the question before each of them: asking is a worker's sign of life."""
+    for pair in pairs:
+        should_stop()
+        yield pair
 
 
 def answered(trial: int, work: Callable[[], Answer]) -> Answer:
-    """What ``work`` answers, or what went wrong with it."""
+    """What ``work`` answers, or what went wrong with it: any exception, whatever its type."""
     try:
         return work()
-    except NonFiniteLossError as error:
-        return Failed(trial, str(error))
-    except OSError as error:
-        if error.errno in DISK_FULL:
-            return DiskFull(trial, f"{error.strerror}: {error.filename or 'a file of the training'}")
-        return Failed(trial, f"{type(error).__name__}: {error}")
+    except (NonFiniteLossError, NonFiniteOutputError) as error:
+        return Failed(trial, str(error), diverged=True)
     except UserError as error:
-        return Failed(trial, str(error))
-    except (RuntimeError, ValueError, MemoryError) as error:
-        return Failed(trial, f"{type(error).__name__}: {str(error).splitlines()[0]}")
+        return Failed(trial, str(error), traceback.format_exc())
+    except Exception as error:
+        trouble = machine_reason(error)
+        if trouble is not None:
+            return MachineTrouble(trial, trouble, traceback.format_exc())
+        return Failed(trial, reason_of(error), traceback.format_exc())
 
 
 def training_seed(run_seed: int, architecture_key: str) -> int:

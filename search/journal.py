@@ -1,10 +1,16 @@
-"""The journal file on disk: one owner at a time, and openable after any kill."""
+"""The journal file on disk: one owner at a time, openable after any kill, and refused where a byte of it was changed.
+
+A line is a JSON object of Optuna's with one more value at its end, ``crc``: the CRC-32 of the line before it. Lines of
+older runs have none.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
+import re
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -17,6 +23,8 @@ from space.errors import UserError
 
 JOURNAL = "journal.log"
 OWNER = "owner.lock"
+_CRC = re.compile(rb'(.*),"crc":(\d{1,10})', re.DOTALL)
+_END = b"}\n"
 
 
 def own(folder: Path) -> IO[str]:
@@ -26,16 +34,19 @@ def own(folder: Path) -> IO[str]:
     Raises:
         UserError: another process has it.
     """
-    handle = open(folder / OWNER, "a+")  # noqa: SIM115 (held open as long as the folder is ours)
+    handle = open(folder / OWNER, "a+", encoding="utf-8")  # noqa: SIM115 (held open as long as the folder is ours)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         handle.seek(0)
         owner = handle.read().strip() or "unknown"
         handle.close()
         raise UserError(
             f"{folder} is being written by another command (process {owner}); wait for it or stop it"
         ) from None
+    except BaseException:
+        handle.close()
+        raise
     handle.truncate(0)
     handle.write(str(os.getpid()))
     handle.flush()
@@ -59,28 +70,52 @@ def repair(path: Path) -> int:
     for leftover in path.parent.glob(path.name + ".lock*.rename"):
         leftover.unlink()
     data = path.read_bytes()
-    lines = data.split(b"\n")
-    whole, tail = lines[:-1], lines[-1]
-    # Whoever reads the journal parses every line (``WholeLinesBackend.read_logs``); here they need only look whole.
-    damaged = None
-    if whole and (not data.startswith(b"{") or data.count(b"}\n{") < len(whole) - (not tail.startswith(b"{"))):
-        damaged = next((n for n, line in enumerate(whole, start=1) if line[:1] != b"{" or line[-1:] != b"}"), None)
-    if damaged is None and whole and not _is_json(whole[-1]):
-        damaged = len(whole)
-    cut = len(tail)
-    if damaged is not None:
-        if damaged < len(whole) or tail:
-            raise _damaged(path, damaged)
-        cut += len(whole[-1]) + 1
-    if cut:
-        with open(path, "r+b") as handle:
-            handle.truncate(len(data) - cut)
-            os.fsync(handle.fileno())
-    return cut
+    good = whole_bytes(path, data)
+    if good == len(data):
+        return 0
+    ending = _CRC.match(data[good:])
+    if ending is not None and zlib.crc32(ending[1]) == int(ending[2]):
+        good, end = good + ending.end(), _END  # only its end is missing
+    else:
+        end = b""
+    with open(path, "r+b") as handle:
+        handle.truncate(good)
+        handle.seek(good)
+        handle.write(end)
+        handle.flush()
+        os.fsync(handle.fileno())
+    return len(data) - good
+
+
+def whole_bytes(path: Path, data: bytes) -> int:
+    """How many bytes of ``data``, read from the journal at ``path``, are whole lines; what follows was never finished.
+
+    Raises:
+        UserError: a line before the last is damaged, which no kill explains; names the line.
+    """
+    good = 0
+    for number, line in enumerate(_lines(data), start=1):
+        if not _is_whole(line):
+            if good + len(line) < len(data) or line.endswith(_END):  # a kill leaves the beginning of a line
+                raise _damaged(path, number)
+            break
+        good += len(line)
+    return good
+
+
+def _lines(data: bytes) -> Iterator[bytes]:
+    """With their ends; only a newline ends one."""
+    start = 0
+    while start < len(data):
+        end = data.find(b"\n", start) + 1 or len(data)
+        yield data[start:end]
+        start = end
 
 
 class WholeLinesBackend(JournalFileBackend):
-    """Optuna's journal file, read by the thousand lines; a write that fails (a full disk) leaves nothing behind."""
+    """Optuna's journal file with checksums, read by the thousand lines; a write that fails (a full disk) leaves nothing
+    behind.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path))
@@ -97,7 +132,7 @@ class WholeLinesBackend(JournalFileBackend):
         with open(self._path, "rb") as handle:
             handle.seek(offset)
             lines = handle.read().split(b"\n")[:-1]
-        if lines and not _is_json(lines[-1]):
+        if lines and not _is_whole(lines[-1] + b"\n"):
             lines.pop()
         try:
             for number, (line, log) in enumerate(zip(lines, parsed(lines), strict=True), start=begun):
@@ -111,7 +146,7 @@ class WholeLinesBackend(JournalFileBackend):
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         size = self._path.stat().st_size
         try:
-            super().append_logs(logs)
+            super().append_logs([_with_crc(log) for log in logs])
         except OSError:
             os.truncate(self._path, size)
             raise
@@ -129,20 +164,28 @@ def storage(path: Path) -> JournalStorage:
         raise
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, AssertionError) as error:
         raise UserError(
-            f"journal {path} must be one that a search wrote, got lines that do not belong together "
+            f"journal {path} must be that of a run, undamaged, got lines that do not belong together "
             f"({type(error).__name__}: {error}); restore the file, or use --run-dir for a new run"
         ) from error
 
 
 def _damaged(path: Path, number: int) -> UserError:
     return UserError(
-        f"journal {path} is damaged at line {number}: it must be one JSON object per line; restore the file, or use "
-        "--run-dir for a new run"
+        f"journal {path} is damaged at line {number}: it must be one JSON object per line, as it was written; restore "
+        "the file, or use --run-dir for a new run"
     )
 
 
-def _is_json(line: bytes) -> bool:
+def _with_crc(log: dict[str, Any]) -> dict[str, Any]:
+    """As Optuna writes it, compact, so that the checksum is of the bytes that stand before it in the file."""
+    return {**log, "crc": zlib.crc32(json.dumps(log, separators=(",", ":")).encode()[:-1])}
+
+
+def _is_whole(line: bytes) -> bool:
+    match = _CRC.fullmatch(line.removesuffix(_END)) if line.endswith(_END) else None
+    if match is not None:
+        return zlib.crc32(match[1]) == int(match[2])
     try:
-        return isinstance(json.loads(line), dict)
-    except ValueError:
+        return line.endswith(b"\n") and isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
         return False

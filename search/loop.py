@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
 from search.budget import Budget
-from search.jobs import Answer, DiskFull, Failed, Job, Measured, Progress, Stopped, training_seed
+from search.deadline import Deadline
+from search.jobs import Answer, Failed, Job, MachineTrouble, Measured, Progress, Stopped, training_seed
 from search.pareto import ENOUGH_TRIALS
 from search.progress import Listener
 from search.proposals import next_trial
 from search.records import RungResult, TrialRecord
 from search.rungs import next_fixed, promotable
 from search.study import Study
+from search.verdicts import Verdicts
 from search.workers import Workers
 from space.tasks import Task
 
@@ -25,9 +26,9 @@ SAFETY = 1.15  # a job is begun only if its estimated time, times this, is left
 
 @dataclass
 class Limits:
-    """When to stop: wall-clock time (``time.time()``) or a number of searched trials; None is no limit."""
+    """When to stop: at a moment, or with a number of searched trials; None is no limit."""
 
-    stop_at: float | None
+    deadline: Deadline | None
     trials: int | None
 
 
@@ -46,7 +47,7 @@ class SearchLoop:
     step_s: dict[int, float] = field(default_factory=dict)  # seconds per training step, by trial
     _busy: set[int] = field(default_factory=set)
     _exhausted: bool = False
-    _disk_full: str | None = None
+    _verdicts: Verdicts = field(default_factory=Verdicts)
     _stopping: bool = False
 
     def __post_init__(self) -> None:
@@ -58,31 +59,33 @@ class SearchLoop:
         """Search until a limit is reached, everything is done, or it is interrupted.
 
         Returns:
-            None, or why it had to stop early (a full disk).
+            None, or why it had to stop early (``Verdicts.problem``: trouble of the machine).
         """
         while True:
-            if not self._stopping and (self.interrupted() or self._disk_full or self._time_left_s() <= 0):
+            if not self._stopping and (self.interrupted() or self._verdicts.problem or self._time_left_s() <= 0):
                 self._stopping = True
                 self.workers.stop()
             if not self._stopping:
                 while self.workers.idle() and (record := self._next()) is not None:
                     self._submit(record)
             if not self._busy:
-                return self._disk_full
+                if not self._stopping:
+                    self._settle(self._verdicts.finish())
+                return self._verdicts.problem
             for message in self.workers.poll(POLL_S):
                 self._receive(message)
             left = self._time_left_s()
-            self.listener.tick(None if self.limits.stop_at is None else max(0.0, left))
+            self.listener.tick(None if self.limits.deadline is None else max(0.0, left))
 
     # What to train next.
 
     def _next(self) -> TrialRecord | None:
         rungs = self.study.settings.rungs
         records = self._records()
-        begun = [r for r in records if not r.rungs and r.status == "running" and r.trial not in self._busy]
+        busy = self._unavailable()
+        begun = [r for r in records if not r.rungs and r.status == "running" and r.trial not in busy]
         if begun:
             return begun[0]
-        busy = frozenset(self._busy)
         fixed = next_fixed([r for r in records if r.rungs], rungs, busy)
         if fixed is not None:
             return fixed
@@ -96,7 +99,7 @@ class SearchLoop:
                 return record
             self._exhausted = True
         fixed_count = sum(r.is_fixed for r in trained)
-        at_least = len(trained) if self.limits.stop_at else ENOUGH_TRIALS - fixed_count
+        at_least = len(trained) if self.limits.deadline else ENOUGH_TRIALS - fixed_count
         for record in self._promotable(trained, at_least):
             if self._fits(record):
                 return record
@@ -105,7 +108,11 @@ class SearchLoop:
     def _promotable(self, trained: list[TrialRecord], at_least: int = 0) -> list[TrialRecord]:
         settings = self.study.settings
         baseline_db = (self.study.noted("baseline") or {"psnr_db": -float("inf")})["psnr_db"]
-        return promotable(trained, settings.rungs, settings.objectives, frozenset(self._busy), at_least, baseline_db)
+        return promotable(trained, settings.rungs, settings.objectives, self._unavailable(), at_least, baseline_db)
+
+    def _unavailable(self) -> frozenset[int]:
+        """Trials that are being trained, and those whose failure is not settled yet."""
+        return frozenset(self._busy) | self._verdicts.suspects
 
     def _may_propose(self, records: list[TrialRecord]) -> bool:
         if self._exhausted:
@@ -139,7 +146,7 @@ class SearchLoop:
                 seed=training_seed(self.study.settings.seed, record.architecture.key),
                 checkpoint=checkpoints / f"trial-{record.trial}.safetensors",
                 weights=weights_file(self.folder, record.trial, rung),
-                stop_at=self.limits.stop_at or float("inf"),
+                left_s=self._time_left_s(),
             )
         )
         self._busy.add(record.trial)
@@ -173,20 +180,27 @@ class SearchLoop:
                 ),
             )
             self.listener.measured(self.study.records[message.trial])
+            self._settle(self._verdicts.succeeded())
         elif isinstance(message, Failed):
-            self.study.fail(message.trial, message.reason)
-            self.listener.failed(self.study.records[message.trial])
-        elif isinstance(message, DiskFull):
-            self._disk_full = message.reason
+            record = self.study.records[message.trial]
+            self.listener.failed(replace(record, status="failed", reason=message.reason))
+            self._settle(self._verdicts.failed(message, record.architecture.key))
+        elif isinstance(message, MachineTrouble):
+            self._verdicts.machine(message)
         else:
             assert isinstance(message, Stopped)
             self.study.note("stopped_train_s", self.study.noted("stopped_train_s", 0.0) + message.train_s)
+
+    def _settle(self, failures: list[Failed]) -> None:
+        """Write down failures that are known to be the networks' own."""
+        for failure in failures:
+            self.study.fail(failure.trial, failure.reason)
 
     def _records(self) -> list[TrialRecord]:
         return sorted(self.study.records.values(), key=lambda record: record.trial)
 
     def _time_left_s(self) -> float:
-        return float("inf") if self.limits.stop_at is None else self.limits.stop_at - time.time()
+        return float("inf") if self.limits.deadline is None else self.limits.deadline.left_s
 
 
 def weights_file(folder: Path, trial: int, rung: int) -> Path:

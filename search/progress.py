@@ -11,6 +11,7 @@ from typing import Protocol
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -18,8 +19,10 @@ from evaluators.latency import ms_text
 from search.jobs import Progress
 from search.pareto import non_dominated_ranks
 from search.records import RunSettings, TrialRecord
+from space.terminal import printable
 
 SHOWN = 6  # of the best points so far
+BAR_CHARACTERS, JOB_BAR_CHARACTERS = 40, 12
 
 
 class Listener(Protocol):
@@ -84,6 +87,7 @@ class LiveProgress(AbstractContextManager):
         self._records: dict[int, TrialRecord] = {}
         self._failed: list[str] = []
         self._time_left_s: float | None = None
+        self._longest_left_s = 0.0
         self._begun = time.monotonic()
         self._live = Live(console=console, refresh_per_second=4, transient=True, get_renderable=self._draw)
 
@@ -107,10 +111,11 @@ class LiveProgress(AbstractContextManager):
 
     def failed(self, record: TrialRecord) -> None:
         self._jobs.pop(record.trial, None)
-        self._failed.append(f"{_name(record)}: {record.reason}")
+        self._failed.append(printable(f"{_name(record)}: {record.reason}"))
 
     def tick(self, time_left_s: float | None) -> None:
         self._time_left_s = time_left_s
+        self._longest_left_s = max(self._longest_left_s, time_left_s or 0.0)
 
     def __enter__(self) -> LiveProgress:
         self._live.__enter__()
@@ -135,8 +140,17 @@ class LiveProgress(AbstractContextManager):
             done = (
                 f"step {progress.step:,} of {steps:,}, loss {progress.loss:.4f}" if progress else f"to {steps:,} steps"
             )
-            jobs.add_row("training", _name(record), done, _costs(record))
-        return Group(head, jobs, *([self._best()] if self._records else []), *map(Text, self._failed[-2:]))
+            bar = ProgressBar(total=steps, completed=progress.step if progress else 0, width=JOB_BAR_CHARACTERS)
+            jobs.add_row("training", Text(_name(record)), bar, done, _costs(record))
+        best = [self._best()] if self._records else []
+        return Group(head, *self._bar(), jobs, *best, *map(Text, self._failed[-2:]))
+
+    def _bar(self) -> list[ProgressBar]:
+        """How much of this session's time is used up; none where there is no limit of time."""
+        if self._time_left_s is None or not self._longest_left_s:
+            return []
+        used_s = self._longest_left_s - max(0.0, self._time_left_s)
+        return [ProgressBar(total=self._longest_left_s, completed=used_s, width=BAR_CHARACTERS)]
 
     def _best(self) -> Table:
         """The front of the highest rung that anything has reached yet."""
@@ -170,8 +184,9 @@ class LiveProgress(AbstractContextManager):
 
 
 def progress_for(console: Console, settings: RunSettings) -> PlainProgress | LiveProgress:
-    """The panel in a terminal, lines elsewhere."""
-    return LiveProgress(console, settings) if console.is_terminal else PlainProgress(console, settings)
+    """The panel in a terminal, lines elsewhere and where a terminal cannot move its cursor (``TERM=dumb``)."""
+    can_redraw = console.is_terminal and not console.is_dumb_terminal
+    return LiveProgress(console, settings) if can_redraw else PlainProgress(console, settings)
 
 
 def _name(record: TrialRecord) -> str:

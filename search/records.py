@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from evaluators.cost import Costs
+from evaluators.data import describes_pairs
 from evaluators.tasks import TaskRules, rules_of
+from evaluators.training.precision import Precision
 from search.latency import TableUse
 from space.architecture import Architecture, IOShape
 from space.build import architecture_from_dict
@@ -115,11 +117,21 @@ class RunSettings:
     options: dict[str, Any] = field(default_factory=dict)  # of the task (``TaskRules.options``); none in older runs
     networks: tuple[str, ...] = ()  # fixed trials that were asked for by name, beside those of every search
     specialists: int = 1  # the most networks that may share the range of noise levels; 1 in older runs
+    precision: dict[str, Any] = field(default_factory=dict)  # of training (``Precision``); none in older runs
+    overlap: str = ""  # which picture training and validation share, in words; none, or an older run, if empty
 
     @property
     def rules(self) -> TaskRules:
-        """The task with its options: degradation, metric, words."""
-        return rules_of(self.task, self.scale, self.options)
+        """The task with its options: degradation, metric, words; those of pairs where the data are pairs."""
+        rules = rules_of(self.task, self.scale, self.options)
+        return rules.of_pairs(describes_pairs(self.train_data), describes_pairs(self.val_data))
+
+    @property
+    def trained_in(self) -> str:
+        """``bf16`` or ``fp32``: the arithmetic of training; older runs say it in words."""
+        if self.precision:
+            return Precision.from_dict(self.precision).word
+        return "bf16" if self.environment.get("precision", "").startswith("training bfloat16") else "fp32"
 
     @property
     def shape(self) -> IOShape:

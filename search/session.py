@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -15,12 +15,13 @@ import torch
 
 from evaluators import data
 from evaluators.evaluate import baseline, yardsticks
+from evaluators.images.overlap import shared_picture
 from evaluators.images.pair_folders import NamedPair
 from evaluators.tasks import TaskRules
-from evaluators.training.precision import Precision, choose_precision
 from search.budget import Budget
-from search.calibrate import step_seconds
+from search.calibrate import TimingFailedError, step_seconds
 from search.clock import Clock
+from search.deadline import Deadline
 from search.durations import duration_text
 from search.environment import available_cores, environment
 from search.jobs import PAIRS_FILE, POOL_FOLDER, JobRunner, Setting
@@ -31,6 +32,7 @@ from search.progress import Listener
 from search.proposals import prepare_fixed
 from search.records import RunSettings
 from search.run_files import drop_checkpoints
+from search.run_precision import checked, precision_for
 from search.rungs import default_ladder, fit_ladder
 from search.smallest import check_possible
 from search.study import Study
@@ -38,8 +40,10 @@ from search.too_short import too_short, usable_s
 from search.workers import ProcessWorkers, Workers
 from space.errors import UserError
 from space.knobs import SPECIALISTS
+from space.logs import LOG_FILE, LOGGER, log_to
 from space.tasks import Task
 
+OURS = ("owner.lock", "journal.log", LOG_FILE)  # what a run has that was ended before its first result
 SAME = (
     "task", "scale", "rules", "budget", "objectives", "input_size", "networks", "sampler", "seed", "train_data",
     "val_data", "training", "specialists",
@@ -71,6 +75,7 @@ class Request:
     networks: tuple[str, ...] = ()
     has_default_objective: bool = False
     specialists: int | None = None  # the most; None for as many as there can be
+    precision: str = "auto"  # a word of ``--precision``
 
 
 class Session:
@@ -79,20 +84,34 @@ class Session:
     def __init__(self, request: Request) -> None:
         """Raises: UserError for anything that cannot work, with the existing run as it was."""
         self.request = request
-        self.begun = time.time()
+        self.begun = time.monotonic()
         self.plan = request.rules.plan
-        self.precision: Precision = choose_precision(request.device)
+        self.existing = Study.open(request.folder, owned=False)
+        begun = self.existing.settings if self.existing else None
+        self.precision, self.precision_note = precision_for(request.device, request.precision, begun, request.folder)
         tables = load_used(request.tables)
         check_possible(request.budget, request.rules.shape, request.task.backbones, request.input_size, tables)
         self.train = data.training_images(request.train_folder, request.rules)
         self.val = data.validation_images(request.val_folder, request.rules)
+        data.check_measurable(self.val, request.val_folder, request.rules)
         self.frames = data.frame_pairs(request.frames_folder, request.rules)
         self.settings = self._settings()
-        self.existing = Study.open(request.folder, owned=False)
         if self.existing is None:
             _check_new(request.folder)
         else:
             _check_same(self.existing.settings, self.settings, request.folder)
+        if not self.is_finished:
+            self._check_precision()
+
+    def _check_precision(self) -> None:
+        """Make a first step, and have the record say what came of it."""
+        request = self.request
+        self.precision, failed = checked(
+            self.precision, request.task, self.settings, request.budget, continues=self.existing is not None
+        )
+        if failed:
+            self.precision_note = failed
+            self.settings = self._settings()
 
     @property
     def threads(self) -> int:
@@ -116,11 +135,12 @@ class Session:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"--run-dir must be a folder that can be written, got {folder}: {error.strerror}") from None
-        with own(folder):
+        with own(folder), log_to(folder / LOG_FILE):
             study = Study.open(folder, owned=True)
             if study is None:
                 study = Study.create(folder, self.settings)
                 study.note("command", self.request.command)
+            LOGGER.info("%s; %s", self.request.command or "a session", self._describe_session())
             study.note("sessions", [*study.noted("sessions", []), self._describe_session()])
             pairs = self._prepare_data(folder / "data")
             try:
@@ -141,27 +161,30 @@ class Session:
         spent_s = study.noted("elapsed_s", 0.0)
         prepare_fixed(study, request.task, request.budget)
         setting = Setting(request.folder / "data", request.rules, self.plan, self.precision)
-        workers = ProcessWorkers(request.workers, partial(JobRunner, setting), self.threads)
+        log = request.folder / LOG_FILE
+        workers = ProcessWorkers(request.workers, partial(JobRunner, setting), self.threads, log)
         clock = Clock(study, spent_s, self.begun, listener)
-        clock.known([record for record in study.records.values() if record.rungs])
         try:
-            stop_at = (
-                None
-                if request.time_s is None
-                else self.begun + usable_s(request.time_s) - spent_s
+            clock.known([record for record in study.records.values() if record.rungs])
+            deadline = None
+            if request.time_s is not None:
+                deadline = Deadline(self.begun - time.monotonic() + usable_s(request.time_s) - spent_s)
+            self._fit_ladder(
+                study, workers, listener, lambda: interrupted() or (deadline is not None and deadline.is_over)
             )
-            self._fit_ladder(study, workers, listener, interrupted)
             loop = SearchLoop(
                 study,
                 request.task,
                 request.budget,
                 workers,
-                Limits(stop_at, request.trials),
+                Limits(deadline, request.trials),
                 request.folder,
                 clock,
                 interrupted,
             )
             problem = loop.run()
+        except TimingFailedError as error:
+            problem = str(error)
         finally:
             workers.close()
             clock.save()
@@ -170,19 +193,22 @@ class Session:
             drop_checkpoints(study, request.folder)
         return problem
 
-    def _fit_ladder(
-        self, study: Study, workers: Workers, listener: Listener, interrupted: Callable[[], bool]
-    ) -> None:
-        """Make the ladder as long as the whole time asked for can carry; it never gets shorter."""
+    def _fit_ladder(self, study: Study, workers: Workers, listener: Listener, is_over: Callable[[], bool]) -> None:
+        """Make the ladder as long as the whole time asked for can carry; it never gets shorter.
+
+        It stays as it is where the session ``is_over`` before steps could be timed.
+        """
         request = self.request
         if request.rungs:
             wanted = request.rungs
         elif request.time_s is None:
             wanted = default_ladder()
         else:
-            fixed_s, searched_s = step_seconds(study, workers, request.task, request.budget, interrupted)
+            fixed_s, searched_s = step_seconds(study, workers, request.task, request.budget, is_over)
+            if is_over() and not searched_s:
+                return
             wanted = fit_ladder(request.time_s * request.workers, fixed_s, searched_s)
-            used_s = time.time() - self.begun + study.noted("elapsed_s", 0.0)
+            used_s = time.monotonic() - self.begun + study.noted("elapsed_s", 0.0)
             if not any(record.rungs for record in study.records.values()) and (
                 notice := too_short(request.time_s, used_s, fixed_s, searched_s, request.workers)
             ):
@@ -232,6 +258,8 @@ class Session:
             options=request.rules.options,
             networks=request.networks,
             specialists=_specialists(request, (self.train[0], self.val[0])),
+            precision=self.precision.to_dict(),
+            overlap=_overlap(request, self.train, self.val),
         )
 
 
@@ -240,6 +268,16 @@ def default_workers(device: str | None) -> int:
     if (device or ("cuda" if torch.cuda.is_available() else "cpu")).startswith("cuda"):
         return 1
     return min(available_cores(), 8)
+
+
+def _overlap(request: Request, train: Sequence[data.Picture], val: Sequence[data.Picture]) -> str:
+    """In words, a picture that is measured on and was trained on; the embedded photographs share none."""
+    if request.train_folder is None and request.val_folder is None:
+        return ""
+    shared = shared_picture(train, val)
+    if shared is None:
+        return ""
+    return f"training has seen it: {shared[0]} shows what {shared[1]} of the validation pictures shows"
 
 
 def _specialists(request: Request, examples: tuple[data.Picture, ...]) -> int:
@@ -263,7 +301,7 @@ def _specialists(request: Request, examples: tuple[data.Picture, ...]) -> int:
 def _check_new(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--run-dir must be a folder, got the file {folder}")
-    if folder.exists() and any(entry.name not in ("owner.lock", "journal.log") for entry in folder.iterdir()):
+    if folder.exists() and any(entry.name not in OURS for entry in folder.iterdir()):
         raise UserError(f"--run-dir must be empty or hold a run, got {folder} with other files; choose another")
 
 

@@ -25,11 +25,12 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.budget import Budget
-from search.journal import JOURNAL, repair, storage
+from search.journal import JOURNAL, repair, storage, whole_bytes
 from search.records import RECORD_VERSION, SEARCHED, RungResult, RunSettings, TrialRecord
 from search.samplers import choose, reseeded
 from space.errors import UserError
 from space.knobs import Knob, Value
+from space.os_errors import first_line
 
 NAME = "litefront"
 RECORD, RESULT = "litefront:record", "litefront:result"  # attributes of a trial
@@ -102,23 +103,30 @@ class Study:
         path = folder / JOURNAL
         if not path.exists():
             return None
+        if owned:
+            repair(path)
+        if not whole_bytes(path, path.read_bytes()):
+            return None  # ended before its first line was written
         with _without_collection():
-            if owned:
-                repair(path)
             stored = storage(path)
             try:
                 study = optuna.load_study(study_name=NAME, storage=stored)
-            except KeyError:
-                return None
+            except Exception as error:  # Optuna does not say of what kind a line is that it cannot replay
+                raise _unreadable(path, error) from error
             asked = stored.get_study_user_attrs(study._study_id).get("settings")
             if asked is None:
+                if study.get_trials(deepcopy=False):
+                    raise _unreadable(path, "trials, and nothing of what was asked for")
                 return None
             if asked.get("version") != RECORD_VERSION:
                 raise UserError(
                     f"run {folder} must have record version {RECORD_VERSION}, got {asked.get('version')}; use "
                     "--run-dir for a new run"
                 )
-            opened = cls(study)
+            try:
+                opened = cls(study)
+            except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+                raise _unreadable(path, error) from error
         if owned:
             opened._finish_interrupted()
         return opened
@@ -199,6 +207,8 @@ class Study:
         for limit in budget.limits:
             if not record.costs.has(limit.quantity):
                 continue  # no table could price it: it is closed as failed
+            if limit.quantity in trial.constraints:
+                continue  # written before a kill
             trial.set_constraint(limit.quantity, limit.excess(record.costs))
         self._save(record)
 
@@ -297,3 +307,11 @@ def _with_later_results(number: int, stored: dict[str, Any], notes: Mapping[str,
     later, failure = notes.get(f"later-rungs/{number}", ()), notes.get(f"failed/{number}")
     changed = {} if failure is None else {"status": "failed", "reason": failure}
     return TrialRecord.from_dict({**stored, "trial": number, "rungs": [*stored["rungs"], *later], **changed})
+
+
+def _unreadable(path: Path, why: object) -> UserError:
+    """``why`` is an exception, or what was found."""
+    got = why if isinstance(why, str) else f"{type(why).__name__}: {first_line(why)}"
+    return UserError(
+        f"journal {path} must be that of a run, undamaged, got {got}; restore the file, or use --run-dir for a new run"
+    )

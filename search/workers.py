@@ -1,19 +1,39 @@
-"""Worker processes that train. The search itself never does, so a crash costs one job and no result."""
+"""Worker processes that train. The search itself never does, so a crash costs one job and no result.
+
+A worker that dies, or hangs, is replaced and its job tried once more. Nothing of a worker reaches the terminal: its
+messages come through a pipe, and what it prints goes to the run's log.
+"""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
+import json
 import signal
+import socket
+import struct
+import subprocess
+import sys
 import time
+import weakref
 from collections.abc import Callable
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection, Pipe, wait
+from pathlib import Path
 from typing import Any, Protocol
 
-from search.jobs import Answer, Failed, Progress, Stopped, TimingJob
+from search.failures import death, machine_death
+from search.jobs import Answer, Failed, MachineTrouble, Progress, Stopped
+from search.watchdog import Patience, Watchdog
+from search.worker_process import DECIDED_BY_THE_SEARCH, Alive, Broken, Ready
+from space.logs import LOGGER
 
-PROGRESS_EVERY_S = 0.5
 ATTEMPTS = 2  # a worker that dies is replaced, and its job tried once more
+MESSAGE_S = 10  # what a message may take; a process stopped amid one must not block the search
+LOOK_EVERY_S = 0.25
+BOOTSTRAP = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from search.worker_process import main; main(int(sys.argv[2]), int(sys.argv[3]))"
+)
+
+_processes: weakref.WeakSet[subprocess.Popen] = weakref.WeakSet()
 
 
 class Workers(Protocol):
@@ -27,18 +47,38 @@ class Workers(Protocol):
 
 
 class Runner(Protocol):
-    """Does one process's jobs; each has a number ``trial``, but for a ``TimingJob``."""
+    """Does one process's jobs; each has a number ``trial``.
+
+    It asks ``should_stop`` before every step and every picture: each question is a sign of life.
+    """
 
     def run(self, job: Any, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]) -> Answer: ...
 
 
 class ProcessWorkers:
-    """``count`` processes of ``threads`` threads, each doing one job at a time with a runner of ``make_runner``."""
+    """``count`` processes of ``threads`` threads, each doing one job at a time with a runner of ``make_runner``.
 
-    def __init__(self, count: int, make_runner: Callable[[], Runner], threads: int) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._new_worker = lambda: _Worker(context, make_runner, threads)
-        self._workers = [self._new_worker() for _ in range(count)]
+    ``log`` is the file that gets what they print.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        make_runner: Callable[[], Runner],
+        threads: int,
+        log: Path | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self._patience = patience or Patience()
+        self._new_worker = lambda: _Worker(make_runner, threads, log, self._patience)
+        self._workers: list[_Worker] = []
+        self._stopping_since: float | None = None
+        try:
+            for _ in range(count):
+                self._workers.append(self._new_worker())
+        except BaseException:
+            self.close()
+            raise
 
     def idle(self) -> int:
         return sum(worker.job is None for worker in self._workers)
@@ -48,7 +88,10 @@ class ProcessWorkers:
         return any(worker.job is not None for worker in self._workers)
 
     def submit(self, job: Any) -> None:
-        next(worker for worker in self._workers if worker.job is None).give(job)
+        worker = next(worker for worker in self._workers if worker.job is None)
+        if worker.process.poll() is not None:
+            worker = self._replaced(worker)  # it died idle, which is no attempt at this job
+        worker.give(job)
 
     def poll(self, timeout_s: float) -> list[Answer | Progress]:
         """Messages that came in, waiting at most ``timeout_s`` for the first."""
@@ -58,97 +101,169 @@ class ProcessWorkers:
             worker = waiting[pipe]
             try:
                 message = pipe.recv()
-            except (EOFError, OSError):
-                messages += self._replace(worker)
+            except Exception as error:  # the pipe's end, a message cut off, one that stopped half way
+                if not isinstance(error, EOFError):
+                    LOGGER.warning("worker %d sent no whole message: %r", worker.process.pid, error)
+                messages += self._ended(worker, None)
                 continue
-            if not isinstance(message, Progress):
+            worker.watchdog.heard()
+            if isinstance(message, Ready):
+                worker.watchdog.restart(is_ready=True)
+            elif isinstance(message, Broken):
+                messages += self._broken(worker, message)
+            elif isinstance(message, Progress):
+                messages.append(message)
+            elif not isinstance(message, Alive):
                 worker.job = None
-            messages.append(message)
+                messages.append(message)
+        for worker in [worker for worker in waiting.values() if worker in self._workers and worker.job is not None]:
+            hung = worker.watchdog.look(max(2 * timeout_s, LOOK_EVERY_S))
+            if hung is not None:
+                messages += self._ended(worker, hung)
+            elif self._has_had_its_time(worker):
+                messages += self._ended(worker, "did not stop when it was told to")
         return messages
 
-    def _replace(self, dead: _Worker) -> list[Answer]:
-        """Start a new process in place of one that died, and give it the job once more."""
-        job, attempts = dead.job, dead.attempts
-        dead.process.join()
+    def _has_had_its_time(self, worker: _Worker) -> bool:
+        """Whether it was told to stop long ago: what it did since its last checkpoint is then given up."""
+        allowed_s = max(self._patience.stop_s, 2 * worker.watchdog.longest_s)
+        return self._stopping_since is not None and time.monotonic() - self._stopping_since > allowed_s
+
+    def _ended(self, worker: _Worker, hung: str | None) -> list[Answer]:
+        """One that died, or is ended because it ``hung``: what becomes of its job."""
+        job, attempts = worker.job, worker.attempts
+        exit_code = worker.end()
+        how = f"it {hung}" if hung else death(exit_code)
+        LOGGER.warning("worker %d ended at attempt %d of trial %d: %s", worker.process.pid, attempts, job.trial, how)
+        if self._stopping_since is not None:
+            worker.job = None  # none is begun once all were told to stop
+            return [Stopped(job.trial)]
+        if attempts < ATTEMPTS:
+            self._replaced(worker).give(job, attempts + 1)
+            return []
+        worker.job = None  # it is replaced when there is a job again
+        trouble = None if hung else machine_death(exit_code)
+        if trouble:
+            return [MachineTrouble(job.trial, trouble)]
+        what = f"{hung} {ATTEMPTS} times and was ended" if hung else f"died {ATTEMPTS} times ({how})"
+        return [Failed(job.trial, f"the training process {what}")]
+
+    def _broken(self, worker: _Worker, message: Broken) -> list[Answer]:
+        job, worker.job = worker.job, None
+        worker.end()
+        return [MachineTrouble(job.trial, f"a training process could not start: {message.reason}", message.trace)]
+
+    def _replaced(self, dead: _Worker) -> _Worker:
         worker = self._new_worker()
         self._workers[self._workers.index(dead)] = worker
-        if attempts < ATTEMPTS:
-            worker.give(job, attempts + 1)
-            return []
-        if isinstance(job, TimingJob):
-            raise RuntimeError(f"training processes die at once (exit code {dead.process.exitcode})")
-        return [
-            Failed(
-                job.trial,
-                f"the training process died {ATTEMPTS} times (exit code {dead.process.exitcode}); out of memory?",
-            )
-        ]
+        dead.end()
+        return worker
 
     def stop(self) -> None:
-        """Ask all to stop their jobs with a checkpoint; their answers still come."""
-        for worker in self._workers:
-            worker.stop_event.set()
+        """Ask all to stop their jobs with a checkpoint; their answers still come, ``Stopped`` of those that give none.
+        """
+        if self._stopping_since is None:
+            self._stopping_since = time.monotonic()
+            for worker in self._workers:
+                worker.tell_to_stop()
 
     def close(self) -> None:
+        """End all; the idle ones end by themselves, and what is left after ``Patience.close_s`` is killed."""
         for worker in self._workers:
-            worker.pipe.close()
+            worker.hang_up()
+        end = time.monotonic() + self._patience.close_s
         for worker in self._workers:
-            worker.process.join(timeout=5)
-            if worker.process.is_alive():
+            try:
+                worker.process.wait(max(0.0, end - time.monotonic()))
+            except subprocess.TimeoutExpired:
                 worker.process.kill()
+        for worker in self._workers:
+            worker.end()
+
+
+def kill_all() -> None:
+    """End every worker of this process at once, whatever it does."""
+    for process in list(_processes):
+        process.kill()
 
 
 class _Worker:
     def __init__(
-        self, context: multiprocessing.context.SpawnContext, make_runner: Callable[[], Runner], threads: int
+        self, make_runner: Callable[[], Runner], threads: int, log: Path | None, patience: Patience
     ) -> None:
-        self.pipe, theirs = context.Pipe()
-        self.stop_event = context.Event()
-        arguments = (theirs, self.stop_event, make_runner, threads, os.getpid())
-        self.process = context.Process(target=_work, args=arguments, daemon=True)
-        self.process.start()
-        theirs.close()
+        ours, theirs = socket.socketpair()
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            ours.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", MESSAGE_S, 0))
+        self.pipe = Connection(ours.detach())
+        stop, self._stop = Pipe(duplex=False)
+        try:
+            with theirs, stop:
+                self.process = _start(theirs.fileno(), stop.fileno(), log)
+        except BaseException:
+            self.hang_up()
+            raise
+        self.watchdog = Watchdog(self.process.pid, patience)
         self.job: Any = None
         self.attempts = 0
+        self._send((make_runner, threads))
 
     def give(self, job: Any, attempts: int = 1) -> None:
         self.job, self.attempts = job, attempts
+        self.watchdog.restart()
+        self._send(job)
+
+    def tell_to_stop(self) -> None:
         try:
-            self.pipe.send(job)
+            self._stop.send_bytes(b"stop")
         except OSError:
-            pass  # it died idle; poll will find the pipe closed
+            pass  # it died; poll finds the pipe closed
+
+    def hang_up(self) -> None:
+        self.pipe.close()
+        self._stop.close()
+
+    def end(self) -> int:
+        """Kill it if it lives, and return its exit code."""
+        self.hang_up()
+        try:
+            return self.process.wait(0.2)  # its pipe closes a little before it has ended
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        try:
+            return self.process.wait(2)
+        except subprocess.TimeoutExpired:
+            return -signal.SIGKILL  # it waits for a disk, where not even this reaches it
+
+    def _send(self, message: Any) -> None:
+        try:
+            self.pipe.send(message)
+        except OSError:
+            pass  # it died; poll finds the pipe closed
 
 
-def _work(
-    pipe: Connection,
-    stop_event: multiprocessing.synchronize.Event,
-    make_runner: Callable[[], Runner],
-    threads: int,
-    parent: int,
-) -> None:
-    """A worker's life: jobs in, progress and answers out, until the pipe closes or the search is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the search decides
-    import torch
+def _start(jobs: int, stop: int, log: Path | None) -> subprocess.Popen:
+    """A Python without anything of this process but the ends of its pipes.
 
-    torch.set_num_threads(threads)
-    runner = make_runner()
-    last_sent = 0.0
-
-    def on_progress(progress: Progress) -> None:
-        nonlocal last_sent
-        if time.monotonic() - last_sent > PROGRESS_EVERY_S:
-            last_sent = time.monotonic()
-            pipe.send(progress)
-
-    def should_stop() -> bool:
-        return stop_event.is_set() or os.getppid() != parent
-
+    Signals of the group are blocked while it starts, so that Ctrl-C cannot end it before it can ignore them.
+    """
+    paths = json.dumps([path for path in sys.path if isinstance(path, str)])
+    command = [sys.executable, "-P", "-c", BOOTSTRAP, paths, str(jobs), str(stop)]
     try:
-        while True:
-            job = pipe.recv()
-            if isinstance(job, TimingJob):
-                pipe.send(runner.time(job))
-            else:
-                pipe.send(Stopped(job.trial) if should_stop() else runner.run(job, on_progress, should_stop))
-    except (EOFError, OSError):
-        return
+        output = open(log, "ab") if log else None  # noqa: SIM115 (closed below)
+    except OSError:
+        output = None  # what it prints is lost, and nothing else
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, DECIDED_BY_THE_SEARCH)
+    try:
+        process = subprocess.Popen(
+            command,
+            pass_fds=(jobs, stop),
+            stdin=subprocess.DEVNULL,
+            stdout=output or subprocess.DEVNULL,
+            stderr=output or subprocess.DEVNULL,
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if output:
+            output.close()
+    _processes.add(process)
+    return process

@@ -1,12 +1,23 @@
-"""What can be built: architectures as values, the knobs that span them, the networks, and the papers' points."""
+"""What can be built: architectures as values, the knobs that span them, the networks, and the papers' points.
 
-from space.architecture import Architecture, BlockSpec, IOShape, UpsamplerSpec
-from space.build import architecture, architecture_from_dict, build
-from space.errors import UserError
-from space.papers import PAPERS, Paper
-from space.papers.published_weights import load_published
-from space.sample import random_architecture, random_knobs
-from space.tasks import TASKS, Task
+The names below are loaded when they are first asked for: reading a command line must not wait for torch.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from space.architecture import Architecture, BlockSpec, IOShape, UpsamplerSpec
+    from space.build import architecture, architecture_from_dict, build
+    from space.errors import UserError
+    from space.papers import PAPERS, Paper
+    from space.papers.published_weights import load_published
+    from space.sample import random_architecture, random_knobs
+    from space.tasks import TASKS, Task
 
 __all__ = [
     "PAPERS",
@@ -25,3 +36,39 @@ __all__ = [
     "random_architecture",
     "random_knobs",
 ]
+_HOMES = {
+    "space.architecture": ("Architecture", "BlockSpec", "IOShape", "UpsamplerSpec"),
+    "space.build": ("architecture", "architecture_from_dict", "build"),
+    "space.errors": ("UserError",),
+    "space.papers": ("PAPERS", "Paper"),
+    "space.papers.published_weights": ("load_published",),
+    "space.sample": ("random_architecture", "random_knobs"),
+    "space.tasks": ("TASKS", "Task"),
+}
+
+
+def _export(home: str, name: str) -> property:
+    """``build`` and ``architecture`` are functions, though modules have these names too: an import of the module sets
+    the attribute, which changes nothing here."""
+
+    def value(_space: ModuleType) -> Any:
+        return getattr(import_module(home), name)
+
+    def refuse(_space: ModuleType, new: object) -> None:
+        if not isinstance(new, ModuleType):
+            raise AttributeError(f"space.{name} is {home}.{name}; set it there")
+
+    return property(value, refuse)
+
+
+class _Space(ModuleType):
+    """This package's type, with the exports as properties."""
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *__all__})
+
+
+for _home, _names in _HOMES.items():
+    for _name in _names:
+        setattr(_Space, _name, _export(_home, _name))
+sys.modules[__name__].__class__ = _Space

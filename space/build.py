@@ -14,9 +14,11 @@ from space import knobs as knob_rules
 from space.architecture import Architecture, IOShape, from_dict
 from space.backbones import BACKBONES, Backbone
 from space.blocks.feature_align import ArBlock
+from space.blocks.foldable import Foldable
 from space.blocks.image_ends import MeanShift
 from space.errors import UserError
 from space.references import REFERENCES, Reference
+from space.references.etds import Etds
 from space.specialists import Specialists
 
 
@@ -90,7 +92,8 @@ def build(arch: Architecture, generator: torch.Generator | None = None) -> nn.Mo
 def initialise(network: nn.Module, generator: torch.Generator | None = None) -> None:
     """Draw weights from ``generator``: uniform within 1/sqrt(fan in), torch's own range for these layers.
 
-    AR blocks, which stand in a row without skips, widen it (``ArBlock.keep_spread``).
+    AR blocks, which stand in a row without skips, widen it (``ArBlock.keep_spread``); ETDS's stream of colours starts
+    as the identity (``Etds.reset``).
     """
     for module in network.modules():
         if isinstance(module, MeanShift):
@@ -103,6 +106,8 @@ def initialise(network: nn.Module, generator: torch.Generator | None = None) -> 
     for module in network.modules():
         if isinstance(module, ArBlock):
             module.keep_spread()
+        elif isinstance(module, Etds):
+            module.reset()
     end = getattr(network, "residual_end", None)
     for parameter in end.parameters() if end is not None else ():
         parameter.zero_()
@@ -111,7 +116,6 @@ def initialise(network: nn.Module, generator: torch.Generator | None = None) -> 
 def deploy_form(network: nn.Module) -> nn.Module:
     """Fold in place what inference does not need as an operator of its own; the network computes the same."""
     for module in network.modules():
-        fold = getattr(module, "fold", None)
-        if callable(fold):
-            fold()
+        if isinstance(module, Foldable):
+            module.fold()
     return network

@@ -20,5 +20,5 @@ def commit() -> str:
 
 def _git(root: Path, *arguments: str) -> str:
     return subprocess.run(
-        ["git", "-C", root, *arguments], capture_output=True, text=True, check=True, timeout=10
+        ["git", "-C", root, *arguments], capture_output=True, encoding="utf-8", errors="replace", check=True, timeout=10
     ).stdout.strip()

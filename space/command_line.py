@@ -3,57 +3,192 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import re
+import shutil
 import sys
-from collections.abc import Callable, Sequence
-from types import ModuleType
+import textwrap
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pkgutil import resolve_name
 from typing import NoReturn
 
 from space.errors import UserError
+from space.logs import VERBOSE, forget_log, is_verbose, keep_traceback, shown_log
+from space.os_errors import exit_status, first_line, os_error_line, shared_memory_line
+from space.terminal import drop, flush_or_drop, prepare_streams, print_error
+
+INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits.h
 
 SMALLEST_PX, LARGEST_PX = 8, 8192
-_FLAGS = {"--json", "--help", "-h"}
+LARGEST_COUNT = 2**53  # of which a float still tells neighbours apart
+VERSION_UNKNOWN = "(not installed)"
+_FLAGS = {"--json", "--help", "-h", "--verbose", "--version", "--all", "--list", "--counts-only", "--self-ensemble"}
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command by name, with one line of help.
+
+    ``options`` is the module with its ``add_options(parser)``, ``DESCRIPTION`` and ``EXAMPLES``; it is imported when
+    the command is named. ``execute`` (``module:function``) takes the parsed options and gives the exit status; it is
+    imported when the command line has been read.
+    """
+
+    name: str
+    help: str
+    options: str
+    execute: str
 
 
 class Parser(argparse.ArgumentParser):
     """As argparse, but an error is one line and no option may be shortened."""
 
     def __init__(self, **options: object) -> None:
-        super().__init__(allow_abbrev=False, **options)
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+
+    def shorten_usage(self) -> None:
+        """Only what must be given: the options stand below, in their groups."""
+        words = [self.prog]
+        for action in self._actions:
+            value = str(action.metavar or action.dest.upper())
+            if not action.option_strings:
+                words.append({"*": f"[{value} ...]", "?": f"[{value}]"}.get(str(action.nargs), value))
+            elif action.required:
+                words.append(f"{action.option_strings[-1]} {value}")
+        self.usage = " ".join([*words, "[options]"])
 
     def error(self, message: str) -> NoReturn:
-        print(f"error: {message} (see: {self.prog} --help)", file=sys.stderr)
+        print_error(f"{message} (see: {self.prog} --help)")
         sys.exit(2)
+
+
+def parser_for(prog: str, description: str, commands: Sequence[Command], arguments: Sequence[str]) -> Parser:
+    """A parser of all ``commands``, with the options of the one that ``arguments`` name."""
+    parser = Parser(prog=prog, description=_wrapped(description))
+    parser.add_argument("--version", action="version", version=f"litefront {installed_version()}")
+    choices = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+    named = next((word for word in arguments if not word.startswith("-")), None)
+    for command in commands:
+        if command.name != named:
+            choices.add_parser(command.name, help=command.help)
+            continue
+        module = import_module(command.options)
+        chosen = choices.add_parser(
+            command.name,
+            help=command.help,
+            description=_wrapped(getattr(module, "DESCRIPTION", command.help)),
+            epilog=_examples(getattr(module, "EXAMPLES", ())),
+        )
+        module.add_options(chosen)
+        chosen.add_argument(
+            "--verbose", action="store_true", help="print the log, and the traceback of an internal error"
+        )
+        chosen.shorten_usage()
+    return parser
+
+
+def _wrapped(text: str) -> str:
+    """For ``RawDescriptionHelpFormatter``, which leaves lines as they are."""
+    return textwrap.fill(text, max(20, shutil.get_terminal_size().columns - 2))
+
+
+def _examples(examples: Sequence[tuple[str, str]]) -> str | None:
+    if not examples:
+        return None
+    lines = [f"  {command}\n      {meaning}" for command, meaning in examples]
+    return "\n".join(["examples:", *lines])
+
+
+def installed_version() -> str:
+    try:
+        return version("litefront")
+    except PackageNotFoundError:
+        return VERSION_UNKNOWN
 
 
 def run_command(
     prog: str,
     description: str,
-    commands: Sequence[ModuleType],
+    commands: Sequence[Command],
     arguments: Sequence[str] | None,
-    on_os_error: Callable[[OSError], int] | None = None,
+    reassurance: str = "",
 ) -> int:
-    """Run the command that ``arguments`` name; returns the exit status: 2 for a mistake, 130 when interrupted.
+    """Run the command that ``arguments`` name; returns the exit status.
 
-    Each of ``commands`` is a module with ``add_parser(commands)``, which sets ``execute``. ``on_os_error`` may turn
-    an operating system's error into a status, or raise it again.
+    0 done, 1 the machine's trouble, 2 a mistake, 70 an error of ours, 130 interrupted. Whatever goes wrong is one line
+    on standard error; an error of ours leaves its traceback in a log, and shows it with ``--verbose``. ``reassurance``
+    ends the line of the machine's trouble.
     """
-    parser = Parser(prog=prog, description=description)
-    choices = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
-    for command in commands:
-        command.add_parser(choices)
-    options = parser.parse_args(join_values(list(sys.argv[1:] if arguments is None else arguments)))
-    try:
-        return options.execute(options)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+    prepare_streams()
+    arguments = join_values(list(sys.argv[1:] if arguments is None else arguments))
+    if any("\0" in argument for argument in arguments):
+        print_error("an argument must be text, got one with a NUL character")
         return 2
-    except OSError as error:
-        if on_os_error is None:
-            raise
-        return on_os_error(error)
+    if empty := next((word[:-3] for word in arguments if re.fullmatch("--[a-z-]+=--", word)), None):
+        print_error(f"{empty} must have a value, got '--'")  # argparse takes it for the end of the options
+        return 2
+    options = parser_for(prog, description, commands, arguments).parse_args(arguments)
+    execute = next(command.execute for command in commands if command.name == options.command)
+    forget_log()
+    try:
+        with shown_log() if options.verbose else contextlib.nullcontext():
+            with starting():
+                run = resolve_name(execute)
+            status = run(options)
+            flush_or_drop()
+            return status
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        if (options.verbose or is_verbose()) and not isinstance(error, UserError | BrokenPipeError):
+            traceback.print_exc()
+        return _told(error, reassurance)
+
+
+def _told(error: Exception, reassurance: str) -> int:
+    """Print the one line of ``error``; returns the exit status."""
+    if isinstance(error, UserError):
+        line, status = str(error), 2
+    elif isinstance(error, BrokenPipeError):
+        drop(sys.stdout)  # nobody reads the output any longer (``| head``)
+        return 1
+    elif isinstance(error, OSError):
+        status = exit_status(error)
+        line = os_error_line(error) + reassurance * (status == 1)
+    elif isinstance(error, MemoryError):
+        line, status = f"out of memory: {first_line(error) or 'an allocation failed'}; close other programs", 1
+    elif shared_memory := shared_memory_line(error):
+        line, status = shared_memory, 1
+    else:
+        line, status = _internal(error), INTERNAL_ERROR
+    print_error(line)
+    return status
+
+
+def _internal(error: Exception) -> str:
+    log = keep_traceback(error)
+    text = first_line(error)
+    where = f"the traceback is in {log}" if log else f"set {VERBOSE}=1 to see the traceback"
+    return f"internal error: {type(error).__name__}{': ' * bool(text)}{text}; {where}"
+
+
+@contextlib.contextmanager
+def starting() -> Iterator[None]:
+    """In a terminal, say at once that the program is there: torch takes seconds to load."""
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield
+        return
+    text = "starting ..."
+    print(text, end="", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        print("\r" + " " * len(text) + "\r", end="", file=sys.stderr, flush=True)
 
 
 def join_values(arguments: Sequence[str]) -> list[str]:
@@ -68,20 +203,22 @@ def join_values(arguments: Sequence[str]) -> list[str]:
     return joined
 
 
-def parse_count(option: str, text: str, least: int) -> int:
-    """A whole number that is at least ``least``."""
+def parse_count(option: str, text: str, least: int, most: int = LARGEST_COUNT) -> int:
+    """A whole number from ``least`` to ``most``."""
     try:
         value = int(text)
     except ValueError:
         value = None
     if value is None or value < least:
         raise UserError(f"{option} must be a whole number of at least {least}, got {text!r}")
+    if value > most:
+        raise UserError(f"{option} must be a whole number of at most {most}, got {text!r}")
     return value
 
 
 def parse_size(option: str, text: str) -> tuple[int, int]:
     """WIDTHxHEIGHT in pixels."""
-    match = re.fullmatch(r"(\d+)x(\d+)", text.strip().lower())
+    match = re.fullmatch(r"([0-9]{1,9})x([0-9]{1,9})", text.strip().lower())
     if match is None or not all(SMALLEST_PX <= int(side) <= LARGEST_PX for side in match.groups()):
         raise UserError(
             f"{option} must be WIDTHxHEIGHT in pixels, each {SMALLEST_PX} to {LARGEST_PX}, got {text!r}; "

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
-import sys
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +15,25 @@ import torch
 from torch import nn
 
 from space.build import build
-from space.errors import UserError
+from space.errors import UserError, first_line
+from space.foreign_code import network_of_factory
+from space.operators import UnknownOperatorError, trace
+from space.operators.operator import Shape
 from space.papers import PAPERS, known_names
 from space.tasks import TASKS
 
 FORCE_PLAIN = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"  # torch's own switch
+GUESSED_AT, MOST_GUESSES = (64, 64), 12  # px; numbers of channels that are tried
 DEFAULT_INPUT = (320, 180)  # of a network that does not say: 1280x720 after four-fold enlargement
+
+
+@dataclass(frozen=True)
+class OtherInput:
+    """An input besides the first image: an image of its own size if it has one, or a tensor of a fixed ``shape``."""
+
+    channels: int = 0
+    size: tuple[int, int] | None = None
+    shape: Shape | None = None
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,7 @@ class NamedNetwork:
     in_channels: int
     input_size: tuple[int, int] = DEFAULT_INPUT
     only_this_size: bool = False
+    others: tuple[OtherInput, ...] = ()
 
     def check_size(self, size: tuple[int, int]) -> None:
         """Raises: UserError: the network was exported for another size only."""
@@ -44,11 +56,42 @@ class NamedNetwork:
                 f"{size[0]}x{size[1]}; export it with dynamic height and width for others"
             )
 
+    def more_inputs(self, sizes: Sequence[tuple[int, int]]) -> tuple[Shape, ...]:
+        """The shapes of the inputs after the first, whose (width, height) is ``sizes[0]``: one for all, or one each.
 
-def named_network(spec: str, scale: int | None = None) -> NamedNetwork:
+        Raises:
+            UserError: there are neither one nor as many sizes as inputs, or one is not what it was exported for.
+        """
+        count = 1 + len(self.others)
+        if len(sizes) not in (1, count):
+            raise UserError(
+                f"--input must be one size or {count}, for each input of {self.name} one, got {len(sizes)}; "
+                "--channels says how many inputs there are"
+            )
+        shapes = []
+        for place, other in enumerate(self.others, start=1):
+            given = sizes[place] if len(sizes) > 1 else None
+            if other.shape is not None:
+                shapes.append(other.shape)
+                continue
+            if given and other.size and given != other.size:
+                raise UserError(
+                    f"--input of {self.name} must be {other.size[0]}x{other.size[1]} at place {place + 1}, as "
+                    f"exported, got {given[0]}x{given[1]}"
+                )
+            width, height = given or other.size or sizes[0]
+            shapes.append((1, other.channels, height, width))
+        return tuple(shapes)
+
+
+def named_network(
+    spec: str, scale: int | None = None, channels: tuple[int, ...] = (), may_run_code: bool = True
+) -> NamedNetwork:
     """The network of a paper, of ``FILE.pt2`` (``torch.export.save``), or of ``MODULE:FACTORY``, called plainly.
 
-    ``scale`` is another upscaling factor of a paper's network than the paper's.
+    ``scale`` is another upscaling factor of a paper's network than the paper's. ``channels`` are those of each input of
+    MODULE:FACTORY (default: one image, with the channels of its first convolution). A name that a person types may run
+    code; one that stands in a file may not (``may_run_code``).
 
     Raises:
         UserError: there is no such name, file, module or factory, or what it gives is no network of images.
@@ -57,19 +100,43 @@ def named_network(spec: str, scale: int | None = None) -> NamedNetwork:
         entry = PAPERS[spec]
         scale = scale or entry.architecture.shape.scale
         TASKS[entry.task].shape(scale)
+        if channels:
+            raise UserError(f"--channels is for your own MODULE:FACTORY, got it with {spec}; leave it out")
         network = build(entry.at_scale(scale))
         return NamedNetwork(spec, network, entry.architecture.shape.in_channels, TASKS[entry.task].input_sizes[scale])
     if scale is not None:
         raise UserError(f"--scale is for the papers' networks, got it with {spec!r}; leave it out")
     if spec.endswith(".pt2"):
-        return _exported(Path(spec))
+        return _exported(Path(spec), channels)
     module, colon, factory = spec.partition(":")
     if not colon or not module or not factory:
         raise UserError(f"unknown network {spec!r}; {known_names(spec)}; or give FILE.pt2 or MODULE:FACTORY")
-    return _made(spec, module, factory)
+    if not may_run_code:
+        raise UserError(
+            f"a network in a file must be a paper's name or FILE.pt2, got {spec!r}: MODULE:FACTORY would run code; "
+            "export it (torch.export.save) and name the file"
+        )
+    network = network_of_factory(spec, module, factory)
+    first, *others = channels or (_channels(network),)
+    return NamedNetwork(spec, network, first, others=tuple(OtherInput(count) for count in others))
 
 
-def _exported(path: Path) -> NamedNetwork:
+def _channels(network: nn.Module) -> int:
+    """Those of the image: of the first convolution with which the network runs, in the order in which they are made."""
+    convs = [module.in_channels for module in network.modules() if isinstance(module, nn.Conv2d)]
+    candidates = list(dict.fromkeys((*convs[:1], 3, 1, 4, *convs)))[:MOST_GUESSES]
+    for count in candidates:
+        try:
+            trace(network, (1, count, *GUESSED_AT))
+        except UnknownOperatorError:
+            return count
+        except UserError:
+            continue
+        return count
+    return candidates[0]
+
+
+def _exported(path: Path, channels: tuple[int, ...]) -> NamedNetwork:
     if not path.is_file():
         raise UserError(f"{path} must be a file written by torch.export.save, got no such file")
     _check_without_pickle(path)
@@ -79,18 +146,34 @@ def _exported(path: Path) -> NamedNetwork:
             program = torch.export.load(path)
             network = program.module()
     except Exception as error:
-        raise UserError(f"{path} must be a file written by torch.export.save: {_first_line(error)}") from error
+        raise UserError(f"{path} must be a file written by torch.export.save: {first_line(error)}") from error
     shapes = [
         tuple(node.meta["val"].shape)
         for node in program.graph.nodes
         if node.op == "placeholder" and node.name in program.graph_signature.user_inputs
     ]
-    if len(shapes) != 1 or len(shapes[0]) != 4:
-        raise UserError(f"{path} must take one image (N, C, H, W), got inputs {shapes}")
-    _, channels, height, width = shapes[0]
-    fixed = all(isinstance(side, int) for side in (height, width))
-    network.eval = lambda: network  # an exported program was put in its mode when it was exported
-    return NamedNetwork(path.stem, network, int(channels), (width, height) if fixed else DEFAULT_INPUT, fixed)
+    if not shapes or len(shapes[0]) != 4:
+        raise UserError(f"{path} must take an image (N, C, H, W) first, got inputs {shapes}")
+    own = tuple(int(shape[1]) for shape in shapes if len(shape) == 4)
+    if channels and channels != own:
+        raise UserError(f"--channels of {path} must be {','.join(map(str, own))}, as exported, or be left out")
+    others = tuple(_other_input(path, shape) for shape in shapes[1:])
+    return NamedNetwork(path.stem, network, own[0], _size(shapes[0]) or DEFAULT_INPUT, bool(_size(shapes[0])), others)
+
+
+def _size(shape: Sequence[object]) -> tuple[int, int] | None:
+    """The (width, height) that an image was exported for; None where they are free."""
+    *_, height, width = shape
+    return (width, height) if isinstance(height, int) and isinstance(width, int) else None
+
+
+def _other_input(path: Path, shape: Sequence[object]) -> OtherInput:
+    if len(shape) == 4:
+        return OtherInput(int(shape[1]), _size(shape))
+    fixed = tuple(side if isinstance(side, int) else 1 for side in shape[:1]) + tuple(shape[1:])
+    if not all(isinstance(side, int) for side in fixed):
+        raise UserError(f"{path} must take images (N, C, H, W) and tensors of fixed shape, got {tuple(shape)}")
+    return OtherInput(shape=fixed)
 
 
 @contextmanager
@@ -120,26 +203,4 @@ def _check_without_pickle(path: Path) -> None:
                 if "custom_obj" in name or "opaque_obj" in name:
                     raise UserError(f"{path} must hold plain tensors, got a pickled object {name}")
     except (zipfile.BadZipFile, ValueError) as error:
-        raise UserError(f"{path} must be a file written by torch.export.save: {_first_line(error)}") from None
-
-
-def _made(spec: str, module: str, factory: str) -> NamedNetwork:
-    sys.path.insert(0, "")  # as python -m does: the folder that the command runs in
-    try:
-        make = getattr(importlib.import_module(module), factory)
-    except (ImportError, AttributeError) as error:
-        raise UserError(f"{spec!r} must be MODULE:FACTORY that can be imported from here: {error}") from error
-    finally:
-        sys.path.remove("")
-    try:
-        network = make()
-    except Exception as error:
-        raise UserError(f"{spec!r} must make a network without arguments: {_first_line(error)}") from error
-    if not isinstance(network, nn.Module):
-        raise UserError(f"{spec!r} must give a torch.nn.Module, got {type(network).__name__}")
-    first = next((m for m in network.modules() if isinstance(m, nn.Conv2d)), None)
-    return NamedNetwork(spec, network, first.in_channels if first else 3)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{path} must be a file written by torch.export.save: {first_line(error)}") from None

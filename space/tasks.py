@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from space.architecture import IOShape
 from space.errors import UserError
@@ -15,7 +15,8 @@ class Task:
     ``channels`` gives, by the word of ``--channels``, the channels that a network takes in and gives out; the first
     word is the default. ``input_sizes`` gives, per scale, the width and height in pixels of the network input that
     costs are stated for unless the user says otherwise; of RAW frames they are packed pixels, each 2x2 of the sensor.
-    ``masked``: the last channel that goes in is the mask of holes.
+    ``masked``: the last channel that goes in is the mask of holes. ``options`` are the task's own on the command line,
+    each with its meaning; the task's rules read their values (``evaluators.tasks``).
     """
 
     name: str
@@ -25,6 +26,7 @@ class Task:
     default_scale: int
     backbones: tuple[str, ...]
     masked: bool = False
+    options: dict[str, str] = field(default_factory=dict)
 
     @property
     def default_channels(self) -> str:
@@ -72,18 +74,36 @@ TASKS: dict[str, Task] = {
             "denoise", "denoising",
             {"colour": COLOUR, "grey": GREY, "colour-noise-map": (4, 3), "grey-noise-map": (2, 1)},
             {1: (640, 360)}, 1, DENOISERS,
+            options={"sigma": "the noise's standard deviation, of 255: 15, 25 (default), 50 or a range such as 0-50"},
         ),
-        Task("deblur", "deblurring", {"colour": COLOUR}, {1: (640, 360)}, 1, DEBLURRERS),
+        Task(
+            "deblur", "deblurring", {"colour": COLOUR}, {1: (640, 360)}, 1, DEBLURRERS,
+            options={
+                "blur": "uniform, shake (spatially varying) or both (default)",
+                "extent": "range of the blur's extent in pixels (default: 2-5)",
+                "sigma": "the noise's standard deviation, of 255 (default: 1)",
+            },
+        ),
         # 512x512 of the sensor, packed: the size of PMRID's figures. "noise-map": the noise's standard deviation at
         # each packed pixel as a fifth channel.
-        Task("raw-denoise", "RAW denoising", {"packed": (4, 4), "noise-map": (5, 4)}, {1: (256, 256)}, 1, DENOISERS),
+        Task(
+            "raw-denoise", "RAW denoising", {"packed": (4, 4), "noise-map": (5, 4)}, {1: (256, 256)}, 1, DENOISERS,
+            options={"shot": "range of the shot noise (default: 0.0001-0.012)"},
+        ),
         # RGB and the mask of the hole; 256x256 as in the inpainting papers.
         Task(
             "inpaint", "inpainting", {"colour": (4, 3)}, {1: (256, 256)}, 1, ("encoder_decoder", "pyramid", "plain"),
             masked=True,
+            options={
+                "masks": "irregular, rectangles or both (default)",
+                "holes": "range of the holes' share in percent (default: 10-30)",
+            },
         ),
     )
 }  # fmt: skip
+
+
+OPTIONS = tuple(dict.fromkeys(name for each in TASKS.values() for name in each.options))
 
 
 def task(name: str) -> Task:

@@ -12,7 +12,6 @@ A row of ``frames.csv`` is ``file,width,height,pattern,bits,black,white,gain_r,g
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +21,13 @@ import numpy as np
 from evaluators.images.bayer import pack
 from evaluators.images.unprocess import Camera, mixed_colours
 from space.errors import UserError
+from space.text_files import csv_table, read_file
 
 FILE = "frames.csv"
 COLUMNS = ("file", "width", "height", "pattern", "bits", "black", "white", "gain_r", "gain_b")
 FIRST_RED = {"RGGB": (0, 0), "GRBG": (0, 1), "GBRG": (1, 0), "BGGR": (1, 1)}  # row and column
+LARGEST_NUMBER = 1e6  # in any column
+LARGEST_FRAME_BYTES = 1 << 29  # 250 megapixels of 16 bits
 SMALLEST_PX, LARGEST_PX = 32, 2048  # sides of the sensor that are used; of a larger frame the middle
 
 
@@ -45,20 +47,18 @@ def load_frames(folder: Path) -> tuple[Frame, ...]:
     Raises:
         UserError: ``frames.csv`` or a frame cannot be used; the message says what must be so.
     """
-    try:
-        with open(Path(folder) / FILE, encoding="utf-8", newline="") as lines:
-            rows = list(csv.DictReader(lines))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(
-            f"--frames must be a folder with {FILE} ({','.join(COLUMNS)}), got {folder}: {reason}"
-        ) from None
-    missing = [name for name in COLUMNS if not rows or rows[0].get(name) is None]
-    if missing:
-        raise UserError(
-            f"{FILE} must have the columns {','.join(COLUMNS)} and a row per frame, got none of {','.join(missing)}"
-        )
-    return tuple(_frame(Path(folder), row) for row in rows)
+    folder = Path(folder)
+    what = f"--frames must be a folder with {FILE} ({','.join(COLUMNS)}), and that"
+    rows = csv_table(FILE, read_file(folder / FILE, what), COLUMNS)
+    if not rows:
+        raise UserError(f"{FILE} must have a row per frame, got only a header")
+    frames = []
+    for line, row in rows:
+        try:
+            frames.append(_frame(folder, row))
+        except UserError as error:
+            raise UserError(f"{FILE}, line {line}: {error}") from None
+    return tuple(frames)
 
 
 def to_rggb(sensor: np.ndarray, pattern: str) -> np.ndarray:
@@ -69,7 +69,9 @@ def to_rggb(sensor: np.ndarray, pattern: str) -> np.ndarray:
 
 
 def _frame(folder: Path, row: Mapping[str, str]) -> Frame:
-    name = row["file"]
+    name = row["file"].strip()
+    if not name or Path(name).is_absolute() or ".." in Path(name).parts:
+        raise UserError(f"file must be a path below the folder of {FILE}, got {name!r}")
     width, height, bits = (_number(row, column, 1) for column in ("width", "height", "bits"))
     black, white = _number(row, "black", 0), _number(row, "white", 1)
     pattern = row["pattern"].upper()
@@ -92,10 +94,7 @@ def _values(path: Path, width: int, height: int, bits: int) -> np.ndarray:
     """`(height, width)` of the file, as they are."""
     if min(width, height) < SMALLEST_PX:
         raise UserError(f"sides of {path.name} must be at least {SMALLEST_PX} px, got {width}x{height}")
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"frame {path} of {FILE} must be a file that can be read: {error.strerror}") from None
+    content = read_file(path, "frame", LARGEST_FRAME_BYTES)
     dtype = np.dtype("u1" if bits <= 8 else "<u2")
     expected = width * height * dtype.itemsize
     if len(content) != expected:
@@ -115,9 +114,12 @@ def _number(row: Mapping[str, str], column: str, least: float) -> float:
         value = float(text or "")
     except ValueError:
         value = np.nan
-    if not least <= value < np.inf or (column in ("width", "height", "bits") and value != int(value)):
+    if not least <= value <= LARGEST_NUMBER or (column in ("width", "height", "bits") and value != int(value)):
         kind = "a whole number" if column in ("width", "height", "bits") else "a number"
-        raise UserError(f"{column} of {row['file']} in {FILE} must be {kind} of at least {least:g}, got {text!r}")
+        raise UserError(
+            f"{column} of {row['file']} in {FILE} must be {kind} of at least {least:g}, and at most "
+            f"{LARGEST_NUMBER:g}, got {text!r}"
+        )
     return value
 
 

@@ -1,114 +1,165 @@
 """From the bytes of one image file to 8-bit RGB, with every failure as one line that names the file."""
 
 import io
-import struct
-import sys
+import os
 import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from evaluators.images.stored import (
+    canvas_of_webp,
+    check_jpeg2000,
+    check_tiff,
+    essential_png,
+    is_inverted,
+    named_kind,
+    planes_of_tiff,
+    png_kind,
+)
+from evaluators.images.wide import lower_bytes, rounded, values_of_grey_alpha
 from space.errors import UserError
 
-MAX_MEGAPIXELS = 200    # the largest phone sensors; more is taken for a damaged or hostile header
+MAX_MEGAPIXELS = 128
+"""Larger than the sensors of phones up to 108 megapixels; decoding one of these takes about 1.5 GB. The picture's size
+is read from its header, before anything is decoded."""
 
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "PPM", "WEBP", "GIF", "JPEG2000", "AVIF")
+"""What a file's content may be, whatever its name says. Pillow knows more: EPS among them, for which it starts
+Ghostscript."""
+
+TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"MM*\0", b"II\0*")
 _GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N")
-
-# What decoders raise on damaged data; SyntaxError is the PNG reader's, RuntimeError the AVIF reader's.
-_DAMAGED = (
-    OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, OverflowError, RuntimeError,
-    struct.error, zlib.error,
-)
-
-# Pillow keeps the upper byte of 16-bit colour. Read in the other byte order, the same file gives the lower one.
-_OTHER_BYTE = {"16B": "16L", "16L": "16B", "16N": "16B" if sys.byteorder == "little" else "16L"}
+_COLOUR_MODES = ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK")
 
 
 def decode_rgb(data: bytes, shown: str) -> tuple[np.ndarray, bool]:
     """Return ``(H, W, 3)`` uint8 RGB and whether the file has one grey channel; ``shown`` is how errors call it.
 
-    The EXIF orientation is applied. Grey is repeated three times, palettes and CMYK are converted without colour
-    profiles, transparency is dropped (the colours below it stay as stored, they are not blended with a background),
-    16 bits become 8 by ``round(value / 257)``, and of several frames the first is taken.
+    What is stored counts: the pixels come out exactly, or the file is refused. The orientation that EXIF or TIFF says
+    is applied. Grey is repeated three times; palettes and CMYK are converted without colour profiles, which are ignored
+    everywhere; transparency is dropped (the colours below it stay as stored, they are not blended with a background);
+    16 bits become 8 by ``round(value / 257)``; and of several frames or pages the first is taken.
 
     Raises:
-        UserError: no image, damaged or cut short, above 200 megapixels, or 32 bits per channel.
+        UserError: no image, damaged or cut short, above ``MAX_MEGAPIXELS``, or stored in a way that does not come out
+            exactly: 32 bits or floating point, Lab, colours multiplied by their transparency.
     """
     try:
-        with _up_to_max_megapixels():
-            image = Image.open(io.BytesIO(data))
-            lower = _lower_bytes(image, data)
-            return _to_rgb(ImageOps.exif_transpose(image), lower, shown), image.mode in _GREY_MODES
-    except UserError:
+        with _pillow_without_its_limit(), _silent_libraries(data.startswith(TIFFS)):
+            return _decoded(data, shown)
+    except (UserError, MemoryError):
         raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise UserError(
-            f"image {shown} must have at most {MAX_MEGAPIXELS} megapixels, got more; reduce it or cut it into parts"
-        ) from None
     except UnidentifiedImageError:
+        kind = named_kind(data)
+        if kind is not None:
+            raise UserError(
+                f"image {shown} must be a whole file with pixels of a common kind, got {kind} that cannot be read; "
+                "convert it to PNG"
+            ) from None
         raise UserError(
             f"file {shown} must be an image, got something else; remove it or convert it to PNG"
         ) from None
-    except _DAMAGED as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+    except Exception as error:  # decoders raise almost anything on damaged data, and none of it is a bug of ours
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(
             f"image {shown} must be complete and undamaged, got a decoding error ({reason}); replace or remove it"
         ) from None
 
 
+def _decoded(data: bytes, shown: str) -> tuple[np.ndarray, bool]:
+    _check_size(canvas_of_webp(data), shown)  # its decoder takes memory for the whole canvas when it is opened
+    kind = png_kind(data)
+    if kind is not None:
+        data = essential_png(data)
+    image = _opened(data)
+    _check_size(image.size, shown)
+    if image.format == "TIFF":
+        check_tiff(image.tag_v2, data, shown)
+        planes = planes_of_tiff(image.tag_v2, data)
+        if planes is not None:
+            return rounded(planes), False
+    elif image.format == "JPEG2000":
+        check_jpeg2000(data, shown)
+    if kind == (16, 4):
+        return np.repeat(rounded(values_of_grey_alpha(image, _upright))[..., None], 3, axis=2), True
+    inverted = is_inverted(image)
+    lower = lower_bytes(image, lambda: _opened(data), _upright)
+    is_grey = image.mode in _GREY_MODES
+    pixels = _to_rgb(_upright(image), lower, shown)
+    return 255 - pixels if inverted else pixels, is_grey
+
+
+def _opened(data: bytes) -> Image.Image:
+    Image.init()
+    return Image.open(io.BytesIO(data), formats=[name for name in FORMATS if name in Image.OPEN])
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """``image``, read to its end, as its EXIF says it is to be seen; damaged EXIF says nothing."""
+    image.load()
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # as of decoders
+        return image
+
+
 def _to_rgb(image: Image.Image, lower: Image.Image | None, shown: str) -> np.ndarray:
-    """``(H, W, 3)`` uint8 of an image in any of Pillow's modes."""
+    """``(H, W, 3)`` uint8 of an image in any of the modes that come out exactly."""
+    if image.mode == "RGBa" or (image.mode == "La"):
+        raise UserError(f"image {shown} must not be multiplied by its transparency; save it without transparency")
     if lower is not None:
-        upper = np.asarray(image.convert("RGB"), np.uint32)
-        return _to_8_bits(upper * 256 + np.asarray(lower.convert("RGB")))
+        return rounded(np.asarray(image.convert("RGB"), np.uint32) * 256 + np.asarray(lower.convert("RGB")))
     if image.mode == "F" or (image.mode == "I" and not 0 <= image.getextrema()[0] <= image.getextrema()[1] < 65536):
-        raise UserError(f"image {shown} must have 1, 8 or 16 bits per channel, got 32; convert it to 16-bit PNG")
+        raise UserError(f"image {shown} must have at most 16 bits per channel, got 32; convert it to 16-bit PNG")
+    if image.mode not in (*_GREY_MODES, *_COLOUR_MODES):
+        raise UserError(
+            f"image {shown} must be grey, RGB, CMYK or of a palette, got {image.mode}; convert it to RGB"
+        )
     if image.mode.startswith("I"):
-        return np.repeat(_to_8_bits(np.asarray(image).astype(np.uint32))[..., None], 3, axis=2)
-    if image.mode in ("P", "PA", "RGBa"):
+        return np.repeat(rounded(np.asarray(image).astype(np.uint32))[..., None], 3, axis=2)
+    if image.mode in ("P", "PA"):
         image = image.convert("RGBA")
-    elif image.mode == "La":
-        image = image.convert("LA")
     return np.array(image.convert("RGB"))
 
 
-def _to_8_bits(values: np.ndarray) -> np.ndarray:
-    """``round(value / 257)``: 0 stays 0, 65535 becomes 255, and an 8-bit image widened to 16 bits comes back."""
-    return ((values + 128) // 257).astype(np.uint8)
-
-
-def _lower_bytes(image: Image.Image, data: bytes) -> Image.Image | None:
-    """The lower bytes of 16-bit RGB or RGBA, oriented; None for everything else. ``image`` must not be loaded yet."""
-    tiles = [_other_byte_tile(tile) for tile in image.tile]
-    if not tiles or None in tiles:
-        return None
-    lower = Image.open(io.BytesIO(data))
-    lower.tile = tiles
-    return ImageOps.exif_transpose(lower)
-
-
-def _other_byte_tile(tile: tuple) -> tuple | None:
-    """Pillow's instruction for one block of pixels with the byte order exchanged, or None if it is not 16-bit RGB."""
-    codec, extents, offset, args = tile
-    raw_mode, *rest = (args,) if isinstance(args, str) else args if isinstance(args, tuple) and args else ("",)
-    colours, _, byte_order = str(raw_mode).partition(";")
-    if not colours.startswith("RGB") or byte_order not in _OTHER_BYTE:
-        return None
-    exchanged = f"{colours};{_OTHER_BYTE[byte_order]}"
-    return type(tile)(codec, extents, offset, exchanged if isinstance(args, str) else (exchanged, *rest))
+def _check_size(size: tuple[int, int] | None, shown: str) -> None:
+    if size is not None and size[0] * size[1] > MAX_MEGAPIXELS * 1_000_000:
+        raise UserError(
+            f"image {shown} must have at most {MAX_MEGAPIXELS} megapixels, got {size[0]}x{size[1]}; reduce it or cut "
+            "it into parts"
+        )
 
 
 @contextmanager
-def _up_to_max_megapixels() -> Iterator[None]:
-    """Raise Pillow's guard against decompression bombs to our limit, and make it an error, for the time of a block."""
+def _silent_libraries(is_needed: bool) -> Iterator[None]:
+    """For the time of a block, nothing on standard error: libtiff writes there by itself what is damaged in a file."""
+    try:
+        kept = os.dup(2) if is_needed else None
+    except OSError:  # there is no standard error
+        kept = None
+    if kept is None:
+        yield
+        return
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+@contextmanager
+def _pillow_without_its_limit() -> Iterator[None]:
+    """For the time of a block, no limit of Pillow's, for ours is checked; and none of its warnings on the terminal."""
     before = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = MAX_MEGAPIXELS * 1_000_000
+    Image.MAX_IMAGE_PIXELS = None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore")
             yield
     finally:
         Image.MAX_IMAGE_PIXELS = before

@@ -14,17 +14,31 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluators.images.folders import is_clutter, load_folder, load_image
+from evaluators.images.folders import load_folder, load_image, picture_files
+from evaluators.images.names import printable
 from space.errors import UserError
 
 # Words for the degraded picture and for its clean partner, as public data sets name them.
 WORDS = (
     ("noisy", "clean"),
-    ("noisy", "gt"),
+    ("noisy", "gt"),  # SIDD
+    ("noise", "clean"),
     ("real", "mean"),  # CC: one frame, and the mean of 500
     ("blur", "sharp"),  # GoPro
+    ("blurred", "sharp"),
+    ("blurry", "sharp"),
+    ("blur", "gt"),
+    ("rain", "norain"),  # Rain100
+    ("rainy", "clean"),
+    ("rain", "clean"),
+    ("rain", "gt"),
+    ("rainy", "gt"),
+    ("hazy", "clear"),
+    ("hazy", "gt"),
+    ("degraded", "clean"),
     ("input", "target"),
     ("input", "gt"),
+    ("lq", "gt"),
 )
 
 
@@ -38,8 +52,19 @@ class NamedPair:
 
 
 def holds_pairs(folder: Path) -> bool:
-    """Whether ``folder`` is laid out as pairs; a folder of single pictures, or none, is not."""
+    """Whether ``folder`` is laid out as pairs; a folder of single pictures, or none, is not.
+
+    Raises:
+        UserError: it cannot be read, or holds what is no picture.
+    """
     return folder.is_dir() and (_side_by_side(folder) is not None or bool(_by_name(folder)))
+
+
+def clean_half_beside(folder: Path) -> Path | None:
+    """Where ``folder`` is the degraded half of pairs (GoPro's ``blur``), the folder of their clean partners."""
+    folder = folder.resolve()
+    sides = _side_by_side(folder.parent)
+    return sides[1] if sides is not None and sides[0] == folder else None
 
 
 def load_pair_folder(folder: Path, min_side_px: int) -> tuple[NamedPair, ...]:
@@ -53,14 +78,17 @@ def load_pair_folder(folder: Path, min_side_px: int) -> tuple[NamedPair, ...]:
         low, high = ({image.name: image.pixels for image in load_folder(side, min_side_px)} for side in sides)
         for name in sorted(low.keys() ^ high.keys()):
             present, absent = sides if name in low else sides[::-1]
-            raise UserError(f"{present / name} must have a partner of its name in {absent.name}, got none; add it")
+            raise UserError(
+                f"{printable(present)}/{name} must have a partner of its name in {absent.name}, got none; add it"
+            )
         return tuple(_checked(NamedPair(name, low[name], high[name]), folder, min_side_px) for name in sorted(low))
     found = _by_name(folder)
-    strangers = {file.name for file in _files(folder)} - {file.name for pair in found.values() for file in pair}
+    strangers = {file.name for file in picture_files(folder)} - {file.name for pair in found.values() for file in pair}
     if strangers:
-        raise UserError(f"{folder / min(strangers)} must have a partner as the others have, got none; remove it")
+        stranger = printable(folder / min(strangers))
+        raise UserError(f"{stranger} must have a partner as the others have, got none; remove it")
     return tuple(
-        _checked(NamedPair(name, load_image(low), load_image(high)), folder, min_side_px)
+        _checked(NamedPair(printable(name), load_image(low), load_image(high)), folder, min_side_px)
         for name, (low, high) in sorted(found.items())
     )
 
@@ -75,12 +103,11 @@ def pairs_fingerprint(pairs: Iterable[NamedPair]) -> str:
     return digest.hexdigest()
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.iterdir() if file.is_file() and not is_clutter(file.relative_to(folder)))
-
-
 def _side_by_side(folder: Path) -> tuple[Path, Path] | None:
-    inside = {path.name.lower(): path for path in folder.iterdir() if path.is_dir()}
+    try:
+        inside = {path.name.lower(): path for path in sorted(folder.iterdir()) if path.is_dir()}
+    except OSError as error:
+        raise UserError(f"image folder must be readable, got {printable(folder)}: {error.strerror}") from None
     for low, high in WORDS:
         if low in inside and high in inside:
             return inside[low], inside[high]
@@ -88,16 +115,20 @@ def _side_by_side(folder: Path) -> tuple[Path, Path] | None:
 
 
 def _by_name(folder: Path) -> dict[str, tuple[Path, Path]]:
-    """Files whose names differ by the words of one entry of ``WORDS``, by the name without the word's ending."""
-    files = {file.name.lower(): file for file in _files(folder)}
+    """Files whose names differ by the words of one entry of ``WORDS``, by the name without the word."""
+    try:
+        files = {file.name.lower(): file for file in picture_files(folder)}
+    except UserError:
+        return {}  # whoever loads the folder says what is wrong with it
     for low, high in WORDS:
+        # The word stands by itself or before a number: ``flower_blur1.png``, ``NOISY_SRGB_010.png``.
+        word = re.compile(rf"(?<![a-z]){low}(?![a-z])", re.IGNORECASE)
         pairs = {}
         for name, file in files.items():
-            # The word stands at the end or before a number: ``flower_blur1.png``.
-            partner, replaced = re.subn(rf"(?<![a-z]){low}(?=\d*\.[^.]+$)", high, name)
-            if replaced and partner in files:
-                stem = re.sub(rf"[_-]?{low}(?=\d*\.[^.]+$)", "", file.name, flags=re.IGNORECASE)
-                pairs[stem] = (file, files[partner])
+            partner, replaced = word.subn(high, name)
+            if replaced == 1 and partner in files:
+                stem = re.sub(rf"[_-]?{word.pattern}", "", file.name, count=1, flags=re.IGNORECASE)
+                pairs[stem.lstrip("_-")] = (file, files[partner])
         if pairs:
             return pairs
     return {}
@@ -106,11 +137,13 @@ def _by_name(folder: Path) -> dict[str, tuple[Path, Path]]:
 def _checked(pair: NamedPair, folder: Path, min_side_px: int) -> NamedPair:
     if pair.low.shape != pair.high.shape:
         sizes = [f"{image.shape[1]}x{image.shape[0]}" for image in (pair.low, pair.high)]
-        raise UserError(f"pair {pair.name} of {folder} must have one size, got {' and '.join(sizes)}; crop them alike")
+        raise UserError(
+            f"pair {pair.name} of {printable(folder)} must have one size, got {' and '.join(sizes)}; crop them alike"
+        )
     if min(pair.low.shape[:2]) < min_side_px:
         height, width = pair.low.shape[:2]
         raise UserError(
-            f"pair {pair.name} of {folder} must be at least {min_side_px} px on each side, got {width}x{height}; "
-            "remove it"
+            f"pair {pair.name} of {printable(folder)} must be at least {min_side_px} px on each side, got "
+            f"{width}x{height}; remove it"
         )
     return pair

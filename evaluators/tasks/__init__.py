@@ -16,7 +16,6 @@ from space.tasks import TASKS
 RULES: dict[str, type[TaskRules]] = {
     name: import_module(f"evaluators.tasks.{name.replace('-', '_')}").RULES for name in TASKS
 }
-OPTIONS = tuple(dict.fromkeys(name for rules in RULES.values() for name in rules.command_options))
 
 
 def rules_of(task: str, scale: int | None = None, options: Mapping[str, Any] | None = None) -> TaskRules:
@@ -30,31 +29,22 @@ def rules_of(task: str, scale: int | None = None, options: Mapping[str, Any] | N
     return RULES[task](scale=scale, **values)
 
 
-def option_help(name: str) -> str:
-    """What the option means, for each of the tasks that have it."""
-    meanings = {
-        task: rules.command_options[name].meaning for task, rules in RULES.items() if name in rules.command_options
-    }
-    return "; ".join(f"{task}: {meaning}" for task, meaning in meanings.items())
-
-
 def rules_from_words(task: str, scale: int | None, words: Mapping[str, str | None]) -> TaskRules:
     """The rules of ``task`` with options as given on a command line; those that are None take their default.
 
     Raises:
         UserError: an option that the task does not have, or a value that cannot be read.
     """
-    options = RULES[task].command_options
-    readers = {"channels": str, **{name: option.read for name, option in options.items()}}
+    readers = {"channels": str, **RULES[task].option_readers}
     values = {}
     for name, word in words.items():
         if word is None:
             continue
         if name not in readers:
-            others = ", ".join(other for other, rules in RULES.items() if name in rules.command_options) or "no task"
+            others = ", ".join(other for other, each in TASKS.items() if name in each.options) or "no task"
             raise UserError(f"--{name} is an option of {others} and not of {task}, got {word!r}; leave it out")
         values[name] = readers[name](word)
     return rules_of(task, scale, values)
 
 
-__all__ = ["OPTIONS", "RULES", "Pair", "TaskRules", "option_help", "rules_from_words", "rules_of"]
+__all__ = ["RULES", "Pair", "TaskRules", "rules_from_words", "rules_of"]

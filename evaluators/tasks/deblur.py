@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor
@@ -14,7 +14,7 @@ from torch import Tensor
 from evaluators.images.folders import NamedImage
 from evaluators.images.metrics import psnr, ssim_of_planes
 from evaluators.images.shake import POSES, camera_path, margin, shake
-from evaluators.tasks.rules import Option, Pair, TaskRules, image_seed, normal_like, range_text, read_range, read_word
+from evaluators.tasks.rules import Pair, TaskRules, image_seed, normal_like, range_text, read_range, read_word
 from evaluators.training.plan import TrainingPlan
 
 BLURS = ("both", "uniform", "shake")
@@ -36,25 +36,17 @@ class Deblur(TaskRules):
 
     task: ClassVar[str] = "deblur"
     baseline_name: ClassVar[str] = "blurred input"
-    command_options: ClassVar[Mapping[str, Option]] = {
-        "blur": Option(
-            partial(read_word, option="--blur", words=BLURS),
-            "uniform, shake (spatially varying) or both (default)",
-        ),
-        "extent": Option(
-            partial(read_range, option="--extent", low=1.0, high=LONGEST_PX, example="2-5"),
-            "range of the blur's extent in pixels (default: 2-5)",
-        ),
-        "sigma": Option(
-            partial(read_range, option="--sigma", low=0.0, high=255.0, example="1"),
-            "the noise's standard deviation, of 255 (default: 1)",
-        ),
+    option_readers: ClassVar[Mapping[str, Callable[[str], Any]]] = {
+        "blur": partial(read_word, option="--blur", words=BLURS),
+        "extent": partial(read_range, option="--extent", low=1.0, high=LONGEST_PX, example="2-5"),
+        "sigma": partial(read_range, option="--sigma", low=0.0, high=255.0, example="1"),
     }
 
     @property
     def title(self) -> str:
         kinds = {"both": "uniform and shake", "uniform": "uniform", "shake": "shake"}[self.blur]
-        return f"deblur {kinds} {range_text(self.extent)} px, σ {range_text(self.sigma)}"
+        made = f"{kinds} {range_text(self.extent)} px, σ {range_text(self.sigma)}"
+        return f"deblur {self._degradation(made)}"
 
     @property
     def published_set(self) -> str:

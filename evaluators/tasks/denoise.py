@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from evaluators.images.folders import NamedImage
 from evaluators.images.metrics import psnr, ssim_of_planes
 from evaluators.images.ycbcr import grey
 from evaluators.tasks.rules import (
-    Option,
+    VALIDATION,
     Pair,
     TaskRules,
     batch_uniform,
@@ -43,17 +43,14 @@ class Denoise(TaskRules):
 
     task: ClassVar[str] = "denoise"
     baseline_name: ClassVar[str] = "noisy input"
-    command_options: ClassVar[Mapping[str, Option]] = {
-        "sigma": Option(
-            partial(read_range, option="--sigma", low=0.0, high=255.0, example="25 or 0-50"),
-            "the noise's standard deviation, of 255: 15, 25 (default), 50 or a range such as 0-50",
-        ),
+    option_readers: ClassVar[Mapping[str, Callable[[str], Any]]] = {
+        "sigma": partial(read_range, option="--sigma", low=0.0, high=255.0, example="25 or 0-50"),
     }
 
     @property
     def title(self) -> str:
         kinds = " grey" * self.is_grey + ", noise map" * self.has_map
-        return f"denoise σ {range_text(self.sigma)}{kinds}"
+        return f"denoise {self._degradation(f'σ {range_text(self.sigma)}')}{kinds}"
 
     @property
     def is_grey(self) -> bool:
@@ -75,7 +72,7 @@ class Denoise(TaskRules):
     @property
     def published_level(self) -> str | None:
         low, high = self.sigma
-        return f"{low:g}" if low == high else None
+        return f"{low:g}" if low == high and VALIDATION not in self.given else None
 
     @property
     def metric_name(self) -> str:
@@ -138,7 +135,7 @@ class Denoise(TaskRules):
 
     @property
     def input_note(self) -> str:
-        return f"σ {range_text(self.sigma)}"
+        return "as given" if VALIDATION in self.given else f"σ {range_text(self.sigma)}"
 
 
 RULES = Denoise

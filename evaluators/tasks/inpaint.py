@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from evaluators.images.diffusion import diffuse
 from evaluators.images.folders import NamedImage
 from evaluators.images.masks import KINDS, random_mask
 from evaluators.images.metrics import psnr, ssim_of_planes
-from evaluators.tasks.rules import Option, Pair, TaskRules, image_seed, range_text, read_range, read_word
+from evaluators.tasks.rules import Pair, TaskRules, image_seed, range_text, read_range, read_word
 from evaluators.training.plan import TrainingPlan
 from space.blocks.image_ends import DIV2K_MEAN
 
@@ -37,15 +37,9 @@ class Inpaint(TaskRules):
 
     task: ClassVar[str] = "inpaint"
     baseline_name: ClassVar[str] = "filled input"
-    command_options: ClassVar[Mapping[str, Option]] = {
-        "masks": Option(
-            partial(read_word, option="--masks", words=("both", *KINDS)),
-            "irregular, rectangles or both (default)",
-        ),
-        "holes": Option(
-            partial(read_range, option="--holes", low=1.0, high=60.0, example="10-30"),
-            "range of the holes' share in percent (default: 10-30)",
-        ),
+    option_readers: ClassVar[Mapping[str, Callable[[str], Any]]] = {
+        "masks": partial(read_word, option="--masks", words=("both", *KINDS)),
+        "holes": partial(read_range, option="--holes", low=1.0, high=60.0, example="10-30"),
     }
 
     @property

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from evaluators.images.bayer_frames import FILE, Frame
 from evaluators.images.folders import NamedImage
 from evaluators.images.metrics import psnr, ssim_of_planes
 from evaluators.images.unprocess import READ_SPREAD, SHOT, Camera, process, random_camera, read_variance, unprocess
-from evaluators.tasks.rules import Option, Pair, TaskRules, image_seed, normal_like, range_text, read_range
+from evaluators.tasks.rules import Pair, TaskRules, image_seed, normal_like, range_text, read_range
 from evaluators.training.plan import TrainingPlan
 from space.errors import UserError
 
@@ -50,11 +50,8 @@ class RawDenoise(TaskRules):
     task: ClassVar[str] = "raw-denoise"
     baseline_name: ClassVar[str] = "noisy input"
     layout: ClassVar[str] = "bayer"
-    command_options: ClassVar[Mapping[str, Option]] = {
-        "shot": Option(
-            partial(read_range, option="--shot", low=1e-6, high=0.1, example="0.0001-0.012"),
-            "range of the shot noise (default: 0.0001-0.012)",
-        ),
+    option_readers: ClassVar[Mapping[str, Callable[[str], Any]]] = {
+        "shot": partial(read_range, option="--shot", low=1e-6, high=0.1, example="0.0001-0.012"),
     }
 
     @property

@@ -6,7 +6,7 @@ import hashlib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,6 +22,8 @@ from evaluators.training.plan import TrainingPlan
 from space.architecture import IOShape
 from space.errors import UserError
 from space.tasks import TASKS
+
+TRAINING, VALIDATION = "training", "validation"
 
 
 @dataclass(frozen=True)
@@ -43,14 +45,6 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Option:
-    """A task's option on the command line: ``read`` makes a value of the word given; ``meaning`` is its help."""
-
-    read: Callable[[str], Any]
-    meaning: str
-
-
-@dataclass(frozen=True)
 class TaskRules(ABC):
     """One task with its options; a frozen value that is written into every record.
 
@@ -60,11 +54,12 @@ class TaskRules(ABC):
 
     scale: int = 1
     channels: str = ""  # a word of the task's ``channels``; its default if empty
+    given: frozenset[str] = field(default=frozenset(), kw_only=True)  # which of TRAINING and VALIDATION are pairs
 
     task: ClassVar[str]
     baseline_name: ClassVar[str]  # "bicubic", "noisy input": what the gain is counted from
     layout: ClassVar[str] = "image"  # or "bayer": which symmetries a training patch may be turned by
-    command_options: ClassVar[Mapping[str, Option]] = {}  # by field
+    option_readers: ClassVar[Mapping[str, Callable[[str], Any]]] = {}  # of ``Task.options``, which are fields here
 
     def __post_init__(self) -> None:
         if not self.channels:
@@ -77,8 +72,9 @@ class TaskRules(ABC):
 
     @property
     def options(self) -> dict[str, Any]:
-        """Everything but the scale, as JSON knows it."""
-        values = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "scale"}
+        """Everything but the scale and ``given``, as JSON knows it."""
+        names = (each.name for each in fields(self) if each.name not in ("scale", "given"))
+        values = {name: getattr(self, name) for name in names}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @property
@@ -135,6 +131,21 @@ class TaskRules(ABC):
     def has_pairs(self) -> bool:
         """Whether folders of degraded and clean pictures can be given."""
         return False
+
+    def of_pairs(self, training: bool, validation: bool) -> TaskRules:
+        """These rules with what is known of the data: to pictures that come as pairs no degradation is added.
+
+        It changes words only: titles, notes, and which published results are comparable.
+        """
+        return replace(self, given=frozenset((TRAINING,) * training + (VALIDATION,) * validation))
+
+    def _degradation(self, made: str) -> str:
+        """``made``, what is done to clean pictures; or that theirs is not known, where they come as pairs."""
+        if self.given == {TRAINING, VALIDATION}:
+            return "of given pairs"
+        if VALIDATION in self.given:
+            return f"of given pairs, trained with {made}"
+        return f"{made}, trained on given pairs" if TRAINING in self.given else made
 
     def divided(self, count: int) -> tuple[TaskRules, ...]:
         """These rules for each of ``count`` parts of the range of noise levels, from the lowest up.

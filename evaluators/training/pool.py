@@ -132,7 +132,7 @@ class PatchPool:
         """
         folder = Path(path_dir)
         try:
-            about = json.loads((folder / "pool.json").read_text())
+            about = json.loads((folder / "pool.json").read_text("utf-8"))
             if about["version"] != POOL_VERSION:
                 raise ValueError(f"version {about['version']}")
             # Plain arrays over the same mapping: numpy slices its memmap class several times slower.

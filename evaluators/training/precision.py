@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -12,23 +12,57 @@ from torch import nn
 
 from space.errors import UserError
 
+PRECISIONS = ("auto", "fp32", "bf16")
+
 
 @dataclass(frozen=True, slots=True)
 class Precision:
     """How a network is trained.
 
     Weights, moments and averages are float32 in every case; ``autocast`` ("bfloat16" or None) is the format of the
-    convolutions' arithmetic, and ``reason`` says for the record why it was chosen.
+    convolutions' arithmetic, and ``reason`` says for the record why it was chosen. Where it was not ``asked`` for by
+    name, networks that bfloat16 does not suit (``for_network``) are trained in float32 all the same.
     """
 
     device: str
     autocast: str | None
     channels_last: bool
     reason: str
+    asked: bool = False
 
     @property
     def memory_format(self) -> torch.memory_format:
         return torch.channels_last if self.channels_last else torch.contiguous_format
+
+    @property
+    def word(self) -> str:
+        """``bf16`` or ``fp32``, as ``--precision`` says it."""
+        return "fp32" if self.autocast is None else "bf16"
+
+    def for_network(self, network: nn.Module) -> Precision:
+        """This, or float32 where bfloat16 does not suit ``network``: one with batch norms.
+
+        A norm divides by the deviation what a convolution before it rounded to 8 bits of its mean. From random weights,
+        on smooth noisy images, the gradients of DnCNN and of GLCIC with LIST then stand at cosines of 0.75 and 0.17 to
+        those of float32, those of every network without norms at 0.999 and more. On the embedded photographs DnCNN's
+        stand at 0.994 at the start and above 0.999 after 30 steps, GLCIC's at 0.24 and 0.59; what that does to their
+        quality in the end was not measured.
+        """
+        if self.autocast is None or self.asked:
+            return self
+        if any(isinstance(module, nn.BatchNorm2d) for module in network.modules()):
+            return self.in_float32("a network with batch norms")
+        return self
+
+    def continuing(self, word: str | None) -> Precision:
+        """This, or the arithmetic of ``word`` where training was begun in another; None where that is not known."""
+        if word in (None, self.word):
+            return self
+        autocast = "bfloat16" if word == "bf16" else None
+        return replace(self, autocast=autocast, reason=f"begun in {word}; {self.reason}", asked=True)
+
+    def in_float32(self, reason: str) -> Precision:
+        return replace(self, autocast=None, reason=f"{reason}; {self.reason}")
 
     def place_network(self, network: nn.Module) -> nn.Module:
         """Move ``network`` itself to the device and its 4-dimensional weights into the memory order."""
@@ -52,40 +86,68 @@ class Precision:
         return cls(**data)
 
 
-def choose_precision(device: str | None = None) -> Precision:
-    """The fastest known setting for this machine, or for ``device`` ("cpu", "cuda", "cuda:1") when given.
+def choose_precision(device: str | None = None, wanted: str = "auto") -> Precision:
+    """The setting for this machine, or for ``device`` ("cpu", "cuda", "cuda:1") when given.
 
-    It is chosen by what the processor can do and never by a timing, so that all workers of a run agree. bfloat16 on
-    a CPU pays only where the processor multiplies it natively: with AMX it doubled the speed of s-LWSR16 (batch 16,
-    24x24 patches, 28.8 against 14.2 steps per second); on an AVX-512 processor without it the same steps took 2.8
-    times as long as in float32. Channels-last order pays either way (142 against 188 ms per step in float32).
+    ``wanted`` is one of ``PRECISIONS``; "auto" takes what is fastest. That is chosen by what the processor can do and
+    never by a timing, so that all workers of a run agree. bfloat16 on a CPU pays where the processor multiplies it
+    natively: with AVX512_BF16, one thread and the default plan, the median step of s-LWSR with 8, 16 and 32 channels
+    takes 66, 104 and 249 ms against 96, 163 and 475 in float32 (``tests/benchmarks/test_precision_speed.py``); with
+    AMX, s-LWSR16 made 28.8 steps a second against 14.2 (batch 16, 24x24 patches). On an AVX-512 processor without
+    either, steps took 2.8 times as long as in float32. Channels-last order pays either way (142 against 188 ms per
+    step in float32). It costs no quality from 8 channels up (``reports/published/study-precision``), so that there is
+    no rule by width.
 
     Raises:
-        UserError: ``device`` names something that this machine does not have.
+        UserError: ``device`` names something that this machine does not have, or ``wanted`` is no precision.
     """
+    if wanted not in PRECISIONS:
+        raise UserError(f"--precision must be one of {', '.join(PRECISIONS)}, got {wanted!r}; auto takes the fastest")
+    device = _checked_device(device)
+    native, reason = _native_bfloat16(device)
+    if wanted == "fp32":
+        return Precision(device, None, True, f"asked for; {reason}", asked=True)
+    if wanted == "bf16":
+        slower = "" if native else ": slower than float32"
+        return Precision(device, "bfloat16", True, f"asked for; {reason}{slower}", asked=True)
+    return Precision(device, "bfloat16" if native else None, True, reason)
+
+
+def _checked_device(device: str | None) -> str:
     if device is None:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    kind = device.partition(":")[0]
+        return "cuda" if torch.cuda.is_available() else "cpu"
     if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
         raise UserError(f"device must be cpu, cuda or cuda:N, got {device!r}; leave it out to let the program choose")
+    kind, _, index = device.partition(":")
     if kind == "cuda":
         if not torch.cuda.is_available():
             raise UserError(f"device {device!r} must be present, got a machine or a torch without CUDA; use cpu")
-        index = int(device.partition(":")[2] or 0)
-        if index >= torch.cuda.device_count():
+        if int(index or 0) >= torch.cuda.device_count():
             raise UserError(f"device {device!r} must be present, got {torch.cuda.device_count()} of them; use cuda")
-        if torch.cuda.is_bf16_supported(including_emulation=False):
-            return Precision(device, "bfloat16", True, "CUDA device with native bfloat16")
-        return Precision(device, None, True, "CUDA device without native bfloat16")
+    return device
+
+
+def _native_bfloat16(device: str) -> tuple[bool, str]:
+    """Whether ``device`` multiplies bfloat16 itself, and the words that say so in a record."""
+    if device != "cpu":
+        with torch.cuda.device(device):  # of which it asks
+            native = torch.cuda.is_bf16_supported(including_emulation=False)
+        return native, f"CUDA device {'with' if native else 'without'} native bfloat16"
     feature = _cpu_bfloat16_feature()
     if feature is None:
-        return Precision(device, None, True, "CPU without native bfloat16 (neither AMX nor AVX512_BF16)")
-    return Precision(device, "bfloat16", True, f"CPU with {feature}")
+        return False, "CPU without native bfloat16 (neither AMX nor AVX512_BF16)"
+    return True, f"CPU with {feature}"
 
 
 def _cpu_bfloat16_feature() -> str | None:
-    """The instruction set that multiplies bfloat16 on this CPU, or None. torch has no public question for it."""
+    """The instruction set that multiplies bfloat16 on this CPU, or None; also None where torch cannot tell.
+
+    torch has no public question for it: the private ones may be gone in another version, and on other processors.
+    """
     for feature, question in (("AMX", "_is_amx_tile_supported"), ("AVX512_BF16", "_is_avx512_bf16_supported")):
-        if getattr(torch.cpu, question, lambda: False)():
-            return feature
+        try:
+            if getattr(torch.cpu, question)():
+                return feature
+        except (AttributeError, NotImplementedError, RuntimeError):
+            continue
     return None

@@ -65,13 +65,13 @@ class Trainer:
         seed: int,
         loss: Loss = _l1,
     ) -> None:
+        self.precision = precision = precision.for_network(network)
         self.network = precision.place_network(network)
         self._pools = (pool,) if isinstance(pool, PatchPool) else tuple(pool)
         self._turns = tuple(zip(networks_of(self.network), self._pools, strict=True))
         self.plan = plan
-        self.precision = precision
         self.step = 0
-        self._loss = loss
+        self._loss = loss.to(precision.device) if isinstance(loss, nn.Module) else loss  # a teacher, say
         self._generator = np.random.default_rng(seed)
         self._parameters = {name: value for name, value in network.named_parameters() if value.requires_grad}
         self._average = {name: value.detach().clone() for name, value in self._parameters.items()}
@@ -145,8 +145,7 @@ class Trainer:
         generator = copy.deepcopy(self._generator)
         for _ in range(NORM_BATCHES):
             low, _ = pool.sample(generator, self.plan.batch, self.plan.patch_px)
-            with self.precision.arithmetic():
-                network(self.precision.place_batch(low))
+            network(self.precision.place_batch(low))  # in float32, as it will be measured and used
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
 

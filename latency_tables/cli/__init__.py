@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from latency_tables.cli import calibrate, catalogue, fit, measure, predict, show, validate
-from space.command_line import run_command
+from space.command_line import Command, run_command
 
-COMMANDS = (catalogue, show, predict, measure, validate, calibrate, fit)
+COMMANDS = tuple(
+    Command(name, help_line, f"latency_tables.cli.{module}", f"latency_tables.cli.{module}:execute")
+    for name, module, help_line in (
+        ("list", "catalogue", "the tables that ship, with device, engine and how well they predict"),
+        ("show", "show", "one table's figures and where they come from"),
+        ("predict", "predict", "a network's milliseconds on one table, operator by operator"),
+        ("measure", "measure", "time the operators of a task's networks on your device"),
+        ("validate", "validate", "run random networks whole on the device and compare"),
+        ("calibrate", "calibrate", "a table for your board from a few whole-network timings"),
+        ("fit", "fit", "write the tables of published phones anew, and how well they predict unseen networks"),
+    )
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

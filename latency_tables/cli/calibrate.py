@@ -11,21 +11,22 @@ from latency_tables.timings import COLUMNS, read_timings
 from space.errors import UserError
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("calibrate", help="a table for your board from a few whole-network timings")
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("table", metavar="TABLE", help="to start from: a name, or a CSV file")
     parser.add_argument(
         "--from", dest="timings", type=Path, required=True, metavar="TIMINGS.csv", help=f"columns {', '.join(COLUMNS)}"
     )
     parser.add_argument("--out", type=Path, metavar="NAME.csv", help="default: TABLE-calibrated.csv")
-    parser.set_defaults(execute=execute)
 
 
 def execute(options: argparse.Namespace) -> int:
     table, timings = load_table(options.table), read_timings(options.timings)
     out = options.out or Path(f"{table.name}-calibrated.csv")
-    if out.suffix != ".csv" or not out.parent.is_dir():
+    if out.suffix != ".csv" or not out.parent.is_dir() or out.is_dir():
         raise UserError(f"--out must be NAME.csv in a folder that exists, got {out}")
+    for given in (options.timings, Path(options.table)):
+        if out.exists() and given.exists() and out.samefile(given):
+            raise UserError(f"--out must be another file than those it is made from, got {out}; choose another name")
     calibration = calibrate(table, timings, out.stem)
     write_table(out, calibration.table)
     how = {

@@ -5,21 +5,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
+from latency_tables.cli.console import Console
 from latency_tables.published.tables import SHIPPED, build_table
 from latency_tables.table import DATA, LatencyTable, write_table
 from space.errors import UserError
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser(
-        "fit", help="write the tables of published phones anew, and how well they predict unseen networks"
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("tables", metavar="TABLE", nargs="*", help="such as pixel4-a76 (default: all that are shipped)")
     parser.add_argument("--to", type=Path, default=DATA, metavar="FOLDER", help="default: where shipped tables lie")
-    parser.set_defaults(execute=execute)
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
+from latency_tables.cli.console import Console
 from latency_tables.cli.measuring import (
     add_device_options,
     open_harness,
@@ -16,6 +16,7 @@ from latency_tables.cli.measuring import (
     shown_progress,
 )
 from latency_tables.estimate import kind_label
+from latency_tables.harness.extend import add_operators, own_operators
 from latency_tables.harness.measure import Check, Measured, Names, measure, summary
 from latency_tables.harness.plan import plan
 from space.errors import UserError
@@ -23,9 +24,15 @@ from space.errors import UserError
 ROUNDS = 5
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("measure", help="time the operators of a task's networks on your device")
-    add_device_options(parser, ROUNDS)
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add_device_options(parser, ROUNDS, needs_task=False)
+    parser.add_argument(
+        "--network", action="append", default=[], metavar="NAME|FILE.pt2|MODULE:FACTORY",
+        help="the operators of this network instead of a task's, added to the table --out if it is there; repeatable",
+    )  # fmt: skip
+    parser.add_argument(
+        "--operators", type=Path, metavar="FILE.csv", help="those in the rows of this table, or a file with its columns"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="NAME.csv", help="the table; timings go beside it")
     parser.add_argument("--device-name", help="as captions name it (default: its host name)")
     parser.add_argument("--soc", help="as the table names it (default: the CPU model)")
@@ -33,13 +40,37 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--differential", action="store_true", help="by chains of copies, for engines whose sums do not add up (MNN)"
     )
-    parser.set_defaults(execute=execute)
 
 
 def execute(options: argparse.Namespace) -> int:
-    task, scale, size = question_from(options)
+    own = bool(options.network or options.operators)
+    if own == bool(options.task):
+        raise UserError(f"measure must have --task, or --network or --operators, got {'both' if own else 'none'}")
     if options.out.suffix != ".csv" or not options.out.parent.is_dir():
         raise UserError(f"--out must be NAME.csv in a folder that exists, got {options.out}")
+    return _execute_own(options) if own else _execute_task(options)
+
+
+def _execute_own(options: argparse.Namespace) -> int:
+    """Operators of the user's own."""
+    operators = own_operators(options.network, options.input, options.operators)
+    about = {
+        "networks": options.network, "input": options.input or "each network's own",
+        "operators": options.operators.name if options.operators else None,
+    }  # fmt: skip
+    console = Console(stderr=True)
+    with open_harness(options, protocol_from(options), options.differential) as harness:
+        console.print(f"{len(operators)} operators; Ctrl-C breaks off, the same command continues")
+        names = Names(options.device_name, options.soc, options.core_name)
+        with shown_progress(console, "timings") as progress:
+            measured = add_operators(harness, operators, about, options.out, names, progress)
+    report(Console(), options.out, measured)
+    return 0
+
+
+def _execute_task(options: argparse.Namespace) -> int:
+    """The operators of a task's space."""
+    task, scale, size = question_from(options)
     console = Console(stderr=True)
     with open_harness(options, protocol_from(options), options.differential) as harness:
         harness.session.describe()  # a device that is not there shows before the plan is made

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from latency_tables.cli.console import Console
 from latency_tables.engines import ENGINES, engine_format
 from latency_tables.harness.measure import Harness
 from latency_tables.harness.rounds import Protocol
@@ -20,11 +20,13 @@ from space.command_line import parse_count, parse_size
 from space.errors import UserError
 from space.tasks import TASKS, Task, task
 
+MOST_THREADS, MOST_ROUNDS = 1024, 10_000
 
-def add_device_options(parser: argparse.ArgumentParser, rounds: int) -> None:
+
+def add_device_options(parser: argparse.ArgumentParser, rounds: int, needs_task: bool = True) -> None:
     parser.add_argument("--engine", required=True, help=f"one of {', '.join(ENGINES)}")
     parser.add_argument("--target", required=True, help=FORMS)
-    parser.add_argument("--task", required=True, help=f"one of {', '.join(TASKS)}")
+    parser.add_argument("--task", required=needs_task, help=f"one of {', '.join(TASKS)}")
     parser.add_argument("--scale", help="upscaling factor (default: the task's)")
     parser.add_argument("--input", help="WIDTHxHEIGHT of the network input (default: the task's)")
     parser.add_argument("--threads", default="1", help="default: 1")
@@ -36,9 +38,9 @@ def add_device_options(parser: argparse.ArgumentParser, rounds: int) -> None:
 
 
 def protocol_from(options: argparse.Namespace, **changes: float) -> Protocol:
-    rounds = parse_count("--rounds", options.rounds, 1)
+    rounds = parse_count("--rounds", options.rounds, 1, MOST_ROUNDS)
     return Protocol(
-        parse_count("--threads", options.threads, 1),
+        parse_count("--threads", options.threads, 1, MOST_THREADS),
         parse_cores(options.cores),
         rounds,
         rounds + rounds // 2,
@@ -49,7 +51,7 @@ def protocol_from(options: argparse.Namespace, **changes: float) -> Protocol:
 def parse_cores(text: str | None) -> tuple[int, ...]:
     if text is None:
         return ()
-    if not re.fullmatch(r"\d+(,\d+)*", text):
+    if not re.fullmatch(r"[0-9]{1,3}(,[0-9]{1,3})*", text):
         raise UserError(f"--cores must be core numbers joined by commas, got {text!r}; for example 4,5")
     return tuple(sorted({int(core) for core in text.split(",")}))
 

@@ -6,22 +6,20 @@ import argparse
 import json
 from dataclasses import asdict
 
-from rich.console import Console
 from rich.table import Table
 
 from latency_tables.cli.catalogue import summary
+from latency_tables.cli.console import Console
 from latency_tables.rows import Row
 from latency_tables.table import load_table
 
 SHOWN_OPERATORS = 40
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("show", help="one table's figures and where they come from")
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("table", metavar="TABLE", help="a name (see: python -m latency_tables list) or a CSV file")
     parser.add_argument("--all", action="store_true", help=f"more than {SHOWN_OPERATORS} measured operators")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(execute=execute)
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -37,13 +35,13 @@ def execute(options: argparse.Namespace) -> int:
         )
         return 0
     console = Console()
-    console.print(f"[bold]{table.name}[/bold]: {table.caption}, {table.soc}", highlight=False, soft_wrap=True)
+    console.print(f"{table.name}: {table.caption}, {table.soc}")
     for key, value in table.provenance.items():
         if not isinstance(value, dict | list):
-            console.print(f"  {key.replace('_', ' ')}: {value}", highlight=False, soft_wrap=True)
+            console.print(f"  {key.replace('_', ' ')}: {value}")
         elif isinstance(value, dict):
             words = ", ".join(f"{name.replace('_', ' ')} {_short(entry)}" for name, entry in value.items())
-            console.print(f"  {key.replace('_', ' ')}: {words}", highlight=False, soft_wrap=True)
+            console.print(f"  {key.replace('_', ' ')}: {words}")
     if table.classes:
         console.print(
             _rows(

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
+from latency_tables.cli.console import Console
 from latency_tables.cli.measuring import (
     add_device_options,
     open_harness,
@@ -25,6 +25,7 @@ from latency_tables.harness.validate import (
     agreement,
     draw_networks,
     noise_between,
+    predictions,
     residual_of,
     validate,
     write_points,
@@ -34,12 +35,11 @@ from space.command_line import parse_count
 from space.errors import UserError
 
 ROUNDS = 3
-NETWORKS = 100
+NETWORKS, MOST_NETWORKS = 100, 100_000
 FILES = ("networks.csv", "scatter.png", "summary.json")
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("validate", help="run random networks whole on the device and compare")
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("table", metavar="TABLE", help="a table that measure made of this device")
     add_device_options(parser, ROUNDS)
     parser.add_argument("--networks", default=str(NETWORKS), help=f"random ones of the space (default: {NETWORKS})")
@@ -48,19 +48,20 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--record", action="store_true", help="write the errors into the table's provenance: its bands follow them"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help=f"for {', '.join(FILES)}")
-    parser.set_defaults(execute=execute)
 
 
 def execute(options: argparse.Namespace) -> int:
     table = load_table(options.table)
     task, scale, size = question_from(options)
-    count, twice = parse_count("--networks", options.networks, 1), parse_count("--twice", options.twice, 0)
+    count = parse_count("--networks", options.networks, 1, MOST_NETWORKS)
+    twice = parse_count("--twice", options.twice, 0)
     if twice > count:
         raise UserError(f"--twice must be at most --networks, {count}, got {twice}")
-    options.out.mkdir(parents=True, exist_ok=True)
     protocol = protocol_from(options, repeats=3, budget_s=2.0)
     about = {"task": task.name, "scale": scale, "input": f"{size[0]}x{size[1]}"}
     networks = draw_networks(task, scale, count)
+    predictions(table, networks, size)  # what the table cannot price shows before a device is asked for anything
+    options.out.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
     with open_harness(options, protocol) as harness, shown_progress(console, "timings") as progress:
         points = validate(harness, table, networks, twice, size, about, options.out, progress)

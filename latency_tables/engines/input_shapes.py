@@ -10,8 +10,11 @@ from space.errors import UserError
 Shape = tuple[int, ...]
 
 
-def input_shapes(op: EngineOperator) -> tuple[Shape, ...]:
+def input_shapes(op: EngineOperator, alone: bool = False) -> tuple[Shape, ...]:
     """Shapes (1, H, W, C) of the activations that ``op`` reads; (rows, columns) of a matmul.
+
+    A slice that stands ``alone`` is half of the channels: what it is cut out of is not in its description, and to copy
+    all channels would be another operation, one run of memory.
 
     Raises:
         UserError: they do not follow from the operator; the message names it.
@@ -37,6 +40,8 @@ def input_shapes(op: EngineOperator) -> tuple[Shape, ...]:
         shapes = (_before_pad(op),)
     elif op.kind in ("add", "multiply", "elementwise") and op.function != "scalar":
         shapes = (same, *_second_operand(op))
+    elif op.function == "slice" and alone:
+        shapes = ((1, height, width, 2 * channels),)
     elif op.kind in TRAFFIC_KINDS:
         shapes = (same,)
     else:

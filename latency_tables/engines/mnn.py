@@ -31,7 +31,7 @@ def write_mnn(operators: Sequence[EngineOperator]) -> bytes:
             sys.executable, "-c", CONVERTER, "-f", "TFLITE", "--modelFile", str(source), "--MNNModel", str(target),
             "--bizCode", "litefront",
         ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
         if done.returncode or not target.exists():
             lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
             raise UserError(f"MNN's converter refused {operators[0]}: {lines[-1] if lines else 'it said nothing'}")

@@ -30,14 +30,15 @@ def write_tflite(operators: Sequence[EngineOperator], weights: Weights | None = 
     """
     file = TfliteFile()
     weights = weights or patterned_weights
-    if len(operators) == 1:
+    alone = len(operators) == 1
+    if alone:
         operators = (stand_alone(operators[0]),)
     current: dict[int, int] = {}
     inputs: list[int] = []
     read: set[int] = set()
     for op in operators:
         if any(value not in current for value in op.inputs):
-            for value, shape in zip(op.inputs, input_shapes(op), strict=True):
+            for value, shape in zip(op.inputs, input_shapes(op, alone), strict=True):
                 if value not in current:
                     current[value] = file.tensor(shape)
                     inputs.append(current[value])

@@ -176,7 +176,7 @@ def _copy(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Wei
     little to its time, and ``op`` does not say."""
     if op.function == "channel_shuffle":
         return _channel_shuffle(file, op, sources[0])
-    if op.function != "slice":
+    if op.function not in ("slice", "plain"):
         raise UserError(f"no model can be written for {op}: what it copies does not follow from its description")
     shape = output_shape(op)
     if any(size > given for size, given in zip(shape, file.shapes[sources[0]], strict=True)):

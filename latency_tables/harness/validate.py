@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import spearmanr
 
-from latency_tables.estimate import Z90, Latency, predict
+from latency_tables.estimate import Z90, Latency, MissingOperatorError, predict
 from latency_tables.fusion import architecture_operators
 from latency_tables.harness.measure import Harness
 from latency_tables.harness.raw_timings import RawTimings
@@ -70,6 +70,29 @@ def draw_networks(task: Task, scale: int, count: int, seed: int = SEED) -> tuple
     return tuple(drawn.values())
 
 
+def predictions(
+    table: LatencyTable, networks: Sequence[Architecture], input_size: tuple[int, int]
+) -> dict[str, Latency]:
+    """By key, what ``table`` says of each network: asked before any of them is timed.
+
+    Raises:
+        MissingOperatorError: the table cannot price all of them; the message names the operators.
+    """
+    found: dict[str, Latency] = {}
+    reasons: list[str] = []
+    for arch in networks:
+        try:
+            found[arch.key] = predict(table, architecture_operators(arch, input_size))
+        except MissingOperatorError as error:
+            reasons.append(str(error))
+    if reasons:
+        raise MissingOperatorError(
+            f"table {table.name} must price every network to be validated, got {len(reasons)} of {len(networks)} that "
+            f"it cannot; of the first: {reasons[0]}"
+        )
+    return found
+
+
 def validate(
     harness: Harness, table: LatencyTable, networks: Sequence[Architecture], twice: int, input_size: tuple[int, int],
     about: Mapping[str, Any], out: Path, progress: Callable[[int], Callable[[str], None]] = lambda n: lambda key: None,
@@ -80,8 +103,9 @@ def validate(
         UserError: the device, core set, threads or engine is not the table's, or an earlier run's.
         ConnectionLostError: the device is gone; the same command continues later.
     """
+    predicted = predictions(table, networks, input_size)
     device = harness.session.describe()
-    _require_same(table, device.identity)
+    require_same(table, device.identity)
     operators = {arch.key: architecture_operators(arch, input_size) for arch in networks}
     models = {key: partial(harness.engine.write, listed) for key, listed in operators.items()}
     models |= {f"again {arch.key}": models[arch.key] for arch in networks[:twice]}
@@ -102,7 +126,7 @@ def validate(
             measured = figures[arch.key]
             points.append(
                 Point(
-                    arch.key, arch, predict(table, operators[arch.key]), measured.ms, measured.relative_error,
+                    arch.key, arch, predicted[arch.key], measured.ms, measured.relative_error,
                     again.ms if again else float("nan"),
                 )
             )  # fmt: skip
@@ -181,7 +205,7 @@ def _reference(table: LatencyTable) -> EngineOperator:
     return operators[len(operators) // 2]
 
 
-def _require_same(table: LatencyTable, identity: Mapping[str, Any]) -> None:
+def require_same(table: LatencyTable, identity: Mapping[str, Any]) -> None:
     """The table must be of this very device; one that the harness did not make says too little of itself to tell."""
     own = table.provenance.get("device")
     if not own:

@@ -1,8 +1,8 @@
-"""``python -m latency_tables.published.measure_ratios FILE``: measure what the shipped operator_ratios.csv holds.
+"""``python -m latency_tables.published.measure_ratios FILE [CLASS ...]``: measure the shipped operator_ratios.csv anew.
 
 Each operator is timed at several sizes beside an addition and 3x3 convolutions, in LiteRT with its own kernels, on one
 thread of this machine. Prices of its terms come from a non-negative fit to its times, and are divided by the price of
-the reference.
+the reference. With classes named, only theirs are measured and put into FILE.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import csv
 import math
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from latency_tables.agent import cpu_model
 from latency_tables.classes import TERMS
 from latency_tables.estimate import Z90
 from latency_tables.operators import EngineOperator
-from latency_tables.published.one_operator import Model, convolution, elementwise, moved
+from latency_tables.published.one_operator import Model, convolution, elementwise, mirrored, moved
 from latency_tables.published.ratios import COLUMNS
 
 SIZES = ((90, 160, 16), (180, 320, 16), (180, 320, 48), (360, 640, 16))  # height, width, channels: larger than a cache
@@ -72,6 +72,7 @@ MEASURED: Mapping[str, tuple[Mapping[str, str], tuple[Callable, ...]]] = {
             for factor in (2, 4)
         ),
     ),
+    "pad mirrored": ({"M elements": "work"}, (mirrored,)),
     "transposed_conv": (
         {"GMAC": "MAC", "M scattered elements": "window"}, (convolution(4, 2, transposed=True),),
     ),
@@ -86,18 +87,27 @@ COUNTED = {  # not one operator of the engine: (passes over the activations, rel
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path)
-    rows = [row for dtype in ("fp32", "int8") for row in measure(dtype)]
-    with parser.parse_args().file.open("w", encoding="utf-8", newline="") as file:
+    parser.add_argument("classes", nargs="*", metavar="CLASS", help=f"some of {', '.join(MEASURED)} (default: all)")
+    options = parser.parse_args()
+    kept: list[list[str]] = []
+    if options.classes:
+        with options.file.open(encoding="utf-8", newline="") as file:
+            kept = [row for row in list(csv.reader(file))[1:] if row[1] not in options.classes]
+    rows: list[Sequence[object]] = []
+    for dtype in ("fp32", "int8"):
+        rows += [*(row for row in kept if row[0] == dtype), *measure(dtype, options.classes or MEASURED)]
+    with options.file.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows(rows)
 
 
-def measure(dtype: str) -> list[tuple[object, ...]]:
-    """Rows of operator_ratios.csv."""
+def measure(dtype: str, classes: Collection[str]) -> list[tuple[object, ...]]:
+    """Rows of operator_ratios.csv of ``classes``; those that are counted come with all of them."""
     models = {
         name: [make(dtype, *size) for make in makers for size in (UPSAMPLED_SIZES if name in CONVOLUTIONS else SIZES)]
         for name, (_, makers) in MEASURED.items()
+        if name in classes
     }
     models["add"] = [ADD(dtype, *size) for size in SIZES]
     models["conv"] = [convolution(3)(dtype, *size) for size in CONV_SIZES]
@@ -106,14 +116,18 @@ def measure(dtype: str) -> list[tuple[object, ...]]:
     mac, window = _prices(models["conv"], times["conv"], ("GMAC in tiles", "M window elements"))
     own = {"pass": one_pass, "MAC": mac, "window": window, "work": math.sqrt(one_pass * mac)}
     rows = []
-    for name, (terms, _) in MEASURED.items():
+    for name in (name for name in MEASURED if name in classes):
+        terms, _ = MEASURED[name]
         prices = _prices(models[name], times[name], tuple(terms))
         error = math.hypot(PHONE_ERROR[dtype], _misfit(models[name], times[name], tuple(terms), prices))
         for (term, reference), price in zip(terms.items(), prices, strict=True):
             if price > 0:
                 ratio = price / own[reference]
                 rows.append((dtype, name, term, reference, f"{ratio:.3g}", f"{error:.2g}", _source()))
-    rows += [(dtype, name, "M elements", "pass", ratio, error, why) for name, (ratio, error, why) in COUNTED.items()]
+    if len(classes) == len(MEASURED):
+        rows += [
+            (dtype, name, "M elements", "pass", ratio, error, why) for name, (ratio, error, why) in COUNTED.items()
+        ]
     return rows
 
 

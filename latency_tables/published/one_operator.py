@@ -73,6 +73,18 @@ def moved(name: str, kind: str, function: str, factor: int, options: Options) ->
     return make
 
 
+def mirrored(dtype: str, height: int, width: int, channels: int) -> Model:
+    """The model of an image with a border of one mirrored pixel."""
+    file = TfliteFile()
+    source = file.tensor((1, height, width, channels), quantisation=_int8_only(dtype))
+    shape = (1, height + 2, width + 2, channels)
+    operands = [source, file.constant(((0, 0), (1, 1), (1, 1), (0, 0)), np.int32)]
+    output = _node(file, dtype, "MIRROR_PAD", operands, shape, ("MirrorPadOptions", {"mode": 0}))
+    read = height * width * channels
+    op = EngineOperator("pad", height + 2, width + 2, channels, channels, read, function="reflect")
+    return Model(op, file.finish([source], [output]))
+
+
 def convolution(kernel: int, stride: int = 1, transposed: bool = False) -> Callable:
     """A maker of convolutions of equally many channels; ``height`` and ``width`` are those of the input."""
 

@@ -34,7 +34,9 @@ CLASS_PRICES: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "elementwise": {"M elements": ("elementwise",), **_EVERY_CALL},
     "reduce": {"M elements": ("elementwise",), **_EVERY_CALL},
-    "pool": {"M elements": ("pool",), **_EVERY_CALL},
+    "pool": {  # a start per output pixel and tap, as in a convolution, and one operation per output element and tap
+        "M elements": ("pool",), "M output taps": ("pool taps",), "M window taps": ("window taps",), **_EVERY_CALL,
+    },
     "activation hardswish": {"M elements": ("activation",), **_EVERY_CALL},
     # In the phones' networks only of one pixel, the factors of squeeze-and-excitation: nothing but a call.
     "activation exponential": {"M elements": ("elementwise",), **_EVERY_CALL},

@@ -15,11 +15,12 @@ from functools import lru_cache
 from latency_tables.published.source import DATA
 
 RATIOS = DATA / "operator_ratios.csv"
+PASS = "pass"
 COLUMNS = ("dtype", "class", "per", "reference", "ratio", "relative_error", "source")
 # The rows of a fitted table that a reference is: the geometric mean of sums of rows.
 REFERENCES: Mapping[str, tuple[tuple[tuple[str, str], ...], ...]] = {
     # A pass over activations larger than a cache, per million elements read and written.
-    "pass": ((("elementwise", "M elements"), ("elementwise", "M elements beyond cache")),),
+    PASS: ((("elementwise", "M elements"), ("elementwise", "M elements beyond cache")),),
     "MAC": ((("conv larger", "GMAC in tiles"),),),
     "window": ((("conv larger", "M window elements"),),),
     # Other instructions decide (exponentials, address arithmetic): processors differ in those by something between what

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import re
 import secrets
+import shlex
 import subprocess
 import tempfile
 from pathlib import Path
@@ -49,6 +50,7 @@ class AdbSession:
         self.binary = _binary(binary, engine)
         self.engine_version = engine_version or f"{self.binary.name} sha256 {_digest(self.binary.read_bytes())}"
         self.folder = f"{FOLDER}/latency-{secrets.token_hex(4)}"
+        self.run = shlex.quote(f"./{self.binary.name}")  # a name may hold what the phone's shell would obey
         self.pushed: dict[str, str] = {}
         self.installed = False
 
@@ -68,7 +70,7 @@ class AdbSession:
         Raises: ModelFailedError, ConnectionLostError.
         """
         self._install()
-        command = f"{self._pinned(job.cores)}./{self.binary.name} {self.program.arguments(job, self._push_model(job))}"
+        command = f"{self._pinned(job.cores)}{self.run} {self.program.arguments(job, self._push_model(job))}"
         output = self._shell(
             f"cd {self.folder} && LD_LIBRARY_PATH=. {command} 2>&1; echo ==exit $?; {android.AFTERWARDS}",
             timeout_s=job.budget_s * 2 + SLACK_S,
@@ -122,7 +124,7 @@ class AdbSession:
         self._shell(f"mkdir -p {self.folder}")
         for path in (self.binary, *sorted(self.binary.parent.glob("lib*.so"))):
             self._push(path, f"{self.folder}/{path.name}")
-        self._shell(f"chmod 755 {self.folder}/{self.binary.name}")
+        self._shell(f"chmod 755 {self.folder}/{shlex.quote(self.binary.name)}")
         if self.cores:
             output = self._shell(f"{self._pinned(self.cores)}true 2>&1; echo ==exit $?")
             if self._split(output)[1] != 0:
@@ -130,7 +132,7 @@ class AdbSession:
                     f"phone {self.serial} cannot run on cores {', '.join(map(str, self.cores))}: "
                     f"{last_words(self._split(output)[0])} (see: adb -s {self.serial} shell cat /proc/cpuinfo)"
                 )
-        output = self._shell(f"cd {self.folder} && LD_LIBRARY_PATH=. ./{self.binary.name} --help 2>&1; echo ==exit $?")
+        output = self._shell(f"cd {self.folder} && LD_LIBRARY_PATH=. {self.run} --help 2>&1; echo ==exit $?")
         printed, status, _ = self._split(output)
         if status in (126, 127, 132) or UNFIT.search(printed):  # not found, not executable, illegal instruction
             abi = self._shell("getprop ro.product.cpu.abi").strip()
@@ -184,7 +186,7 @@ def _adb(*arguments: str, timeout_s: float = SLACK_S) -> subprocess.CompletedPro
         return subprocess.run(
             ["adb", *arguments],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             errors="replace",
             timeout=timeout_s,
             stdin=subprocess.DEVNULL,

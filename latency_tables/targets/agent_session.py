@@ -9,7 +9,6 @@ import base64
 import contextlib
 import hashlib
 import json
-import math
 import queue
 import subprocess
 import threading
@@ -26,6 +25,8 @@ from space.errors import UserError
 AGENT = Path(__file__).parents[1] / "agent.py"
 START_S = 60.0  # for the first answer: Python and the engine start on a slow device
 ANSWER_S = 120.0  # for a timing beyond its own budget: the model is made ready and warmed up first
+LONGEST_LINE = 2**22  # characters; a device that never ends its line must not fill this machine's memory
+LARGEST_NUMBER = 1e15  # ms, MHz or degrees, which also an integer of a thousand digits exceeds
 KEPT_LINES = 20  # of what the agent's side writes to standard error
 
 
@@ -146,7 +147,7 @@ class AgentSession:
             self._died(request["do"], model)
         try:
             answer = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict) or answer.get("id") != self._asked:
             self._kill()
@@ -200,7 +201,7 @@ class AgentSession:
 def _read_lines(stream: Any, take: Callable[[str | None], None], tell_end: bool) -> None:
     """Hand over each line that is not empty, and None at the end if ``tell_end``."""
     with contextlib.suppress(ValueError):  # closed meanwhile
-        for line in stream:
+        while line := stream.readline(LONGEST_LINE):
             if line.strip():
                 take(line.rstrip("\n"))
     if tell_end:
@@ -208,7 +209,7 @@ def _read_lines(stream: Any, take: Callable[[str | None], None], tell_end: bool)
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST_NUMBER
 
 
 def _short(value: object) -> str:

@@ -59,12 +59,12 @@ def properties(text: str) -> dict[str, str]:
 
 def describe(parts: Mapping[str, str], cores: tuple[int, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
     """(What is the same at every visit, what may change) of the phone, for a run on ``cores`` (empty: on any)."""
-    known = properties(parts["properties"])
-    names = core_names(parts["cpuinfo"])
+    known = properties(parts.get("properties", ""))
+    names = core_names(parts.get("cpuinfo", ""))
     device = " ".join(filter(None, (known.get("ro.product.manufacturer"), known.get("ro.product.model"))))
     soc = " ".join(filter(None, (known.get("ro.soc.manufacturer"), known.get("ro.soc.model"))))
-    governors = per_core(parts["governor"])
-    top = per_core(parts["top"])
+    governors = per_core(parts.get("governor", ""))
+    top = per_core(parts.get("top", ""))
     identity = {
         "device": device or None,
         "soc": soc or known.get("ro.board.platform"),
@@ -77,22 +77,26 @@ def describe(parts: Mapping[str, str], cores: tuple[int, ...]) -> tuple[dict[str
             dict.fromkeys(governors[core] for core in cores or sorted(governors) if core in governors)
         )
         or None,
-        "top_clock_mhz": {core: int(value) / 1e3 for core, value in sorted(top.items()) if value.isdigit()},
-        "clock_mhz": clock_mhz(parts["clock"], cores),
-        "temperature_c": temperature_c(parts["zones"]),
-        "battery_c": battery_c(parts["battery"]),
+        "top_clock_mhz": {core: int(value) / 1e3 for core, value in sorted(top.items()) if _is_count(value)},
+        "clock_mhz": clock_mhz(parts.get("clock", ""), cores),
+        "temperature_c": temperature_c(parts.get("zones", "")),
+        "battery_c": battery_c(parts.get("battery", "")),
     }
     return identity, state
 
 
 def per_core(text: str) -> dict[int, str]:
     """Values by core, of ``grep -H .`` over files of cores."""
-    return {int(core): value.strip() for core, value in re.findall(r"/cpu(\d+)/cpufreq/\w+:(.*)", text)}
+    return {int(core): value.strip() for core, value in re.findall(r"/cpu(\d{1,4})/cpufreq/\w+:(.*)", text)}
+
+
+def _is_count(text: str) -> bool:
+    return re.fullmatch("[0-9]{1,12}", text) is not None
 
 
 def clock_mhz(text: str, cores: tuple[int, ...]) -> float | None:
     """Mean clock of ``cores`` in MHz (of all, if empty), or None where the phone does not tell."""
-    clocks = {core: int(value) / 1e3 for core, value in per_core(text).items() if value.isdigit()}
+    clocks = {core: int(value) / 1e3 for core, value in per_core(text).items() if _is_count(value)}
     wanted = [clocks[core] for core in cores or clocks if core in clocks]
     return round(sum(wanted) / len(wanted), 1) if wanted else None
 
@@ -100,7 +104,7 @@ def clock_mhz(text: str, cores: tuple[int, ...]) -> float | None:
 def temperature_c(text: str) -> float | None:
     """The hottest thermal zone in degrees Celsius, or None where none can be read."""
     found = []
-    for value in re.findall(r"/temp:(-?\d+)", text):
+    for value in re.findall(r"/temp:(-?\d{1,9})\b", text):
         degrees = int(value) / (1000 if abs(int(value)) > 1000 else 1)
         if 0 < degrees < 150:  # zones that are switched off answer nonsense
             found.append(degrees)
@@ -109,5 +113,5 @@ def temperature_c(text: str) -> float | None:
 
 def battery_c(text: str) -> float | None:
     """Temperature of the battery, which Android gives in tenths of a degree Celsius."""
-    found = re.search(r"^\s*temperature: (\d+)", text, re.MULTILINE)
+    found = re.search(r"^\s*temperature: (\d{1,9})\b", text, re.MULTILINE)
     return int(found[1]) / 10 if found else None

@@ -6,12 +6,14 @@ a timing holds one number: the median where the program prints one, else the mea
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Protocol
 
 from latency_tables.targets.session import Job, ModelFailedError
 from space.errors import UserError
+from space.terminal import shortened
 
 NUMBER = r"([0-9.]+(?:e[+-]?[0-9]+)?)"
 
@@ -54,7 +56,7 @@ class BenchmarkModel:
         for key in ("median", "avg", "curr"):
             found = re.search(rf"\b{key}={NUMBER}", lines[-1])
             if found:
-                return _positive(float(found[1]) / 1e3, lines[-1])
+                return _positive(found[1], lines[-1]) / 1e3
         raise ModelFailedError(f"benchmark_model printed no latency in {lines[-1]!r}")
 
 
@@ -77,7 +79,7 @@ class MnnBenchmark:
         found = re.search(rf"^\[ - \].*\bavg\s*=\s*{NUMBER}\s*ms", output, re.MULTILINE)
         if not found:
             raise ModelFailedError(last_words(output) or "benchmark.out printed no timings")
-        return _positive(float(found[1]), found[0])
+        return _positive(found[1], found[0])
 
 
 PROGRAMS: dict[str, BenchmarkProgram] = {"litert": BenchmarkModel(), "mnn": MnnBenchmark()}
@@ -103,7 +105,11 @@ def last_words(output: str) -> str:
     return (errors or lines or [""])[-1]
 
 
-def _positive(latency_ms: float, line: str) -> float:
-    if latency_ms <= 0:
-        raise ModelFailedError(f"a latency must be positive, got {line.strip()!r}")
-    return latency_ms
+def _positive(number: str, line: str) -> float:
+    try:
+        latency = float(number)
+    except ValueError:  # 1.2.3
+        latency = math.nan
+    if not 0 < latency < math.inf:
+        raise ModelFailedError(f"a latency must be positive, got {shortened(line.strip(), 200)!r}")
+    return latency

@@ -1,9 +1,15 @@
-"""The labels of the page's chart, placed beforehand for several widths: a phone has room for fewer than a desk."""
+"""The labels of the page's chart, placed beforehand for several widths: a phone has room for fewer than a desk.
+
+A label is a mapping: its ``kind``, its ``lines``, and where they stand. One of a point has the point's ``cost`` and
+``db``, the offset of its centre in pixels (``right``, ``up``), and whether a leader goes there. The name of a level
+(``db`` alone) or of the budget (``cost`` alone) has the ``side`` of the axes or of the line on which it stands, and
+whether it is ``above`` the level, or at the upper end of the budget's line.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +21,6 @@ from PIL import ImageFont
 
 from reports.places import RIGHT, UP_LEFT, Place, Surroundings, Wanted, find_places
 from reports.run.pareto_view import LEAST_HEIGHT_DB, ParetoView, Point
-from reports.style import BASELINE, FRONT, INK, PAPER
 
 WIDTHS_PX = (250, 380, 520, 700, 900, 1100)     # of the plot without its margins; a wider one has more room still
 FONT_PX, LINE_PX = 12, 16
@@ -41,10 +46,6 @@ class Window:
         )  # fmt: skip
         return size[0] * across, size[1] * (psnr_db - self.bottom) / (self.top - self.bottom)
 
-    def axis(self, cost: float) -> float:
-        """``cost`` as plotly wants it for annotations and ranges."""
-        return math.log10(cost) if self.log_cost else cost
-
 
 @dataclass(frozen=True, slots=True)
 class _Text:
@@ -52,7 +53,7 @@ class _Text:
 
     lines: tuple[str, ...]
     point: Point
-    colour: str
+    kind: str  # "paper" or "found"
     around_px: tuple[float, float] = (0.0, 0.0)
     optional: bool = False
 
@@ -71,17 +72,17 @@ def first_window(view: ParetoView) -> Window:
 
 
 def label_sets(view: ParetoView, height_px: float) -> list[dict[str, Any]]:
-    """For each of ``WIDTHS_PX`` as ``width_px``, the plotly ``annotations`` of a plot that is at least as wide.
+    """For each of ``WIDTHS_PX`` as ``width_px``, the ``labels`` of a plot that is at least as wide.
 
     Stars that lie on one spot share a label, the highest first. Trial numbers stand only where there is room.
     """
-    return [{"width_px": width, "annotations": _annotations(view, (width, height_px))} for width in WIDTHS_PX]
+    return [{"width_px": width, "labels": _labels(view, (width, height_px))} for width in WIDTHS_PX]
 
 
-def _annotations(view: ParetoView, size: tuple[float, float]) -> list[dict[str, Any]]:
+def _labels(view: ParetoView, size: tuple[float, float]) -> list[dict[str, Any]]:
     window = first_window(view)
     papers = [_group_text(group, window, size) for group in _groups(view.papers, window, size)]
-    numbers = [_Text((f"#{p.trial.trial}",), p, FRONT, optional=True) for p in view.searched if p.on_front]
+    numbers = [_Text((f"#{p.trial.trial}",), p, "found", optional=True) for p in view.searched if p.on_front]
     texts = [*papers, *numbers]
     references, taken = _references(view, window, size)
     wanted = [
@@ -104,7 +105,7 @@ def _annotations(view: ParetoView, size: tuple[float, float]) -> list[dict[str, 
     )
     placed = zip(texts, find_places(wanted, around), strict=True)
     shown = [(text, place) for text, place in placed if not (text.optional and place.harm)]
-    return [*references, *(_annotation(text, place, window) for text, place in shown)]
+    return [*references, *(_label(text, place) for text, place in shown)]
 
 
 def _groups(points: Sequence[Point], window: Window, size: tuple[float, float]) -> list[list[Point]]:
@@ -126,7 +127,7 @@ def _group_text(group: Sequence[Point], window: Window, size: tuple[float, float
     spots = np.array([window.pixels(p.cost, p.psnr_db, size) for p in group])
     middle = int(np.hypot(*(spots - spots.mean(axis=0)).T).argmin())
     across, up = np.abs(spots - spots[middle]).max(axis=0)
-    return _Text(tuple(p.label for p in group), group[middle], PAPER, (STAR_PX + across, STAR_PX + up))
+    return _Text(tuple(p.label for p in group), group[middle], "paper", (STAR_PX + across, STAR_PX + up))
 
 
 def _extent(lines: Sequence[str]) -> tuple[float, float]:
@@ -135,37 +136,57 @@ def _extent(lines: Sequence[str]) -> tuple[float, float]:
     return max(map(font.getlength, lines)) + 2, LINE_PX * len(lines)
 
 
-def _annotation(text: _Text, place: Place, window: Window) -> dict[str, Any]:
+def _label(text: _Text, place: Place) -> dict[str, Any]:
     right, up = place.offset
-    common = {
-        "x": window.axis(text.point.cost), "y": text.point.psnr_db, "text": "<br>".join(text.lines),
-        "xanchor": "center", "yanchor": "middle", "align": "left" if right > 0 else "right", "borderpad": 0,
-        "font": {"size": FONT_PX, "color": text.colour},
+    return {
+        "kind": text.kind, "lines": list(text.lines), "cost": text.point.cost, "db": text.point.psnr_db,
+        "right": round(right, 1), "up": round(up, 1), "leader": place.has_leader,
     }  # fmt: skip
-    if not place.has_leader:
-        return {**common, "showarrow": False, "xshift": right, "yshift": up}
-    arrow = {"arrowhead": 0, "arrowwidth": 1, "arrowcolor": text.colour, "standoff": 6}
-    return {**common, "showarrow": True, "ax": right, "ay": -up, **arrow}
 
 
 def _references(view: ParetoView, window: Window, size: tuple[float, float]) -> tuple[list[dict[str, Any]], list[Bbox]]:
-    """The names of the lines across and of the budget's, and the boxes that they fill."""
-    annotations, boxes = [], []
+    """The names of the budget and of the levels, and the boxes that they fill: each where it covers least."""
+    labels, boxes = [], []
+    spots = np.array([window.pixels(p.cost, p.psnr_db, size) for p in view.points]).reshape(-1, 2)
+    frame = Bbox.from_bounds(0, 0, *size)
+    for label, options in (*_budget(view, window, size), *_levels(view, window, size)):
+        harms = [_covered(box, boxes, spots, frame) for _, box in options]
+        where, box = options[harms.index(min(harms))]
+        labels.append({**label, **where})
+        boxes.append(box)
+    return labels, boxes
+
+
+def _covered(box: Bbox, boxes: Sequence[Bbox], spots: np.ndarray, frame: Bbox) -> float:
+    """How bad a place of a name is: outside the frame or on another name is worse than on any number of points."""
+    outside = box.x0 < frame.x0 or box.x1 > frame.x1 or box.y0 < frame.y0 or box.y1 > frame.y1
+    return 1000 * (outside + sum(map(box.padded(2).overlaps, boxes))) + box.count_contains(spots)
+
+
+_Options = Sequence[tuple[dict[str, Any], Bbox]]
+
+
+def _budget(view: ParetoView, window: Window, size: tuple[float, float]) -> Iterator[tuple[dict[str, Any], _Options]]:
+    """The name of the budget's line, upright beside it, and the places that it may have."""
+    if not view.budget:
+        return
+    x, _ = window.pixels(view.budget, window.top, size)
+    length, thickness = _extent((view.budget_text,))
+    yield {"kind": "budget", "lines": [view.budget_text], "cost": view.budget}, [
+        ({"side": side, "above": above}, Bbox.from_bounds(left, (size[1] - length) * above, thickness + 2, length))
+        for above in (True, False)
+        for side, left in (("right", x), ("left", x - thickness - 2))
+    ]
+
+
+def _levels(view: ParetoView, window: Window, size: tuple[float, float]) -> Iterator[tuple[dict[str, Any], _Options]]:
+    """The name of each level, at an end of its line, and the places that it may have."""
     for name, db in view.lines_db.items():
         text = f"{name} {db:.2f} dB"
         _, y = window.pixels(window.right, db, size)
         width, height = _extent((text,))
-        boxes.append(Bbox.from_extents(size[0] - width, y - height, size[0], y))
-        annotations.append({
-            "x": 1, "xref": "paper", "y": db, "text": text, "xanchor": "right", "yanchor": "top",
-            "showarrow": False, "borderpad": 0, "font": {"size": FONT_PX, "color": BASELINE},
-        })  # fmt: skip
-    if view.budget:
-        x, _ = window.pixels(view.budget, window.top, size)
-        length, thickness = _extent((view.budget_text,))
-        boxes.append(Bbox.from_extents(x, size[1] - length, x + thickness + 2, size[1]))
-        annotations.append({
-            "x": window.axis(view.budget), "y": 1, "yref": "paper", "text": view.budget_text, "textangle": -90,
-            "xanchor": "left", "yanchor": "top", "showarrow": False, "font": {"size": FONT_PX, "color": INK},
-        })  # fmt: skip
-    return annotations, boxes
+        yield {"kind": "level", "lines": [text], "db": db}, [
+            ({"side": side, "above": above}, Bbox.from_bounds(left, y - height * (not above), width, height))
+            for side, left in (("right", size[0] - width), ("left", 0.0))
+            for above in (False, True)
+        ]

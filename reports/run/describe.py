@@ -12,7 +12,12 @@ BLOCK_FIELDS = ("encoder", "decoder", "blocks")
 
 
 def describe(architecture: Architecture) -> str:
-    """``symmetric, 16 ch, 26 blocks (13 inverted), pool of 6, depthwise upsampler, bicubic skip``.
+    """``symmetric, 16 ch, 26 blocks (13 inverted), pool of 6, depthwise upsampler, bicubic skip``."""
+    return ", ".join(description_parts(architecture))
+
+
+def description_parts(architecture: Architecture) -> list[str]:
+    """The words of ``describe``, each of which belongs on one line.
 
     Settings without a field simply say nothing about it, so any backbone can be described.
     """
@@ -35,7 +40,7 @@ def describe(architecture: Architecture) -> str:
         words.append("no input skip" if skip == "none" else f"{skip} skip")
     if architecture.shape.specialists > 1:
         words.append(f"{architecture.shape.specialists} specialists")
-    return ", ".join(words)
+    return words
 
 
 def in_words(trial: TrialRecord) -> str:

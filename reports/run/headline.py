@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evaluators.latency import table_of
+from reports.run.advice import best_of, gain, recommendation
 from reports.run.describe import in_words
-from reports.run.nothing_better import nothing_better, what_would_help
 from reports.run.quantities import all_costs, cost_objectives
 from reports.run.ties import SEED_NOISE_DB, same_time
 from search.pareto import front, front_rung
@@ -87,7 +86,7 @@ class Comparison:
 
 def best_found(run: RunResult) -> TrialRecord | None:
     """The searched front member of the highest PSNR."""
-    return _best(run, [trial for trial in front(run) if not trial.is_fixed])
+    return best_of(run, [trial for trial in front(run) if not trial.is_fixed])
 
 
 def asked(settings: RunSettings) -> str:
@@ -104,10 +103,9 @@ def outcome(run: RunResult) -> str:
 
     The best within the budget and the best that the search found are told apart where the first is a paper's.
     """
-    found, best = best_found(run), _best(run, front(run))
+    found, best = best_found(run), best_of(run, front(run))
     if best is None:
-        missing = nothing_better(run)
-        return "No searched network is on the front yet." if missing is None else f"{missing} {what_would_help(run)}"
+        return recommendation(run)
     if best is found:
         return f"Best within the budget, found by the search: {_figures(run, best)}: #{best.trial}."
     whose = "a paper's network" if best.nearest_build else "a paper's own network"
@@ -115,12 +113,12 @@ def outcome(run: RunResult) -> str:
     if found is None:
         return f"No searched network is on the front yet. {papers}: {_figures(run, best)}."
     searched = f"The best that the search put on the front: {_figures(run, found)}: #{found.trial}"
-    return f"{papers}: {_gain(run, best)}. {searched}."
+    return f"{papers}: {gain(run, best)}. {searched}."
 
 
 def against_yardsticks(run: RunResult) -> tuple[str, ...]:
     """A sentence for every classical method that was measured, against the best within the budget."""
-    best = _best(run, front(run))
+    best = best_of(run, front(run))
     if best is None:
         return ()
     psnr_db = best.at_rung(front_rung(run)).psnr_db
@@ -157,7 +155,7 @@ def _compare(run: RunResult, paper: TrialRecord, found: list[TrialRecord], is_ab
     rung, quantities = front_rung(run), cost_objectives(run.settings)
     excess = {t.trial: max(q.of(t.costs) / q.of(paper.costs) for q in quantities) for t in found}
     as_cheap = [trial for trial in found if excess[trial.trial] <= 1]
-    nearest = _best(run, as_cheap) or min(found, key=lambda trial: excess[trial.trial])
+    nearest = best_of(run, as_cheap) or min(found, key=lambda trial: excess[trial.trial])
     return Comparison(
         paper=paper,
         nearest=nearest,
@@ -174,18 +172,8 @@ def _compare(run: RunResult, paper: TrialRecord, found: list[TrialRecord], is_ab
     )
 
 
-def _best(run: RunResult, trials: Sequence[TrialRecord]) -> TrialRecord | None:
-    rung = front_rung(run)
-    return max(trials, key=lambda trial: trial.at_rung(rung).psnr_db, default=None)
-
-
-def _gain(run: RunResult, trial: TrialRecord) -> str:
-    psnr_db = trial.at_rung(front_rung(run)).psnr_db
-    return f"{psnr_db - run.baseline_psnr_db:+.2f} dB over {run.settings.rules.baseline_in_words} ({psnr_db:.2f} dB)"
-
-
 def _figures(run: RunResult, trial: TrialRecord) -> str:
-    return f"{_gain(run, trial)} with {all_costs(trial.costs, ', ')}"
+    return f"{gain(run, trial)}, with {all_costs(trial.costs, ', ')}"
 
 
 def _noun(word: str) -> tuple[str, str]:

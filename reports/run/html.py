@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import pandas as pd
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from evaluators.atomic import write_atomically
 from evaluators.latency import ms_text
-from reports.run.describe import describe
+from reports.run.advice import alternatives, beats_baseline, recommendation, recommended
+from reports.run.describe import describe, in_words
 from reports.run.effects import ENOUGH, KnobEffect, effect_svg, gain_window, knob_effects
 from reports.run.front import front_frame, other_column, other_figures
-from reports.run.headline import against_yardsticks, asked, best_found, comparisons, outcome
-from reports.run.interactive import front_html, plotly_script
+from reports.run.gallery import gallery_html
+from reports.run.headline import against_yardsticks, asked, comparisons, outcome
+from reports.run.interactive import as_script, front_html
 from reports.run.ladder import ladder
+from reports.run.network_cards import network_cards
+from reports.run.next_steps import next_steps
 from reports.run.pareto_plot import published_svg
 from reports.run.pareto_view import pareto_view
-from reports.run.pictures import Strip, strips_html
+from reports.run.pictures import Strip
 from reports.run.published_view import published_view, results_for
-from reports.run.quantities import cost_objectives, latency_quantities, number, quantity
+from reports.run.quantities import cost_objectives, cost_parts, latency_quantities, number, quantity
+from reports.run.shown import shown_members
 from reports.run.ties import SEED_NOISE_DB
 from reports.run.times import time_sources
+from reports.text import printable
 from search.durations import duration_text
 from search.pareto import front_rung
 from search.records import RunResult
 from space.papers.published import PublishedResult
+
+PARTS = {"style": "page.css", "chart_script": "chart.js", "page_script": "page.js"}
 
 
 def write_report(
@@ -43,7 +52,7 @@ def write_report(
     """Write ``report.html``, or under another ``name``, and return its path; the rest is as in ``report_html``."""
     path = Path(folder) / f"{name}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, report_html(run, strips, published, is_brief, frame_strips).encode())
+    write_atomically(path, report_html(run, strips, published, is_brief, frame_strips, path.parent).encode())
     return path
 
 
@@ -53,12 +62,14 @@ def report_html(
     published: tuple[PublishedResult, ...] | None = None,
     is_brief: bool = False,
     frame_strips: Sequence[Strip] = (),
+    folder: Path | None = None,
 ) -> str:
     """The page as text. Every figure on it comes from ``run`` or from the table of published results.
 
     Args:
         published: replaces the shipped table of published results.
-        is_brief: only what depends on costs: neither published results nor what knobs did.
+        is_brief: only what depends on costs: neither published results nor what knobs did, nor what to do next.
+        folder: the run's folder, if the page is to lie in it; else the page says nothing of weights and next steps.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("reports.run", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True,
@@ -67,6 +78,9 @@ def report_html(
     environment.filters["cost"] = lambda value, name: number(value, quantity(name, run.settings))
     environment.filters["ms"] = ms_text
     environment.filters["describe"] = describe
+    environment.filters["in_words"] = in_words
+    environment.filters["cost_parts"] = cost_parts
+    environment.filters["unbroken"] = _unbroken
     environment.tests["known"] = pd.notna
     if is_brief:
         published = ()
@@ -76,17 +90,25 @@ def report_html(
     papers = published_view(run, published)
     effects = () if is_brief else knob_effects(run)
     window_db = gain_window(effects) if effects else (0.0, 0.0)
-    return environment.get_template("page.html.jinja").render(
+    in_folder = folder is not None and not is_brief
+    shown, choice = shown_members(run), recommended(run)
+    pictures, frame_pictures = gallery_html(strips, frame_strips)
+    page = environment.get_template("page.html.jinja").render(
         run=run,
         settings=run.settings,
         elapsed=duration_text(run.elapsed_s),
         rules=run.settings.rules,
         asked=asked(run.settings),
-        outcome=outcome(run),
+        recommendation=recommendation(run),
+        alternatives=alternatives(run),
+        outcome=outcome(run) if choice else "",
         yardsticks=against_yardsticks(run),
-        best=best_found(run),
+        choice=choice,
         comparisons=comparisons(run),
-        fronts=[(view, Markup(front_html(view, run.baseline_psnr_db))) for view in views],
+        fronts=[(view, Markup(front_html(view))) for view in views],
+        networks=Markup(as_script(network_cards(run, shown, in_folder))),
+        shown={label: trial for label, trial in shown.items() if _has_picture((*strips, *frame_strips), label)},
+        starred={trial.trial for trial in run.trials if beats_baseline(run, trial)},
         caption=views[0].caption,
         rung=front_rung(run),
         others={name: other_column(name) for name in other_figures(run)},
@@ -97,15 +119,32 @@ def report_html(
         papers=papers,
         papers_svg=Markup(published_svg(papers)) if papers else "",
         published=published,
-        strips=Markup(strips_html(strips)),
-        frame_strips=Markup(strips_html(frame_strips)),
+        strips=Markup(pictures),
+        frame_strips=Markup(frame_pictures),
+        steps=next_steps(run, folder) if in_folder else (),
         effects=[(effect, effect_svg(effect, window_db, run.settings.rules.baseline_in_words)) for effect in effects],
         enough=ENOUGH,
         below_db=_below(effects, window_db[0]),
         ladder=ladder(run),
         untrained=_untrained(run),
-        plotly=Markup(plotly_script()) if views else "",
+        **{name: Markup(_part(file)) for name, file in PARTS.items()},
     )
+    return printable(page)
+
+
+def _unbroken(text: str) -> Markup:
+    """``text`` in which no line ends inside a word with a hyphen: ``s-lwsr16`` and ``pixel4-a76`` are names."""
+    words = (Markup('<span class="nobreak">{}</span>').format(word) if "-" in word else escape(word)
+             for word in text.split(" "))  # fmt: skip
+    return Markup(" ").join(words)
+
+
+def _part(name: str) -> str:
+    return resources.files("reports.run").joinpath(name).read_text(encoding="utf-8")
+
+
+def _has_picture(strips: Sequence[Strip], label: str) -> bool:
+    return any(crop.label == label for strip in strips for crop in strip.crops)
 
 
 def _below(effects: Sequence[KnobEffect], low_db: float) -> list[float]:

@@ -1,148 +1,113 @@
-"""The front as a plotly figure, for the page."""
+"""The front as a chart of the page: what ``chart.js`` draws, as JSON, under a key to its marks."""
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator, Sequence
 from html import escape
-
-import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
+from typing import Any
 
 from reports.run.chart_labels import first_window, label_sets
-from reports.run.describe import describe, in_words
 from reports.run.pareto_view import ParetoView, Point
-from reports.run.quantities import all_costs, cost_ticks
 from reports.run.ties import SEED_NOISE_DB
-from reports.style import BASELINE, FRONT, INK, OTHER, PAPER, SAME_TIME, TIE
 
-# "Share chart", which plotly 7 shows unless told otherwise, sends the run's data to the library's makers: it must go.
-REMOVED = ["sendChartToCloud", "sendDataToCloud", "select2d", "lasso2d", "autoScale2d"]
-CONFIG = {"responsive": True, "displaylogo": False, "showSendToCloud": False, "modeBarButtonsToRemove": REMOVED}
-PLOT_HEIGHT_PX, ABOVE_PX, BELOW_PX = 420, 34, 60
-LAYOUT = {
-    "template": "plotly_white", "height": PLOT_HEIGHT_PX + ABOVE_PX + BELOW_PX, "hovermode": "closest",
-    "margin": {"l": 60, "r": 15, "t": ABOVE_PX, "b": BELOW_PX, "autoexpand": False},
-    "font": {"family": "system-ui, sans-serif", "size": 14, "color": INK}, "dragmode": "pan",
-    "showlegend": False, "hoverlabel": {"align": "left", "bgcolor": "white"},
-}  # fmt: skip
+PLOT_HEIGHT_PX = 420
+MARKS = {
+    "found": ("●", "found, on the front"),
+    "other": ("●", "found, not on the front"),
+    "paper": ("★", "the papers' networks"),
+    "nearest": ("☆", "nearest builds of what their papers do not determine"),
+}
+"""By kind of point, its mark and what the key says of it; ``page.css`` has a colour of that name."""
 
 
-def plotly_script() -> str:
-    """The library itself, to be put into a page once so that it works without a network."""
-    return get_plotlyjs()
-
-
-def front_html(view: ParetoView, baseline_db: float) -> str:
-    """The front over one cost, under a key to its marks; a touch on a point tells what the network is.
-
-    ``layout.meta`` holds the labels for several widths, from which the page's script chooses.
-    """
+def front_html(view: ParetoView) -> str:
+    """The front over one cost; a point that is chosen tells what the network is (``networks_json``)."""
     if not view.points:
         return "<p>No network has been trained yet.</p>"
-    figure = go.Figure(layout=LAYOUT)
-    for pairs, colour, width in ((view.ties, TIE, 16), (view.same_time, SAME_TIME, 8)):
-        for a, b in pairs:
-            figure.add_scatter(
-                x=[a.cost, b.cost], y=[a.psnr_db, b.psnr_db], mode="lines", line={"color": colour, "width": width},
-                opacity=0.4, hoverinfo="skip",
-            )  # fmt: skip
-    if len(view.outline) > 1:
-        x, y = zip(*((point.cost, point.psnr_db) for point in view.outline), strict=True)
-        figure.add_scatter(x=x, y=y, mode="lines", line={"shape": "hv", "color": FRONT, "width": 1.6}, hoverinfo="skip")
-    found = [point for point in view.searched if point.on_front]
-    others = [point for point in (*view.points, *view.below) if point not in found and not point.trial.is_fixed]
-    fixed = [point for point in (*view.points, *view.below) if point.trial.is_fixed]
-    papers = [point for point in fixed if not point.trial.nearest_build]
-    nearest = [point for point in fixed if point.trial.nearest_build]
-    _add(figure, view, others, baseline_db, {"size": 8, "color": OTHER})
-    _add(figure, view, found, baseline_db, {"size": 12, "color": FRONT}, "rgba(0, 114, 178, 0.4)")
-    star = {"size": 17, "color": PAPER, "symbol": "star"}
-    hollow = {**star, "color": "white", "line": {"color": PAPER, "width": 1.5}}
-    _add(figure, view, papers, baseline_db, star, "rgba(213, 94, 0, 0.4)")
-    _add(figure, view, nearest, baseline_db, hollow, "rgba(213, 94, 0, 0.4)")
-    _references(figure, view)
-    sets = label_sets(view, PLOT_HEIGHT_PX)
-    figure.update_layout(meta=sets, annotations=sets[-1]["annotations"])
-    name = re.sub("[^A-Za-z0-9-]", "-", view.quantity.name)
-    return _key(view, found, others, papers, nearest) + _html(figure, f"front-{name}")
+    return (
+        f'{_key(view)}<div class="chart" data-cost="{escape(_name(view))}"><div class="plot"></div>'
+        '<p class="tools"><button type="button" data-zoom="2" title="closer">+</button> '
+        '<button type="button" data-zoom="0.5" title="farther">−</button> '
+        '<button type="button" data-zoom="0" title="all">all</button></p>'
+        '<div class="card" aria-live="polite" hidden></div>'
+        f'<script type="application/json">{as_script(chart(view))}</script></div>'
+    )
 
 
-def _key(
-    view: ParetoView, found: list[Point], others: list[Point], papers: list[Point], nearest: list[Point]
-) -> str:
-    """What the marks are. Text of the page and not plotly's legend, which on a narrow screen covers the axis."""
-    entries = [
-        (found, FRONT, "●", "found, on the front"),
-        (others, OTHER, "●", "found, not on the front"),
-        (papers, PAPER, "★", "the papers' networks"),
-        (nearest, PAPER, "☆", "nearest builds of what their papers do not determine"),
-        (view.ties, TIE, "▬", f"tied: less than {SEED_NOISE_DB:g} dB apart"),
-        (view.same_time, SAME_TIME, "▬", "tied: within the band of their difference in time"),
-        (view.origin, BASELINE, "—", "90 % band of the predicted time"),
-    ]
-    shown = [
-        f'<span><b style="color: {colour}">{mark}</b> {name}</span>' for kind, colour, mark, name in entries if kind
-    ]
+def chart(view: ParetoView) -> dict[str, Any]:
+    """Everything that is drawn, in the units of the axes. ``points`` below the first view are marked ``below``."""
+    window = first_window(view)
+    return {
+        "log": window.log_cost,
+        "window": [window.left, window.right, window.bottom, window.top],
+        "height": PLOT_HEIGHT_PX,
+        "across": view.quantity.axis,
+        "up": f"{view.metric_name} (dB)",
+        "points": list(_points(view)),
+        "outline": [[point.cost, point.psnr_db] for point in view.outline],
+        "ties": _ends(view.ties),
+        "sameTime": _ends(view.same_time),
+        "levels": list(view.lines_db.values()),
+        "budget": view.budget,
+        "labels": label_sets(view, PLOT_HEIGHT_PX),
+    }
+
+
+def kind_of(point: Point) -> str:
+    """Which of ``MARKS`` a point has."""
+    if point.trial.is_fixed:
+        return "nearest" if point.trial.nearest_build else "paper"
+    return "found" if point.on_front else "other"
+
+
+def as_script(value: Any) -> str:
+    """``value`` as JSON that may stand in a script element: no text in it can end the element."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+
+
+def _points(view: ParetoView) -> Iterator[dict[str, Any]]:
+    """Cheapest first: the order in which the arrow keys go through them."""
+    below = {point.trial.trial for point in view.below}
+    for point in sorted((*view.points, *view.below), key=lambda point: (point.cost, point.trial.trial)):
+        yield {
+            "trial": point.trial.trial, "kind": kind_of(point), "cost": point.cost, "db": point.psnr_db,
+            "band": _drawn_band(point), "below": point.trial.trial in below,
+        }  # fmt: skip
+
+
+def _drawn_band(point: Point) -> list[float] | None:
+    """The error of a predicted cost, at the front's members and at the papers."""
+    return list(point.band) if point.band and (point.on_front or point.trial.is_fixed) else None
+
+
+def _ends(pairs: Sequence[tuple[Point, Point]]) -> list[list[list[float]]]:
+    return [[[a.cost, a.psnr_db], [b.cost, b.psnr_db]] for a, b in pairs]
+
+
+def _name(view: ParetoView) -> str:
+    return re.sub("[^A-Za-z0-9-]", "-", view.quantity.name)
+
+
+def _key(view: ParetoView) -> str:
+    """What the marks are. Text of the page, because a legend in the chart would cover it on a narrow screen."""
+    kinds = {kind_of(point) for point in (*view.points, *view.below)}
+    entries = [(kind, mark, words) for kind, (mark, words) in MARKS.items() if kind in kinds]
+    if view.ties:
+        entries.append(("tie", "▬", f"tied: less than {SEED_NOISE_DB:g} dB apart"))
+    if view.same_time:
+        entries.append(("same-time", "▬", "tied: within the band of their difference in time"))
+    if any(map(_drawn_band, view.points)):
+        entries.append(("band", "—", "90 % band of the predicted time"))
+    if view.below:
+        entries.append(("other", "▼", "below this view"))
+    shown = [f'<span><b class="{kind}">{mark}</b> {escape(words)}</span>' for kind, mark, words in entries]
     key = f'<p class="key">{" ".join(shown)}</p>'
+    if view.beyond_db:
+        off = ", ".join(f"{name} {db:.2f} dB" for name, db in view.beyond_db.items())
+        key += f'<p class="note">Off this view: {escape(off)}.</p>'
     if view.origin is None:
         return key
     depends_on = f"{view.quantity.axis}: {view.quantity.depends_on}; origin at worst: {view.origin}."
     return f'{key}<p class="note">{escape(depends_on)}</p>'
-
-
-def _add(
-    figure: go.Figure, view: ParetoView, points: list[Point], baseline_db: float, marker: dict, band: str | None = None
-) -> None:
-    """Draw ``points``, and their costs' bands in the colour ``band``."""
-    if points:
-        bars = None
-        if band and all(point.band for point in points):
-            bars = {
-                "type": "data", "symmetric": False, "array": [point.band[1] - point.cost for point in points],
-                "arrayminus": [point.cost - point.band[0] for point in points], "color": band, "thickness": 1,
-                "width": 0,
-            }  # fmt: skip
-        figure.add_scatter(
-            x=[point.cost for point in points], y=[point.psnr_db for point in points], mode="markers",
-            marker={"line": {"color": "white", "width": 1}, **marker}, error_x=bars,
-            text=[_hover(point, view, baseline_db) for point in points], hovertemplate="%{text}<extra></extra>",
-        )  # fmt: skip
-
-
-def _hover(point: Point, view: ParetoView, baseline_db: float) -> str:
-    trial = point.trial
-    knobs = [f"{name} {value}" for name, value in trial.knobs.items()]
-    lines = [
-        f"<b>#{trial.trial} {in_words(trial)}</b>",
-        f"{point.psnr_db:.3f} dB, {point.psnr_db - baseline_db:+.2f} over {view.baseline_in_words}",
-        all_costs(trial.costs, "<br>") if trial.costs.latency else all_costs(trial.costs),
-        *_rows(describe(trial.architecture).split(", ")),
-        *(["<i>knobs</i>", *_rows(knobs)] if knobs else []),
-    ]
-    return "<br>".join(lines)
-
-
-def _rows(words: list[str], per_row: int = 3) -> list[str]:
-    """A phone is narrow: three words to a row."""
-    return [", ".join(words[start : start + per_row]) for start in range(0, len(words), per_row)]
-
-
-def _references(figure: go.Figure, view: ParetoView) -> None:
-    """Axes, the baseline, classical methods and the budget. What lies below the first view is a drag away."""
-    window = first_window(view)
-    for db in view.lines_db.values():
-        figure.add_hline(y=db, line={"dash": "dot", "color": BASELINE, "width": 1})
-    if view.budget:
-        figure.add_vline(x=view.budget, line={"dash": "dash", "color": INK, "width": 1})
-    figure.update_yaxes(title=f"{view.metric_name} (dB)", range=[window.bottom, window.top])
-    figure.update_xaxes(
-        title=view.quantity.axis, showgrid=False, showline=True, linecolor="#999999", ticks="outside",
-        range=[window.axis(window.left), window.axis(window.right)],
-    )  # fmt: skip
-    if view.log_cost:
-        ticks = cost_ticks(window.left, window.right)
-        figure.update_xaxes(type="log", tickvals=ticks, ticktext=[f"{tick:,.10g}" for tick in ticks])
-
-
-def _html(figure: go.Figure, name: str) -> str:
-    return figure.to_html(full_html=False, include_plotlyjs=False, config=CONFIG, div_id=name)

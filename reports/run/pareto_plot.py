@@ -10,17 +10,17 @@ from pathlib import Path
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from evaluators.atomic import write_atomically
 from reports.labels import Label, place_labels
 from reports.places import RIGHT, UP_LEFT
+from reports.run.pareto_references import draw_references
 from reports.run.pareto_view import LEAST_HEIGHT_DB, ParetoView, pareto_view
 from reports.run.published_view import PublishedView, published_view
 from reports.run.quantities import cost_objectives, cost_ticks
 from reports.run.ties import SEED_NOISE_DB
-from reports.style import BASELINE, FRONT, INK, METADATA, OTHER, PAPER, SAME_TIME, STYLE, TIE
+from reports.style import BASELINE, FRONT, INK, METADATA, OTHER, PAPER, SAME_TIME, STYLE, TIE, literal_texts
 from search.records import RunResult
 from space.papers.published import PublishedResult
 
@@ -37,6 +37,7 @@ def write_pareto(
     paths[0].parent.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context(STYLE):
         figure = pareto_figure(run, published)
+        literal_texts(figure)
         for path in paths:
             buffer = io.BytesIO()
             figure.savefig(buffer, format=path.suffix[1:], dpi=150, metadata=METADATA[path.suffix])
@@ -58,7 +59,8 @@ def pareto_figure(run: RunResult, published: tuple[PublishedResult, ...] | None 
     left = 0.85 / sum(widths)
     top = 0.85 - 0.045 * predicted
     figure.subplots_adjust(left=left, right=1 - 0.25 / sum(widths), top=top, bottom=bottom, wspace=0.17)
-    figure.text(left, 0.025, "\n".join(lines), fontsize=8.5, color="#555555", va="bottom", linespacing=1.45)
+    figure.text(left, 0.025, "\n".join(lines), fontsize=8.5, color="#555555", va="bottom", linespacing=1.45,
+                parse_math=False)  # fmt: skip
     for axes, view in zip(panels, views, strict=False):
         draw_pareto(axes, view)
     if papers:
@@ -105,7 +107,7 @@ def draw_pareto(axes: Axes, view: ParetoView) -> None:
     for point in papers:
         fill, edge = ("white", PAPER) if point.trial.nearest_build else (PAPER, "white")
         axes.plot(point.cost, point.psnr_db, "*", ms=14, color=fill, mec=edge, mew=0.9, zorder=7)
-    taken = [text.get_window_extent() for text in _references(axes, view)]
+    taken = [text.get_window_extent() for text in draw_references(axes, view)]
     short = len(found) > MOST_LONG_LABELS
     labels = [Label(p.cost, p.psnr_db, p.label, PAPER, UP_LEFT if p.on_front else RIGHT, bold=True) for p in papers]
     labels += [Label(p.cost, p.psnr_db, f"#{p.trial.trial}" if short else p.label, FRONT) for p in found]
@@ -171,7 +173,7 @@ def _fine_print(axes: Axes, text: str) -> None:
     width_in = axes.get_position().width * axes.figure.get_figwidth()
     axes.annotate("\n".join(textwrap.wrap(text, int(width_in * 15))), (0.5, 0), (0, -36), xycoords="axes fraction",
                   textcoords="offset points", ha="center", va="top", fontsize=8.5, color="#555555",
-                  linespacing=1.3)  # fmt: skip
+                  linespacing=1.3, parse_math=False)  # fmt: skip
 
 
 def _bands(axes: Axes, view: ParetoView) -> None:
@@ -243,35 +245,3 @@ def _steps(axes: Axes, view: ParetoView) -> list[tuple[float, float]]:
     corners.append((axes.get_xlim()[1], corners[-1][1]))
     axes.plot(*zip(*corners, strict=True), color=FRONT, lw=1.4, alpha=0.75, zorder=3)
     return corners
-
-
-def _references(axes: Axes, view: ParetoView) -> list:
-    """The baseline, classical methods, the budget, and what lies off the picture; the texts written."""
-    texts = []
-    left, right = axes.get_xlim()
-    bottom, top = axes.get_ylim()
-    for name, db in view.lines_db.items():
-        axes.axhline(db, color=BASELINE, lw=1, ls=(0, (1, 2)), zorder=1)
-        texts.append(axes.annotate(f"{name} {db:.2f} dB", (right, db), (0, 3),
-                                   textcoords="offset points", ha="right", fontsize=9, color=BASELINE))  # fmt: skip
-    if view.budget:
-        axes.axvline(view.budget, color=INK, lw=1, ls=(0, (4, 3)), zorder=1)
-        texts.append(axes.annotate(view.budget_text, (view.budget, top), (4, -2), textcoords="offset points",
-                                   ha="left", va="top", rotation=90, fontsize=9, zorder=8,
-                                   path_effects=[withStroke(linewidth=3, foreground="white")]))  # fmt: skip
-    if view.over_budget:
-        seen = [cost for cost in view.over_budget if left <= cost <= right]
-        axes.plot(seen, [bottom] * len(seen), "|", ms=13, mew=1, color=BASELINE, alpha=0.5, clip_on=False, zorder=2)
-        beyond = len(view.over_budget) - len(seen)
-        where = f", {beyond} beyond the axis" if beyond else ""
-        text = f"ticks: {len(view.over_budget)} over budget, not trained{where}"
-        to_fraction = axes.transData + axes.transAxes.inverted()
-        on_the_right = any(to_fraction.transform((point.cost, bottom))[0] > 0.5 for point in view.below)
-        side, away = ("left", 6) if on_the_right else ("right", 0)  # where no arrow to a point below crosses it
-        texts.append(axes.annotate(text, (float(side == "right"), 0), (away, 9), xycoords="axes fraction",
-                                   textcoords="offset points", ha=side, fontsize=9, color=BASELINE))  # fmt: skip
-    for point in view.below:
-        colour = PAPER if point.trial.is_fixed else OTHER
-        axes.plot(point.cost, bottom, "v", ms=8, color=colour, clip_on=False, zorder=7)
-    axes.figure.canvas.draw()
-    return texts

@@ -6,10 +6,12 @@ import math
 from dataclasses import dataclass
 
 from evaluators.latency import table_of
+from reports.run.advice import beats_baseline
 from reports.run.describe import short_label
 from reports.run.quantities import Quantity, latency_quantities, number
 from reports.run.ties import same_time, ties
 from reports.run.times import worst_origin
+from reports.text import printable
 from search.budget import parse_budget
 from search.pareto import front, front_rung, losses_at_rung, non_dominated_ranks
 from search.records import RunResult, TrialRecord
@@ -22,7 +24,7 @@ LEAST_HEIGHT_DB = 0.25  # a front of one point or of equal ones is given this he
 @dataclass(frozen=True, slots=True)
 class Point:
     """One trial at the front's rung. ``cost`` and the ends of its ``band``, None of an exact cost, are in the unit of
-    the view's axis."""
+    the view's axis. What is no better than the baseline is never ``on_front``."""
 
     trial: TrialRecord
     cost: float
@@ -38,8 +40,8 @@ class ParetoView:
 
     ``outline`` are the points of the front line, cheapest first: those members that no other beats in this pair.
     ``bottom_db`` is the lower end of the axis; points below it are listed in ``below``.
-    ``lines_db`` are the levels of the baseline and of classical methods, by name, without those that lie below the
-    axis and without methods more than the front's height above the best. ``budget`` and ``over_budget`` are costs.
+    ``lines_db`` are the levels of the baseline and of classical methods, by name; those that lie below the axis, and
+    methods more than the front's height above the best, are in ``beyond_db``. ``budget`` and ``over_budget`` are costs.
     ``ties`` are neighbours of one quality, ``same_time`` neighbours whose predicted milliseconds cannot be told apart.
     ``origin`` is the worst origin of predicted costs, None of exact ones.
     """
@@ -57,6 +59,7 @@ class ParetoView:
     metric_name: str
     baseline_in_words: str
     lines_db: dict[str, float]
+    beyond_db: dict[str, float]
     budget: float | None
     budget_text: str | None
     over_budget: tuple[float, ...]
@@ -83,7 +86,7 @@ def pareto_view(run: RunResult, quantity: Quantity) -> ParetoView:
             quantity.of(trial.costs),
             trial.at_rung(rung).psnr_db,
             short_label(trial),
-            trial.trial in numbers,
+            trial.trial in numbers and beats_baseline(run, trial),
             quantity.band(trial.costs),
         )
         for trial in run.trials
@@ -91,7 +94,9 @@ def pareto_view(run: RunResult, quantity: Quantity) -> ParetoView:
     }
     bottom_db = _bottom_db([points[trial.trial].psnr_db for trial in members])
     below = tuple(point for point in points.values() if bottom_db is not None and point.psnr_db < bottom_db)
-    outline = _outline(members, rung, quantity)
+    lines_db = _lines_db(run, bottom_db, [points[trial.trial].psnr_db for trial in members])
+    above = tuple(point for point in points.values() if bottom_db is None or point.psnr_db >= bottom_db)
+    outline = _outline(tuple(t for t in members if beats_baseline(run, t)), rung, quantity)
     table = table_of(quantity.name)
     same = (same_time(run, table, members) or ()) if table else ()
     over_budget = tuple(quantity.of(trial.costs) for trial in run.trials if trial.status == "over-budget")
@@ -102,7 +107,7 @@ def pareto_view(run: RunResult, quantity: Quantity) -> ParetoView:
         quantity=quantity,
         rung=rung,
         steps=run.settings.rungs[rung] if run.settings.rungs else None,
-        points=tuple(point for point in points.values() if point not in below),
+        points=above,
         outline=tuple(points[trial.trial] for trial in outline),
         ties=tuple((points[a.trial], points[b.trial]) for a, b in ties(outline, rung)),
         same_time=tuple((points[a.trial], points[b.trial]) for a, b in same),
@@ -111,7 +116,8 @@ def pareto_view(run: RunResult, quantity: Quantity) -> ParetoView:
         bottom_db=bottom_db,
         metric_name=run.settings.rules.metric_name,
         baseline_in_words=run.settings.rules.baseline_in_words,
-        lines_db=_lines_db(run, bottom_db, [points[trial.trial].psnr_db for trial in members]),
+        lines_db=lines_db,
+        beyond_db={name: db for name, db in _levels_db(run).items() if name not in lines_db},
         budget=budget,
         budget_text=f"budget {number(limit, quantity)} {quantity.unit}" if limit else None,
         over_budget=over_budget,
@@ -131,10 +137,11 @@ def caption(run: RunResult, rung: int) -> str:
         if q.name not in settings.objectives
     )
     steps = f"after {settings.rungs[rung]:,} training steps (rung {rung + 1} of {len(settings.rungs)})"
-    return (
+    return printable(
         f"{settings.rules.title}; budget {settings.budget}; {settings.rules.metric_rule}, {steps}, "
-        f"seed {settings.seed}, fp32; trained on {settings.train_data}, validated on {settings.val_data}; "
-        f"costs for a {width}×{height} input, batch 1; "
+        f"seed {settings.seed}; trained in {settings.trained_in} on {settings.train_data}, "
+        f"measured in fp32 on {settings.val_data}{f' ({settings.overlap})' if settings.overlap else ''}; "
+        f"costs for a {width}×{height} input, batch 1, fp32; "
         f"{settings.rules.baseline_name} {run.baseline_psnr_db:.2f} dB"
         + "".join(f"; {name}, no network, {db:.2f} dB" for name, db in run.yardsticks_db.items())
         + "".join(times)
@@ -154,13 +161,21 @@ def _outline(members: tuple[TrialRecord, ...], rung: int, quantity: Quantity) ->
     return sorted(chosen, key=lambda trial: (quantity.of(trial.costs), trial.trial))
 
 
+def _levels_db(run: RunResult) -> dict[str, float]:
+    """The baseline, if it is known, and classical methods."""
+    levels_db = {run.settings.rules.baseline_name: run.baseline_psnr_db, **run.yardsticks_db}
+    return {name: db for name, db in levels_db.items() if not math.isnan(db)}
+
+
 def _lines_db(run: RunResult, bottom_db: float | None, front_db: list[float]) -> dict[str, float]:
-    baseline = {run.settings.rules.baseline_name: run.baseline_psnr_db}
+    """The levels that lie on the axis, which one above the front makes longer: the baseline always, others if close."""
     if bottom_db is None:
-        return baseline
+        return _levels_db(run)
     top = max(front_db) + (max(front_db) - bottom_db) / FOCUS
-    classical = {name: db for name, db in run.yardsticks_db.items() if db <= top}
-    return {name: db for name, db in {**baseline, **classical}.items() if db >= bottom_db}
+    name_of_baseline = run.settings.rules.baseline_name
+    return {
+        name: db for name, db in _levels_db(run).items() if bottom_db <= db and (db <= top or name == name_of_baseline)
+    }
 
 
 def _bottom_db(front_db: list[float]) -> float | None:

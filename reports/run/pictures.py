@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +17,7 @@ from evaluators.atomic import write_atomically
 from evaluators.tasks import Pair, TaskRules
 
 WINDOW_PX = 96
+WHOLE_PX = 1024
 ZOOM = 3
 VISIBLE = 4  # levels of 255 in any channel
 FONT_PX, LINE_PX, GAP_PX = 15, 20, 12
@@ -26,19 +25,30 @@ FONT_PX, LINE_PX, GAP_PX = 15, 20, 12
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """One picture of a strip, `(H, W, 3)` uint8, and what stands under it."""
+    """One picture of a strip, `(H, W, 3)` uint8, and what stands under it.
+
+    ``sub_label`` are its figures, ``costs`` the network's, which the page says once. ``whole`` is the whole picture,
+    reduced to ``WHOLE_PX`` where it is larger.
+    """
 
     label: str
     sub_label: str
     pixels: np.ndarray
+    costs: str = ""
+    whole: np.ndarray | None = None
+    is_baseline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """The same window of one picture, in several restorations."""
+    """The same window of one picture, in several restorations.
+
+    ``window`` is its left and top, width and height in the whole picture, as shares of its sides.
+    """
 
     name: str
     crops: tuple[Crop, ...]
+    window: tuple[float, float, float, float] | None = None
 
 
 def make_strips(
@@ -53,7 +63,7 @@ def make_strips(
     Args:
         restored: by label, in the order in which to show them, one output (``TaskRules``) per picture. The first
             is the task's baseline.
-        notes: by label, a line under the crop, such as the network's costs.
+        notes: by label, the network's costs.
 
     Raises:
         ValueError: nothing is restored, or a restored picture is not of the target's size.
@@ -79,7 +89,7 @@ def make_frame_strips(
     Args:
         names: of the pictures.
         pictures: by label, one uint8 RGB `(H, W, 3)` per name; the first label is the input.
-        notes: by label, a line under the crop.
+        notes: by label, the network's costs.
     """
     strips = []
     for index, name in enumerate(names):
@@ -89,8 +99,11 @@ def make_frame_strips(
         changed = sum(np.abs(image.astype(int) - first).max(axis=2) >= VISIBLE for image in restored)
         top, left = _window(changed, size, 1)
         rows, columns = slice(top, top + size), slice(left, left + size)
-        crops = (Crop(label, (notes or {}).get(label, ""), image[rows, columns]) for label, image in images.items())
-        strips.append(Strip(name, tuple(crops)))
+        crops = (
+            Crop(label, "", image[rows, columns], (notes or {}).get(label, ""), reduced(image), image is first)
+            for label, image in images.items()
+        )
+        strips.append(Strip(name, tuple(crops), _shares(top, left, size, first.shape)))
     return tuple(strips)
 
 
@@ -112,11 +125,6 @@ def _window(gain: np.ndarray, size_px: int, step_px: int) -> tuple[int, int]:
     sums = (sums + total[:-size_px, :-size_px])[::step_px, ::step_px]
     top, left = np.unravel_index(int(sums.argmax()), sums.shape)
     return int(top + 1) * step_px, int(left + 1) * step_px
-
-
-def strips_html(strips: Sequence[Strip]) -> str:
-    """Figures with embedded PNGs, styled by the page's ``strip`` classes."""
-    return "\n".join(_strip_html(strip) for strip in strips)
 
 
 def write_strips_png(strips: Sequence[Strip], folder: Path) -> tuple[Path, ...]:
@@ -150,37 +158,39 @@ def _strip(
     rows, columns = slice(top, top + size), slice(left, left + size)
     crops = []
     if rules.shows_input:
-        crops.append(Crop("input", rules.input_note, rules.input_picture(pair)[rows, columns]))
+        given = rules.input_picture(pair)
+        crops.append(Crop("input", rules.input_note, given[rows, columns], whole=reduced(given)))
     for label, image in images.items():
         measured = rules.picture_db(outputs[label], pair)
         figures = ", ".join(f"{value:.2f} dB {where}" for where, value in measured.items())
         window = rules.window_db(image[rows, columns], truth[rows, columns])
         of_input = rules.input_note if label == names[0] and not rules.shows_input else ""
-        note = notes.get(label, "no network" if label in rules.yardsticks else of_input)
+        note = "no network" if label in rules.yardsticks else of_input
         lines = [f"{window:.2f} dB here, {figures}", note]
-        crops.append(Crop(label, "\n".join(line for line in lines if line), image[rows, columns]))
-    crops.append(Crop("original", "", truth[rows, columns]))
-    return Strip(pair.name, tuple(crops))
+        words = "\n".join(line for line in lines if line)
+        costs = notes.get(label, "")
+        crops.append(Crop(label, words, image[rows, columns], costs, reduced(image), label == names[0]))
+    crops.append(Crop("original", "", truth[rows, columns], whole=reduced(truth)))
+    return Strip(pair.name, tuple(crops), _shares(top, left, size, truth.shape))
+
+
+def reduced(image: np.ndarray) -> np.ndarray:
+    """``image`` with its longer side at most ``WHOLE_PX``."""
+    height, width = image.shape[:2]
+    if max(height, width) <= WHOLE_PX:
+        return image
+    scale = WHOLE_PX / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
+
+
+def _shares(top: int, left: int, size: int, shape: tuple[int, ...]) -> tuple[float, float, float, float]:
+    return left / shape[1], top / shape[0], size / shape[1], size / shape[0]
 
 
 def _squared_error(image: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """`(H, W)`, summed over the channels."""
     return np.square(image.astype(np.float64) - truth).sum(axis=2)
-
-
-def _strip_html(strip: Strip) -> str:
-    crops = "\n".join(map(_crop_html, strip.crops))
-    return f'<section class="strip"><h3>{escape(strip.name)}</h3><div class="crops">{crops}</div></section>'
-
-
-def _crop_html(crop: Crop) -> str:
-    image = f'<img alt="{escape(crop.label)}" src="data:image/png;base64,{_base64(crop.pixels)}">'
-    lines = [f"<b>{escape(crop.label)}</b>", *map(escape, crop.sub_label.split("\n"))]
-    return f"<figure>{image}<figcaption>{'<br>'.join(lines)}</figcaption></figure>"
-
-
-def _base64(pixels: np.ndarray) -> str:
-    return base64.b64encode(_png(pixels)).decode()
 
 
 def _png(pixels: np.ndarray) -> bytes:
@@ -193,7 +203,9 @@ def _drawn(strip: Strip) -> Image.Image:
     """The strip as one image, labels under the crops."""
     font = ImageFont.truetype(Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), FONT_PX)
     height, width = (side * ZOOM for side in strip.crops[0].pixels.shape[:2])
-    texts = [_wrapped(f"{crop.label}\n{crop.sub_label}", font, width) for crop in strip.crops]
+    texts = [
+        _wrapped("\n".join(filter(None, (crop.label, crop.sub_label, crop.costs))), font, width) for crop in strip.crops
+    ]
     column = width + GAP_PX
     size = column * len(strip.crops) + GAP_PX, height + GAP_PX * 2 + LINE_PX * max(map(len, texts))
     page = Image.new("RGB", size, "white")

@@ -93,8 +93,13 @@ def cost_objectives(settings: RunSettings) -> tuple[Quantity, ...]:
 
 def all_costs(costs: Costs, sep: str = " · ") -> str:
     """Parameters, multiply-accumulates, peak activations and the milliseconds that are known, in one line."""
+    return sep.join(cost_parts(costs))
+
+
+def cost_parts(costs: Costs) -> list[str]:
+    """The costs of ``all_costs``, each with its unit."""
     exact = [QUANTITIES[name].text(costs) for name in ("params", "macs", "memory")]
-    return sep.join([*exact, *(f"{ms_text(figure.ms)} ms on {table}" for table, figure in costs.latency.items())])
+    return [*exact, *(f"{ms_text(figure.ms)} ms on {table}" for table, figure in costs.latency.items())]
 
 
 def cost_ticks(low: float, high: float) -> list[float]:

@@ -16,7 +16,7 @@ from reports.run.times import worst_origin
 from search.records import RunResult
 
 COSTS = ("", "#", "from", "params", "MACs")
-QUALITY = ("PSNR dB", "gain")
+QUALITY = ("PSNR\ndB", "gain")
 HEADING_COLUMNS = 8             # a heading is broken to lines of so many characters
 NEAREST, NEAREST_IN_WORDS = "°", "nearest build: the paper does not determine the network"
 DESCRIBED_FROM_COLUMNS = 120    # a narrower terminal has no room for descriptions
@@ -65,13 +65,13 @@ def front_table(run: RunResult, width_columns: int = 80) -> Table:
         table.add_column("network", min_width=12)
     for row, line in zip(rows, cells, strict=True):
         words = (row["description"],) if described else ()
-        table.add_row(*line, *words, style="bold" if row["on_front"] else "dim")
+        table.add_row(*line, *words, style="bold" if line[0].startswith("*") else "dim")
     return table
 
 
 def _broken(heading: str) -> list[str]:
-    """``pixel4-`` and ``a76``, or ``PSNR of``, ``the`` and so on, to stand under each other."""
-    return textwrap.wrap(heading, HEADING_COLUMNS)
+    """``PSNR of``, ``the`` and so on, to stand under each other; never broken inside a word or a table's name."""
+    return textwrap.wrap(heading, HEADING_COLUMNS, break_long_words=False, break_on_hyphens=False)
 
 
 def _depends_on(run: RunResult) -> list[str]:
@@ -91,7 +91,7 @@ def _time(row: dict[str, Any], table: str) -> str:
 
 def _cells(row: dict[str, Any], tables: list[str], others: tuple[str, ...]) -> tuple[str, ...]:
     return (
-        ("*" if row["on_front"] else "") + ("~" if row["within_noise_of"] else ""),
+        ("*" if row["on_front"] and not row["gain_db"] <= 0 else "") + ("~" if row["within_noise_of"] else ""),
         str(row["trial"]),
         row["source"] + NEAREST * row["nearest_build"],
         number(row["params"], QUANTITIES["params"]),

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
-from search.cli import catalogue, cost, dashboard, evaluate, queue, recost, report, reproduce, run, study
-from search.jobs import DISK_FULL
-from space.command_line import run_command
+from space.command_line import Command, run_command
 
-COMMANDS = (run, report, dashboard, recost, cost, evaluate, reproduce, study, queue, catalogue)
+COMMANDS = tuple(
+    Command(name, help_line, f"search.cli.options.{name}", f"search.cli.{module}:execute")
+    for name, module, help_line in (
+        ("run", "run", "search networks for a task under a budget"),
+        ("report", "report", "write a run's tables, plots and page again"),
+        ("dashboard", "dashboard", "a run as it stands, in Optuna's dashboard (where it is installed)"),
+        ("recost", "recost", "a run's front on other phones, without training"),
+        ("cost", "cost", "parameters, MACs, memory and milliseconds of a published network or yours"),
+        ("evaluate", "evaluate", "PSNR and SSIM of a published network with given weights"),
+        ("reproduce", "reproduce", "the published networks: published figures beside ours"),
+        ("study", "study", "test a paper's claim: one choice turned, everything else equal"),
+        ("queue", "queue", "train the next networks of a queue file"),
+        ("list", "catalogue", "tasks, published networks, knobs, and runs"),
+    )
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0 done, 1 nothing or disk full, 2 a mistake, 130 interrupted."""
+    """Run one command; returns the exit status: 0 done, 1 nothing or machine trouble, 2 a mistake, 130 interrupted."""
     return run_command(
         "python -m search",
         "Pareto fronts of image-restoration networks for phones.",
         COMMANDS,
         arguments,
-        on_os_error=_disk_full,
+        reassurance="; no finished trial is lost, and the same command continues",
     )
-
-
-def _disk_full(error: OSError) -> int:
-    if error.errno not in DISK_FULL:
-        raise error
-    print(
-        f"error: {error.strerror}: no finished trial is lost; free some space, give the command again", file=sys.stderr
-    )
-    return 1

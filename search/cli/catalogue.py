@@ -6,10 +6,11 @@ import argparse
 import json
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from evaluators.cost import architecture_costs
+from latency_tables.cli.console import Console
+from search.cli.network_card import print_card
 from search.cli.output import known_runs
 from search.runs_here import glance
 from space.backbones import BACKBONES
@@ -19,13 +20,10 @@ from space.papers import PAPERS
 from space.tasks import TASKS, Task
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("list", help="tasks, the papers' networks, knobs, and runs")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(execute=execute)
-
-
 def execute(options: argparse.Namespace) -> int:
+    if options.name is not None:
+        print_card(options.name, options.json)
+        return 0
     networks = {}
     for entry in PAPERS.values():
         size = TASKS[entry.task].input_sizes[entry.architecture.shape.scale]

@@ -7,49 +7,30 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from evaluators.cost import Costs, PaperCounts, network_costs, paper_counts
+from latency_tables.cli.console import Console
+from latency_tables.cli.network_input import input_sizes, parse_channels
 from latency_tables.estimate import Latency, MissingOperatorError, predict
 from latency_tables.fusion import network_operators
 from latency_tables.table import load_table, table_names
 from search.cli.latency_columns import latency_columns
-from space.command_line import parse_count, parse_size
+from search.cli.options.cost import SHOWN_TABLES
+from space.command_line import parse_count
 from space.errors import UserError
 from space.named_network import NamedNetwork, named_network
+from space.operators.operator import Shape
 from space.papers import PAPERS, Paper
 from space.specialists import networks_of
 
-# One core of each generation, shown unless others are asked for.
-SHOWN_TABLES = ("pixel4-a76", "pixel4-a55", "a03s-a53", "mi8se-a75", "s10-m4")
-
-
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("cost", help="parameters, MACs, memory and milliseconds of a paper's network or yours")
-    parser.add_argument(
-        "name",
-        metavar="NAME|FILE.pt2|MODULE:FACTORY",
-        help="a paper's network such as s-lwsr16 (see: python -m search list), a file written by torch.export.save, "
-        "or a Python function that returns a torch.nn.Module",
-    )
-    parser.add_argument("--scale", help="upscaling factor of a paper's network (default: the paper's)")
-    parser.add_argument("--input", help="WIDTHxHEIGHT of the network input (default: that of the task)")
-    parser.add_argument(
-        "--device",
-        metavar="TABLE[,TABLE...]",
-        help=f"latency tables, or 'all' (default: {', '.join(SHOWN_TABLES)}; with --json all)",
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(execute=execute)
-
 
 def execute(options: argparse.Namespace) -> int:
-    own = named_network(options.name, parse_count("--scale", options.scale, 1) if options.scale else None)
-    size = parse_size("--input", options.input) if options.input else own.input_size
-    own.check_size(size)
-    costs = network_costs(own.network, size, own.in_channels)
-    figures, refused = _milliseconds(own, size, _tables(options))
+    scale = parse_count("--scale", options.scale, 1) if options.scale is not None else None
+    own = named_network(options.name, scale, parse_channels(options.channels))
+    size, more = input_sizes(options.input, own)
+    costs = network_costs(own.network, size, own.in_channels, more)
+    figures, refused = _milliseconds(own, size, more, _tables(options))
     if options.device not in (None, "all") and refused:
         raise UserError(next(iter(refused.values())))
     entry = PAPERS.get(own.name)
@@ -59,24 +40,26 @@ def execute(options: argparse.Namespace) -> int:
         print(json.dumps(_document(own, size, costs, counts, described, figures, refused)))
         return 0
     console = Console()
-    heading = f"[bold]{own.name}[/bold]"
+    heading = own.name
     if entry:
         scale = _scale(entry, options)
-        heading = f"[bold]{entry.title}[/bold]{f' x{scale}' if scale > 1 else ''}, {entry.source}"
+        heading = f"{entry.title}{f' x{scale}' if scale > 1 else ''}, {entry.source}"
         heading += f"\n{entry.note}" if entry.note else ""
     if (count := len(networks_of(own.network))) > 1:
         heading += f"\n{count} specialists for parts of a range of noise levels: all are stored, one runs for a picture"
     at = f"at an input of {size[0]}x{size[1]}, batch 1, fp32, deploy form"
-    console.print(f"{heading}\n{at}", highlight=False, soft_wrap=True)
+    console.print(f"{heading}\n{at}")
     console.print(_exact(costs, counts))
     if counts is not None and counts.rule:
         console.print(f"the paper counts {counts.rule}", highlight=False)
-    if figures:
+    if not costs.macs and not any(figure.ms for figure in figures.values()) and not refused:
+        console.print("no operator runs: it gives back what it gets, and costs nothing", highlight=False)
+    elif figures:
         console.print(latency_columns(figures))
         for name in figures:
-            console.print(f"{name}: {load_table(name).caption}", highlight=False, soft_wrap=True)
+            console.print(f"{name}: {load_table(name).caption}")
     for reason in dict.fromkeys(refused.values()):
-        console.print(f"no milliseconds: {reason}", highlight=False, soft_wrap=True)
+        console.print(f"no milliseconds: {reason}")
     return 0
 
 
@@ -99,12 +82,12 @@ def _tables(options: argparse.Namespace) -> tuple[str, ...]:
 
 
 def _milliseconds(
-    own: NamedNetwork, size: tuple[int, int], names: tuple[str, ...]
+    own: NamedNetwork, size: tuple[int, int], more: tuple[Shape, ...], names: tuple[str, ...]
 ) -> tuple[dict[str, Latency], dict[str, str]]:
     """By table: the prediction, or why there is none."""
     tables = {name: load_table(name) for name in names}
     try:
-        operators = network_operators(own.network, own.in_channels, size)
+        operators = network_operators(own.network, own.in_channels, size, more)
     except UserError as error:
         return {}, dict.fromkeys(names, str(error))
     figures: dict[str, Latency] = {}
@@ -149,6 +132,7 @@ def _document(
     latency = {
         name: {
             "ms": figure.ms, "low": figure.low, "high": figure.high, "origin": figure.origin,
+            "version_low": figure.version_low, "version_high": figure.version_high, "distance": figure.distance,
             "by_kind": figure.by_kind, "by_part": figure.by_part, "by_origin": figure.by_origin,
             "caption": load_table(name).caption,
         }

@@ -6,8 +6,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from rich.console import Console
-
+from latency_tables.cli.console import Console
 from search.cli.output import run_folder
 from search.dashboard_view import dashboard_view
 from search.run_files import result_of
@@ -15,14 +14,7 @@ from search.study import Study
 from space.command_line import parse_count
 from space.errors import UserError
 
-HOST, PORT = "localhost", "8080"
-
-
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("dashboard", help="a run as it stands, in Optuna's dashboard (where it is installed)")
-    parser.add_argument("run", metavar="RUN", help="a run's folder, or its name in runs/")
-    parser.add_argument("--port", default=PORT, help=f"of the local address that is served (default: {PORT})")
-    parser.set_defaults(execute=execute)
+HOST = "localhost"
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -4,74 +4,51 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
-
-from rich.console import Console
 
 from evaluators import data
 from evaluators.cost import network_costs
 from evaluators.evaluate import SELF_ENSEMBLE, baseline, evaluate, yardsticks
+from evaluators.images.pair_folders import NamedPair
 from evaluators.tasks import TaskRules, rules_from_words
-from evaluators.training.weights import check_same_tensors, read_metadata, read_state_dict
-from search.cli.parser import add_task_options, task_words
-from search.trainings.network_words import channels_of, entry_of, named_architecture
-from space.architecture import Architecture
-from space.build import build
+from latency_tables.cli.console import Console
+from search.cli.parser import check_needed, task_words
+from search.cli.weights_file import network_from_file, origin
+from search.trainings.data_words import word_anywhere
+from search.trainings.network_words import channels_of, entry_of
 from space.command_line import parse_count
 from space.errors import UserError
-from space.papers import Paper
-from space.papers.published_weights import load_published
+from space.papers import PAPERS, Paper
 from space.tasks import TASKS
-
-
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("evaluate", help="PSNR and SSIM of a paper's network with given weights")
-    parser.add_argument("name", metavar="NAME", help="such as s-lwsr32 or s-lwsr16+skip (see: python -m search list)")
-    parser.add_argument(
-        "--weights",
-        type=Path,
-        required=True,
-        help="state dict with the authors' keys, or with ours (.pt, .pth, .safetensors)",
-    )
-    parser.add_argument("--data", type=Path, help="folder of images (default: embedded validation photographs)")
-    parser.add_argument("--scale", help="upscaling factor (default: the paper's)")
-    add_task_options(parser)
-    parser.add_argument(
-        "--self-ensemble", action="store_true", help="sr: mean over 8 flips and turns of the input, at 8 times the cost"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(execute=execute)
 
 
 def execute(options: argparse.Namespace) -> int:
     entry = entry_of(options.name)
-    scale = parse_count("--scale", options.scale, 1) if options.scale else entry.architecture.shape.scale
-    rules = _rules(entry, scale, options)
+    scale = parse_count("--scale", options.scale, 1) if options.scale else None
+    _rules(entry, scale or entry.architecture.shape.scale, options)
     if options.self_ensemble and entry.task != "sr":
         raise UserError(f"--self-ensemble is for networks of sr, got {entry.name} of {entry.task}; leave it out")
-    state_dict = read_state_dict(options.weights)
-    arch = named_architecture(options.name, scale)
-    _check_architecture(options.weights, arch, options.name)
-    network = build(arch)
-    if options.name != entry.name or set(state_dict) == set(network.state_dict()):
-        check_same_tensors(state_dict, network.state_dict(), options.weights)
-        network.load_state_dict(state_dict)
-        network.eval()
-    else:
-        network = load_published(entry.name, state_dict, scale)
-    images = data.validation_images(options.data, rules)
+    loaded = network_from_file(options.name, options.weights, scale)
+    network, scale = loaded.network, loaded.scale
+    rules = _rules(entry, scale, options)
+    word = word_anywhere(options.data)
+    images = word.pictures(rules, validates=True)
+    is_given = isinstance(images[0], NamedPair)
+    rules = rules.of_pairs(training=is_given, validation=is_given)
+    check_needed(options, rules)
     pairs = data.validation_pairs(images, rules)
     quality = evaluate(network, pairs, rules, self_ensemble=options.self_ensemble)
     reference, classical = baseline(pairs, rules), yardsticks(pairs, rules)
     runs = SELF_ENSEMBLE if options.self_ensemble else 1
     size = TASKS[entry.task].input_sizes[scale]
     macs = runs * network_costs(network, size, rules.shape.in_channels).macs
-    measured_on = data.describe(options.data, images, rules, validates=True)
+    measured_on = word.describe(images, rules, validates=True)
     if options.json:
         print(
             json.dumps(
                 {
                     "name": options.name,
+                    "built": loaded.name,
+                    "weights": origin(loaded),
                     "scale": scale,
                     "psnr_db": quality.psnr_db,
                     "ssim": quality.ssim,
@@ -92,7 +69,8 @@ def execute(options: argparse.Namespace) -> int:
         )
         return 0
     console = Console()
-    title = entry.title if options.name == entry.name else options.name
+    console.print(f"weights: {origin(loaded)}", highlight=False, markup=False)
+    title = PAPERS[loaded.name].title if loaded.name in PAPERS else options.name
     console.print(
         f"{title}, {rules.title}, on {measured_on}: {rules.metric_name} "
         f"{quality.psnr_db:.3f} dB, SSIM {quality.ssim:.4f}; {rules.baseline_name} {reference.psnr_db:.3f} dB, "
@@ -107,16 +85,6 @@ def execute(options: argparse.Namespace) -> int:
     for name, psnr_db in quality.psnr_db_by_image.items():
         console.print(f"  {name} {psnr_db:.3f}", highlight=False)
     return 0
-
-
-def _check_architecture(path: Path, arch: Architecture, word: str) -> None:
-    """Refuse weights that were trained in another network, also one of the same tensors: with our skip, without it."""
-    about = read_metadata(path)
-    if about.get("architecture", arch.key) != arch.key:
-        raise UserError(
-            f"weights {path} must be of {word}, got those of {about.get('network', 'another network')} "
-            f"({about['architecture']}, not {arch.key}); give that network's name and scale"
-        )
 
 
 def _rules(entry: Paper, scale: int, options: argparse.Namespace) -> TaskRules:

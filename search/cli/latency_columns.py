@@ -15,7 +15,7 @@ LEAST_SHARE = 0.02  # smaller shares, on every table, are added up as "other"
 
 
 def latency_columns(figures: Mapping[str, Latency]) -> Table:
-    """Rows: ms, its 90 % band, shares by origin (worst last), by kind of operator and by part; columns: the tables."""
+    """Rows: ms, its 90 % bands, shares by origin (worst last), by kind of operator and by part; columns: the tables."""
     table = Table(
         pad_edge=False, box=SIMPLE_HEAD, show_edge=False, title="predicted milliseconds", title_justify="left"
     )
@@ -27,6 +27,9 @@ def latency_columns(figures: Mapping[str, Latency]) -> Table:
     table.add_row("milliseconds", *(ms_text(figure.ms) for figure in found), style="bold")
     table.add_row("90 % band from", *(ms_text(figure.low) for figure in found))
     table.add_row("to", *(ms_text(figure.high) for figure in found))
+    if any(figure.version_high < figure.high for figure in found):
+        table.add_row("this version from", *(ms_text(figure.version_low) for figure in found))
+        table.add_row("to", *(ms_text(figure.version_high) for figure in found))
     origins = [figure.by_origin for figure in found]
     for origin in ORIGINS:
         row = [by.get(origin, 0.0) / total for by, total in zip(origins, totals, strict=True)]

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import shutil
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
+from rich.text import Text
 
 from evaluators import data
 from evaluators.evaluate import restore
 from evaluators.tasks import TaskRules
 from evaluators.training.weights import load_weights
+from latency_tables.cli.console import Console
 from search.loop import weights_file
 from search.pareto import front, front_rung
 from search.records import RunResult, TrialRecord
@@ -38,7 +40,6 @@ def finish(
 
     The page also shows ``frames`` (``evaluators.data.frame_pairs``), or those of ``session``.
     """
-    from reports.run.nothing_better import nothing_better, what_would_help
     from reports.run.tables import front_table
 
     run = read_run(folder)
@@ -47,13 +48,24 @@ def finish(
         return status or 1
     page = write_outputs(run, folder, session, frames or (session.frames if session else ()))
     if as_json:
-        print((folder / "front.json").read_text())
+        print((folder / "front.json").read_text("utf-8"))
     else:
         console.print(front_table(run, console.width))
-    if (missing := nothing_better(run)) is not None:
-        console.print(missing, what_would_help(run), highlight=False, markup=False)
     console.print(f"page: {page}", soft_wrap=True, highlight=False)
+    print_advice(run, folder, console)
     return status
+
+
+def print_advice(run: RunResult, folder: Path, console: Console) -> None:
+    """Which network to take, and what to type next; the Python that loads it last, ready to be pasted."""
+    from reports.run.advice import alternatives, recommendation
+    from reports.run.next_steps import next_steps
+    from reports.text import printable
+
+    console.print(Text("\n".join(("", recommendation(run), *alternatives(run)))))
+    for step in next_steps(run, folder):
+        lines = textwrap.indent(step.text.rstrip(), "    ")
+        console.print(Text(printable(f"\n{step.purpose}:\n{lines}")), soft_wrap=True)
 
 
 def write_outputs(

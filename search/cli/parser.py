@@ -5,34 +5,44 @@ from __future__ import annotations
 import argparse
 import itertools
 import re
+from pathlib import Path
 
 from evaluators.cost import COST_FIELDS
 from evaluators.latency import latency_word
-from evaluators.tasks import OPTIONS, TaskRules, option_help, rules_of
+from evaluators.tasks import TaskRules, rules_of
+from evaluators.tasks.rules import TRAINING, VALIDATION
+from search.environment import available_cores
 from search.latency import table_name, tables_there_are
-from space.command_line import parse_size
+from space.command_line import parse_count, parse_size
 from space.errors import UserError
 from space.papers import PAPERS
-from space.tasks import TASKS, Task
+from space.tasks import OPTIONS, TASKS, Task
+from space.terminal import print_note
 
-FRAMES_HELP = "raw-denoise: folder of real Bayer frames and their frames.csv, for pictures on the page"
+LONGEST_S = 365 * 24 * 3600.0
+
 TIME_UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
-
-
-def add_task_options(parser: argparse.ArgumentParser) -> None:
-    """The options that say what a task restores; each belongs to some tasks only."""
-    parser.add_argument(
-        "--channels",
-        help="what a network sees: "
-        + "; ".join(f"{task.name} {', '.join(task.channels)}" for task in TASKS.values() if len(task.channels) > 1),
-    )
-    for name in OPTIONS:
-        parser.add_argument(f"--{name}", help=option_help(name))
 
 
 def task_words(options: argparse.Namespace) -> dict[str, str | None]:
     """By name, the words given for a task's options; None where the default is meant."""
     return {name: getattr(options, name) for name in ("channels", *OPTIONS)}
+
+
+def check_needed(options: argparse.Namespace, rules: TaskRules) -> None:
+    """Refuse options that would change nothing: those of degradation where all pictures come with theirs.
+
+    Raises:
+        UserError: names the first of them.
+    """
+    if rules.given != {TRAINING, VALIDATION}:
+        return
+    for name in TASKS[rules.task].options:
+        if getattr(options, name, None) is not None:
+            raise UserError(
+                f"--{name} says how clean pictures are degraded, got {getattr(options, name)!r} with pairs, to which "
+                "nothing is added; leave it out"
+            )
 
 
 def run_name(rules: TaskRules) -> str:
@@ -42,15 +52,39 @@ def run_name(rules: TaskRules) -> str:
     for name, value in rules.options.items():
         if value != default[name]:
             words.append(name + ("-".join(f"{v:g}" for v in value) if isinstance(value, list) else f"-{value}"))
-    return "-".join(words)
+    return "-".join([*words, *(["given-pairs"] if rules.given else [])])
 
 
 def parse_time(text: str) -> float:
     """Seconds of ``90s``, ``10m``, ``1.5h``; a bare number is seconds."""
-    match = re.fullmatch(r"(\d+\.?\d*)([a-z]*)", text.strip().lower())
+    match = re.fullmatch(r"([0-9]+\.?[0-9]*)([a-z]*)", text.strip().lower())
     if match is None or match[2] not in TIME_UNITS or float(match[1]) <= 0:
         raise UserError(f"--time must be a positive number with s, m or h, got {text!r}; for example 10m")
-    return float(match[1]) * TIME_UNITS[match[2]]
+    seconds = float(match[1]) * TIME_UNITS[match[2]]
+    if seconds > LONGEST_S:
+        raise UserError(f"--time must be at most {LONGEST_S / 3600:.0f}h, a year, got {text!r}")
+    return seconds
+
+
+def parse_processes(option: str, text: str, always: int = 1) -> int:
+    """How many processes train side by side: at least 1, at most one for each core, or ``always``; less is said."""
+    count, most = parse_count(option, text, 1), max(available_cores(), always)
+    if count > most:
+        print_note(f"{option} {count} is more than this machine carries; {most} run, for {available_cores()} cores")
+    return min(count, most)
+
+
+def written_folder(option: str, folder: Path) -> Path:
+    """``folder``, whose name every library that writes there can spell.
+
+    Raises:
+        UserError: it is not UTF-8, which safetensors does not open.
+    """
+    try:
+        str(folder).encode("utf-8")
+    except UnicodeEncodeError:
+        raise UserError(f"{option} must be a name in UTF-8, got {str(folder)!r}; choose another") from None
+    return folder
 
 
 def parse_input(text: str | None, task: Task, scale: int) -> tuple[int, int]:

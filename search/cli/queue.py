@@ -5,23 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.console import Console
-
+from latency_tables.cli.console import Console
 from reports.reproduction import write_reproduction
-from search.cli.trainings import add_sitting_options, sit, sitting_of
+from search.cli.trainings import sit, sitting_of
 from search.trainings.queue_file import read_queue
 from search.trainings.training import Begun, Training, TrainingRecord, records_in
 
 RUNS = Path("runs")
-
-
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("queue", help="train the next networks of a queue file")
-    parser.add_argument("file", metavar="FILE", type=Path, help="CSV file of trainings in priority order")
-    parser.add_argument("--out", type=Path, help="where records and weights go (default: runs/ and FILE's name)")
-    parser.add_argument("--list", action="store_true", help="say what is done, begun and waiting, and train nothing")
-    add_sitting_options(parser)
-    parser.set_defaults(execute=execute)
 
 
 def execute(options: argparse.Namespace) -> int:

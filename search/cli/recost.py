@@ -4,32 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
-from rich.console import Console
-
+from latency_tables.cli.console import Console
 from search.cli.output import run_folder
-from search.cli.parser import parse_input, parse_tables
+from search.cli.parser import parse_input, parse_tables, written_folder
 from search.latency import tables_of
 from search.records import RunResult
 from search.run_files import read_run
 from space.errors import UserError
 from space.tasks import task
-
-
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("recost", help="a run's front on other phones, without training")
-    parser.add_argument("run", metavar="RUN", help="a run's folder, or its name in runs/")
-    parser.add_argument(
-        "--device",
-        required=True,
-        metavar="TABLE[,TABLE]",
-        help="latency tables, by name or path (see: python -m latency_tables list)",
-    )
-    parser.add_argument("--input", help="WIDTHxHEIGHT of the network input (default: the run's)")
-    parser.add_argument("--out", type=Path, help="where the tables, plots and pages go (default: RUN/recost)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(execute=execute)
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -46,12 +29,12 @@ def execute(options: argparse.Namespace) -> int:
         console.print("No network of this run has been measured yet; there is nothing to price.")
         return 1
     console.print(
-        f"[bold]{run.name}[/bold]: {networks} trained networks at an input of {size[0]}x{size[1]}, batch 1, on "
+        f"{run.name}: {networks} trained networks at an input of {size[0]}x{size[1]}, batch 1, on "
         + "; ".join(f"{use.name} ({use.caption})" for use in uses),
         highlight=False,
     )
     recosted = [recost(run, use, size) for use in uses]
-    target = options.out or folder / "recost"
+    target = written_folder("--out", options.out or folder / "recost")
     try:
         written = write_recost(run, recosted, target)
     except (FileExistsError, NotADirectoryError, PermissionError) as error:

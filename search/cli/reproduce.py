@@ -8,16 +8,15 @@ from itertools import islice
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
+from latency_tables.cli.console import Console
 from reports.counts import COLUMNS, cells, network_counts
 from reports.reproduction import rows, write_reproduction
-from search.cli.parser import add_task_options, task_words
-from search.cli.trainings import add_sitting_options, sit, sitting_of
-from search.trainings.data_words import EMBEDDED
+from search.cli.parser import task_words
+from search.cli.trainings import sit, sitting_of
 from search.trainings.reproduction import cheapest_first, chosen, trainings
-from search.trainings.training import PROTOCOLS, records_in
+from search.trainings.training import records_in
 from space.command_line import parse_count
 from space.papers import Paper
 from space.tasks import TASKS
@@ -25,25 +24,6 @@ from space.tasks import TASKS
 FOLDER = Path("runs/reproduce")
 SHOWN = COLUMNS.index("true G MACs") + 1  # columns in a terminal; all are in `reports.counts`
 WIDE = 130  # characters, where the output is no terminal
-
-
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("reproduce", help="the papers' networks: published figures beside ours")
-    parser.add_argument("names", metavar="NAME", nargs="*", help="such as s-lwsr16 (see: python -m search list)")
-    parser.add_argument("--task", help=f"all networks of one of {', '.join(TASKS)}")
-    parser.add_argument("--all", action="store_true", help="all networks, the cheapest to train first")
-    parser.add_argument("--counts-only", action="store_true", help="parameters and multiply-accumulates, no training")
-    parser.add_argument("--steps", default="1000", help="of training (default: 1000)")
-    parser.add_argument("--protocol", default="short", help=f"one of {', '.join(PROTOCOLS)} (default: short)")
-    parser.add_argument("--train", default=EMBEDDED, help="data to train on, joined by commas (default: embedded)")
-    parser.add_argument("--test", default=EMBEDDED, help="data to measure on, joined by commas (default: embedded)")
-    parser.add_argument("--scale", help="upscaling factor of sr (default: each paper's)")
-    add_task_options(parser)
-    parser.add_argument("--seed", default="0", help="of weights and patches (default: 0)")
-    parser.add_argument("--out", type=Path, default=FOLDER, help=f"where results are kept (default: {FOLDER})")
-    parser.add_argument("--json", action="store_true", help="print the counts, or a row per training and set, as JSON")
-    add_sitting_options(parser)
-    parser.set_defaults(execute=execute)
 
 
 def execute(options: argparse.Namespace) -> int:

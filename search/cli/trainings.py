@@ -7,46 +7,46 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-
+from evaluators.cost import architecture_costs
+from evaluators.images.names import printable
 from evaluators.training.precision import choose_precision
+from latency_tables.cli.console import Console
 from search.cli.interrupts import noted_interrupts
-from search.cli.parser import parse_time
+from search.cli.parser import parse_processes, parse_time, written_folder
 from search.durations import duration_text
 from search.environment import available_cores
+from search.first_step import tried
 from search.jobs import Progress
 from search.trainings.side_by_side import Outcome, Sitting, default_count, run_trainings
 from search.trainings.training import Training, TrainingRecord
-from space.command_line import parse_count
+from space.logs import LOG_FILE
 
 PROGRESS_EVERY_S = 30
-
-
-def add_sitting_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--time", help="such as 20m; the same command continues (default: no limit)")
-    parser.add_argument("--device", help="cpu, cuda or cuda:N (default: cuda where present)")
-    parser.add_argument("--side-by-side", help="trainings at a time (default: one per core, or 4 on a GPU)")
-    parser.add_argument("--data", type=Path, help="folder that the named data folders lie in")
+SIZE = (64, 64)  # at which parameters are counted; they are the same at any
 
 
 def sitting_of(options: argparse.Namespace, folder: Path) -> Sitting:
-    precision = choose_precision(options.device)
-    count = parse_count("--side-by-side", options.side_by_side, 1) if options.side_by_side else default_count(precision)
+    precision = choose_precision(options.device, options.precision)
+    count = default_count(precision)
+    if options.side_by_side is not None:
+        count = parse_processes("--side-by-side", options.side_by_side, count)
     return Sitting(
-        folder,
+        written_folder("--out", folder),
         options.data,
         precision,
         count,
         max(1, available_cores() // count),
         parse_time(options.time) if options.time else None,
-        "python -m search " + shlex.join(sys.argv[1:]),
+        printable("python -m search " + shlex.join(sys.argv[1:])),
     )
 
 
 def sit(trainings: Sequence[Training], sitting: Sitting, console: Console) -> tuple[Outcome, int]:
     """Run them with a line per event; the outcome and the exit status. Ctrl-C stops with checkpoints."""
+    sitting = _checked(trainings, sitting, console)
     with noted_interrupts() as interrupted:
         outcome = run_trainings(trainings, sitting, _Lines(console), interrupted)
     console.print(
@@ -56,9 +56,33 @@ def sit(trainings: Sequence[Training], sitting: Sitting, console: Console) -> tu
         highlight=False,
     )
     if outcome.problem:
-        print(f"error: stopped, {outcome.problem}; free some space and give the same command again", file=sys.stderr)
+        print(
+            f"error: stopped: {outcome.problem}; no finished training is lost, and the same command continues (more in "
+            f"{sitting.folder / LOG_FILE})",
+            file=sys.stderr,
+        )
         return outcome, 1
     return outcome, 130 if interrupted() else 1 if outcome.failed else 0
+
+
+def _checked(trainings: Sequence[Training], sitting: Sitting, console: Console) -> Sitting:
+    """``sitting`` in the precision that a first step of the narrowest and the widest network shows to work."""
+    records = {each: TrainingRecord.read(sitting.folder / each.folder_name) for each in trainings}
+    others = [record for record in records.values() if record and record.trained_in != sitting.precision.word]
+    if others and sitting.precision.asked:
+        console.print(
+            f"{len(others)} of these are finished in another precision than {sitting.precision.word} and stay so; "
+            "another --out trains them anew",
+            highlight=False,
+            soft_wrap=True,
+        )
+    waiting = [training for training, record in records.items() if record is None]
+    waiting.sort(key=lambda training: architecture_costs(training.architecture, SIZE).params)
+    ends = dict.fromkeys((each.architecture, each.rules) for each in (*waiting[:1], *waiting[-1:]))
+    precision, failed = tried(sitting.precision, ends)
+    if failed:
+        console.print(failed, highlight=False, markup=False, soft_wrap=True)
+    return replace(sitting, precision=precision)
 
 
 class _Lines:

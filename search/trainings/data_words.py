@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from evaluators import data
 from evaluators.data import Picture
 from evaluators.images.folders import NamedImage
+from evaluators.images.lists import listed, names_by_stem
+from evaluators.images.names import printable
 from evaluators.images.overlap import shared_picture
 from evaluators.images.resize import downscale
 from evaluators.tasks import TaskRules
@@ -21,6 +23,94 @@ from space.errors import UserError
 
 EMBEDDED = "embedded"
 _WORD = re.compile(r"(?P<folder>[^:@!]+)(?::(?P<factor>[2-8]))?(?:@(?P<list>[^:@!]+))?(?:!(?P<without>[^:@]+))?")
+_AFTER = re.compile(r"(?P<folder>.+?)(?::(?P<factor>[2-8]))?(?:@(?P<list>[^@!]+))?(?:!(?P<without>[^:@]+))?")
+
+
+@dataclass(frozen=True)
+class DataWord:
+    """Which pictures are meant: those of ``folder``, or of ``listed`` in it, ``without`` some, reduced by ``factor``.
+
+    ``text`` is how messages call it. Without a folder the embedded photographs are meant.
+    """
+
+    text: str
+    folder: Path | None
+    factor: int = 1
+    listed: Path | None = None
+    without: tuple[str, ...] = ()
+
+    def pictures(self, rules: TaskRules, validates: bool) -> tuple[Picture, ...]:
+        """To measure on if ``validates``, else to train on.
+
+        Raises:
+            UserError: a missing folder, list or picture, or one that cannot be used.
+        """
+        found = (data.validation_images if validates else data.training_images)(self.folder, rules)
+        if self.listed is not None:
+            found = listed(found, self.listed)
+        for name in self.without:
+            left_out = [name] if any(each.name == name for each in found) else names_by_stem(found).get(name, [])
+            if not left_out:
+                raise UserError(f"what is left out must be a picture of its folder, got {name!r} in {self.text!r}")
+            found = tuple(picture for picture in found if picture.name not in left_out)
+        if not found:
+            raise UserError(f"data must hold pictures, got none that are left in {self.text!r}")
+        if self.factor > 1:
+            found = tuple(_reduced(picture, self.factor, self.text) for picture in found)
+        if validates:
+            data.check_measurable(found, self.text, rules)
+        return found
+
+    def describe(self, found: Sequence[Picture], rules: TaskRules, validates: bool) -> str:
+        """What it holds, as a record says it."""
+        described = data.describe(self.folder, found, rules, validates)
+        return described if self.folder is None or self.is_whole else f"{self.text}: {described}"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it means a folder as it is."""
+        return self.factor == 1 and self.listed is None and not self.without
+
+
+def word_below(word: str, root: Path | None) -> DataWord:
+    """What ``word`` means, with folders below ``root``.
+
+    Raises:
+        UserError: a word that cannot be read, a folder without a root or one that leads out of it.
+    """
+    if word == EMBEDDED:
+        return DataWord(word, None)
+    match = _WORD.fullmatch(word)
+    if match is None:
+        raise _unreadable(word)
+    return _word(match, path_below(match["folder"], root), match["list"] and path_below(match["list"], root))
+
+
+def word_anywhere(text: str | None) -> DataWord:
+    """What ``--data`` of a command means that measures once: FOLDER, or FOLDER@LIST, wherever they are.
+
+    A folder that is called so is meant as it is, whatever signs its name holds. None: the embedded photographs.
+    """
+    if text is None or (text == EMBEDDED and not Path(text).exists()):
+        return DataWord(EMBEDDED, None)
+    if Path(text).is_dir():
+        return DataWord(text, Path(text))
+    match = _AFTER.fullmatch(text)
+    if match is None:
+        raise _unreadable(text)
+    return _word(match, Path(match["folder"]), match["list"] and Path(match["list"]))
+
+
+def _word(match: re.Match[str], folder: Path, chosen: Path | None) -> DataWord:
+    without = tuple(match["without"].split("!")) if match["without"] else ()
+    return DataWord(printable(match[0]), folder, int(match["factor"] or 1), chosen or None, without)
+
+
+def _unreadable(word: str) -> UserError:
+    return UserError(
+        f"data must be {EMBEDDED} or FOLDER, with :2 to :8 (reduced), @LIST (those of a file) or !NAME (without it), "
+        f"got {word!r}"
+    )
 
 
 def pictures(word: str, root: Path | None, rules: TaskRules, validates: bool) -> tuple[Picture, ...]:
@@ -29,32 +119,12 @@ def pictures(word: str, root: Path | None, rules: TaskRules, validates: bool) ->
     Raises:
         UserError: a word that cannot be read, a folder without a root, a missing folder, list or picture.
     """
-    load = data.validation_images if validates else data.training_images
-    if word == EMBEDDED:
-        return load(None, rules)
-    match = _WORD.fullmatch(word)
-    if match is None:
-        raise UserError(
-            f"data must be {EMBEDDED} or FOLDER, with :2 to :8 (reduced), @LIST (those of a file) or !NAME (without "
-            f"it), got {word!r}"
-        )
-    folder = path_below(match["folder"], root)
-    found = load(folder, rules)
-    if match["list"]:
-        found = _listed(found, path_below(match["list"], root))
-    for name in match["without"].split("!") if match["without"] else ():
-        if not any(Path(picture.name).stem == name for picture in found):
-            raise UserError(f"what is left out must be a picture of its folder, got {name!r} in {word!r}")
-        found = tuple(picture for picture in found if Path(picture.name).stem != name)
-    if match["factor"]:
-        found = tuple(_reduced(picture, int(match["factor"]), word) for picture in found)
-    return found
+    return word_below(word, root).pictures(rules, validates)
 
 
 def describe(word: str, root: Path | None, found: Sequence[Picture], rules: TaskRules, validates: bool) -> str:
     """``word`` with the number of its pictures and the fingerprint of their pixels."""
-    folder = None if word == EMBEDDED else path_below(_WORD.fullmatch(word)["folder"], root)
-    return f"{word}: {data.describe(folder, found, rules, validates)}"
+    return f"{word}: {data.describe(word_below(word, root).folder, found, rules, validates)}"
 
 
 def check_apart(train: dict[str, Sequence[Picture]], test: dict[str, Sequence[Picture]]) -> None:
@@ -84,17 +154,6 @@ def path_below(text: str, root: Path | None) -> Path:
     if PurePosixPath(text).is_absolute() or ".." in PurePosixPath(text).parts:
         raise UserError(f"data must be named by a path below --data, got {text!r}")
     return root / text
-
-
-def _listed(found: Sequence[Picture], path: Path) -> tuple[Picture, ...]:
-    if not path.is_file():
-        raise UserError(f"a list of pictures must be a file with a name a line, got {path}; check the path")
-    by_stem = {Path(picture.name).stem: picture for picture in found}
-    names = path.read_text().split()
-    missing = [name for name in names if name not in by_stem]
-    if missing or not names:
-        raise UserError(f"every name in {path} must be a picture of its folder, got {missing[:1] or 'an empty list'}")
-    return tuple(by_stem[name] for name in names)
 
 
 def _reduced(picture: Picture, factor: int, word: str) -> NamedImage:

@@ -7,7 +7,6 @@ Lines that begin with ``#`` are comments.
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 from evaluators.tasks import rules_from_words
@@ -15,7 +14,10 @@ from search.trainings.network_words import channels_of, entry_of, named_architec
 from search.trainings.training import Training
 from space.command_line import parse_count
 from space.errors import UserError
+from space.text_files import csv_rows, read_file, shortened
 
+MOST_STEPS = 1_000_000_000  # a century of one core
+LARGEST_SEED = 2**63 - 1  # what torch takes
 COLUMNS = ("network", "task", "options", "protocol", "steps", "seed", "train", "test")
 
 
@@ -25,28 +27,23 @@ def read_queue(path: Path) -> tuple[Training, ...]:
     Raises:
         UserError: no such file, other columns, or a line that cannot be read; names the line.
     """
-    if not path.is_file():
-        raise UserError(f"a queue must be a CSV file, got none at {path}; check the path")
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise UserError(f"a queue must be a text file in UTF-8, got {path}; save it as CSV") from None
     rows = [
-        (number, [value.strip() for value in next(csv.reader([line]))])
-        for number, line in enumerate(lines, start=1)
-        if line.strip() and not line.startswith("#")
+        (line, [value.strip() for value in fields])
+        for line, fields in csv_rows(path.name, read_file(path, "a queue"), comment="#")
     ]
     if not rows or tuple(rows[0][1]) != COLUMNS:
         found = ",".join(rows[0][1]) if rows else "nothing"
-        raise UserError(f"{path} must begin with the columns {','.join(COLUMNS)}, got {found}")
+        raise UserError(f"{path} must begin with the columns {','.join(COLUMNS)}, got {shortened(found)}")
     trainings: dict[str, Training] = {}
     for number, row in rows[1:]:
         try:
             training = _training(row)
         except UserError as error:
-            raise UserError(f"{path} line {number}: {error}") from None
+            raise UserError(f"{path.name}, line {number}: {error}") from None
         if training.folder_name in trainings:
-            raise UserError(f"{path} line {number}: every training must stand there once, got {training.name} again")
+            raise UserError(
+                f"{path.name}, line {number}: every training must stand there once, got {training.name} again"
+            )
         trainings[training.folder_name] = training
     if not trainings:
         raise UserError(f"{path} must hold at least one training, got none")
@@ -87,6 +84,9 @@ def named_training(
     Raises:
         UserError: a name, option or value that is not known, or a network of another task.
     """
+    for name, value, largest in (("steps", steps, MOST_STEPS), ("seed", seed, LARGEST_SEED)):
+        if value > largest:
+            raise UserError(f"{name} must be at most {largest:,}, got {shortened(str(value))}")
     entry = entry_of(network)
     if entry.task != task_name:
         raise UserError(f"{entry.name} must be trained for its task {entry.task}, got {task_name!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
 from evaluators.training.trainer import Trainer
 from evaluators.training.weights import load_weights, save_weights
+from search.deadline import Deadline
 from search.environment import environment
 from search.jobs import Answer, Progress, Stopped, answered
 from search.trainings.data_words import describe, pictures
@@ -49,7 +51,7 @@ class TrainingJob:
     folder: Path
     pool: Path
     train_data: str
-    stop_at: float
+    left_s: float = math.inf  # from when it is begun; then it stops with a checkpoint
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,10 @@ class TrainingRunner:
     def _run(
         self, job: TrainingJob, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]
     ) -> Answer | Finished:
+        deadline = Deadline(job.left_s)
+
         def ends() -> bool:
-            return time.time() > job.stop_at or should_stop()
+            return should_stop() or deadline.is_over
 
         job.folder.mkdir(parents=True, exist_ok=True)
         record = TrainingRecord.read(job.folder)
@@ -113,11 +117,12 @@ class TrainingRunner:
                 f"training data must stay what {training.name} was begun with ({earlier.train_data}), got "
                 f"{job.train_data}; delete {job.folder} to begin again"
             )
-        trainer, sitting_from = self._trainer(job), time.perf_counter()
+        trainer, sitting_from = self._trainer(job, earlier), time.perf_counter()
         earlier_s = earlier.train_s if earlier is not None and trainer.step else 0.0
 
         def so_far() -> Begun:
-            return Begun(trainer.step, earlier_s + time.perf_counter() - sitting_from, job.train_data)
+            seconds = earlier_s + time.perf_counter() - sitting_from
+            return Begun(trainer.step, seconds, job.train_data, trainer.precision.word)
 
         while trainer.step < training.steps and not ends():
             save_at = time.monotonic() + SAVE_EVERY_S
@@ -134,19 +139,22 @@ class TrainingRunner:
             save_weights(job.folder / WEIGHTS_FILE, trainer.averaged_network(), about)
         return begun
 
-    def _trainer(self, job: TrainingJob) -> Trainer:
-        """Continue from the checkpoint, or begin: a damaged one means from the start, with the same seed."""
+    def _trainer(self, job: TrainingJob, earlier: Begun | None) -> Trainer:
+        """Continue from the checkpoint, in the precision it was begun in, or begin: a damaged one means from the start,
+        with the same seed."""
         training = job.training
         pool = PatchPool.open(job.pool, training.rules.finish_patches)
         path = job.folder / CHECKPOINT_FILE
         if path.exists():
             try:
-                return Trainer.load(
-                    path, self._network(training), pool, self.precision, training.plan, training.rules.loss
-                )
+                precision = self.precision.continuing(earlier.precision if earlier else None)
+                return Trainer.load(path, self._network(training), pool, precision, training.plan, training.rules.loss)
             except UserError:
                 pass
         return Trainer(self._network(training), pool, training.plan, self.precision, training.seed, training.rules.loss)
+
+    def _trained_in(self, job: TrainingJob, begun: Begun) -> Precision:
+        return self.precision.for_network(self._network(job.training)).continuing(begun.precision)
 
     def _network(self, training: Training) -> torch.nn.Module:
         return build(training.architecture, torch.Generator().manual_seed(training.seed))
@@ -193,7 +201,7 @@ class TrainingRunner:
             results={},
             train_s=begun.train_s,
             train_data=begun.train_data,
-            environment=environment(self.precision, self.side_by_side, self.threads),
+            environment=environment(self._trained_in(job, begun), self.side_by_side, self.threads),
             command=self.command,
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,14 +13,17 @@ from typing import Protocol
 
 from evaluators.data import training_pool
 from evaluators.training.precision import Precision
+from search.deadline import Deadline
 from search.environment import available_cores
-from search.jobs import DiskFull, Failed, Progress, Stopped
+from search.jobs import Failed, MachineTrouble, Progress, Stopped
 from search.journal import own
 from search.trainings.data_words import check_apart, describe, pictures
 from search.trainings.runner import Finished, TrainingJob, TrainingRunner
 from search.trainings.training import Training, TrainingRecord
+from search.verdicts import Verdicts
 from search.workers import ProcessWorkers
 from space.errors import UserError
+from space.logs import LOG_FILE, LOGGER, log_to
 
 DATA_FOLDER = "data"  # pools of patches, shared by the trainings that want the same
 ON_A_GPU = 4  # trainings side by side unless the user says otherwise: one phone-sized network does not fill a GPU
@@ -69,7 +72,7 @@ def run_trainings(
     Raises:
         UserError: data that cannot be used, or training data that hold pictures of a test set, before anything runs.
     """
-    begun = time.time()
+    deadline = Deadline(sitting.time_s or math.inf)
     folders = {training: sitting.folder / training.folder_name for training in trainings}
     waiting = [training for training in folders if _record(training, folders[training]) is None]
     check_data(waiting, sitting.data_root)
@@ -77,8 +80,9 @@ def run_trainings(
     problem = None
     if waiting:
         sitting.folder.mkdir(parents=True, exist_ok=True)
-        with own(sitting.folder):
-            failed, problem = _run(waiting, folders, sitting, begun, listener, interrupted)
+        with own(sitting.folder), log_to(sitting.folder / LOG_FILE):
+            LOGGER.info("%s", sitting.command)
+            failed, problem = _run(waiting, folders, sitting, deadline, listener, interrupted)
     records = {training: _record(training, folder) for training, folder in folders.items()}
     finished = tuple(record for record in records.values() if record is not None)
     return Outcome(finished, failed, tuple(t for t, record in records.items() if record is None), problem)
@@ -110,24 +114,23 @@ def _run(
     waiting: list[Training],
     folders: dict[Training, Path],
     sitting: Sitting,
-    begun: float,
+    deadline: Deadline,
     listener: Listener,
     interrupted: Callable[[], bool],
 ) -> tuple[dict[Training, str], str | None]:
-    stop_at = begun + sitting.time_s if sitting.time_s else float("inf")
     make_runner = partial(
         TrainingRunner, sitting.data_root, sitting.precision, sitting.count, sitting.threads, sitting.command
     )
-    workers = ProcessWorkers(min(sitting.count, len(waiting)), make_runner, sitting.threads)
+    log = sitting.folder / LOG_FILE
+    workers = ProcessWorkers(min(sitting.count, len(waiting)), make_runner, sitting.threads, log)
     jobs: dict[int, Training] = {}
     pools: dict[object, tuple[Path, str]] = {}
-    queue, failed, problem = list(waiting), {}, None
+    queue, failed, verdicts = list(waiting), {}, Verdicts()
     try:
         while queue or workers.is_busy:
-            if interrupted() or time.time() > stop_at or problem:
+            if interrupted() or deadline.is_over or verdicts.problem:
                 queue.clear()
-                if interrupted() or problem:
-                    workers.stop()
+                workers.stop()
             while queue and workers.idle():
                 training = queue.pop(0)
                 number = len(jobs)
@@ -135,24 +138,26 @@ def _run(
                 data = (training.rules, training.train)
                 if data not in pools:
                     pools[data] = _pool(training, sitting)
-                workers.submit(TrainingJob(number, training, folders[training], *pools[data], stop_at))
+                workers.submit(TrainingJob(number, training, folders[training], *pools[data], deadline.left_s))
                 listener.started(training, number + 1, len(waiting))
             for answer in workers.poll(POLL_S):
                 training = jobs[answer.trial]
                 if isinstance(answer, Progress):
                     listener.progressed(training, answer)
                 elif isinstance(answer, Finished):
+                    verdicts.succeeded()
                     listener.finished(answer.record)
-                elif isinstance(answer, DiskFull):
-                    problem = answer.reason
+                elif isinstance(answer, MachineTrouble):
+                    verdicts.machine(answer)
                 elif isinstance(answer, Failed):
+                    verdicts.failed(answer, training.architecture.key)
                     failed[training] = answer.reason
                     listener.failed(training, answer.reason)
                 else:
                     assert isinstance(answer, Stopped)
     finally:
         workers.close()
-    return failed, problem
+    return failed, verdicts.problem
 
 
 def _pool(training: Training, sitting: Sitting) -> tuple[Path, str]:

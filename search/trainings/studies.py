@@ -14,11 +14,12 @@ from space.build import architecture
 from space.errors import UserError
 from space.knobs import Value, active
 
-ATTENTIONS = ("none", "channel", "spatial", "both")
+ATTENTIONS = {"none": "no attention", "channel": "channel attention", "spatial": "spatial attention"}
+BOTH = "both attentions"  # as published
 FEWER_CHANNELS = 16  # instead of 32, so that 33 trainings take an hour of one core
 RECURSIONS = range(1, 9)
 PLACES = ("head", "middle", "tail", "all")
-DENOISER: dict[str, Value] = {  # a small residual trunk without specialities; ours
+PLAIN: dict[str, Value] = {  # a small residual trunk without specialities; ours
     "width": 16, "blocks": 8, "recursion": 1, "inverted_ratio": 0.0, "activation_kept": "all",
     "block_form": "released", "conv": "dense", "gsat": "none", "residual_scale": 1.0, "malle": "none", "malle_pool": 1,
     "attention": "none", "input_skip": "identity",
@@ -52,13 +53,13 @@ def comparison(name: str) -> Comparison:
     Raises:
         UserError: there is none; the message lists those there are.
     """
-    makers = {"upsamplers": _upsamplers, "recursion": _recursion, "malleconv": _malleconv}
+    makers = {"upsamplers": _upsamplers, "recursion": _recursion, "malleconv": _malleconv, "precision": _precision}
     if name not in makers:
         raise UserError(f"unknown study {name!r}; known: {', '.join(makers)}")
     return makers[name](name)
 
 
-STUDIES = ("upsamplers", "recursion", "malleconv")
+STUDIES = ("upsamplers", "recursion", "malleconv", "precision")
 
 
 def _upsamplers(name: str) -> Comparison:
@@ -85,11 +86,11 @@ def _upsamplers(name: str) -> Comparison:
 def _recursion(name: str) -> Comparison:
     start = f"progressive-6:width={FEWER_CHANNELS}"
     variants = {
-        f"{n} recursion{'s' if n > 1 else ''}, both": named_architecture(f"{start},recursion={n}", 1)
+        f"{n} recursion{'s' if n > 1 else ''}, {BOTH}": named_architecture(f"{start},recursion={n}", 1)
         for n in RECURSIONS
     }
-    for attention in ATTENTIONS[:-1]:
-        variants[f"6 recursions, {attention}"] = named_architecture(f"{start},attention={attention}", 1)
+    for attention, words in ATTENTIONS.items():
+        variants[f"6 recursions, {words}"] = named_architecture(f"{start},attention={attention}", 1)
     return Comparison(
         name,
         f"Recursions and attention of the progressive network with {FEWER_CHANNELS} channels, deblurring",
@@ -98,19 +99,19 @@ def _recursion(name: str) -> Comparison:
         "J. Electronics & Information Technology, doi 10.11999/JEIT210298, tables 2 and 3",
         rules_of("deblur"),
         variants,
-        "6 recursions, both",
+        f"6 recursions, {BOTH}",
     )
 
 
 def _malleconv(name: str) -> Comparison:
     rules = rules_of("denoise")
-    variants = {"none": _denoiser(rules, {})}
+    variants = {"none": _plain(rules, {})}
     for kernel in (1, 3):
         for place in PLACES:
-            variants[f"{place}, {kernel}x{kernel}"] = _denoiser(rules, {"malle": place, "malle_kernel": kernel})
+            variants[f"{place}, {kernel}x{kernel}"] = _plain(rules, {"malle": place, "malle_kernel": kernel})
     return Comparison(
         name,
-        "A MalleConv in a trunk of 8 residual blocks of 16 channels, denoising σ 25",
+        "A MalleConv in a trunk of 8 residual blocks of 16 channels, denoising",
         "one MalleConv in a standard network lowers the cost, or raises the quality at similar cost",
         "MalleConv, Jiang et al., arXiv 2201.00392",
         rules,
@@ -119,8 +120,30 @@ def _malleconv(name: str) -> Comparison:
     )
 
 
-def _denoiser(rules: TaskRules, turned: Mapping[str, Value]) -> Architecture:
-    knobs, values = {}, {**DENOISER, **turned}
+def _precision(name: str) -> Comparison:
+    """The same six networks whichever ``--precision`` they are trained in: ``reports.precision_quality`` compares."""
+    rules = rules_of("sr", 4)
+    variants = {
+        f"plain, {width} channels": _plain(
+            rules, {"width": width, "upsampler": "dense-one-step", "input_skip": "bicubic"}
+        )
+        for width in (8, 16, 24, 32)
+    }
+    variants["s-LWSR, 8 channels"] = named_architecture("s-lwsr16+skip:width=8,upsampler=dense-one-step", scale=4)
+    variants["s-LWSR, 16 channels"] = named_architecture("s-lwsr16+skip", scale=4)
+    return Comparison(
+        name,
+        "Six networks with a bicubic input skip, x4, to be trained in each precision",
+        "training in bfloat16 costs no quality",
+        "mixed-precision training, Kalamkar et al., arXiv 1905.12322",
+        rules,
+        variants,
+        "plain, 16 channels",
+    )
+
+
+def _plain(rules: TaskRules, turned: Mapping[str, Value]) -> Architecture:
+    knobs, values = {}, {**PLAIN, **turned}
     for knob in active(BACKBONES["plain"].knobs_for(rules.shape), knobs):
         knobs[knob.name] = values[knob.name]
     return architecture(rules.shape, "plain", knobs)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluators.atomic import write_atomically
+from evaluators.data import describes_pairs
 from evaluators.tasks import TaskRules, rules_of
 from evaluators.training.plan import TrainingPlan
 from space.architecture import Architecture
@@ -112,11 +113,15 @@ class Training:
 
 @dataclass(frozen=True)
 class Begun:
-    """How far a training that is not finished has come, over all sittings; ``train_s`` is the time spent on steps."""
+    """How far a training that is not finished has come, over all sittings; ``train_s`` is the time spent on steps.
+
+    ``precision`` is ``fp32`` or ``bf16``, None of older ones.
+    """
 
     step: int
     train_s: float
     train_data: str
+    precision: str | None = None
 
     def write(self, folder: Path) -> None:
         write_atomically(folder / BEGUN_FILE, json.dumps(asdict(self)).encode())
@@ -125,7 +130,9 @@ class Begun:
     def read(cls, folder: Path) -> Begun | None:
         """What is known of the training in ``folder``; None where there is no checkpoint, or the note is damaged."""
         try:
-            return cls(**json.loads((folder / BEGUN_FILE).read_text())) if (folder / CHECKPOINT_FILE).exists() else None
+            if not (folder / CHECKPOINT_FILE).exists():
+                return None
+            return cls(**json.loads((folder / BEGUN_FILE).read_text("utf-8")))
         except (OSError, ValueError, TypeError):
             return None
 
@@ -159,6 +166,18 @@ class TrainingRecord:
     command: str
     finished: str  # ISO 8601, UTC
 
+    @property
+    def trained_in(self) -> str:
+        """``bf16`` or ``fp32``."""
+        return "bf16" if self.environment.get("precision", "").startswith("training bfloat16") else "fp32"
+
+    @property
+    def rules(self) -> TaskRules:
+        """The training's, with what is known of its data: whether they, and all that was measured on, are pairs."""
+        measured = [describes_pairs(result.data) for result in self.results.values()]
+        trained = describes_pairs(self.train_data)
+        return self.training.rules.of_pairs(trained, all(measured) if measured else trained)
+
     def lacks(self, asked: Training) -> tuple[str, ...]:
         """The test words of ``asked`` that it was not measured on yet."""
         return tuple(word for word in asked.test if word not in self.results)
@@ -184,7 +203,7 @@ class TrainingRecord:
         if not path.is_file():
             return None
         try:
-            data = dict(json.loads(path.read_text()))
+            data = dict(json.loads(path.read_text("utf-8")))
             version = data.pop("version")
             if version != RECORD_VERSION:
                 raise ValueError(f"version {version} instead of {RECORD_VERSION}")

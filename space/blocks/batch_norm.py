@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from space.blocks.foldable import Foldable
+
 
 @torch.no_grad()
 def fold_batch_norm(conv: nn.Conv2d | nn.ConvTranspose2d, norm: nn.BatchNorm2d) -> nn.Conv2d | nn.ConvTranspose2d:
@@ -19,7 +21,7 @@ def fold_batch_norm(conv: nn.Conv2d | nn.ConvTranspose2d, norm: nn.BatchNorm2d) 
     return conv
 
 
-class Normed(nn.Module):
+class Normed(nn.Module, Foldable):
     """``layer``, then batch norm of its ``channels``; ``fold`` moves the norm into the layer.
 
     Args:

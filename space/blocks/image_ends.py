@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from space.blocks.full_precision import autocast_runs, raised
 from space.blocks.hole_fill import push_pull
 
 # RGB mean of DIV2K on a scale of 1, as in the released s-LWSR code (`common.py`, MeanShift; first used by EDSR).
@@ -16,7 +17,7 @@ class MeanShift(nn.Conv2d):
     """Adds ``sign`` times the DIV2K mean by a fixed 1x1 convolution with the identity as weight.
 
     It cannot be folded exactly into a zero-padded 3x3 convolution, so it stays an operator, and its 12 fixed
-    numbers are stored and counted.
+    numbers are stored and counted. It is float32 under autocast too, for all of the image passes through it.
     """
 
     def __init__(self, sign: int) -> None:
@@ -32,6 +33,12 @@ class MeanShift(nn.Conv2d):
             self.weight.copy_(torch.eye(3)[:, :, None, None])
             self.bias.copy_(self.sign * torch.tensor(DIV2K_MEAN))
 
+    def forward(self, image: Tensor) -> Tensor:
+        if not autocast_runs(image):
+            return super().forward(image)
+        with torch.autocast(image.device.type, enabled=False):
+            return super().forward(image.float())
+
 
 class InputSkip(nn.Module):
     """The first ``channels`` of the input, as they are, resized to the output size or with filled holes.
@@ -40,7 +47,7 @@ class InputSkip(nn.Module):
     takes the last channel of the input for the mask of the holes.
     An input has more channels than the output where a mask or a noise map comes after the image.
     Bicubic takes the a = -0.5 kernel that super-resolution data are made with (torch's antialiased form, which for
-    enlargement is plain interpolation); torch's own default is a = -0.75.
+    enlargement is plain interpolation); torch's own default is a = -0.75. All of it is float32 under autocast too.
     """
 
     def __init__(self, mode: str, scale: int, channels: int) -> None:
@@ -50,6 +57,7 @@ class InputSkip(nn.Module):
         self.channels = channels
 
     def forward(self, image: Tensor) -> Tensor:
+        image = raised(image)
         if self.mode == "push-pull":
             return push_pull(image[:, : self.channels], image[:, -1:])
         if image.shape[1] > self.channels:

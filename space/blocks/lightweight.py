@@ -13,13 +13,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from space.blocks.batch_norm import fold_batch_norm
+from space.blocks.foldable import Foldable
 from space.errors import UserError
 
 SQUEEZE = 4  # channels per squeezed channel
 SHUFFLE_GROUPS = 8  # "as in the paper", says the authors' code
 
 
-class List(nn.Module):
+class List(nn.Module, Foldable):
     """LIST: a 1x1 squeeze to a quarter of the channels, then a 1x1 and a separable 3x3 branch, concatenated.
 
     `(N, in, H, W)` to `(N, out, H, W)`. Each branch gives half of the output channels.
@@ -102,7 +103,7 @@ def _part(norm: nn.BatchNorm2d, channels: slice) -> nn.BatchNorm2d:
     return part
 
 
-class Gsat(nn.Module):
+class Gsat(nn.Module, Foldable):
     """GSAT: a dilated 3x3 convolution in groups, channel shuffle, a 1x1 convolution in groups, plus input, ReLU.
 
     `(N, channels, H, W)` to the same shape. No bias on the dilated convolution, as in the authors' TensorFlow code.

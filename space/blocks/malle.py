@@ -16,6 +16,8 @@ from torch import Tensor, nn
 
 from space.architecture import MalleSpec
 from space.blocks.batch_norm import Normed
+from space.blocks.foldable import Foldable
+from space.blocks.full_precision import raised
 from space.blocks.inverted import PReluInverted
 
 
@@ -30,12 +32,14 @@ def sliced(x: Tensor, kernels: Tensor, kernel: int) -> Tensor:
 
     y_c(p) = sum over offsets o of W_c,o(p) x_c(p + o), plus b_c(p); outside the image x is zero. Tap after tap is
     enlarged, used and forgotten, so that the kernels never stand at full resolution, not even for the gradient.
+    Under autocast too it sums in float32: interpolated weights and ten terms rounded to 8 bits would add up.
 
     Args:
         x: `(N, C, H, W)`.
         kernels: `(N, (kernel**2 + 1) * C, h, w)`, tap by tap, the offset b last.
         kernel: taps per side, odd.
     """
+    x, kernels = raised(x), raised(kernels)
     if torch.is_grad_enabled() and (x.requires_grad or kernels.requires_grad):
         return _Sliced.apply(x, kernels, kernel)
     return _apply(x, kernels, kernel)
@@ -115,7 +119,7 @@ class Predictor(nn.Sequential):
         super().__init__(*layers)
 
 
-class MalleConv(nn.Module):
+class MalleConv(nn.Module, Foldable):
     """A depthwise convolution whose kernels vary over the image: `(N, C, H, W)` to the same shape.
 
     Elementwise work of the slicing, (4 taps of interpolation + 1) multiplications per kernel weight, is no convolution

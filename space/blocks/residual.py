@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from space.architecture import BlockSpec
+from space.blocks.foldable import Foldable
 from space.blocks.lightweight import Gsat, List
 from space.errors import UserError
 
 
-class _Residual(nn.Module):
+class _Residual(nn.Module, Foldable):
     """Input plus a scaled branch, whose last convolution can take the scale up."""
 
     body: nn.Sequential

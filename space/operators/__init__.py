@@ -1,8 +1,9 @@
 """The operator list: traced from any network, or put together from known parts for ours."""
 
 from space.operators.kinds import UnknownOperatorError
+from space.operators.meta import meta_copy
 from space.operators.operator import Operator, OperatorList
 from space.operators.screen import Screening, screen
-from space.operators.trace import meta_copy, trace
+from space.operators.trace import trace
 
 __all__ = ["Operator", "OperatorList", "Screening", "UnknownOperatorError", "meta_copy", "screen", "trace"]

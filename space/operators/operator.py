@@ -16,7 +16,8 @@ class Operator:
     ``kind`` is a key of ``space.operators.kinds``; ``name`` is torch's name of it. ``reads`` and ``writes`` are ids
     of activations (weights are not activations); a value written by an operator that also reads it is overwritten
     in place. ``slices`` says of each read where in its value it begins, None where it reads the whole value; empty
-    where nothing is known to be a slice. ``part`` is the path of the module that ran it, "" for the network itself.
+    where nothing is known to be a slice. ``permuted`` says of a copy that it changes the order of the elements.
+    ``part`` is the path of the module that ran it, "" for the network itself.
     """
 
     kind: str
@@ -31,6 +32,7 @@ class Operator:
     dilation: tuple[int, ...] = ()
     groups: int = 1
     slices: tuple[int | None, ...] = ()
+    permuted: bool = False
     part: str = ""
 
 
@@ -39,6 +41,7 @@ class OperatorList:
     """The operators of one network at one input size, in the order in which they run.
 
     ``sizes`` gives every activation's number of elements; ``inputs`` and ``outputs`` are the network's own.
+    ``change_of_params`` is what constant folding adds to the number of its parameters (``Constants``).
     """
 
     operators: tuple[Operator, ...]
@@ -46,6 +49,7 @@ class OperatorList:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     output_shape: Shape
+    change_of_params: int = 0
 
     @property
     def macs(self) -> int:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import copy
+import dataclasses
+import inspect
 import math
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map_only
 
-from space.errors import UserError
-from space.operators.kinds import UnknownOperatorError, kind_of
+from space.errors import UserError, first_line
+from space.foreign_code import foreign_code
+from space.operators.constants import Constants
+from space.operators.kinds import kind_of
+from space.operators.meta import MetaStorages, meta_copy, plain_tensors, storage_of
 from space.operators.operator import Operator, OperatorList, Shape
 from space.specialists import networks_of
 
@@ -26,36 +30,101 @@ def trace(network: nn.Module, *input_shapes: Shape) -> OperatorList:
     The network is copied to the meta device and put in eval mode; its own weights and mode are left alone. Shared
     modules appear once per call. Of specialists one is traced: they are alike, and one runs for a picture.
 
+    Arithmetic on weights alone is done once and is no operator (``space.operators.constants``).
+
     Raises:
         UnknownOperatorError: it runs an operator whose cost is not known.
-        UserError: it cannot run on shapes alone, or not at this size; the message carries torch's reason.
+        UserError: it cannot run on shapes alone, or not at this size; the message carries the reason.
     """
-    shadow = meta_copy(networks_of(network)[0]).eval()
-    inputs = [torch.empty(shape, device="meta") for shape in input_shapes]
+    shadow = meta_copy(networks_of(network)[0])
+    _check_inputs(shadow, len(input_shapes))
+    first: Exception | None = None
+    for dtype in dict.fromkeys((_dtype(shadow), torch.float32)):
+        try:
+            return _traced(shadow, input_shapes, dtype)
+        except UserError:
+            raise
+        except Exception as error:
+            first = first or error
+    sizes = ", ".join("x".join(map(str, shape)) for shape in input_shapes)
+    raise UserError(f"the network cannot be traced at input {sizes}: {first_line(first)}") from first
+
+
+def _traced(shadow: nn.Module, input_shapes: tuple[Shape, ...], dtype: torch.dtype) -> OperatorList:
+    inputs = [torch.empty(shape, device="meta", dtype=dtype) for shape in input_shapes]
     recorder = _Recorder(shadow, inputs)
-    try:
-        with torch.no_grad(), _module_paths(shadow, recorder.path), recorder:
-            output = shadow(*inputs)
-    except UnknownOperatorError:
-        raise
-    except (RuntimeError, NotImplementedError, ValueError, AssertionError) as error:
-        sizes = ", ".join("x".join(map(str, shape)) for shape in input_shapes)
-        raise UserError(f"the network cannot be traced at input {sizes}: {str(error).splitlines()[0]}") from error
-    outputs = [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
+    _set_eval(shadow)
+    with foreign_code(), torch.no_grad(), _not_compiled(), _module_paths(shadow, recorder.path), recorder:
+        output = shadow(*inputs)
+    outputs = list(_tensors(output))
+    if not outputs:
+        raise UserError(
+            "the network must return a tensor, or a tuple, dict or dataclass of tensors, got "
+            f"{'nothing' if output is None else type(output).__name__}"
+        )
     return OperatorList(
         operators=tuple(recorder.operators),
         sizes=recorder.sizes,
         inputs=tuple(recorder.value(tensor) for tensor in inputs),
         outputs=tuple(recorder.value(tensor) for tensor in outputs),
         output_shape=tuple(outputs[0].shape),
+        change_of_params=recorder.constants.change_of_params(),
     )
 
 
-def meta_copy(network: nn.Module) -> nn.Module:
-    """A copy of ``network`` without its weights' values, on the meta device."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # torch's own, when an exported program is copied
-        return copy.deepcopy(network).to("meta")
+def _tensors(output: Any) -> Iterator[Tensor]:
+    """The tensors of what a network returns, in order."""
+    if isinstance(output, Tensor):
+        yield output
+    elif isinstance(output, Mapping):
+        for inner in output.values():
+            yield from _tensors(inner)
+    elif isinstance(output, list | tuple):
+        for inner in output:
+            yield from _tensors(inner)
+    elif dataclasses.is_dataclass(output) and not isinstance(output, type):
+        for field in dataclasses.fields(output):
+            yield from _tensors(getattr(output, field.name))
+
+
+def _dtype(network: nn.Module) -> torch.dtype:
+    """What the network computes in: half or double weights want such an image."""
+    return next((tensor.dtype for tensor in network.parameters() if tensor.is_floating_point()), torch.float32)
+
+
+def _check_inputs(network: nn.Module, given: int) -> None:
+    """Raises: UserError: ``forward`` takes fewer or more than ``given`` inputs."""
+    try:
+        parameters = list(inspect.signature(network.forward).parameters.values())
+    except (TypeError, ValueError):
+        return
+    by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    taken = [each for each in parameters if each.kind in by_place]
+    needed = [each.name for each in taken if each.default is inspect.Parameter.empty]
+    any_number = any(each.kind is inspect.Parameter.VAR_POSITIONAL for each in parameters)
+    if len(needed) > given:
+        raise UserError(
+            f"the network takes {len(needed)} inputs ({', '.join(needed)}), got {given}; give the channels of each, "
+            f"such as --channels {','.join(['3'] + ['1'] * (len(needed) - 1))}"
+        )
+    if len(taken) < given and not any_number:
+        raise UserError(f"the network takes {len(taken)} inputs, got {given}; give --channels of so many")
+
+
+def _set_eval(network: nn.Module) -> None:
+    try:
+        network.eval()
+    except NotImplementedError:
+        pass  # an exported program was put in its mode when it was exported
+
+
+@contextmanager
+def _not_compiled() -> Iterator[None]:
+    """Functions that the user's code compiles run as they are written; torch's compiler is not imported for this."""
+    with ExitStack() as stack:
+        if "torch._dynamo" in sys.modules:
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+        yield
 
 
 class _Recorder(TorchDispatchMode):
@@ -66,14 +135,15 @@ class _Recorder(TorchDispatchMode):
         self.operators: list[Operator] = []
         self.sizes: dict[int, int] = {}
         self.path: list[str] = []
-        self._weights = {_storage(tensor) for tensor in (*network.parameters(), *network.buffers())}
+        self.constants = Constants(network.parameters(), plain_tensors(network))
+        self._moved = MetaStorages()
         self._values: dict[int, int] = {}
         self._kept_alive: list[Tensor] = []  # a freed storage's address would be taken by a later one
         for tensor in inputs:
             self.value(tensor)
 
     def value(self, tensor: Tensor) -> int:
-        storage = _storage(tensor)
+        storage = storage_of(tensor)
         if storage not in self._values:
             self._values[storage] = len(self._values)
             self.sizes[self._values[storage]] = tensor.untyped_storage().nbytes() // tensor.element_size()
@@ -86,18 +156,31 @@ class _Recorder(TorchDispatchMode):
         return tensor.storage_offset() if math.prod(spanned) < self.sizes[self.value(tensor)] else None
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kind = kind_of(function)
-        result = _resized(*args) if kind == "resize" else function(*args, **(kwargs or {}))
+        args, kwargs = self._on_meta(args, kwargs or {})
         read = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-        activations = [tensor for tensor in read if _storage(tensor) in self._values]
+        activations = [tensor for tensor in read if storage_of(tensor) in self._values]
+        constants = [tensor for tensor in read if storage_of(tensor) not in self._values]
+        is_random = torch.Tag.nondeterministic_seeded in function.tags  # drawn anew for each image
+        kind = kind_of(function) if activations or is_random else None
+        result = _resized(*args) if kind == "resize" else function(*args, **kwargs)
         written = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
         if not activations:  # arithmetic on weights alone is done once, before any image
-            self._weights.update(_storage(tensor) for tensor in written)
-            self._kept_alive.extend(written)
-            return result
-        if kind is not None:
+            self.constants.computed(function, args, kwargs, constants, written)
+        elif kind is not None:
+            self.constants.used(constants)
             self.operators.append(self._operator(kind, function, args, activations, written))
         return result
+
+    def _on_meta(self, args: Any, kwargs: Any) -> tuple[Any, Any]:
+        """What an operator gets: shapes only, wherever it meets shapes. Constants alone keep their values."""
+        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        if not any(tensor.is_meta for tensor in tensors):
+            return args, kwargs
+        if not all(tensor.is_meta for tensor in tensors):
+            args, kwargs = tree_map_only(Tensor, lambda t: t if t.is_meta else self._moved.alike(t), (args, kwargs))
+        if kwargs.get("device") is not None:
+            kwargs = {**kwargs, "device": torch.device("meta")}
+        return args, kwargs
 
     def _operator(self, kind: str, function: Any, args: Any, read: list[Tensor], written: list[Tensor]) -> Operator:
         name = function._schema.name.removeprefix("aten::")
@@ -120,6 +203,10 @@ class _Recorder(TorchDispatchMode):
             described = {"kernel": tuple(args[1]), "stride": tuple(args[2]) if len(args) > 2 and args[2] else ()}
         elif name == "channel_shuffle":
             described = {"groups": args[1]}
+        elif kind == "norm" and any(arg is True for arg in args):  # statistics of the image itself, not stored ones
+            name = "instance_norm"
+        elif kind == "copy":
+            described = {"permuted": _is_permuted(read[-1])}
         slices = tuple(self._begin(tensor) for tensor in read)
         return Operator(
             kind,
@@ -137,6 +224,12 @@ class _Recorder(TorchDispatchMode):
 def _resized(image: Tensor, size: list[int], *_: Any) -> Tensor:
     """What any resize gives on shapes alone: torch's own way takes milliseconds, for it computes the coordinates."""
     return image.new_empty((*image.shape[:2], *size))
+
+
+def _is_permuted(tensor: Tensor) -> bool:
+    """Whether its elements lie in memory in another order than its axes say, slices and broadcasts aside."""
+    strides = [step for step, length in zip(tensor.stride(), tensor.shape, strict=True) if step and length > 1]
+    return strides != sorted(strides, reverse=True)
 
 
 def _storage(tensor: Tensor) -> int:

@@ -1,70 +1,178 @@
-"""Networks with the authors' own weights: names mapped, and the authors' pixel range changed to [0, 1]."""
+"""Networks with weights out of people's files: names mapped, and the authors' pixel range changed to [0, 1]."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from space.build import build, deploy_form
 from space.errors import UserError
-from space.papers import paper
-from space.papers.released import ReleasedLayout, released_names
+from space.papers import PAPERS, paper
+from space.papers.fitting import FRESH, Fit, Form, fits, forms_of, only_fit
+from space.papers.released import ReleasedLayout
 from space.papers.released_restore import RELEASED_RESTORE
 from space.papers.released_slwsr import RELEASED_SLWSR
 from space.papers.released_sr import RELEASED_SR
+from space.weights import Stored, read_stored, stored_in_memory
+from space.weights.state_dicts import as_weights, is_counter
 
 # Every layout that is stated by public code; one file per family of networks.
-LAYOUTS: dict[str, ReleasedLayout] = {**RELEASED_SLWSR, **RELEASED_SR, **RELEASED_RESTORE}
-PARALLEL = "module."  # what torch's DataParallel puts before every name
+LAYOUTS: dict[str, tuple[ReleasedLayout, ...]] = {**RELEASED_SLWSR, **RELEASED_SR, **RELEASED_RESTORE}
+ALIKE = 0.3  # share of a network's tensors that a file must have for its first difference to be worth saying
 
 
-def load_published(name: str, state_dict: Mapping[str, Tensor], scale: int | None = None) -> nn.Module:
-    """The network ``name`` with the authors' weights, from images in [0, 1] to [0, 1], in eval mode.
+@dataclass(frozen=True)
+class LoadedNetwork:
+    """A network in eval mode with the weights of a file, and what to say of how they were read.
+
+    ``name`` is the published network that was built: not always the one asked for. ``layout`` is that of its authors,
+    or None for this project's names.
+    """
+
+    network: nn.Module
+    name: str
+    scale: int
+    layout: ReleasedLayout | None
+    notes: tuple[str, ...]
+
+
+def load_published(name: str, weights: Path | str | Mapping[str, Any], scale: int | None = None) -> nn.Module:
+    """The network ``name`` with the authors' weights or ours, from images in [0, 1] to [0, 1], in eval mode.
 
     Args:
-        name: a key of ``PAPERS`` whose released key layout is known.
-        state_dict: tensors under the authors' key names and shapes.
-        scale: the upscaling factor; read off the state dict if None, where that is possible.
+        name: a key of ``PAPERS``.
+        weights: a torch or safetensors file, a state dict, or a checkpoint that holds one at any depth; names as in
+            the authors' code or as ours, with or without what wrappers such as ``DataParallel`` put before them.
+        scale: the upscaling factor; read off the weights if None, where that is possible.
 
     Raises:
-        UserError: no key map is known for ``name``, or the state dict does not fit; the message names the first
-            differing key and both shapes.
+        UserError: the file cannot be read, or the weights do not fit; the message names the first differing key and
+            both shapes, or says which network they are of.
     """
-    entry = paper(name)
-    if name not in LAYOUTS:
-        raise UserError(f"no released weight layout is known for {name!r}; known: {', '.join(LAYOUTS)}")
-    layout = LAYOUTS[name]
-    if layout.network is not None:
-        entry = paper(layout.network)
-    if state_dict and all(key.startswith(PARALLEL) for key in state_dict):
-        state_dict = {key.removeprefix(PARALLEL): value for key, value in state_dict.items()}
-    if scale is None:
-        scale = layout.scale_of(state_dict) if layout.scale_of else entry.architecture.shape.scale
-    network = build(entry.at_scale(scale))
-    if layout.folded:
+    return load_network(name, weights, scale).network
+
+
+def load_network(name: str, weights: Path | str | Mapping[str, Any], scale: int | None = None) -> LoadedNetwork:
+    """As ``load_published``, with what was built and from what."""
+    paper(name)
+    stored = read_stored(weights) if isinstance(weights, Path | str) else _in_memory(name, weights)
+    return load_stored(name, stored, forms_of(name, LAYOUTS.get(name, ())), scale)
+
+
+def load_stored(name: str, stored: Stored, forms: Sequence[Form], scale: int | None = None) -> LoadedNetwork:
+    """The first of ``forms`` that weights which were read before fit.
+
+    Raises:
+        UserError: as ``load_published``; ``name`` is the user's word for the network in the message.
+    """
+    found = list(fits(stored.found, forms, scale))
+    fit = only_fit(found, stored.where)
+    if fit is None:
+        raise UserError(_misfit(name, stored, found, scale))
+    ambiguous = {other.scale for other in found if other.fits and other.form is fit.form} - {fit.scale}
+    return _loaded(fit, stored, bool(ambiguous) and scale is None)
+
+
+def _in_memory(name: str, weights: Mapping[str, Any]) -> Stored:
+    if not weights and name not in LAYOUTS:
+        known = ", ".join(LAYOUTS)
+        raise UserError(f"no released weight layout is known for {name!r}; known: {known}")
+    return stored_in_memory(weights)
+
+
+def _loaded(fit: Fit, stored: Stored, scale_unsaid: bool) -> LoadedNetwork:
+    layout = fit.form.layout
+    network = build(fit.form.architectures[fit.scale])
+    if layout is not None and layout.folded:
         deploy_form(network)
-    own = network.state_dict()
-    names = released_names(own, layout.renamed(entry, scale))
-    given = {key: value for key, value in state_dict.items() if not key.startswith(layout.unused(scale))}
-    check_fit(name, {theirs: tuple(own[ours].shape) for ours, theirs in names.items()}, given)
-    loaded = {ours: given[theirs].to(torch.float32) for ours, theirs in names.items()}
-    if layout.pixel_range != 1:
+    named = {ours: theirs for ours, (theirs, _) in fit.expected.items() if theirs in fit.tensors}
+    loaded = as_weights({ours: fit.tensors[theirs] for ours, theirs in named.items()}, stored.where)
+    if layout is not None and layout.pixel_range != 1:
         # A network whose activations are ReLU scales with its input: same weights, every bias divided by the range.
         loaded = {key: value / layout.pixel_range if key.endswith("bias") else value for key, value in loaded.items()}
-    network.load_state_dict(loaded)
-    return network.eval()
+    fresh = {key: value for key, value in network.state_dict().items() if key.endswith(FRESH) and key not in loaded}
+    network.load_state_dict({**loaded, **fresh})
+    name = fit.form.entry.name if fit.form.entry is not None else fit.form.name
+    return LoadedNetwork(network.eval(), name, fit.scale, layout, _notes(fit, stored, scale_unsaid))
 
 
-def check_fit(name: str, expected: Mapping[str, tuple[int, ...]], state_dict: Mapping[str, Tensor]) -> None:
-    """Refuse a state dict whose keys or shapes differ from ``expected``, naming the first that does."""
-    for key, shape in expected.items():
-        if key not in state_dict:
-            raise UserError(f"weights do not fit {name}: key {key!r} must have shape {shape}, but it is missing")
-        given = tuple(state_dict[key].shape)
-        if given != shape:
-            raise UserError(f"weights do not fit {name}: key {key!r} must have shape {shape}, got {given}")
-    for key, value in state_dict.items():
-        if key not in expected:
-            raise UserError(f"weights do not fit {name}: it has no key {key!r}, got one of shape {tuple(value.shape)}")
+def _notes(fit: Fit, stored: Stored, scale_unsaid: bool) -> tuple[str, ...]:
+    """What a user should know of how the weights were found, a line each."""
+    notes = []
+    beside = [state.place or "the top" for state in stored.found if state is not fit.state]
+    if fit.state.place:
+        notes.append(f"taken from {fit.state.place}" + (f", not from {', '.join(beside[:4])}" if beside else ""))
+    if fit.prefix:
+        notes.append(f"without {fit.prefix!r} before the names")
+    under = [name for name in fit.state.tensors if name.startswith(fit.prefix)]
+    counters = sum(is_counter(name) for name in fit.state.tensors)
+    if counters:
+        notes.append(f"without {counters} counters that a profiler or an average left")
+    others = sum(not is_counter(name) for name in fit.state.tensors if not name.startswith(fit.prefix))
+    if others:
+        notes.append(f"without {others} tensors of other parts")
+    kinds = {str(fit.state.tensors[name].dtype).removeprefix("torch.") for name in under if not is_counter(name)}
+    converted = sorted(kinds & {"float16", "bfloat16", "float64", "float8_e4m3fn", "float8_e5m2"})
+    if converted:
+        notes.append(f"{' and '.join(converted)} read as float32")
+    if scale_unsaid:
+        notes.append(f"nothing in them says the scale: x{fit.scale} taken; --scale says another")
+    return tuple(notes)
+
+
+def _misfit(name: str, stored: Stored, found: Sequence[Fit], scale: int | None) -> str:
+    nearest = max(found, key=lambda fit: fit.matched / max(len(fit.expected), len(fit.tensors)), default=None)
+    other = identified(stored)
+    if other is not None:
+        form, at = other.form, f" at x{other.scale}" if len(other.form.architectures) > 1 else ""
+        fitting = f"; these weights fit {form.name}{at}"
+        if nearest is not None and nearest.matched:
+            return f"weights do not fit {name}: {nearest.difference}{fitting}"
+        return f"weights do not fit {name}{fitting}"
+    if nearest is not None and nearest.matched >= ALIKE * len(nearest.expected):
+        return f"weights do not fit {name}: {nearest.difference}"
+    if name in PAPERS and name not in LAYOUTS:
+        rule = f"no released weight layout is known for {name!r}, and these are not its tensors in this project's names"
+        return f"{rule}: {described(stored)}"
+    return f"weights do not fit {name}: {described(stored)}; {_like(stored)}"
+
+
+def identified(stored: Stored) -> Fit | None:
+    """The published network that the weights fit, whatever it was called; None if there is none."""
+    return next((fit for name in PAPERS for fit in _all_fits(name, stored) if fit.fits), None)
+
+
+def _all_fits(name: str, stored: Stored) -> list[Fit]:
+    return list(fits(stored.found[:1], forms_of(name, LAYOUTS.get(name, ())), None))
+
+
+def described(stored: Stored) -> str:
+    """A state dict of an unknown network in a few words: how much there is, and its first names."""
+    first = stored.found[0]
+    names = ", ".join(repr(name)[1:-1][:40] for name in list(first.tensors)[:3])
+    return f"got {len(first.tensors)} tensors with {first.numbers:,} numbers ({names}, …)"
+
+
+def _like(stored: Stored) -> str:
+    """The published network that most of the tensors could be of, in words."""
+    matches = [fit for name in PAPERS for fit in _all_fits(name, stored)]
+    nearest = max(matches, key=lambda fit: fit.matched / max(len(fit.expected), len(fit.tensors)), default=None)
+    none = f"they match none of the {len(PAPERS)} networks that are built here"
+    if nearest is None or nearest.matched < 2:
+        shapes = Counter(tuple(value.shape) for value in stored.found[0].tensors.values())
+        by_shape = {fit: (shapes & Counter(shape for _, shape in fit.expected.values())).total() for fit in matches}
+        nearest = max(by_shape, key=lambda fit: by_shape[fit] / max(len(fit.expected), len(fit.tensors)), default=None)
+        of = max(len(nearest.expected), len(nearest.tensors)) if nearest else 0
+        if nearest is None or 2 * by_shape[nearest] < of:
+            return f"{none} (see: python -m search list)"
+        return f"{none}; nearest by shapes is {nearest.form.name} with {by_shape[nearest]} of {of} tensors"
+    of = max(len(nearest.expected), len(nearest.tensors))
+    return (
+        f"{none}; nearest is {nearest.form.name} with "
+        f"{nearest.matched} of {of} tensors alike"
+    )

@@ -13,6 +13,7 @@ from space.papers.paper import CONVOLUTION_WEIGHTS, CountingRule, Paper
 from space.references.carn import CarnSettings, multi_scale_parameters
 from space.references.ecbsr import EcbsrSettings
 from space.references.espcn import EspcnSettings
+from space.references.etds import EtdsSettings
 from space.references.fsrcnn import FsrcnnSettings
 from space.references.imdn import ImdnSettings
 from space.references.smfanet import SmfanetSettings
@@ -61,6 +62,12 @@ def _ecbsr(blocks: int, width: int) -> Paper:
     )
 
 
+def _etds(name: str, title: str, layers: int, width: int) -> Paper:
+    note = "deployed as plain 3x3 convolutions and a 1x1 that clips; trained as two streams"
+    settings = EtdsSettings(layers, width)
+    return _reference(name, title, RGB, settings, "Chao et al., CVPR 2023", note, family="etds")
+
+
 def _srresnet(name: str, title: str, light: bool, upsampler: str, note: str) -> Paper:
     settings = SrresnetSettings(light=light, upsampler=upsampler)
     source = "Lahiri et al., arXiv 2007.05835" if light else "Ledig et al., arXiv 1609.04802"
@@ -84,6 +91,11 @@ REFERENCES_SR: tuple[Paper, ...] = (
     _ecbsr(10, 32),
     _ecbsr(16, 64),
     _reference("smfanet", "SMFANet", RGB, SmfanetSettings(), "Zheng et al., ECCV 2024"),
+    _reference("smfanet-plus", "SMFANet+", RGB, SmfanetSettings(48, 12), "Zheng et al., ECCV 2024", family="smfanet"),
+    _etds("etds-m5c16", "ETDS M5C16", 5, 16),
+    _etds("etds-m4c32", "ETDS M4C32", 4, 32),
+    _etds("etds-m6c32", "ETDS M6C32", 6, 32),
+    _etds("etds-l", "ETDS-L", 7, 48),
     _srresnet("srresnet", "SRResNet", False, "dense", ""),
     _srresnet(
         "srresnet-lite", "SRResNet-LIST (bilinear + LIST upsampler)", True, "bilinear-list",

@@ -21,9 +21,10 @@ class ReleasedLayout:
         pixel_range: the authors' network works on 0..``pixel_range``. Other than 1 it is for networks whose
             activations scale with their input (ReLU, leaky and parametric ReLU).
         unused: beginnings of the authors' names of what our network does not hold, such as other scales.
-        folded: the authors' file holds the deploy form, with batch norm in the convolutions.
+        folded: the authors' file holds the deploy form, with batch norm or branches in the convolutions.
         network: the entry whose network the authors' file fits, where it is a sibling of the one asked for.
         source: the repository and file that state the layout.
+        form: what the file holds, in words, where a network has several layouts.
     """
 
     renamed: Callable[[Paper, int], Mapping[str, str]]
@@ -33,6 +34,7 @@ class ReleasedLayout:
     unused: Callable[[int], tuple[str, ...]] = lambda scale: ()
     folded: bool = False
     network: str | None = None
+    form: str = ""
 
 
 def released_names(own: Iterable[str], renamed: Mapping[str, str]) -> dict[str, str]:

@@ -1,16 +1,19 @@
-"""Released layouts of denoising networks (`cszn/KAIR`, MIT), CBDNet and PReNet: names as their public code gives them.
+"""Released layouts of denoising networks (`cszn/KAIR`, MIT), CBDNet, PMRID and PReNet: names as in their public code.
 
 All work on images in [0, 1]. KAIR's files hold networks whose batch norm is already folded: convolution i is
-`model.{2 i}`, with a ReLU between each two. FFDNet's constant noise level becomes our map. IRCNN's file is a
-dictionary of 25 state dicts, one for each noise level: give one of them.
+`model.{2 i}`, with a ReLU between each two; those of `SaoYan/DnCNN-PyTorch` have no biases and keep batch norm.
+FFDNet's constant noise level becomes our map. IRCNN's file is a dictionary of 25 state dicts, one for each noise
+level: `FILE#12` is the one at the key 12.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from space.papers.paper import Paper
 from space.papers.released import ReleasedLayout
+from space.references.pmrid import ENCODER
 
 
 def dncnn_names(entry: Paper, scale: int) -> Mapping[str, str]:
@@ -18,6 +21,16 @@ def dncnn_names(entry: Paper, scale: int) -> Mapping[str, str]:
     middle = entry.architecture.settings.layers - 2
     names = {f"middle.{index}.layer": f"model.{2 * index + 2}" for index in range(middle)}
     return {"first": "model.0", **names, "last": f"model.{2 * middle + 2}"}
+
+
+def dncnn_norm_names(entry: Paper, scale: int) -> Mapping[str, str]:
+    """`models.py`, class DnCNN of SaoYan: convolution, batch norm and ReLU in one `Sequential`, no biases."""
+    middle = entry.architecture.settings.layers - 2
+    names = {}
+    for index in range(middle):
+        names[f"middle.{index}.layer"] = f"dncnn.{3 * index + 2}"
+        names[f"middle.{index}.norm"] = f"dncnn.{3 * index + 3}"
+    return {"first": "dncnn.0", **names, "last": f"dncnn.{3 * middle + 2}"}
 
 
 def row_names(entry: Paper, scale: int) -> Mapping[str, str]:
@@ -55,18 +68,45 @@ def prenet_names(entry: Paper, scale: int) -> Mapping[str, str]:
     return names | {f"lstm.{ours}": f"{theirs}.0" for ours, theirs in gates.items()}
 
 
+def pmrid_names(entry: Paper, scale: int) -> Mapping[str, str]:
+    """`models/net_torch.py`: stages `enc1` to `enc4` and `dec1` to `dec4`; separable ones `depthwise`, `pointwise`."""
+
+    def separable(ours: str, theirs: str) -> dict[str, str]:
+        return {f"{ours}.0": f"{theirs}.depthwise", f"{ours}.1": f"{theirs}.pointwise"}
+
+    def block(ours: str, theirs: str) -> dict[str, str]:
+        return separable(f"{ours}.first", f"{theirs}.conv0") | separable(f"{ours}.last", f"{theirs}.conv1")
+
+    names = {"first": "conv0.conv", "last": "out1.conv", **separable("narrow", "encdec"), **block("refine", "out0")}
+    for stage, (_, blocks) in enumerate(ENCODER):
+        for index in range(blocks):
+            ours, theirs = f"encoder.{stage}.{index}", f"enc{stage + 1}.{index}"
+            names |= separable(f"{ours}.narrow", f"{theirs}.conv1") | separable(f"{ours}.widen", f"{theirs}.conv2")
+            names |= separable(f"{ours}.project", f"{theirs}.proj")
+        ours, theirs = f"decoder.{stage}", f"dec{stage + 1}"
+        names |= block(f"{ours}.block", f"{theirs}.decode_conv") | {f"{ours}.enlarge": f"{theirs}.upsample"}
+        names |= separable(f"{ours}.project", f"{theirs}.proj_conv")
+    return names
+
+
 DNCNN = "cszn/KAIR, models/network_dncnn.py"
-KAIR_DNCNN = ReleasedLayout(dncnn_names, DNCNN, folded=True)
+FOLDED = "17 or 20 layers with biases, batch norm folded"
+KAIR_DNCNN = ReleasedLayout(dncnn_names, DNCNN, folded=True, form=FOLDED)
+SAOYAN_DNCNN = ReleasedLayout(
+    dncnn_norm_names, "SaoYan/DnCNN-PyTorch, models.py", form="17 layers without biases, with batch norm"
+)
 IRCNN = ReleasedLayout(row_names, DNCNN)
 FFDNET = ReleasedLayout(row_names, "cszn/KAIR, models/network_ffdnet.py")
 PRENET = ReleasedLayout(prenet_names, "csdwren/PReNet, networks.py")
 
-RELEASED_RESTORE: dict[str, ReleasedLayout] = {
-    # The released file has biases at both ends, which the network of the lightweight-modules paper has not.
-    "dncnn": ReleasedLayout(dncnn_names, DNCNN, folded=True, network="dncnn-s"),
-    **dict.fromkeys(("dncnn-s", "dncnn-b", "dncnn-b-color"), KAIR_DNCNN),
-    **dict.fromkeys(("ircnn", "ircnn-color"), IRCNN),
-    **dict.fromkeys(("ffdnet", "ffdnet-color"), FFDNET),
-    "cbdnet": ReleasedLayout(cbdnet_names, "IDKiro/CBDNet-pytorch, model/cbdnet.py"),
-    **dict.fromkeys(("prn-r", "prn", "prenet-r", "prenet"), PRENET),
+RELEASED_RESTORE: dict[str, tuple[ReleasedLayout, ...]] = {
+    # KAIR's file has biases at both ends, which the network of the lightweight-modules paper has not.
+    "dncnn": (SAOYAN_DNCNN, replace(KAIR_DNCNN, network="dncnn-s")),
+    "dncnn-color": (SAOYAN_DNCNN,),
+    **dict.fromkeys(("dncnn-s", "dncnn-b", "dncnn-b-color"), (KAIR_DNCNN,)),
+    **dict.fromkeys(("ircnn", "ircnn-color"), (IRCNN,)),
+    **dict.fromkeys(("ffdnet", "ffdnet-color"), (FFDNET,)),
+    "cbdnet": (ReleasedLayout(cbdnet_names, "IDKiro/CBDNet-pytorch, model/cbdnet.py"),),
+    "pmrid": (ReleasedLayout(pmrid_names, "MegEngine/PMRID, models/net_torch.py"),),
+    **dict.fromkeys(("prn-r", "prn", "prenet-r", "prenet"), (PRENET,)),
 }

@@ -41,4 +41,6 @@ def slwsr_scale(state_dict: Mapping[str, Tensor]) -> int:
 
 RELEASED = ReleasedLayout(slwsr_names, "Sudo-Biao/s-LWSR, lwsr.py", slwsr_scale, pixel_range=255)
 # All of one design share a layout.
-RELEASED_SLWSR: dict[str, ReleasedLayout] = {entry.name: RELEASED for entry in SLWSR if entry.reproducible}
+RELEASED_SLWSR: dict[str, tuple[ReleasedLayout, ...]] = {
+    entry.name: (RELEASED,) for entry in SLWSR if entry.reproducible
+}

@@ -1,12 +1,13 @@
 """Released layouts of super-resolution networks: names as their public code gives them.
 
-IMDN, SMFANet, CARN-M and FSRCNN and ESPCN (in their common PyTorch form) work on [0, 1]; ECBSR on luma in 0..255.
-CARN-M's file holds the upsamplers of three scales, ECBSR's the training form with its fixed edge filters.
+IMDN, SMFANet, ETDS, CARN-M and FSRCNN and ESPCN (in their common PyTorch form) work on [0, 1]; ECBSR on luma in
+0..255. CARN-M's file holds the upsamplers of three scales; ECBSR's and ETDS's come in training and in deploy form.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from torch import Tensor
 
@@ -15,16 +16,23 @@ from space.papers.references_sr import REFERENCES_SR
 from space.papers.released import ReleasedLayout
 from space.references.carn import CASCADE, SCALES
 from space.references.ecbsr import EDGES
+from space.references.etds import ROUNDED_FOR_3
 
 LARGEST_SCALE = 8
 
 
-def scale_by_shuffle(key: str, colours: int) -> Callable[[Mapping[str, Tensor]], int]:
-    """The scale for which the bias ``key`` of the last convolution has ``colours`` channels per output pixel."""
+def scale_by_shuffle(
+    key: str, colours: int, extra: Mapping[int, int] | None = None
+) -> Callable[[Mapping[str, Tensor]], int]:
+    """The scale for which the bias ``key`` of the last convolution has ``colours`` channels per output pixel.
+
+    ``extra`` channels beside them, by scale, are those of a layout that rounds their number up.
+    """
 
     def scale(state_dict: Mapping[str, Tensor]) -> int:
         channels = state_dict[key].numel() if key in state_dict else 0
-        return next((s for s in range(1, LARGEST_SCALE + 1) if colours * s**2 == channels), 4)
+        scales = range(1, LARGEST_SCALE + 1)
+        return next((s for s in scales if colours * s**2 + (extra or {}).get(s, 0) == channels), 4)
 
     return scale
 
@@ -95,30 +103,67 @@ def ecbsr_names(entry: Paper, scale: int) -> dict[str, str]:
     return names
 
 
-def _ecbsr(entry: Paper) -> ReleasedLayout:
+def _ecbsr(entry: Paper) -> tuple[ReleasedLayout, ...]:
     blocks = entry.architecture.settings.blocks + 2
     masks = tuple(
         f"backbone.{index}.{branch}.mask" for index in range(blocks) for branch in ECBSR_BRANCHES[-len(EDGES) :]
     )
-    return ReleasedLayout(
+    training = ReleasedLayout(
         ecbsr_names, "xindongzhang/ECBSR, models/ecbsr.py and ecb.py",
         scale_by_shuffle(f"backbone.{blocks - 1}.conv3x3.bias", 1), pixel_range=255, unused=lambda scale: masks,
+        form="training form, with its edge branches",
+    )  # fmt: skip
+    return training, replace(
+        training, source="xindongzhang/ECBSR, models/plainsr.py", folded=True, unused=lambda scale: (),
+        form="deploy form, plain 3x3 convolutions",
     )  # fmt: skip
 
 
-RELEASED_SR: dict[str, ReleasedLayout] = {
-    "fsrcnn": ReleasedLayout(fsrcnn_names, "yjn870/FSRCNN-pytorch, models.py"),
-    "espcn": ReleasedLayout(espcn_names, "yjn870/ESPCN-pytorch, models.py", scale_by_shuffle("last_part.0.bias", 1)),
-    "carn-m": ReleasedLayout(
-        carn_names,
-        "nmhkahn/CARN-pytorch, carn/model/carn_m.py and ops.py",
-        unused=lambda scale: tuple(f"upsample.up{other}." for other in SCALES if other != scale),
+def etds_names(entry: Paper, scale: int) -> dict[str, str]:
+    """The plain chain of `ETDSForInference`, with the two-fold rectification that clips to [0, 1] as `conv_clip`."""
+    layers = entry.architecture.settings.layers
+    chain = {f"chain.{index + 1}": f"backbone_convs.{index}" for index in range(layers)}
+    return {"chain.0": "conv_first", **chain, f"chain.{layers + 1}": "conv_last", "clip": "conv_clip"}
+
+
+def etds_streams(entry: Paper, scale: int) -> dict[str, str]:
+    """The two streams of class `ETDS`, before its conversion."""
+    return {
+        "first": "conv_first", "first_colour": "conv_residual_first", "features": "backbone_convs",
+        "colours": "residual_convs", "crossings": "add_residual_convs", "last": "conv_last",
+        "last_colour": "conv_residual_last",
+    }  # fmt: skip
+
+
+ETDS_SOURCE = "ECNUSR/ETDS, core/archs/ir/ETDS/arch.py"
+ETDS = (
+    ReleasedLayout(
+        etds_names, ETDS_SOURCE, scale_by_shuffle("conv_last.bias", 3, ROUNDED_FOR_3), folded=True,
+        form="deploy form, one plain chain",
     ),
-    "imdn": ReleasedLayout(
-        imdn_names, "Zheng222/IMDN, model/architecture.py and block.py", scale_by_shuffle("upsampler.0.bias", 3)
+    ReleasedLayout(
+        etds_streams, ETDS_SOURCE, scale_by_shuffle("conv_last.bias", 3), form="training form, two streams"
     ),
-    "smfanet": ReleasedLayout(
+)  # fmt: skip
+SMFANET = (
+    ReleasedLayout(
         smfanet_names, "Zheng-MJ/SMFANet, basicsr/archs/SMFANet_arch.py", scale_by_shuffle("to_img.0.bias", 3)
     ),
+)
+IMDN = ReleasedLayout(
+    imdn_names, "Zheng222/IMDN, model/architecture.py and block.py", scale_by_shuffle("upsampler.0.bias", 3)
+)
+CARN = ReleasedLayout(
+    carn_names,
+    "nmhkahn/CARN-pytorch, carn/model/carn_m.py and ops.py",
+    unused=lambda scale: tuple(f"upsample.up{other}." for other in SCALES if other != scale),
+)
+RELEASED_SR: dict[str, tuple[ReleasedLayout, ...]] = {
+    "fsrcnn": (ReleasedLayout(fsrcnn_names, "yjn870/FSRCNN-pytorch, models.py"),),
+    "espcn": (ReleasedLayout(espcn_names, "yjn870/ESPCN-pytorch, models.py", scale_by_shuffle("last_part.0.bias", 1)),),
+    "carn-m": (CARN,),
+    "imdn": (IMDN,),
+    **dict.fromkeys(("smfanet", "smfanet-plus"), SMFANET),
     **{entry.name: _ecbsr(entry) for entry in REFERENCES_SR if entry.architecture.backbone == "ecbsr"},
+    **{entry.name: ETDS for entry in REFERENCES_SR if entry.architecture.backbone == "etds"},
 }

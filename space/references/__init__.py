@@ -18,6 +18,7 @@ from space.references.cbdnet import CbdNet, CbdNetSettings
 from space.references.dncnn import DnCnn, DnCnnSettings
 from space.references.ecbsr import Ecbsr, EcbsrSettings
 from space.references.espcn import Espcn, EspcnSettings
+from space.references.etds import Etds, EtdsSettings
 from space.references.ffdnet import FfdNet, FfdNetSettings
 from space.references.fsrcnn import Fsrcnn, FsrcnnSettings
 from space.references.glcic import Glcic, GlcicSettings
@@ -43,6 +44,7 @@ REFERENCES: dict[str, Reference] = {
     "carn-m": Reference(CarnM, CarnSettings),
     "imdn": Reference(Imdn, ImdnSettings),
     "ecbsr": Reference(Ecbsr, EcbsrSettings),
+    "etds": Reference(Etds, EtdsSettings),
     "smfanet": Reference(Smfanet, SmfanetSettings),
     "srresnet": Reference(Srresnet, SrresnetSettings),
     "dncnn": Reference(DnCnn, DnCnnSettings),

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from space.architecture import IOShape
+from space.blocks.foldable import Foldable
 from space.errors import UserError
 
 EXPANSION = 2  # channels inside the 1x1-3x3 branch, over its output's
@@ -67,7 +68,7 @@ class EdgeBranch(nn.Module):
         return torch.diag_embed(filters.permute(1, 2, 0)).permute(2, 3, 0, 1), self.bias
 
 
-class EdgeBlock(nn.Module):
+class EdgeBlock(nn.Module, Foldable):
     """A 3x3 convolution and four branches beside it, summed; ``fold`` makes them one 3x3 convolution.
 
     `(N, in, H, W)` to `(N, out, H, W)`. A branch's 1x1 runs on the zero-padded input, so that its bias stands in the

@@ -32,7 +32,7 @@ def steps_per_minute(workers: ProcessWorkers, folder: Path, jobs: int, steps: in
             trial,
             folder / f"{tag}-{trial}.safetensors",
             folder / f"{tag}-{trial}-w.safetensors",
-            time.time() + 600,
+            600,
         )
         for trial in range(jobs)
     ]

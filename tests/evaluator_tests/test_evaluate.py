@@ -1,5 +1,6 @@
 """Quality as a whole: pairs, restoring, baselines through the same path that networks take."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,12 @@ import torch
 from torch import nn
 
 from evaluators import data
-from evaluators.evaluate import baseline, evaluate, restore
+from evaluators.evaluate import NonFiniteOutputError, baseline, evaluate, measure, restore
 from evaluators.images.folders import NamedImage, load_folder
+from evaluators.images.pair_folders import NamedPair
 from evaluators.tasks import rules_of
 from space import PAPERS, build
+from space.errors import UserError
 from space.papers import with_input_skip
 
 SR2, SR4 = rules_of("sr", 2), rules_of("sr", 4)
@@ -90,3 +93,42 @@ def test_a_record_of_data_changes_with_a_pixel(pictures) -> None:
     assert before.startswith("folder mine, 2 images, ")
     pictures[0].pixels[3, 3, 0] += 1
     assert data.describe(Path("mine"), pictures, SR4) != before
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_an_output_that_is_not_finite_is_never_scored(value: float) -> None:
+    """Rounded to 8 bits it would be a black or white pixel: once 7.51 dB, and a place on the front."""
+
+    class Diverged(torch.nn.Module):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            output = image.clone()
+            output[..., 3, 3] = value
+            return output
+
+    rules = rules_of("denoise", 1)
+    image = NamedImage("a", np.random.default_rng(0).integers(0, 256, (24, 24, 3)).astype(np.uint8))
+    with pytest.raises(NonFiniteOutputError, match="must be finite"):
+        evaluate(Diverged(), data.validation_pairs((image,), rules), rules)
+
+
+def test_a_perfect_output_has_a_finite_psnr() -> None:
+    rules = rules_of("denoise", 1)
+    image = NamedImage("flat", np.full((24, 24, 3), 90, np.uint8))
+    quality = measure(lambda pair: pair.high, data.validation_pairs((image,), rules), rules)
+    assert quality.psnr_db == pytest.approx(10 * math.log10(255**2 * 24 * 24 * 3))
+
+
+def test_a_picture_of_one_colour_is_refused() -> None:
+    rules = rules_of("sr", 4)
+    flat = NamedImage("flat.png", np.full((96, 96, 3), 90, np.uint8))
+    with pytest.raises(UserError, match=r"flat\.png of photos in one colour"):
+        data.check_measurable((flat,), "photos", rules)
+    rough = NamedImage("rough.png", np.random.default_rng(0).integers(0, 256, (96, 96, 3)).astype(np.uint8))
+    data.check_measurable((rough,), "photos", rules)
+    data.check_measurable((flat,), "photos", rules_of("denoise", 1))  # its noise can be measured
+
+
+def test_a_pair_of_the_same_picture_is_refused() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (96, 96, 3)).astype(np.uint8)
+    with pytest.raises(UserError, match="twice the same"):
+        data.check_measurable((NamedPair("a", pixels, pixels.copy()),), "pairs", rules_of("denoise", 1))

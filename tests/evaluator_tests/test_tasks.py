@@ -16,7 +16,7 @@ from evaluators.images.pair_folders import holds_pairs
 from evaluators.images.shake import POSES, camera_path, margin, shake
 from evaluators.images.unprocess import process, random_camera, read_variance, unprocess
 from evaluators.images.ycbcr import join_luma
-from evaluators.tasks import OPTIONS, RULES, option_help, rules_from_words, rules_of
+from evaluators.tasks import RULES, rules_from_words, rules_of
 from evaluators.tasks.raw_denoise import EXPOSURE
 from evaluators.training.pool import SYMMETRIES, PatchPool, turned_bayer
 from space import TASKS, UserError
@@ -46,11 +46,11 @@ def test_every_task_has_rules() -> None:
     assert {name: rules.task for name, rules in RULES.items()} == {name: name for name in TASKS}
 
 
-def test_every_option_says_what_it_is() -> None:
-    assert option_help("masks") == "inpaint: irregular, rectangles or both (default)"
-    assert option_help("sigma").startswith("denoise: the noise's standard deviation")
-    assert "; deblur: " in option_help("sigma")
-    assert all(option_help(name) for name in OPTIONS)
+def test_every_option_of_a_task_is_read_by_its_rules() -> None:
+    assert {name: set(task.options) for name, task in TASKS.items()} == {
+        name: set(rules.option_readers) for name, rules in RULES.items()
+    }
+    assert all(meaning for task in TASKS.values() for meaning in task.options.values())
 
 
 @pytest.mark.parametrize(("task", "channels"), WORDS)

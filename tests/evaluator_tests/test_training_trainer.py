@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from evaluators.training.plan import TrainingPlan
 from evaluators.training.pool import PatchPool
-from evaluators.training.precision import Precision, choose_precision
+from evaluators.training.precision import Precision
 from evaluators.training.trainer import NORM_BATCHES, NonFiniteLossError, Trainer
 from space.errors import UserError
 
@@ -218,27 +218,6 @@ def test_plan_refuses_values_out_of_range(wrong: dict) -> None:
 @pytest.mark.parametrize("value", [PLAN, *PRECISIONS.values()])
 def test_plan_and_precision_survive_a_dict(value: TrainingPlan | Precision) -> None:
     assert type(value).from_dict(value.to_dict()) == value
-
-
-@pytest.mark.parametrize(("features", "expected"), [((), None), (("amx",), "bfloat16"), (("avx",), "bfloat16")])
-def test_cpu_precision_follows_the_processor(monkeypatch, features: tuple, expected: str | None) -> None:
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: "amx" in features, raising=False)
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: "avx" in features, raising=False)
-    precision = choose_precision("cpu")
-    assert (precision.device, precision.autocast, precision.channels_last) == ("cpu", expected, True)
-    assert precision.reason
-
-
-def test_cpu_precision_does_without_the_questions(monkeypatch) -> None:
-    for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
-        monkeypatch.delattr(torch.cpu, name, raising=False)
-    assert choose_precision("cpu").autocast is None
-
-
-@pytest.mark.parametrize("device", ["tpu", "cuda:x", "cpu:1", "cuda:999"])
-def test_absent_device_is_refused(device: str) -> None:
-    with pytest.raises(UserError, match="device"):
-        choose_precision(device)
 
 
 def test_a_rate_that_decays_ends_at_zero_and_begins_as_without() -> None:

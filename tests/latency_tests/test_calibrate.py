@@ -110,6 +110,10 @@ def test_another_dtype() -> None:
         ({"input": "320x180"}, r"line 6: input of the published network regnetx002 must be 224x224"),
         ({"core": "Cortex-A55"}, r"line 6: core must be 'Cortex-A75' as in the first row, got 'Cortex-A55'"),
         ({"soc": ""}, r"line 6: soc must not be empty"),
+        ({"latency_ms": "1e308"}, r"line 6: latency_ms must be from 1e-06 to 1e\+09, got '1e308'"),
+        ({"latency_ms": "1e-300"}, r"line 6: latency_ms must be from 1e-06 to 1e\+09, got '1e-300'"),
+        ({"network": "os:getcwd"}, r"line 6: network in a file must be .* got 'os:getcwd', which would run code"),
+        ({"network": "x" * 20_000}, r"line 6: a field must have at most 10,000 characters, got 20,000"),
     ],
 )
 def test_bad_timings_are_refused_with_the_line(tmp_path: Path, changes: dict[str, str], message: str) -> None:
@@ -132,16 +136,49 @@ def test_command_writes_a_table_that_loads(tmp_path: Path, capsys: pytest.Captur
     """The last row is a paper's network at its own input."""
     timings = write(tmp_path / "timings.csv", rows(network="s-lwsr16", latency_ms="900"))
     parser = argparse.ArgumentParser()
-    command.add_parser(parser.add_subparsers())
+    command.add_options(parser)
     out = tmp_path / "board-y.csv"
-    options = parser.parse_args(["calibrate", "mi8se-a75", "--from", str(timings), "--out", str(out)])
-    assert options.execute(options) == 0
+    options = parser.parse_args(["mi8se-a75", "--from", str(timings), "--out", str(out)])
+    assert command.execute(options) == 0
     shown = capsys.readouterr().out
     assert "5 timings, one scale for every price" in shown
     assert "% mean error" in shown
     table = load_table(str(out))
     assert table.caption == "Board Y, Cortex-A75, 1 thread, fp32, LiteRT 2.3.0"
     assert predict(table, networks()["bagnet9"]).ms > 0
-    options = parser.parse_args(["calibrate", "mi8se-a75", "--from", str(timings), "--out", "board-y.txt"])
+    options = parser.parse_args(["mi8se-a75", "--from", str(timings), "--out", "board-y.txt"])
     with pytest.raises(UserError, match=r"got board-y\.txt"):
-        options.execute(options)
+        command.execute(options)
+
+
+@pytest.mark.parametrize("threads", ["four", "0", "1.5", "9999999"])
+def test_threads_that_are_no_number_are_refused(tmp_path: Path, threads: str) -> None:
+    given = [{**row, "threads": threads} for row in rows()]
+    with pytest.raises(UserError, match=r"timings.csv, line 2: threads must be"):
+        read_timings(write(tmp_path / "timings.csv", given))
+
+
+def test_a_calibration_does_not_replace_what_it_is_made_from(tmp_path: Path) -> None:
+    timings = write(tmp_path / "timings.csv", rows())
+    before = timings.read_bytes()
+    parser = argparse.ArgumentParser()
+    command.add_options(parser)
+    options = parser.parse_args(["mi8se-a75", "--from", str(timings), "--out", str(timings)])
+    with pytest.raises(UserError, match="--out must be another file than those it is made from"):
+        command.execute(options)
+    assert timings.read_bytes() == before
+
+
+@pytest.mark.parametrize("milliseconds", ["1e-6", "1e9"])
+def test_extreme_timings_give_a_table_that_can_be_read_or_one_line(tmp_path: Path, milliseconds: str) -> None:
+    given = [{**row, "latency_ms": milliseconds} for row in rows()]
+    timings, out = write(tmp_path / "timings.csv", given), tmp_path / "extreme.csv"
+    parser = argparse.ArgumentParser()
+    command.add_options(parser)
+    options = parser.parse_args(["pixel4-a76", "--from", str(timings), "--out", str(out)])
+    try:
+        command.execute(options)
+    except UserError:
+        assert not out.exists()
+    else:
+        assert load_table(str(out)).device == BOARD["device"]

@@ -122,8 +122,8 @@ def test_what_only_moves_elements_is_bounded_by_its_traffic() -> None:
 def test_what_is_not_known_is_refused_by_name_and_never_free() -> None:
     known = measured(CONVS)
     gather = EngineOperator("gather", 180, 320, 8, 8, 460800, function="grid_sampler_2d")
-    wide = EngineOperator("conv", 180, 320, 8, 8, 460800, kernel=(5, 5))
-    with pytest.raises(MissingOperatorError, match=r"gather grid_sampler_2d.*; conv 5x5 8 channels"):
+    wide = EngineOperator("transposed_conv", 360, 640, 8, 8, 460800, kernel=(4, 4), stride=(2, 2))
+    with pytest.raises(MissingOperatorError, match=r"gather grid_sampler_2d.*; transposed_conv 4x4 stride 2x2"):
         predict(known, (conv(8, 8), gather, wide))
 
 

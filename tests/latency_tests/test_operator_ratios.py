@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from latency_tables.classes import TERMS, cost_class
+from latency_tables.estimate import price
+from latency_tables.operators import EngineOperator
 from latency_tables.published.ratios import REFERENCES, ratios
 from latency_tables.table import load_table
 
@@ -26,12 +28,21 @@ def test_both_dtypes_price_the_same_classes() -> None:
 
 def test_table_rows_are_ratio_times_reference() -> None:
     table = load_table("mi8se-a75")
-    one_pass = sum(table.classes["elementwise", term].latency_ms for term in ("M elements", "M elements beyond cache"))
     prelu = next(ratio for ratio in ratios() if (ratio.dtype, ratio.name) == ("fp32", "activation prelu"))
-    row = table.classes["activation prelu", "M elements"]
-    assert row.latency_ms == pytest.approx(prelu.ratio * one_pass, rel=1e-3)
-    assert row.origin == "traffic-estimate"
-    assert row.relative_error >= prelu.relative_error
+    for term in ("M elements", "M elements beyond cache"):
+        row = table.classes["activation prelu", term]
+        assert row.latency_ms == pytest.approx(prelu.ratio * table.classes["elementwise", term].latency_ms, rel=1e-3)
+        assert row.origin == "traffic-estimate"
+        assert row.relative_error >= prelu.relative_error
+
+
+def test_a_small_relu_is_not_charged_the_way_to_memory() -> None:
+    """It costs about an addition of as many elements at every size."""
+    table = load_table("pixel4-a76")
+    for size in (16, 32, 400):
+        relu = EngineOperator("activation", size, size, 16, 16, 16 * size**2, function="relu")
+        add = EngineOperator("add", size, size, 16, 16, 16 * size**2, function="scalar")
+        assert price(table, relu).ms == pytest.approx(price(table, add).ms, rel=0.3)
 
 
 @pytest.mark.parametrize("dtype", ["fp32", "int8"])

@@ -1,5 +1,8 @@
 """Reading, checking and writing latency tables."""
 
+import dataclasses
+import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +72,50 @@ def test_a_provenance_that_does_not_say_is_refused(written: Path, content: str) 
         load_table(str(written))
 
 
+@pytest.mark.parametrize(
+    ("figures", "message"),
+    [
+        ({"residual": "wide"}, "residual must be a number of at most 1e.*got 'wide'"),
+        ({"residual": math.nan}, "residual must be a number .* got nan"),
+        ({"residual": 1e308}, "residual must be a number of at most"),
+        ({"residual": -0.1}, "residual must be at least 0, got -0.1"),
+        ({"residual": True}, "residual must be a number"),
+        ({"held_out": [1]}, "held_out must hold figures by name"),
+        ({"held_out": {"lofo_mape": "small"}}, "held_out lofo_mape must be a number .* got 'small'"),
+    ],
+)
+def test_a_provenance_without_numbers_is_refused(written: Path, figures: dict, message: str) -> None:
+    path = written.with_suffix(".provenance.json")
+    path.write_text(json.dumps({**PROVENANCE, **figures}))
+    with pytest.raises(UserError, match=rf"^t\.provenance\.json: {message}"):
+        load_table(str(written))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_table_that_a_spreadsheet_saved_is_the_same(written: Path, encoding: str) -> None:
+    written.write_bytes(written.read_text().replace("\n", "\r\n").encode(encoding))
+    assert load_table(str(written)).shapes == SHAPES
+
+
+@pytest.mark.parametrize("cells", ["d0\nx", "kind,per,d0\n", 'conv 1x1,GMAC,"1', "conv 1x1,GMAC,1e308", "\0"])
+def test_draws_that_are_no_draws_are_one_line(written: Path, cells: str) -> None:
+    written.with_suffix(".draws.csv").write_text(cells)
+    with pytest.raises(UserError, match=r"^t\.draws\.csv"):
+        load_table(str(written))
+
+
+def test_a_table_that_could_not_be_read_is_never_written(written: Path) -> None:
+    """The one that was there stays as it was."""
+    before = {path.name: path.read_bytes() for path in written.parent.iterdir()}
+    bad = {entry: dataclasses.replace(row, latency_ms=math.inf) for entry, row in CLASSES.items()}
+    for broken in (table(classes=bad), table(device=" "), table(provenance={**PROVENANCE, "residual": math.nan})):
+        with pytest.raises(UserError, match=r"^t\."):
+            write_table(written, broken)
+        assert {path.name: path.read_bytes() for path in written.parent.iterdir()} == before
+    write_table(written, table(draws=np.zeros((2, 0))))
+    assert sorted(path.name for path in written.parent.iterdir()) == ["t.csv", "t.provenance.json"]
+
+
 def _change(path: Path, line: int, column: str, value: str) -> None:
     lines = path.read_text().splitlines()
     cells = lines[line - 1].split(",")
@@ -96,6 +143,14 @@ def _change(path: Path, line: int, column: str, value: str) -> None:
         (3, "row", "", "row must be shape or class"),
         (3, "device", "Another", "as the first row is"),
         (3, "dtype", "", "dtype must not be empty"),
+        (2, "latency_ms", "1e308", "latency_ms must be at most 1e"),
+        (4, "relative_error", "1e300", "relative_error must be at most"),
+        (2, "threads", "four", "threads must be a whole number"),
+        (2, "threads", "9" * 5000, "threads must be a whole number"),
+        (2, "threads", "2000", "threads must be at most 1024"),
+        (2, "device", " ", "device must not be empty"),
+        (2, "height", "²", "height must be a whole number"),
+        (2, "in_channels", "1" + "0" * 30, "in_channels must be a whole number"),
     ],
 )
 def test_a_row_that_breaks_a_rule_is_refused_with_its_line(

@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from reports.run.nothing_better import nothing_better, what_would_help
 from rich.console import Console
 
+from reports.run.advice import alternatives, recommendation
 from reports.run.front import front_frame
 from reports.run.headline import outcome
-from reports.run.nothing_better import nothing_better, what_would_help
 from reports.run.report import write_all
 from reports.run.tables import front_table
 from search.pareto import front_rung
@@ -26,12 +27,16 @@ def hopeless() -> RunResult:
     return replace(run, baseline_psnr_db=best + 0.72)
 
 
-def test_it_is_said_with_what_would_help(hopeless: RunResult) -> None:
-    said = nothing_better(hopeless)
-    assert "No network is better than" in said
+def test_it_is_said_with_what_may_help(hopeless: RunResult) -> None:
+    said = recommendation(hopeless)
+    assert said.startswith("Nothing beats ")
     assert f"({hopeless.baseline_psnr_db:.2f} dB)" in said
-    assert f"0.72 dB below after {hopeless.settings.rungs[front_rung(hopeless)]:,} steps" in said
-    assert outcome(hopeless) == f"{said} {what_would_help(hopeless)}"
+    assert said.endswith("is 0.72 dB below it.")
+    assert outcome(hopeless) == said
+    (help_with,) = alternatives(hopeless)
+    assert f"more --time (these networks were trained for {hopeless.settings.rungs[front_rung(hopeless)]:,} steps)" in (
+        help_with
+    )
 
 
 def test_nothing_is_starred_and_everything_is_written(hopeless: RunResult, tmp_path: Path) -> None:
@@ -40,7 +45,7 @@ def test_nothing_is_starred_and_everything_is_written(hopeless: RunResult, tmp_p
     with console.capture() as shown:
         console.print(front_table(hopeless))
     assert "\n*" not in shown.get().partition("* on the front")[0]
-    assert "No network is better than" in write_all(hopeless, tmp_path).read_text()
+    assert "Nothing beats " in write_all(hopeless, tmp_path).read_text()
 
 
 @pytest.mark.parametrize(
@@ -49,10 +54,13 @@ def test_nothing_is_starred_and_everything_is_written(hopeless: RunResult, tmp_p
 )  # fmt: skip
 def test_a_smaller_input_is_named_where_it_would_help(hopeless: RunResult, budget: str, has_input: bool) -> None:
     run = replace(hopeless, settings=replace(hopeless.settings, budget=budget))
-    assert ("an --input smaller than 320x180" in what_would_help(run)) == has_input
-    assert "a longer --time" in what_would_help(run)
+    (help_with,) = alternatives(run)
+    assert ("a smaller --input (the budget holds for 320×180)" in help_with) == has_input
+    assert "a larger --budget" in help_with
 
 
-def test_nothing_is_said_where_there_is_a_front_or_nothing_was_measured(hopeless: RunResult) -> None:
-    assert nothing_better(synthetic_run(searched=9)) is None
-    assert nothing_better(replace(hopeless, trials=())) is None
+def test_nothing_is_recommended_where_nothing_was_measured(hopeless: RunResult) -> None:
+    empty = replace(hopeless, trials=())
+    assert recommendation(empty) == "No network has been trained yet."
+    assert alternatives(empty) == ()
+    assert recommendation(synthetic_run(searched=9)).startswith("Recommended: ")

@@ -188,7 +188,7 @@ def test_the_headline_names_the_best_found(run):
 def test_a_run_without_results_has_an_empty_front(make_run):
     empty = make_run(searched=0, papers=())
     assert front_frame(empty).empty
-    assert outcome(empty) == "No searched network is on the front yet."
+    assert outcome(empty) == "No network has been trained yet."
     assert shown_members(empty) == {}
 
 
@@ -266,7 +266,7 @@ def test_the_terminal_and_the_page_show_a_task_s_further_figures(run):
     text, page = console.export_text(), report_html(measured)
     assert "PSNR of the whole picture: bicubic 31.25 dB" in text.replace(" \n", " ")
     assert "PSNR of the whole picture without a network: 31.250 dB" in page
-    assert '<th class="n long">PSNR of the whole picture, dB</th>' in page
+    assert '<button type="button">PSNR of the whole picture, dB</button>' in page
     for row in front_frame(measured).to_dict("records"):
         assert f"{row['psnr_of_the_whole_picture_db']:.2f}" in text
         assert f">{row['psnr_of_the_whole_picture_db']:.3f}<" in page

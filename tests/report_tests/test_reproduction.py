@@ -94,7 +94,7 @@ def test_the_page_has_a_table_per_task_noise_and_measure(records: list[TrainingR
     assert ours.startswith("| s-lwsr16 | 143,755 | -0.2% | 10.00 | -0.2% | 1,000 | 75 s | 30.00 / 0.8500 | 31.62 / ")
     assert ours.endswith("(published: all 100) |")
     assert table["| s-lwsr16+skip:upsampler=grouped"].endswith("30.00 / 0.8500 | – | – | – |")
-    assert "| *doing without* | – | – | – | – | – | – | 28.50 / 0.8000 | – | 28.50 / 0.8000 | – |" in text
+    assert "| *bicubic* | – | – | – | – | – | – | 28.50 / 0.8000 | – | 28.50 / 0.8000 | – |" in text
     assert "30.00 / 0.8500 | 27.18 |" in text
     assert "Commands: `python -m search queue jobs.csv`." in text
 
@@ -129,8 +129,12 @@ def test_published_sizes_are_of_the_same_scale() -> None:
     assert row["published_params"] is None
 
 
+def drawn(records: list[TrainingRecord]):
+    return figure(rows(records), records[0].training.rules)
+
+
 def test_the_figure_has_a_star_only_where_something_was_published(records: list[TrainingRecord]) -> None:
-    set5, urban = figure(records[:3]).axes
+    set5, urban = drawn(records[:3]).axes
     stars = [sum(line.get_marker() == "*" for line in axes.lines) for axes in (set5, urban)]
     assert stars == [2, 1]
     assert "published: all 100" in urban.get_title()
@@ -145,18 +149,19 @@ def test_sets_go_by_the_names_of_the_papers() -> None:
 
 def test_both_forms_of_a_network_stand_in_one_row() -> None:
     both = [record(training(name), Set5_HR=5) for name in ("s-lwsr16", "s-lwsr16+skip")]
-    (axes,) = figure(both).axes
+    (axes,) = drawn(both).axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["s-lwsr16  144k"]
     assert [line.get_marker() for line in axes.lines if line.get_marker() in "oD*"] == ["o", "*", "D"]
-    (axes,) = figure([*both, record(training("s-lwsr16+skip", steps=4000), Set5_HR=5)]).axes
+    (axes,) = drawn([*both, record(training("s-lwsr16+skip", steps=4000), Set5_HR=5)]).axes
     labels = [label.get_text() for label in axes.get_yticklabels()]
-    assert labels == ["s-lwsr16  144k, 1,000 steps", "s-lwsr16  144k, 4,000 steps"]
+    assert labels == ["after 1,000 steps", "s-lwsr16  144k", "after 4,000 steps", "s-lwsr16  144k"]
+    assert axes.figure.legends[0].texts[0].get_text() == "bicubic, no network"
 
 
 def test_what_diverged_does_not_stretch_the_axis() -> None:
     good, bad = (record(training(name), Set5_HR=5) for name in ("s-lwsr16", "fsrcnn"))
     bad = bad.with_result("Set5/HR", replace(bad.results["Set5/HR"], psnr_db=7.04))
-    (axes,) = figure([good, bad]).axes
+    (axes,) = drawn([good, bad]).axes
     assert [text.get_text() for text in axes.texts] == ["◂ 7.0"]
     assert axes.get_xlim()[0] > 25
     assert "| 7.04 / 0.8500 |" in page([good, bad])

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from evaluators.cost import architecture_costs
 from latency_tables.table import LatencyTable, load_table
 from reports import throughput
-from reports.throughput import GROUPS, Point, points, shares, tenths
+from reports.throughput import GROUPS, Point, figure, points, shares, tenths
 from space.papers import PAPERS
 from space.tasks import TASKS
 
@@ -51,6 +52,25 @@ def test_shares_and_tenths(found: tuple[Point, ...]) -> None:
     assert len(dear) == len(cheap) == 4
     assert max(each.gmacs_per_s for each in dear) < min(each.gmacs_per_s for each in cheap)
     assert not any(each.name for each in (*dear, *cheap))
+
+
+def test_every_star_is_named_and_no_name_leaves_its_axes_or_covers_another(found, table) -> None:
+    drawn = figure(found, table)
+    FigureCanvasAgg(drawn)
+    drawn.draw_without_rendering()
+    scatter, bars = drawn.axes
+    named = [name for text in scatter.texts for name in text.get_text().split("\n") if "MACs/s" not in name]
+    assert sorted(named) == sorted(each.name for each in found if each.name)
+    for axes in (scatter, bars):
+        frame = axes.get_window_extent().padded(6)
+        for text in axes.texts:
+            box = text.get_window_extent()
+            assert frame.x0 <= box.x0 < box.x1 <= frame.x1, text.get_text()
+            assert frame.y0 <= box.y0 < box.y1 <= frame.y1, text.get_text()
+    rates = [text.get_window_extent() for text in scatter.texts if "MACs/s" in text.get_text()]
+    others = [text.get_window_extent() for text in scatter.texts if "MACs/s" not in text.get_text()]
+    assert not any(rate.overlaps(other) for rate in rates for other in others)
+    assert not any(one.overlaps(other) for index, one in enumerate(others) for other in others[:index])
 
 
 def test_the_page_is_written(tmp_path: Path, monkeypatch) -> None:

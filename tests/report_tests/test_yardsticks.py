@@ -37,7 +37,7 @@ def test_a_line_near_the_front_is_drawn_also_above_it(run, best_db) -> None:
     view = pareto_view(measured(run, best_db + 0.05), MACS)
     assert view.lines_db["diffusion"] == best_db + 0.05
     words = f"diffusion {best_db + 0.05:.2f} dB"
-    assert all(words in [each["text"] for each in labels["annotations"]] for labels in label_sets(view, 400))
+    assert all([words] in [each["lines"] for each in labels["labels"]] for labels in label_sets(view, 400))
     axes = pareto_figure(measured(run, best_db + 0.05)).axes[0]
     assert words in [text.get_text() for text in axes.texts]
 

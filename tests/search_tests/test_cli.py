@@ -349,3 +349,36 @@ def test_evaluating_own_weights(tmp_path: Path, capsys, photos: Path) -> None:
     assert main(command) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["baseline_psnr_db"] > answer["psnr_db"]  # random weights
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path, capsys, photos: Path) -> None:
+    state = build(PAPERS["s-lwsr16"].architecture).state_dict()
+    name = next(iter(state))
+    state[name][0] = float("nan")
+    torch.save(state, tmp_path / "diverged.pt")
+    status = main(["evaluate", "s-lwsr16", "--weights", str(tmp_path / "diverged.pt"), "--data", str(photos)])
+    assert_one_line(capsys, status, f"got NaN or infinity in {name!r}")
+
+
+def test_a_picture_of_one_colour_is_refused_before_a_run(tmp_path: Path, monkeypatch, capsys, photos: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (120, 120), (9, 90, 190)).save(photos / "flat.png")
+    assert_one_line(capsys, main(["run", "--task", "sr", *TINY, "--val-data", str(photos)]), "flat.png")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "part"),
+    [
+        ("--run-dir", "x" * 300, "name too long"),
+        ("--run-dir", "/proc/self/mem", "/proc/self/mem"),
+        ("--run-dir", "photos/a.png/run", "photos/a.png/run"),
+        ("--val-data", "/proc/self/mem", "/proc/self/mem"),
+    ],
+)
+def test_places_that_cannot_be_used_are_one_line(
+    tmp_path: Path, monkeypatch, capsys, photos: Path, option: str, name: str, part: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = ["run", "--task", "sr", *TINY, "--train-data", str(photos), "--val-data", str(photos), option, name]
+    assert_one_line(capsys, main(command), part)

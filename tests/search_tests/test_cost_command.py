@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from latency_tables.cli import main as latency_main
 from latency_tables.table import table_names
 from search.cli import main
 
@@ -19,6 +20,19 @@ class Sampler(nn.Module):
     def forward(self, x):
         grid = torch.zeros(1, *x.shape[2:], 2, device=x.device) + x.mean() * 0
         return nn.functional.grid_sample(x, grid, align_corners=False)
+
+class WithMask(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(4, 3, 3, padding=1)
+
+    def forward(self, image, mask):
+        print("forward")
+        return {"image": self.conv(torch.cat([image, mask], 1))}
+
+def talkative():
+    print("made")
+    return denoiser()
 """
 
 
@@ -62,6 +76,34 @@ def test_a_network_that_a_table_cannot_price_keeps_its_exact_costs(
     assert "gather grid_sampler_2d" in found["latency_refused"]["pixel4-a76"]
 
 
+def test_several_inputs(own_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("own_networks:WithMask", "--channels", "3,1", "--device", "pixel4-a76")
+    assert document(capsys, *arguments, "--inputs", "64x32")["macs"] == 64 * 32 * 9 * 12
+    assert document(capsys, *arguments, "--input", "64x32,64x32")["macs"] == 64 * 32 * 9 * 12
+
+
+def test_what_own_code_prints_is_not_in_the_json(own_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert document(capsys, "own_networks:talkative", "--input", "64x32")["macs"] == 64 * 32 * 9 * 32
+
+
+@pytest.mark.parametrize("program", ["search", "latency_tables"])
+def test_a_network_without_operators_costs_nothing_and_says_so(
+    program: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if program == "search":
+        assert main(["cost", "torch.nn:Identity"]) == 0
+    else:
+        assert latency_main(["predict", "pixel4-a76", "torch.nn:Identity"]) == 0
+    assert "no operator runs: it gives back what it gets, and costs nothing" in capsys.readouterr().out
+
+
+def test_help_says_that_a_factory_runs_code(capsys: pytest.CaptureFixture[str]) -> None:
+    for command, arguments in ((main, ("cost", "--help")), (latency_main, ("predict", "--help"))):
+        with pytest.raises(SystemExit):
+            command(arguments)
+        assert "runs its code" in " ".join(capsys.readouterr().out.split())
+
+
 def test_text_fits_a_terminal_of_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cost", "s-lwsr16"]) == 0
     out = capsys.readouterr().out
@@ -80,6 +122,11 @@ def test_text_fits_a_terminal_of_80_columns(capsys: pytest.CaptureFixture[str]) 
         (("s-lwsr16", "--input", "4x4"), "--input must be WIDTHxHEIGHT"),
         (("absent.pt2",), "no such file"),
         (("nothing",), "unknown network 'nothing'"),
+        (("own_networks:WithMask",), "takes 2 inputs (image, mask), got 1"),
+        (("own_networks:WithMask", "--channels", "3,1", "--input", "8x8,8x8,8x8"), "must be one size or 2"),
+        (("own_networks:denoiser", "--channels", "3,x"), "--channels must be whole numbers"),
+        (("own_networks:denoiser", "--channels", ""), "--channels must be whole numbers"),
+        (("s-lwsr16", "--channels", "3"), "--channels is for your own"),
     ],
 )
 def test_a_mistake_is_one_line(

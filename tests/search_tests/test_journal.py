@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,54 @@ def test_a_full_disk_leaves_whole_lines_and_every_result(tmp_path: Path, run_loo
             run_loop(trials=4, rungs=(100,))
     assert (tmp_path / JOURNAL).read_bytes() == before
     assert Study.open(tmp_path, owned=True).records == records
+
+
+@pytest.mark.parametrize("place", ["begin", "middle", "end", "last newline", "last brace"])
+def test_a_changed_byte_is_refused_or_costs_nothing(tmp_path: Path, run_loop, place: str) -> None:
+    study, _ = run_loop(trials=2, rungs=(100,))
+    path = tmp_path / JOURNAL
+    whole = path.read_bytes()
+    last = {"last newline": len(whole) - 1, "last brace": len(whole) - 2}
+    at = {"begin": len(whole) // 50, "middle": len(whole) // 2, "end": len(whole) - 40, **last}[place]
+    path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    if place in last:
+        assert Study.open(tmp_path, owned=True).records == study.records
+        assert path.read_bytes() == whole
+    else:
+        for owned in (False, True):
+            with pytest.raises(UserError, match="damaged at line") as error:
+                Study.open(tmp_path, owned=owned)
+            assert "\n" not in str(error.value)
+
+
+def test_lines_without_a_checksum_are_read_as_before(tmp_path: Path, run_loop) -> None:
+    study, _ = run_loop(trials=2, rungs=(100,))
+    path = tmp_path / JOURNAL
+    path.write_bytes(re.sub(rb',"crc":\d+\}\n', b"}\n", path.read_bytes()))
+    assert b"crc" not in path.read_bytes()
+    assert Study.open(tmp_path, owned=True).records == study.records
+
+
+@pytest.mark.parametrize("tail", [b"\0" * 4096, b'{"op_code":5,"trial_', b"\xff\xfe", b'{"a":'])
+def test_garbage_behind_the_last_line_is_cut(tmp_path: Path, run_loop, tail: bytes) -> None:
+    study, _ = run_loop(trials=2, rungs=(100,))
+    with open(tmp_path / JOURNAL, "ab") as file:
+        file.write(tail)
+    assert Study.open(tmp_path, owned=True).records == study.records
+
+
+@pytest.mark.parametrize("line", [b"{}", b'{"op_code":99}', b'{"op_code":0,"study_name":"other","directions":[1]}'])
+def test_another_journal_is_refused_and_not_written_to(tmp_path: Path, line: bytes) -> None:
+    (tmp_path / JOURNAL).write_bytes(line + b"\n")
+    with pytest.raises(UserError, match="must be that of a run, undamaged"):
+        Study.open(tmp_path, owned=True)
+    assert (tmp_path / JOURNAL).read_bytes() == line + b"\n"
+
+
+def test_a_folder_that_cannot_be_locked_is_not_said_to_be_taken(tmp_path: Path, monkeypatch) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("search.journal.fcntl.flock", no_locks)
+    with pytest.raises(OSError, match="No locks available"):
+        own(tmp_path)

@@ -19,6 +19,7 @@ from latency_tables import estimate
 from latency_tables.table import load_table
 from search.cli import main
 from search.cli import run as run_command
+from search.cli.options.run import add_options
 from search.journal import JOURNAL, storage
 from search.latency import load_used, tables_of
 from search.pareto import front
@@ -250,11 +251,10 @@ def photos(tmp_path: Path) -> Path:
 def session_of(folder: Path, photos: Path, *arguments: str) -> Session:
     """What ``run`` would begin with ``arguments``."""
     parser = Parser()
-    commands = parser.add_subparsers(parser_class=Parser)
-    run_command.add_parser(commands)
+    add_options(parser)
     common = ["--task", "sr", "--trials", "1", "--workers", "1", "--input", "64x36", "--run-dir", str(folder)]
     data = ["--train-data", str(photos), "--val-data", str(photos)]
-    return Session(run_command.request_from(parser.parse_args(["run", *common, *data, *arguments])))
+    return Session(run_command.request_from(parser.parse_args([*common, *data, *arguments])))
 
 
 def test_a_budget_in_milliseconds_makes_them_the_objective(folder: Path, photos: Path, tables, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The whole search with workers that answer by formula: order, ladder, constraints, kills, repeatability."""
 
-import time
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -8,7 +8,9 @@ import optuna
 import pytest
 
 from search.budget import parse_budget
-from search.calibrate import step_seconds
+from search.calibrate import TimingFailedError, step_seconds
+from search.deadline import Deadline
+from search.jobs import Failed, MachineTrouble, Timed
 from search.journal import JOURNAL, storage
 from search.loop import Limits, SearchLoop
 from search.pareto import front, front_rung
@@ -205,20 +207,54 @@ def test_an_interrupted_timing_is_not_written_down(tmp_path: Path) -> None:
     assert study.noted("step_seconds") is None
 
 
-def loop_until(study: Study, folder: Path, stop_at: float, trials: int) -> FormulaWorkers:
+class TimingWorkers(FormulaWorkers):
+    """Answers ``answer`` to whatever is asked."""
+
+    answer: object = None
+
+    def poll(self, timeout_s: float) -> list:
+        self.done.append(self.jobs.pop(0))
+        return [self.answer]
+
+
+def test_networks_that_cannot_be_timed_count_as_typical(tmp_path: Path) -> None:
+    study, workers = Study.create(tmp_path, settings()), TimingWorkers()
+    step_s = (0.1, None, 0.3, None, 0.5, 0.6, 1.0, None, 2.0, 3.0, 4.0)  # six fixed ones, five others
+    workers.answer = Timed(step_s, "RuntimeError: too large", "trace")
+    known = step_seconds(study, workers, TASKS["sr"], parse_budget("200k-params"), lambda: False)
+    assert known == pytest.approx((0.1 + 2.5 + 0.3 + 2.5 + 0.5 + 0.6, 2.5))
+
+
+@pytest.mark.parametrize(
+    ("answer", "part"),
+    [
+        (Timed((None, None), "AttributeError: gone", "trace"), "none of 2 networks could be trained: AttributeError"),
+        (Failed(-1, "the training process died 2 times (SIGKILL; out of memory?)"), "died 2 times"),
+        (MachineTrouble(-1, "No space left on device"), "No space left"),
+    ],
+)
+def test_timing_that_fails_is_not_written_down(tmp_path: Path, answer: object, part: str) -> None:
+    study, workers = Study.create(tmp_path, settings()), TimingWorkers()
+    workers.answer = answer
+    with pytest.raises(TimingFailedError, match=re.escape(part)):
+        step_seconds(study, workers, TASKS["sr"], parse_budget("200k-params"), lambda: False)
+    assert study.noted("step_seconds") is None
+
+
+def loop_until(study: Study, folder: Path, left_s: float, trials: int) -> FormulaWorkers:
     workers, budget = FormulaWorkers(), parse_budget(study.settings.budget)
     prepare_fixed(study, TASKS["sr"], budget)
-    limits = Limits(stop_at, trials)
+    limits = Limits(Deadline(left_s), trials)
     SearchLoop(study, TASKS["sr"], budget, workers, limits, folder, SilentListener(), lambda: False).run()
     return workers
 
 
 def test_no_job_is_begun_when_the_time_is_over(tmp_path: Path) -> None:
     study = Study.create(tmp_path, settings())
-    assert loop_until(study, tmp_path, time.time() - 1, 5).done == []
+    assert loop_until(study, tmp_path, -1, 5).done == []
 
 
 def test_time_that_is_left_lifts_more_networks(tmp_path: Path) -> None:
     study = Study.create(tmp_path, settings(budget="60k-params"))
-    loop_until(study, tmp_path, time.time() + 1e6, 9)
+    loop_until(study, tmp_path, 1e6, 9)
     assert [len(record.rungs) for record in study.records.values() if record.rungs] == [3] * 9

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from PIL import Image
 
 from evaluators.images.folders import NamedImage
 from evaluators.tasks import rules_of
-from search.trainings.data_words import check_apart, describe, pictures
+from search.trainings.data_words import check_apart, describe, pictures, word_anywhere
 from search.trainings.network_words import forms, named_architecture
 from search.trainings.queue_file import COLUMNS, read_queue
 from search.trainings.reproduction import cheapest_first, chosen, trainings
@@ -132,6 +134,74 @@ def test_a_list_must_name_pictures_of_the_folder(root: Path) -> None:
             pictures("photos@two.txt", root, SR, validates=False)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"c\na\n",
+        b"./c.png\r\n./a.png\r\n",
+        b"\xef\xbb\xbfc.png\na.png",
+        "c\na\n".encode("utf-16"),
+        b"\xfe\xff" + "c\r\na".encode("utf-16-be"),
+        b"# a set\n\n  c.png  \n\t\n#b\na\n\n",
+        b"c\ra\r",
+        b".\\c.png\n.\\a.png\n",
+    ],
+)
+def test_a_list_of_any_editor_is_read(root: Path, content: bytes) -> None:
+    (root / "two.txt").write_bytes(content)
+    assert names("photos@two.txt", root) == ["c.png", "a.png"]
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (b"a\n\nz.png\n", "two.txt, line 3: every name must be a picture of its folder, got 'z.png'"),
+        (b"a\na.png\n", "two.txt, line 2: every picture must stand there once, got a.png of line 1 again"),
+        (b"a\n../photos/b.png\n", "two.txt, line 2: must be the name of a picture of its folder, got '../ph"),
+        (b"/etc/passwd\n", "two.txt, line 1: must be the name of a picture of its folder"),
+        (b"a b c\n", "line 1: every name must be a picture of its folder, got 'a b c'"),
+        (b"# nothing\n\n", "an empty list"),
+        ("a\nb".encode("utf-16-le"), "two.txt, line 1: must be text, got a NUL byte"),
+        (b"x" * 100_000, "(100,000 characters)"),
+        (b"\xff\xfea", "two.txt, line 1: must be text in UTF-8 or UTF-16"),
+    ],
+)
+def test_a_list_that_cannot_be_followed_is_one_line(root: Path, content: bytes, part: str) -> None:
+    (root / "two.txt").write_bytes(content)
+    with pytest.raises(UserError, match=r"^[^\n]*$") as caught:
+        pictures("photos@two.txt", root, SR, validates=False)
+    assert part in str(caught.value)
+
+
+def test_a_list_may_name_what_is_no_utf_8_or_has_two_endings(root: Path) -> None:
+    for name in (b"caf\xe9.png", b"a b.png", b"a.tif"):
+        shutil.copy(root / "photos" / "a.png", os.fsencode(root / "photos") + b"/" + name)
+    (root / "two.txt").write_bytes(b"caf\xe9\na b\na.tif\n")
+    assert names("photos@two.txt", root) == [r"caf\xe9.png", "a b.png", "a.tif"]
+    (root / "two.txt").write_bytes(b"a\n")
+    with pytest.raises(UserError, match=r"line 1: 'a' must mean one picture, got a\.png and a\.tif"):
+        names("photos@two.txt", root)
+
+
+def test_words_anywhere_mean_the_same_as_below_a_root(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def found(text: str) -> list[str]:
+        return [picture.name for picture in word_anywhere(text).pictures(SR, validates=True)]
+
+    assert found(f"{root}/photos@{root}/two.txt") == ["c.png", "a.png"]
+    monkeypatch.chdir(root)
+    assert found("photos@two.txt") == found("./photos@./two.txt") == names("photos@two.txt", root)
+    assert found("photos!b") == ["a.png", "c.png"]
+    assert len(found("embedded")) == len(word_anywhere(None).pictures(SR, validates=True)) == 6
+    shutil.copytree("photos", "a@b:2")
+    assert found("a@b:2") == ["a.png", "b.png", "c.png"]
+    word = word_anywhere("photos@two.txt")
+    assert word.describe(word.pictures(SR, True), SR, True).startswith("photos@two.txt: folder photos, 2 images, ")
+    with pytest.raises(UserError, match="image folder must exist, got nowhere"):
+        found("nowhere@two.txt")
+    with pytest.raises(UserError, match="a list of pictures must be a file, got nothing"):
+        found("photos@nothing.txt")
+
+
 def test_a_folder_needs_a_root() -> None:
     with pytest.raises(UserError, match="--data FOLDER"):
         pictures("photos", None, SR, validates=False)
@@ -174,7 +244,9 @@ def test_a_queue_is_read_in_its_order(tmp_path: Path) -> None:
     ("line", "part"),
     [
         ("ecbsr-m4c8,sr", "must have 8 values, got 2"),
-        ('"ecbsr-m4c8,sr,,short,8,0,embedded,', "must have 8 values, got 1"),
+        ('"ecbsr-m4c8,sr,,short,8,0,embedded,', "must be comma-separated values, got: unexpected end"),
+        ("ecbsr-m4c8,sr,,short,1000000001,0,embedded,", "steps must be at most 1,000,000,000"),
+        ("ecbsr-m4c8,sr,,short,8,9223372036854775808,embedded,", "seed must be at most"),
         (FIRST, "ecbsr-m4c8 again"),
         ("s-lwsr17,sr,,short,8,0,embedded,", "unknown network 's-lwsr17'"),
         ("ecbsr-m4c8,denoise,,short,8,0,embedded,", "for its task sr, got 'denoise'"),
@@ -191,13 +263,13 @@ def test_a_queue_is_read_in_its_order(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_line_is_named(tmp_path: Path, line: str, part: str) -> None:
-    with pytest.raises(UserError, match=r"^[^\n]*jobs\.csv line 4: [^\n]*$") as caught:
+    with pytest.raises(UserError, match=r"^[^\n]*jobs\.csv, line 4: [^\n]*$") as caught:
         read_queue(queue(tmp_path, "# a comment", FIRST, line))
     assert part in str(caught.value)
 
 
 def test_a_file_that_is_no_queue_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="got none at"):
+    with pytest.raises(UserError, match=r"a queue must be a file, got .*none\.csv, which is no file"):
         read_queue(tmp_path / "none.csv")
     with pytest.raises(UserError, match=r"network,task,.*, got name,steps$"):
         read_queue(queue(tmp_path, columns="name,steps"))

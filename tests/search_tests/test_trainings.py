@@ -24,9 +24,10 @@ from evaluators.tasks import rules_of
 from evaluators.training.precision import Precision
 from evaluators.training.trainer import Trainer
 from evaluators.training.weights import read_state_dict
+from search import deadline
 from search.cli import main
 from search.cli.trainings import _Lines
-from search.jobs import DiskFull, Failed, Progress, Stopped
+from search.jobs import Failed, MachineTrouble, Progress, Stopped
 from search.journal import own
 from search.trainings import runner as runner_module
 from search.trainings import side_by_side
@@ -51,7 +52,7 @@ STEPS = 8
 class InlineWorkers:
     """Does one job at a time in this process; ``stop`` is heard before each step."""
 
-    def __init__(self, count: int, make_runner: Callable[[], TrainingRunner], threads: int) -> None:
+    def __init__(self, count: int, make_runner: Callable[[], TrainingRunner], threads: int, log: Path) -> None:
         self.runner, self.jobs, self.stopped = make_runner(), [], False
 
     def idle(self) -> int:
@@ -126,7 +127,7 @@ def assert_same_weights(one: Path, other: Path) -> None:
 def run_until_killed(root: Path, at_step: int) -> None:
     """Make a checkpoint every other step, and end as ``kill -9`` ends a process, after ``at_step`` steps."""
     ticks = itertools.count()
-    runner_module.time = SimpleNamespace(time=time.time, perf_counter=time.perf_counter, monotonic=lambda: next(ticks))
+    runner_module.time = SimpleNamespace(perf_counter=time.perf_counter, monotonic=lambda: next(ticks))
     runner_module.SAVE_EVERY_S = 2
 
     def die(progress: Progress) -> None:
@@ -165,8 +166,8 @@ def test_a_killed_training_continues_bit_for_bit(root: Path) -> None:
 
 def test_the_time_limit_leaves_a_checkpoint(root: Path, monkeypatch) -> None:
     clock = iter(range(100))
-    monkeypatch.setattr(runner_module.time, "time", lambda: next(clock))
-    assert isinstance(run(root, job(root, "timed", stop_at=4)), Stopped)
+    monkeypatch.setattr(deadline, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    assert isinstance(run(root, job(root, "timed", left_s=4)), Stopped)
     assert 1 <= Begun.read(root / "timed").step < STEPS
     assert (root / "timed" / CHECKPOINT_FILE).exists()
 
@@ -217,7 +218,7 @@ def test_a_full_disk_is_not_the_trainings_fault(root: Path, monkeypatch) -> None
 
     monkeypatch.setattr(Trainer, "save", full)
     answer = run(root, job(root, "a"))
-    assert isinstance(answer, DiskFull)
+    assert isinstance(answer, MachineTrouble)
     assert "No space left" in answer.reason
 
 
@@ -327,6 +328,24 @@ def test_a_full_disk_ends_the_queue_with_one_line(queue: Path, monkeypatch, caps
         patched.setattr(Trainer, "save", full)
         assert_one_line(capsys, main(["queue", str(queue), "--data", "."]), "No space left on device", expected=1)
     assert main(["queue", str(queue), "--data", "."]) == 0
+
+
+def test_a_bug_of_the_trainer_ends_the_queue_with_one_line(queue: Path, monkeypatch, capsys) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise AttributeError("no such thing")
+
+    names = (f'"s-lwsr16:width={width},blocks_per_stage=1"' for width in (8, 12, 16, 20))
+    words = [f"{name},sr,scale=2,short,2,0,train,test" for name in names]
+    queue.write_text("\n".join((",".join(COLUMNS), *words)) + "\n")
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "train_to", broken)
+        status = main(["queue", str(queue), "--data", "."])
+    out, error = capsys.readouterr()
+    assert status == 1
+    assert error.startswith("error: stopped: 3 networks in a row failed for the same reason, AttributeError: no such")
+    assert error.count("\n") == 1
+    assert out.count("failed   s-lwsr16") == 3
+    assert "Traceback" in (queue.parent / "runs" / "jobs" / "log.txt").read_text()
 
 
 def test_two_commands_do_not_share_a_folder(queue: Path, capsys) -> None:

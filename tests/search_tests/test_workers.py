@@ -18,7 +18,18 @@ from evaluators.training.plan import TrainingPlan
 from evaluators.training.precision import Precision
 from evaluators.training.trainer import NonFiniteLossError, Trainer
 from evaluators.training.weights import load_weights
-from search.jobs import PAIRS_FILE, POOL_FOLDER, DiskFull, Failed, Job, JobRunner, Measured, Setting, Stopped, TimingJob
+from search.jobs import (
+    PAIRS_FILE,
+    POOL_FOLDER,
+    Failed,
+    Job,
+    JobRunner,
+    MachineTrouble,
+    Measured,
+    Setting,
+    Stopped,
+    TimingJob,
+)
 from search.workers import ProcessWorkers
 from space import TASKS, build, random_architecture
 
@@ -39,7 +50,7 @@ def setting(tmp_path: Path) -> Setting:
     return Setting(folder, rules_of("sr", 2), TrainingPlan(batch=2, patch_px=8), precision)
 
 
-def job(folder: Path, steps: int, stop_at: float = float("inf"), rung: int = 0) -> Job:
+def job(folder: Path, steps: int, left_s: float = float("inf"), rung: int = 0) -> Job:
     return Job(
         3,
         rung,
@@ -48,7 +59,7 @@ def job(folder: Path, steps: int, stop_at: float = float("inf"), rung: int = 0) 
         7,
         folder / "checkpoint.safetensors",
         folder / f"weights-{steps}.safetensors",
-        stop_at,
+        left_s,
     )
 
 
@@ -79,7 +90,7 @@ def test_the_saved_weights_are_those_that_were_measured(tmp_path: Path, setting:
 
 def test_stopping_keeps_a_checkpoint(tmp_path: Path, setting: Setting) -> None:
     runner = JobRunner(setting)
-    assert isinstance(run(runner, job(tmp_path, 3, stop_at=time.time() - 1)), Stopped)
+    assert isinstance(run(runner, job(tmp_path, 3, left_s=-1)), Stopped)
     assert isinstance(run(runner, job(tmp_path, 3), stop=True), Stopped)
     assert (tmp_path / "checkpoint.safetensors").exists()
 
@@ -97,7 +108,7 @@ def test_a_damaged_checkpoint_means_from_the_start(tmp_path: Path, setting: Sett
     [
         (NonFiniteLossError("the loss", 7), Failed, "not finite at training step 7"),
         (MemoryError("cannot allocate"), Failed, "MemoryError: cannot allocate"),
-        (OSError(errno.ENOSPC, "No space left on device"), DiskFull, "No space left"),
+        (OSError(errno.ENOSPC, "No space left on device"), MachineTrouble, "No space left"),
     ],
 )
 def test_what_breaks_a_job_is_its_answer(tmp_path: Path, setting: Setting, monkeypatch, error, kind, part) -> None:
@@ -119,7 +130,7 @@ def test_timing_gives_seconds_for_every_architecture(setting: Setting) -> None:
 def test_a_worker_that_is_killed_is_replaced_and_its_job_done_once_more(tmp_path: Path, setting: Setting) -> None:
     workers = ProcessWorkers(1, partial(JobRunner, setting), 1)
     try:
-        workers.submit(job(tmp_path, 100_000, stop_at=time.time() + 12))
+        workers.submit(job(tmp_path, 100_000, left_s=12))
         workers._workers[0].process.kill()
         answers: list = []
         deadline = time.monotonic() + 120

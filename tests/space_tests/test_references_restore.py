@@ -19,6 +19,7 @@ from space.blocks.batch_norm import Normed
 from space.blocks.lightweight import List
 from space.blocks.padding import pad_to_multiple
 from space.build import deploy_form
+from space.papers.published_weights import load_network
 from space.papers.references_restore import REFERENCES_RESTORE
 from space.papers.released_restore import RELEASED_RESTORE
 from space.references.cbdnet import CbdNetSettings
@@ -377,11 +378,92 @@ def test_cbdnets_weights_compute_what_the_released_graph_computes() -> None:
 
 
 def test_layouts_are_of_entries_and_name_their_source() -> None:
-    for name, layout in RELEASED_RESTORE.items():
+    for name, layouts in RELEASED_RESTORE.items():
         assert name in PAPERS
-        assert "/" in layout.source
+        assert all("/" in layout.source for layout in layouts)
+    state, _ = kair("dncnn-s", an_input("dncnn-s", 4, 4))
+    del state["model.0.weight"]
     with pytest.raises(UserError, match=r"'model.0.weight' must have shape \(64, 1, 3, 3\), but it is missing"):
-        load_published("dncnn-s", {"first.weight": torch.zeros(1)})
+        load_published("dncnn-s", state)
+
+
+def test_saoyans_weights_compute_what_its_graph_computes() -> None:
+    image, state = an_input("dncnn", 9, 8), {}
+    generator = torch.Generator().manual_seed(3)
+    for index, at in enumerate((0, *range(2, 45, 3), 47)):
+        out, inp = (1 if index == 16 else 64), (1 if index == 0 else 64)
+        state[f"dncnn.{at}.weight"] = torch.randn(out, inp, 3, 3, generator=generator) / (9 * inp) ** 0.5
+        if 0 < index < 16:
+            norm = {key: torch.rand(64, generator=generator) + 0.5 for key in ("weight", "bias", "running_mean")}
+            state |= {f"dncnn.{at + 1}.{key}": value for key, value in norm.items()}
+            state[f"dncnn.{at + 1}.running_var"] = torch.rand(64, generator=generator) + 0.5
+            state[f"dncnn.{at + 1}.num_batches_tracked"] = torch.tensor(7)
+    assert sum(value.numel() for name, value in state.items() if "running" not in name and "num" not in name) == 556_032
+    x = F.relu(F.conv2d(image, state["dncnn.0.weight"], padding=1))
+    for at in range(2, 45, 3):
+        x = F.conv2d(x, state[f"dncnn.{at}.weight"], padding=1)
+        mean, variance, weight, bias = (
+            state[f"dncnn.{at + 1}.{key}"] for key in ("running_mean", "running_var", "weight", "bias")
+        )
+        x = F.relu(F.batch_norm(x, mean, variance, weight, bias))
+    expected = image - F.conv2d(x, state["dncnn.47.weight"], padding=1)
+    older = {f"module.{name}": value for name, value in state.items() if "num_batches" not in name}
+    for given in (state, older):
+        loaded = load_network("dncnn", given)
+        assert (loaded.name, loaded.layout.source) == ("dncnn", "SaoYan/DnCNN-PyTorch, models.py")
+        with torch.no_grad():
+            torch.testing.assert_close(loaded.network(image), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_pmrids_weights_compute_what_the_released_graph_computes() -> None:
+    released, image = Released(), an_input("pmrid", 32, 16)
+
+    def add(name: str, inp: int, out: int, kernel: int) -> None:
+        weight = torch.randn(inp, 1, kernel, kernel, generator=released.generator) / kernel
+        released.state[f"{name}.depthwise.weight"] = weight
+        released.add(f"{name}.pointwise", out, inp, 1, 1)
+
+    def separable(name: str, x: Tensor, stride: int = 1) -> Tensor:
+        weight = released.state[f"{name}.depthwise.weight"]
+        x = F.conv2d(x, weight, None, stride, weight.shape[-1] // 2, groups=len(weight))
+        return released.conv(f"{name}.pointwise", x)
+
+    released.add("conv0.conv", 16, 4, 3, 3)
+    x, inp, skips = F.relu(released.conv("conv0.conv", image)), 16, []
+    for stage, (out, blocks) in enumerate(((64, 2), (128, 2), (256, 4), (512, 4)), start=1):
+        skips.append((x, inp))
+        for index in range(blocks):
+            block, stride = f"enc{stage}.{index}", 1 if index else 2
+            add(f"{block}.conv1", inp, out // 4, 5)
+            add(f"{block}.conv2", out // 4, out, 5)
+            skip = x
+            if index == 0:
+                add(f"{block}.proj", inp, out, 3)
+                skip = separable(f"{block}.proj", x, 2)
+            x = F.relu(separable(f"{block}.conv2", F.relu(separable(f"{block}.conv1", x, stride))) + skip)
+            inp = out
+    add("encdec", 512, 64, 3)
+    x, inp = F.relu(separable("encdec", x)), 64
+    for stage, out in enumerate((64, 32, 32, 16), start=1):
+        skip, skip_channels = skips.pop()
+        add(f"dec{stage}.decode_conv.conv0", inp, inp, 3)
+        add(f"dec{stage}.decode_conv.conv1", inp, inp, 3)
+        released.add(f"dec{stage}.upsample", inp, out, 2, 2, bias=out)
+        add(f"dec{stage}.proj_conv", skip_channels, out, 3)
+        at = f"dec{stage}.decode_conv"
+        x = separable(f"{at}.conv1", F.relu(separable(f"{at}.conv0", x))) + x
+        weight, bias = (released.state[f"dec{stage}.upsample.{key}"] for key in ("weight", "bias"))
+        x = F.conv_transpose2d(x, weight, bias, stride=2) + F.relu(separable(f"dec{stage}.proj_conv", skip))
+        inp = out
+    add("out0.conv0", 16, 16, 3)
+    add("out0.conv1", 16, 16, 3)
+    released.add("out1.conv", 4, 16, 3, 3)
+    x = separable("out0.conv1", F.relu(separable("out0.conv0", x))) + x
+    expected = image + released.conv("out1.conv", x)
+    assert sum(value.numel() for value in released.state.values()) == 1_031_908
+    with torch.no_grad():
+        ours = load_published("pmrid", {"state_dict": released.state, "epoch": 4000})(image)
+    torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
 
 
 def test_ffdnet_takes_the_mean_of_its_map_over_2x2_pixels() -> None:

@@ -224,6 +224,66 @@ def ecbsr(state: State, image: Tensor, scale: int) -> Tensor:
     return F.pixel_shuffle(x + luma, scale) / 255
 
 
+def ecbsr_plain_state(scale: int) -> State:
+    """The authors' `plainsr.py`: one 3x3 convolution a block."""
+    names = Names()
+    widths = [1, *[16] * 5, scale**2]
+    for index, (inp, out) in enumerate(pairwise(widths)):
+        names.conv(f"backbone.{index}.conv3x3", out, inp, 3)
+        if index < 5:
+            names.tensor(f"backbone.{index}.act.weight", out)
+    return names.state
+
+
+def ecbsr_plain(state: State, image: Tensor, scale: int) -> Tensor:
+    x = luma = image * 255
+    for index in range(6):
+        x = conv(state, f"backbone.{index}.conv3x3", x)
+        if index < 5:
+            x = F.prelu(x, state[f"backbone.{index}.act.weight"])
+    return F.pixel_shuffle(x + luma, scale) / 255
+
+
+def etds_plain_state(scale: int) -> State:
+    names, out = Names(), 3 * scale**2 + (1 if scale == 3 else 0)
+    names.conv("conv_first", 48, 3, 3)
+    for index in range(7):
+        names.conv(f"backbone_convs.{index}", 48, 48, 3)
+    names.conv("conv_last", out, 48, 3)
+    names.conv("conv_clip", out, out, 1)
+    return names.state
+
+
+def etds_plain(state: State, image: Tensor, scale: int) -> Tensor:
+    x = image
+    for name in ("conv_first", *(f"backbone_convs.{index}" for index in range(7)), "conv_last", "conv_clip"):
+        x = F.relu(conv(state, name, x))
+    return F.pixel_shuffle(x[:, : 3 * scale**2], scale)
+
+
+def etds_state(scale: int) -> State:
+    names, out = Names(), 3 * scale**2
+    names.conv("conv_first", 45, 3, 3)
+    names.conv("conv_residual_first", 3, 3, 3)
+    for index in range(7):
+        names.conv(f"backbone_convs.{index}", 45, 45, 3)
+        names.conv(f"residual_convs.{index}", 3, 3, 3)
+        names.conv(f"add_residual_convs.{index}", 45, 3, 3)
+    names.conv("conv_last", out, 45, 3)
+    names.conv("conv_residual_last", out, 3, 3)
+    return names.state
+
+
+def etds(state: State, image: Tensor, scale: int) -> Tensor:
+    x, colour = F.relu(conv(state, "conv_first", image)), F.relu(conv(state, "conv_residual_first", image))
+    for index in range(7):
+        crossed = conv(state, f"add_residual_convs.{index}", colour)
+        x = F.relu(conv(state, f"backbone_convs.{index}", x) + crossed)
+        colour = F.relu(conv(state, f"residual_convs.{index}", colour))
+    both = conv(state, "conv_last", x) + conv(state, "conv_residual_last", colour)
+    return F.pixel_shuffle(both, scale).clamp(0, 1)
+
+
 CASES = {
     "imdn": (imdn_state, imdn, 3),
     "smfanet": (smfanet_state, smfanet, 3),
@@ -231,8 +291,11 @@ CASES = {
     "fsrcnn": (fsrcnn_state, fsrcnn, 1),
     "espcn": (espcn_state, espcn, 1),
     "ecbsr-m4c16": (ecbsr_state, ecbsr, 1),
+    "ecbsr-m4c16 plain": (ecbsr_plain_state, ecbsr_plain, 1),
+    "etds-l": (etds_state, etds, 3),
+    "etds-l plain": (etds_plain_state, etds_plain, 3),
 }
-READS_SCALE = ("imdn", "smfanet", "espcn", "ecbsr-m4c16")
+NEEDS_SCALE = ("carn-m", "fsrcnn")
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
@@ -240,7 +303,7 @@ READS_SCALE = ("imdn", "smfanet", "espcn", "ecbsr-m4c16")
 def test_loaded_network_computes_what_the_released_graph_computes(name: str, scale: int) -> None:
     make, released, channels = CASES[name]
     state = make(scale)
-    network = load_published(name, state, None if name in READS_SCALE else scale)
+    network = load_published(name.split()[0], state, scale if name in NEEDS_SCALE else None)
     image = torch.rand(1, channels, 18, 21, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         ours, theirs = network(image), released(state, image, scale)
@@ -254,6 +317,7 @@ def test_released_layouts_have_the_counts_of_the_public_code() -> None:
 
     assert (size(imdn_state(4)), size(smfanet_state(4)), size(carn_state(4))) == (715_176, 197_328, 414_811)
     assert (size(fsrcnn_state(4)), size(espcn_state(3))) == (12_809, 22_729)
+    assert (size(etds_plain_state(4)), size(ecbsr_plain_state(4))) == (169_968, 11_840)
 
 
 def test_names_written_by_data_parallel_are_read() -> None:

@@ -1,0 +1,37 @@
+"""What a user's own network takes in, as the options say it."""
+
+from __future__ import annotations
+
+import re
+
+from space.command_line import parse_size
+from space.errors import UserError
+from space.named_network import NamedNetwork
+from space.operators.operator import Shape
+
+MOST_CHANNELS, MOST_INPUTS = 4096, 16
+
+
+def parse_channels(text: str | None) -> tuple[int, ...]:
+    """Whole numbers joined by commas; none if None."""
+    if text is None:
+        return ()
+    words = [word.strip() for word in text.split(",")]
+    are_counts = all(re.fullmatch("[0-9]{1,5}", word) and 0 < int(word) <= MOST_CHANNELS for word in words)
+    if not are_counts or len(words) > MOST_INPUTS:
+        raise UserError(
+            f"--channels must be whole numbers from 1 to {MOST_CHANNELS} joined by commas, for each of at most "
+            f"{MOST_INPUTS} inputs one, got {text!r}; for example 3,1"
+        )
+    return tuple(map(int, words))
+
+
+def input_sizes(text: str | None, own: NamedNetwork) -> tuple[tuple[int, int], tuple[Shape, ...]]:
+    """The (width, height) of the first input, and the shapes of the others.
+
+    Raises:
+        UserError: no sizes, other ones than it was exported for, or not one or one each.
+    """
+    sizes = [parse_size("--input", word) for word in text.split(",")] if text is not None else [own.input_size]
+    own.check_size(sizes[0])
+    return sizes[0], own.more_inputs(sizes)

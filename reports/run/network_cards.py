@@ -1,0 +1,57 @@
+"""What the page tells of a network when its point or its row is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reports.run.advice import beats_baseline, recommended
+from reports.run.describe import description_parts, in_words
+from reports.run.quantities import cost_parts
+from search.pareto import front, front_rung
+from search.records import RunResult, TrialRecord
+
+
+def weights_name(trial: TrialRecord) -> str:
+    """Where the weights of a front member lie in a run's folder."""
+    return f"weights/trial-{trial.trial}.safetensors"
+
+
+def network_cards(run: RunResult, shown: Mapping[str, TrialRecord], has_weights: bool = True) -> dict[str, Any]:
+    """By trial number, of every network that has reached the front's rung: its words, figures, knobs and weights.
+
+    Args:
+        shown: the networks that the page has pictures of, by their label (``reports.run.shown.shown_members``).
+        has_weights: the page lies in the folder of the run, beside ``weights/``.
+    """
+    rung, members, best_choice = front_rung(run), {trial.trial for trial in front(run)}, recommended(run)
+    pictures = {trial.trial: label for label, trial in shown.items()}
+    return {
+        str(trial.trial): {
+            "title": f"#{trial.trial}" + (f" {in_words(trial)}" if trial.is_fixed else ""),
+            "notes": _notes(trial, run, members, trial is best_choice),
+            "quality": _quality(trial, run, rung),
+            "costs": cost_parts(trial.costs),
+            "parts": description_parts(trial.architecture),
+            "knobs": [f"{name} {value}" for name, value in trial.knobs.items()],
+            "key": trial.architecture.key,
+            "weights": weights_name(trial) if has_weights and trial.trial in members else None,
+            "label": pictures.get(trial.trial),
+            "row": trial.trial in members or trial.is_fixed,
+        }
+        for trial in run.trials
+        if trial.at_rung(rung) is not None
+    }
+
+
+def _notes(trial: TrialRecord, run: RunResult, members: set[int], is_recommended: bool) -> list[str]:
+    if not beats_baseline(run, trial):
+        return [f"no better than {run.settings.rules.baseline_in_words}"]
+    on_front = ["on the front"] if trial.trial in members else ["not on the front"]
+    return [*(["recommended"] if is_recommended else []), *on_front]
+
+
+def _quality(trial: TrialRecord, run: RunResult, rung: int) -> str:
+    psnr_db = trial.at_rung(rung).psnr_db
+    gain_db = psnr_db - run.baseline_psnr_db
+    return f"{psnr_db:.3f} dB, {gain_db:+.2f} over {run.settings.rules.baseline_in_words}"

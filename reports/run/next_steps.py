@@ -1,0 +1,106 @@
+"""What can be done with a run once it has ended, as commands to type and as Python to paste."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from reports.run.advice import recommended
+from reports.run.network_cards import weights_name
+from search.pareto import front
+from search.records import RunResult, TrialRecord
+
+RUNS = Path("runs")
+LONGER = 3      # a run that goes on gets this many times its time
+_TIME = re.compile(r"(?P<number>[0-9.]+)(?P<unit>[a-z]*)")
+
+PYTHON = """\
+from pathlib import Path
+import numpy as np
+from PIL import Image
+from evaluators.evaluate import restore
+from evaluators.training.weights import load_weights
+from search.run_files import read_run
+from space.build import build
+
+folder = Path({folder})
+run = read_run(folder)
+trial = next(trial for trial in run.trials if trial.trial == {trial})
+network = build(trial.architecture).eval()
+load_weights(folder / "{weights}", network)
+"""
+ON_A_PHOTOGRAPH = """\
+photograph = np.asarray(Image.open("photograph.png").convert("RGB"))
+Image.fromarray(restore(network, photograph, run.settings.rules)).save("restored.png")
+"""
+COLOUR_TASKS = ("denoise", "deblur")  # of which a network of three channels takes a photograph as it is
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """``purpose`` in words, and what to type for it."""
+
+    purpose: str
+    text: str
+
+
+def next_steps(run: RunResult, folder: Path) -> tuple[Step, ...]:
+    """To look closer, to go on, to see the front on another phone, and to load the weights of the network to take."""
+    word = shlex.quote(run_word(folder))
+    steps = [
+        Step("Look closer: the table in the terminal, and this page anew", f"python -m search report {word}"),
+        *([Step("Go on: the same run for longer, its networks trained further", longer(run))] if run.command else []),
+        Step("The same front on other phones (python -m latency_tables list)",
+             f"python -m search recost {word} --device pixel4-a76,a03s-a53"),
+    ]  # fmt: skip
+    trial = to_take(run)
+    if trial is not None:
+        which = f"trial {trial.trial}" if not trial.is_fixed else trial.source
+        where = folder / weights_name(trial)
+        steps.append(Step(f"The weights of {which} are {where}; in Python", python(run, trial, folder)))
+    return tuple(steps)
+
+
+def to_take(run: RunResult) -> TrialRecord | None:
+    """The recommended network, or where there is none, the first front member."""
+    return recommended(run) or next(iter(front(run)), None)
+
+
+def run_word(folder: Path) -> str:
+    """What the command line calls the run in ``folder``: its name below ``runs/``, or its path."""
+    folder = Path(folder)
+    return folder.name if folder.parent == RUNS else str(folder)
+
+
+def longer(run: RunResult) -> str:
+    """The command of the run with ``LONGER`` times its time, or its number of trials where that ended it."""
+    try:
+        words = shlex.split(run.command)
+    except ValueError:  # a record of another hand
+        return f"{run.command} --time 30m"
+    for option in ("--time", "--trials"):
+        for index, word in enumerate(words):
+            name, equals, value = word.partition("=")
+            if name == option and equals:
+                return shlex.join([*words[:index], f"{option}={_more(value)}", *words[index + 1 :]])
+            if name == option and index + 1 < len(words):
+                return shlex.join([*words[: index + 1], _more(words[index + 1]), *words[index + 2 :]])
+    return shlex.join([*words, "--time", "30m"])
+
+
+def python(run: RunResult, trial: TrialRecord, folder: Path) -> str:
+    """Lines that build the network of ``trial`` with its weights and, where that is all it takes, run it."""
+    text = PYTHON.format(folder=repr(str(folder)), trial=trial.trial, weights=weights_name(trial))
+    shape = trial.architecture.shape
+    is_plain = run.settings.task == "sr" or (run.settings.task in COLOUR_TASKS and shape.in_channels == 3)
+    if is_plain and shape.specialists == 1:
+        return text + ON_A_PHOTOGRAPH
+    return "\n".join(line for line in text.splitlines() if "numpy" not in line and "PIL" not in line
+                     and "import restore" not in line) + "\n"  # fmt: skip
+
+
+def _more(value: str) -> str:
+    match = _TIME.fullmatch(value)
+    return value if match is None else f"{float(match['number']) * LONGER:g}{match['unit']}"

@@ -1,0 +1,52 @@
+"""A network by its word, with the weights of a file: which state dict, in whose names, at which scale."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from search.trainings.network_words import entry_of, named_architecture
+from space.errors import UserError
+from space.papers.fitting import Form, forms_of
+from space.papers.published_weights import LAYOUTS, LoadedNetwork, load_stored
+from space.tasks import TASKS
+from space.weights import read_stored
+
+
+def network_from_file(word: str, path: Path, scale: int | None) -> LoadedNetwork:
+    """The network that ``word`` means, with the weights in ``path``; the scale is read off them if it is None.
+
+    Raises:
+        UserError: as ``load_published``, or the file says that another network was trained.
+    """
+    entry = entry_of(word)
+    if scale is not None:
+        TASKS[entry.task].shape(scale)
+    own = entry.architecture.shape.scale
+    scales = dict.fromkeys((own, *TASKS[entry.task].input_sizes))
+    ours = {each: named_architecture(word, each) for each in scales}
+    stored = read_stored(path)
+    if word == entry.name:
+        forms = forms_of(entry.name, LAYOUTS.get(entry.name, ()))
+    else:
+        forms = [Form(word, None, None, ours)]
+    about = stored.metadata
+    trained = about.get("architecture")
+    scale = scale or next((each for each, arch in ours.items() if arch.key == trained), None)
+    keys = {arch.key for each, arch in ours.items() if scale in (None, each)}
+    if trained is not None and trained not in keys:
+        # Also one of the same tensors: with our input skip, or without it.
+        key = ours[scale or own].key
+        raise UserError(
+            f"weights {path} must be of {word}, got those of {about.get('network', 'another network')} "
+            f"({trained}, not {key}); give that network's name and scale"
+        )
+    return load_stored(word, stored, forms, scale)
+
+
+def origin(loaded: LoadedNetwork) -> str:
+    """In words: what was built, and whose names and form the file has."""
+    if loaded.layout is None:
+        names = "this project's names"
+    else:
+        names = f"the layout of {loaded.layout.source}" + (f" ({loaded.layout.form})" if loaded.layout.form else "")
+    return "; ".join((f"built {loaded.name} from {names}", *loaded.notes))

@@ -1,0 +1,99 @@
+"""One real training step before anything begins: what this machine cannot do in bfloat16 is found in a second or two.
+
+A missing operator, a library that lacks a kernel, a value that overflows: whatever it is, training goes on in float32,
+with one line for the user and a note in the record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from evaluators.cost import architecture_costs
+from evaluators.data import pools_of, training_pool
+from evaluators.images.folders import NamedImage
+from evaluators.tasks import TaskRules
+from evaluators.training.precision import Precision
+from evaluators.training.trainer import Trainer
+from search.budget import Budget
+from search.latency import load_used
+from search.proposals import fixed_trials
+from search.records import RunSettings
+from space.architecture import Architecture
+from space.build import architecture, backbone, build
+from space.errors import UserError
+from space.knobs import active
+from space.sample import random_architecture
+from space.specialists import networks_of
+from space.tasks import Task
+
+BATCH = 2  # images of the step: enough for every operator, and cheap
+DRAWS = 40  # random designs, of which the widest within the budget is tried
+
+
+def designs(task: Task, settings: RunSettings, budget: Budget) -> tuple[Architecture, ...]:
+    """The narrowest design of every backbone, the widest of some within the budget, and both ends of the papers'."""
+    shape = settings.rules.shape
+    chosen = [_narrowest(settings, name) for name in task.backbones]
+    tables, generator = load_used(settings.tables), np.random.default_rng(settings.seed)
+    drawn = []
+    for _ in range(DRAWS):
+        arch = random_architecture(shape, task.backbones, generator)
+        try:
+            costs = architecture_costs(arch, settings.input_size, tables)
+        except UserError:
+            continue  # a table cannot price it
+        if budget.allows(costs):
+            drawn.append((arch.settings.width, costs.params, arch))
+    chosen += [max(drawn, key=lambda each: each[:2])[-1]] if drawn else []
+    trials = fixed_trials(task, settings, budget)
+    papers = sorted((each for each in trials if each.status != "failed"), key=lambda record: record.costs.params)
+    chosen += [papers[0].architecture, papers[-1].architecture] if papers else []
+    return tuple(dict.fromkeys(chosen))
+
+
+def _narrowest(settings: RunSettings, name: str) -> Architecture:
+    """The first value of every knob, with the last, most particular way to add the input to the output."""
+    shape = settings.rules.shape
+    knobs = {}
+    for knob in active(backbone(name).knobs_for(shape), knobs):
+        knobs[knob.name] = knob.values[-1 if knob.name == "input_skip" else 0]
+    return architecture(shape, name, knobs)
+
+
+def tried(precision: Precision, networks: Iterable[tuple[Architecture, TaskRules]]) -> tuple[Precision, str | None]:
+    """``precision`` if a step of each of ``networks`` succeeds in it, else float32 and the line that says why.
+
+    What fails in float32 too is not a matter of precision and is left to those who train; in float32 alone nothing is
+    tried, for there is nothing to fall back to.
+    """
+    if precision.autocast is None:
+        return precision, None
+    for arch, rules in networks:
+        reason = _failure(precision, arch, rules)
+        if reason is not None and _failure(precision.in_float32("to compare"), arch, rules) is None:
+            failed = f"a first step of {arch.backbone} in {precision.autocast} failed ({reason})"
+            return precision.in_float32(failed), f"training in float32: {failed}"
+    return precision, None
+
+
+def _failure(precision: Precision, arch: Architecture, rules: TaskRules) -> str | None:
+    """Type and first line of what one step raises, of whatever kind and library it is."""
+    try:
+        _step(precision, arch, rules)
+    except Exception as error:
+        return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}".rstrip(": ")
+    return None
+
+
+def _step(precision: Precision, arch: Architecture, rules: TaskRules) -> None:
+    plan = replace(rules.plan, batch=BATCH)
+    side_px = (plan.patch_px + 2) * rules.pixels_per_patch_pixel + 2 * rules.margin_px
+    ramp = np.linspace(0, 255, side_px)
+    pixels = np.stack(np.broadcast_arrays(ramp[:, None], ramp[None], ramp[::-1, None]), axis=2).astype(np.uint8)
+    network = build(arch, torch.Generator().manual_seed(0))
+    pools = pools_of(training_pool((NamedImage("ramp", pixels),), rules), rules, len(networks_of(network)))
+    Trainer(network, pools, plan, precision, seed=0, loss=rules.loss).train_to(len(pools))

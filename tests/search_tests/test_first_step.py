@@ -1,0 +1,275 @@
+"""Precision of runs and trainings: what a first step shows, what the record says, and how it goes on elsewhere."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from rich.console import Console
+
+from evaluators.tasks import rules_of
+from evaluators.training.precision import Precision, choose_precision
+from search import first_step, run_precision
+from search.budget import parse_budget
+from search.cli import main
+from search.cli.run import _understood
+from search.cli.trainings import _checked
+from search.first_step import designs, tried
+from search.records import RunSettings
+from search.run_precision import checked, precision_for
+from search.session import Request, Session
+from search.study import Study
+from search.trainings.network_words import named_architecture
+from search.trainings.side_by_side import Sitting
+from search.trainings.training import Begun, Training, TrainingRecord
+from space import TASKS
+from space.blocks.image_ends import InputSkip
+from space.errors import UserError
+from tests.search_tests.conftest import settings
+from tests.search_tests.test_trainings import CPU, Finished, job, root, run  # noqa: F401
+
+BF16 = Precision("cpu", "bfloat16", True, "CPU with AMX")
+ASKED = choose_precision("cpu", "bf16")
+BUDGET = parse_budget("200k-params")
+MISSING = "\"compute_index_ranges_weights\" not implemented for 'BFloat16'"
+
+
+@pytest.fixture
+def lacks_bfloat16(monkeypatch) -> None:
+    """A machine on which resizing has no bfloat16 form: it fails under autocast only."""
+    whole = InputSkip.forward
+
+    def forward(skip: InputSkip, image: torch.Tensor) -> torch.Tensor:
+        if torch.is_autocast_enabled("cpu"):
+            raise NotImplementedError(MISSING)
+        return whole(skip, image)
+
+    monkeypatch.setattr(InputSkip, "forward", forward)
+
+
+@pytest.fixture
+def with_amx(monkeypatch) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True, raising=False)
+
+
+@pytest.mark.parametrize("name", sorted(TASKS))
+def test_both_ends_of_what_a_run_trains_are_tried(name: str) -> None:
+    task, rules = TASKS[name], rules_of(name)
+    asked = replace(settings(), task=name, scale=rules.scale, options=rules.options)
+    chosen = designs(task, asked, BUDGET)
+    assert {arch.backbone for arch in chosen} >= set(task.backbones)
+    widths = [arch.settings.width for arch in chosen if arch.backbone in task.backbones]
+    assert min(widths) <= 8
+    assert max(widths) > 16
+    skips = {getattr(arch.settings, "input_skip", "none") for arch in chosen}
+    assert skips >= {"sr": {"none", "bicubic"}, "inpaint": {"push-pull"}}.get(name, {"identity"})
+    assert tried(replace(BF16, asked=True), ((arch, rules) for arch in chosen)) == (replace(BF16, asked=True), None)
+
+
+def test_a_tight_budget_leaves_the_narrowest_to_try() -> None:
+    chosen = designs(TASKS["sr"], settings(), parse_budget("1-params"))
+    assert [arch.settings.width for arch in chosen] == [8] * len(TASKS["sr"].backbones)
+
+
+SKIPPING = ((named_architecture("s-lwsr16+skip:width=8", 4), rules_of("sr", 4)),)
+
+
+def test_what_fails_in_bfloat16_alone_is_trained_in_float32(lacks_bfloat16) -> None:
+    found, line = tried(BF16, SKIPPING)
+    assert found.word == "fp32"
+    assert line.startswith("training in float32: a first step of symmetric in bfloat16 failed (NotImplementedError: ")
+    assert MISSING in line
+    assert "\n" not in line
+    assert MISSING in found.reason
+    assert found.reason.endswith("CPU with AMX")
+
+
+def test_what_fails_in_any_precision_is_left_to_those_who_train(monkeypatch) -> None:
+    def broken(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(first_step, "_step", broken)
+    assert tried(BF16, SKIPPING) == (BF16, None)
+
+
+def test_in_float32_nothing_is_tried(monkeypatch) -> None:
+    monkeypatch.setattr(first_step, "_step", None)
+    assert tried(CPU, SKIPPING) == (CPU, None)
+
+
+def test_an_error_without_text_is_named_by_its_type(monkeypatch) -> None:
+    def step(precision: Precision, *_: object) -> None:
+        if precision.autocast:
+            raise MemoryError
+
+    monkeypatch.setattr(first_step, "_step", step)
+    assert "(MemoryError)" in tried(BF16, SKIPPING)[1]
+
+
+# A run goes on in the arithmetic in which it was begun.
+
+
+def begun_in(word: str, **changes: object) -> RunSettings:
+    return replace(settings(), precision=choose_precision("cpu", word).to_dict(), **changes)
+
+
+@pytest.mark.parametrize(("word", "here"), [("fp32", "bf16"), ("bf16", "fp32")])
+def test_a_run_continues_in_its_precision_on_another_machine(monkeypatch, word: str, here: str) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: here == "bf16", raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False, raising=False)
+    assert choose_precision("cpu").word == here
+    found, line = precision_for("cpu", "auto", begun_in(word), Path("r"))
+    assert found.word == word
+    assert line == f"training goes on in {word}, as the run was begun; here it would be {here}"
+    assert precision_for("cpu", word, begun_in(word), Path("r"))[0].word == word
+    with pytest.raises(UserError, match=f"run r was made with --precision {word}, got {here}; use --run-dir"):
+        precision_for("cpu", here, begun_in(word), Path("r"))
+
+
+@pytest.mark.parametrize(
+    ("words", "word"), [("training float32 (x)", "fp32"), ("training bfloat16 (CPU with AMX)", "bf16")]
+)
+def test_an_older_run_says_its_precision_in_words(words: str, word: str) -> None:
+    older = replace(settings(), environment={"precision": f"{words}, evaluation float32"})
+    assert older.trained_in == word
+    assert precision_for("cpu", "auto", older, Path("r"))[0].word == word
+    assert RunSettings.from_dict(older.to_dict()) == older
+
+
+def test_a_begun_run_never_falls_back(lacks_bfloat16, monkeypatch) -> None:
+    monkeypatch.setattr(run_precision, "designs", lambda *_: (SKIPPING[0][0],))
+    with pytest.raises(UserError, match="a run begun in bf16 must go on in it"):
+        checked(ASKED, TASKS["sr"], settings(), BUDGET, continues=True)
+    assert checked(ASKED, TASKS["sr"], settings(), BUDGET, continues=False)[0].word == "fp32"
+
+
+def request(folder: Path, **changes: object) -> Request:
+    task = TASKS["sr"]
+    return Request(
+        task=task,
+        rules=rules_of("sr", 4),
+        budget=BUDGET,
+        objectives=("psnr", "macs"),
+        input_size=task.input_sizes[4],
+        sampler="tpe",
+        seed=0,
+        folder=folder,
+        time_s=None,
+        trials=1,
+        workers=1,
+        device="cpu",
+        **changes,
+    )
+
+
+def test_the_record_of_a_run_says_what_became_of_its_precision(tmp_path: Path, lacks_bfloat16, with_amx) -> None:
+    session = Session(request(tmp_path / "run"))
+    assert session.precision.word == session.settings.trained_in == "fp32"
+    assert MISSING in session.precision_note
+    assert f"  {session.precision_note}\n" in _understood(session)
+    assert MISSING in session.settings.environment["precision"]
+    assert session.settings.environment["precision"].startswith("training float32 (")
+    (tmp_path / "run").mkdir()
+    Study.create(tmp_path / "run", session.settings)
+    again = Session(request(tmp_path / "run"))
+    assert again.precision_note == "training goes on in fp32, as the run was begun; here it would be bf16"
+    assert again.precision == session.precision
+    with pytest.raises(UserError, match="was made with --precision fp32, got bf16"):
+        Session(request(tmp_path / "run", precision="bf16"))
+
+
+def test_a_run_that_works_in_bfloat16_stays_in_it(tmp_path: Path, with_amx) -> None:
+    session = Session(request(tmp_path / "run"))
+    assert (session.precision.word, session.precision_note) == ("bf16", None)
+    assert session.settings.environment["precision"] == "training bfloat16 (CPU with AMX), evaluation float32"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["run", "--task", "sr", "--budget", "200k-params"],
+        ["reproduce", "fsrcnn"],
+        ["study", "upsamplers"],
+        ["queue", "queue.csv"],
+    ],
+)
+def test_an_unknown_precision_is_one_line(tmp_path: Path, monkeypatch, capsys, command: list[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("queue.csv").write_text(
+        "network,task,options,protocol,steps,seed,train,test\n"
+        "fsrcnn,sr,scale=2 channels=y,short,1,0,embedded,embedded\n"
+    )
+    assert main([*command, "--precision", "fp16"]) == 2
+    assert capsys.readouterr().err.strip() == (
+        "error: --precision must be one of auto, fp32, bf16, got 'fp16'; auto takes the fastest"
+    )
+    assert {path.name for path in tmp_path.iterdir()} == {"queue.csv"}
+
+
+# Trainings.
+
+
+def sr_training(name: str = "s-lwsr16+skip:width=8") -> Training:
+    return Training(name, named_architecture(name, 4), rules_of("sr", 4), "short", 2, 0, ("embedded",), ("embedded",))
+
+
+def sitting(folder: Path, precision: Precision) -> Sitting:
+    return Sitting(folder, None, precision, 1, 1, None, "python -m search test")
+
+
+def test_a_sitting_falls_back_with_one_line(tmp_path: Path, lacks_bfloat16) -> None:
+    console = Console(file=io.StringIO(), width=80)
+    found = _checked([sr_training(), sr_training("s-lwsr16")], sitting(tmp_path, BF16), console)
+    assert found.precision.word == "fp32"
+    lines = console.file.getvalue().splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("training in float32: ")
+
+
+def test_finished_trainings_of_another_precision_are_told(root: Path) -> None:  # noqa: F811
+    finished = run(root, job(root, "begun"))
+    assert isinstance(finished, Finished)
+    assert finished.record.trained_in == "fp32"
+    training = sr_training()
+    record = replace(finished.record, training=training)
+    folder = root / "all" / training.folder_name
+    folder.mkdir(parents=True)
+    record.write(folder)
+    for precision, told in ((ASKED, 1), (BF16, 0), (choose_precision("cpu", "fp32"), 0)):
+        console = Console(file=io.StringIO(), width=80)
+        _checked([training], sitting(root / "all", precision), console)
+        assert console.file.getvalue().count("finished in another precision than bf16") == told
+
+
+def test_a_training_continues_in_the_precision_it_was_begun_in(root: Path, monkeypatch) -> None:  # noqa: F811
+    monkeypatch.setattr("tests.search_tests.test_trainings.CPU", ASKED)
+    run(root, job(root, "begun"), stop_after=3)
+    assert Begun.read(root / "begun").precision == "bf16"
+    monkeypatch.setattr("tests.search_tests.test_trainings.CPU", CPU)
+    finished = run(root, job(root, "begun"))
+    assert finished.record.trained_in == "bf16"
+    assert "begun in bf16" in finished.record.environment["precision"]
+    assert TrainingRecord.read(root / "begun").trained_in == "bf16"
+
+
+def test_an_older_note_of_a_training_begun_has_no_precision(tmp_path: Path) -> None:
+    (tmp_path / "begun.json").write_text('{"step": 3, "train_s": 1.0, "train_data": "x"}')
+    (tmp_path / "checkpoint.safetensors").touch()
+    assert Begun.read(tmp_path) == Begun(3, 1.0, "x", None)
+
+
+def test_a_whole_run_in_bfloat16_on_any_processor(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("photos").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (15, 15, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
+    Image.fromarray(pixels).save("photos/a.png")
+    command = ["run", "--task", "sr", "--budget", "4k-params", "--rungs", "2", "--trials", "1", "--workers", "1"]
+    command += ["--device", "cpu", "--precision", "bf16", "--train-data", "photos", "--val-data", "photos"]
+    assert main(command) == 0
+    assert "training in bf16 (asked for; CPU with" in capsys.readouterr().out
+    assert "trained in bf16 on folder photos" in Path("runs/sr-x4-4k-params/report.html").read_text()
