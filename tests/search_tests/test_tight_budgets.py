@@ -20,7 +20,7 @@ from search.records import RunResult, RunSettings
 from search.smallest import check_possible, smallest
 from search.study import Study
 from search.too_short import too_short, usable_s
-from search.within import Screen, fitted
+from search.within import FROM_INPUT, Screen, fitted
 from space import TASKS, UserError
 from space.sample import random_knobs
 from tests.search_tests.conftest import INPUT, FormulaWorkers, SilentListener, settings
@@ -97,9 +97,7 @@ def test_walks_into_the_budget_are_repeatable_new_and_begin_as_their_input(table
         walked.append(found)
     assert walked[0] == walked[1]
     assert len(walked[0]) >= 6
-    for name, knobs in walked[0]:  # no network without a skip where the budget leaves room for one
-        if knobs["input_skip"] == "none":
-            assert all(screen.excess(name, {**knobs, "input_skip": skip}) > 0 for skip in ("nearest", "bicubic"))
+    assert any(knobs["input_skip"] in FROM_INPUT for _, knobs in walked[0])
 
 
 def test_starts_of_a_tight_budget_fit_it_and_begin_as_their_input(table: str) -> None:
