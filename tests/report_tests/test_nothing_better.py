@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from reports.run.nothing_better import nothing_better, what_would_help
 from rich.console import Console
 
 from reports.run.advice import alternatives, recommendation
