@@ -14,9 +14,10 @@ from typing import Any
 from optuna.distributions import BaseDistribution, check_distribution_compatibility, json_to_distribution
 from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
-from optuna.storages.journal._storage import JournalStorageReplayResult
+from optuna.storages.journal._storage import JournalOperation, JournalStorageReplayResult
 
 AT_ONCE = 2_000  # lines
+PARAMETER = int(JournalOperation.SET_TRIAL_PARAM)
 
 
 class DamagedLineError(ValueError):
@@ -82,6 +83,17 @@ class _Replay(JournalStorageReplayResult):
     def __init__(self, worker_id_prefix: str) -> None:
         super().__init__(worker_id_prefix)
         self._first: dict[tuple[int, str], BaseDistribution] = {}  # of a study's parameter, as it came first
+
+    def apply_logs(self, logs: Iterable[dict[str, Any]]) -> None:
+        for log in logs:
+            if log["op_code"] == PARAMETER:  # four lines in five
+                self.log_number_read += 1
+                self._apply_set_trial_param(log)
+            else:
+                super().apply_logs((log,))
+
+    def _is_issued_by_this_worker(self, log: dict[str, Any]) -> bool:
+        return log["worker_id"].startswith(self._worker_id_prefix) and super()._is_issued_by_this_worker(log)
 
     def _apply_set_trial_param(self, log: dict[str, Any]) -> None:
         trial_id, name = log["trial_id"], log["param_name"]
