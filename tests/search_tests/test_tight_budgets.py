@@ -79,7 +79,7 @@ def test_a_tight_budget_is_searched_from_inside(tmp_path: Path, table: str, task
     assert all(max(stored[record.trial].constraints.values()) <= 0 for record in trained)
 
 
-def test_walks_into_the_budget_are_repeatable_new_and_begin_as_their_input(table: str) -> None:
+def test_walks_into_the_budget_are_repeatable_and_new(table: str) -> None:
     asked, budget = tight("sr", "ms", table)
     screen, walked = Screen(asked, budget), []
     for _ in range(2):
@@ -97,7 +97,13 @@ def test_walks_into_the_budget_are_repeatable_new_and_begin_as_their_input(table
         walked.append(found)
     assert walked[0] == walked[1]
     assert len(walked[0]) >= 6
-    assert any(knobs["input_skip"] in FROM_INPUT for _, knobs in walked[0])
+
+
+def test_a_walk_ends_with_a_skip_from_the_input_where_the_budget_leaves_room() -> None:
+    asked, screen = settings(), Screen(settings(), parse_budget("200k-params"))
+    for seed in range(4):
+        knobs = {**random_knobs(asked.shape, "plain", np.random.default_rng(seed)), "input_skip": "none"}
+        assert fitted("plain", knobs, screen, np.random.default_rng(seed))["input_skip"] in FROM_INPUT
 
 
 def test_starts_of_a_tight_budget_fit_it_and_begin_as_their_input(table: str) -> None:
