@@ -57,7 +57,7 @@ def run_command(
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        if is_verbose() or getattr(options, "verbose", False):
+        if not isinstance(error, UserError) and (is_verbose() or getattr(options, "verbose", False)):
             traceback.print_exc()
         return _told(error, reassurance)
 

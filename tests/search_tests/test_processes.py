@@ -82,10 +82,6 @@ def test_only_a_kill_may_be_for_want_of_memory() -> None:
     assert machine_death(-signal.SIGKILL) is None
 
 
-def test_one_death_costs_nothing(start, tmp_path: Path) -> None:
-    assert answer_to(start(), "signal SIGKILL", tmp_path / "mark") == Stopped(5, 1.0)
-
-
 @NEEDS_PROC
 def test_a_worker_that_stands_still_is_replaced(start, tmp_path: Path) -> None:
     workers = start()
