@@ -8,6 +8,7 @@ from pathlib import Path
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from evaluators.atomic import write_atomically
 from latency_tables.plot_style import BASELINE, FRONT, INK, METADATA, OTHER, PAPER, SAME_TIME, STYLE, TIE
@@ -19,6 +20,23 @@ def write_png(path: Path, draw: Callable[[], Figure]) -> None:
     """Write what ``draw`` gives, in the style of the project's plots."""
     with matplotlib.rc_context(STYLE):
         figure = draw()
+        literal_texts(figure)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=150, metadata=METADATA[".png"])
     write_atomically(path, buffer.getvalue())
+
+
+def literal_texts(figure: Figure) -> None:
+    """Names of runs and devices are what they are: two dollar signs in one are no formula, which might not even parse.
+
+    Labels of ticks are left alone: logarithmic axes write theirs as formulas.
+    """
+    of_ticks: set[int] = set()
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            of_ticks.add(id(axis.offsetText))
+            for tick in (*axis.majorTicks, *axis.minorTicks):
+                of_ticks.update((id(tick.label1), id(tick.label2)))
+    for text in figure.findobj(Text):
+        if id(text) not in of_ticks:
+            text.set_parse_math(False)

@@ -78,7 +78,7 @@ def figure(marks: Sequence[Mark], title: str, found: Mapping[str, Any]) -> Figur
     )  # fmt: skip
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-    drawn.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold")
+    drawn.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold", parse_math=False)
     axes.set_title(
         f"{found['networks']} networks: mean error {100 * found['mape']:.1f} %, {100 * found['within_10']:.1f} % "
         f"within 10 %, Spearman {found['spearman']:.4f}", loc="left", fontsize=9.5, color="#555555",

@@ -20,7 +20,7 @@ from reports.run.pareto_view import LEAST_HEIGHT_DB, ParetoView, pareto_view
 from reports.run.published_view import PublishedView, published_view
 from reports.run.quantities import cost_objectives, cost_ticks
 from reports.run.ties import SEED_NOISE_DB
-from reports.style import BASELINE, FRONT, INK, METADATA, OTHER, PAPER, SAME_TIME, STYLE, TIE
+from reports.style import BASELINE, FRONT, INK, METADATA, OTHER, PAPER, SAME_TIME, STYLE, TIE, literal_texts
 from search.records import RunResult
 from space.papers.published import PublishedResult
 
@@ -37,6 +37,7 @@ def write_pareto(
     paths[0].parent.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context(STYLE):
         figure = pareto_figure(run, published)
+        literal_texts(figure)
         for path in paths:
             buffer = io.BytesIO()
             figure.savefig(buffer, format=path.suffix[1:], dpi=150, metadata=METADATA[path.suffix])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import re
+from pathlib import Path
 
 from evaluators.cost import COST_FIELDS
 from evaluators.latency import latency_word
@@ -71,6 +72,19 @@ def parse_processes(option: str, text: str, always: int = 1) -> int:
     if count > most:
         print_note(f"{option} {count} is more than this machine carries; {most} run, for {available_cores()} cores")
     return min(count, most)
+
+
+def written_folder(option: str, folder: Path) -> Path:
+    """``folder``, whose name every library that writes there can spell.
+
+    Raises:
+        UserError: it is not UTF-8, which safetensors does not open.
+    """
+    try:
+        str(folder).encode("utf-8")
+    except UnicodeEncodeError:
+        raise UserError(f"{option} must be a name in UTF-8, got {str(folder)!r}; choose another") from None
+    return folder
 
 
 def parse_input(text: str | None, task: Task, scale: int) -> tuple[int, int]:

@@ -7,7 +7,7 @@ import json
 
 from latency_tables.cli.console import Console
 from search.cli.output import run_folder
-from search.cli.parser import parse_input, parse_tables
+from search.cli.parser import parse_input, parse_tables, written_folder
 from search.latency import tables_of
 from search.records import RunResult
 from search.run_files import read_run
@@ -34,7 +34,7 @@ def execute(options: argparse.Namespace) -> int:
         highlight=False,
     )
     recosted = [recost(run, use, size) for use in uses]
-    target = options.out or folder / "recost"
+    target = written_folder("--out", options.out or folder / "recost")
     try:
         written = write_recost(run, recosted, target)
     except (FileExistsError, NotADirectoryError, PermissionError) as error:

@@ -28,6 +28,7 @@ from search.cli.parser import (
     parse_time,
     run_name,
     task_words,
+    written_folder,
 )
 from search.durations import duration_text
 from search.latency import TableUse, check_measured, tables_of
@@ -72,7 +73,7 @@ def request_from(options: argparse.Namespace) -> Request:
         input_size=parse_input(options.input, wanted, scale),
         sampler=options.sampler,
         seed=parse_count("--seed", options.seed, 0),
-        folder=options.run_dir or RUNS / name,
+        folder=written_folder("--run-dir", options.run_dir or RUNS / name),
         time_s=parse_time(time_text) if time_text else None,
         trials=parse_count("--trials", options.trials, 1) if options.trials else None,
         workers=(

@@ -15,7 +15,7 @@ from evaluators.images.names import printable
 from evaluators.training.precision import choose_precision
 from latency_tables.cli.console import Console
 from search.cli.interrupts import noted_interrupts
-from search.cli.parser import parse_processes, parse_time
+from search.cli.parser import parse_processes, parse_time, written_folder
 from search.durations import duration_text
 from search.environment import available_cores
 from search.first_step import tried
@@ -34,7 +34,7 @@ def sitting_of(options: argparse.Namespace, folder: Path) -> Sitting:
     if options.side_by_side is not None:
         count = parse_processes("--side-by-side", options.side_by_side, count)
     return Sitting(
-        folder,
+        written_folder("--out", folder),
         options.data,
         precision,
         count,

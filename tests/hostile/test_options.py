@@ -223,9 +223,11 @@ def refused(program: str, words: list[str]) -> str | None:
     return f"control characters {odd}" if odd else None
 
 
-def faults(seed: int, count: int) -> list[str]:
+def faults(seed: int, count: int, without: str = "") -> list[str]:
     found = []
     for program, words in drawn(seed, count):
+        if words[0] == without:
+            continue
         fault = refused(program, words)
         if fault is not None:
             found.append(f"{program} {[word if len(word) < 200 else word[:200] + '…' for word in words]}: {fault}")
@@ -233,7 +235,8 @@ def faults(seed: int, count: int) -> list[str]:
 
 
 def test_a_hundred_command_lines(stopped: Path) -> None:
-    assert faults(seed=1, count=SHORT) == []
+    """Without ``list``, which has no options to be wrong and traces sixty networks."""
+    assert faults(seed=1, count=SHORT, without="list") == []
 
 
 @pytest.mark.long

@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from reports.run.nothing_better import nothing_better, what_would_help
 from rich.console import Console
 
 from reports.run.front import front_frame
 from reports.run.headline import outcome
-from reports.run.nothing_better import nothing_better, what_would_help
 from reports.run.report import write_all
 from reports.run.tables import front_table
 from search.pareto import front_rung

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from search.cli import parser
-from search.cli.parser import parse_processes, parse_time
+from search.cli.parser import parse_processes, parse_time, written_folder
 from space.command_line import parse_count, parse_size
 from space.errors import UserError
 
@@ -37,3 +39,10 @@ def test_a_size_is_pixels(text: str) -> None:
 def test_a_time_is_positive_and_ends(text: str) -> None:
     with pytest.raises(UserError, match="--time must be"):
         parse_time(text)
+
+
+def test_a_folder_that_is_written_has_a_name_in_utf8() -> None:
+    """Before anything trains: safetensors would refuse the name at the first checkpoint."""
+    assert written_folder("--run-dir", Path("größe [b]$x^_{")) == Path("größe [b]$x^_{")
+    with pytest.raises(UserError, match=r"--run-dir must be a name in UTF-8, got 'a\\udcff'"):
+        written_folder("--run-dir", Path("a\udcff"))
