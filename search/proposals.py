@@ -20,6 +20,7 @@ from space.build import architecture, backbone
 from space.errors import UserError
 from space.knobs import Knob, active
 from space.papers import PAPERS, with_input_skip
+from space.sample import random_knobs
 from space.tasks import Task
 
 SKIP_SUFFIX = "+skip"  # a paper's network with our bicubic input skip, so that it starts from its input
@@ -155,15 +156,19 @@ def next_trial(study: Study, task: Task, budget: Budget) -> TrialRecord | None:
 def _queue_near(
     study: Study, task: Task, record: TrialRecord, screen: Screen, known: Mapping[str, TrialRecord]
 ) -> bool:
-    """Queue a new network near ``record`` that fits the budget; whether there was one."""
-    name = str(record.knobs["backbone"])
-    knobs = {knob: value for knob, value in record.knobs.items() if knob != "backbone"}
+    """Queue a new network near ``record`` that fits the budget, or one of another backbone where none of its own does;
+    whether there was one."""
+    own, shape = str(record.knobs["backbone"]), study.settings.shape
     generator = np.random.default_rng((study.settings.seed, record.trial))
-    near = fitted(name, knobs, screen, generator, known.keys())
-    if near is None:
-        return False
-    study.enqueue_knobs(_parameters(task, study.settings.shape, {"backbone": name, **near}))
-    return True
+    others = [name for name in generator.permutation(task.backbones).tolist() if name != own]
+    for name in (own, *others):
+        wanted = record.knobs if name == own else random_knobs(shape, name, generator)
+        knobs = {knob: value for knob, value in wanted.items() if knob != "backbone"}
+        near = fitted(name, knobs, screen, generator, known.keys())
+        if near is not None:
+            study.enqueue_knobs(_parameters(task, shape, {"backbone": name, **near}))
+            return True
+    return False
 
 
 def _start_fixed(study: Study, task: Task, budget: Budget, proposal: Proposal) -> TrialRecord:
