@@ -131,8 +131,11 @@ class WholeLinesBackend(JournalFileBackend):
         offset = self._log_number_offset[begun]
         with open(self._path, "rb") as handle:
             handle.seek(offset)
-            lines = handle.read().split(b"\n")[:-1]
-        if lines and not _is_whole(lines[-1] + b"\n"):
+            *lines, tail = handle.read().split(b"\n")
+        ending = _CRC.match(tail)
+        if ending is not None and zlib.crc32(ending[1]) == int(ending[2]):
+            lines.append(ending[0] + b"}")  # only its end is missing, as ``repair`` finds
+        elif lines and not _is_whole(lines[-1] + b"\n"):
             lines.pop()
         try:
             for number, (line, log) in enumerate(zip(lines, parsed(lines), strict=True), start=begun):

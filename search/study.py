@@ -105,7 +105,7 @@ class Study:
             return None
         if owned:
             repair(path)
-        if not whole_bytes(path, path.read_bytes()):
+        if not (path.stat().st_size if owned else whole_bytes(path, path.read_bytes())):
             return None  # ended before its first line was written
         with _without_collection():
             stored = storage(path)
