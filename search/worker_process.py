@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 PROGRESS_EVERY_S = 0.5
+ALONE_S = 60.0  # to save its work when the search is gone; one that hangs would stay for ever
 DECIDED_BY_THE_SEARCH = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # they reach the whole group of processes
 
 
@@ -78,6 +80,7 @@ def main(jobs_handle: int, stop_handle: int) -> None:
     for number in DECIDED_BY_THE_SEARCH:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, DECIDED_BY_THE_SEARCH)
+    threading.Thread(target=_end_alone, args=(os.getppid(),), daemon=True).start()
     line = _Line(Connection(jobs_handle), Connection(stop_handle, writable=False))
     try:
         runner = _runner(line)
@@ -89,6 +92,14 @@ def main(jobs_handle: int, stop_handle: int) -> None:
     except BaseException:
         traceback.print_exc()  # to the log
         os._exit(1)
+
+
+def _end_alone(parent: int, look_every_s: float = 2.0) -> None:
+    """End this process ``ALONE_S`` after its parent has ended, whatever it is doing."""
+    while os.getppid() == parent:
+        time.sleep(look_every_s)
+    time.sleep(ALONE_S)
+    os._exit(1)
 
 
 def _runner(line: _Line) -> Any:

@@ -18,7 +18,7 @@ LOGGER = logging.getLogger("litefront")
 LOGGER.addHandler(logging.NullHandler())
 FORMAT = "%(asctime)s %(levelname)s process %(process)d: %(message)s"
 VERBOSE = "LITEFRONT_VERBOSE"
-"""Environment variable: with any value, the traceback of an internal error is also printed."""
+"""Environment variable: with any value, the traceback of what is not the user's mistake is also printed."""
 
 _latest: list[Path] = []  # the file of the last ``log_to`` in this process
 

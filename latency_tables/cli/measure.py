@@ -15,10 +15,10 @@ from latency_tables.cli.measuring import (
     question_from,
     shown_progress,
 )
-from latency_tables.estimate import kind_label
 from latency_tables.harness.extend import add_operators, own_operators
 from latency_tables.harness.measure import Check, Measured, Names, measure, summary
 from latency_tables.harness.plan import plan
+from latency_tables.pricing import kind_label
 from space.errors import UserError
 
 ROUNDS = 5

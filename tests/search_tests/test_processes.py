@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from search import worker_process
 from search.failures import death, machine_death
 from search.jobs import Failed, MachineTrouble, Progress, Stopped, TimingJob
 from search.watchdog import Patience, Watchdog, cpu_s
@@ -80,10 +81,6 @@ def test_only_a_kill_may_be_for_want_of_memory() -> None:
     assert death(3) == "exit code 3"
     assert "/dev/shm is full" in machine_death(-signal.SIGBUS)
     assert machine_death(-signal.SIGKILL) is None
-
-
-def test_one_death_costs_nothing(start, tmp_path: Path) -> None:
-    assert answer_to(start(), "signal SIGKILL", tmp_path / "mark") == Stopped(5, 1.0)
 
 
 @NEEDS_PROC
@@ -224,3 +221,12 @@ def test_a_worker_is_given_as_long_as_its_steps_take(monkeypatch) -> None:
     watchdog.restart()
     assert silent_for(590) is None
     assert silent_for(20)
+
+
+def test_a_worker_that_hangs_does_not_outlive_the_search_for_long(monkeypatch) -> None:
+    asked, slept = iter([7, 7, 1]), []
+    monkeypatch.setattr(worker_process.os, "getppid", lambda: next(asked))
+    monkeypatch.setattr(worker_process.time, "sleep", slept.append)
+    monkeypatch.setattr(worker_process.os, "_exit", slept.append)
+    worker_process._end_alone(7)
+    assert slept == [2.0, 2.0, worker_process.ALONE_S, 1]

@@ -126,3 +126,4 @@ def test_verbose_shows_the_traceback(told, monkeypatch) -> None:
     assert status == INTERNAL_ERROR
     assert "Traceback" in text
     assert text.splitlines()[-1].startswith("error: internal error: ZeroDivisionError")
+    assert told(raising(UserError("must be 1, got 2"))) == (2, "error: must be 1, got 2\n")
