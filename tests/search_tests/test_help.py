@@ -172,7 +172,7 @@ def test_a_folder_called_search_hides_the_module_but_not_the_program(tmp_path: P
     (tmp_path / "work" / "search" / "__init__.py").write_text("raise ImportError('not ours')\n")
     script = tmp_path / "bin" / "litefront"
     script.parent.mkdir()
-    script.write_text("import sys\nfrom search.__main__ import main\nif __name__ == '__main__':\n    sys.exit(main())\n")
+    script.write_text("import sys; from search.__main__ import main\nif __name__ == '__main__': sys.exit(main())\n")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
 
     def status(*words: str) -> subprocess.CompletedProcess:
