@@ -57,8 +57,7 @@ def execute(options: argparse.Namespace) -> int:
         )
     console.print(
         f"{latency.ms:,.4g} ms ({band}) for {options.network} at {size[0]}x{size[1]}, batch 1\n"
-        f"{table.name}: {table.caption}",
-        soft_wrap=True,
+        f"{table.name}: {table.caption}"
     )
     if not rows:
         console.print("no operator runs: it gives back what it gets, and costs nothing")

@@ -112,7 +112,7 @@ def test_another_dtype() -> None:
         ({"soc": ""}, r"line 6: soc must not be empty"),
         ({"latency_ms": "1e308"}, r"line 6: latency_ms must be from 1e-06 to 1e\+09, got '1e308'"),
         ({"latency_ms": "1e-300"}, r"line 6: latency_ms must be from 1e-06 to 1e\+09, got '1e-300'"),
-        ({"network": "os:getcwd"}, r"line 6: network in a file must be .* got 'os:getcwd', which would run code"),
+        ({"network": "os:getcwd"}, r"line 6: a network in a file must be .* got 'os:getcwd': MODULE:FACTORY would run"),
         ({"network": "x" * 20_000}, r"line 6: a field must have at most 10,000 characters, got 20,000"),
     ],
 )

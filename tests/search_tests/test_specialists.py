@@ -79,8 +79,8 @@ def test_an_older_run_has_one_network_for_all_and_is_not_continued_with_more() -
 )
 def test_more_than_there_can_be_is_one_line(words: list[str], message: str, tmp_path: Path, capsys) -> None:
     (tmp_path / "pairs").mkdir()
-    for kind in ("real", "mean"):
-        Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(tmp_path / "pairs" / f"a_{kind}.png")
+    for level, kind in enumerate(("real", "mean")):
+        Image.fromarray(np.full((64, 64, 3), level, np.uint8)).save(tmp_path / "pairs" / f"a_{kind}.png")
     words = [str(tmp_path / "pairs") if word == "PAIRS" else word for word in words]
     common = ["run", "--budget", "30k-params", "--run-dir", str(tmp_path / "run"), "--specialists", "2"]
     assert main([*common, *words]) == 2

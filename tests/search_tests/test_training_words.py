@@ -246,7 +246,7 @@ def test_a_queue_is_read_in_its_order(tmp_path: Path) -> None:
         ("ecbsr-m4c8,sr", "must have 8 values, got 2"),
         ('"ecbsr-m4c8,sr,,short,8,0,embedded,', "must be comma-separated values, got: unexpected end"),
         ("ecbsr-m4c8,sr,,short,1000000001,0,embedded,", "steps must be at most 1,000,000,000"),
-        ("ecbsr-m4c8,sr,,short,8,9223372036854775808,embedded,", "seed must be at most"),
+        ("ecbsr-m4c8,sr,,short,8,9223372036854775808,embedded,", "seed must be a whole number of at most"),
         (FIRST, "ecbsr-m4c8 again"),
         ("s-lwsr17,sr,,short,8,0,embedded,", "unknown network 's-lwsr17'"),
         ("ecbsr-m4c8,denoise,,short,8,0,embedded,", "for its task sr, got 'denoise'"),

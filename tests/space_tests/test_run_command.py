@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import errno
 import os
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -14,6 +12,7 @@ from space.command_line import INTERNAL_ERROR, run_command
 from space.errors import UserError
 from space.logs import LOG_FILE, LOGGER, VERBOSE, log_to
 from space.os_errors import os_error_line
+from tests.commands import command
 
 
 @pytest.fixture
@@ -23,10 +22,7 @@ def told(capsys, monkeypatch, tmp_path: Path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
     def run(work) -> tuple[int, str]:
-        def add_parser(commands: argparse._SubParsersAction) -> None:
-            commands.add_parser("work").set_defaults(execute=lambda options: work())
-
-        commands = [SimpleNamespace(add_parser=add_parser)]
+        commands = [command(lambda options: work(), "work")]
         status = run_command("prog", "a program", commands, ["work"], "; nothing is lost")
         return status, capsys.readouterr().err
 
