@@ -38,7 +38,7 @@ def parsed(lines: list[bytes]) -> Iterator[dict[str, Any]]:
         chunk = lines[begin : begin + AT_ONCE]
         try:
             logs = json.loads(b"[" + b",".join(chunk) + b"]")
-        except ValueError:
+        except (ValueError, RecursionError):
             logs = []
         if len(logs) == len(chunk) and all(isinstance(log, dict) for log in logs):
             yield from logs
@@ -53,7 +53,7 @@ def parsed(lines: list[bytes]) -> Iterator[dict[str, Any]]:
 def _object(line: bytes) -> dict[str, Any] | None:
     try:
         log = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return log if isinstance(log, dict) else None
 
