@@ -12,6 +12,7 @@ import os
 import re
 import zlib
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -130,13 +131,10 @@ class WholeLinesBackend(JournalFileBackend):
         elif lines and _first_damaged(lines[-1:]) is not None:
             lines.pop()
         try:
-            for number, (line, log) in enumerate(zip(lines, parsed(lines), strict=True), start=begun):
-                offset += len(line) + 1
-                self._log_number_offset[number + 1] = offset
-                if number >= log_number_from:
-                    yield log
+            yield from islice(parsed(lines), log_number_from - begun, None)
         except DamagedLineError as error:
             raise _damaged(self._path, begun + error.number) from None
+        self._log_number_offset[begun + len(lines)] = offset + sum(map(len, lines)) + len(lines)
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         size = self._path.stat().st_size

@@ -18,6 +18,8 @@ from optuna.storages.journal._storage import JournalOperation, JournalStorageRep
 
 AT_ONCE = 2_000  # lines
 PARAMETER = int(JournalOperation.SET_TRIAL_PARAM)
+USER_ATTRIBUTE = int(JournalOperation.SET_TRIAL_USER_ATTR)
+SYSTEM_ATTRIBUTE = int(JournalOperation.SET_TRIAL_SYSTEM_ATTR)
 
 
 class DamagedLineError(ValueError):
@@ -85,10 +87,16 @@ class _Replay(JournalStorageReplayResult):
         self._first: dict[tuple[int, str], BaseDistribution] = {}  # of a study's parameter, as it came first
 
     def apply_logs(self, logs: Iterable[dict[str, Any]]) -> None:
+        quick = {
+            PARAMETER: self._apply_set_trial_param,
+            USER_ATTRIBUTE: self._apply_set_trial_user_attr,
+            SYSTEM_ATTRIBUTE: self._apply_set_trial_system_attr,
+        }
         for log in logs:
-            if log["op_code"] == PARAMETER:  # four lines in five
+            apply = quick.get(log["op_code"])
+            if apply is not None:  # nine lines in ten
                 self.log_number_read += 1
-                self._apply_set_trial_param(log)
+                apply(log)
             else:
                 super().apply_logs((log,))
 

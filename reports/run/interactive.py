@@ -41,8 +41,8 @@ def front_html(view: ParetoView, listed: Collection[int] | None = None) -> str:
 
 
 def chart(view: ParetoView, listed: Collection[int] | None = None) -> dict[str, Any]:
-    """Everything that is drawn, in the units of the axes. ``points`` below the first view are marked ``below``; ``dots``
-    are the costs and dB of points that are not ``listed``."""
+    """Everything that is drawn, in the units of the axes. ``points`` below the first view are marked ``below``;
+    ``dots`` are the costs and dB of points that are not ``listed``."""
     window = first_window(view)
     dots = [] if listed is None else [p for p in (*view.points, *view.below) if p.trial.trial not in listed]
     plain = {point.trial.trial for point in dots}
