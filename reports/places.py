@@ -99,9 +99,20 @@ def _harm(
     covered = _inside(marks, wide) + 3 * _inside(others, box.padded(5 * unit))
     outside = box.x0 < frame.x0 or box.x1 > frame.x1 or box.y0 < frame.y0 or box.y1 > frame.y1
     leader = _along(np.array([centre, _nearest(box, centre)]))
-    passed = sum(bool((np.hypot(*(leader - other).T) < 6 * unit).any()) for other in others)
-    crossed = sum(any(other.contains(*spot) for spot in leader[1:-1]) for other in boxes)
-    return 60 * covered + 120 * (passed + crossed) + 1000 * sum(map(wide.overlaps, boxes)) + 2000 * outside
+    passed = _passed(leader, others, 6 * unit)
+    left, bottom, right, top = np.array([other.extents for other in boxes]).reshape(-1, 4).T
+    x, y = leader[1:-1, :, None].transpose(1, 0, 2)
+    crossed = np.count_nonzero(((left <= x) & (x <= right) & (bottom <= y) & (y <= top)).any(axis=0))
+    overlapped = np.count_nonzero((left <= wide.x1) & (wide.x0 <= right) & (bottom <= wide.y1) & (wide.y0 <= top))
+    return 60 * covered + 120 * (passed + crossed) + 1000 * overlapped + 2000 * outside
+
+
+def _passed(leader: np.ndarray, others: np.ndarray, reach: float) -> int:
+    """How many of ``others`` `(n, 2)` lie nearer than ``reach`` to the points of ``leader`` `(m, 2)`."""
+    low, high = leader.min(axis=0) - reach, leader.max(axis=0) + reach
+    close = others[((others >= low) & (others <= high)).all(axis=1)]
+    apart = leader[:, None] - close[None]
+    return np.count_nonzero((np.hypot(apart[..., 0], apart[..., 1]) < reach).any(axis=0))
 
 
 def _inside(places: np.ndarray, box: Bbox) -> int:

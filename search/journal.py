@@ -12,6 +12,7 @@ import os
 import re
 import zlib
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,6 +24,7 @@ from space.errors import UserError
 
 JOURNAL = "journal.log"
 OWNER = "owner.lock"
+_BEFORE_CRC, MOST_CRC_DIGITS = b',"crc":', 10
 _CRC = re.compile(rb'(.*),"crc":(\d{1,10})', re.DOTALL)
 _END = b"}\n"
 
@@ -93,23 +95,14 @@ def whole_bytes(path: Path, data: bytes) -> int:
     Raises:
         UserError: a line before the last is damaged, which no kill explains; names the line.
     """
-    good = 0
-    for number, line in enumerate(_lines(data), start=1):
-        if not _is_whole(line):
-            if good + len(line) < len(data) or line.endswith(_END):  # a kill leaves the beginning of a line
-                raise _damaged(path, number)
-            break
-        good += len(line)
+    *lines, unfinished = data.split(b"\n")
+    damaged = _first_damaged(lines)
+    if damaged is None:
+        return len(data) - len(unfinished)
+    good, line = sum(len(whole) + 1 for whole in lines[:damaged]), lines[damaged]
+    if good + len(line) + 1 < len(data) or line.endswith(b"}"):  # a kill leaves the beginning of a line
+        raise _damaged(path, damaged + 1)
     return good
-
-
-def _lines(data: bytes) -> Iterator[bytes]:
-    """With their ends; only a newline ends one."""
-    start = 0
-    while start < len(data):
-        end = data.find(b"\n", start) + 1 or len(data)
-        yield data[start:end]
-        start = end
 
 
 class WholeLinesBackend(JournalFileBackend):
@@ -135,16 +128,13 @@ class WholeLinesBackend(JournalFileBackend):
         ending = _CRC.match(tail)
         if ending is not None and zlib.crc32(ending[1]) == int(ending[2]):
             lines.append(ending[0] + b"}")  # only its end is missing, as ``repair`` finds
-        elif lines and not _is_whole(lines[-1] + b"\n"):
+        elif lines and _first_damaged(lines[-1:]) is not None:
             lines.pop()
         try:
-            for number, (line, log) in enumerate(zip(lines, parsed(lines), strict=True), start=begun):
-                offset += len(line) + 1
-                self._log_number_offset[number + 1] = offset
-                if number >= log_number_from:
-                    yield log
+            yield from islice(parsed(lines), log_number_from - begun, None)
         except DamagedLineError as error:
             raise _damaged(self._path, begun + error.number) from None
+        self._log_number_offset[begun + len(lines)] = offset + sum(map(len, lines)) + len(lines)
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         size = self._path.stat().st_size
@@ -184,11 +174,31 @@ def _with_crc(log: dict[str, Any]) -> dict[str, Any]:
     return {**log, "crc": zlib.crc32(json.dumps(log, separators=(",", ":")).encode()[:-1])}
 
 
-def _is_whole(line: bytes) -> bool:
-    match = _CRC.fullmatch(line.removesuffix(_END)) if line.endswith(_END) else None
-    if match is not None:
-        return zlib.crc32(match[1]) == int(match[2])
+def _first_damaged(lines: list[bytes]) -> int | None:
+    """The index of the first of ``lines``, without their ends, that is not as it was written; None if all are.
+
+    A line with a checksum is not parsed here, and those without, of older runs, are parsed by the thousand.
+    """
+    plain, damaged = [], None
+    for index, line in enumerate(lines):
+        agrees = _agrees(line)
+        if agrees is None:
+            plain.append(index)
+        elif not agrees:
+            damaged = index
+            break
     try:
-        return line.endswith(b"\n") and isinstance(json.loads(line), dict)
-    except (ValueError, RecursionError):
-        return False
+        for _ in parsed([lines[index] for index in plain]):
+            pass
+    except DamagedLineError as error:
+        return plain[error.number - 1]
+    return damaged
+
+
+def _agrees(line: bytes) -> bool | None:
+    """Whether ``line`` agrees with the checksum at its end; None where there is none."""
+    at = line.rfind(_BEFORE_CRC, -len(_BEFORE_CRC) - MOST_CRC_DIGITS - 1)
+    digits = line[at + len(_BEFORE_CRC) : -1]
+    if at < 0 or not line.endswith(b"}") or not digits.isdigit():
+        return None
+    return zlib.crc32(line[:at]) == int(digits)

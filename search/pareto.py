@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import TypeVar
 
 import numpy as np
 
 from search.records import RunResult, TrialRecord
 
+T = TypeVar("T")
 ENOUGH_TRIALS = 8  # a rung that this many trials have completed makes a front
 
 
@@ -62,16 +66,30 @@ def loss(trial: TrialRecord, rung: int, objective: str) -> float:
     return float(trial.cost(objective))
 
 
+def _once(function: Callable[[RunResult], T]) -> Callable[[RunResult], T]:
+    """``function`` that keeps its answer with the run, which never changes: reports ask again for every network."""
+    name = f"_{function.__name__}"
+
+    @wraps(function)
+    def kept(run: RunResult) -> T:
+        known = vars(run)
+        if name not in known:
+            known[name] = function(run)
+        return known[name]
+
+    return kept
+
+
+@_once
 def front_rung(run: RunResult) -> int:
     """The highest rung that at least ``ENOUGH_TRIALS`` trials have completed, or all of them in a shorter run."""
     trained = [trial for trial in run.trials if trial.rungs]
     needed = min(ENOUGH_TRIALS, len(trained))
-    reached = [
-        rung for rung in range(len(run.settings.rungs)) if sum(t.at_rung(rung) is not None for t in trained) >= needed
-    ]
-    return max(reached, default=0)
+    counts = Counter(rung for trial in trained for rung in {result.rung for result in trial.rungs})
+    return max((rung for rung in range(len(run.settings.rungs)) if counts[rung] >= needed), default=0)
 
 
+@_once
 def front(run: RunResult) -> tuple[TrialRecord, ...]:
     """Trials on the front at ``front_rung``, cheapest first; fixed trials take part like any other.
 

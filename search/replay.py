@@ -18,6 +18,8 @@ from optuna.storages.journal._storage import JournalOperation, JournalStorageRep
 
 AT_ONCE = 2_000  # lines
 PARAMETER = int(JournalOperation.SET_TRIAL_PARAM)
+USER_ATTRIBUTE = int(JournalOperation.SET_TRIAL_USER_ATTR)
+SYSTEM_ATTRIBUTE = int(JournalOperation.SET_TRIAL_SYSTEM_ATTR)
 
 
 class DamagedLineError(ValueError):
@@ -38,7 +40,7 @@ def parsed(lines: list[bytes]) -> Iterator[dict[str, Any]]:
         chunk = lines[begin : begin + AT_ONCE]
         try:
             logs = json.loads(b"[" + b",".join(chunk) + b"]")
-        except ValueError:
+        except (ValueError, RecursionError):
             logs = []
         if len(logs) == len(chunk) and all(isinstance(log, dict) for log in logs):
             yield from logs
@@ -53,7 +55,7 @@ def parsed(lines: list[bytes]) -> Iterator[dict[str, Any]]:
 def _object(line: bytes) -> dict[str, Any] | None:
     try:
         log = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return log if isinstance(log, dict) else None
 
@@ -85,10 +87,16 @@ class _Replay(JournalStorageReplayResult):
         self._first: dict[tuple[int, str], BaseDistribution] = {}  # of a study's parameter, as it came first
 
     def apply_logs(self, logs: Iterable[dict[str, Any]]) -> None:
+        quick = {
+            PARAMETER: self._apply_set_trial_param,
+            USER_ATTRIBUTE: self._apply_set_trial_user_attr,
+            SYSTEM_ATTRIBUTE: self._apply_set_trial_system_attr,
+        }
         for log in logs:
-            if log["op_code"] == PARAMETER:  # four lines in five
+            apply = quick.get(log["op_code"])
+            if apply is not None:  # nine lines in ten
                 self.log_number_read += 1
-                self._apply_set_trial_param(log)
+                apply(log)
             else:
                 super().apply_logs((log,))
 

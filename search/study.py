@@ -103,11 +103,11 @@ class Study:
         path = folder / JOURNAL
         if not path.exists():
             return None
-        if owned:
-            repair(path)
-        if not (path.stat().st_size if owned else whole_bytes(path, path.read_bytes())):
-            return None  # ended before its first line was written
         with _without_collection():
+            if owned:
+                repair(path)
+            if not (path.stat().st_size if owned else whole_bytes(path, path.read_bytes())):
+                return None  # ended before its first line was written
             stored = storage(path)
             try:
                 study = optuna.load_study(study_name=NAME, storage=stored)
@@ -280,6 +280,8 @@ def _without_collection() -> Iterator[None]:
         yield
     finally:
         if enabled:
+            gc.freeze()
+            gc.unfreeze()  # what is there now counts as old: else the next object made has all of it looked at
             gc.enable()
 
 

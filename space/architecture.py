@@ -144,12 +144,15 @@ def from_dict(data: dict[str, Any], kind: type) -> Any:
         missing, unknown = sorted(needed - data.keys()), sorted(data.keys() - known)
         raise UserError(f"{kind.__name__} must have the fields {sorted(known)}; missing {missing}, unknown {unknown}")
     nested = getattr(kind, "NESTED", {})
-    return kind(**{name: _value(value, nested.get(name)) for name, value in data.items()})
+    return kind(**{
+        name: _value(value, nested.get(name)) if isinstance(value, dict | list | tuple) else value
+        for name, value in data.items()
+    })  # fmt: skip
 
 
 def _value(value: Any, spec: type | None) -> Any:
     if isinstance(value, list | tuple):
-        return tuple(_value(item, spec) for item in value)
+        return tuple([_value(item, spec) if isinstance(item, dict | list | tuple) else item for item in value])
     if isinstance(value, dict) and spec is not None:
         try:
             return _leaf(spec, tuple(value.items()))

@@ -146,6 +146,9 @@ class Chart {
 
   points(inside) {
     this.marks = new Map();
+    const dots = this.data.dots.map(([cost, db]) => this.spot({cost, db, below: false})).filter(spot => spot);
+    if (dots.length)
+      svg("path", {class: "dots", d: dots.map(({x, y}) => `M${x.toFixed(1)} ${y.toFixed(1)}h0`).join("")}, inside);
     const drawn = this.data.points.map((point, index) => [point, index])
       .sort((a, b) => KIND_ORDER.indexOf(a[0].kind) - KIND_ORDER.indexOf(b[0].kind));
     for (const [point, index] of drawn) {

@@ -22,6 +22,7 @@ ENOUGH = 3              # a median of fewer candidates is not drawn and not comp
 BETTER, LEAST_SHARE = 0.6, 1 / 8    # the better 60 % fill at least an eighth of the axis; what is lower is below it
 LEAST_HEIGHT_DB = 0.05
 MOST_NARROW = 9         # a knob of more values gets a picture of double width
+MOST_VECTOR_DOTS, RASTER_DPI = 500, 150   # more dots become one image, which does not grow with their number
 LINE_CHARACTERS = 46    # what fits side by side under a picture of single width
 
 
@@ -87,12 +88,14 @@ def effect_svg(effect: KnobEffect, window_db: tuple[float, float], baseline: str
     with matplotlib.rc_context({**STYLE, "font.size": 9}):
         figure = Figure(figsize=(6.7 if effect.is_wide else 3.2, 2.4), layout="constrained")
         axes = figure.subplots()
+        is_crowded = sum(map(len, effect.gains_db.values())) > MOST_VECTOR_DOTS
         axes.set(xlim=(-0.6, len(effect.gains_db) - 0.4), ylim=(low - 2 * room, high + 2 * room))
         for place, gains in enumerate(effect.gains_db.values()):
             seen = [gain for gain in gains if gain >= low]
             # A fixed pattern of small shifts, so that equal results stay visible and pages stay the same.
             shifts = np.resize([0, 0.09, -0.09, 0.18, -0.18], len(seen))
-            axes.plot(place + shifts, seen, "o", ms=4, color=OTHER, alpha=0.75, mew=0)
+            axes.plot(place + shifts, seen, "o", ms=4, color=OTHER, alpha=0.75, mew=0,
+                      rasterized=is_crowded)
             _note(axes, place, f"n={len(gains)}" if place == 0 and not effect.is_wide else str(len(gains)), high + room)
             if below := len(gains) - len(seen):
                 axes.plot(place, low - 1.6 * room, "v", ms=6, color=BASELINE, mew=0)
@@ -107,7 +110,7 @@ def effect_svg(effect: KnobEffect, window_db: tuple[float, float], baseline: str
         _value_ticks(axes, effect)
         axes.set_ylabel(f"dB over {baseline}")
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
+        figure.savefig(buffer, format="svg", dpi=RASTER_DPI, metadata={"Date": None}, transparent=True)
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

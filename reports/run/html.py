@@ -21,7 +21,7 @@ from reports.run.gallery import gallery_html
 from reports.run.headline import against_yardsticks, asked, comparisons, outcome
 from reports.run.interactive import as_script, front_html
 from reports.run.ladder import ladder
-from reports.run.network_cards import network_cards
+from reports.run.network_cards import listed, network_cards
 from reports.run.next_steps import next_steps
 from reports.run.pareto_plot import published_svg
 from reports.run.pareto_view import pareto_view
@@ -37,6 +37,7 @@ from search.pareto import front_rung
 from search.records import RunResult
 from space.papers.published import PublishedResult
 
+MOST_FAILED = 200       # trials whose reason the page tells one by one
 PARTS = {"style": "page.css", "chart_script": "chart.js", "page_script": "page.js"}
 
 
@@ -92,6 +93,7 @@ def report_html(
     window_db = gain_window(effects) if effects else (0.0, 0.0)
     in_folder = folder is not None and not is_brief
     shown, choice = shown_members(run), recommended(run)
+    numbers = listed(run)
     pictures, frame_pictures = gallery_html(strips, frame_strips)
     page = environment.get_template("page.html.jinja").render(
         run=run,
@@ -105,9 +107,11 @@ def report_html(
         yardsticks=against_yardsticks(run),
         choice=choice,
         comparisons=comparisons(run),
-        fronts=[(view, Markup(front_html(view))) for view in views],
+        fronts=[(view, Markup(front_html(view, numbers))) for view in views],
         networks=Markup(as_script(network_cards(run, shown, in_folder))),
         shown={label: trial for label, trial in shown.items() if _has_picture((*strips, *frame_strips), label)},
+        unlisted=sum(trial.at_rung(front_rung(run)) is not None for trial in run.trials) - len(numbers),
+        most_failed=MOST_FAILED,
         starred={trial.trial for trial in run.trials if beats_baseline(run, trial)},
         caption=views[0].caption,
         rung=front_rung(run),

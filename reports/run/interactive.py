@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from html import escape
 from typing import Any
 
@@ -22,8 +22,12 @@ MARKS = {
 """By kind of point, its mark and what the key says of it; ``page.css`` has a colour of that name."""
 
 
-def front_html(view: ParetoView) -> str:
-    """The front over one cost; a point that is chosen tells what the network is (``networks_json``)."""
+def front_html(view: ParetoView, listed: Collection[int] | None = None) -> str:
+    """The front over one cost; a point that is chosen tells what the network is (``network_cards``).
+
+    Args:
+        listed: trial numbers of the points that can be chosen; the others are dots. All, if None.
+    """
     if not view.points:
         return "<p>No network has been trained yet.</p>"
     return (
@@ -32,20 +36,24 @@ def front_html(view: ParetoView) -> str:
         '<button type="button" data-zoom="0.5" title="farther">−</button> '
         '<button type="button" data-zoom="0" title="all">all</button></p>'
         '<div class="card" aria-live="polite" hidden></div>'
-        f'<script type="application/json">{as_script(chart(view))}</script></div>'
+        f'<script type="application/json">{as_script(chart(view, listed))}</script></div>'
     )
 
 
-def chart(view: ParetoView) -> dict[str, Any]:
-    """Everything that is drawn, in the units of the axes. ``points`` below the first view are marked ``below``."""
+def chart(view: ParetoView, listed: Collection[int] | None = None) -> dict[str, Any]:
+    """Everything that is drawn, in the units of the axes. ``points`` below the first view are marked ``below``;
+    ``dots`` are the costs and dB of points that are not ``listed``."""
     window = first_window(view)
+    dots = [] if listed is None else [p for p in (*view.points, *view.below) if p.trial.trial not in listed]
+    plain = {point.trial.trial for point in dots}
     return {
         "log": window.log_cost,
         "window": [window.left, window.right, window.bottom, window.top],
         "height": PLOT_HEIGHT_PX,
         "across": view.quantity.axis,
         "up": f"{view.metric_name} (dB)",
-        "points": list(_points(view)),
+        "points": [point for point in _points(view) if point["trial"] not in plain],
+        "dots": [[float(f"{point.cost:.5g}"), round(point.psnr_db, 3)] for point in dots],
         "outline": [[point.cost, point.psnr_db] for point in view.outline],
         "ties": _ends(view.ties),
         "sameTime": _ends(view.same_time),

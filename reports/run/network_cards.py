@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,20 +12,36 @@ from reports.run.quantities import cost_parts
 from search.pareto import front, front_rung
 from search.records import RunResult, TrialRecord
 
+MOST_OTHERS = 300   # networks off the front that the page tells about one by one
+
 
 def weights_name(trial: TrialRecord) -> str:
     """Where the weights of a front member lie in a run's folder."""
     return f"weights/trial-{trial.trial}.safetensors"
 
 
+def listed(run: RunResult) -> frozenset[int]:
+    """Numbers of the networks that the page tells about one by one: the front, the papers', and the best others.
+
+    Of a run with at most ``MOST_OTHERS`` others at the front's rung it is every network there.
+    """
+    rung, members = front_rung(run), {trial.trial for trial in front(run)}
+    there = [trial for trial in run.trials if trial.at_rung(rung) is not None]
+    others = [trial for trial in there if not trial.is_fixed and trial.trial not in members]
+    best = heapq.nlargest(MOST_OTHERS, others, key=lambda trial: (trial.at_rung(rung).psnr_db, -trial.trial))
+    left_off = {trial.trial for trial in others} - {trial.trial for trial in best}
+    return frozenset(trial.trial for trial in there) - left_off
+
+
 def network_cards(run: RunResult, shown: Mapping[str, TrialRecord], has_weights: bool = True) -> dict[str, Any]:
-    """By trial number, of every network that has reached the front's rung: its words, figures, knobs and weights.
+    """By trial number, of every network that is ``listed``: its words, figures, knobs and weights.
 
     Args:
         shown: the networks that the page has pictures of, by their label (``reports.run.shown.shown_members``).
         has_weights: the page lies in the folder of the run, beside ``weights/``.
     """
     rung, members, best_choice = front_rung(run), {trial.trial for trial in front(run)}, recommended(run)
+    numbers = listed(run)
     pictures = {trial.trial: label for label, trial in shown.items()}
     return {
         str(trial.trial): {
@@ -40,7 +57,7 @@ def network_cards(run: RunResult, shown: Mapping[str, TrialRecord], has_weights:
             "row": trial.trial in members or trial.is_fixed,
         }
         for trial in run.trials
-        if trial.at_rung(rung) is not None
+        if trial.trial in numbers
     }
 
 

@@ -25,6 +25,7 @@ from search.records import RunResult
 from space.papers.published import PublishedResult
 
 PANEL_WIDTH_IN, NARROW_PANEL_IN, PUBLISHED_WIDTH_IN, HEIGHT_IN = 7.6, 6.4, 5.6, 6.4
+MOST_VECTOR_DOTS = 500  # more points off the front become one image in the SVG
 MOST_LONG_LABELS = 9    # a longer front is labelled by trial number alone
 
 
@@ -100,7 +101,8 @@ def draw_pareto(axes: Axes, view: ParetoView) -> None:
         axes.plot(*ends, color=SAME_TIME, lw=6, alpha=0.4, solid_capstyle="round", zorder=2)
     _bands(axes, view)
     others = [point for point in view.searched if not point.on_front]
-    axes.scatter([p.cost for p in others], [p.psnr_db for p in others], s=24, color=OTHER, lw=0, alpha=0.85, zorder=4)
+    axes.scatter([p.cost for p in others], [p.psnr_db for p in others], s=24, color=OTHER, lw=0, alpha=0.85, zorder=4,
+                 rasterized=len(others) > MOST_VECTOR_DOTS)  # fmt: skip
     found = [point for point in view.searched if point.on_front]
     axes.scatter([p.cost for p in found], [p.psnr_db for p in found], s=58, color=FRONT, ec="white", lw=1, zorder=6)
     papers = view.papers

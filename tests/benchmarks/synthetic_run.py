@@ -18,7 +18,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 
 from search.budget import parse_budget
-from search.journal import JOURNAL
+from search.journal import JOURNAL, _with_crc
 from search.latency import tables_of
 from search.proposals import next_trial
 from search.records import RungResult, RunSettings
@@ -41,7 +41,7 @@ class MemoryBackend(BaseJournalBackend):
         return (json.loads(line) for line in self.lines[log_number_from:])
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        self.lines += [json.dumps(log, separators=(",", ":")) for log in logs]
+        self.lines += [json.dumps(_with_crc(log), separators=(",", ":")) for log in logs]
 
 
 def settings(sampler: str = "random", budget: str = "200k-params", table: str | None = None) -> RunSettings:
