@@ -70,7 +70,7 @@ def find_places(wanted: Sequence[Wanted], around: Surroundings) -> tuple[Place, 
         for box, offset, distance in _options(text, around.unit):
             if best is not None and best[0] + best[1] <= distance:
                 break  # options come nearest first: none that follows can be better
-            harm_done = harm(box)
+            harm_done = harm(box, limit=math.inf if best is None else best[0] + best[1] - distance)
             if best is None or harm_done + distance < best[0] + best[1]:
                 best = harm_done, distance, box, offset
         harm_done, distance, box, offset = best
@@ -91,20 +91,27 @@ def _options(text: Wanted, unit: float) -> Iterator[tuple[Bbox, tuple[float, flo
 
 
 def _harm(
-    box: Bbox, centre: np.ndarray, boxes: Sequence[Bbox], marks: np.ndarray, others: np.ndarray, around: Surroundings
-) -> float:
-    """How bad a place is: over marks, over other texts, outside, or with a leader past another spot."""
+    box: Bbox, limit: float, centre: np.ndarray, boxes: Sequence[Bbox], marks: np.ndarray, others: np.ndarray,
+    around: Surroundings,
+) -> float:  # fmt: skip
+    """How bad a place is: over marks, over other texts, outside, or with a leader past another spot.
+
+    From ``limit`` on it does not matter how bad: then the leader, which takes most of the time, is not looked at.
+    """
     unit, frame = around.unit, around.frame
     wide = box.padded(2 * unit)
     covered = _inside(marks, wide) + 3 * _inside(others, box.padded(5 * unit))
     outside = box.x0 < frame.x0 or box.x1 > frame.x1 or box.y0 < frame.y0 or box.y1 > frame.y1
+    harm = 60 * covered + 2000 * outside
+    if harm >= limit:
+        return harm
     leader = _along(np.array([centre, _nearest(box, centre)]))
     passed = _passed(leader, others, 6 * unit)
     left, bottom, right, top = np.array([other.extents for other in boxes]).reshape(-1, 4).T
     x, y = leader[1:-1, :, None].transpose(1, 0, 2)
     crossed = np.count_nonzero(((left <= x) & (x <= right) & (bottom <= y) & (y <= top)).any(axis=0))
     overlapped = np.count_nonzero((left <= wide.x1) & (wide.x0 <= right) & (bottom <= wide.y1) & (wide.y0 <= top))
-    return 60 * covered + 120 * (passed + crossed) + 1000 * overlapped + 2000 * outside
+    return harm + 120 * (passed + crossed) + 1000 * overlapped
 
 
 def _passed(leader: np.ndarray, others: np.ndarray, reach: float) -> int:

@@ -28,6 +28,9 @@ TRIALS = int(os.environ.get("LITEFRONT_LOAD_TRIALS", "2000"))
 PROPOSALS = 5
 
 
+pytestmark = pytest.mark.timeout(1_800)  # making a run of 5,000 takes minutes
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("load") / "run"

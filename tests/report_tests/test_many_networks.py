@@ -57,7 +57,7 @@ def test_what_is_not_listed_is_a_dot_and_the_page_says_how_many(large, monkeypat
     assert len(drawn["dots"]) == there - len(numbers) > 100
     page = report_html(large)
     assert {int(number) for number in networks_of(page)} == numbers
-    assert f"{there - len(numbers):,} more networks off the front are dots" in page
+    assert f"{there - len(numbers):,} more networks off the front are drawn as dots only" in page
 
 
 def test_a_small_run_lists_every_network(run):
