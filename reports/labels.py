@@ -49,6 +49,7 @@ def place_labels(
             fontsize=size_pt, color=label.colour, fontweight="bold" if label.bold else "normal", zorder=9,
             path_effects=[withStroke(linewidth=2.5, foreground="white")],
         )  # fmt: skip
+        text.set_in_layout(False)  # it stays inside the axes, which must not move while places are found
         extent = text.get_window_extent()
         texts.append(text)
         wanted.append(Wanted(*to_pixels((label.x, label.y)), extent.width, extent.height, label.towards))

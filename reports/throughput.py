@@ -120,8 +120,8 @@ def tenths(found: Sequence[Point]) -> tuple[list[Point], list[Point]]:
 def figure(found: Sequence[Point], table: LatencyTable) -> Figure:
     drawn = Figure(figsize=(13.6, 7.2), layout="constrained")
     scatter, bars = drawn.subplots(1, 2, width_ratios=(1.9, 1))
+    _bars(bars, found)  # first: with it the panels get their sizes, in which the names of the stars are placed
     _scatter(scatter, found, table)
-    _bars(bars, found)
     return drawn
 
 
