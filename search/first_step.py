@@ -1,12 +1,16 @@
 """One real training step before anything begins: what this machine cannot do in bfloat16 is found in a second or two.
 
-A missing operator, a library that lacks a kernel, a value that overflows: whatever it is, training goes on in float32,
-with one line for the user and a note in the record.
+A missing operator, a library that lacks a kernel, a value that overflows, an instruction that the processor lacks:
+whatever it is, training goes on in float32, with one line for the user and a note in the record.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +23,7 @@ from evaluators.tasks import TaskRules
 from evaluators.training.precision import Precision
 from evaluators.training.trainer import Trainer
 from search.budget import Budget
+from search.failures import death
 from search.latency import load_used
 from search.proposals import fixed_trials
 from search.records import RunSettings
@@ -32,6 +37,10 @@ from space.tasks import Task
 
 BATCH = 2  # images of the step: enough for every operator, and cheap
 DRAWS = 40  # random designs, of which the widest within the budget is tried
+LONGEST_S = 300  # for the steps in a process of their own, its start included, on a machine that does much else
+CHILD = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from search.first_step import survive; survive()"
+
+_survived: set[str] = set()  # formats in which steps were made on this processor without the process dying
 
 
 def designs(task: Task, settings: RunSettings, budget: Budget) -> tuple[Architecture, ...]:
@@ -72,12 +81,49 @@ def tried(precision: Precision, networks: Iterable[tuple[Architecture, TaskRules
     """
     if precision.autocast is None:
         return precision, None
+    networks = tuple(networks)
+    died = _death(precision, networks)
+    if died is not None:
+        if _death(precision.in_float32("to compare"), networks) is not None:
+            return precision, None
+        failed = f"a process that made first steps in {precision.autocast} ended ({died})"
+        return precision.in_float32(failed), f"training in float32: {failed}"
     for arch, rules in networks:
         reason = _failure(precision, arch, rules)
         if reason is not None and _failure(precision.in_float32("to compare"), arch, rules) is None:
             failed = f"a first step of {arch.backbone} in {precision.autocast} failed ({reason})"
             return precision.in_float32(failed), f"training in float32: {failed}"
     return precision, None
+
+
+def _death(precision: Precision, networks: Sequence[tuple[Architecture, TaskRules]]) -> str | None:
+    """How a process of its own ends that makes the steps, where it does not come to their end; None where it does.
+
+    An instruction that the processor lacks, or a library that crashes, ends the whole process and is no exception. It
+    is looked for on a CPU, and once for each format.
+    """
+    if not networks or precision.device != "cpu" or str(precision.autocast) in _survived:
+        return None
+    paths = json.dumps([path for path in sys.path if isinstance(path, str)])
+    command = [sys.executable, "-P", "-c", CHILD, paths]
+    try:
+        done = subprocess.run(
+            command, input=pickle.dumps((precision, networks)), timeout=LONGEST_S,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return f"no end after {LONGEST_S} s"
+    if done.returncode:
+        return death(done.returncode)
+    _survived.add(str(precision.autocast))
+    return None
+
+
+def survive() -> None:
+    """In a process of its own: the steps that its input names; exceptions are told apart elsewhere."""
+    precision, networks = pickle.load(sys.stdin.buffer)
+    for arch, rules in networks:
+        _failure(precision, arch, rules)
 
 
 def _failure(precision: Precision, arch: Architecture, rules: TaskRules) -> str | None:

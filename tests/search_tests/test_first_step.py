@@ -97,6 +97,40 @@ def test_what_fails_in_any_precision_is_left_to_those_who_train(monkeypatch) -> 
     assert tried(BF16, SKIPPING) == (BF16, None)
 
 
+@pytest.mark.parametrize(("dies_in", "word"), [({"bfloat16"}, "fp32"), ({"bfloat16", None}, "bf16"), (set(), "bf16")])
+def test_a_processor_that_lacks_an_instruction_ends_no_search(
+    dies_in: set[str | None], word: str, monkeypatch, tmp_path: Path
+) -> None:
+    """The steps' own process dies of SIGILL, as one does that multiplies bfloat16 where that is not there."""
+    child = (
+        "import os, pickle, sys; precision, networks = pickle.load(sys.stdin.buffer)\n"
+        f"if precision.autocast in {dies_in!r}: os.kill(os.getpid(), 4)"
+    )
+    monkeypatch.setattr(first_step, "CHILD", child)
+    monkeypatch.setattr(first_step, "_survived", set())
+    found, line = tried(BF16, SKIPPING)
+    assert found.word == word
+    if word == "fp32":
+        assert line == "training in float32: a process that made first steps in bfloat16 ended (SIGILL)"
+        assert first_step._survived == {"None"}
+    else:
+        assert line is None
+
+
+def test_a_process_without_end_is_as_one_that_dies(monkeypatch) -> None:
+    monkeypatch.setattr(first_step, "CHILD", "import sys, time; sys.stdin.buffer.read(); time.sleep(60)")
+    monkeypatch.setattr(first_step, "LONGEST_S", 0.5)
+    monkeypatch.setattr(first_step, "_survived", {"None"})
+    assert tried(BF16, SKIPPING)[1].endswith("(no end after 0.5 s)")
+
+
+def test_steps_that_survive_are_made_in_a_process_once(monkeypatch) -> None:
+    monkeypatch.setattr(first_step, "_survived", set())
+    assert tried(replace(BF16, asked=True), SKIPPING)[0].word == "bf16"
+    monkeypatch.setattr("subprocess.run", None)
+    assert tried(replace(BF16, asked=True), SKIPPING)[0].word == "bf16"
+
+
 def test_in_float32_nothing_is_tried(monkeypatch) -> None:
     monkeypatch.setattr(first_step, "_step", None)
     assert tried(CPU, SKIPPING) == (CPU, None)
