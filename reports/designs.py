@@ -166,7 +166,7 @@ def page(found: Sequence[Design], own: str | None) -> str:
         "upsampler's share. " + "; ".join(f"{name}: {load_table(name).caption}" for name in PHONES) + ".",
         *([f"The last columns: {here.caption}, predicted by its own measured table and run whole."] if here else []),
         "\nThis page: `python -m reports.designs reports/published/designs"
-        + (f" --measured {own}`.\n" if own else "`.\n"),
+        + (f" --measured {own}`; `--kept` takes what was measured from `{MEASURED}`.\n" if own else "`.\n"),
         "![Milliseconds of each design relative to s-LWSR16](designs.png)\n",
     ]
     heads = ["network", "params", "G MACs", *(f"{name}, ms" for name in PHONES)]
