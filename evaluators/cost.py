@@ -71,12 +71,7 @@ class Costs:
 
 
 # The words of ``--budget`` and ``--objective`` without a table, and the costs they mean; ``latency@TABLE`` joins them.
-COST_FIELDS = {
-    "params": "params",
-    "macs": "macs",
-    "memory": "peak_activation_bytes",
-    "weights": "weight_bytes",
-}
+COST_FIELDS = {"params": "params", "macs": "macs", "memory": "peak_activation_bytes", "weights": "weight_bytes"}
 
 
 @dataclass(frozen=True, slots=True)

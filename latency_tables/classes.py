@@ -38,15 +38,27 @@ TERMS: dict[str, Callable[[EngineOperator], float]] = {
 SMALL_KERNEL = 9  # taps: engines have special kernels for depthwise 3x3
 SAME_COST = {
     # One pass that reads and writes as an addition does; all of these are in the phones' networks.
-    "add": "elementwise", "multiply": "elementwise", "concat": "elementwise", "pad": "elementwise",
+    "add": "elementwise",
+    "multiply": "elementwise",
+    "concat": "elementwise",
+    "pad": "elementwise",
     # The copies of a concatenation, the other way round.
-    "copy slice": "elementwise", "copy plain": "elementwise",
-}  # fmt: skip
+    "copy slice": "elementwise",
+    "copy plain": "elementwise",
+}
 SAME_FUNCTION = {
-    "relu6": "relu", "hardtanh": "relu", "clamp": "relu", "leaky_relu": "prelu", "hardsigmoid": "hardswish",
-    "sigmoid": "exponential", "tanh": "exponential", "silu": "exponential", "elu": "exponential",
-    "mish": "gelu", "softplus": "gelu",
-}  # fmt: skip
+    "relu6": "relu",
+    "hardtanh": "relu",
+    "clamp": "relu",
+    "leaky_relu": "prelu",
+    "hardsigmoid": "hardswish",
+    "sigmoid": "exponential",
+    "tanh": "exponential",
+    "silu": "exponential",
+    "elu": "exponential",
+    "mish": "gelu",
+    "softplus": "gelu",
+}
 
 
 # The largest kernels of the networks that the shipped tables are fitted to, in taps; none of them is dilated.

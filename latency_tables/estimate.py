@@ -113,9 +113,18 @@ def predict(table: LatencyTable, operators: Iterable[EngineOperator] | Workload)
     own, any_version = (math.exp(Z90 * sd) for sd in (relative, math.hypot(relative, version_spread(table))))
     worst = max(by_origin, key=ORIGINS.index, default=ORIGINS[0])
     return Latency(
-        table.name, ms, ms / any_version, ms * any_version, worst, _by_size(by_kind), _by_size(by_part),
-        _by_size(by_origin), ms / own, ms * own, max((price.distance for price in prices.values()), default=1.0),
-    )  # fmt: skip
+        table.name,
+        ms,
+        ms / any_version,
+        ms * any_version,
+        worst,
+        _by_size(by_kind),
+        _by_size(by_part),
+        _by_size(by_origin),
+        ms / own,
+        ms * own,
+        max((price.distance for price in prices.values()), default=1.0),
+    )
 
 
 def difference(table: LatencyTable, first: Iterable[EngineOperator], second: Iterable[EngineOperator]) -> Difference:

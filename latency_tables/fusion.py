@@ -105,10 +105,18 @@ def _slices_copied(
             channels, height, width = image_size(shape)
             copies.append(
                 EngineOperator(
-                    "copy", height, width, channels, channels, math.prod(shape), "slice", part=operator.part,
-                    inputs=(reads[position],), output=copied[key],
+                    "copy",
+                    height,
+                    width,
+                    channels,
+                    channels,
+                    math.prod(shape),
+                    "slice",
+                    part=operator.part,
+                    inputs=(reads[position],),
+                    output=copied[key],
                 )
-            )  # fmt: skip
+            )
         reads[position] = copied[key]
     return copies, replace(operator, reads=tuple(reads))
 

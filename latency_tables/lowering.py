@@ -52,9 +52,15 @@ def lower(operator: Operator, value: int) -> tuple[EngineOperator, ...]:
     in_channels, height, width = image_size(operator.input_shapes[0])
     out_channels, out_height, out_width = image_size(operator.output_shape)
     common = {
-        "height": out_height, "width": out_width, "in_channels": in_channels, "out_channels": out_channels,
-        "read_elements": read_elements, "part": operator.part, "inputs": inputs, "output": output,
-    }  # fmt: skip
+        "height": out_height,
+        "width": out_width,
+        "in_channels": in_channels,
+        "out_channels": out_channels,
+        "read_elements": read_elements,
+        "part": operator.part,
+        "inputs": inputs,
+        "output": output,
+    }
     if kind in ("conv", "conv_transpose"):
         windows = {"kernel": operator.kernel, "stride": operator.stride, "dilation": operator.dilation}
         if any(len(pair) != 2 for pair in windows.values()):
@@ -150,12 +156,8 @@ def _variance(common: dict, height: int, width: int, value: int) -> tuple[Engine
     channels, image = common["in_channels"], {"height": height, "width": width, "out_channels": common["in_channels"]}
     elements, (source,) = channels * height * width, common["inputs"]
     mean = {**common, "output": value}
-    apart = {
-        **common, **image, "read_elements": elements + channels, "inputs": (source, value), "output": value + 1,
-    }  # fmt: skip
-    square = {
-        **common, **image, "read_elements": 2 * elements, "inputs": (value + 1, value + 1), "output": value + 2,
-    }  # fmt: skip
+    apart = {**common, **image, "read_elements": elements + channels, "inputs": (source, value), "output": value + 1}
+    square = {**common, **image, "read_elements": 2 * elements, "inputs": (value + 1, value + 1), "output": value + 2}
     return (
         _reduce(mean, "mean", height, width),
         EngineOperator("add", **apart, function="broadcast"),
@@ -185,12 +187,14 @@ def _resize(operator: Operator, function: str, common: dict, value: int) -> tupl
         EngineOperator(
             "pixel_shuffle",
             **{
-                **common, "in_channels": channels * factor**2, "read_elements": channels * factor**2 * height * width,
+                **common,
+                "in_channels": channels * factor**2,
+                "read_elements": channels * factor**2 * height * width,
                 "inputs": (value,),
             },
             factor=factor,
         ),
-    )  # fmt: skip
+    )
 
 
 def image_size(shape: tuple[int, ...]) -> tuple[int, int, int]:

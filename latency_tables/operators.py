@@ -11,9 +11,21 @@ Pair = tuple[int, int]
 COMPUTE_KINDS = ("conv", "depthwise_conv", "grouped_conv", "transposed_conv", "matmul")
 # Reads what it needs, writes its output, does little arithmetic: bounded by the bytes that it moves.
 TRAFFIC_KINDS = (
-    "activation", "add", "multiply", "elementwise", "concat", "pool", "resize", "pixel_shuffle", "pixel_unshuffle",
-    "pad", "reduce", "softmax", "norm", "copy",
-)  # fmt: skip
+    "activation",
+    "add",
+    "multiply",
+    "elementwise",
+    "concat",
+    "pool",
+    "resize",
+    "pixel_shuffle",
+    "pixel_unshuffle",
+    "pad",
+    "reduce",
+    "softmax",
+    "norm",
+    "copy",
+)
 # Where the bytes lie decides, not how many there are: no bound can be given without a measurement.
 SCATTERED_KINDS = ("gather",)
 KINDS = COMPUTE_KINDS + TRAFFIC_KINDS + SCATTERED_KINDS

@@ -8,9 +8,18 @@ SAME_TIME = "#009E73"
 INK = "#222222"
 KINDS = (FRONT, PAPER, SAME_TIME, "#CC79A7", TIE, "#56B4E9", INK)
 """Colours of things that are told apart by nothing else, in the order of their use."""
-METADATA = {".png": {"Software": None}, ".svg": {"Date": None}}      # the same data give the same file
+METADATA = {".png": {"Software": None}, ".svg": {"Date": None}}  # the same data give the same file
 STYLE = {
-    "font.family": "DejaVu Sans", "font.size": 10.5, "axes.edgecolor": "#999999", "axes.linewidth": 0.8,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.labelcolor": INK, "text.color": INK,
-    "xtick.color": "#555555", "ytick.color": "#555555", "svg.fonttype": "path", "svg.hashsalt": "litefront",
-}  # fmt: skip
+    "font.family": "DejaVu Sans",
+    "font.size": 10.5,
+    "axes.edgecolor": "#999999",
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": "#555555",
+    "ytick.color": "#555555",
+    "svg.fonttype": "path",
+    "svg.hashsalt": "litefront",
+}

@@ -15,16 +15,29 @@ from space.text_files import csv_table
 
 KEY = ("device", "soc", "core", "threads", "dtype", "engine", "engine_version")
 SHAPE = (
-    "kind", "function", "kernel", "stride", "dilation", "groups", "factor",    # "3x3" is height x width
-    "in_channels", "out_channels", "height", "width", "read_elements",
-)  # fmt: skip
+    "kind",
+    "function",
+    "kernel",
+    "stride",
+    "dilation",
+    "groups",
+    "factor",  # "3x3" is height x width
+    "in_channels",
+    "out_channels",
+    "height",
+    "width",
+    "read_elements",
+)
 COLUMNS = (
-    *KEY,                       # the same in every row
-    "row",                      # "shape": one operator; "class": one price of a cost class
-    *SHAPE,                     # of a class only ``kind``, its name (latency_tables.classes)
-    "latency_ms", "per",        # of a shape per "call"; of a class per unit of a term of latency_tables.classes
-    "origin", "relative_error", "source",
-)  # fmt: skip
+    *KEY,  # the same in every row
+    "row",  # "shape": one operator; "class": one price of a cost class
+    *SHAPE,  # of a class only ``kind``, its name (latency_tables.classes)
+    "latency_ms",
+    "per",  # of a shape per "call"; of a class per unit of a term of latency_tables.classes
+    "origin",
+    "relative_error",
+    "source",
+)
 ORIGINS = ("measured", "interpolated", "fitted", "extrapolated", "traffic-estimate")  # best first
 ROW_ORIGINS = ("measured", "fitted", "traffic-estimate")
 LARGEST = {"latency_ms": 1e9, "relative_error": 1e6}

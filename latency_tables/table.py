@@ -119,9 +119,14 @@ def _load(path: Path, stamp: tuple[int, ...]) -> LatencyTable:
         digest.update(drawn)
         draws = _read_draws(draws_file.name, drawn, tuple(classes))
     return LatencyTable(
-        path.name.removesuffix(".csv"), **key, shapes=shapes, classes=classes, draws=draws, provenance=provenance,
+        path.name.removesuffix(".csv"),
+        **key,
+        shapes=shapes,
+        classes=classes,
+        draws=draws,
+        provenance=provenance,
         fingerprint=digest.hexdigest()[:12],
-    )  # fmt: skip
+    )
 
 
 def _read_provenance(path: Path) -> dict[str, Any]:

@@ -21,9 +21,18 @@ from space.tasks import TASKS
 PHONES = ("pixel4-a76", "pixel4-a55", "a03s-a53")
 DASH = "–"
 COLUMNS = (
-    "network", "published params", "by its rule", "off", "deployed", "published G multi-adds", "by its rule", "off",
-    "true G MACs", *(f"ms {name}" for name in PHONES), "built",
-)  # fmt: skip
+    "network",
+    "published params",
+    "by its rule",
+    "off",
+    "deployed",
+    "published G multi-adds",
+    "by its rule",
+    "off",
+    "true G MACs",
+    *(f"ms {name}" for name in PHONES),
+    "built",
+)
 
 
 @dataclass(frozen=True)

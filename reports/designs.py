@@ -80,10 +80,13 @@ def _with_blocks(width: int, kind: str, hidden: int, upsampler: str = "dense-two
     return replace(
         BASE,
         settings=replace(
-            settings, width=width, encoder=rows(settings.encoder), decoder=rows(settings.decoder),
+            settings,
+            width=width,
+            encoder=rows(settings.encoder),
+            decoder=rows(settings.decoder),
             upsampler=replace(settings.upsampler, kind=upsampler),
         ),
-    )  # fmt: skip
+    )
 
 
 def _same_macs(make) -> Architecture:
@@ -94,13 +97,7 @@ def _same_macs(make) -> Architecture:
 def priced(tables: Sequence[str], measured: Mapping[str, float]) -> tuple[Design, ...]:
     """Every design with its figures on ``tables``; ``measured`` by architecture key."""
     return tuple(
-        Design(
-            name,
-            arch,
-            architecture_costs(arch, INPUT),
-            _latencies(arch, tables),
-            measured.get(arch.key),
-        )
+        Design(name, arch, architecture_costs(arch, INPUT), _latencies(arch, tables), measured.get(arch.key))
         for name, arch in designs().items()
     )
 
@@ -198,25 +195,39 @@ def figure(found: Sequence[Design], here: str = "this machine") -> Figure:
     axes = drawn.subplots()
     rows = np.arange(len(found))
     axes.scatter(
-        [design.costs.macs / base.costs.macs for design in found], rows, marker="|", s=160, color="black", zorder=3,
+        [design.costs.macs / base.costs.macs for design in found],
+        rows,
+        marker="|",
+        s=160,
+        color="black",
+        zorder=3,
         label="MACs",
-    )  # fmt: skip
+    )
     for offset, name in zip((-0.2, 0.0, 0.2), PHONES, strict=True):
         scale = base.latency[name].ms
         centres = [design.latency[name].ms / scale for design in found]
         apart = [latency_difference(base.arch, design.arch, INPUT, load_table(name)) for design in found]
         spread = [[(each.ms - each.low) / scale for each in apart], [(each.high - each.ms) / scale for each in apart]]
         axes.errorbar(
-            centres, rows + offset, xerr=spread, fmt="o", ms=5, color=COLOURS[name], elinewidth=1,
+            centres,
+            rows + offset,
+            xerr=spread,
+            fmt="o",
+            ms=5,
+            color=COLOURS[name],
+            elinewidth=1,
             label=f"ms on {name} (s-LWSR16: {scale:,.0f} ms)",
-        )  # fmt: skip
+        )
     if base.measured_ms:
         scale = base.measured_ms
         ran = [(design.measured_ms / scale, row) for row, design in enumerate(found) if design.measured_ms]
         axes.scatter(
-            *zip(*ran, strict=True), marker="x", color=OTHER, zorder=4,
+            *zip(*ran, strict=True),
+            marker="x",
+            color=OTHER,
+            zorder=4,
             label=f"ms measured on {here} (s-LWSR16: {scale:,.0f} ms)",
-        )  # fmt: skip
+        )
     axes.axvline(1, color=OTHER, linewidth=0.8, zorder=0)
     axes.set(
         yticks=rows,

@@ -45,10 +45,18 @@ def place_labels(
     texts, wanted = [], []
     for label in labels:
         text = axes.annotate(
-            label.text, (label.x, label.y), (0, 0), textcoords="offset points", ha="center", va="center",
-            fontsize=size_pt, color=label.colour, fontweight="bold" if label.bold else "normal", zorder=9,
+            label.text,
+            (label.x, label.y),
+            (0, 0),
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            fontsize=size_pt,
+            color=label.colour,
+            fontweight="bold" if label.bold else "normal",
+            zorder=9,
             path_effects=[withStroke(linewidth=2.5, foreground="white")],
-        )  # fmt: skip
+        )
         text.set_in_layout(False)  # it stays inside the axes, which must not move while places are found
         extent = text.get_window_extent()
         texts.append(text)

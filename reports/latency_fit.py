@@ -190,9 +190,14 @@ def held_out_figure() -> Figure:
             label="networks",
         )
         axes.scatter(
-            held_out.latency_ms[marked], held_out.predicted_ms[marked], s=26, color=PAPER, marker="D", linewidth=0,
+            held_out.latency_ms[marked],
+            held_out.predicted_ms[marked],
+            s=26,
+            color=PAPER,
+            marker="D",
+            linewidth=0,
             label="narrow first stages; bagnet9 (3x3 at 222x222)",
-        )  # fmt: skip
+        )
         axes.set(xscale="log", yscale="log", xlim=limits, ylim=limits, aspect="equal")
         axes.set_title(f"{name}   mean error {held_out.mape:.1f} %", fontsize=10)
     figure.supxlabel("measured, ms (TensorFlow Lite 2.10.0, one thread, batch 1, 224x224)", fontsize=10.5)

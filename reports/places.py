@@ -11,10 +11,10 @@ from itertools import pairwise
 import numpy as np
 from matplotlib.transforms import Bbox
 
-UP_LEFT, RIGHT = 125.0, -35.0       # degrees: the empty side of a front, and the side of what it dominates
+UP_LEFT, RIGHT = 125.0, -35.0  # degrees: the empty side of a front, and the side of what it dominates
 DISTANCES_PT = (8, 13, 21, 31, 43, 57, 73)
 TURNS = (0, 25, -25, 50, -50, 75, -75, 100, -100, 125, -125, 150, -150, 180)
-LEADER_PT = 13          # a text farther away than this needs a line to its spot
+LEADER_PT = 13  # a text farther away than this needs a line to its spot
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +91,14 @@ def _options(text: Wanted, unit: float) -> Iterator[tuple[Bbox, tuple[float, flo
 
 
 def _harm(
-    box: Bbox, limit: float, centre: np.ndarray, boxes: Sequence[Bbox], marks: np.ndarray, others: np.ndarray,
+    box: Bbox,
+    limit: float,
+    centre: np.ndarray,
+    boxes: Sequence[Bbox],
+    marks: np.ndarray,
+    others: np.ndarray,
     around: Surroundings,
-) -> float:  # fmt: skip
+) -> float:
     """How bad a place is: over marks, over other texts, outside, or with a leader past another spot.
 
     From ``limit`` on it does not matter how bad: then the leader, which takes most of the time, is not looked at.

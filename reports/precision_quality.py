@@ -1,8 +1,8 @@
 """What training in bfloat16 costs in quality: ``study precision`` in fp32 and in bf16, seed by seed.
 
-    python -m search study precision --steps 400 --precision fp32 --out runs/precision/fp32
-    python -m search study precision --steps 400 --precision bf16 --out runs/precision/bf16
-    python -m reports.precision_quality runs/precision/fp32 runs/precision/bf16 --out FOLDER
+python -m search study precision --steps 400 --precision fp32 --out runs/precision/fp32
+python -m search study precision --steps 400 --precision bf16 --out runs/precision/bf16
+python -m reports.precision_quality runs/precision/fp32 runs/precision/bf16 --out FOLDER
 """
 
 from __future__ import annotations
@@ -118,10 +118,18 @@ def write(folder: Path, fp32: Sequence[TrainingRecord], bf16: Sequence[TrainingR
     """``README.md`` and ``psnr.csv`` (a row per training) into ``folder``; errors as of ``pairs``."""
     found = pairs(fp32, bf16)
     rows = [
-        {"network": r.training.name, "params": r.params, "precision": r.trained_in, "seed": r.training.seed,
-         "steps": r.training.steps, "psnr_db": r.results[TEST].psnr_db, "train_s": round(r.train_s, 1)}
-        for r in (*fp32, *bf16) if TEST in r.results
-    ]  # fmt: skip
+        {
+            "network": r.training.name,
+            "params": r.params,
+            "precision": r.trained_in,
+            "seed": r.training.seed,
+            "steps": r.training.steps,
+            "psnr_db": r.results[TEST].psnr_db,
+            "train_s": round(r.train_s, 1),
+        }
+        for r in (*fp32, *bf16)
+        if TEST in r.results
+    ]
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / "psnr.csv", pd.DataFrame(rows).to_csv(index=False).encode())
     commands = [max(records, key=lambda record: record.finished).command for records in (fp32, bf16)]

@@ -25,10 +25,13 @@ SETS = ("Set5", "Set14")
 SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors")
 DASH = "–"
 COLUMNS = (
-    "file", "from", "network", "parameters",
+    "file",
+    "from",
+    "network",
+    "parameters",
     *(f"{name}: {word}" for name in SETS for word in ("expected", "got", "off")),
     "Set14, grey as it is",
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True)

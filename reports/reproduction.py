@@ -84,9 +84,13 @@ def published_on(training: Training, word: str, images: int) -> PublishedResult 
     found = [
         row
         for row in published_results(rules.task, rules.scale)
-        if row.network == title and row.dataset in there.names and not row.is_self_ensemble
-        and row.psnr_db is not None and row.metric == rules.metric_name and row.level == rules.published_level
-    ]  # fmt: skip
+        if row.network == title
+        and row.dataset in there.names
+        and not row.is_self_ensemble
+        and row.psnr_db is not None
+        and row.metric == rules.metric_name
+        and row.level == rules.published_level
+    ]
     return min(found, key=lambda row: not row.is_own, default=None)
 
 

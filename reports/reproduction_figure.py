@@ -86,8 +86,16 @@ def _draw_row(axes: Axes, row: int, here: pd.DataFrame) -> None:
         axes.plot(baseline_db, row, "|", color=BASELINE, ms=11, mew=1.5)
         ends.append(baseline_db)
         if psnr_db < baseline_db - FAR_BELOW_DB:
-            axes.annotate(f"◂ {psnr_db:.1f}", (0, row), (3, 0), ("axes fraction", "data"), "offset points",
-                          color=colour, fontsize=9, va="center")  # fmt: skip
+            axes.annotate(
+                f"◂ {psnr_db:.1f}",
+                (0, row),
+                (3, 0),
+                ("axes fraction", "data"),
+                "offset points",
+                color=colour,
+                fontsize=9,
+                va="center",
+            )
         else:
             axes.plot(psnr_db, row, marker, color=colour, ms=6)
             ends.append(psnr_db)

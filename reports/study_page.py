@@ -206,8 +206,16 @@ def figure(study: Comparison, found: Sequence[Variant]) -> Figure:
             left.plot(variant.mean_db, row, "|", ms=18, mew=2.5, color=FRONT)
         if variant.diverged_db:
             told = "◂ diverged: " + ", ".join(f"{value:.2f} dB" for value in variant.diverged_db.values())
-            left.annotate(told, (0, row), (4, -11), ("axes fraction", "data"), "offset points", color=PAPER, fontsize=9,
-                          va="center")  # fmt: skip
+            left.annotate(
+                told,
+                (0, row),
+                (4, -11),
+                ("axes fraction", "data"),
+                "offset points",
+                color=PAPER,
+                fontsize=9,
+                va="center",
+            )
         right.plot(variant.macs / base.macs, row, "|", ms=15, mew=2.5, color="black")
         for offset, (name, own) in zip((-0.22, 0.0, 0.22), variant.ms.items(), strict=True):
             right.plot(own.ms / base.ms[name].ms, row + offset, "o", ms=5.5, color=COLOURS[name])

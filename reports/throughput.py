@@ -44,8 +44,8 @@ GROUPS = {  # operators as a designer thinks of them; what is not named moves el
     "moving and element-wise": "#999999",
 }
 TENTH = 10
-GROUP_PT = 7            # stars this close to each other share a label
-ROOM_FOR_RATES = 3      # how far the axes go on past the networks, for the names of the lines
+GROUP_PT = 7  # stars this close to each other share a label
+ROOM_FOR_RATES = 3  # how far the axes go on past the networks, for the names of the lines
 
 
 @dataclass(frozen=True)
@@ -127,15 +127,23 @@ def figure(found: Sequence[Point], table: LatencyTable) -> Figure:
 
 def _scatter(axes: Axes, found: Sequence[Point], table: LatencyTable) -> None:
     axes.set(
-        xscale="log", yscale="log", xlabel="G MACs at 320x180", ylabel=f"predicted ms on {table.name}",
+        xscale="log",
+        yscale="log",
+        xlabel="G MACs at 320x180",
+        ylabel=f"predicted ms on {table.name}",
         title="\n".join(textwrap.wrap(f"Work and time of sr ×4 on {table.caption}", 70)),
-    )  # fmt: skip
+    )
     for family in dict.fromkeys(each.family for each in found if not each.name):
         here = [each for each in found if not each.name and each.family == family]
         axes.plot(
-            [each.macs / 1e9 for each in here], [each.ms for each in here], ".", ms=5, alpha=0.45,
-            color=COLOURS.get(family, "#666666"), label=f"random, {family}",
-        )  # fmt: skip
+            [each.macs / 1e9 for each in here],
+            [each.ms for each in here],
+            ".",
+            ms=5,
+            alpha=0.45,
+            color=COLOURS.get(family, "#666666"),
+            label=f"random, {family}",
+        )
     named = [each for each in found if each.name]
     x, y = [each.macs / 1e9 for each in named], [each.ms for each in named]
     axes.plot(x, y, "*", ms=11, color=PAPER, mec="white", mew=0.6, label="published", zorder=5)
@@ -150,10 +158,17 @@ def _scatter(axes: Axes, found: Sequence[Point], table: LatencyTable) -> None:
         ends = np.array([left, right])
         axes.plot(ends, ends / rate * 1e3, color="#bbbbbb", linewidth=0.8, zorder=0)
         at = min(right, top * rate / 1e3) / 1.08
-        rates.append(axes.annotate(
-            f"{rate} G MACs/s", (at, at / rate * 1e3), ha="right", va="bottom", fontsize=8, color="#888888",
-            rotation_mode="anchor",
-        ))  # fmt: skip
+        rates.append(
+            axes.annotate(
+                f"{rate} G MACs/s",
+                (at, at / rate * 1e3),
+                ha="right",
+                va="bottom",
+                fontsize=8,
+                color="#888888",
+                rotation_mode="anchor",
+            )
+        )
     axes.legend(frameon=False, loc="upper left")
     axes.figure.draw_without_rendering()
     across, up = axes.transData.transform((10 * left, 10 * bottom)) - axes.transData.transform((left, bottom))
@@ -190,9 +205,13 @@ def _bars(axes: Axes, found: Sequence[Point]) -> None:
     ticks = []
     for row, (words, members) in enumerate(rows):
         axes.text(
-            0, row + 0.44, f"{words}: median {np.median([each.gmacs_per_s for each in members]):.1f} G MACs/s",
-            va="center", fontsize=9.5, fontweight="bold",
-        )  # fmt: skip
+            0,
+            row + 0.44,
+            f"{words}: median {np.median([each.gmacs_per_s for each in members]):.1f} G MACs/s",
+            va="center",
+            fontsize=9.5,
+            fontweight="bold",
+        )
         for offset, index, what in ((0.2, 0, "MACs"), (-0.2, 1, "time")):
             left = 0.0
             for name, values in shares(members).items():

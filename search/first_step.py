@@ -108,9 +108,13 @@ def _death(precision: Precision, networks: Sequence[tuple[Architecture, TaskRule
     command = [sys.executable, "-P", "-c", CHILD, paths]
     try:
         done = subprocess.run(
-            command, input=pickle.dumps((precision, networks)), timeout=LONGEST_S,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
-        )  # fmt: skip
+            command,
+            input=pickle.dumps((precision, networks)),
+            timeout=LONGEST_S,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         return f"no end after {LONGEST_S} s"
     if done.returncode:

@@ -28,11 +28,20 @@ DRAWS = 40  # random networks of a backbone among which ``starts`` chooses
 # A residual network without specialities, which learns fast and starts from its input, or from its holes filled; of
 # several values, the first that is offered.
 PLAIN = {
-    "inverted_ratio": (0.0,), "activation_kept": ("all",), "residual_scale": (1.0,), "recursion": (1,),
-    "conv": ("dense",), "block": ("residual",), "ar_conv": ("grouped",), "ar_groups": ("8",), "gsat": ("none",),
-    "malle": ("none",), "attention": ("none",), "resample": ("pool+bilinear", "unshuffle+bilinear"),
+    "inverted_ratio": (0.0,),
+    "activation_kept": ("all",),
+    "residual_scale": (1.0,),
+    "recursion": (1,),
+    "conv": ("dense",),
+    "block": ("residual",),
+    "ar_conv": ("grouped",),
+    "ar_groups": ("8",),
+    "gsat": ("none",),
+    "malle": ("none",),
+    "attention": ("none",),
+    "resample": ("pool+bilinear", "unshuffle+bilinear"),
     "input_skip": FROM_INPUT,
-}  # fmt: skip
+}
 FEWEST = 4  # of them should fit the budget
 STARTS = (0.1, 0.3, 0.5)  # which of them: shares of those that are cheaper
 

@@ -45,9 +45,20 @@ from space.tasks import Task
 
 OURS = ("owner.lock", "journal.log", LOG_FILE)  # what a run has that was ended before its first result
 SAME = (
-    "task", "scale", "rules", "budget", "objectives", "input_size", "networks", "sampler", "seed", "train_data",
-    "val_data", "training", "specialists",
-)  # fmt: skip
+    "task",
+    "scale",
+    "rules",
+    "budget",
+    "objectives",
+    "input_size",
+    "networks",
+    "sampler",
+    "seed",
+    "train_data",
+    "val_data",
+    "training",
+    "specialists",
+)
 
 
 @dataclass(frozen=True)

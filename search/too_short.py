@@ -30,6 +30,4 @@ def too_short(time_s: float, used_s: float, fixed_step_s: float, searched_step_s
     enough_s = min(needed_s / (1 - RESERVE_SHARE), needed_s + RESERVE_S)
     minutes = int(enough_s // 60) + 1
     what = "trains the published networks and hardly one of its own" if fixed_step_s else "trains hardly a network"
-    return (
-        f"{duration_text(time_s)} is too short to search: the run {what}; for {SOME} of its own: --time {minutes}m"
-    )
+    return f"{duration_text(time_s)} is too short to search: the run {what}; for {SOME} of its own: --time {minutes}m"

@@ -160,8 +160,7 @@ class ProcessWorkers:
         return worker
 
     def stop(self) -> None:
-        """Ask all to stop their jobs with a checkpoint; their answers still come, ``Stopped`` of those that give none.
-        """
+        """Ask all to stop their jobs with a checkpoint; their answers still come, ``Stopped`` of those that give none."""
         if self._stopping_since is None:
             self._stopping_since = time.monotonic()
             for worker in self._workers:
@@ -188,9 +187,7 @@ def kill_all() -> None:
 
 
 class _Worker:
-    def __init__(
-        self, make_runner: Callable[[], Runner], threads: int, log: Path | None, patience: Patience
-    ) -> None:
+    def __init__(self, make_runner: Callable[[], Runner], threads: int, log: Path | None, patience: Patience) -> None:
         ours, theirs = socket.socketpair()
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             ours.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", MESSAGE_S, 0))

@@ -144,10 +144,12 @@ def from_dict(data: dict[str, Any], kind: type) -> Any:
         missing, unknown = sorted(needed - data.keys()), sorted(data.keys() - known)
         raise UserError(f"{kind.__name__} must have the fields {sorted(known)}; missing {missing}, unknown {unknown}")
     nested = getattr(kind, "NESTED", {})
-    return kind(**{
-        name: _value(value, nested.get(name)) if isinstance(value, dict | list | tuple) else value
-        for name, value in data.items()
-    })  # fmt: skip
+    return kind(
+        **{
+            name: _value(value, nested.get(name)) if isinstance(value, dict | list | tuple) else value
+            for name, value in data.items()
+        }
+    )
 
 
 def _value(value: Any, spec: type | None) -> Any:

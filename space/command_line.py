@@ -112,11 +112,7 @@ def installed_version() -> str:
 
 
 def run_command(
-    prog: str,
-    description: str,
-    commands: Sequence[Command],
-    arguments: Sequence[str] | None,
-    reassurance: str = "",
+    prog: str, description: str, commands: Sequence[Command], arguments: Sequence[str] | None, reassurance: str = ""
 ) -> int:
     """Run the command that ``arguments`` name; returns the exit status.
 

@@ -61,12 +61,7 @@ class Knob:
 # Knobs that mean the same for every residual trunk.
 
 WIDTH = Knob("width", tuple(range(8, 65, 4)), "feature channels", f"{SLWSR} table II: 16, 32, 64")
-RECURSION = Knob(
-    "recursion",
-    (1, 2, 3, 4),
-    "times the blocks are applied with shared weights",
-    f"{DEBLUR} table 3",
-)
+RECURSION = Knob("recursion", (1, 2, 3, 4), "times the blocks are applied with shared weights", f"{DEBLUR} table 3")
 INVERTED_RATIO = Knob(
     "inverted_ratio",
     (0.0, 0.25, 0.5, 0.75, 1.0),
@@ -143,10 +138,7 @@ MALLE_POOL = Knob(
     {"malle": ("head", "middle", "tail", "all", "finest", "every-level")},
 )
 ATTENTION = Knob(
-    "attention",
-    ("none", "channel", "spatial", "both"),
-    "attention over what the trunk gives",
-    f"{DEBLUR} table 2",
+    "attention", ("none", "channel", "spatial", "both"), "attention over what the trunk gives", f"{DEBLUR} table 2"
 )
 UPSAMPLER = Knob(
     "upsampler",

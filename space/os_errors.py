@@ -27,9 +27,18 @@ REMEDIES = {
     errno.ESTALE: "the network drive was mounted again; give the command again",
 }
 MISTAKES = {
-    errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES,
-    errno.EPERM, errno.EINVAL, errno.ENOTEMPTY, None,
-}  # fmt: skip
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EINVAL,
+    errno.ENOTEMPTY,
+    None,
+}
 """What a user mends by giving another name; None is an error that no system call gave, such as a damaged file's."""
 
 

@@ -64,20 +64,32 @@ TASKS: dict[str, Task] = {
         # 1280x720 output, as in the tables of CARN and s-LWSR; 427x240 is the whole-pixel input nearest to it at x3.
         # "y": the network sees the luma only, as FSRCNN, ESPCN and ECBSR do; colour is enlarged by bicubic.
         Task(
-            "sr", "super-resolution", {"colour": COLOUR, "y": GREY},
-            {2: (640, 360), 3: (427, 240), 4: (320, 180)}, 4, ("symmetric", "plain"),
+            "sr",
+            "super-resolution",
+            {"colour": COLOUR, "y": GREY},
+            {2: (640, 360), 3: (427, 240), 4: (320, 180)},
+            4,
+            ("symmetric", "plain"),
         ),
         # 640x360 for both: a quarter of a 1280x720 frame, as sr at x2 takes in. The papers' tables mostly state 256x256
         # (``--input 256x256``).
         # "noise-map" as for raw-denoise below; here a plane of one value, as FFDNet takes it.
         Task(
-            "denoise", "denoising",
+            "denoise",
+            "denoising",
             {"colour": COLOUR, "grey": GREY, "colour-noise-map": (4, 3), "grey-noise-map": (2, 1)},
-            {1: (640, 360)}, 1, DENOISERS,
+            {1: (640, 360)},
+            1,
+            DENOISERS,
             options={"sigma": "the noise's standard deviation, of 255: 15, 25 (default), 50 or a range such as 0-50"},
         ),
         Task(
-            "deblur", "deblurring", {"colour": COLOUR}, {1: (640, 360)}, 1, DEBLURRERS,
+            "deblur",
+            "deblurring",
+            {"colour": COLOUR},
+            {1: (640, 360)},
+            1,
+            DEBLURRERS,
             options={
                 "blur": "uniform, shake (spatially varying) or both (default)",
                 "extent": "range of the blur's extent in pixels (default: 2-5)",
@@ -87,12 +99,22 @@ TASKS: dict[str, Task] = {
         # 512x512 of the sensor, packed: the size of PMRID's figures. "noise-map": the noise's standard deviation at
         # each packed pixel as a fifth channel.
         Task(
-            "raw-denoise", "RAW denoising", {"packed": (4, 4), "noise-map": (5, 4)}, {1: (256, 256)}, 1, DENOISERS,
+            "raw-denoise",
+            "RAW denoising",
+            {"packed": (4, 4), "noise-map": (5, 4)},
+            {1: (256, 256)},
+            1,
+            DENOISERS,
             options={"shot": "range of the shot noise (default: 0.0001-0.012)"},
         ),
         # RGB and the mask of the hole; 256x256 as in the inpainting papers.
         Task(
-            "inpaint", "inpainting", {"colour": (4, 3)}, {1: (256, 256)}, 1, ("encoder_decoder", "pyramid", "plain"),
+            "inpaint",
+            "inpainting",
+            {"colour": (4, 3)},
+            {1: (256, 256)},
+            1,
+            ("encoder_decoder", "pyramid", "plain"),
             masked=True,
             options={
                 "masks": "irregular, rectangles or both (default)",
@@ -100,7 +122,7 @@ TASKS: dict[str, Task] = {
             },
         ),
     )
-}  # fmt: skip
+}
 
 
 OPTIONS = tuple(dict.fromkeys(name for each in TASKS.values() for name in each.options))

@@ -18,11 +18,14 @@ from typing import Any
 from space.errors import UserError
 
 LARGEST_BYTES = 64 << 20  # no table or list that a person writes is larger; a disk image is
-LONGEST_FIELD = 10_000    # characters
+LONGEST_FIELD = 10_000  # characters
 _MARKS = (  # UTF-32 first: its mark begins with UTF-16's
-    (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
-)  # fmt: skip
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 _CONTROL = re.compile("[\x01-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")  # the tab may stand there
 
 

@@ -39,12 +39,24 @@ def write_small_table(
     }
     noise = np.random.default_rng(0).standard_normal((len(rows), 20))
     draws = np.array([row.latency_ms * (1 + 0.05 * own) for row, own in zip(rows.values(), noise, strict=True)])
-    provenance = {"repository": "none", "commit": "none", "licence": "MIT", "conversion": "made up for tests",
-                  "residual": 0.03, "held_out": {"lofo_mape": 7.1, "bias": 0.2}}  # fmt: skip
+    provenance = {
+        "repository": "none",
+        "commit": "none",
+        "licence": "MIT",
+        "conversion": "made up for tests",
+        "residual": 0.03,
+        "held_out": {"lofo_mape": 7.1, "bias": 0.2},
+    }
     described = {
-        "device": "Board X", "soc": "X1", "core": "Cortex-X", "threads": 1, "dtype": "fp32", "engine": "Engine",
-        "engine_version": "1.0", **changes,
-    }  # fmt: skip
+        "device": "Board X",
+        "soc": "X1",
+        "core": "Cortex-X",
+        "threads": 1,
+        "dtype": "fp32",
+        "engine": "Engine",
+        "engine_version": "1.0",
+        **changes,
+    }
     path = folder / f"{name}.csv"
     write_table(path, LatencyTable(name, **described, shapes={}, classes=rows, draws=draws, provenance=provenance))
     return path

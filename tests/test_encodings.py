@@ -43,11 +43,21 @@ def test_text_files_have_an_encoding(path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "count"),
     [
-        ("open(p)", 1), ("open(p, 'w')", 1), ("open(p, 'rb')", 0), ("open(p, encoding='utf-8')", 0),
-        ("p.read_text()", 1), ("p.read_text('utf-8')", 0), ("p.write_text(t)", 1), ("p.write_text(t, 'utf-8')", 0),
-        ("p.open('w')", 1), ("p.open('rb')", 0), ("Image.open(p)", 0), ("os.fdopen(h, 'wb')", 0),
-        ("subprocess.run(c, text=True)", 1), ("subprocess.run(c, text=True, encoding='utf-8')", 0),
+        ("open(p)", 1),
+        ("open(p, 'w')", 1),
+        ("open(p, 'rb')", 0),
+        ("open(p, encoding='utf-8')", 0),
+        ("p.read_text()", 1),
+        ("p.read_text('utf-8')", 0),
+        ("p.write_text(t)", 1),
+        ("p.write_text(t, 'utf-8')", 0),
+        ("p.open('w')", 1),
+        ("p.open('rb')", 0),
+        ("Image.open(p)", 0),
+        ("os.fdopen(h, 'wb')", 0),
+        ("subprocess.run(c, text=True)", 1),
+        ("subprocess.run(c, text=True, encoding='utf-8')", 0),
     ],
-)  # fmt: skip
+)
 def test_the_check_finds_what_it_is_for(source: str, count: int) -> None:
     assert len(unstated(source)) == count

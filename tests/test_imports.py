@@ -29,19 +29,26 @@ def imported(path: Path) -> set[str]:
 def test_imports_point_left(path: Path) -> None:
     module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
     own = room(module)
-    if module == "search.__main__":     # the program's front door opens the command line
+    if module == "search.__main__":  # the program's front door opens the command line
         return
     allowed = set(ORDER[: ORDER.index(own) + 1])
     assert {room(name) for name in imported(path)} - {None} <= allowed
 
 
-@pytest.mark.parametrize(("library", "homes"), [
-    ("optuna", {"search"}), ("pandas", {"reports"}),
-    ("matplotlib", {"reports", "latency_tables"}),     # a table's own plots of predicted against measured
-])
+@pytest.mark.parametrize(
+    ("library", "homes"),
+    [
+        ("optuna", {"search"}),
+        ("pandas", {"reports"}),
+        ("matplotlib", {"reports", "latency_tables"}),  # a table's own plots of predicted against measured
+    ],
+)
 def test_libraries_stay_in_their_folders(library: str, homes: set[str]) -> None:
-    users = {path.relative_to(ROOT).parts[0] for path in FILES
-             if any(name.split(".")[0] == library for name in imported(path))}
+    users = {
+        path.relative_to(ROOT).parts[0]
+        for path in FILES
+        if any(name.split(".")[0] == library for name in imported(path))
+    }
     assert users <= homes
 
 

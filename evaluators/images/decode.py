@@ -59,9 +59,7 @@ def decode_rgb(data: bytes, shown: str) -> tuple[np.ndarray, bool]:
                 f"image {shown} must be a whole file with pixels of a common kind, got {kind} that cannot be read; "
                 "convert it to PNG"
             ) from None
-        raise UserError(
-            f"file {shown} must be an image, got something else; remove it or convert it to PNG"
-        ) from None
+        raise UserError(f"file {shown} must be an image, got something else; remove it or convert it to PNG") from None
     except Exception as error:  # decoders raise almost anything on damaged data, and none of it is a bug of ours
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(
@@ -115,9 +113,7 @@ def _to_rgb(image: Image.Image, lower: Image.Image | None, shown: str) -> np.nda
     if image.mode == "F" or (image.mode == "I" and not 0 <= image.getextrema()[0] <= image.getextrema()[1] < 65536):
         raise UserError(f"image {shown} must have at most 16 bits per channel, got 32; convert it to 16-bit PNG")
     if image.mode not in (*_GREY_MODES, *_COLOUR_MODES):
-        raise UserError(
-            f"image {shown} must be grey, RGB, CMYK or of a palette, got {image.mode}; convert it to RGB"
-        )
+        raise UserError(f"image {shown} must be grey, RGB, CMYK or of a palette, got {image.mode}; convert it to RGB")
     if image.mode.startswith("I"):
         return np.repeat(rounded(np.asarray(image).astype(np.uint32))[..., None], 3, axis=2)
     if image.mode in ("P", "PA"):

@@ -16,14 +16,17 @@ from evaluators.images.decode import decode_rgb
 from evaluators.images.names import printable
 from space.errors import UserError
 
-_CLUTTER = ("thumbs.db", "desktop.ini")     # written by file managers; the others' names begin with a dot
+_CLUTTER = ("thumbs.db", "desktop.ini")  # written by file managers; the others' names begin with a dot
 
 MAX_BYTES = 1 << 30  # a file of MAX_MEGAPIXELS with 16 bits per channel has 768 MB
 MOST_NAMED = 5
 _KINDS = (
-    (stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"), (stat.S_ISBLK, "a device"),
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISBLK, "a device"),
     (stat.S_ISCHR, "a device"),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,8 +99,9 @@ def picture_files(path: str | Path, recursive: bool = False) -> tuple[Path, ...]
     if not files and folders:
         named = ", ".join(printable(each.name) for each in folders[:MOST_NAMED])
         more = f" and {len(folders) - MOST_NAMED} more" if len(folders) > MOST_NAMED else ""
-        raise UserError(f"image folder must hold images, got {shown}, which holds only folders ({named}{more}); give "
-                        "one of them")  # fmt: skip
+        raise UserError(
+            f"image folder must hold images, got {shown}, which holds only folders ({named}{more}); give one of them"
+        )
     if not files:
         raise UserError(f"image folder must hold images, got none in {shown}; put PNG, JPEG or TIFF files into it")
     return tuple(files)

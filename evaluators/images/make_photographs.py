@@ -23,11 +23,11 @@ from evaluators.images.folders import load_image
 from evaluators.images.resize import downscale
 from space.errors import UserError
 
-TILE_PX = 256               # 192 px patches, 48 px before x4, still find 65x65 places in it
+TILE_PX = 256  # 192 px patches, 48 px before x4, still find 65x65 places in it
 REDUCTIONS = (2, 4)
-MAX_TILES = 20              # of one photograph at one reduction
-MIN_GRADIENT = 2.0          # grey levels from pixel to pixel; below are sky, walls and blurred background
-JPEG_QUALITY = 95           # with 4:4:4 chroma
+MAX_TILES = 20  # of one photograph at one reduction
+MIN_GRADIENT = 2.0  # grey levels from pixel to pixel; below are sky, walls and blurred background
+JPEG_QUALITY = 95  # with 4:4:4 chroma
 
 DEBIAN = "Debian package lomiri-wallpapers-16.04, version 20.04.0-2"
 LICENCE_URLS = {
@@ -95,7 +95,7 @@ VALIDATION = (
 
 def make_training(photos: Path, out: Path) -> list[Credit]:
     """Write the tiles of all training photographs to ``out/train`` and return their credits."""
-    originals = [load_image(photos / source.file) for source in TRAINING]     # all, before the old tiles are removed
+    originals = [load_image(photos / source.file) for source in TRAINING]  # all, before the old tiles are removed
     folder = _emptied(out / "train")
     credits = []
     for source, photo in zip(TRAINING, originals, strict=True):
@@ -103,7 +103,7 @@ def make_training(photos: Path, out: Path) -> list[Credit]:
             reduced = downscale(photo, reduction)
             for top, left in detailed_tiles(reduced):
                 name = f"{source.title}-{reduction}-y{top:04d}-x{left:04d}.jpg"
-                tile = Image.fromarray(reduced[top:top + TILE_PX, left:left + TILE_PX])
+                tile = Image.fromarray(reduced[top : top + TILE_PX, left : left + TILE_PX])
                 tile.save(folder / name, quality=JPEG_QUALITY, subsampling=0, optimize=True)
                 changes = (
                     f"reduced by {reduction} (bicubic), cropped to {TILE_PX}x{TILE_PX} at row {top} and column {left}, "
@@ -120,7 +120,7 @@ def detailed_tiles(image: np.ndarray) -> list[tuple[int, int]]:
     scored = []
     for top in rows:
         for left in columns:
-            tile = grey[top:top + TILE_PX, left:left + TILE_PX]
+            tile = grey[top : top + TILE_PX, left : left + TILE_PX]
             gradient = (np.abs(np.diff(tile, axis=0)).mean() + np.abs(np.diff(tile, axis=1)).mean()) / 2
             if gradient >= MIN_GRADIENT:
                 scored.append((gradient, (top, left)))

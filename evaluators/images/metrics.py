@@ -10,10 +10,10 @@ Images are arrays in 0..255, ``(H, W, 3)`` RGB or ``(H, W)`` grey, uint8 or floa
 
 import numpy as np
 
-_WINDOW_PX = 11         # Wang et al. 2004, section III-B: 11x11 circular-symmetric Gaussian, sigma 1.5
+_WINDOW_PX = 11  # Wang et al. 2004, section III-B: 11x11 circular-symmetric Gaussian, sigma 1.5
 _SIGMA_PX = 1.5
-_K1, _K2 = 0.01, 0.03   # same section
-_BAND_PX = 16           # outputs per product in the Gaussian window; 32 and 64 are slower
+_K1, _K2 = 0.01, 0.03  # same section
+_BAND_PX = 16  # outputs per product in the Gaussian window; 32 and 64 are slower
 
 
 def luma(rgb: np.ndarray) -> np.ndarray:
@@ -82,7 +82,7 @@ def _shaved_y(image: np.ndarray, shave: int) -> np.ndarray:
     height, width = image.shape[:2]
     if shave < 0 or 2 * shave >= min(height, width):
         raise ValueError(f"shave must leave something of {width}x{height}, got {shave}")
-    cropped = image[shave:height - shave, shave:width - shave]
+    cropped = image[shave : height - shave, shave : width - shave]
     return cropped.astype(np.float64) if image.ndim == 2 else luma(cropped)
 
 
@@ -98,12 +98,12 @@ def _gaussian_rows(maps: np.ndarray) -> np.ndarray:
     window /= window.sum()
     matrix = np.zeros((_BAND_PX, _BAND_PX + _WINDOW_PX - 1))
     for row in range(_BAND_PX):
-        matrix[row, row:row + _WINDOW_PX] = window
+        matrix[row, row : row + _WINDOW_PX] = window
 
     height = maps.shape[1] - _WINDOW_PX + 1
     means = np.empty((maps.shape[0], height, maps.shape[2]))
     for start in range(0, height, _BAND_PX):
         stop = min(start + _BAND_PX, height)
-        inputs = maps[:, start:stop + _WINDOW_PX - 1]
-        means[:, start:stop] = matrix[:stop - start, :inputs.shape[1]] @ inputs
+        inputs = maps[:, start : stop + _WINDOW_PX - 1]
+        means[:, start:stop] = matrix[: stop - start, : inputs.shape[1]] @ inputs
     return means

@@ -25,8 +25,8 @@ from space.errors import UserError
 
 Edge = Literal["replicate", "mirror"]
 
-_BAND_PX = 16       # source pixels per product, without the overlap; 4 and 64 are both slower
-_CACHED_AXES = 32   # matrices of this many axes are kept: about 1 MB for 256 to 1024 px in colour, 6 MB for 2040
+_BAND_PX = 16  # source pixels per product, without the overlap; 4 and 64 are both slower
+_CACHED_AXES = 32  # matrices of this many axes are kept: about 1 MB for 256 to 1024 px in colour, 6 MB for 2040
 
 # At these scales every weight is a multiple of 1/4096, so float32 holds each partial sum exactly and the order
 # of summation cannot matter. Other scales need float64, where a tie may come out a hair under the half.
@@ -105,7 +105,7 @@ def _resize(image: np.ndarray, height: int, width: int, edge: Edge, exact: bool)
 
     both = np.empty((height, width * channels), np.uint8)
     for band in _bands(image.shape[1], width, edge, channels, dtype):
-        both[:, band.outputs] = _clipped(rows[:, band.inputs] @ band.weights.T)    # the cast to uint8 is the floor
+        both[:, band.outputs] = _clipped(rows[:, band.inputs] @ band.weights.T)  # the cast to uint8 is the floor
     return both.reshape(height, width, *image.shape[2:])
 
 
@@ -136,7 +136,7 @@ def _bands(n_in: int, n_out: int, edge: Edge, channels: int, dtype: type) -> tup
 def _taps(n_in: int, n_out: int, edge: Edge) -> tuple[np.ndarray, np.ndarray]:
     """Weights and source indices of each output pixel, both ``(n_out, taps)``; each row of weights sums to 1."""
     ratio = n_in / n_out
-    stretch = max(ratio, 1.0)                       # antialiasing: only when reducing
+    stretch = max(ratio, 1.0)  # antialiasing: only when reducing
     centre = (np.arange(n_out) + 0.5) * ratio - 0.5
     first = np.floor(centre - 2.0 * stretch).astype(np.int64)
     index = first[:, None] + np.arange(int(np.ceil(4.0 * stretch)) + 2)
@@ -144,7 +144,7 @@ def _taps(n_in: int, n_out: int, edge: Edge) -> tuple[np.ndarray, np.ndarray]:
     weights /= weights.sum(axis=1, keepdims=True)
     if edge == "replicate":
         return weights, index.clip(0, n_in - 1)
-    index = index % (2 * n_in)                      # the mirrored image repeats every two lengths
+    index = index % (2 * n_in)  # the mirrored image repeats every two lengths
     return weights, np.minimum(index, 2 * n_in - 1 - index)
 
 

@@ -24,13 +24,35 @@ EXTRA_SAMPLES, SAMPLE_FORMAT, DNG_VERSION = 338, 339, 50706
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR, LAB = 0, 1, 2, 3, 5, 6, 8
 UNCOMPRESSED, JPEGS = 1, (6, 7)
 ASSOCIATED = 1  # of EXTRA_SAMPLES: colours are multiplied by their transparency
-COLOURS = {WHITE_IS_ZERO: "grey", BLACK_IS_ZERO: "grey", RGB: "RGB", PALETTE: "a palette", CMYK: "CMYK",
-           YCBCR: "YCbCr", LAB: "Lab", 9: "Lab", 10: "Lab"}  # fmt: skip
+COLOURS = {
+    WHITE_IS_ZERO: "grey",
+    BLACK_IS_ZERO: "grey",
+    RGB: "RGB",
+    PALETTE: "a palette",
+    CMYK: "CMYK",
+    YCBCR: "YCbCr",
+    LAB: "Lab",
+    9: "Lab",
+    10: "Lab",
+}
 
-SIGNATURES = {PNG: "a PNG", b"\xff\xd8\xff": "a JPEG", b"II*\0": "a TIFF", b"MM\0*": "a TIFF", b"II+\0": "a TIFF",
-              b"MM\0+": "a TIFF", b"GIF8": "a GIF", b"RIFF": "a WebP", b"BM": "a BMP", b"%!PS": "PostScript",
-              b"%PDF": "a PDF", b"8BPS": "a Photoshop file", b"<svg": "an SVG", b"<!DOC": "a web page",
-              b"version https://git-lfs": "a pointer of Git LFS"}  # fmt: skip
+SIGNATURES = {
+    PNG: "a PNG",
+    b"\xff\xd8\xff": "a JPEG",
+    b"II*\0": "a TIFF",
+    b"MM\0*": "a TIFF",
+    b"II+\0": "a TIFF",
+    b"MM\0+": "a TIFF",
+    b"GIF8": "a GIF",
+    b"RIFF": "a WebP",
+    b"BM": "a BMP",
+    b"%!PS": "PostScript",
+    b"%PDF": "a PDF",
+    b"8BPS": "a Photoshop file",
+    b"<svg": "an SVG",
+    b"<!DOC": "a web page",
+    b"version https://git-lfs": "a pointer of Git LFS",
+}
 
 
 def named_kind(data: bytes) -> str | None:

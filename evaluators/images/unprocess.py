@@ -53,9 +53,7 @@ class Camera:
 def random_camera(generator: np.random.Generator) -> Camera:
     """Gains and a mix of the four cameras' colours, drawn as the authors draw them."""
     to_srgb = mixed_colours(generator.uniform(0, 1, 4))
-    return Camera(
-        1 / generator.normal(0.8, 0.1), generator.uniform(1.9, 2.4), generator.uniform(1.5, 1.9), to_srgb
-    )  # fmt: skip
+    return Camera(1 / generator.normal(0.8, 0.1), generator.uniform(1.9, 2.4), generator.uniform(1.5, 1.9), to_srgb)
 
 
 def mixed_colours(weights: np.ndarray) -> np.ndarray:

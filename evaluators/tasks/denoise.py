@@ -44,7 +44,7 @@ class Denoise(TaskRules):
     task: ClassVar[str] = "denoise"
     baseline_name: ClassVar[str] = "noisy input"
     option_readers: ClassVar[Mapping[str, Callable[[str], Any]]] = {
-        "sigma": partial(read_range, option="--sigma", low=0.0, high=255.0, example="25 or 0-50"),
+        "sigma": partial(read_range, option="--sigma", low=0.0, high=255.0, example="25 or 0-50")
     }
 
     @property

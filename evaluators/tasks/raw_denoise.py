@@ -51,7 +51,7 @@ class RawDenoise(TaskRules):
     baseline_name: ClassVar[str] = "noisy input"
     layout: ClassVar[str] = "bayer"
     option_readers: ClassVar[Mapping[str, Callable[[str], Any]]] = {
-        "shot": partial(read_range, option="--shot", low=1e-6, high=0.1, example="0.0001-0.012"),
+        "shot": partial(read_range, option="--shot", low=1e-6, high=0.1, example="0.0001-0.012")
     }
 
     @property

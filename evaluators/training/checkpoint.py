@@ -73,11 +73,13 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
     except (OSError, SafetensorError) as error:
-        raise UserError(f"checkpoint {path} must be a whole safetensors file, got: {error}; "
-                        "delete it and train again") from None
+        raise UserError(
+            f"checkpoint {path} must be a whole safetensors file, got: {error}; delete it and train again"
+        ) from None
     if FORMAT not in metadata:
-        raise UserError(f"{path} must be a training checkpoint, got another safetensors file; give one that "
-                        "training wrote")
+        raise UserError(
+            f"{path} must be a training checkpoint, got another safetensors file; give one that training wrote"
+        )
     try:
         state = json.loads(metadata[FORMAT])
         if state["version"] != VERSION:
@@ -91,8 +93,9 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
         plan = TrainingPlan.from_dict(state["plan"])
         return Checkpoint(int(state["step"]), plan, state["generator_state"], **parts)
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"checkpoint {path} must be readable and undamaged, got {error}; "
-                        "delete it and train again") from None
+        raise UserError(
+            f"checkpoint {path} must be readable and undamaged, got {error}; delete it and train again"
+        ) from None
 
 
 def _crc32(tensors: dict[str, torch.Tensor]) -> int:

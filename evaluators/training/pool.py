@@ -116,9 +116,13 @@ class PatchPool:
             np.save(buffer, getattr(self, name), allow_pickle=False)
             write_atomically(folder / f"{name}.npy", buffer.getbuffer())
         about = {
-            "version": POOL_VERSION, "scale": self.scale, "channels": self.channels, "layout": self.layout,
-            "has_low": self.low is not None, "is_finished": self.finish is not None,
-        }  # fmt: skip
+            "version": POOL_VERSION,
+            "scale": self.scale,
+            "channels": self.channels,
+            "layout": self.layout,
+            "has_low": self.low is not None,
+            "is_finished": self.finish is not None,
+        }
         write_atomically(folder / "pool.json", json.dumps(about).encode())
 
     @classmethod
@@ -145,8 +149,10 @@ class PatchPool:
             channels, finish = tuple(about["channels"]), finish if about["is_finished"] else None
             return cls(low, high, sizes, about["scale"], channels, about["layout"], finish)
         except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-            raise UserError(f"{folder} must hold a patch pool of version {POOL_VERSION}, "
-                            f"got {str(error).rstrip('.')}; delete it and make it again") from None
+            raise UserError(
+                f"{folder} must hold a patch pool of version {POOL_VERSION}, "
+                f"got {str(error).rstrip('.')}; delete it and make it again"
+            ) from None
 
     def sample(self, generator: np.random.Generator, batch: int, patch_px: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Draw random patches, each turned by one of the 8 symmetries of the square.

@@ -46,8 +46,10 @@ def check_same_tensors(found: Mapping[str, torch.Tensor], wanted: Mapping[str, t
         in_file = tuple(found[name].shape) if name in found else "nothing"
         in_network = tuple(wanted[name].shape) if name in wanted else "nothing"
         if in_file != in_network:
-            raise UserError(f"weights {path} must fit the network, got {name!r} with {in_file} in the file and "
-                            f"{in_network} in the network; build the network that the file was made with")
+            raise UserError(
+                f"weights {path} must fit the network, got {name!r} with {in_file} in the file and "
+                f"{in_network} in the network; build the network that the file was made with"
+            )
 
 
 def plain_copy(value: torch.Tensor) -> torch.Tensor:

@@ -29,10 +29,9 @@ def execute(options: argparse.Namespace) -> int:
             raise UserError(f"--out must be another file than those it is made from, got {out}; choose another name")
     calibration = calibrate(table, timings, out.stem)
     write_table(out, calibration.table)
-    how = {
-        "scale": "one scale for every price",
-        "refit": "every price moved, drawn towards the scaled one",
-    }[calibration.method]
+    how = {"scale": "one scale for every price", "refit": "every price moved, drawn towards the scaled one"}[
+        calibration.method
+    ]
     print(f"from  {table.name}: {table.caption}")
     print(f"to    {out}: {calibration.table.caption}")
     print(f"{len(timings.latency_ms)} timings, {how}; the scale is {calibration.scale:.3f}")

@@ -8,13 +8,7 @@ from pathlib import Path
 from rich.table import Table
 
 from latency_tables.cli.console import Console
-from latency_tables.cli.measuring import (
-    add_device_options,
-    open_harness,
-    protocol_from,
-    question_from,
-    shown_progress,
-)
+from latency_tables.cli.measuring import add_device_options, open_harness, protocol_from, question_from, shown_progress
 from latency_tables.harness.extend import add_operators, own_operators
 from latency_tables.harness.measure import Check, Measured, Names, measure, summary
 from latency_tables.harness.plan import plan
@@ -27,9 +21,12 @@ ROUNDS = 5
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_device_options(parser, ROUNDS, needs_task=False)
     parser.add_argument(
-        "--network", action="append", default=[], metavar="NAME|FILE.pt2|MODULE:FACTORY",
+        "--network",
+        action="append",
+        default=[],
+        metavar="NAME|FILE.pt2|MODULE:FACTORY",
         help="the operators of this network instead of a task's, added to the table --out if it is there; repeatable",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--operators", type=Path, metavar="FILE.csv", help="those in the rows of this table, or a file with its columns"
     )
@@ -55,9 +52,10 @@ def _execute_own(options: argparse.Namespace) -> int:
     """Operators of the user's own."""
     operators = own_operators(options.network, options.input, options.operators)
     about = {
-        "networks": options.network, "input": options.input or "each network's own",
+        "networks": options.network,
+        "input": options.input or "each network's own",
         "operators": options.operators.name if options.operators else None,
-    }  # fmt: skip
+    }
     console = Console(stderr=True)
     with open_harness(options, protocol_from(options), options.differential) as harness:
         console.print(f"{len(operators)} operators; Ctrl-C breaks off, the same command continues")

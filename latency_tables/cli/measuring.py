@@ -71,9 +71,14 @@ def open_harness(options: argparse.Namespace, protocol: Protocol, differential: 
     engine = engine_format(options.engine)
     engine.require()
     session: Session = open_session(
-        options.target, options.engine, protocol.cores, protocol.threads, remote_python=options.remote_python,
-        benchmark_binary=options.benchmark_binary, engine_version=options.engine_version,
-    )  # fmt: skip
+        options.target,
+        options.engine,
+        protocol.cores,
+        protocol.threads,
+        remote_python=options.remote_python,
+        benchmark_binary=options.benchmark_binary,
+        engine_version=options.engine_version,
+    )
     try:
         yield Harness(session, engine, protocol, differential)
     finally:

@@ -41,11 +41,19 @@ def execute(options: argparse.Namespace) -> int:
     rows.sort(key=lambda row: -row["ms"])
     if options.json:
         document = {
-            "network": options.network, "table": table.name, "caption": table.caption, "input": f"{size[0]}x{size[1]}",
-            "ms": latency.ms, "low": latency.low, "high": latency.high,
-            "version_low": latency.version_low, "version_high": latency.version_high, "origin": latency.origin,
-            "distance": latency.distance, "operators": rows,
-        }  # fmt: skip
+            "network": options.network,
+            "table": table.name,
+            "caption": table.caption,
+            "input": f"{size[0]}x{size[1]}",
+            "ms": latency.ms,
+            "low": latency.low,
+            "high": latency.high,
+            "version_low": latency.version_low,
+            "version_high": latency.version_high,
+            "origin": latency.origin,
+            "distance": latency.distance,
+            "operators": rows,
+        }
         print(json.dumps(document))
         return 0
     console = Console()

@@ -12,13 +12,7 @@ from typing import Any
 import numpy as np
 
 from latency_tables.cli.console import Console
-from latency_tables.cli.measuring import (
-    add_device_options,
-    open_harness,
-    protocol_from,
-    question_from,
-    shown_progress,
-)
+from latency_tables.cli.measuring import add_device_options, open_harness, protocol_from, question_from, shown_progress
 from latency_tables.harness.plots import scatter
 from latency_tables.harness.validate import (
     Point,

@@ -28,9 +28,18 @@ def write_mnn(operators: Sequence[EngineOperator]) -> bytes:
         source, target = Path(folder, "model.tflite"), Path(folder, "model.mnn")
         source.write_bytes(write_tflite(operators))
         command = [
-            sys.executable, "-c", CONVERTER, "-f", "TFLITE", "--modelFile", str(source), "--MNNModel", str(target),
-            "--bizCode", "litefront",
-        ]  # fmt: skip
+            sys.executable,
+            "-c",
+            CONVERTER,
+            "-f",
+            "TFLITE",
+            "--modelFile",
+            str(source),
+            "--MNNModel",
+            str(target),
+            "--bizCode",
+            "litefront",
+        ]
         done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
         if done.returncode or not target.exists():
             lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]

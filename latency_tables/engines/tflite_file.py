@@ -65,9 +65,16 @@ class TfliteFile:
         return self.tensor(array.shape, array, quantisation)
 
     def node(
-        self, code: str, inputs: Sequence[int], shape: Sequence[int], options: str = "", *, version: int = 1,
-        quantisation: Quantisation | None = None, **values: Any,
-    ) -> int:  # fmt: skip
+        self,
+        code: str,
+        inputs: Sequence[int],
+        shape: Sequence[int],
+        options: str = "",
+        *,
+        version: int = 1,
+        quantisation: Quantisation | None = None,
+        **values: Any,
+    ) -> int:
         """The tensor of ``shape`` that builtin operator ``code`` makes of ``inputs``; ``options`` is its table."""
         if code not in self._code_numbers:
             entry = self.schema.OperatorCodeT()

@@ -24,10 +24,15 @@ UNARY = ("abs", "neg", "exp", "log", "sqrt", "rsqrt", "sin", "cos", "floor", "ce
 BINARY = {"maximum": "MAXIMUM", "minimum": "MINIMUM", "pow": "POW", "sub": "SUB"}
 REDUCTIONS = {"mean": "MEAN", "sum": "SUM", "max": "REDUCE_MAX", "amax": "REDUCE_MAX", "amin": "REDUCE_MIN"}
 ACTIVATIONS = {
-    "relu": ("RELU", ""), "relu6": ("RELU6", ""), "sigmoid": ("LOGISTIC", ""), "tanh": ("TANH", ""), "elu": ("ELU", ""),
-    "gelu": ("GELU", "GeluOptions"), "hardswish": ("HARD_SWISH", "HardSwishOptions"),
+    "relu": ("RELU", ""),
+    "relu6": ("RELU6", ""),
+    "sigmoid": ("LOGISTIC", ""),
+    "tanh": ("TANH", ""),
+    "elu": ("ELU", ""),
+    "gelu": ("GELU", "GeluOptions"),
+    "hardswish": ("HARD_SWISH", "HardSwishOptions"),
     "leaky_relu": ("LEAKY_RELU", "LeakyReluOptions"),
-}  # fmt: skip
+}
 
 
 def output_shape(op: EngineOperator) -> Shape:
@@ -68,9 +73,12 @@ def _conv(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Wei
     values, bias = weights(op)
     depthwise = op.kind == "depthwise_conv"
     windows = {
-        "padding": _padding(file, op, sources[0]), "strideH": op.stride[0], "strideW": op.stride[1],
-        "dilationHFactor": op.dilation[0], "dilationWFactor": op.dilation[1],
-    }  # fmt: skip
+        "padding": _padding(file, op, sources[0]),
+        "strideH": op.stride[0],
+        "strideW": op.stride[1],
+        "dilationHFactor": op.dilation[0],
+        "dilationWFactor": op.dilation[1],
+    }
     if depthwise:
         windows["depthMultiplier"] = op.out_channels // op.in_channels
     code, options = ("DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions") if depthwise else ("CONV_2D", "Conv2DOptions")
@@ -85,9 +93,15 @@ def _transposed_conv(file: TfliteFile, op: EngineOperator, sources: list[int], w
     values, bias = weights(op)
     tensors = (file.constant(output_shape(op), np.int32), file.constant(values), sources[0], file.constant(bias))
     return file.node(
-        "TRANSPOSE_CONV", tensors, output_shape(op), "TransposeConvOptions", version=3,
-        padding=file.schema.Padding.SAME, strideH=op.stride[0], strideW=op.stride[1],
-    )  # fmt: skip
+        "TRANSPOSE_CONV",
+        tensors,
+        output_shape(op),
+        "TransposeConvOptions",
+        version=3,
+        padding=file.schema.Padding.SAME,
+        strideH=op.stride[0],
+        strideW=op.stride[1],
+    )
 
 
 def _matmul(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
@@ -141,9 +155,16 @@ def _concat(file: TfliteFile, op: EngineOperator, sources: list[int], weights: W
 def _pool(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
     code = "MAX_POOL_2D" if op.function == "max" else "AVERAGE_POOL_2D"
     return file.node(
-        code, sources, output_shape(op), "Pool2DOptions", padding=_padding(file, op, sources[0]),
-        strideH=op.stride[0], strideW=op.stride[1], filterHeight=op.kernel[0], filterWidth=op.kernel[1],
-    )  # fmt: skip
+        code,
+        sources,
+        output_shape(op),
+        "Pool2DOptions",
+        padding=_padding(file, op, sources[0]),
+        strideH=op.stride[0],
+        strideW=op.stride[1],
+        filterHeight=op.kernel[0],
+        filterWidth=op.kernel[1],
+    )
 
 
 def _resize(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:

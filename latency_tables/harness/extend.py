@@ -62,9 +62,13 @@ def _rows(path: Path) -> list[EngineOperator]:
 
 
 def add_operators(
-    harness: Harness, operators: Sequence[EngineOperator], about: Mapping[str, Any], out: Path, names: Names,
+    harness: Harness,
+    operators: Sequence[EngineOperator],
+    about: Mapping[str, Any],
+    out: Path,
+    names: Names,
     progress: Callable[[int], Callable[[str], None]] = lambda total: lambda key: None,
-) -> Measured:  # fmt: skip
+) -> Measured:
     """Time those of ``operators`` that the table ``out`` lacks, and write them into it; without one, make it.
 
     Their timings are kept in a file of their own, so that the same command continues where it was broken off.

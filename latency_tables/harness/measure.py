@@ -73,9 +73,13 @@ class Harness:
 
 
 def measure(
-    harness: Harness, plan: Plan, about: Mapping[str, Any], out: Path, names: Names | None = None,
+    harness: Harness,
+    plan: Plan,
+    about: Mapping[str, Any],
+    out: Path,
+    names: Names | None = None,
     progress: Callable[[int], Callable[[str], None]] = lambda total: lambda key: None,
-) -> Measured:  # fmt: skip
+) -> Measured:
     """Time the plan's operators and write the table ``out`` with its provenance and its check of interpolation.
 
     ``about`` says what is measured (task, scale, input). ``progress(total)`` gives a function to be called once per
@@ -183,9 +187,13 @@ def _table(
 
 
 def _provenance(
-    harness: Harness, device: Device, timings: RawTimings, checks: tuple[Check, ...], failed: Mapping[str, str],
+    harness: Harness,
+    device: Device,
+    timings: RawTimings,
+    checks: tuple[Check, ...],
+    failed: Mapping[str, str],
     about: Mapping[str, Any],
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     return {
         "repository": "measured by this project's harness",
         "commit": commit(),

@@ -69,20 +69,31 @@ def figure(marks: Sequence[Mark], title: str, found: Mapping[str, Any]) -> Figur
     for index, kind in enumerate(sorted({mark.kind for mark in marks})):
         own = [mark for mark in marks if mark.kind == kind]
         axes.scatter(
-            [mark.measured_ms for mark in own], [mark.predicted_ms for mark in own], s=16, label=kind, linewidths=0,
+            [mark.measured_ms for mark in own],
+            [mark.predicted_ms for mark in own],
+            s=16,
+            label=kind,
+            linewidths=0,
             color=KINDS[index % len(KINDS)],
-        )  # fmt: skip
+        )
     axes.set(
-        xscale="log", yscale="log", xlim=ends, ylim=ends, xlabel="measured, ms (whole network)",
+        xscale="log",
+        yscale="log",
+        xlim=ends,
+        ylim=ends,
+        xlabel="measured, ms (whole network)",
         ylabel="predicted, ms (sum of its operators)",
-    )  # fmt: skip
+    )
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     drawn.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold", parse_math=False)
     axes.set_title(
         f"{found['networks']} networks: mean error {100 * found['mape']:.1f} %, {100 * found['within_10']:.1f} % "
-        f"within 10 %, Spearman {found['spearman']:.4f}", loc="left", fontsize=9.5, color="#555555",
-    )  # fmt: skip
+        f"within 10 %, Spearman {found['spearman']:.4f}",
+        loc="left",
+        fontsize=9.5,
+        color="#555555",
+    )
     axes.legend(title="upsampler", fontsize=9, frameon=False, loc="upper left", alignment="left")
     return drawn
 

@@ -79,9 +79,14 @@ class RawTimings:
 
     def add(self, key: str, number: int, timing: Timing, seconds: float) -> None:
         record = {
-            "key": key, "round": number, "runs_ms": timing.runs_ms, "busy_ms": timing.busy_ms,
-            "clock_mhz": timing.clock_mhz, "temperature_c": timing.temperature_c, "seconds": round(seconds, 3),
-        }  # fmt: skip
+            "key": key,
+            "round": number,
+            "runs_ms": timing.runs_ms,
+            "busy_ms": timing.busy_ms,
+            "clock_mhz": timing.clock_mhz,
+            "temperature_c": timing.temperature_c,
+            "seconds": round(seconds, 3),
+        }
         self._write(record)
         self._take(record)
 

@@ -94,9 +94,15 @@ def predictions(
 
 
 def validate(
-    harness: Harness, table: LatencyTable, networks: Sequence[Architecture], twice: int, input_size: tuple[int, int],
-    about: Mapping[str, Any], out: Path, progress: Callable[[int], Callable[[str], None]] = lambda n: lambda key: None,
-) -> tuple[Point, ...]:  # fmt: skip
+    harness: Harness,
+    table: LatencyTable,
+    networks: Sequence[Architecture],
+    twice: int,
+    input_size: tuple[int, int],
+    about: Mapping[str, Any],
+    out: Path,
+    progress: Callable[[int], Callable[[str], None]] = lambda n: lambda key: None,
+) -> tuple[Point, ...]:
     """Time ``networks`` whole, the first ``twice`` of them a second time under another name, and write ``out``.
 
     Raises:
@@ -126,10 +132,14 @@ def validate(
             measured = figures[arch.key]
             points.append(
                 Point(
-                    arch.key, arch, predicted[arch.key], measured.ms, measured.relative_error,
+                    arch.key,
+                    arch,
+                    predicted[arch.key],
+                    measured.ms,
+                    measured.relative_error,
                     again.ms if again else float("nan"),
                 )
-            )  # fmt: skip
+            )
     if not points:
         raise UserError(f"no network ran; the first failed with: {next(iter(timings.failures.values()))}")
     return tuple(points)
@@ -186,14 +196,30 @@ def write_points(path: Path, points: Sequence[Point]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(
-            ("network", "predicted_ms", "low_ms", "high_ms", "measured_ms", "error", "noise", "again_ms", "origin",
-             "architecture")
-        )  # fmt: skip
+            (
+                "network",
+                "predicted_ms",
+                "low_ms",
+                "high_ms",
+                "measured_ms",
+                "error",
+                "noise",
+                "again_ms",
+                "origin",
+                "architecture",
+            )
+        )
         for point in points:
             predicted = point.predicted
             numbers = (
-                predicted.ms, predicted.low, predicted.high, point.measured_ms, point.error, point.noise, point.again_ms
-            )  # fmt: skip
+                predicted.ms,
+                predicted.low,
+                predicted.high,
+                point.measured_ms,
+                point.error,
+                point.noise,
+                point.again_ms,
+            )
             cells = ("" if np.isnan(value) else f"{value:.6g}" for value in numbers)
             writer.writerow((point.key, *cells, predicted.origin, json.dumps(point.arch.to_dict())))
 

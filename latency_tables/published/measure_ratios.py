@@ -42,10 +42,12 @@ MEASURED: Mapping[str, tuple[Mapping[str, str], tuple[Callable, ...]]] = {
     "activation prelu": (_ELEMENTS, (elementwise("PRELU", "activation", "prelu"),)),
     "activation exponential": ({"M elements": "work"}, (elementwise("LOGISTIC", "activation", "sigmoid"),)),
     "activation gelu": (
-        {"M elements": "work"}, (elementwise("GELU", "activation", "gelu", options=("GeluOptions", {})),),
+        {"M elements": "work"},
+        (elementwise("GELU", "activation", "gelu", options=("GeluOptions", {})),),
     ),
     "softmax": (
-        {"M elements": "work"}, (elementwise("SOFTMAX", "softmax", "", options=("SoftmaxOptions", {"beta": 1.0})),),
+        {"M elements": "work"},
+        (elementwise("SOFTMAX", "softmax", "", options=("SoftmaxOptions", {"beta": 1.0})),),
     ),
     "copy": (_ELEMENTS, (moved("TRANSPOSE", "copy", "", 1, ("TransposeOptions", {})),)),
     "pixel_shuffle": (
@@ -56,7 +58,8 @@ MEASURED: Mapping[str, tuple[Mapping[str, str], tuple[Callable, ...]]] = {
         ),
     ),
     "pixel_unshuffle": (
-        _ELEMENTS, (moved("SPACE_TO_DEPTH", "pixel_unshuffle", "", 2, ("SpaceToDepthOptions", {"blockSize": 2})),),
+        _ELEMENTS,
+        (moved("SPACE_TO_DEPTH", "pixel_unshuffle", "", 2, ("SpaceToDepthOptions", {"blockSize": 2})),),
     ),
     "resize nearest": (
         {"M elements": "pass", "M pixels": "work"},
@@ -73,10 +76,8 @@ MEASURED: Mapping[str, tuple[Mapping[str, str], tuple[Callable, ...]]] = {
         ),
     ),
     "pad mirrored": ({"M elements": "work"}, (mirrored,)),
-    "transposed_conv": (
-        {"GMAC": "MAC", "M scattered elements": "window"}, (convolution(4, 2, transposed=True),),
-    ),
-}  # fmt: skip
+    "transposed_conv": ({"GMAC": "MAC", "M scattered elements": "window"}, (convolution(4, 2, transposed=True),)),
+}
 COUNTED = {  # not one operator of the engine: (passes over the activations, relative error, what was counted)
     "norm batch_norm": (2.0, 0.5, "counted: a multiplication and an addition"),
     "norm": (4.0, 0.6, "counted: mean, squared differences and their mean, scaling, addition: about four passes"),
@@ -139,9 +140,10 @@ def best_times(models: Mapping[str, Sequence[Model]]) -> dict[str, list[float]]:
     for name, listed in models.items():
         for model in listed:
             interpreter = Interpreter(
-                model_content=model.content, num_threads=1,
+                model_content=model.content,
+                num_threads=1,
                 experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-            )  # fmt: skip
+            )
             interpreter.allocate_tensors()
             for entry in interpreter.get_input_details():
                 # Both signs in no order, so that a branch on the sign is not foreseen.

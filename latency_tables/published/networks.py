@@ -22,9 +22,17 @@ from latency_tables.published.source import NETWORKS
 
 INPUT_SIZE = 224
 FAMILIES = (
-    "mobilenetv3", "mobilenetv2", "mobilenet", "fdmobilenet", "preresnet", "sepreresnet", "seresnet", "resnet",
-    "resnext", "regnet",
-)  # fmt: skip
+    "mobilenetv3",
+    "mobilenetv2",
+    "mobilenet",
+    "fdmobilenet",
+    "preresnet",
+    "sepreresnet",
+    "seresnet",
+    "resnet",
+    "resnext",
+    "regnet",
+)
 CONVOLUTIONS = {"CONV_2D": "conv", "DEPTHWISE_CONV_2D": "depthwise_conv", "CONV_2D_GROUP": "grouped_conv"}
 POOLINGS = {"MAX_POOL_2D": "max", "AVERAGE_POOL_2D": "average"}
 

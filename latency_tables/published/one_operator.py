@@ -15,13 +15,17 @@ EVERYWHERE = Quantisation(1 / 32)  # of int8 activations and weights; sizes of n
 BIAS = Quantisation(EVERYWHERE.scale**2)
 # What int8 operators of a fixed range must give.
 OUTPUTS = {
-    "LOGISTIC": Quantisation(1 / 256, -128), "SOFTMAX": Quantisation(1 / 256, -128), "TANH": Quantisation(1 / 128),
-}  # fmt: skip
+    "LOGISTIC": Quantisation(1 / 256, -128),
+    "SOFTMAX": Quantisation(1 / 256, -128),
+    "TANH": Quantisation(1 / 128),
+}
 # Of operators that are not 1 in fp32 and 2 in int8.
 VERSIONS = {
-    "PRELU": {"int8": 1}, "CONV_2D": {"int8": 3}, "RESIZE_BILINEAR": {"fp32": 3, "int8": 3},
+    "PRELU": {"int8": 1},
+    "CONV_2D": {"int8": 3},
+    "RESIZE_BILINEAR": {"fp32": 3, "int8": 3},
     "RESIZE_NEAREST_NEIGHBOR": {"fp32": 3, "int8": 3},
-}  # fmt: skip
+}
 Options = tuple[str, dict[str, Any]]
 
 
@@ -104,9 +108,15 @@ def convolution(kernel: int, stride: int = 1, transposed: bool = False) -> Calla
             dilation = {"dilationWFactor": 1, "dilationHFactor": 1, "fusedActivationFunction": 0}
             name, options = "CONV_2D", ("Conv2DOptions", {**common, **dilation})
         op = EngineOperator(
-            "transposed_conv" if transposed else "conv", shape[1], shape[2], channels, channels,
-            height * width * channels, kernel=(kernel, kernel), stride=(stride, stride),
-        )  # fmt: skip
+            "transposed_conv" if transposed else "conv",
+            shape[1],
+            shape[2],
+            channels,
+            channels,
+            height * width * channels,
+            kernel=(kernel, kernel),
+            stride=(stride, stride),
+        )
         return Model(op, file.finish([source], [_node(file, dtype, name, operands, shape, options)]))
 
     return make

@@ -27,20 +27,28 @@ CLASS_PRICES: dict[str, dict[str, tuple[str, ...]]] = {
     "matmul": {"GMAC in tiles": ("1x1 GMAC",), **_WINDOWS, "M weights": ("matmul weights",), **_EVERY_CALL},
     "depthwise_conv 3x3": {"GMAC": ("depthwise GMAC",), "M elements": ("depthwise elements",), **_EVERY_CALL},
     "depthwise_conv larger": {
-        "GMAC": ("depthwise GMAC", "larger depthwise GMAC"), "M elements": ("depthwise elements",), **_EVERY_CALL,
+        "GMAC": ("depthwise GMAC", "larger depthwise GMAC"),
+        "M elements": ("depthwise elements",),
+        **_EVERY_CALL,
     },
     "grouped_conv": {
-        "GMAC": ("grouped GMAC",), "M output taps": ("grouped output taps",), "M weights": ("weights",), **_EVERY_CALL,
+        "GMAC": ("grouped GMAC",),
+        "M output taps": ("grouped output taps",),
+        "M weights": ("weights",),
+        **_EVERY_CALL,
     },
     "elementwise": {"M elements": ("elementwise",), **_EVERY_CALL},
     "reduce": {"M elements": ("elementwise",), **_EVERY_CALL},
     "pool": {  # a start per output pixel and tap, as in a convolution, and one operation per output element and tap
-        "M elements": ("pool",), "M output taps": ("pool taps",), "M window taps": ("window taps",), **_EVERY_CALL,
+        "M elements": ("pool",),
+        "M output taps": ("pool taps",),
+        "M window taps": ("window taps",),
+        **_EVERY_CALL,
     },
     "activation hardswish": {"M elements": ("activation",), **_EVERY_CALL},
     # In the phones' networks only of one pixel, the factors of squeeze-and-excitation: nothing but a call.
     "activation exponential": {"M elements": ("elementwise",), **_EVERY_CALL},
-}  # fmt: skip
+}
 PRICES = tuple(dict.fromkeys(name for terms in CLASS_PRICES.values() for names in terms.values() for name in names))
 # Prices of passes over elements; none can be below what the core's load and store units can move.
 PASSES = ("convolution output", "depthwise elements", "elementwise", "pool", "activation")

@@ -54,8 +54,13 @@ def ratios() -> tuple[Ratio, ...]:
     with RATIOS.open(encoding="utf-8", newline="") as file:
         return tuple(
             Ratio(
-                row["dtype"], row["class"], row["per"], row["reference"], float(row["ratio"]),
-                float(row["relative_error"]), row["source"],
+                row["dtype"],
+                row["class"],
+                row["per"],
+                row["reference"],
+                float(row["ratio"]),
+                float(row["relative_error"]),
+                row["source"],
             )
             for row in csv.DictReader(file)
-        )  # fmt: skip
+        )

@@ -21,8 +21,17 @@ COMMIT = "40ba833a9ca560a3035a76a5c3da504082dec001"
 LICENCE, COPYRIGHT = "MIT", "Copyright (c) 2024 Zhuojin"
 
 NETWORK_COLUMNS = (
-    "network", "list", "operator", "in_channels", "filters", "kernel", "stride", "groups", "in_size", "out_size",
-)  # fmt: skip
+    "network",
+    "list",
+    "operator",
+    "in_channels",
+    "filters",
+    "kernel",
+    "stride",
+    "groups",
+    "in_size",
+    "out_size",
+)
 # Element-wise operators, which the list of TensorFlow Lite lacks.
 PYTORCH_OPERATORS = ("add", "mul", "hardswish", "sigmoid", "clamp", "run_batchnorm_context")
 DEVICES = {

@@ -21,12 +21,33 @@ from latency_tables.table import LatencyTable
 
 # One table per core of the six phones, and as many threads as an application would give a network.
 CORES = (
-    "pixel4-a76", "pixel4-a76m", "pixel4-a76m-2t", "pixel4-a76m-3t", "pixel4-a55", "pixel4-a55-2t", "pixel4-a55-4t",
-    "s10-m4", "s10-m4-2t", "s10-a75", "s10-a75-2t", "s10-a55", "s10-a55-4t",
-    "mi8se-a75", "mi8se-a75-2t", "mi8se-a55", "mi8se-a55-4t",
-    "a03s-a53", "a03s-a53-2t", "a03s-a53-4t", "a03s-a53s",
-    "iphone7-hurricane", "iphone7-hurricane-2t", "iphonexs-vortex", "iphonexs-vortex-2t", "iphonexs-tempest",
-)  # fmt: skip
+    "pixel4-a76",
+    "pixel4-a76m",
+    "pixel4-a76m-2t",
+    "pixel4-a76m-3t",
+    "pixel4-a55",
+    "pixel4-a55-2t",
+    "pixel4-a55-4t",
+    "s10-m4",
+    "s10-m4-2t",
+    "s10-a75",
+    "s10-a75-2t",
+    "s10-a55",
+    "s10-a55-4t",
+    "mi8se-a75",
+    "mi8se-a75-2t",
+    "mi8se-a55",
+    "mi8se-a55-4t",
+    "a03s-a53",
+    "a03s-a53-2t",
+    "a03s-a53-4t",
+    "a03s-a53s",
+    "iphone7-hurricane",
+    "iphone7-hurricane-2t",
+    "iphonexs-vortex",
+    "iphonexs-vortex-2t",
+    "iphonexs-tempest",
+)
 SHIPPED = tuple(f"{core}{suffix}" for core in CORES for suffix in ("", "-int8"))
 REFERENCE = DATA / "reference_errors.csv"
 # Of one factor common to all networks, between these measurements and those of others on cores of the same kind with
@@ -49,10 +70,19 @@ def build_table(name: str) -> LatencyTable:
     classes, drawn = _fitted_rows(prices, draws)
     _add_estimates(core_set.dtype, classes, drawn)
     return LatencyTable(
-        name, core_set.device, core_set.soc, core_set.core_text, core_set.threads, core_set.dtype, ENGINE,
-        ENGINE_VERSION, {}, classes, _three_digits(np.array([drawn[entry] for entry in classes])),
+        name,
+        core_set.device,
+        core_set.soc,
+        core_set.core_text,
+        core_set.threads,
+        core_set.dtype,
+        ENGINE,
+        ENGINE_VERSION,
+        {},
+        classes,
+        _three_digits(np.array([drawn[entry] for entry in classes])),
         _provenance(problem, index),
-    )  # fmt: skip
+    )
 
 
 def _three_digits(values: np.ndarray) -> np.ndarray:

@@ -39,9 +39,14 @@ class AdbSession:
     """
 
     def __init__(
-        self, serial: str, engine: str, binary: str | Path | None, threads: int = 1, cores: tuple[int, ...] = (),
+        self,
+        serial: str,
+        engine: str,
+        binary: str | Path | None,
+        threads: int = 1,
+        cores: tuple[int, ...] = (),
         engine_version: str | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.serial = serial
         self.engine = engine
         self.threads = threads
@@ -59,9 +64,12 @@ class AdbSession:
         parts = android.sections(self._shell(android.DESCRIBE))
         identity, state = android.describe(parts, self.cores)
         identity |= {
-            "hostname": self.serial, "cores": list(self.cores), "threads": self.threads, "engine": self.engine,
+            "hostname": self.serial,
+            "cores": list(self.cores),
+            "threads": self.threads,
+            "engine": self.engine,
             "engine_version": self.engine_version,
-        }  # fmt: skip
+        }
         return Device(identity, state)
 
     def time(self, job: Job) -> Timing:

@@ -78,9 +78,15 @@ class AgentSession:
                 raise self._lost(f"got {answer.get('bytes')!r} of the {len(job.model)} bytes of {job.name}")
             self._loaded.add(name)
         request = {
-            "do": "time", "name": name, "engine": self.engine, "threads": job.threads, "cores": list(job.cores),
-            "warmup": job.warmup, "repeats": job.repeats, "budget_s": job.budget_s,
-        }  # fmt: skip
+            "do": "time",
+            "name": name,
+            "engine": self.engine,
+            "threads": job.threads,
+            "cores": list(job.cores),
+            "warmup": job.warmup,
+            "repeats": job.repeats,
+            "budget_s": job.budget_s,
+        }
         answer = self._ask(request, job.budget_s + ANSWER_S, job.name)
         return Timing(
             job.name,
@@ -116,9 +122,15 @@ class AgentSession:
         pipe = subprocess.PIPE
         try:
             self._process = subprocess.Popen(
-                self.command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, encoding="utf-8", errors="replace",
+                self.command,
+                stdin=pipe,
+                stdout=pipe,
+                stderr=pipe,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
                 start_new_session=True,  # Ctrl-C is for us; the agent is told
-            )  # fmt: skip
+            )
         except OSError as error:
             raise ConnectionLostError(f"{self.device_name}: cannot start {self.command[0]}: {error.strerror}") from None
         self._readers = [

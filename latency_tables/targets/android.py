@@ -9,9 +9,14 @@ from typing import Any
 from latency_tables.targets.arm_cores import core_names
 
 PROPERTIES = (
-    "ro.product.manufacturer", "ro.product.model", "ro.soc.manufacturer", "ro.soc.model", "ro.board.platform",
-    "ro.product.cpu.abi", "ro.build.version.release",
-)  # fmt: skip
+    "ro.product.manufacturer",
+    "ro.product.model",
+    "ro.soc.manufacturer",
+    "ro.soc.model",
+    "ro.board.platform",
+    "ro.product.cpu.abi",
+    "ro.build.version.release",
+)
 CPU = "/sys/devices/system/cpu"
 # Sections begin with "==NAME"; what a phone does not let the shell read is left out by it.
 DESCRIBE = "; ".join(

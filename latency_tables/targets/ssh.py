@@ -15,10 +15,16 @@ from latency_tables.targets.session import ConnectionLostError, Device, Job, Tim
 from space.errors import UserError
 
 OPTIONS = (
-    "-T", "-o", "BatchMode=yes",        # a question that nobody answers would hang
-    "-o", "ConnectTimeout=10",
-    "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=4",  # a dead line is noticed within a minute
-)  # fmt: skip
+    "-T",
+    "-o",
+    "BatchMode=yes",  # a question that nobody answers would hang
+    "-o",
+    "ConnectTimeout=10",
+    "-o",
+    "ServerAliveInterval=15",
+    "-o",
+    "ServerAliveCountMax=4",  # a dead line is noticed within a minute
+)
 SSH_FAILED = 255  # ssh's own status; any other is that of the remote command
 NO_PYTHON = 127
 INSTALL_S = 120.0
@@ -56,9 +62,14 @@ class SshSession:
     """
 
     def __init__(
-        self, host: SshHost, engine: str, cores: Sequence[int] = (), threads: int = 1, python: str = "python3",
+        self,
+        host: SshHost,
+        engine: str,
+        cores: Sequence[int] = (),
+        threads: int = 1,
+        python: str = "python3",
         waits_s: Sequence[float] = WAITS_S,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.host, self.engine, self.cores, self.threads = host, engine, tuple(cores), threads
         self.python = python
         self.waits_s = tuple(waits_s)

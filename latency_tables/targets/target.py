@@ -17,9 +17,15 @@ NAME = r"[A-Za-z0-9_][\w.-]*"  # never a leading "-", which ssh would read as an
 
 
 def open_session(
-    target: str, engine: str, cores: Sequence[int] = (), threads: int = 1, *, remote_python: str | None = None,
-    benchmark_binary: str | Path | None = None, engine_version: str | None = None,
-) -> Session:  # fmt: skip
+    target: str,
+    engine: str,
+    cores: Sequence[int] = (),
+    threads: int = 1,
+    *,
+    remote_python: str | None = None,
+    benchmark_binary: str | Path | None = None,
+    engine_version: str | None = None,
+) -> Session:
     """A session with the device that ``target`` names; nothing is connected before it is asked something.
 
     ``remote_python`` is the command that starts Python on a host over ssh ("python3"); ``benchmark_binary`` is the

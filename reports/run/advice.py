@@ -85,8 +85,9 @@ def alternatives(run: RunResult) -> tuple[str, ...]:
     if best is not chosen:
         sentences.append(f"More quality: {named(best)}, the best within the budget, is {_against(run, best, chosen)}.")
     if cheapest is not chosen:
-        sentences.append(f"Less cost: {named(cheapest)}, the cheapest on the front, is "
-                         f"{_against(run, cheapest, chosen)}.")  # fmt: skip
+        sentences.append(
+            f"Less cost: {named(cheapest)}, the cheapest on the front, is {_against(run, cheapest, chosen)}."
+        )
     return tuple(sentences)
 
 

@@ -22,11 +22,11 @@ from PIL import ImageFont
 from reports.places import RIGHT, UP_LEFT, Place, Surroundings, Wanted, find_places
 from reports.run.pareto_view import LEAST_HEIGHT_DB, ParetoView, Point
 
-WIDTHS_PX = (250, 380, 520, 700, 900, 1100)     # of the plot without its margins; a wider one has more room still
+WIDTHS_PX = (250, 380, 520, 700, 900, 1100)  # of the plot without its margins; a wider one has more room still
 FONT_PX, LINE_PX = 12, 16
-GROUP_PX = 16           # stars this close to each other share a label
-STAR_PX = 2             # a star's arms reach this much farther than a point
-PX_PER_PT = 96 / 72     # of a browser
+GROUP_PX = 16  # stars this close to each other share a label
+STAR_PX = 2  # a star's arms reach this much farther than a point
+PX_PER_PT = 96 / 72  # of a browser
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,11 @@ class Window:
 
     def pixels(self, cost: float, psnr_db: float, size: tuple[float, float]) -> tuple[float, float]:
         """Where a point is on a plot of ``size``, from its lower left corner."""
-        across = math.log(cost / self.left) / math.log(self.right / self.left) if self.log_cost else (
-            (cost - self.left) / (self.right - self.left)
-        )  # fmt: skip
+        across = (
+            math.log(cost / self.left) / math.log(self.right / self.left)
+            if self.log_cost
+            else ((cost - self.left) / (self.right - self.left))
+        )
         return size[0] * across, size[1] * (psnr_db - self.bottom) / (self.top - self.bottom)
 
 
@@ -86,10 +88,14 @@ def _labels(view: ParetoView, size: tuple[float, float]) -> list[dict[str, Any]]
     texts = [*papers, *numbers]
     references, taken = _references(view, window, size)
     wanted = [
-        Wanted(*window.pixels(text.point.cost, text.point.psnr_db, size), *_extent(text.lines),
-               UP_LEFT if text.point.on_front else RIGHT, text.around_px)
+        Wanted(
+            *window.pixels(text.point.cost, text.point.psnr_db, size),
+            *_extent(text.lines),
+            UP_LEFT if text.point.on_front else RIGHT,
+            text.around_px,
+        )
         for text in texts
-    ]  # fmt: skip
+    ]
     corners = [window.pixels(point.cost, point.psnr_db, size) for point in view.outline]
     steps = [spot for i, (x, y) in enumerate(corners) for spot in ([(x, corners[i - 1][1])] if i else []) + [(x, y)]]
     lines = [np.array(steps)]
@@ -139,9 +145,14 @@ def _extent(lines: Sequence[str]) -> tuple[float, float]:
 def _label(text: _Text, place: Place) -> dict[str, Any]:
     right, up = place.offset
     return {
-        "kind": text.kind, "lines": list(text.lines), "cost": text.point.cost, "db": text.point.psnr_db,
-        "right": round(right, 1), "up": round(up, 1), "leader": place.has_leader,
-    }  # fmt: skip
+        "kind": text.kind,
+        "lines": list(text.lines),
+        "cost": text.point.cost,
+        "db": text.point.psnr_db,
+        "right": round(right, 1),
+        "up": round(up, 1),
+        "leader": place.has_leader,
+    }
 
 
 def _references(view: ParetoView, window: Window, size: tuple[float, float]) -> tuple[list[dict[str, Any]], list[Bbox]]:
@@ -172,11 +183,14 @@ def _budget(view: ParetoView, window: Window, size: tuple[float, float]) -> Iter
         return
     x, _ = window.pixels(view.budget, window.top, size)
     length, thickness = _extent((view.budget_text,))
-    yield {"kind": "budget", "lines": [view.budget_text], "cost": view.budget}, [
-        ({"side": side, "above": above}, Bbox.from_bounds(left, (size[1] - length) * above, thickness + 2, length))
-        for above in (True, False)
-        for side, left in (("right", x), ("left", x - thickness - 2))
-    ]
+    yield (
+        {"kind": "budget", "lines": [view.budget_text], "cost": view.budget},
+        [
+            ({"side": side, "above": above}, Bbox.from_bounds(left, (size[1] - length) * above, thickness + 2, length))
+            for above in (True, False)
+            for side, left in (("right", x), ("left", x - thickness - 2))
+        ],
+    )
 
 
 def _levels(view: ParetoView, window: Window, size: tuple[float, float]) -> Iterator[tuple[dict[str, Any], _Options]]:
@@ -185,8 +199,11 @@ def _levels(view: ParetoView, window: Window, size: tuple[float, float]) -> Iter
         text = f"{name} {db:.2f} dB"
         _, y = window.pixels(window.right, db, size)
         width, height = _extent((text,))
-        yield {"kind": "level", "lines": [text], "db": db}, [
-            ({"side": side, "above": above}, Bbox.from_bounds(left, y - height * (not above), width, height))
-            for side, left in (("right", size[0] - width), ("left", 0.0))
-            for above in (False, True)
-        ]
+        yield (
+            {"kind": "level", "lines": [text], "db": db},
+            [
+                ({"side": side, "above": above}, Bbox.from_bounds(left, y - height * (not above), width, height))
+                for side, left in (("right", size[0] - width), ("left", 0.0))
+                for above in (False, True)
+            ],
+        )

@@ -18,12 +18,12 @@ from matplotlib.figure import Figure
 from reports.style import BASELINE, FRONT, OTHER, STYLE
 from search.records import RunResult
 
-ENOUGH = 3              # a median of fewer candidates is not drawn and not compared
-BETTER, LEAST_SHARE = 0.6, 1 / 8    # the better 60 % fill at least an eighth of the axis; what is lower is below it
+ENOUGH = 3  # a median of fewer candidates is not drawn and not compared
+BETTER, LEAST_SHARE = 0.6, 1 / 8  # the better 60 % fill at least an eighth of the axis; what is lower is below it
 LEAST_HEIGHT_DB = 0.05
-MOST_NARROW = 9         # a knob of more values gets a picture of double width
-MOST_VECTOR_DOTS, RASTER_DPI = 500, 150   # more dots become one image, which does not grow with their number
-LINE_CHARACTERS = 46    # what fits side by side under a picture of single width
+MOST_NARROW = 9  # a knob of more values gets a picture of double width
+MOST_VECTOR_DOTS, RASTER_DPI = 500, 150  # more dots become one image, which does not grow with their number
+LINE_CHARACTERS = 46  # what fits side by side under a picture of single width
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +94,19 @@ def effect_svg(effect: KnobEffect, window_db: tuple[float, float], baseline: str
             seen = [gain for gain in gains if gain >= low]
             # A fixed pattern of small shifts, so that equal results stay visible and pages stay the same.
             shifts = np.resize([0, 0.09, -0.09, 0.18, -0.18], len(seen))
-            axes.plot(place + shifts, seen, "o", ms=4, color=OTHER, alpha=0.75, mew=0,
-                      rasterized=is_crowded)
+            axes.plot(place + shifts, seen, "o", ms=4, color=OTHER, alpha=0.75, mew=0, rasterized=is_crowded)
             _note(axes, place, f"n={len(gains)}" if place == 0 and not effect.is_wide else str(len(gains)), high + room)
             if below := len(gains) - len(seen):
                 axes.plot(place, low - 1.6 * room, "v", ms=6, color=BASELINE, mew=0)
-                axes.annotate(str(below), (place, low - 1.6 * room), (5, 0), textcoords="offset points", va="center",
-                              fontsize=8, color=BASELINE)  # fmt: skip
+                axes.annotate(
+                    str(below),
+                    (place, low - 1.6 * room),
+                    (5, 0),
+                    textcoords="offset points",
+                    va="center",
+                    fontsize=8,
+                    color=BASELINE,
+                )
         for value, centre in effect.medians_db.items():
             place = list(effect.gains_db).index(value)
             if centre >= low:

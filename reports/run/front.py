@@ -21,9 +21,24 @@ from search.pareto import front, front_rung
 from search.records import RunResult, TrialRecord
 
 COLUMNS = (
-    "trial", "source", "nearest_build", "on_front", "status", "params", "macs", "peak_activation_bytes", "weight_bytes",
-    "psnr_db", "ssim", "gain_db", "rung", "steps", "within_noise_of", "architecture", "description",
-)  # fmt: skip
+    "trial",
+    "source",
+    "nearest_build",
+    "on_front",
+    "status",
+    "params",
+    "macs",
+    "peak_activation_bytes",
+    "weight_bytes",
+    "psnr_db",
+    "ssim",
+    "gain_db",
+    "rung",
+    "steps",
+    "within_noise_of",
+    "architecture",
+    "description",
+)
 LATENCY_COLUMNS = ("ms", "ms_low", "ms_high", "ms_origin", "ms_tied_with")  # each followed by @TABLE
 BEFORE_TIMES, BEFORE_OTHERS = COLUMNS.index("psnr_db"), COLUMNS.index("rung")
 

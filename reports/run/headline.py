@@ -12,8 +12,8 @@ from reports.run.ties import SEED_NOISE_DB, same_time
 from search.pareto import front, front_rung
 from search.records import RunResult, RunSettings, TrialRecord
 
-FORM_MARK = "+"         # "s-lwsr16+skip" is another form of "s-lwsr16"
-ABLATION_MARK = "-"     # "s-lwsr16-no-pool" is a lesser configuration of "s-lwsr16"
+FORM_MARK = "+"  # "s-lwsr16+skip" is another form of "s-lwsr16"
+ABLATION_MARK = "-"  # "s-lwsr16-no-pool" is a lesser configuration of "s-lwsr16"
 NOUNS = {
     "params": ("fewer", "parameters"),
     "macs": ("fewer", "MACs"),

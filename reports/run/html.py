@@ -37,7 +37,7 @@ from search.pareto import front_rung
 from search.records import RunResult
 from space.papers.published import PublishedResult
 
-MOST_FAILED = 200       # trials whose reason the page tells one by one
+MOST_FAILED = 200  # trials whose reason the page tells one by one
 PARTS = {"style": "page.css", "chart_script": "chart.js", "page_script": "page.js"}
 
 
@@ -73,9 +73,12 @@ def report_html(
         folder: the run's folder, if the page is to lie in it; else the page says nothing of weights and next steps.
     """
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("reports.run", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        loader=jinja2.PackageLoader("reports.run", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
-    )  # fmt: skip
+    )
     environment.filters["cost"] = lambda value, name: number(value, quantity(name, run.settings))
     environment.filters["ms"] = ms_text
     environment.filters["describe"] = describe
@@ -138,8 +141,10 @@ def report_html(
 
 def _unbroken(text: str) -> Markup:
     """``text`` in which no line ends inside a word with a hyphen: ``s-lwsr16`` and ``pixel4-a76`` are names."""
-    words = (Markup('<span class="nobreak">{}</span>').format(word) if "-" in word else escape(word)
-             for word in text.split(" "))  # fmt: skip
+    words = (
+        Markup('<span class="nobreak">{}</span>').format(word) if "-" in word else escape(word)
+        for word in text.split(" ")
+    )
     return Markup(" ").join(words)
 
 

@@ -80,9 +80,13 @@ def _points(view: ParetoView) -> Iterator[dict[str, Any]]:
     below = {point.trial.trial for point in view.below}
     for point in sorted((*view.points, *view.below), key=lambda point: (point.cost, point.trial.trial)):
         yield {
-            "trial": point.trial.trial, "kind": kind_of(point), "cost": point.cost, "db": point.psnr_db,
-            "band": _drawn_band(point), "below": point.trial.trial in below,
-        }  # fmt: skip
+            "trial": point.trial.trial,
+            "kind": kind_of(point),
+            "cost": point.cost,
+            "db": point.psnr_db,
+            "band": _drawn_band(point),
+            "below": point.trial.trial in below,
+        }
 
 
 def _drawn_band(point: Point) -> list[float] | None:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from search.records import RunResult
 
-FEWEST = 4      # a rank correlation of fewer networks says nothing
+FEWEST = 4  # a rank correlation of fewer networks says nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from reports.run.quantities import cost_parts
 from search.pareto import front, front_rung
 from search.records import RunResult, TrialRecord
 
-MOST_OTHERS = 300   # networks off the front that the page tells about one by one
+MOST_OTHERS = 300  # networks off the front that the page tells about one by one
 
 
 def weights_name(trial: TrialRecord) -> str:

@@ -13,7 +13,7 @@ from search.pareto import front
 from search.records import RunResult, TrialRecord
 
 RUNS = Path("runs")
-LONGER = 3      # a run that goes on gets this many times its time
+LONGER = 3  # a run that goes on gets this many times its time
 _TIME = re.compile(r"(?P<number>[0-9.]+)(?P<unit>[a-z]*)")
 
 PYTHON = """\
@@ -52,9 +52,11 @@ def next_steps(run: RunResult, folder: Path) -> tuple[Step, ...]:
     steps = [
         Step("Look closer: the table in the terminal, and this page anew", f"python -m search report {word}"),
         *([Step("Go on: the same run for longer, its networks trained further", longer(run))] if run.command else []),
-        Step("The same front on other phones (python -m latency_tables list)",
-             f"python -m search recost {word} --device pixel4-a76,a03s-a53"),
-    ]  # fmt: skip
+        Step(
+            "The same front on other phones (python -m latency_tables list)",
+            f"python -m search recost {word} --device pixel4-a76,a03s-a53",
+        ),
+    ]
     trial = to_take(run)
     if trial is not None:
         which = f"trial {trial.trial}" if not trial.is_fixed else trial.source
@@ -97,8 +99,14 @@ def python(run: RunResult, trial: TrialRecord, folder: Path) -> str:
     is_plain = run.settings.task == "sr" or (run.settings.task in COLOUR_TASKS and shape.in_channels == 3)
     if is_plain and shape.specialists == 1:
         return text + ON_A_PHOTOGRAPH
-    return "\n".join(line for line in text.splitlines() if "numpy" not in line and "PIL" not in line
-                     and "import restore" not in line) + "\n"  # fmt: skip
+    return (
+        "\n".join(
+            line
+            for line in text.splitlines()
+            if "numpy" not in line and "PIL" not in line and "import restore" not in line
+        )
+        + "\n"
+    )
 
 
 def _more(value: str) -> str:

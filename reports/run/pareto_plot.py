@@ -26,7 +26,7 @@ from space.papers.published import PublishedResult
 
 PANEL_WIDTH_IN, NARROW_PANEL_IN, PUBLISHED_WIDTH_IN, HEIGHT_IN = 7.6, 6.4, 5.6, 6.4
 MOST_VECTOR_DOTS = 500  # more points off the front become one image in the SVG
-MOST_LONG_LABELS = 9    # a longer front is labelled by trial number alone
+MOST_LONG_LABELS = 9  # a longer front is labelled by trial number alone
 
 
 def write_pareto(
@@ -60,8 +60,9 @@ def pareto_figure(run: RunResult, published: tuple[PublishedResult, ...] | None 
     left = 0.85 / sum(widths)
     top = 0.85 - 0.045 * predicted
     figure.subplots_adjust(left=left, right=1 - 0.25 / sum(widths), top=top, bottom=bottom, wspace=0.17)
-    figure.text(left, 0.025, "\n".join(lines), fontsize=8.5, color="#555555", va="bottom", linespacing=1.45,
-                parse_math=False)  # fmt: skip
+    figure.text(
+        left, 0.025, "\n".join(lines), fontsize=8.5, color="#555555", va="bottom", linespacing=1.45, parse_math=False
+    )
     for axes, view in zip(panels, views, strict=False):
         draw_pareto(axes, view)
     if papers:
@@ -101,8 +102,16 @@ def draw_pareto(axes: Axes, view: ParetoView) -> None:
         axes.plot(*ends, color=SAME_TIME, lw=6, alpha=0.4, solid_capstyle="round", zorder=2)
     _bands(axes, view)
     others = [point for point in view.searched if not point.on_front]
-    axes.scatter([p.cost for p in others], [p.psnr_db for p in others], s=24, color=OTHER, lw=0, alpha=0.85, zorder=4,
-                 rasterized=len(others) > MOST_VECTOR_DOTS)  # fmt: skip
+    axes.scatter(
+        [p.cost for p in others],
+        [p.psnr_db for p in others],
+        s=24,
+        color=OTHER,
+        lw=0,
+        alpha=0.85,
+        zorder=4,
+        rasterized=len(others) > MOST_VECTOR_DOTS,
+    )
     found = [point for point in view.searched if point.on_front]
     axes.scatter([p.cost for p in found], [p.psnr_db for p in found], s=58, color=FRONT, ec="white", lw=1, zorder=6)
     papers = view.papers
@@ -166,16 +175,35 @@ def _title(axes: Axes, title: str, note: str) -> None:
     lines = textwrap.wrap(note, int(width_in * 13.5))
     above_pt = 8 + 13 * max(2, len(lines))
     axes.set_title(title, loc="left", fontsize=12.5, fontweight="bold", pad=above_pt + 6)
-    axes.annotate("\n".join(lines), (0, 1), (0, above_pt), xycoords="axes fraction", textcoords="offset points",
-                  va="top", fontsize=9.5, color="#555555", linespacing=1.35)  # fmt: skip
+    axes.annotate(
+        "\n".join(lines),
+        (0, 1),
+        (0, above_pt),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        va="top",
+        fontsize=9.5,
+        color="#555555",
+        linespacing=1.35,
+    )
 
 
 def _fine_print(axes: Axes, text: str) -> None:
     """Small print under the name of the cost axis."""
     width_in = axes.get_position().width * axes.figure.get_figwidth()
-    axes.annotate("\n".join(textwrap.wrap(text, int(width_in * 15))), (0.5, 0), (0, -36), xycoords="axes fraction",
-                  textcoords="offset points", ha="center", va="top", fontsize=8.5, color="#555555",
-                  linespacing=1.3, parse_math=False)  # fmt: skip
+    axes.annotate(
+        "\n".join(textwrap.wrap(text, int(width_in * 15))),
+        (0.5, 0),
+        (0, -36),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        ha="center",
+        va="top",
+        fontsize=8.5,
+        color="#555555",
+        linespacing=1.3,
+        parse_math=False,
+    )
 
 
 def _bands(axes: Axes, view: ParetoView) -> None:

@@ -24,16 +24,41 @@ def draw_references(axes: Axes, view: ParetoView) -> list[Text]:
     if view.budget:
         axes.axvline(view.budget, color=INK, lw=1, ls=(0, (4, 3)), zorder=1)
         places = [(at, side) for at in (top, bottom) for side in ("left", "right")]
-        _write(axes, view.budget_text, texts, [
-            {"xy": (view.budget, at), "xytext": (4 if side == "left" else -4, -2 if at == top else 2), "ha": side,
-             "va": "top" if at == top else "bottom"} for at, side in places
-        ], rotation=90, color=INK, zorder=8, path_effects=[withStroke(linewidth=3, foreground="white")])  # fmt: skip
+        _write(
+            axes,
+            view.budget_text,
+            texts,
+            [
+                {
+                    "xy": (view.budget, at),
+                    "xytext": (4 if side == "left" else -4, -2 if at == top else 2),
+                    "ha": side,
+                    "va": "top" if at == top else "bottom",
+                }
+                for at, side in places
+            ],
+            rotation=90,
+            color=INK,
+            zorder=8,
+            path_effects=[withStroke(linewidth=3, foreground="white")],
+        )
     for name, db in view.lines_db.items():
         axes.axhline(db, color=BASELINE, lw=1, ls=(0, (1, 2)), zorder=1)
-        _write(axes, f"{name} {db:.2f} dB", texts, [
-            {"xy": (right if side == "right" else left, db), "xytext": (-2 if side == "right" else 4, up), "ha": side,
-             "va": "bottom" if up > 0 else "top"} for side in ("right", "left") for up in (3, -3)
-        ])  # fmt: skip
+        _write(
+            axes,
+            f"{name} {db:.2f} dB",
+            texts,
+            [
+                {
+                    "xy": (right if side == "right" else left, db),
+                    "xytext": (-2 if side == "right" else 4, up),
+                    "ha": side,
+                    "va": "bottom" if up > 0 else "top",
+                }
+                for side in ("right", "left")
+                for up in (3, -3)
+            ],
+        )
     front_db = max((point.psnr_db for point in view.points), default=top)
     for name, db in view.beyond_db.items():
         is_above = db > front_db
@@ -70,11 +95,16 @@ def _write(axes: Axes, words: str, texts: list[Text], places: list[dict[str, Any
 def _edge_places(up: bool) -> list[dict[str, Any]]:
     """Places along the upper or the lower edge of the axes, for words that belong to no point: line by line inwards."""
     return [
-        {"xy": (float(side == "right"), float(up)), "xycoords": "axes fraction", "ha": side,
-         "va": "top" if up else "bottom",
-         "xytext": (6 if side == "left" else -2, (-4 if up else 9) + line * (-13 if up else 13))}
-        for line in range(5) for side in ("right", "left")
-    ]  # fmt: skip
+        {
+            "xy": (float(side == "right"), float(up)),
+            "xycoords": "axes fraction",
+            "ha": side,
+            "va": "top" if up else "bottom",
+            "xytext": (6 if side == "left" else -2, (-4 if up else 9) + line * (-13 if up else 13)),
+        }
+        for line in range(5)
+        for side in ("right", "left")
+    ]
 
 
 def _over_budget(axes: Axes, view: ParetoView, left: float, right: float, bottom: float) -> str:

@@ -16,8 +16,8 @@ from search.budget import parse_budget
 from search.pareto import front, front_rung, losses_at_rung, non_dominated_ranks
 from search.records import RunResult, TrialRecord
 
-LOG_SPAN = 10           # a cost axis that spans more than this factor is logarithmic
-FOCUS = 2.0             # points this many front heights below the best are noted at the lower edge, not drawn to scale
+LOG_SPAN = 10  # a cost axis that spans more than this factor is logarithmic
+FOCUS = 2.0  # points this many front heights below the best are noted at the lower edge, not drawn to scale
 LEAST_HEIGHT_DB = 0.25  # a front of one point or of equal ones is given this height
 
 

@@ -9,8 +9,8 @@ from reports.run.pareto_view import budget_limits
 from search.records import RunResult
 from space.papers.published import METRICS, PublishedResult, one_per_network, published_results
 
-FARTHEST = 25           # networks more than this many times the size budget are left off the axis and counted
-LARGEST = 3_000_000     # the same without a size budget, in parameters
+FARTHEST = 25  # networks more than this many times the size budget are left off the axis and counted
+LARGEST = 3_000_000  # the same without a size budget, in parameters
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from search.records import RunResult
 
 COSTS = ("", "#", "from", "params", "MACs")
 QUALITY = ("PSNR\ndB", "gain")
-HEADING_COLUMNS = 8             # a heading is broken to lines of so many characters
+HEADING_COLUMNS = 8  # a heading is broken to lines of so many characters
 NEAREST, NEAREST_IN_WORDS = "°", "nearest build: the paper does not determine the network"
-DESCRIBED_FROM_COLUMNS = 120    # a narrower terminal has no room for descriptions
+DESCRIBED_FROM_COLUMNS = 120  # a narrower terminal has no room for descriptions
 
 
 def front_table(run: RunResult, width_columns: int = 80) -> Table:
@@ -47,9 +47,15 @@ def front_table(run: RunResult, width_columns: int = 80) -> Table:
         )
     )
     table = Table(
-        title=title, caption=caption, title_justify="left", caption_justify="left", box=SIMPLE_HEAD,
-        show_edge=False, pad_edge=False, padding=(0, 1, 0, 0),
-    )  # fmt: skip
+        title=title,
+        caption=caption,
+        title_justify="left",
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     rows = front_frame(run).to_dict("records")
     cells = [_cells(row, names, others) for row in rows]
     for index, heading in enumerate(headings):

@@ -69,8 +69,11 @@ def _scale(entry: Paper, options: argparse.Namespace) -> int:
 
 def _described(entry: Paper, options: argparse.Namespace) -> dict[str, Any]:
     return {
-        "scale": _scale(entry, options), "source": entry.source, "reproducible": entry.reproducible, "note": entry.note,
-    }  # fmt: skip
+        "scale": _scale(entry, options),
+        "source": entry.source,
+        "reproducible": entry.reproducible,
+        "note": entry.note,
+    }
 
 
 def _tables(options: argparse.Namespace) -> tuple[str, ...]:
@@ -131,13 +134,20 @@ def _document(
 ) -> dict[str, Any]:
     latency = {
         name: {
-            "ms": figure.ms, "low": figure.low, "high": figure.high, "origin": figure.origin,
-            "version_low": figure.version_low, "version_high": figure.version_high, "distance": figure.distance,
-            "by_kind": figure.by_kind, "by_part": figure.by_part, "by_origin": figure.by_origin,
+            "ms": figure.ms,
+            "low": figure.low,
+            "high": figure.high,
+            "origin": figure.origin,
+            "version_low": figure.version_low,
+            "version_high": figure.version_high,
+            "distance": figure.distance,
+            "by_kind": figure.by_kind,
+            "by_part": figure.by_part,
+            "by_origin": figure.by_origin,
             "caption": load_table(name).caption,
         }
         for name, figure in figures.items()
-    }  # fmt: skip
+    }
     return {
         "name": own.name,
         **costs.to_dict(),

@@ -35,7 +35,9 @@ def execute(options: argparse.Namespace) -> int:
         storage = dashboard_view(study, result_of(study, folder), folder, Path(artifacts))
         Console().print(
             f"{folder.name} as it stands now: http://{HOST}:{port} (Ctrl-C ends it; start it again for what is new)",
-            highlight=False, markup=False, soft_wrap=True,
-        )  # fmt: skip
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
         run_server(storage, host=HOST, port=port, artifact_store=FileSystemArtifactStore(artifacts))
     return 0

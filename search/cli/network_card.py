@@ -70,7 +70,7 @@ def network_card(name: str) -> dict[str, Any]:
             for (metric, note, source), figures in published.items()
         ],
         "weights": [*whose_files(entry.name), "this project (runs and trainings)"],
-    }  # fmt: skip
+    }
 
 
 def whose_files(name: str) -> list[str]:

@@ -141,11 +141,15 @@ def parse_networks(text: str, rules: TaskRules) -> tuple[str, ...]:
     for word in words:
         known = [name for name, entry in PAPERS.items() if entry.task == rules.task]
         if word not in PAPERS:
-            raise UserError(f"--networks must be of the published networks of {rules.task}, got {word!r}; known: "
-                            + ", ".join(known))  # fmt: skip
+            raise UserError(
+                f"--networks must be of the published networks of {rules.task}, got {word!r}; known: "
+                + ", ".join(known)
+            )
         if word not in known:
-            raise UserError(f"--networks of {rules.task} must be for that task, got {word} for {PAPERS[word].task}; "
-                            f"known: {', '.join(known)}")  # fmt: skip
+            raise UserError(
+                f"--networks of {rules.task} must be for that task, got {word} for {PAPERS[word].task}; "
+                f"known: {', '.join(known)}"
+            )
         shape, wanted = PAPERS[word].at_scale(rules.scale).shape, rules.shape
         if shape != wanted:
             raise UserError(

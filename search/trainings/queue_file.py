@@ -76,9 +76,15 @@ def _training(row: list[str]) -> Training:
 
 
 def named_training(
-    network: str, task_name: str, words: dict[str, str | None], protocol: str, steps: int, seed: int,
-    train: tuple[str, ...], test: tuple[str, ...],
-) -> Training:  # fmt: skip
+    network: str,
+    task_name: str,
+    words: dict[str, str | None],
+    protocol: str,
+    steps: int,
+    seed: int,
+    train: tuple[str, ...],
+    test: tuple[str, ...],
+) -> Training:
     """A training of a network by its word; ``words`` are the task's options as on a command line, and the scale.
 
     Raises:

@@ -31,9 +31,14 @@ def chosen(names: Iterable[str], task_name: str | None, everything: bool) -> tup
 
 
 def trainings(
-    entries: Iterable[Paper], words: dict[str, str | None], protocol: str, steps: int, seed: int,
-    train: tuple[str, ...], test: tuple[str, ...],
-) -> tuple[Training, ...]:  # fmt: skip
+    entries: Iterable[Paper],
+    words: dict[str, str | None],
+    protocol: str,
+    steps: int,
+    seed: int,
+    train: tuple[str, ...],
+    test: tuple[str, ...],
+) -> tuple[Training, ...]:
     """Every form of every entry; ``words`` are options of the task, which must have them.
 
     Raises:

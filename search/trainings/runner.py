@@ -159,9 +159,7 @@ class TrainingRunner:
     def _network(self, training: Training) -> torch.nn.Module:
         return build(training.architecture, torch.Generator().manual_seed(training.seed))
 
-    def _measured(
-        self, network: torch.nn.Module, job: TrainingJob, word: str, ends: Callable[[], bool]
-    ) -> SetResult:
+    def _measured(self, network: torch.nn.Module, job: TrainingJob, word: str, ends: Callable[[], bool]) -> SetResult:
         """Of all pictures that ``word`` means.
 
         Raises:
@@ -178,13 +176,7 @@ class TrainingRunner:
         described, pairs, without = _test_set(word, self.data_root, rules)
         quality = evaluate(network, until_told(), rules, self.precision.device)
         return SetResult(
-            quality.psnr_db,
-            quality.ssim,
-            without.psnr_db,
-            without.ssim,
-            len(pairs),
-            described,
-            quality.others_db,
+            quality.psnr_db, quality.ssim, without.psnr_db, without.ssim, len(pairs), described, quality.others_db
         )
 
     def _new_record(self, job: TrainingJob, begun: Begun) -> TrainingRecord:

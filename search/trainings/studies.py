@@ -20,10 +20,20 @@ FEWER_CHANNELS = 16  # instead of 32, so that 33 trainings take an hour of one c
 RECURSIONS = range(1, 9)
 PLACES = ("head", "middle", "tail", "all")
 PLAIN: dict[str, Value] = {  # a small residual trunk without specialities; ours
-    "width": 16, "blocks": 8, "recursion": 1, "inverted_ratio": 0.0, "activation_kept": "all",
-    "block_form": "released", "conv": "dense", "gsat": "none", "residual_scale": 1.0, "malle": "none", "malle_pool": 1,
-    "attention": "none", "input_skip": "identity",
-}  # fmt: skip
+    "width": 16,
+    "blocks": 8,
+    "recursion": 1,
+    "inverted_ratio": 0.0,
+    "activation_kept": "all",
+    "block_form": "released",
+    "conv": "dense",
+    "gsat": "none",
+    "residual_scale": 1.0,
+    "malle": "none",
+    "malle_pool": 1,
+    "attention": "none",
+    "input_skip": "identity",
+}
 
 
 @dataclass(frozen=True)

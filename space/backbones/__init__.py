@@ -40,10 +40,7 @@ BACKBONES: dict[str, Backbone] = {
     ),
     "plain": Backbone(plain.PlainNet, plain.PlainSettings, plain.KNOBS, plain.settings_from_knobs),
     "progressive": Backbone(
-        progressive.ProgressiveNet,
-        progressive.ProgressiveSettings,
-        progressive.KNOBS,
-        progressive.settings_from_knobs,
+        progressive.ProgressiveNet, progressive.ProgressiveSettings, progressive.KNOBS, progressive.settings_from_knobs
     ),
     "pyramid": Backbone(pyramid.PyramidNet, pyramid.PyramidSettings, pyramid.KNOBS, pyramid.settings_from_knobs),
     "encoder_decoder": Backbone(

@@ -44,10 +44,7 @@ GSAT = replace(
     k.GSAT, meaning="GSAT of this dilation instead of the 3x3 convolution of the AR blocks", when={"ar_groups": ("8",)}
 )
 PLACES = k.Knob(
-    "feature_align",
-    ("none", "encoder", "decoder", "all"),
-    "levels whose features are modulated with the input",
-    k.FAN,
+    "feature_align", ("none", "encoder", "decoder", "all"), "levels whose features are modulated with the input", k.FAN
 )
 ATTENTION = replace(k.ATTENTION, meaning="attention over the coarsest features")
 RESAMPLE = k.Knob(
@@ -58,9 +55,21 @@ RESAMPLE = k.Knob(
 )
 MALLE = replace(k.MALLE, meaning="where a MalleConv stands: after the stem, coarsest, at the end, or at all three")
 KNOBS = (
-    WIDTH, LEVELS, BLOCKS, CONV, GROUPS, GSAT, PLACES, RESAMPLE, MALLE, k.MALLE_KERNEL, k.MALLE_POOL, ATTENTION,
-    k.UPSAMPLER, k.INPUT_SKIP,
-)  # fmt: skip
+    WIDTH,
+    LEVELS,
+    BLOCKS,
+    CONV,
+    GROUPS,
+    GSAT,
+    PLACES,
+    RESAMPLE,
+    MALLE,
+    k.MALLE_KERNEL,
+    k.MALLE_POOL,
+    ATTENTION,
+    k.UPSAMPLER,
+    k.INPUT_SKIP,
+)
 
 
 @dataclass(frozen=True, slots=True)

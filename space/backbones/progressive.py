@@ -39,9 +39,18 @@ SHALLOW_TRUNK_KNOBS = (
     k.GSAT,
 )
 KNOBS = (
-    k.WIDTH, BLOCKS, RECURSION, *SHALLOW_TRUNK_KNOBS, k.RESIDUAL_SCALE, k.MALLE, k.MALLE_KERNEL, k.MALLE_POOL,
-    ATTENTION, k.UPSAMPLER, k.INPUT_SKIP,
-)  # fmt: skip
+    k.WIDTH,
+    BLOCKS,
+    RECURSION,
+    *SHALLOW_TRUNK_KNOBS,
+    k.RESIDUAL_SCALE,
+    k.MALLE,
+    k.MALLE_KERNEL,
+    k.MALLE_POOL,
+    ATTENTION,
+    k.UPSAMPLER,
+    k.INPUT_SKIP,
+)
 
 
 @dataclass(frozen=True, slots=True)

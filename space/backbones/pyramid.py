@@ -62,9 +62,21 @@ GROWTH = k.Knob(
     {"malle": ("finest", "coarsest", "every-level")},
 )
 KNOBS = (
-    WIDTH, LEVELS, BLOCKS, BLOCK, GSAT, RESAMPLE, MALLE, k.MALLE_KERNEL, k.MALLE_POOL, STAGES, GROWTH, ATTENTION,
-    k.UPSAMPLER, k.INPUT_SKIP,
-)  # fmt: skip
+    WIDTH,
+    LEVELS,
+    BLOCKS,
+    BLOCK,
+    GSAT,
+    RESAMPLE,
+    MALLE,
+    k.MALLE_KERNEL,
+    k.MALLE_POOL,
+    STAGES,
+    GROWTH,
+    ATTENTION,
+    k.UPSAMPLER,
+    k.INPUT_SKIP,
+)
 
 
 @dataclass(frozen=True, slots=True)

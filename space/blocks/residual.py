@@ -67,10 +67,7 @@ class PreactivatedBlock(_Residual):
     def __init__(self, spec: BlockSpec, scale: float = 1) -> None:
         super().__init__(scale)
         self.activation = nn.ReLU() if spec.activated else nn.Identity()
-        self.body = nn.Sequential(
-            conv3x3(spec, spec.width, spec.hidden),
-            conv3x3(spec, spec.hidden, spec.width),
-        )
+        self.body = nn.Sequential(conv3x3(spec, spec.width, spec.hidden), conv3x3(spec, spec.hidden, spec.width))
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(self.activation(x))

@@ -39,17 +39,30 @@ def port(width: int, pool: int = 1, doubling: bool = False, repaired: bool = Fal
 def _port(suffix: str, width: int, pool: int, words: str) -> Paper:
     note = f"{NOT_PUBLISHED}; its gates stay 0, so that the MalleConvs cost and do nothing"
     return Paper(
-        f"mallenet-port-{width}{suffix}", f"MalleNet port, F = {width}{words}", "denoise", port(width, pool), PORT,
-        counting_rule=TRAINING_FORM, reproducible=False, note=note,
-    )  # fmt: skip
+        f"mallenet-port-{width}{suffix}",
+        f"MalleNet port, F = {width}{words}",
+        "denoise",
+        port(width, pool),
+        PORT,
+        counting_rule=TRAINING_FORM,
+        reproducible=False,
+        note=note,
+    )
 
 
 def _repaired(width: int) -> Paper:
     note = f"{NOT_PUBLISHED}, repaired: gates that learn, two PReLUs in each block; not the port's parameter count"
     return Paper(
-        f"mallenet-{width}", f"MalleNet port, F = {width}, repaired", "denoise", port(width, 4, repaired=True), PORT,
-        counting_rule=TRAINING_FORM, reproducible=False, runs_with_search=True, note=note,
-    )  # fmt: skip
+        f"mallenet-{width}",
+        f"MalleNet port, F = {width}, repaired",
+        "denoise",
+        port(width, 4, repaired=True),
+        PORT,
+        counting_rule=TRAINING_FORM,
+        reproducible=False,
+        runs_with_search=True,
+        note=note,
+    )
 
 
 MALLENET: tuple[Paper, ...] = (

@@ -31,10 +31,16 @@ def _paper(recursion: int) -> Paper:
     knobs = {**DESIGN, "recursion": recursion}
     arch = architecture(IOShape(3, 3, 1), "progressive", knobs)
     return Paper(
-        f"progressive-{recursion}", f"progressive residual network, {recursion} recursions", "deblur", arch, SOURCE,
-        {"backbone": "progressive", **knobs}, reproducible=False,
-        runs_with_search=recursion == PAPERS_CHOICE, note=NOTE,
-    )  # fmt: skip
+        f"progressive-{recursion}",
+        f"progressive residual network, {recursion} recursions",
+        "deblur",
+        arch,
+        SOURCE,
+        {"backbone": "progressive", **knobs},
+        reproducible=False,
+        runs_with_search=recursion == PAPERS_CHOICE,
+        note=NOTE,
+    )
 
 
 PROGRESSIVE: tuple[Paper, ...] = tuple(_paper(recursion) for recursion in (5, 6, 7))

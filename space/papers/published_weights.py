@@ -172,7 +172,4 @@ def _like(stored: Stored) -> str:
             return f"{none} (see: python -m search list)"
         return f"{none}; nearest by shapes is {nearest.form.name} with {by_shape[nearest]} of {of} tensors"
     of = max(len(nearest.expected), len(nearest.tensors))
-    return (
-        f"{none}; nearest is {nearest.form.name} with "
-        f"{nearest.matched} of {of} tensors alike"
-    )
+    return f"{none}; nearest is {nearest.form.name} with {nearest.matched} of {of} tensors alike"

@@ -35,14 +35,29 @@ DERAIN = "published for removing rain; here the countable relative of the progre
 
 
 def _entry(
-    name: str, title: str, task: str, shape: IOShape, settings: tuple[str, Any], source: str, note: str = "",
-    rule: CountingRule | None = None, reproducible: bool = True, runs: bool = False,
-) -> Paper:  # fmt: skip
+    name: str,
+    title: str,
+    task: str,
+    shape: IOShape,
+    settings: tuple[str, Any],
+    source: str,
+    note: str = "",
+    rule: CountingRule | None = None,
+    reproducible: bool = True,
+    runs: bool = False,
+) -> Paper:
     """``settings`` are the reference's name and its settings; ``runs`` whether it runs with every search."""
     return Paper(
-        name, title, task, Architecture(shape, *settings), source,
-        counting_rule=rule, reproducible=reproducible, runs_with_search=runs, note=note,
-    )  # fmt: skip
+        name,
+        title,
+        task,
+        Architecture(shape, *settings),
+        source,
+        counting_rule=rule,
+        reproducible=reproducible,
+        runs_with_search=runs,
+        note=note,
+    )
 
 
 def _dncnn(layers: int, middle: str = "dense", bias: bool = True) -> tuple[str, DnCnnSettings]:
@@ -58,18 +73,32 @@ def _lahiri_dncnn(name: str, title: str, shape: IOShape, middle: str) -> Paper:
 
 def _cbdnet(name: str, title: str, *choices: Any, note: str = "", channels: int = 3, rebuilt: bool = False) -> Paper:
     return _entry(
-        name, title, "denoise", IOShape(channels, 3), ("cbdnet", CbdNetSettings(*choices)),
+        name,
+        title,
+        "denoise",
+        IOShape(channels, 3),
+        ("cbdnet", CbdNetSettings(*choices)),
         f"{LAHIRI}, figure in the authors' repository" if rebuilt else CBDNET,
-        note, CONVOLUTION_WEIGHTS, not rebuilt, runs=name == "cbdnet-lite",
-    )  # fmt: skip
+        note,
+        CONVOLUTION_WEIGHTS,
+        not rebuilt,
+        runs=name == "cbdnet-lite",
+    )
 
 
 def _glcic(name: str, title: str, *choices: str, note: str = "", rebuilt: bool = True) -> Paper:
     return _entry(
-        name, title, "inpaint", IOShape(4, 3), ("glcic", GlcicSettings(*choices)),
+        name,
+        title,
+        "inpaint",
+        IOShape(4, 3),
+        ("glcic", GlcicSettings(*choices)),
         f"{LAHIRI}, figure in the authors' repository" if rebuilt else GLCIC,
-        note, CONVOLUTION_WEIGHTS, not rebuilt, runs=name == "glcic-lite",
-    )  # fmt: skip
+        note,
+        CONVOLUTION_WEIGHTS,
+        not rebuilt,
+        runs=name == "glcic-lite",
+    )
 
 
 def _prenet(name: str, title: str, shared_block: bool, lstm: bool) -> Paper:
@@ -85,54 +114,95 @@ REFERENCES_RESTORE: tuple[Paper, ...] = (
     _entry("dncnn-s", "DnCNN-S", "denoise", GREY, _dncnn(17), DNCNN, "one network for each noise level"),
     _entry("dncnn-b", "DnCNN-B", "denoise", GREY, _dncnn(20), DNCNN, "one network for all noise levels"),
     _entry("dncnn-b-color", "DnCNN (color)", "denoise", COLOUR, _dncnn(20), DNCNN, "one network for all noise levels"),
+    _entry("ffdnet", "FFDNet", "denoise", IOShape(2, 1), ("ffdnet", FfdNetSettings(64, 15)), FFDNET, LEVEL_MAP),
     _entry(
-        "ffdnet", "FFDNet", "denoise", IOShape(2, 1), ("ffdnet", FfdNetSettings(64, 15)), FFDNET, LEVEL_MAP
-    ),
-    _entry(
-        "ffdnet-color", "FFDNet (color)", "denoise", IOShape(4, 3), ("ffdnet", FfdNetSettings(96, 12)), FFDNET,
+        "ffdnet-color",
+        "FFDNet (color)",
+        "denoise",
+        IOShape(4, 3),
+        ("ffdnet", FfdNetSettings(96, 12)),
+        FFDNET,
         LEVEL_MAP,
     ),
     _entry(
-        "ircnn", "IRCNN", "denoise", GREY, ("ircnn", IrCnnSettings()), IRCNN,
+        "ircnn",
+        "IRCNN",
+        "denoise",
+        GREY,
+        ("ircnn", IrCnnSettings()),
+        IRCNN,
         "as released, with batch norm folded; one network for each noise level",
     ),
     _entry(
-        "ircnn-color", "IRCNN (color)", "denoise", COLOUR, ("ircnn", IrCnnSettings()), IRCNN,
+        "ircnn-color",
+        "IRCNN (color)",
+        "denoise",
+        COLOUR,
+        ("ircnn", IrCnnSettings()),
+        IRCNN,
         "as released, with batch norm folded; one network for each noise level",
     ),
     _cbdnet("cbdnet", "CBDNet", "dense", "transposed", True),
     _cbdnet(
-        "cbdnet-non-blind", "CBDNet without its estimator", "dense", "transposed", False, channels=4,
-        note=LEVEL_MAP,
+        "cbdnet-non-blind", "CBDNet without its estimator", "dense", "transposed", False, channels=4, note=LEVEL_MAP
     ),
     _cbdnet("cbdnet-lite", "CBDNet with LIST", "list", "transposed", True, note=IDENTIFIED, rebuilt=True),
     _cbdnet(
-        "cbdnet-lite-non-blind", "CBDNet with LIST, without its estimator", "list", "transposed", False, channels=4,
-        note=f"{IDENTIFIED}; {LEVEL_MAP}", rebuilt=True,
+        "cbdnet-lite-non-blind",
+        "CBDNet with LIST, without its estimator",
+        "list",
+        "transposed",
+        False,
+        channels=4,
+        note=f"{IDENTIFIED}; {LEVEL_MAP}",
+        rebuilt=True,
     ),
     _cbdnet(
-        "cbdnet-lite-bilinear", "CBDNet with LIST and bilinear enlargement", "list", "bilinear-list", True,
-        note=f"{IDENTIFIED}, and fits the printed 0.4M less well than cbdnet-lite", rebuilt=True,
+        "cbdnet-lite-bilinear",
+        "CBDNet with LIST and bilinear enlargement",
+        "list",
+        "bilinear-list",
+        True,
+        note=f"{IDENTIFIED}, and fits the printed 0.4M less well than cbdnet-lite",
+        rebuilt=True,
     ),
     _glcic(
-        "glcic", "GLCIC completion network", "dense", "dense", "dense", rebuilt=False,
+        "glcic",
+        "GLCIC completion network",
+        "dense",
+        "dense",
+        "dense",
+        rebuilt=False,
         note="batch norm before ReLU; the port has it behind",
     ),
     _glcic("glcic-lite", "GLCIC with LIST and GSAT", "list", "gsat", "bilinear-list", note=IDENTIFIED),
     _glcic(
-        "glcic-lite-strided", "GLCIC with LIST and GSAT, strided and transposed convolutions dense", "list", "gsat",
-        "dense", note=f"{IDENTIFIED}, and its 1.5M do not fit the printed 0.5M",
+        "glcic-lite-strided",
+        "GLCIC with LIST and GSAT, strided and transposed convolutions dense",
+        "list",
+        "gsat",
+        "dense",
+        note=f"{IDENTIFIED}, and its 1.5M do not fit the printed 0.5M",
     ),
     _glcic(
-        "glcic-lite-list", "GLCIC with LIST, also for the dilated layers", "list", "list", "bilinear-list",
+        "glcic-lite-list",
+        "GLCIC with LIST, also for the dilated layers",
+        "list",
+        "list",
+        "bilinear-list",
         note=f"{IDENTIFIED}, and its 0.34M do not fit the printed 0.5M",
     ),
     _entry(
-        "pmrid", "PMRID", "raw-denoise", PACKED, ("pmrid", PmridSettings()), PMRID,
+        "pmrid",
+        "PMRID",
+        "raw-denoise",
+        PACKED,
+        ("pmrid", PmridSettings()),
+        PMRID,
         "the paper's k-sigma transform is done before the network",
     ),
     _prenet("prn-r", "PRN_r (6 stages)", True, False),
     _prenet("prn", "PRN (6 stages)", False, False),
     _prenet("prenet-r", "PReNet_r (6 stages)", True, True),
     _prenet("prenet", "PReNet (6 stages)", False, True),
-)  # fmt: skip
+)

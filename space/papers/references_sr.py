@@ -77,12 +77,22 @@ def _srresnet(name: str, title: str, light: bool, upsampler: str, note: str) -> 
 LIGHT = "only a size of 0.1M is published; identified by count: SRResNet with LIST for every 3x3 of its body, and "
 REFERENCES_SR: tuple[Paper, ...] = (
     _reference(
-        "fsrcnn", "FSRCNN", LUMA, FsrcnnSettings(), "Dong et al., arXiv 1608.00367", "on luma",
+        "fsrcnn",
+        "FSRCNN",
+        LUMA,
+        FsrcnnSettings(),
+        "Dong et al., arXiv 1608.00367",
+        "on luma",
         DECONVOLUTION_PER_OUTPUT_PIXEL,
     ),
     _reference("espcn", "ESPCN", LUMA, EspcnSettings(), "Shi et al., arXiv 1609.05158", "on luma"),
     _reference(
-        "carn-m", "CARN-M", RGB, CarnSettings(), "Ahn et al., arXiv 1803.08664", "one scale's upsampler is deployed",
+        "carn-m",
+        "CARN-M",
+        RGB,
+        CarnSettings(),
+        "Ahn et al., arXiv 1803.08664",
+        "one scale's upsampler is deployed",
         ALL_SCALES,
     ),
     _reference("imdn", "IMDN", RGB, ImdnSettings(), "Hui et al., arXiv 1909.11856"),
@@ -98,19 +108,31 @@ REFERENCES_SR: tuple[Paper, ...] = (
     _etds("etds-l", "ETDS-L", 7, 48),
     _srresnet("srresnet", "SRResNet", False, "dense", ""),
     _srresnet(
-        "srresnet-lite", "SRResNet-LIST (bilinear + LIST upsampler)", True, "bilinear-list",
+        "srresnet-lite",
+        "SRResNet-LIST (bilinear + LIST upsampler)",
+        True,
+        "bilinear-list",
         LIGHT + "bilinear resize and LIST twice as its upsampler",
     ),
     _srresnet(
-        "srresnet-lite-subpixel", "SRResNet-LIST (LIST sub-pixel upsampler)", True, "list",
+        "srresnet-lite-subpixel",
+        "SRResNet-LIST (LIST sub-pixel upsampler)",
+        True,
+        "list",
         LIGHT + "LIST and pixel shuffle twice as its upsampler",
     ),
     _srresnet(
-        "srresnet-lite-depthwise", "SRResNet-LIST (depthwise-separable sub-pixel upsampler)", True, "depthwise",
+        "srresnet-lite-depthwise",
+        "SRResNet-LIST (depthwise-separable sub-pixel upsampler)",
+        True,
+        "depthwise",
         LIGHT + "depthwise-separable sub-pixel convolutions, of which the paper warns, as its upsampler",
     ),
     _srresnet(
-        "srresnet-lite-dense", "SRResNet-LIST (dense sub-pixel upsampler)", True, "dense",
+        "srresnet-lite-dense",
+        "SRResNet-LIST (dense sub-pixel upsampler)",
+        True,
+        "dense",
         "SRResNet with LIST for every 3x3 of the body and its own upsampler: larger than the 0.1M that is published",
     ),
-)  # fmt: skip
+)

@@ -43,9 +43,13 @@ def row_names(entry: Paper, scale: int) -> Mapping[str, str]:
 def cbdnet_names(entry: Paper, scale: int) -> Mapping[str, str]:
     """`model/cbdnet.py`: each stage a row of `single_conv`, whose convolution is `conv.0`."""
     names = {
-        "estimator": "fcn.fcn", "first": "unet.inc.0.conv.0", "encoder.0.0": "unet.inc.1.conv.0",
-        "enlarge.0": "unet.up1.up", "enlarge.1": "unet.up2.up", "last": "unet.outc.conv",
-    }  # fmt: skip
+        "estimator": "fcn.fcn",
+        "first": "unet.inc.0.conv.0",
+        "encoder.0.0": "unet.inc.1.conv.0",
+        "enlarge.0": "unet.up1.up",
+        "enlarge.1": "unet.up2.up",
+        "last": "unet.outc.conv",
+    }
     stages = {
         "encoder.1": ("conv1", 3),
         "encoder.2": ("conv2", 6),

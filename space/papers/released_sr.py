@@ -48,9 +48,12 @@ def espcn_names(entry: Paper, scale: int) -> dict[str, str]:
 def carn_names(entry: Paper, scale: int) -> dict[str, str]:
     """Block i is `b{i}`, its one residual block `b1`, and the 1x1 convolutions of both levels `c{i}.body.0`."""
     names = {
-        "shift_in": "sub_mean.shifter", "stem": "entry", "upsampler": f"upsample.up{scale}.body", "last": "exit",
+        "shift_in": "sub_mean.shifter",
+        "stem": "entry",
+        "upsampler": f"upsample.up{scale}.body",
+        "last": "exit",
         "shift_out": "add_mean.shifter",
-    }  # fmt: skip
+    }
     for index in range(CASCADE):
         names[f"trunk.fuses.{index}"] = f"c{index + 1}.body"
         names[f"trunk.blocks.{index}.blocks.0.body"] = f"b{index + 1}.b1.body"
@@ -73,9 +76,15 @@ def imdn_names(entry: Paper, scale: int) -> dict[str, str]:
 def smfanet_names(entry: Paper, scale: int) -> dict[str, str]:
     """Block i is `feats.{i}` with `smfa` and `pcfn`; the scales of pooling and variance are `alpha` and `belt`."""
     aggregation = {
-        "split": "linear_0", "coarse": "linear_1", "last": "linear_2", "depthwise": "dw_conv",
-        "local_in": "lde.conv_0", "local_out": "lde.conv_1", "pooled_weight": "alpha", "variance_weight": "belt",
-    }  # fmt: skip
+        "split": "linear_0",
+        "coarse": "linear_1",
+        "last": "linear_2",
+        "depthwise": "dw_conv",
+        "local_in": "lde.conv_0",
+        "local_out": "lde.conv_1",
+        "pooled_weight": "alpha",
+        "variance_weight": "belt",
+    }
     names = {"stem": "to_feat", "upsampler": "to_img"}
     for index in range(entry.architecture.settings.blocks):
         for ours, theirs in aggregation.items():
@@ -109,14 +118,20 @@ def _ecbsr(entry: Paper) -> tuple[ReleasedLayout, ...]:
         f"backbone.{index}.{branch}.mask" for index in range(blocks) for branch in ECBSR_BRANCHES[-len(EDGES) :]
     )
     training = ReleasedLayout(
-        ecbsr_names, "xindongzhang/ECBSR, models/ecbsr.py and ecb.py",
-        scale_by_shuffle(f"backbone.{blocks - 1}.conv3x3.bias", 1), pixel_range=255, unused=lambda scale: masks,
+        ecbsr_names,
+        "xindongzhang/ECBSR, models/ecbsr.py and ecb.py",
+        scale_by_shuffle(f"backbone.{blocks - 1}.conv3x3.bias", 1),
+        pixel_range=255,
+        unused=lambda scale: masks,
         form="training form, with its edge branches",
-    )  # fmt: skip
+    )
     return training, replace(
-        training, source="xindongzhang/ECBSR, models/plainsr.py", folded=True, unused=lambda scale: (),
+        training,
+        source="xindongzhang/ECBSR, models/plainsr.py",
+        folded=True,
+        unused=lambda scale: (),
         form="deploy form, plain 3x3 convolutions",
-    )  # fmt: skip
+    )
 
 
 def etds_names(entry: Paper, scale: int) -> dict[str, str]:
@@ -129,22 +144,27 @@ def etds_names(entry: Paper, scale: int) -> dict[str, str]:
 def etds_streams(entry: Paper, scale: int) -> dict[str, str]:
     """The two streams of class `ETDS`, before its conversion."""
     return {
-        "first": "conv_first", "first_colour": "conv_residual_first", "features": "backbone_convs",
-        "colours": "residual_convs", "crossings": "add_residual_convs", "last": "conv_last",
+        "first": "conv_first",
+        "first_colour": "conv_residual_first",
+        "features": "backbone_convs",
+        "colours": "residual_convs",
+        "crossings": "add_residual_convs",
+        "last": "conv_last",
         "last_colour": "conv_residual_last",
-    }  # fmt: skip
+    }
 
 
 ETDS_SOURCE = "ECNUSR/ETDS, core/archs/ir/ETDS/arch.py"
 ETDS = (
     ReleasedLayout(
-        etds_names, ETDS_SOURCE, scale_by_shuffle("conv_last.bias", 3, ROUNDED_FOR_3), folded=True,
+        etds_names,
+        ETDS_SOURCE,
+        scale_by_shuffle("conv_last.bias", 3, ROUNDED_FOR_3),
+        folded=True,
         form="deploy form, one plain chain",
     ),
-    ReleasedLayout(
-        etds_streams, ETDS_SOURCE, scale_by_shuffle("conv_last.bias", 3), form="training form, two streams"
-    ),
-)  # fmt: skip
+    ReleasedLayout(etds_streams, ETDS_SOURCE, scale_by_shuffle("conv_last.bias", 3), form="training form, two streams"),
+)
 SMFANET = (
     ReleasedLayout(
         smfanet_names, "Zheng-MJ/SMFANet, basicsr/archs/SMFANet_arch.py", scale_by_shuffle("to_img.0.bias", 3)

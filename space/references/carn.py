@@ -81,8 +81,9 @@ class CarnM(nn.Module):
     def __init__(self, shape: IOShape, settings: CarnSettings) -> None:
         super().__init__()
         if (shape.in_channels, shape.out_channels) != (3, 3):
-            raise UserError(f"CARN-M works on RGB: channels must be 3 to 3, got {shape.in_channels} to "
-                            f"{shape.out_channels}")  # fmt: skip
+            raise UserError(
+                f"CARN-M works on RGB: channels must be 3 to 3, got {shape.in_channels} to {shape.out_channels}"
+            )
         width, groups = settings.width, settings.groups
         self.shift_in = MeanShift(-1)
         self.stem = nn.Conv2d(3, width, 3, padding=1)

@@ -101,10 +101,7 @@ def _stage(in_channels: int, width: int, depth: int, light: bool) -> nn.Sequenti
     layers: list[nn.Module] = []
     for index in range(depth):
         channels = in_channels if index == 0 else width
-        layers += [
-            List(channels, width) if light else nn.Conv2d(channels, width, 3, padding=1),
-            nn.ReLU(inplace=True),
-        ]
+        layers += [List(channels, width) if light else nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)
 
 

@@ -114,8 +114,9 @@ class Ecbsr(nn.Module):
     def __init__(self, shape: IOShape, settings: EcbsrSettings) -> None:
         super().__init__()
         if (shape.in_channels, shape.out_channels) != (1, 1):
-            raise UserError(f"ECBSR works on luma: channels must be 1 to 1, got {shape.in_channels} to "
-                            f"{shape.out_channels}")  # fmt: skip
+            raise UserError(
+                f"ECBSR works on luma: channels must be 1 to 1, got {shape.in_channels} to {shape.out_channels}"
+            )
         width = settings.width
         self.body = nn.Sequential(
             EdgeBlock(1, width),

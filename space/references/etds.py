@@ -46,11 +46,14 @@ class Etds(Foldable, nn.Module):
     def __init__(self, shape: IOShape, settings: EtdsSettings) -> None:
         super().__init__()
         if shape.in_channels != shape.out_channels:
-            raise UserError(f"ETDS must give the channels that it takes, got {shape.in_channels} to "
-                            f"{shape.out_channels}")  # fmt: skip
+            raise UserError(
+                f"ETDS must give the channels that it takes, got {shape.in_channels} to {shape.out_channels}"
+            )
         if not settings.width > settings.colours >= shape.in_channels:
-            raise UserError(f"ETDS must have at least {shape.in_channels} colours and more channels, got "
-                            f"{settings.colours} of {settings.width}")  # fmt: skip
+            raise UserError(
+                f"ETDS must have at least {shape.in_channels} colours and more channels, got "
+                f"{settings.colours} of {settings.width}"
+            )
         self.scale = shape.scale
         features, colours = settings.width - settings.colours, settings.colours
         out = shape.out_channels * shape.scale**2

@@ -35,11 +35,7 @@ class Fsrcnn(nn.Module):
         ]
         self.features = nn.Sequential(nn.Conv2d(shape.in_channels, width, 5, padding=2), nn.PReLU(width))
         self.mapping = nn.Sequential(
-            nn.Conv2d(width, shrunk, 1),
-            nn.PReLU(shrunk),
-            *mappings,
-            nn.Conv2d(shrunk, width, 1),
-            nn.PReLU(width),
+            nn.Conv2d(width, shrunk, 1), nn.PReLU(shrunk), *mappings, nn.Conv2d(shrunk, width, 1), nn.PReLU(width)
         )
         self.deconvolution = nn.ConvTranspose2d(
             width, shape.out_channels, 9, stride=shape.scale, padding=4, output_padding=shape.scale - 1

@@ -31,11 +31,9 @@ class Separable(nn.Sequential):
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> None:
         super().__init__(
-            nn.Conv2d(
-                in_channels, in_channels, kernel, stride, padding=kernel // 2, groups=in_channels, bias=False
-            ),
+            nn.Conv2d(in_channels, in_channels, kernel, stride, padding=kernel // 2, groups=in_channels, bias=False),
             nn.Conv2d(in_channels, out_channels, 1),
-        )  # fmt: skip
+        )
 
 
 class EncoderBlock(nn.Module):

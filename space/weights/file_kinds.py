@@ -38,11 +38,18 @@ SIGNATURES: tuple[tuple[int, bytes, str, str], ...] = (
 )
 # Formats without a beginning of their own, by what the name ends in.
 SUFFIXES = {
-    ".onnx": "an ONNX model", ".tflite": "a TensorFlow Lite model", ".pb": "a TensorFlow graph", ".h5": "an HDF5 file",
-    ".mlmodel": "a Core ML model", ".caffemodel": "a Caffe model", ".pdparams": "PaddlePaddle weights",
-    ".index": "the index of a TensorFlow checkpoint", ".meta": "the graph of a TensorFlow checkpoint",
-    ".mnn": "an MNN model", ".ckpt.data-00000-of-00001": "the data of a TensorFlow checkpoint",
-}  # fmt: skip
+    ".onnx": "an ONNX model",
+    ".tflite": "a TensorFlow Lite model",
+    ".pb": "a TensorFlow graph",
+    ".h5": "an HDF5 file",
+    ".mlmodel": "a Core ML model",
+    ".caffemodel": "a Caffe model",
+    ".pdparams": "PaddlePaddle weights",
+    ".index": "the index of a TensorFlow checkpoint",
+    ".meta": "the graph of a TensorFlow checkpoint",
+    ".mnn": "an MNN model",
+    ".ckpt.data-00000-of-00001": "the data of a TensorFlow checkpoint",
+}
 LEVELDB_END = bytes.fromhex("57fb808b247547db")  # the last bytes of a TensorFlow checkpoint's index
 
 
@@ -128,13 +135,17 @@ def _zip(path: Path) -> tuple[str, str] | None:
         ),
         (
             lambda: any(name.endswith(("archive_format", "serialized_exported_program.json")) for name in names),
-            "a program of torch.export (.pt2)", "save the state dict of the network that it was made from",
+            "a program of torch.export (.pt2)",
+            "save the state dict of the network that it was made from",
         ),
         (lambda: bool(names) and all(name.endswith(".npy") for name in names), "numpy arrays (.npz)", AS_TORCH),
         (lambda: "model.weights.h5" in ends, "a Keras model", AS_TORCH),
-        (lambda: "data.pkl" not in ends, f"a zip archive of {_some(names) or 'nothing'}",
-         "unpack it and give the file inside"),
-    )  # fmt: skip
+        (
+            lambda: "data.pkl" not in ends,
+            f"a zip archive of {_some(names) or 'nothing'}",
+            "unpack it and give the file inside",
+        ),
+    )
     return next(((kind, remedy) for holds, kind, remedy in inside if holds()), None)
 
 

@@ -83,30 +83,41 @@ STAND_INS: dict[str, Any] = {
         f"numpy.{core}.{name}": stand_in
         for core in ("core", "_core")
         for name, stand_in in (
-            ("multiarray._reconstruct", Array), ("multiarray.scalar", Opaque), ("numeric._frombuffer", Opaque),
+            ("multiarray._reconstruct", Array),
+            ("multiarray.scalar", Opaque),
+            ("numeric._frombuffer", Opaque),
         )
     },
     **dict.fromkeys(
         (
             "numpy.ndarray",
             *(f"builtins.{name}" for name in ("int", "float", "bool", "str", "bytes", "range", "slice", "object")),
-            "argparse.Namespace", "types.SimpleNamespace",
+            "argparse.Namespace",
+            "types.SimpleNamespace",
             *(
                 f"pathlib.{local}{name}"
                 for local in ("", "_local.")
                 for name in ("Path", "PosixPath", "WindowsPath", "PurePath", "PurePosixPath", "PureWindowsPath")
             ),
             *(f"datetime.{name}" for name in ("datetime", "date", "time", "timedelta", "timezone")),
-            "decimal.Decimal", "fractions.Fraction", "uuid.UUID", "zoneinfo.ZoneInfo",
-            "numpy.random._pickle.__randomstate_ctor", "numpy.random._pickle.__generator_ctor",
-            "numpy.random._pickle.__bit_generator_ctor", "numpy.random._mt19937.MT19937",
-            "numpy.random._pcg64.PCG64", "numpy.random.bit_generator.__pyx_unpickle_SeedSequence",
-            "torch.torch_version.TorchVersion", "torch.memory_format", "torch.serialization._get_layout",
+            "decimal.Decimal",
+            "fractions.Fraction",
+            "uuid.UUID",
+            "zoneinfo.ZoneInfo",
+            "numpy.random._pickle.__randomstate_ctor",
+            "numpy.random._pickle.__generator_ctor",
+            "numpy.random._pickle.__bit_generator_ctor",
+            "numpy.random._mt19937.MT19937",
+            "numpy.random._pcg64.PCG64",
+            "numpy.random.bit_generator.__pyx_unpickle_SeedSequence",
+            "torch.torch_version.TorchVersion",
+            "torch.memory_format",
+            "torch.serialization._get_layout",
             "torch._C.Generator",
         ),
         Opaque,
     ),
-}  # fmt: skip
+}
 """By the name in a file, what is made instead. ``builtins`` are here for types that a checkpoint mentions as values."""
 
 

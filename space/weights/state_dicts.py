@@ -16,16 +16,37 @@ from space.weights.stand_ins import Array
 # Where published checkpoints keep a network's state dict, most wanted first. Averaged weights go before all of them:
 # they are the ones that papers report (BasicSR writes ``params_ema`` beside ``params``).
 WRAPPERS = (
-    "params", "state_dict", "model_state_dict", "model", "network", "net", "netG", "net_g", "generator", "weights",
-    "net_state_dict", "network_state_dict", "model_weights", "module",
-)  # fmt: skip
+    "params",
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "network",
+    "net",
+    "netG",
+    "net_g",
+    "generator",
+    "weights",
+    "net_state_dict",
+    "network_state_dict",
+    "model_weights",
+    "module",
+)
 AVERAGED = re.compile(r"(^|[_.-])(ema|averaged?|swa)($|[_.-])", re.IGNORECASE)
 OTHERS = re.compile(
     r"optim|^opt($|_)|sched|scaler|discrim|^net_?d($|_)|^d($|_)|loss|criterion|moment", re.IGNORECASE
 )  # parts of a checkpoint that are no network, or not the one that restores
 PREFIXES = (
-    "module.", "_orig_mod.", "model.", "net.", "netG.", "net_g.", "network.", "generator.", "ema_model.", "ema.",
-)  # fmt: skip
+    "module.",
+    "_orig_mod.",
+    "model.",
+    "net.",
+    "netG.",
+    "net_g.",
+    "network.",
+    "generator.",
+    "ema_model.",
+    "ema.",
+)
 """What wrappers of a network put before all of its names, also one in another, also beside names of other parts."""
 COUNTERS = ("total_ops", "total_params", "n_averaged")  # of thop's profiler, and of torch's averaged model
 SMALL = 0.02  # of the numbers in a checkpoint's largest state dict: a step or a loss history, not a network

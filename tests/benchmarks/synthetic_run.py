@@ -47,10 +47,22 @@ class MemoryBackend(BaseJournalBackend):
 def settings(sampler: str = "random", budget: str = "200k-params", table: str | None = None) -> RunSettings:
     """Of a run of super-resolution at x4."""
     return RunSettings(
-        task="sr", scale=4, budget=budget, objectives=("psnr", "macs"), input_size=INPUT, sampler=sampler, seed=0,
-        rungs=RUNGS, workers=1, train_data="none", val_data="none", training={}, environment={},
-        created="2026-01-01T00:00:00+00:00", tables=tables_of("--latency", (table,) if table else ()),
-    )  # fmt: skip
+        task="sr",
+        scale=4,
+        budget=budget,
+        objectives=("psnr", "macs"),
+        input_size=INPUT,
+        sampler=sampler,
+        seed=0,
+        rungs=RUNGS,
+        workers=1,
+        train_data="none",
+        val_data="none",
+        training={},
+        environment={},
+        created="2026-01-01T00:00:00+00:00",
+        tables=tables_of("--latency", (table,) if table else ()),
+    )
 
 
 def write_run(folder: Path, trials: int, sampler: str = "tpe", table: str | None = None) -> None:

@@ -76,9 +76,14 @@ def tiff(
         offsets.append(at)
         at += len(block)
     fields: dict[int, tuple[str, tuple[int, ...]]] = {
-        256: ("I", (width,)), 257: ("I", (height,)), 258: ("H", (bits,) * samples), 259: ("H", (compression,)),
-        262: ("H", (colours,)), 277: ("H", (samples,)), 284: ("H", (2 if planar else 1,)),
-    }  # fmt: skip
+        256: ("I", (width,)),
+        257: ("I", (height,)),
+        258: ("H", (bits,) * samples),
+        259: ("H", (compression,)),
+        262: ("H", (colours,)),
+        277: ("H", (samples,)),
+        284: ("H", (2 if planar else 1,)),
+    }
     where = {"offsets": 324, "sizes": 325} if tile_px else {"offsets": 273, "sizes": 279}
     fields[where["offsets"]], fields[where["sizes"]] = ("I", tuple(offsets)), ("I", tuple(map(len, blocks)))
     if tile_px:

@@ -13,8 +13,17 @@ from evaluators.images.bayer_frames import COLUMNS, FIRST_RED, LARGEST_PX, load_
 from evaluators.tasks import rules_of
 from space import TASKS, UserError
 
-ROW = {"file": "a.raw", "width": 40, "height": 34, "pattern": "RGGB", "bits": 12, "black": 64, "white": 4000,
-       "gain_r": 2.0, "gain_b": 1.5}  # fmt: skip
+ROW = {
+    "file": "a.raw",
+    "width": 40,
+    "height": 34,
+    "pattern": "RGGB",
+    "bits": 12,
+    "black": 64,
+    "white": 4000,
+    "gain_r": 2.0,
+    "gain_b": 1.5,
+}
 
 
 def write_frame(folder: Path, values: np.ndarray, **changed: object) -> Path:

@@ -183,8 +183,7 @@ SMALL = [name for name in PUBLISHED if not name.startswith(WIDE)]
 
 
 @pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=[pytest.mark.long] if name.startswith(WIDE) else []) for name in PUBLISHED],
+    "name", [pytest.param(name, marks=[pytest.mark.long] if name.startswith(WIDE) else []) for name in PUBLISHED]
 )
 def test_every_published_network_trains_alike_in_bfloat16(name: str) -> None:
     arch = PUBLISHED[name]

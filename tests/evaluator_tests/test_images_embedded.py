@@ -10,7 +10,7 @@ from evaluators.images.embedded import credits, training_photographs, validation
 from evaluators.images.folders import NamedImage, fingerprint
 from evaluators.images.make_photographs import LICENCE_URLS, MAX_TILES, TRAINING, detailed_tiles
 
-MAX_MEGABYTES = 10.5    # a wheel that is still quick to install
+MAX_MEGABYTES = 10.5  # a wheel that is still quick to install
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +97,6 @@ def test_photographs_are_small_enough_to_travel() -> None:
 
 def test_tiles_are_the_detailed_ones() -> None:
     image = np.full((256 * 2 + 10, 256 * 3, 3), 90, np.uint8)
-    image[5:261, 512:] = np.random.default_rng(4).integers(0, 256, (256, 256, 1))      # most detail
-    image[261:517, :256:2] = 120                                                       # some
+    image[5:261, 512:] = np.random.default_rng(4).integers(0, 256, (256, 256, 1))  # most detail
+    image[261:517, :256:2] = 120  # some
     assert detailed_tiles(image) == [(5, 512), (261, 0)]

@@ -13,7 +13,7 @@ from PIL import Image
 from evaluators.images.folders import NamedImage, fingerprint, load_folder, load_image
 from space.errors import UserError
 
-GREY, RGB, RGBA = 0, 2, 6       # colour types of PNG
+GREY, RGB, RGBA = 0, 2, 6  # colour types of PNG
 
 
 def random_pixels(*shape: int) -> np.ndarray:
@@ -22,6 +22,7 @@ def random_pixels(*shape: int) -> np.ndarray:
 
 def png_bytes(width: int, height: int, bits: int, colour_type: int, rows: bytes) -> bytes:
     """A PNG file written by hand, because Pillow writes no 16-bit colour."""
+
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
@@ -40,8 +41,9 @@ def tiff_16_bits(values: np.ndarray, order: str) -> bytes:
     data = values.astype(f"{order}u2").tobytes()
     tags = [(256, width), (257, height), (258, 16), (259, 1), (262, 2), (273, 8), (277, 3), (278, height)]
     entries = b"".join(struct.pack(f"{order}HHII", tag, 4, 1, value) for tag, value in tags)
-    entries = entries.replace(struct.pack(f"{order}HHII", 258, 4, 1, 16),
-                              struct.pack(f"{order}HHII", 258, 3, 3, 8 + len(data)))
+    entries = entries.replace(
+        struct.pack(f"{order}HHII", 258, 4, 1, 16), struct.pack(f"{order}HHII", 258, 3, 3, 8 + len(data))
+    )
     bits = struct.pack(f"{order}HHH", 16, 16, 16)
     count = struct.pack(f"{order}HHII", 279, 4, 1, len(data))
     directory = struct.pack(f"{order}H", len(tags) + 1) + entries + count + struct.pack(f"{order}I", 0)
@@ -104,7 +106,7 @@ def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", ["jpg", "png"])
 def test_exif_orientation_is_applied(tmp_path: Path, suffix: str) -> None:
     exif = Image.Exif()
-    exif[274] = 6       # stored lying on its left side: to be turned clockwise
+    exif[274] = 6  # stored lying on its left side: to be turned clockwise
     pixels = np.zeros((16, 32, 3), np.uint8)
     pixels[:, :16] = 255
     loaded = load_image(saved(tmp_path / f"a.{suffix}", Image.fromarray(pixels), exif=exif))
@@ -115,7 +117,7 @@ def test_exif_orientation_is_applied(tmp_path: Path, suffix: str) -> None:
 
 def test_16_bit_grey_is_rounded(tmp_path: Path) -> None:
     values = np.random.default_rng(3).integers(0, 65536, (9, 12))
-    image, = load_folder(written(tmp_path / "a.png", png_16_bits(values, GREY)).parent, 8)
+    (image,) = load_folder(written(tmp_path / "a.png", png_16_bits(values, GREY)).parent, 8)
     assert image.grey
     assert np.array_equal(image.pixels[..., 1], np.round(values / 257))
 
@@ -234,9 +236,14 @@ def test_names_of_any_bytes_can_be_printed_and_stored(tmp_path: Path) -> None:
         saved(Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)), Image.new("RGB", (20, 16)))
     images = load_folder(tmp_path, 16)
     assert {image.name for image in images} == {
-        r"caf\xe9.png", r"\x1b[31m.png", "schön.png", r"two\nlines.png", "[b].png",
-        "Bildschirmfoto 3.04\u202fPM.png", r"gnp.\u202eexe.png",
-    }  # fmt: skip
+        r"caf\xe9.png",
+        r"\x1b[31m.png",
+        "schön.png",
+        r"two\nlines.png",
+        "[b].png",
+        "Bildschirmfoto 3.04\u202fPM.png",
+        r"gnp.\u202eexe.png",
+    }
     for image in images:
         image.name.encode()
         assert not set(image.name) & set("\x1b\n\u202e")
@@ -263,7 +270,7 @@ def test_file_that_is_no_image_is_named(tmp_path: Path, content: bytes) -> None:
 @pytest.mark.parametrize("kept", [0.6, 0.95])
 def test_truncated_image_is_named(tmp_path: Path, suffix: str, kept: float) -> None:
     path = saved(tmp_path / f"cut.{suffix}", Image.fromarray(random_pixels(64, 64, 3)))
-    written(path, path.read_bytes()[:int(kept * path.stat().st_size)])
+    written(path, path.read_bytes()[: int(kept * path.stat().st_size)])
     with pytest.raises(UserError, match=rf"cut\.{suffix} must be") as caught:
         load_image(path)
     assert "\n" not in str(caught.value)
@@ -276,11 +283,9 @@ def test_too_many_pixels_are_refused_before_decoding(tmp_path: Path, side: int) 
         load_image(tmp_path / "bomb.png")
 
 
-def test_our_limit_replaces_that_of_pillow_only_while_reading(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_our_limit_replaces_that_of_pillow_only_while_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = saved(tmp_path / "large.png", Image.new("RGB", (40, 30)))
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)     # Pillow alone would refuse
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # Pillow alone would refuse
     assert load_image(path).shape == (30, 40, 3)
     assert Image.MAX_IMAGE_PIXELS == 100
 

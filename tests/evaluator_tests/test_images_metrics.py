@@ -50,7 +50,7 @@ def test_psnr_known_by_hand() -> None:
     zeros = np.zeros((4, 4), np.uint8)
     assert psnr(zeros, zeros) == math.inf
     assert psnr(zeros, np.full((4, 4), 255, np.uint8)) == pytest.approx(0.0)
-    assert psnr(zeros, np.ones((4, 4), np.uint8)) == pytest.approx(48.1308036, abs=1e-6)      # 20 log10 255
+    assert psnr(zeros, np.ones((4, 4), np.uint8)) == pytest.approx(48.1308036, abs=1e-6)  # 20 log10 255
     assert psnr(np.zeros(3), np.full(3, 0.1), peak=1.0) == pytest.approx(20.0)
     assert math.isnan(psnr(np.array([np.nan]), np.array([1.0])))
 
@@ -75,14 +75,19 @@ def test_grey_is_measured_as_it_is() -> None:
     output, target = noisy_pair(40, 56)
     assert psnr_y(output, target, 2) == pytest.approx(psnr(output[2:-2, 2:-2], target[2:-2, 2:-2]))
     as_colour = psnr_y(np.dstack([output] * 3), np.dstack([target] * 3), 2)
-    assert as_colour - psnr_y(output, target, 2) == pytest.approx(20 * math.log10(255 / 219))     # the 16..235 scaling
+    assert as_colour - psnr_y(output, target, 2) == pytest.approx(20 * math.log10(255 / 219))  # the 16..235 scaling
 
 
 @pytest.mark.parametrize("shape", [(11, 11), (12, 90), (64, 43), (120, 97)])
 def test_ssim_agrees_with_scikit_image(shape: tuple[int, int]) -> None:
     output, target = noisy_pair(*shape, 3)
     _, similarity = structural_similarity(
-        luma(output), luma(target), gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255,
+        luma(output),
+        luma(target),
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        data_range=255,
         full=True,
     )
     assert ssim_y(output, target, 0) == pytest.approx(similarity[5:-5, 5:-5].mean(), abs=1e-9)

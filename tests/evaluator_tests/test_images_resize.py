@@ -12,7 +12,7 @@ from evaluators.images.resize import downscale, modcrop, upscale
 from space.errors import UserError
 
 EDGES = ("replicate", "mirror")
-PUBLISHED = {       # number of low-resolution files
+PUBLISHED = {  # number of low-resolution files
     ("Set5", 2): 5,
     ("Set5", 4): 5,
     ("Set14", 2): 14,

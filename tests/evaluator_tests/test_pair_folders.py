@@ -62,8 +62,10 @@ def test_nothing_is_added_to_pairs(tmp_path: Path, name: str) -> None:
     pool = data.training_pool(images, rules)
     pool.save(tmp_path / "pool")
     reopened = type(pool).open(tmp_path / "pool", rules.finish_patches)
-    rainy, clean = (set(np.asarray(Image.open(tmp_path / side / "x.png")).reshape(-1, 3).dot([1, 256, 65536]).tolist())
-                    for side in ("rainy", "clean"))  # fmt: skip
+    rainy, clean = (
+        set(np.asarray(Image.open(tmp_path / side / "x.png")).reshape(-1, 3).dot([1, 256, 65536]).tolist())
+        for side in ("rainy", "clean")
+    )
     for each in (pool, reopened):
         patches = each.sample(np.random.default_rng(0), 4, 16)
         for drawn, known in zip(patches, (rainy, clean), strict=True):

@@ -39,8 +39,17 @@ PNG_KINDS = [(kind, bits) for kind in (GREY, GREY_ALPHA, RGB, RGBA) for bits in 
 PNG_KINDS = [(kind, bits) for kind, bits in PNG_KINDS if bits >= 8 or kind == GREY]
 PNG_KINDS += [(PALETTE, bits) for bits in (1, 2, 4, 8)]
 # Photometric interpretation, samples, extra samples.
-TIFF_KINDS = [(0, 1, ()), (1, 1, ()), (1, 2, (2,)), (1, 2, (0,)), (2, 3, ()), (2, 4, (2,)), (2, 4, (0,)), (2, 4, ()),
-              (3, 1, ())]  # fmt: skip
+TIFF_KINDS = [
+    (0, 1, ()),
+    (1, 1, ()),
+    (1, 2, (2,)),
+    (1, 2, (0,)),
+    (2, 3, ()),
+    (2, 4, (2,)),
+    (2, 4, (0,)),
+    (2, 4, ()),
+    (3, 1, ()),
+]
 
 
 def drawn(bits: int, *shape: int) -> np.ndarray:
@@ -91,9 +100,13 @@ def of_tiff(kind: tuple[int, int, tuple[int, ...]], bits: int) -> tuple[np.ndarr
 def test_every_tiff_is_exact_or_refused(kind: tuple[int, int, tuple[int, ...]]) -> None:
     exact = set()
     for bits, order, planar, compression, predictor, layout in itertools.product(
-        (1, 2, 4, 8, 16), "<>", (False, True), (NONE, LZW, DEFLATE, PACKBITS), (False, True),
+        (1, 2, 4, 8, 16),
+        "<>",
+        (False, True),
+        (NONE, LZW, DEFLATE, PACKBITS),
+        (False, True),
         ({}, {"strip_rows": 4}, {"tile_px": 16}),
-    ):  # fmt: skip
+    ):
         if (predictor and (bits < 8 or compression in (NONE, PACKBITS))) or (kind[0] == 3 and bits == 16):
             continue
         values, tags, expected = of_tiff(kind, bits)

@@ -29,8 +29,9 @@ def test_auto_follows_the_processor(processor, features: tuple[str, ...]) -> Non
     chosen = choose_precision("cpu")
     assert chosen == choose_precision("cpu", "auto")
     assert (chosen.device, chosen.word, chosen.channels_last) == ("cpu", "bf16" if features else "fp32", True)
-    assert chosen.reason == (f"CPU with {features[0]}" if features else
-                             "CPU without native bfloat16 (neither AMX nor AVX512_BF16)")  # fmt: skip
+    assert chosen.reason == (
+        f"CPU with {features[0]}" if features else "CPU without native bfloat16 (neither AMX nor AVX512_BF16)"
+    )
 
 
 def test_auto_is_float32_where_torch_lacks_the_questions(monkeypatch) -> None:

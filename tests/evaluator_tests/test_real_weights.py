@@ -17,12 +17,16 @@ SET5 = {
     "etds-l": ("etds-l-x4.pth", 31.71),  # by a forward pass written apart; 31.69 published
 }
 NOT_BUILT = {
-    "zenosr-x4.pth": "181 tensors with 37,786", "vscinet-x4.pth": "224 tensors with 51,465",
-    "disp-x4.pth": "38 tensors with 163,792", "spanv2-x4.pth": "26 tensors with 139,104",
-    "pds-x4.pth": "35 tensors with 141,748", "span-28-x4.pth": "44 tensors with 150,688",
-    "dscf-fused-x4.pth": "43 tensors with 125,992", "plainusr-s-x4.pth": "54 tensors with 68,612",
+    "zenosr-x4.pth": "181 tensors with 37,786",
+    "vscinet-x4.pth": "224 tensors with 51,465",
+    "disp-x4.pth": "38 tensors with 163,792",
+    "spanv2-x4.pth": "26 tensors with 139,104",
+    "pds-x4.pth": "35 tensors with 141,748",
+    "span-28-x4.pth": "44 tensors with 150,688",
+    "dscf-fused-x4.pth": "43 tensors with 125,992",
+    "plainusr-s-x4.pth": "54 tensors with 68,612",
     "plainusr-m-x4.pth": "54 tensors with 165,492",
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="session")

@@ -75,8 +75,11 @@ def test_equal_checkpoints_are_equal_files_without_pickle(tmp_path) -> None:
     content = (tmp_path / "a").read_bytes()
     assert content == (tmp_path / "b").read_bytes()
     assert set(safetensors.torch.load(content)) == {
-        "network/head.weight", "network/norm.count", "optimizer/head.weight/step",
-        "optimizer/head.weight/exp_avg", "average/head.weight",
+        "network/head.weight",
+        "network/norm.count",
+        "optimizer/head.weight/step",
+        "optimizer/head.weight/exp_avg",
+        "average/head.weight",
     }
 
 

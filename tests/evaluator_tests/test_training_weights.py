@@ -68,7 +68,7 @@ def test_pickle_with_code_is_refused_and_not_run(tmp_path) -> None:
         ("new.pt", "hold only tensors and plain values, got Python objects ("),
         ("old.pt", "got Python objects"),
         ("bare.pth", "got a plain pickle that torch.save did not write"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(UserError, match=rf"{name} must .*{re.escape(part)}") as caught:
             read_state_dict(tmp_path / name)
         assert "\n" not in str(caught.value)

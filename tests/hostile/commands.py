@@ -16,8 +16,21 @@ from search.run_files import read_run
 from space.errors import UserError
 
 ROOT = Path(__file__).parents[2]
-RUN = ["run", "--task", "sr", "--budget", "4k-params", "--rungs", "2,4", "--workers", "2", "--train-data", "photos",
-       "--val-data", "photos"]  # fmt: skip
+RUN = [
+    "run",
+    "--task",
+    "sr",
+    "--budget",
+    "4k-params",
+    "--rungs",
+    "2,4",
+    "--workers",
+    "2",
+    "--train-data",
+    "photos",
+    "--val-data",
+    "photos",
+]
 FOLDER = Path("runs") / "sr-x4-4k-params"
 
 

@@ -98,8 +98,15 @@ def keep(generator: np.random.Generator, data: bytes) -> bytes:
 
 
 DAMAGES: tuple[Callable[[np.random.Generator, bytes], bytes], ...] = (
-    cut, flip_bits, flip_bits, damage_header, overwrite, append, repeat_a_part, keep,
-)  # fmt: skip
+    cut,
+    flip_bits,
+    flip_bits,
+    damage_header,
+    overwrite,
+    append,
+    repeat_a_part,
+    keep,
+)
 
 
 def saved(pixels: np.ndarray, suffix: str, **options: object) -> bytes:
@@ -122,7 +129,8 @@ def whole_pictures(generator: np.random.Generator) -> dict[str, tuple[bytes, np.
         "png grey": (png(wide[..., :1], 16, GREY), grey),
         "png grey alpha": (png(wide[..., :2], 16, GREY_ALPHA), grey),
         "png palette": (
-            png(narrow[..., :1], 8, PALETTE, before=chunk(b"PLTE", colours.tobytes())), colours[narrow[..., 0]]
+            png(narrow[..., :1], 8, PALETTE, before=chunk(b"PLTE", colours.tobytes())),
+            colours[narrow[..., 0]],
         ),
         "png interlaced": (png(rgb, 8, RGB, interlaced=True), rgb),
         "tif": (tiff(rgb, 8, 2), rgb),
@@ -140,7 +148,7 @@ def whole_pictures(generator: np.random.Generator) -> dict[str, tuple[bytes, np.
         "text": (b"these are my notes\n", None),
         "page": (b"<!DOCTYPE html><html><body>404</body></html>", None),
         "eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 24 24\nshowpage\n", None),
-    }  # fmt: skip
+    }
 
 
 def hostile_pictures() -> Iterator[Hostile]:
@@ -157,10 +165,31 @@ def hostile_pictures() -> Iterator[Hostile]:
 
 
 WORDS = (
-    b"1e308", b"nan", b"inf", b"-1", b"", b" ", b"0", b"9" * 400, b"1" * 20_000, b"x" * (1 << 20), b"\0", b"\xff", b'"',
-    b"\r", b"\n", "\u2028".encode(), b"\x1b[2J", b"=1+1", "²".encode(), b"3x3x3", b"1e-320", b"os:getcwd", b"../../x",
+    b"1e308",
+    b"nan",
+    b"inf",
+    b"-1",
+    b"",
+    b" ",
+    b"0",
+    b"9" * 400,
+    b"1" * 20_000,
+    b"x" * (1 << 20),
+    b"\0",
+    b"\xff",
+    b'"',
+    b"\r",
+    b"\n",
+    "\u2028".encode(),
+    b"\x1b[2J",
+    b"=1+1",
+    "²".encode(),
+    b"3x3x3",
+    b"1e-320",
+    b"os:getcwd",
+    b"../../x",
     b"#",
-)  # fmt: skip
+)
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "latin-1")
 
 
@@ -262,7 +291,7 @@ GOOD = {
     "list": "# a set\na\nb.png\n./c.png",
     "frames": "file,width,height,pattern,bits,black,white,gain_r,gain_b,shot,read\n"
     "a.raw,40,34,RGGB,12,64,4000,2,1.5,0.01,0.0001\nb.raw,40,34,GRBG,12,64,4000,2,1.5,,",
-}  # fmt: skip
+}
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Journals damaged at many positions: all that was finished is there, or the journal is refused in one line.
 
-    python -m pytest -m long tests/hostile/test_journals.py -rP
+python -m pytest -m long tests/hostile/test_journals.py -rP
 """
 
 from __future__ import annotations

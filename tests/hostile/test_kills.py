@@ -1,6 +1,6 @@
 """Real searches whose processes are killed, stopped and told to end, over and over; nothing finished is lost.
 
-    python -m pytest -m long tests/hostile/test_kills.py -rP
+python -m pytest -m long tests/hostile/test_kills.py -rP
 """
 
 from __future__ import annotations

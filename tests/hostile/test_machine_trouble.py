@@ -1,6 +1,6 @@
 """Trouble of the machine in a real search: one line, no network blamed, and the same command goes on once it is mended.
 
-    python -m pytest -m long tests/hostile/test_machine_trouble.py -rP
+python -m pytest -m long tests/hostile/test_machine_trouble.py -rP
 """
 
 from __future__ import annotations

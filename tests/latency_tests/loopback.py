@@ -54,9 +54,14 @@ def start_sshd(folder: Path) -> subprocess.Popen[bytes]:
     hosts = "".join(
         f"Host {name}\n  Port {closed if name == 'refuses' else port}\n  IdentityFile {folder}/{identity}_key\n"
         f"  UserKnownHostsFile {folder}/{'nobody' if name == 'stranger' else 'known'}\n"
-        for name, identity in
-        [("board", "board"), ("refuses", "board"), ("stranger", "board"), ("locked", "locked"), ("chatty", "chatty")]
-    )  # fmt: skip
+        for name, identity in [
+            ("board", "board"),
+            ("refuses", "board"),
+            ("stranger", "board"),
+            ("locked", "locked"),
+            ("chatty", "chatty"),
+        ]
+    )
     (folder / "known").write_text(f"[127.0.0.1]:{port} {(folder / 'host_key.pub').read_text()}")
     (folder / "ssh_config").write_text(
         f"{hosts}Host *\n  HostName 127.0.0.1\n  User {getpass.getuser()}\n  IdentitiesOnly yes\n"

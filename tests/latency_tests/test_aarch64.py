@@ -23,8 +23,16 @@ SIZE = {"height": 45, "width": 80}
 def operator(kind: str, in_channels: int, out_channels: int, **settings: object) -> EngineOperator:
     size = {name: side * settings.get("factor", 1) for name, side in SIZE.items()}
     read = SIZE["height"] * SIZE["width"] * in_channels
-    return EngineOperator(kind, **size, in_channels=in_channels, out_channels=out_channels, read_elements=read,
-                          inputs=(0,), output=1, **settings)  # fmt: skip
+    return EngineOperator(
+        kind,
+        **size,
+        in_channels=in_channels,
+        out_channels=out_channels,
+        read_elements=read,
+        inputs=(0,),
+        output=1,
+        **settings,
+    )
 
 
 OPERATORS = (

@@ -76,14 +76,28 @@ def job(kind: str) -> Job:
 def test_describes_the_phone(open_phone: Callable[..., AdbSession]) -> None:
     device = open_phone().describe()
     assert device.identity == {
-        "device": "Google Pixel 4", "soc": "msmnile", "machine": "arm64-v8a", "cpu": "Kryo 4xx Gold (Cortex-A76)",
-        "hostname": "PIXEL4", "cores": [7], "threads": 1, "engine": "litert",
+        "device": "Google Pixel 4",
+        "soc": "msmnile",
+        "machine": "arm64-v8a",
+        "cpu": "Kryo 4xx Gold (Cortex-A76)",
+        "hostname": "PIXEL4",
+        "cores": [7],
+        "threads": 1,
+        "engine": "litert",
         "engine_version": f"benchmark_model sha256 {hashlib.sha256(BINARY).hexdigest()[:12]}",
-    }  # fmt: skip
+    }
     assert device.state["governor"] == "schedutil"
     assert device.state["clock_mhz"] == 2419.2
-    assert device.state["top_clock_mhz"] == {0: 1785.6, 1: 1785.6, 2: 1785.6, 3: 1785.6, 4: 2419.2, 5: 2419.2,
-                                             6: 2419.2, 7: 2841.6}  # fmt: skip
+    assert device.state["top_clock_mhz"] == {
+        0: 1785.6,
+        1: 1785.6,
+        2: 1785.6,
+        3: 1785.6,
+        4: 2419.2,
+        5: 2419.2,
+        6: 2419.2,
+        7: 2841.6,
+    }
     assert (device.state["temperature_c"], device.state["battery_c"]) == (44, 28.5)
     assert device.state["system"] == "Android 13"
 

@@ -88,11 +88,15 @@ def test_a_whole_conversation(engine: Path) -> None:
 
 def test_requests_that_make_no_sense(engine: Path) -> None:
     answers = conversation(
-        "no JSON", "[1]", {"do": "dance"}, {"do": "load", "name": "a", "model": "###"}, {"do": "describe"},
+        "no JSON",
+        "[1]",
+        {"do": "dance"},
+        {"do": "load", "name": "a", "model": "###"},
+        {"do": "describe"},
         {"do": "describe", "engine": "caffe", "threads": 1},
         {"do": "time", "name": "unknown", "engine": "litert", "threads": 1, "warmup": 0, "repeats": 1, "budget_s": 1},
         {"do": "describe", "engine": "litert", "threads": 1, "cores": [987]},
-    )  # fmt: skip
+    )
     assert [answer["of"] for answer in answers] == ["agent"] * 8
     assert "one JSON object a line" in answers[0]["error"]
     assert "unknown engine 'caffe'" in answers[5]["error"]
@@ -151,7 +155,7 @@ ANSWER = "import json, sys\nrequest = json.loads(input())\nprint({}, flush=True)
         (python("import sys; sys.exit('broken pipe somewhere')"), "agent ended with status 1 .*broken pipe somewhere"),
         (("/no/such/program",), "board: cannot start /no/such/program"),
     ],
-)  # fmt: skip
+)
 def test_rubbish_names_the_device_and_what_came(command: tuple[str, ...], message: str) -> None:
     session = AgentSession(command, "litert", device_name="board")
     with pytest.raises(ConnectionLostError, match=message):
@@ -171,12 +175,18 @@ for line in iter(input, ""):
 @pytest.mark.parametrize(
     "answer",
     [
-        '{"runs_ms": [], "busy_ms": []}', '{"runs_ms": [float("nan")], "busy_ms": [1]}', '{"runs_ms": "fast"}', "{}",
-        '{"runs_ms": [float("inf")], "busy_ms": [1]}', '{"runs_ms": [-1.0], "busy_ms": [1]}',
-        '{"runs_ms": [0.0], "busy_ms": [1]}', '{"runs_ms": [True], "busy_ms": [1]}',
-        '{"runs_ms": [1.0] * 9, "busy_ms": [1]}', '{"runs_ms": [1.0], "busy_ms": [1], "clock_mhz": "high"}',
+        '{"runs_ms": [], "busy_ms": []}',
+        '{"runs_ms": [float("nan")], "busy_ms": [1]}',
+        '{"runs_ms": "fast"}',
+        "{}",
+        '{"runs_ms": [float("inf")], "busy_ms": [1]}',
+        '{"runs_ms": [-1.0], "busy_ms": [1]}',
+        '{"runs_ms": [0.0], "busy_ms": [1]}',
+        '{"runs_ms": [True], "busy_ms": [1]}',
+        '{"runs_ms": [1.0] * 9, "busy_ms": [1]}',
+        '{"runs_ms": [1.0], "busy_ms": [1], "clock_mhz": "high"}',
     ],
-)  # fmt: skip
+)
 def test_figures_that_are_none_are_a_lost_connection(answer: str) -> None:
     session = AgentSession(python(TIMES.replace("ANSWER", answer)), "litert", device_name="board")
     with pytest.raises(ConnectionLostError, match="board: expected"):

@@ -19,9 +19,14 @@ from latency_tables.timings import COLUMNS, Timings, read_timings
 from space.errors import UserError
 
 BOARD = {
-    "device": "Board Y", "soc": "Y1", "core": "Cortex-A75", "threads": "1", "dtype": "fp32", "engine": "LiteRT",
+    "device": "Board Y",
+    "soc": "Y1",
+    "core": "Cortex-A75",
+    "threads": "1",
+    "dtype": "fp32",
+    "engine": "LiteRT",
     "engine_version": "2.3.0",
-}  # fmt: skip
+}
 FIVE = ("resnet18_wd2", "mobilenetv2_w1", "squeezenet_v1_1", "bagnet9", "regnetx002")
 
 

@@ -89,7 +89,7 @@ def test_the_same_command_continues(tmp_path: Path) -> None:
         ({"cores": [1]}, ABOUT, r"cores \[0\] before and \[1\] now"),
         ({}, {**ABOUT, "input": "64x36"}, "one measurement, got input '32x18' before and '64x36' now"),
     ],
-)  # fmt: skip
+)
 def test_two_devices_are_not_mixed(tmp_path: Path, changes: dict, about: dict, message: str) -> None:
     out = tmp_path / "board.csv"
     with pytest.raises(ConnectionLostError):

@@ -17,12 +17,31 @@ from latency_tables.table import DATA, load_table, write_table
 
 KERNELS = ((1, 1), (3, 3), (5, 5), (7, 7))
 KINDS = (
-    ("conv", ""), ("depthwise_conv", ""), ("grouped_conv", ""), ("transposed_conv", ""), ("matmul", ""), ("add", ""),
-    ("multiply", "broadcast"), ("concat", ""), ("pad", ""), ("pool", "max"), ("reduce", "mean"), ("resize", "nearest"),
-    ("resize", "bilinear"), ("pixel_shuffle", ""), ("pixel_unshuffle", ""), ("softmax", ""), ("copy", ""),
-    ("activation", "relu"), ("activation", "prelu"), ("activation", "sigmoid"), ("activation", "gelu"),
-    ("activation", "hardswish"), ("norm", "layer_norm"), ("elementwise", "neg"),
-)  # fmt: skip
+    ("conv", ""),
+    ("depthwise_conv", ""),
+    ("grouped_conv", ""),
+    ("transposed_conv", ""),
+    ("matmul", ""),
+    ("add", ""),
+    ("multiply", "broadcast"),
+    ("concat", ""),
+    ("pad", ""),
+    ("pool", "max"),
+    ("reduce", "mean"),
+    ("resize", "nearest"),
+    ("resize", "bilinear"),
+    ("pixel_shuffle", ""),
+    ("pixel_unshuffle", ""),
+    ("softmax", ""),
+    ("copy", ""),
+    ("activation", "relu"),
+    ("activation", "prelu"),
+    ("activation", "sigmoid"),
+    ("activation", "gelu"),
+    ("activation", "hardswish"),
+    ("norm", "layer_norm"),
+    ("elementwise", "neg"),
+)
 
 
 def operator(kind: str, function: str, channels: tuple[int, int], size: tuple[int, int], kernel: int) -> EngineOperator:
@@ -34,9 +53,16 @@ def operator(kind: str, function: str, channels: tuple[int, int], size: tuple[in
     window = {"kernel": KERNELS[kernel]} if kind.endswith("conv") else {}
     height, width = size
     return EngineOperator(
-        kind, height, width, groups * into, groups * out, groups * into * height * width, function=function,
-        groups=groups, **window,
-    )  # fmt: skip
+        kind,
+        height,
+        width,
+        groups * into,
+        groups * out,
+        groups * into * height * width,
+        function=function,
+        groups=groups,
+        **window,
+    )
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -153,9 +153,22 @@ def test_targets_are_read_and_written_alike() -> None:
 
 @pytest.mark.parametrize(
     "target",
-    ["", "phone", "ssh://", "ssh://-oProxyCommand=x", "ssh://a@-x", "ssh://a:secret@h", "ssh://h:0", "ssh://h:99999",
-     "ssh://h/path", "adb:", "adb:-s", "adb:a b", "localhost"],
-)  # fmt: skip
+    [
+        "",
+        "phone",
+        "ssh://",
+        "ssh://-oProxyCommand=x",
+        "ssh://a@-x",
+        "ssh://a:secret@h",
+        "ssh://h:0",
+        "ssh://h:99999",
+        "ssh://h/path",
+        "adb:",
+        "adb:-s",
+        "adb:a b",
+        "localhost",
+    ],
+)
 def test_a_target_of_no_known_form_is_refused(target: str) -> None:
     with pytest.raises(UserError, match=r"--target must be local, ssh://.* or adb:SERIAL, got"):
         open_session(target, "litert")

@@ -78,7 +78,7 @@ OPERATORS = (
     op("reduce", 8, 8, function="mean"),
     op("softmax", 8, 8),
     op("norm", 8, 8, function="batch_norm"),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("operator", OPERATORS, ids=str)

@@ -86,12 +86,22 @@ def synthetic_run(
             rungs = tuple(rung_result(architecture, rung, noise) for rung in range(reached))
             trials.append(TrialRecord(len(trials), SEARCHED, "trained", architecture, knobs, costs, rungs))
     settings = RunSettings(
-        task="sr", scale=4, budget=budget, objectives=objectives, input_size=INPUT, sampler="tpe", seed=seed,
-        rungs=RUNGS, workers=2, train_data="embedded photographs (1f0c)", val_data="embedded photographs (77ab)",
-        training={"batch": 16, "patch": 32, "learning_rate": 0.001}, created="2026-01-02T03:04:05Z",
+        task="sr",
+        scale=4,
+        budget=budget,
+        objectives=objectives,
+        input_size=INPUT,
+        sampler="tpe",
+        seed=seed,
+        rungs=RUNGS,
+        workers=2,
+        train_data="embedded photographs (1f0c)",
+        val_data="embedded photographs (77ab)",
+        training={"batch": 16, "patch": 32, "learning_rate": 0.001},
+        created="2026-01-02T03:04:05Z",
         environment={"litefront": "0.1.0", "torch": "2.13.0", "commit": "0123abc", "device": "CPU, 2 threads"},
         tables=tables,
-    )  # fmt: skip
+    )
     return RunResult(
         "demo", settings, tuple(trials), BICUBIC_DB, 612.0, "python -m search run --task sr --budget 200k-params"
     )
@@ -117,9 +127,7 @@ def tables(tmp_path_factory) -> tuple[TableUse, ...]:
 def timed_run(tables) -> RunResult:
     """A run that was asked for milliseconds on two boards."""
     return synthetic_run(
-        budget="200k-params,700ms@board-x1",
-        objectives=("psnr", "latency@board-x1", "latency@board-y2"),
-        tables=tables,
+        budget="200k-params,700ms@board-x1", objectives=("psnr", "latency@board-x1", "latency@board-y2"), tables=tables
     )
 
 

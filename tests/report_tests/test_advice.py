@@ -72,7 +72,7 @@ def test_nothing_below_the_baseline_is_starred_or_recommended(run, gain_db):
     assert "Keep bicubic for now" in help_with
     assert "--time" in help_with
     assert "200k-params" in help_with
-    assert "--input" not in help_with       # parameters are the same at every size
+    assert "--input" not in help_with  # parameters are the same at every size
     assert not any("recommended" in label for label in shown_members(poor))
     view = pareto_view(poor, QUANTITIES["macs"])
     assert not any(point.on_front for point in view.points)

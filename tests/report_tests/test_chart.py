@@ -104,8 +104,16 @@ def test_headings_sort_by_keyboard(run):
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs the browser chromium")
 def test_a_browser_draws_the_chart_without_an_error(run, tmp_path):
     page = write_report(run, tmp_path)
-    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=3000",
-               "--enable-logging=stderr", "--dump-dom", page.as_uri()]  # fmt: skip
+    command = [
+        "chromium",
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--virtual-time-budget=3000",
+        "--enable-logging=stderr",
+        "--dump-dom",
+        page.as_uri(),
+    ]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60)
     if result.returncode:
         pytest.skip(f"chromium does not start here: {result.stderr[-200:]}")

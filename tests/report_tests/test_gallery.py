@@ -50,14 +50,14 @@ def test_whole_pictures_have_the_picture_s_size():
 
 
 def test_all_pictures_together_stay_within_the_page_s_size(monkeypatch):
-    assert PICTURES_BYTES * 4 / 3 < 2_600_000      # in base64, below 3 MB with all else
+    assert PICTURES_BYTES * 4 / 3 < 2_600_000  # in base64, below 3 MB with all else
     room = 80_000
     monkeypatch.setattr("reports.run.gallery.PICTURES_BYTES", room)
     strips = tuple(strip(f"{seed}.png", 64, 80, ("a", "b", "c"), seed) for seed in range(6))  # noise is the worst
     first, second = gallery_html(strips[:3], strips[3:])
     wholes, windows = (embedded(first + second, name) for name in ("data-whole", "src"))
     assert len(windows) == 18
-    assert 0 < len(wholes) < 18     # those of the first pictures, all forms of each
+    assert 0 < len(wholes) < 18  # those of the first pictures, all forms of each
     assert len(wholes) % 3 == 0
     assert sum(map(len, wholes)) + sum(map(len, windows)) <= room
 

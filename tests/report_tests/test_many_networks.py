@@ -25,10 +25,14 @@ def large(make_run):
     run = make_run(searched=40)
     searched = [trial for trial in run.trials if not trial.is_fixed and len(trial.rungs) == 3]
     copies = [
-        replace(trial, trial=len(run.trials) + len(searched) * copy + index,
-                rungs=tuple(replace(r, psnr_db=r.psnr_db - 1e-4 * (copy + 1)) for r in trial.rungs))
-        for copy in range(COPIES) for index, trial in enumerate(searched)
-    ]  # fmt: skip
+        replace(
+            trial,
+            trial=len(run.trials) + len(searched) * copy + index,
+            rungs=tuple(replace(r, psnr_db=r.psnr_db - 1e-4 * (copy + 1)) for r in trial.rungs),
+        )
+        for copy in range(COPIES)
+        for index, trial in enumerate(searched)
+    ]
     return replace(run, trials=(*run.trials, *copies))
 
 

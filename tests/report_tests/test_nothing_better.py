@@ -50,7 +50,7 @@ def test_nothing_is_starred_and_everything_is_written(hopeless: RunResult, tmp_p
 @pytest.mark.parametrize(
     ("budget", "has_input"),
     [("200k-params", False), ("1mb-weights", False), ("2g-macs", True), ("64mb-memory", True), ("9ms@x", True)],
-)  # fmt: skip
+)
 def test_a_smaller_input_is_named_where_it_would_help(hopeless: RunResult, budget: str, has_input: bool) -> None:
     run = replace(hopeless, settings=replace(hopeless.settings, budget=budget))
     (help_with,) = alternatives(run)

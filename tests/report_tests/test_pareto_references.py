@@ -39,7 +39,7 @@ def test_references_are_inside_the_axes_and_apart(timed_run, baseline, budget_at
     view = dataclasses.replace(view, budget=budget_at * dearest, budget_text="budget 30 ms on pixel4-a76")
     axes = drawn(view)
     texts = texts_on(axes, "bicubic", "diffusion", "budget")
-    assert len(texts) == 4      # and those over the budget
+    assert len(texts) == 4  # and those over the budget
     frame = axes.get_window_extent().padded(4)
     boxes = [text.get_window_extent() for text in texts]
     for index, box in enumerate(boxes):
@@ -74,9 +74,7 @@ def test_networks_over_the_budget_beyond_an_end_of_the_axis_are_drawn_there(run)
     assert list(marks[">"].get_xdata()) == [axes.get_xlim()[1]]
     assert list(marks["<"].get_xdata()) == [axes.get_xlim()[0]]
     (text,) = texts_on(axes, "over budget")
-    assert text.get_text() == (
-        "ticks: 1 over budget, not trained, ◂ 1 more beyond the axis, ▸ 2 more beyond the axis"
-    )
+    assert text.get_text() == ("ticks: 1 over budget, not trained, ◂ 1 more beyond the axis, ▸ 2 more beyond the axis")
 
 
 def test_no_ticks_are_promised_where_all_are_beyond(run):

@@ -27,10 +27,19 @@ def records_in_precision(word: str, steps: int = 400) -> list[TrainingRecord]:
             environment["precision"] = f"training {'bfloat16' if word == 'bf16' else 'float32'} (asked for), and so on"
             found.append(
                 TrainingRecord(
-                    training, 13_656, 10**9, 10**6, (320, 180), results, 60.0, "photographs", environment,
-                    f"python -m search study precision --precision {word}", "2026-01-01T00:00:00+00:00",
+                    training,
+                    13_656,
+                    10**9,
+                    10**6,
+                    (320, 180),
+                    results,
+                    60.0,
+                    "photographs",
+                    environment,
+                    f"python -m search study precision --precision {word}",
+                    "2026-01-01T00:00:00+00:00",
                 )
-            )  # fmt: skip
+            )
     return found
 
 

@@ -42,8 +42,12 @@ def test_a_study_s_labels_keep_apart_and_its_legend_inside(name: str) -> None:
     study = comparison(name)
     assert set(table["variant"]) == set(study.variants)
     figure = rendered(study_figure(study, stored_variants(study, table)))
-    boxes = [label.get_window_extent() for axes in figure.axes for label in axes.get_xticklabels()
-             if axes.get_xlim()[0] <= label.get_position()[0] <= axes.get_xlim()[1]]  # fmt: skip
+    boxes = [
+        label.get_window_extent()
+        for axes in figure.axes
+        for label in axes.get_xticklabels()
+        if axes.get_xlim()[0] <= label.get_position()[0] <= axes.get_xlim()[1]
+    ]
     assert not any(box.padded(2).overlaps(other) for index, box in enumerate(boxes) for other in boxes[:index])
     legend = figure.legends[0].get_window_extent()
     assert 0 <= legend.x0 < legend.x1 <= figure.bbox.x1
@@ -90,8 +94,10 @@ def test_the_harness_draws_in_the_project_s_style(tmp_path: Path) -> None:
     (axes,) = figure.axes
     assert figure.get_suptitle() == "a device"
     assert "2 networks: mean error 7.0 %" in axes.get_title(loc="left")
-    colours = {text.get_text(): handle for text, handle in zip(
-        axes.get_legend().texts, axes.get_legend().legend_handles, strict=True)}  # fmt: skip
+    colours = {
+        text.get_text(): handle
+        for text, handle in zip(axes.get_legend().texts, axes.get_legend().legend_handles, strict=True)
+    }
     assert len(colours) == 4
     assert len(set(KINDS)) == len(KINDS)
 

@@ -37,9 +37,7 @@ def test_other_files_say_what_they_are(tmp_path: Path, sets: Path) -> None:
     torch.save({"a.weight": torch.ones(3, 2)}, tmp_path / "zenosr-x4.pth")
     (tmp_path / "page.pth").write_bytes(b"<html>")
     unknown = file_result(tmp_path / "zenosr-x4.pth", sets)
-    assert unknown == FileResult(
-        "zenosr-x4.pth", unknown.expected, "ZenoSR: read, network not built", 6
-    )  # fmt: skip
+    assert unknown == FileResult("zenosr-x4.pth", unknown.expected, "ZenoSR: read, network not built", 6)
     refused = file_result(tmp_path / "page.pth", sets)
     assert refused.network.startswith("refused: weights page.pth must be a torch or safetensors file, got an HTML page")
     assert "| 31.99 | – | – | 28.52 | – | – | – |" in page([unknown, refused], "x")

@@ -167,8 +167,10 @@ def test_a_papers_ablations_are_told_from_its_main_configuration(make_run):
     papers = ("s-lwsr16", "s-lwsr16-no-pool", "s-lwsr32")
     found = comparisons(make_run(papers=papers))
     assert {comparison.paper.source.partition("+")[0]: comparison.is_ablation for comparison in found} == {
-        "s-lwsr16": False, "s-lwsr16-no-pool": True, "s-lwsr32": False,
-    }  # fmt: skip
+        "s-lwsr16": False,
+        "s-lwsr16-no-pool": True,
+        "s-lwsr32": False,
+    }
 
 
 def test_the_headline_says_when_the_best_is_a_papers_own_network(run):

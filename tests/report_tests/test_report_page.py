@@ -102,9 +102,10 @@ def test_the_page_says_how_many_candidates_lie_below_the_knobs_pictures(run):
     chosen = [t.trial for t in run.trials if not t.is_fixed and t.rungs][:2]
     lost = [
         dataclasses.replace(t, rungs=tuple(dataclasses.replace(r, psnr_db=9.0) for r in t.rungs))
-        if t.trial in chosen else t
+        if t.trial in chosen
+        else t
         for t in run.trials
-    ]  # fmt: skip
+    ]
     words = Page(report_html(dataclasses.replace(run, trials=tuple(lost)))).words
     assert "2 in all, down to -17.41 dB" in words
 
@@ -142,8 +143,13 @@ def test_everything_is_written(run, strips, tmp_path):
     path = write_all(run, tmp_path / "new", strips)
     assert path == tmp_path / "new" / "report.html"
     assert {file.name for file in path.parent.iterdir()} == {
-        "front.csv", "front.json", "pareto.png", "pareto.svg", "report.html", "strip-astronaut.png",
-    }  # fmt: skip
+        "front.csv",
+        "front.json",
+        "pareto.png",
+        "pareto.svg",
+        "report.html",
+        "strip-astronaut.png",
+    }
     assert json.loads((path.parent / "front.json").read_text())["name"] == run.name
 
 
@@ -164,9 +170,9 @@ def test_strips_show_input_networks_and_truth(strips, picture):
     assert {crop.pixels.shape for crop in strip.crops} == {(96, 96, 3)}
     assert [crop.costs for crop in strip.crops] == ["", "", "12,345 params", ""]
     assert [crop.is_baseline for crop in strip.crops] == [False, True, False, False]
-    assert np.array_equal(strip.crops[0].pixels, strip.crops[-1].pixels)    # the truth is its input, enlarged
+    assert np.array_equal(strip.crops[0].pixels, strip.crops[-1].pixels)  # the truth is its input, enlarged
     (drawn,) = gallery_html(strips)
-    assert drawn.count("data:image/webp;base64,") == 8      # of each a window and the whole
+    assert drawn.count("data:image/webp;base64,") == 8  # of each a window and the whole
     assert "params" not in drawn
 
 

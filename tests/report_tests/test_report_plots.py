@@ -112,8 +112,10 @@ def test_published_results_are_those_of_the_run_s_noise_and_channels(run):
     colour = published_view(of_task(run, "denoise", sigma=[50.0, 50.0]))
     assert colour.title == "Published results, CBSD68 σ 50, own training"
     assert {r.network: r.psnr_db for r in colour.results} == {
-        "IRCNN (color)": 27.86, "DnCNN (color)": 27.95, "FFDNet (color)": 27.96,
-    }  # fmt: skip
+        "IRCNN (color)": 27.86,
+        "DnCNN (color)": 27.95,
+        "FFDNet (color)": 27.96,
+    }
     grey = published_view(of_task(run, "denoise", channels="grey"))
     assert (grey.dataset, grey.metric_name) == ("BSD68", "PSNR on grey")
     assert {r.network: r.psnr_db for r in grey.results}["DnCNN-S"] == 29.23

@@ -25,11 +25,18 @@ def record(what: Training, **images: int) -> TrainingRecord:
         for index, (word, count) in enumerate(images.items())
     }
     return TrainingRecord(
-        training=what, params=143_755, macs=10**10, peak_activation_bytes=10**8, input_size=(320, 180),
-        results=results, train_s=75.0, train_data="T91: folder T91, 91 images, 0123456789ab",
-        environment={"device": "CPU X", "commit": "abc1234"}, command="python -m search queue jobs.csv",
+        training=what,
+        params=143_755,
+        macs=10**10,
+        peak_activation_bytes=10**8,
+        input_size=(320, 180),
+        results=results,
+        train_s=75.0,
+        train_data="T91: folder T91, 91 images, 0123456789ab",
+        environment={"device": "CPU X", "commit": "abc1234"},
+        command="python -m search queue jobs.csv",
         finished="2026-01-01T00:00:00+00:00",
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(
@@ -103,8 +110,10 @@ def test_files_and_rows(records: list[TrainingRecord], tmp_path: Path) -> None:
     write_reproduction(tmp_path, records)
     pictures = {"sr-x4", "denoise-sigma-15-grey", "denoise-sigma-50-grey", "denoise-sigma-50"}
     assert {path.name for path in tmp_path.iterdir()} == {
-        "README.md", "reproduction.csv", *(f"psnr-{name}.png" for name in pictures)
-    }  # fmt: skip
+        "README.md",
+        "reproduction.csv",
+        *(f"psnr-{name}.png" for name in pictures),
+    }
     text = (tmp_path / "README.md").read_text()
     assert all(f"(psnr-{name}.png)" in text for name in pictures)
     table = pd.read_csv(tmp_path / "reproduction.csv")

@@ -31,10 +31,19 @@ def records_of(study: Comparison, seeds: int = 3) -> list[TrainingRecord]:
             environment = {"device": "a CPU", "torch": "2", "commit": "abc"}
             found.append(
                 TrainingRecord(
-                    training, costs.params, costs.macs, costs.peak_activation_bytes, size, results, 60.0,
-                    "photographs", environment, "python -m search study malleconv", "2026-01-01T00:00:00+00:00",
+                    training,
+                    costs.params,
+                    costs.macs,
+                    costs.peak_activation_bytes,
+                    size,
+                    results,
+                    60.0,
+                    "photographs",
+                    environment,
+                    "python -m search study malleconv",
+                    "2026-01-01T00:00:00+00:00",
                 )
-            )  # fmt: skip
+            )
     return found
 
 

@@ -28,9 +28,7 @@ class FakeJob:
 
 
 class FakeRunner:
-    def run(
-        self, job: FakeJob, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]
-    ) -> Answer:
+    def run(self, job: FakeJob, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]) -> Answer:
         if job.mark is not None:
             if job.mark.exists():
                 return Stopped(job.trial, 1.0)

@@ -170,9 +170,11 @@ def test_an_impossible_time_names_the_fastest_network(tmp_path: Path) -> None:
         check_possible(parse_budget("0.1ms@board-x1"), task.shape(4), task.backbones, size, tables)
     assert "\n" not in str(caught.value)
     _, least = smallest(
-        lambda costs: costs.of("latency@board-x1"), task.shape(4), task.backbones,
+        lambda costs: costs.of("latency@board-x1"),
+        task.shape(4),
+        task.backbones,
         lambda arch: architecture_costs(arch, size, tables),
-    )  # fmt: skip
+    )
     generator = np.random.default_rng(0)
     for _ in range(100):
         arch = random_architecture(task.shape(4), task.backbones, generator)

@@ -106,9 +106,10 @@ def test_pictures_that_training_and_validation_share_are_questioned(home: Path) 
     assert same.settings.overlap == "training has seen it: 0.png shows what 0.png of the validation pictures shows"
     assert f"warning: {same.settings.overlap}" in run_command._understood(same)
     save(home / "val" / "renamed.png", 21)
-    assert "1.png shows what renamed.png" in session(
-        "--task", "sr", "--train-data", "train", "--val-data", "val"
-    ).settings.overlap
+    assert (
+        "1.png shows what renamed.png"
+        in session("--task", "sr", "--train-data", "train", "--val-data", "val").settings.overlap
+    )
     (home / "val" / "renamed.png").unlink()
     for words in (("--train-data", "train", "--val-data", "val"), ("--train-data", "train"), ()):
         apart = session("--task", "sr", *words)

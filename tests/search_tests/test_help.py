@@ -95,9 +95,14 @@ def test_help_of_run_is_grouped_with_three_examples(capsys: pytest.CaptureFixtur
     text = help_of("search", "run", capsys)
     headings = [line[:-1] for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]
     assert headings == [
-        "options", "what to search for", "options of the tasks", "how long", "how to search and train",
-        "data and results", "examples",
-    ]  # fmt: skip
+        "options",
+        "what to search for",
+        "options of the tasks",
+        "how long",
+        "how to search and train",
+        "data and results",
+        "examples",
+    ]
     assert text.count("  python -m search run ") == 3
 
 

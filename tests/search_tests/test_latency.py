@@ -154,18 +154,20 @@ def test_recost_draws_the_front_for_other_phones(folder: Path, run_loop, tables,
             assert float(row[f"ms_low@{name}"]) < member["ms"] < float(row[f"ms_high@{name}"])
     kinds = ("front-{}.csv", "front-{}.json", "pareto-{}.png", "pareto-{}.svg", "report-{}.html")
     assert {path.name for path in (folder / "recost").iterdir()} == {
-        "recost.json", *(kind.format(name) for kind in kinds for name in ("board-x1", "board-y2")),
-    }  # fmt: skip
+        "recost.json",
+        *(kind.format(name) for kind in kinds for name in ("board-x1", "board-y2")),
+    }
     ranks = {tuple(entry["between"]): entry["rank_correlation"] for entry in answer["spearman"]}
-    assert set(ranks) == {
-        ("the run's macs", "board-x1"), ("the run's macs", "board-y2"), ("board-x1", "board-y2"),
-    }  # fmt: skip
+    assert set(ranks) == {("the run's macs", "board-x1"), ("the run's macs", "board-y2"), ("board-x1", "board-y2")}
     macs = [trial.costs.macs for trial in run.trials if trial.rungs]
     price = {
-        name: [architecture_costs(t.architecture, (64, 36), [load_table(str(path))]).of(latency_word(name))
-               for t in run.trials if t.rungs]
+        name: [
+            architecture_costs(t.architecture, (64, 36), [load_table(str(path))]).of(latency_word(name))
+            for t in run.trials
+            if t.rungs
+        ]
         for name, path in (("board-x1", tables[0].source), ("board-y2", slow))
-    }  # fmt: skip
+    }
     assert ranks["the run's macs", "board-x1"] == pytest.approx(spearmanr(macs, price["board-x1"]).statistic)
     assert ranks["the run's macs", "board-y2"] == pytest.approx(spearmanr(macs, price["board-y2"]).statistic)
     assert ranks["board-x1", "board-y2"] == pytest.approx(spearmanr(price["board-x1"], price["board-y2"]).statistic)
@@ -290,10 +292,7 @@ def test_a_run_goes_on_only_with_its_own_tables(folder: Path, photos: Path, tabl
 
 def test_int8_milliseconds_are_no_limit_and_no_objective(folder: Path, photos: Path, tmp_path: Path) -> None:
     table = write_small_table(tmp_path, "board-x1-int8", dtype="int8")
-    for arguments in (
-        ["--budget", f"9ms@{table}"],
-        ["--budget", "9k-params", "--objective", f"psnr,latency@{table}"],
-    ):
+    for arguments in (["--budget", f"9ms@{table}"], ["--budget", "9k-params", "--objective", f"psnr,latency@{table}"]):
         with pytest.raises(UserError, match=r"must name fp32 tables.*got board-x1-int8 \(int8\)"):
             session_of(folder, photos, *arguments)
     shown = session_of(folder, photos, "--budget", "9k-params", "--latency", str(table)).request

@@ -29,9 +29,8 @@ def plain_ranks(losses: np.ndarray) -> list[int]:
     ranks, left, rank = [-1] * len(losses), set(range(len(losses))), 0
     while left:
         front = [
-            a for a in left
-            if not any((losses[b] <= losses[a]).all() and (losses[b] < losses[a]).any() for b in left)
-        ]  # fmt: skip
+            a for a in left if not any((losses[b] <= losses[a]).all() and (losses[b] < losses[a]).any() for b in left)
+        ]
         for index in front:
             ranks[index] = rank
         left -= set(front)

@@ -38,13 +38,20 @@ SETTINGS = '{"op_code":2,"worker_id":"w","study_id":0,"user_attr":{"settings":%s
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"\0" * 100, b"rubbish\n", b"\xff\xfe\n", b'{"op_code":0}\n', (SETTINGS % "[1]").encode(),
-        (SETTINGS % "{}").encode(), (SETTINGS % '{"task":"tasks","x":1}').encode(), (SETTINGS % "{}").encode()[:-9],
+        b"",
+        b"\0" * 100,
+        b"rubbish\n",
+        b"\xff\xfe\n",
+        b'{"op_code":0}\n',
+        (SETTINGS % "[1]").encode(),
+        (SETTINGS % "{}").encode(),
+        (SETTINGS % '{"task":"tasks","x":1}').encode(),
+        (SETTINGS % "{}").encode()[:-9],
         (SETTINGS % json.dumps({**settings().to_dict(), "task": "flying"})).encode(),
         (SETTINGS % json.dumps({**settings().to_dict(), "options": {"sigma": 3}})).encode(),
         (SETTINGS % json.dumps({**settings().to_dict(), "tables": 7})).encode(),
     ],
-)  # fmt: skip
+)
 def test_a_damaged_run_is_said_to_be(tmp_path: Path, content: bytes) -> None:
     (tmp_path / JOURNAL).write_bytes(content)
     assert glance(tmp_path).state == "damaged: its settings cannot be read"
@@ -76,19 +83,38 @@ def test_list_says_how_every_run_stands(tmp_path: Path, monkeypatch, capsys) -> 
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (0, "0 s"), (0.25, "0.2 s"), (9.94, "9.9 s"), (40, "40 s"), (59.4, "59 s"), (59.6, "1 min"), (60, "1 min"),
-        (90, "1 min 30 s"), (150, "2 min 30 s"), (600, "10 min"), (3599.6, "1 h"), (3600, "1 h"), (7500, "2 h 5 min"),
+        (0, "0 s"),
+        (0.25, "0.2 s"),
+        (9.94, "9.9 s"),
+        (40, "40 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min"),
+        (60, "1 min"),
+        (90, "1 min 30 s"),
+        (150, "2 min 30 s"),
+        (600, "10 min"),
+        (3599.6, "1 h"),
+        (3600, "1 h"),
+        (7500, "2 h 5 min"),
         (90_000, "25 h"),
     ],
-)  # fmt: skip
+)
 def test_durations_are_words(seconds: float, text: str) -> None:
     assert duration_text(seconds) == text
 
 
 @pytest.mark.parametrize(
     ("size", "text"),
-    [(0, "0 B"), (999, "999 B"), (1_000, "1.0 kB"), (9_960, "10 kB"), (999_600, "1.0 MB"), (3_400_000, "3.4 MB"),
-     (120_000_000, "120 MB"), (5 * 10**15, "5000 TB")],
-)  # fmt: skip
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1_000, "1.0 kB"),
+        (9_960, "10 kB"),
+        (999_600, "1.0 MB"),
+        (3_400_000, "3.4 MB"),
+        (120_000_000, "120 MB"),
+        (5 * 10**15, "5000 TB"),
+    ],
+)
 def test_sizes_are_words(size: int, text: str) -> None:
     assert size_text(size) == text

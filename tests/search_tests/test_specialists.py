@@ -66,14 +66,8 @@ def test_an_older_run_has_one_network_for_all_and_is_not_continued_with_more() -
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (
-            ["--task", "denoise"],
-            "must be at most 1, for denoise σ 25 has no range of noise levels; got 2",
-        ),
-        (
-            ["--task", "denoise", "--sigma", "0-50", "--val-data", "PAIRS"],
-            "the noise level of pairs in a folder",
-        ),
+        (["--task", "denoise"], "must be at most 1, for denoise σ 25 has no range of noise levels; got 2"),
+        (["--task", "denoise", "--sigma", "0-50", "--val-data", "PAIRS"], "the noise level of pairs in a folder"),
         (["--task", "denoise", "--sigma", "0-50", "--specialists", "some"], "got 'some'"),
     ],
 )

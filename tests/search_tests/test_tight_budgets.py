@@ -120,8 +120,10 @@ def test_a_network_that_no_table_prices_is_no_fit(table: str) -> None:
     asked, budget = tight("sr", "ms", table)
     screen = Screen(asked, budget)
     screen._tables = ()  # as if the table knew none of its operators
-    assert fitted("plain", random_knobs(asked.shape, "plain", np.random.default_rng(0)), screen,
-                  np.random.default_rng(0)) is None  # fmt: skip
+    assert (
+        fitted("plain", random_knobs(asked.shape, "plain", np.random.default_rng(0)), screen, np.random.default_rng(0))
+        is None
+    )
 
 
 def test_no_network_to_time_is_one_line(tmp_path: Path, monkeypatch) -> None:

@@ -294,10 +294,15 @@ def test_the_published_queues_can_be_read(name: str) -> None:
 
 def training(**changes: object) -> Training:
     values = {
-        "name": "ecbsr-m4c8", "architecture": named_architecture("ecbsr-m4c8", 2),
-        "rules": rules_of("sr", 2, {"channels": "y"}), "protocol": "short", "steps": 8, "seed": 0,
-        "train": ("embedded",), "test": (),
-    }  # fmt: skip
+        "name": "ecbsr-m4c8",
+        "architecture": named_architecture("ecbsr-m4c8", 2),
+        "rules": rules_of("sr", 2, {"channels": "y"}),
+        "protocol": "short",
+        "steps": 8,
+        "seed": 0,
+        "train": ("embedded",),
+        "test": (),
+    }
     return Training(**{**values, **changes})
 
 
@@ -308,9 +313,13 @@ def test_whatever_trains_otherwise_has_a_folder_of_its_own() -> None:
     sigma = [rules_of("denoise", 1, {"channels": "grey", "sigma": [s, s]}) for s in (15.0, 25.0)]
     denoisers = [training(architecture=named_architecture("dncnn-list", 1), rules=rules) for rules in sigma]
     others = [
-        training(steps=9), training(seed=1), training(train=("photos",)), training(protocol="long"),
-        training(architecture=named_architecture("ecbsr-m4c16", 2)), *denoisers,
-    ]  # fmt: skip
+        training(steps=9),
+        training(seed=1),
+        training(train=("photos",)),
+        training(protocol="long"),
+        training(architecture=named_architecture("ecbsr-m4c16", 2)),
+        *denoisers,
+    ]
     assert len({base.folder_name, *(other.folder_name for other in others)}) == len(others) + 1
 
 

@@ -34,14 +34,7 @@ from search.trainings import side_by_side
 from search.trainings.network_words import named_architecture
 from search.trainings.queue_file import COLUMNS
 from search.trainings.runner import Finished, TrainingJob, TrainingRunner
-from search.trainings.training import (
-    CHECKPOINT_FILE,
-    RECORD_FILE,
-    WEIGHTS_FILE,
-    Begun,
-    Training,
-    TrainingRecord,
-)
+from search.trainings.training import CHECKPOINT_FILE, RECORD_FILE, WEIGHTS_FILE, Begun, Training, TrainingRecord
 from space.errors import UserError
 
 CPU = Precision("cpu", None, True, "test")

@@ -21,12 +21,7 @@ def parameters(arch: Architecture) -> int:
 # Of the port's code, by its formulas: 1655 F^2 + 13688 F + 64, and for doubling predictors 4223 F^2 + 17504 F + 72.
 @pytest.mark.parametrize(
     ("width", "constant", "doubling"),
-    [
-        (8, 215_488, 410_376),
-        (16, 642_752, 1_361_224),
-        (32, 2_132_800, 4_884_552),
-        (64, 7_654_976, 18_417_736),
-    ],
+    [(8, 215_488, 410_376), (16, 642_752, 1_361_224), (32, 2_132_800, 4_884_552), (64, 7_654_976, 18_417_736)],
 )
 def test_mallenet_has_the_ports_parameters(width: int, constant: int, doubling: int) -> None:
     assert parameters(port(width)) == constant == 1655 * width**2 + 13688 * width + 64

@@ -34,11 +34,26 @@ def costs(factory: str) -> tuple[int, int]:
 @pytest.mark.parametrize(
     "factory",
     [
-        "plain", "weight_normed", "spectral_normed", "orthogonal", "pruned", "Around", "ConstantFilled",
-        "Reparameterised", "MethodFold", "SubmoduleFold", "GivesDataclass", "GivesDict", "half", "double",
-        "data_parallel", "prints", "parses", "PrintsInForward",
+        "plain",
+        "weight_normed",
+        "spectral_normed",
+        "orthogonal",
+        "pruned",
+        "Around",
+        "ConstantFilled",
+        "Reparameterised",
+        "MethodFold",
+        "SubmoduleFold",
+        "GivesDataclass",
+        "GivesDict",
+        "half",
+        "double",
+        "data_parallel",
+        "prints",
+        "parses",
+        "PrintsInForward",
     ],
-)  # fmt: skip
+)
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_the_same_network_costs_the_same_however_it_is_written(factory: str) -> None:
     assert costs(factory) == (PARAMS, MACS)
@@ -55,12 +70,7 @@ def test_arithmetic_on_weights_alone_is_no_operator() -> None:
 
 @pytest.mark.parametrize(
     ("factory", "params"),
-    [
-        ("PlainTensors", PARAMS + 6),
-        ("Tied", 576 + 8 + 8 + 24 + 8),
-        ("RunTwice", 32 + 576 + 8),
-        ("LowRank", 4 * 64),
-    ],
+    [("PlainTensors", PARAMS + 6), ("Tied", 576 + 8 + 8 + 24 + 8), ("RunTwice", 32 + 576 + 8), ("LowRank", 4 * 64)],
 )
 def test_what_is_stored_counts_once_and_in_the_smaller_form(factory: str, params: int) -> None:
     assert costs(factory)[0] == params

@@ -41,12 +41,7 @@ def test_parameters_are_exact(name: str, scale: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "true_g", "paper_g"),
-    [
-        ("s-lwsr16", 10.19, 8.28),
-        ("s-lwsr32", 39.90, 32.90),
-        ("s-lwsr64", 157.89, 131.15),
-    ],
+    ("name", "true_g", "paper_g"), [("s-lwsr16", 10.19, 8.28), ("s-lwsr32", 39.90, 32.90), ("s-lwsr64", 157.89, 131.15)]
 )
 def test_macs_are_those_of_the_counter_and_of_the_paper(name: str, true_g: float, paper_g: float) -> None:
     costs = architecture_costs(PAPERS[name].architecture, HD[4])
@@ -55,14 +50,7 @@ def test_macs_are_those_of_the_counter_and_of_the_paper(name: str, true_g: float
 
 
 @pytest.mark.parametrize(
-    ("width", "scale", "true_g"),
-    [
-        (16, 2, 31.06),
-        (32, 2, 123.22),
-        (64, 2, 490.85),
-        (16, 3, 15.22),
-        (64, 3, 238.10),
-    ],
+    ("width", "scale", "true_g"), [(16, 2, 31.06), (32, 2, 123.22), (64, 2, 490.85), (16, 3, 15.22), (64, 3, 238.10)]
 )
 def test_macs_at_other_scales(width: int, scale: int, true_g: float) -> None:
     # x3 at the traced 427x240 input; the closed form at 921,600 / 9 pixels gives 15.21 and 237.92.
@@ -80,13 +68,7 @@ def test_depthwise_upsampler_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ratio", "replaced", "params"),
-    [
-        (0.25, 6, 489_147),
-        (0.5, 13, 393_499),
-        (0.75, 20, 297_851),
-        (1.0, 26, 215_867),
-    ],
+    ("ratio", "replaced", "params"), [(0.25, 6, 489_147), (0.5, 13, 393_499), (0.75, 20, 297_851), (1.0, 26, 215_867)]
 )
 def test_inverted_replacement_counts(ratio: float, replaced: int, params: int) -> None:
     # Closed form at 32 channels and expansion 2, with biases and the mean shift.

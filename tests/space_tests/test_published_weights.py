@@ -79,13 +79,7 @@ def released_forward(state: dict[str, torch.Tensor], image: torch.Tensor, scale:
 
 @pytest.mark.parametrize(
     ("name", "n", "scale"),
-    [
-        ("s-lwsr16", 16, 4),
-        ("s-lwsr32", 32, 4),
-        ("s-lwsr16", 16, 2),
-        ("s-lwsr16", 16, 3),
-        ("s-lwsr16-no-pool", 16, 4),
-    ],
+    [("s-lwsr16", 16, 4), ("s-lwsr32", 32, 4), ("s-lwsr16", 16, 2), ("s-lwsr16", 16, 3), ("s-lwsr16-no-pool", 16, 4)],
 )
 def test_loaded_network_computes_what_the_released_graph_computes(name: str, n: int, scale: int) -> None:
     state = random_state_dict(n, scale, pool="no-pool" not in name)

@@ -209,7 +209,8 @@ KINDS: dict[str, tuple[Callable[[], bytes], str]] = {
     "tflite": (lambda: b"\x1c\0\0\0TFL3" + bytes(90), "a TensorFlow Lite model"),
     "onnx": (lambda: b"\x08\x07\x12\x07pytorch\x1a\x051.13", "an ONNX model"),
     "tf index": (
-        lambda: bytes(60) + b"\x01" + bytes.fromhex("57fb808b247547db"), "the index of a TensorFlow checkpoint",
+        lambda: bytes(60) + b"\x01" + bytes.fromhex("57fb808b247547db"),
+        "the index of a TensorFlow checkpoint",
     ),
     "tf list": (lambda: b'model_checkpoint_path: "m.ckpt-1"\n', "the list of a TensorFlow checkpoint"),
     "keras": (lambda: zipped({"config.json": b"{}", "model.weights.h5": b""}), "a Keras model"),
@@ -220,7 +221,8 @@ KINDS: dict[str, tuple[Callable[[], bytes], str]] = {
     "torchscript": (scripted, "a TorchScript program"),
     "whole network": (lambda: saved(Net()), "a whole pickled network (tests.space_tests.test_weights_files.Net)"),
     "older whole network": (
-        lambda: saved({"model": Net()}, _use_new_zipfile_serialization=False), "a whole pickled network",
+        lambda: saved({"model": Net()}, _use_new_zipfile_serialization=False),
+        "a whole pickled network",
     ),
     "plain pickle": (lambda: pickle.dumps({"a": [1.0]}), "a plain pickle that torch.save did not write"),
     "protocol 4": (lambda: saved({"a": STATE}, pickle_protocol=4), "got protocol 4; save it again without"),
@@ -232,7 +234,7 @@ KINDS: dict[str, tuple[Callable[[], bytes], str]] = {
     "noise": (lambda: np.random.default_rng(0).bytes(3000), "a damaged file or one of another kind"),
     "no tensors": (lambda: saved({"epoch": 3, "args": "x"}), "must hold named tensors, got a dict of 'epoch', 'args'"),
     "one tensor": (lambda: saved(torch.ones(3)), "must hold named tensors, got Tensor"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
@@ -312,9 +314,10 @@ def test_tensors_that_are_no_ordinary_numbers_are_refused() -> None:
         warnings.simplefilter("ignore")
         quantized = torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)
     for tensor, words in (
-        (quantized, "quantized"), (torch.ones(2, dtype=torch.complex64), "complex"),
+        (quantized, "quantized"),
+        (torch.ones(2, dtype=torch.complex64), "complex"),
         (torch.ones(2, device="meta"), "without its values"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(UserError, match=f"'w' {words}"):
             _ = stored_in_memory({"w": tensor}).first
     assert stored_in_memory({"w": torch.eye(2).to_sparse()}).first["w"].tolist() == torch.eye(2).tolist()

@@ -14,14 +14,35 @@ CASES = [(name, index) for name in LAYOUTS for index in range(len(LAYOUTS[name])
 WRAPPED: dict[str, tuple[str, ...]] = {
     word: tuple(word.split("/"))
     for word in (
-        "params", "params_ema", "state_dict", "model_state_dict", "net", "network", "generator", "weights", "ema",
-        "model", "model/state_dict", "netG", "checkpoint/model/params", "a/b/c/e",
+        "params",
+        "params_ema",
+        "state_dict",
+        "model_state_dict",
+        "net",
+        "network",
+        "generator",
+        "weights",
+        "ema",
+        "model",
+        "model/state_dict",
+        "netG",
+        "checkpoint/model/params",
+        "a/b/c/e",
     )
-}  # fmt: skip
+}
 PREFIXES = (
-    "", "module.", "module.module.", "_orig_mod.", "module._orig_mod.", "model.", "net.", "netG.", "generator.",
-    "model.net.", "student.",
-)  # fmt: skip
+    "",
+    "module.",
+    "module.module.",
+    "_orig_mod.",
+    "module._orig_mod.",
+    "model.",
+    "net.",
+    "netG.",
+    "generator.",
+    "model.net.",
+    "student.",
+)
 
 
 def released_state(name: str, layout: int, scale: int) -> dict[str, Tensor]:
@@ -102,9 +123,11 @@ def test_the_discriminator_and_other_parts_are_left_out() -> None:
 def test_counters_are_passed_over_with_a_line() -> None:
     state = released_state("espcn", 0, 4)
     counted = {
-        **state, "total_ops": torch.zeros(1), "first_part.total_params": torch.zeros(1, dtype=torch.float64),
+        **state,
+        "total_ops": torch.zeros(1),
+        "first_part.total_params": torch.zeros(1, dtype=torch.float64),
         "n_averaged": torch.tensor(7),
-    }  # fmt: skip
+    }
     loaded = load_network("espcn", counted)
     assert same(loaded.network, load_published("espcn", state))
     assert loaded.notes == ("without 3 counters that a profiler or an average left",)

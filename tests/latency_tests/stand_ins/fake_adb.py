@@ -42,7 +42,7 @@ STATISTICS = {
     "new": "INFO: count=10 first=13000 curr=12400 min=12300 max=14000 avg=12500 std=300 "
     "p5=12300 median=12410 p95=13900\n\n",
     "single": "INFO: count=1 curr=12600\n\n",
-}  # fmt: skip
+}
 
 
 def per_core(name: str, values: dict) -> str:
@@ -83,8 +83,9 @@ def main() -> int:
     if fault == "unauthorized":
         return complain(
             "error: device unauthorized.\nThis adb server's $ADB_VENDOR_KEYS is not set\n"
-            "Try 'adb kill-server' if that seems wrong.\nOtherwise check for a confirmation dialog on your device.", 1
-        )  # fmt: skip
+            "Try 'adb kill-server' if that seems wrong.\nOtherwise check for a confirmation dialog on your device.",
+            1,
+        )
     if verb == "get-state" and not rest:
         print("device")
         return 0
@@ -192,8 +193,9 @@ def run(folder: Path, remote: str, words: str, afterwards: str, fault: str) -> i
 def benchmark_model(words: str, remote: str) -> tuple:
     found = re.fullmatch(
         rf"--graph=({remote}/[0-9a-f]{{12}}/model\.tflite) --num_threads=1 --use_xnnpack=true --warmup_runs=2 "
-        r"--warmup_min_secs=0 --num_runs=10 --min_secs=0 --max_secs=2", words
-    )  # fmt: skip
+        r"--warmup_min_secs=0 --num_runs=10 --min_secs=0 --max_secs=2",
+        words,
+    )
     if not found:
         sys.exit(complain(f"unexpected flags of benchmark_model: {words}", 99))
     return found[1], HEAD + STATISTICS["new"] + TAIL, 0

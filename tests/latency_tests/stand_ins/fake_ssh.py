@@ -6,9 +6,16 @@ import subprocess
 import sys
 
 EXPECTED = [
-    "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=15",
-    "-o", "ServerAliveCountMax=4",
-]  # fmt: skip
+    "-T",
+    "-o",
+    "BatchMode=yes",
+    "-o",
+    "ConnectTimeout=10",
+    "-o",
+    "ServerAliveInterval=15",
+    "-o",
+    "ServerAliveCountMax=4",
+]
 COMPLAINTS = {
     "nowhere": "ssh: Could not resolve hostname nowhere: Name or service not known",
     "refuses": "ssh: connect to host refuses port 22: Connection refused",
