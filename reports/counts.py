@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluators.atomic import write_atomically
 from evaluators.cost import Costs, architecture_costs, paper_counts
 from evaluators.latency import ms_text
 from latency_tables.table import load_table
+from space.files import write_atomically
 from space.papers import PAPERS, Paper
 from space.papers.published import COUNTED, PublishedResult, published_results
 from space.tasks import TASKS

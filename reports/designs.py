@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from evaluators.atomic import write_atomically
 from evaluators.cost import Costs, architecture_costs
 from evaluators.latency import explained, latency_difference
 from latency_tables.engines import engine_format
@@ -32,6 +31,7 @@ from reports.style import FRONT, OTHER, PAPER, write_png
 from space.architecture import Architecture, BlockSpec
 from space.blocks.upsamplers import UPSAMPLERS
 from space.errors import UserError
+from space.files import write_atomically
 from space.papers import PAPERS
 
 INPUT = (320, 180)

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from evaluators.atomic import write_atomically
 from latency_tables.published.fit import Problem, draw_prices, published_problem
 from latency_tables.published.held_out import leave_out, pairs_held_out
 from latency_tables.published.tables import SHIPPED, VERSION_SPREAD, family_held_out, reference_errors
 from latency_tables.published.transfer import from_common, from_one_core, other_devices
 from latency_tables.table import load_table
 from reports.style import FRONT, OTHER, PAPER, write_png
+from space.files import write_atomically
 
 SHOWN = ("pixel4-a76", "pixel4-a55", "a03s-a53", "mi8se-a75", "s10-m4", "pixel4-a76-int8")
 # Networks that start with 16 channels, and the one of 64 channels at 222x222, with the mean error of the earlier fit in

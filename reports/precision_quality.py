@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from evaluators.atomic import write_atomically
 from search.trainings.studies import comparison
 from search.trainings.training import TrainingRecord, records_in
 from space.architecture import Architecture
 from space.errors import UserError
+from space.files import write_atomically
 
 TEST = "embedded"
 

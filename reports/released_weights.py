@@ -13,10 +13,10 @@ from pathlib import Path
 from statistics import fmean
 
 from evaluators import data
-from evaluators.atomic import write_atomically
 from evaluators.evaluate import evaluate
 from evaluators.tasks import rules_of
 from space.errors import UserError
+from space.files import write_atomically
 from space.papers import PAPERS
 from space.papers.published_weights import identified, load_stored
 from space.weights import read_stored

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from evaluators.atomic import write_atomically
 from evaluators.tasks import TaskRules
 from reports.counts import DASH, NetworkCounts, network_counts, percent
 from reports.reported_sets import reported_set, set_title
@@ -17,6 +16,7 @@ from reports.reproduction_figure import figure
 from reports.style import write_png
 from search.trainings.network_words import entry_of
 from search.trainings.training import Training, TrainingRecord
+from space.files import write_atomically
 from space.papers import paper
 from space.papers.published import PublishedResult, published_results
 

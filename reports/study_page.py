@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from scipy.stats import t as student
 
-from evaluators.atomic import write_atomically
 from evaluators.latency import Milliseconds, milliseconds
 from latency_tables.table import load_table
 from reports.counts import DASH, PHONES
@@ -23,6 +22,7 @@ from reports.designs import COLOURS
 from reports.style import FRONT, OTHER, PAPER, write_png
 from search.trainings.studies import Comparison
 from search.trainings.training import TrainingRecord
+from space.files import write_atomically
 from space.tasks import TASKS
 
 MOST_TICKS = 6  # intervals of an axis: figures of six characters do not touch then

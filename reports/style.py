@@ -10,8 +10,8 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from evaluators.atomic import write_atomically
 from latency_tables.plot_style import BASELINE, FRONT, INK, METADATA, OTHER, PAPER, SAME_TIME, STYLE, TIE
+from space.files import write_atomically
 
 __all__ = ["BASELINE", "FRONT", "INK", "METADATA", "OTHER", "PAPER", "SAME_TIME", "STYLE", "TIE", "write_png"]
 

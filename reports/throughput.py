@@ -19,7 +19,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from evaluators.atomic import write_atomically
 from latency_tables.estimate import predict
 from latency_tables.fusion import architecture_operators
 from latency_tables.operators import EngineOperator
@@ -28,6 +27,7 @@ from reports.labels import Label, place_labels
 from reports.places import RIGHT
 from reports.style import PAPER, write_png
 from space.architecture import Architecture
+from space.files import write_atomically
 from space.papers import PAPERS
 from space.sample import random_architecture
 from space.tasks import TASKS

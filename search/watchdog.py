@@ -80,7 +80,7 @@ class Watchdog:
 
 
 def cpu_s(pid: int) -> float | None:
-    """Processor seconds that all threads of process ``pid`` have used; None where the system does not tell (no /proc)."""
+    """Processor seconds that all threads of process ``pid`` have used; None without a ``/proc``."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
     except OSError:

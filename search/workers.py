@@ -160,7 +160,7 @@ class ProcessWorkers:
         return worker
 
     def stop(self) -> None:
-        """Ask all to stop their jobs with a checkpoint; their answers still come, ``Stopped`` of those that give none."""
+        """Ask all to stop with a checkpoint; their answers still come, ``Stopped`` of those that give none."""
         if self._stopping_since is None:
             self._stopping_since = time.monotonic()
             for worker in self._workers:

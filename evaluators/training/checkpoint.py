@@ -13,10 +13,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from evaluators.atomic import write_atomically
 from evaluators.training.plan import TrainingPlan
 from evaluators.training.weights import check_same_tensors, plain_copy
 from space.errors import UserError
+from space.files import write_atomically
 
 FORMAT = "litefront-checkpoint"
 VERSION = 1

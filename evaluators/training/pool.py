@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from evaluators.atomic import write_atomically
 from evaluators.images.bayer import pack, unpack
 from space.errors import UserError
+from space.files import write_atomically
 
 SYMMETRIES = 8  # flips of rows, of columns, and a transpose: all symmetries of a square
 LAYOUTS = ("image", "bayer")

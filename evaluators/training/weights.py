@@ -9,8 +9,8 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from evaluators.atomic import write_atomically
 from space.errors import UserError
+from space.files import write_atomically
 from space.weights import read_stored
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pandas as pd
 
-from evaluators.atomic import write_atomically
 from evaluators.cost import COST_FIELDS
 from evaluators.latency import table_of
 from reports.run.describe import describe
@@ -19,6 +18,7 @@ from reports.run.ties import same_time, tied_with, ties
 from reports.text import printable
 from search.pareto import front, front_rung
 from search.records import RunResult, TrialRecord
+from space.files import write_atomically
 
 COLUMNS = (
     "trial",

@@ -11,7 +11,6 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup, escape
 
-from evaluators.atomic import write_atomically
 from evaluators.latency import ms_text
 from reports.run.advice import alternatives, beats_baseline, recommendation, recommended
 from reports.run.describe import describe, in_words
@@ -35,6 +34,7 @@ from reports.text import printable
 from search.durations import duration_text
 from search.pareto import front_rung
 from search.records import RunResult
+from space.files import write_atomically
 from space.papers.published import PublishedResult
 
 MOST_FAILED = 200  # trials whose reason the page tells one by one

@@ -12,7 +12,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from evaluators.atomic import write_atomically
 from reports.labels import Label, place_labels
 from reports.places import RIGHT, UP_LEFT
 from reports.run.pareto_references import draw_references
@@ -22,6 +21,7 @@ from reports.run.quantities import cost_objectives, cost_ticks
 from reports.run.ties import SEED_NOISE_DB
 from reports.style import BASELINE, FRONT, INK, METADATA, OTHER, PAPER, SAME_TIME, STYLE, TIE, literal_texts
 from search.records import RunResult
+from space.files import write_atomically
 from space.papers.published import PublishedResult
 
 PANEL_WIDTH_IN, NARROW_PANEL_IN, PUBLISHED_WIDTH_IN, HEIGHT_IN = 7.6, 6.4, 5.6, 6.4

@@ -13,8 +13,8 @@ import numpy as np
 from matplotlib import get_data_path
 from PIL import Image, ImageDraw, ImageFont
 
-from evaluators.atomic import write_atomically
 from evaluators.tasks import Pair, TaskRules
+from space.files import write_atomically
 
 WINDOW_PX = 96
 WHOLE_PX = 1024

@@ -11,7 +11,6 @@ from typing import Any
 
 import pandas as pd
 
-from evaluators.atomic import write_atomically
 from evaluators.cost import architecture_costs
 from evaluators.latency import latency_word
 from reports.run.front import write_front
@@ -23,6 +22,7 @@ from search.latency import TableUse, load_used
 from search.pareto import front
 from search.records import RunResult, TrialRecord
 from space.errors import UserError
+from space.files import write_atomically
 
 SIZE_FREE = ("params", "weights")  # limits that hold at every input size
 FEWEST = 4  # a rank correlation of fewer networks says nothing

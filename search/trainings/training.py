@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from evaluators.atomic import write_atomically
 from evaluators.data import describes_pairs
 from evaluators.tasks import TaskRules, rules_of
 from evaluators.training.plan import TrainingPlan
 from space.architecture import Architecture
 from space.build import architecture_from_dict
 from space.errors import UserError
+from space.files import write_atomically
 
 RECORD_FILE, WEIGHTS_FILE, CHECKPOINT_FILE = "record.json", "weights.safetensors", "checkpoint.safetensors"
 BEGUN_FILE = "begun.json"  # beside the checkpoint
