@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 
-def write_atomically(path: Path | str, content: bytes) -> None:
+def write_atomically(path: Path | str, content: bytes | memoryview) -> None:
     """Replace the file ``path`` by ``content`` in one step.
 
     The bytes go to a temporary file in the same folder (a rename is only atomic within one file system), reach

@@ -87,7 +87,8 @@ def picture_files(path: str | Path, recursive: bool = False) -> tuple[Path, ...]
             for entry in (folder.rglob("*") if recursive else folder.iterdir())
             if not is_clutter(entry.relative_to(folder))
         ]
-        files, folders = [], []
+        files: list[Path] = []
+        folders: list[Path] = []
         for entry in sorted(entries):
             (folders if entry.is_dir() else files).append(entry)
         for file in files:

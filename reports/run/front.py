@@ -108,7 +108,7 @@ def write_front(run: RunResult, folder: Path, name: str = "front") -> tuple[Path
         "front_rung": front_rung(run),
         "baseline_psnr_db": run.baseline_psnr_db,
         "baseline_others_db": run.baseline_others_db,
-        "yardsticks_db": run.yardsticks_db,
+        "classical_baselines_db": run.classical_baselines_db,
         "settings": run.settings.to_dict(),
         "rows": rows,
     }

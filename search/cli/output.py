@@ -12,7 +12,7 @@ import numpy as np
 from rich.text import Text
 
 from evaluators import data
-from evaluators.evaluate import restore
+from evaluators.quality import restore
 from evaluators.tasks import TaskRules
 from evaluators.training.weights import load_weights
 from latency_tables.cli.console import Console
@@ -125,7 +125,7 @@ def frame_strips(run: RunResult, folder: Path, pairs: Sequence[data.Pair]) -> tu
     rules = run.settings.rules
     restored, notes = _shown(run, folder, pairs, rules)
     pictures = {
-        label: [rules.picture(output, pair) for output, pair in zip(outputs, pairs, strict=True)]
+        label: [rules.show.picture(output, pair) for output, pair in zip(outputs, pairs, strict=True)]
         for label, outputs in restored.items()
     }
     return make_frame_strips([pair.name for pair in pairs], pictures, notes) if notes else ()
@@ -139,8 +139,8 @@ def _shown(
     from reports.run.quantities import all_costs
     from reports.run.shown import shown_members
 
-    methods = {rules.baseline_name: rules.baseline, **rules.yardsticks}
-    restored = {label: [method(pair.low) for pair in pairs] for label, method in methods.items()}
+    methods = {rules.measure.baseline_name: rules.measure.baseline, **rules.measure.classical_baselines}
+    restored = {label: [method(pair.degraded) for pair in pairs] for label, method in methods.items()}
     notes = {}
     for label, trial in shown_members(run).items():
         outputs = _restored(trial, folder, front_rung(run), pairs, rules)
@@ -159,7 +159,7 @@ def _restored(
         return None
     network = build(trial.architecture).eval()
     load_weights(path, network)
-    return [restore(network_at(network, pair.level), pair.low, rules) for pair in pairs]
+    return [restore(network_at(network, pair.level), pair.degraded, rules) for pair in pairs]
 
 
 def run_folder(name: str) -> Path:

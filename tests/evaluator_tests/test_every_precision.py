@@ -290,8 +290,8 @@ def test_every_task_trains_alike_in_bfloat16(task: str, channels: str) -> None:
         network = build(arch, torch.Generator().manual_seed(0))
         before = copy.deepcopy(network.state_dict())
         pools = pools_of(pool, rules, len(networks_of(network)))
-        plan = replace(rules.plan, batch=2, patch_px=16)
-        trainer = Trainer(network, pools, plan, precision, seed=0, loss=rules.loss)
+        plan = replace(rules.degrade.plan, batch=2, patch_px=16)
+        trainer = Trainer(network, pools, plan, precision, seed=0, loss=rules.measure.loss)
         kept = losses[precision.word]
         trainer.train_to(2, lambda _step, loss, kept=kept: kept.append(loss))
         weights[precision.word] = {name: each - before[name] for name, each in network.state_dict().items()}
@@ -305,6 +305,6 @@ def test_every_task_trains_alike_in_bfloat16(task: str, channels: str) -> None:
 def test_the_feature_loss_trains_alike_in_bfloat16() -> None:
     rules = rules_of("raw-denoise")
     arch = with_value(rules.shape, "encoder_decoder", {"levels": 2})
-    loss = FeatureLoss(rules.loss, build(arch, torch.Generator().manual_seed(5)), weight=0.5)
+    loss = FeatureLoss(rules.measure.loss, build(arch, torch.Generator().manual_seed(5)), weight=0.5)
     student = awake(with_value(rules.shape, "plain", {"input_skip": "identity"}))
     check_alike(student, *batch(rules.shape, SIDE_PX), loss)

@@ -13,7 +13,7 @@ from evaluators.images.pair_folders import holds_pairs, load_pair_folder
 from evaluators.tasks import RULES, rules_of
 from space.errors import UserError
 
-PAIRED = sorted(name for name in RULES if rules_of(name).has_pairs)
+PAIRED = sorted(name for name in RULES if rules_of(name).degrade.has_pairs)
 
 
 def save(path: Path, level: int) -> None:
@@ -61,7 +61,7 @@ def test_nothing_is_added_to_pairs(tmp_path: Path, name: str) -> None:
     assert np.array_equal(pair.low, np.asarray(Image.open(tmp_path / "rainy" / "x.png")))
     pool = data.training_pool(images, rules)
     pool.save(tmp_path / "pool")
-    reopened = type(pool).open(tmp_path / "pool", rules.finish_patches)
+    reopened = type(pool).open(tmp_path / "pool", rules.degrade.finish_patches)
     rainy, clean = (
         set(np.asarray(Image.open(tmp_path / side / "x.png")).reshape(-1, 3).dot([1, 256, 65536]).tolist())
         for side in ("rainy", "clean")
@@ -80,7 +80,7 @@ def test_the_degraded_half_of_pairs_is_no_clean_photograph(tmp_path: Path, name:
     save(tmp_path / "set" / half / "x.png", 1)
     save(tmp_path / "set" / other / "x.png", 2)
     rules = rules_of(name)
-    remedy = r"set, which holds both" if rules.has_pairs else rf"set/{other}"
+    remedy = r"set, which holds both" if rules.degrade.has_pairs else rf"set/{other}"
     for load in (data.training_images, data.validation_images):
         with pytest.raises(UserError, match=rf"got .*set/{half}, whose pictures are the degraded .* give .*{remedy}$"):
             load(tmp_path / "set" / half, rules)
@@ -101,7 +101,7 @@ def test_titles_say_what_is_known_of_pairs(name: str) -> None:
     assert both.options == rules.options
     assert "σ" not in val.input_note
     if name == "denoise":
-        assert (rules.published_level, train.published_level, val.published_level) == ("25", "25", None)
+        assert (rules.measure.published_level, train.published_level, val.published_level) == ("25", "25", None)
         assert both.input_note == val.input_note == "as given"
         assert train.input_note == "σ 25"
 

@@ -65,9 +65,9 @@ def test_reopened_pool_is_mapped_and_gives_the_same_patches(tmp_path) -> None:
     pool = PatchPool.from_pairs(_pairs(4), 4)
     pool.save(tmp_path / "pool")
     mapped = PatchPool.open(tmp_path / "pool")
-    assert not mapped.low.flags.writeable
-    assert np.array_equal(mapped.low, pool.low)
-    assert np.array_equal(mapped.high, pool.high)
+    assert not mapped.degraded.flags.writeable
+    assert np.array_equal(mapped.degraded, pool.degraded)
+    assert np.array_equal(mapped.target, pool.target)
     for ours, theirs in zip(*(p.sample(np.random.default_rng(0), 16, 6) for p in (pool, mapped)), strict=True):
         assert torch.equal(ours, theirs)
 
@@ -98,8 +98,10 @@ def test_memory_cap_holds_and_crops_stay_aligned(max_bytes: int, monkeypatch) ->
     monkeypatch.setattr(pool_module, "MIN_CROP_PX", 16)
     pairs = _pairs(2, sizes=((100, 30), (17, 90), (64, 64), (20, 20)))
     pool = PatchPool.from_pairs(pairs, 2, max_bytes, np.random.default_rng(0))
-    assert 0.6 * min(max_bytes, sum(low.size + high.size for low, high in pairs)) < pool.low.size + pool.high.size
-    assert pool.low.size + pool.high.size <= max_bytes
+    assert (
+        0.6 * min(max_bytes, sum(low.size + high.size for low, high in pairs)) < pool.degraded.size + pool.target.size
+    )
+    assert pool.degraded.size + pool.target.size <= max_bytes
     low, high = pool.sample(np.random.default_rng(0), batch=64, patch_px=8)
     assert torch.equal(low.repeat_interleave(2, 2).repeat_interleave(2, 3), high)
 
@@ -115,8 +117,8 @@ def test_memory_cap_keeps_fewer_images_rather_than_crumbs_and_repeats_itself() -
     make = [PatchPool.from_pairs([(image, image)] * 50, 1, 60_000, np.random.default_rng(seed)) for seed in (1, 1, 2)]
     assert len(make[0].sizes) == 60_000 // (2 * 3 * 48**2)
     assert make[0].sizes.min() >= 48
-    assert np.array_equal(make[0].low, make[1].low)
-    assert not np.array_equal(make[0].low, make[2].low)
+    assert np.array_equal(make[0].degraded, make[1].degraded)
+    assert not np.array_equal(make[0].degraded, make[2].degraded)
 
 
 @pytest.mark.parametrize(
