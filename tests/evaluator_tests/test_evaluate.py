@@ -36,15 +36,15 @@ class Identity(nn.Module):
 
 
 def test_restoring_rounds_and_clips_like_a_saved_picture() -> None:
-    low = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
-    assert (restore(Identity(), low, SR2) == low).all()
+    degraded = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    assert (restore(Identity(), degraded, SR2) == degraded).all()
 
     class Bright(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x * 300 - 1
 
-    assert set(np.unique(restore(Bright(), low, SR2))) <= {0, *range(256)}
-    assert restore(Bright(), low, SR2).max() == 255
+    assert set(np.unique(restore(Bright(), degraded, SR2))) <= {0, *range(256)}
+    assert restore(Bright(), degraded, SR2).max() == 255
 
 
 def test_a_network_that_has_learned_nothing_is_interpolation(pictures) -> None:

@@ -113,6 +113,6 @@ def test_wrong_shapes_are_refused() -> None:
 def test_bicubic_baseline_of_the_published_tables(research_sets: Path, name: str, scale: int) -> None:
     values = []
     for image in load_folder(research_sets / name / "HR", 64):
-        low, high = bicubic_pair(image.pixels[..., 0] if image.grey else image.pixels, scale)
-        values.append(psnr_y(upscale(low, scale), high, scale))
+        degraded, target = bicubic_pair(image.pixels[..., 0] if image.grey else image.pixels, scale)
+        values.append(psnr_y(upscale(degraded, scale), target, scale))
     assert np.mean(values) == pytest.approx(BICUBIC_PSNR_DB[name, scale], abs=0.01)

@@ -48,11 +48,11 @@ def test_the_map_is_the_level_and_the_noise_is_the_same_as_without(channels: str
         assert np.unique(pair.degraded[..., -1]) == pytest.approx([level / 255])
     assert baseline(pairs, told).psnr_db == baseline(others, blind).psnr_db
     clean = torch.full((6, blind.shape.out_channels, 64, 64), 0.5)
-    low, high = told.finish_patches(clean, clean, np.random.default_rng(0))
-    deviations = (low[:, :-1] - high).std(dim=(1, 2, 3))
-    assert torch.allclose(deviations, low[:, -1, 0, 0], rtol=0.1)
-    assert torch.equal(low[:, -1].amin((1, 2)), low[:, -1].amax((1, 2)))
-    assert len(low[:, -1].unique()) == 6
+    degraded, target = told.degrade.finish_patches(clean, clean, np.random.default_rng(0))
+    deviations = (degraded[:, :-1] - target).std(dim=(1, 2, 3))
+    assert torch.allclose(deviations, degraded[:, -1, 0, 0], rtol=0.1)
+    assert torch.equal(degraded[:, -1].amin((1, 2)), degraded[:, -1].amax((1, 2)))
+    assert len(degraded[:, -1].unique()) == 6
 
 
 def test_pairs_have_no_known_level_for_a_map(tmp_path: Path) -> None:

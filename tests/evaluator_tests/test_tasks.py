@@ -57,13 +57,13 @@ def test_every_option_of_a_task_is_read_by_its_rules() -> None:
 def test_training_patches_and_validation_pairs_fit_the_network(task: str, channels: str, photographs) -> None:
     rules = rules_of(task, options={"channels": channels})
     pool = data.training_pool(photographs, rules)
-    low, high = pool.sample(np.random.default_rng(1), 2, 24)
+    degraded, target = pool.sample(np.random.default_rng(1), 2, 24)
     shape = rules.shape
-    assert low.shape == (2, shape.in_channels, 24, 24)
-    assert high.shape == (2, shape.out_channels, 24 * shape.scale, 24 * shape.scale)
-    assert low.dtype == high.dtype == torch.float32
-    assert high.min() >= 0
-    assert high.max() <= (EXPOSURE if task == "raw-denoise" else 1)
+    assert degraded.shape == (2, shape.in_channels, 24, 24)
+    assert target.shape == (2, shape.out_channels, 24 * shape.scale, 24 * shape.scale)
+    assert degraded.dtype == target.dtype == torch.float32
+    assert target.min() >= 0
+    assert target.max() <= (EXPOSURE if task == "raw-denoise" else 1)
     pair = data.validation_pairs(photographs, rules)[0]
     seen = rules.degrade.network_input(pair.degraded)
     assert seen.dtype == np.float32
@@ -185,9 +185,9 @@ def test_pairs_side_by_side_and_by_name_are_found_and_a_lonely_one_refused(tmp_p
         (pair,) = data.validation_pairs(images, rules)
         assert np.array_equal(pair.degraded, photographs[0].pixels)
         assert np.array_equal(pair.target, photographs[1].pixels)
-        low, high = data.training_pool(images, rules).sample(np.random.default_rng(0), 2, 48)
-        assert not torch.equal(low, high)  # and no noise of ours on top
-        assert torch.isin(low, torch.arange(256, dtype=torch.float32) / 255).all()
+        degraded, target = data.training_pool(images, rules).sample(np.random.default_rng(0), 2, 48)
+        assert not torch.equal(degraded, target)  # and no noise of ours on top
+        assert torch.isin(degraded, torch.arange(256, dtype=torch.float32) / 255).all()
         with pytest.raises(UserError, match="cannot serve inpaint"):
             data.validation_images(tmp_path / layout, rules_of("inpaint"))
     Image.fromarray(photographs[0].pixels).save(tmp_path / "names" / "y_blur1.png")
@@ -269,13 +269,13 @@ def test_outside_of_the_holes_nothing_changes_and_the_metric_looks_inside(photog
 
 def test_the_loss_looks_inside_the_holes() -> None:
     rules = rules_of("inpaint")
-    target, low = torch.rand(2, 3, 4, 4), torch.zeros(2, 4, 4, 4)
-    low[:, 3, :2] = 1
+    target, degraded = torch.rand(2, 3, 4, 4), torch.zeros(2, 4, 4, 4)
+    degraded[:, 3, :2] = 1
     output = target.clone()
     output[:, :, 2:] += 5
-    assert rules.measure.loss(output, target, low).item() == 0
+    assert rules.measure.loss(output, target, degraded).item() == 0
     output[:, :, :2] += 0.25
-    assert rules.measure.loss(output, target, low).item() == pytest.approx(0.25, abs=1e-5)
+    assert rules.measure.loss(output, target, degraded).item() == pytest.approx(0.25, abs=1e-5)
 
 
 # RAW.
@@ -313,10 +313,10 @@ def test_symmetries_keep_the_bayer_order() -> None:
 
 def test_sensor_noise_has_the_variance_of_its_model() -> None:
     rules = rules_of("raw-denoise", options={"shot": [0.005, 0.005]})
-    high = torch.full((64, 4, 16, 16), 0.3)
-    low, _ = rules.degrade.finish_patches(high, high, np.random.default_rng(0))
+    target = torch.full((64, 4, 16, 16), 0.3)
+    degraded, _ = rules.degrade.finish_patches(target, target, np.random.default_rng(0))
     variance = 0.3 * 0.005 + float(read_variance(np.array(0.005)))
-    assert ((low - EXPOSURE * high) / EXPOSURE).var().item() == pytest.approx(variance, rel=0.05)
+    assert ((degraded - EXPOSURE * target) / EXPOSURE).var().item() == pytest.approx(variance, rel=0.05)
 
 
 def test_the_loss_of_raw_is_the_mean_psnr_of_the_patches() -> None:
@@ -367,5 +367,5 @@ def test_a_network_of_luma_sees_a_grey_file_as_it_is(photographs) -> None:
     assert np.array_equal(rules.show.picture(output, pair), pair.degraded.repeat(2, 0).repeat(2, 1).repeat(3, 2))
     assert np.array_equal(rules.show.input_picture(pair), rules.show.picture(output, pair))
     of_colour_networks = rules_of("sr", 2)
-    same = of_colour_networks.pair(NamedImage("grey", grey, grey=True))
+    same = of_colour_networks.degrade.pair(NamedImage("grey", grey, grey=True))
     assert baseline([pair], rules) == baseline([same], of_colour_networks)
