@@ -12,7 +12,7 @@ import numpy as np
 from evaluators.images.bayer_frames import load_frames
 from evaluators.images.embedded import halved_photographs, training_photographs, validation_photographs
 from evaluators.images.folders import NamedImage, fingerprint, load_folder
-from evaluators.images.names import printable
+from evaluators.images.names import escaped_name
 from evaluators.images.pair_folders import (
     NamedPair,
     clean_half_beside,
@@ -54,7 +54,7 @@ def validation_images(folder: Path | None, rules: TaskRules) -> tuple[Picture, .
 
 def describe(folder: Path | None, images: Sequence[Picture], rules: TaskRules, validates: bool = False) -> str:
     """What a record says of a data set: its name, and a fingerprint of its pixels."""
-    name = EMBEDDED if folder is None else f"folder {printable(folder.resolve().name)}"
+    name = EMBEDDED if folder is None else f"folder {escaped_name(folder.resolve().name)}"
     pairs = [image for image in images if isinstance(image, NamedPair)]
     if pairs:
         return f"{name}, {len(pairs)} pairs, {pairs_fingerprint(pairs)}"
@@ -164,16 +164,16 @@ def _from_folder(folder: Path, rules: TaskRules, input_px: int) -> tuple[Picture
     if not holds_pairs(folder):
         clean = clean_half_beside(folder) if folder.is_dir() else None
         if clean is not None:
-            both = f"{printable(clean.parent)}, which holds both" if rules.degrade.has_pairs else printable(clean)
+            both = f"{escaped_name(clean.parent)}, which holds both" if rules.degrade.has_pairs else escaped_name(clean)
             raise UserError(
-                f"a folder of single pictures must be of clean ones, got {printable(folder)}, whose pictures are the "
-                f"degraded ones of pairs; give {both}"
+                f"a folder of single pictures must be of clean ones, got {escaped_name(folder)}, whose pictures are "
+                f"the degraded ones of pairs; give {both}"
             )
         return load_folder(folder, smallest_px + 2 * rules.degrade.margin_px)
     if not rules.degrade.has_pairs:
         raise UserError(
             f"a folder of degraded and clean pairs, whose degradation is not known, cannot serve {rules.title}, got "
-            f"{printable(folder)}; give a folder of clean photographs"
+            f"{escaped_name(folder)}; give a folder of clean photographs"
         )
     return load_pair_folder(folder, smallest_px)
 

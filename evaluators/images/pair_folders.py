@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from evaluators.images.folders import load_folder, load_image, picture_files
-from evaluators.images.names import printable
+from evaluators.images.names import escaped_name
 from space.errors import UserError
 
 # Words for the degraded picture and for its clean partner, as public data sets name them.
@@ -79,7 +79,7 @@ def load_pair_folder(folder: Path, min_side_px: int) -> tuple[NamedPair, ...]:
         for name in sorted(inputs.keys() ^ targets.keys()):
             present, absent = sides if name in inputs else sides[::-1]
             raise UserError(
-                f"{printable(present)}/{name} must have a partner of its name in {absent.name}, got none; add it"
+                f"{escaped_name(present)}/{name} must have a partner of its name in {absent.name}, got none; add it"
             )
         return tuple(
             _checked(NamedPair(name, inputs[name], targets[name]), folder, min_side_px) for name in sorted(inputs)
@@ -87,10 +87,10 @@ def load_pair_folder(folder: Path, min_side_px: int) -> tuple[NamedPair, ...]:
     found = _by_name(folder)
     strangers = {file.name for file in picture_files(folder)} - {file.name for pair in found.values() for file in pair}
     if strangers:
-        stranger = printable(folder / min(strangers))
+        stranger = escaped_name(folder / min(strangers))
         raise UserError(f"{stranger} must have a partner as the others have, got none; remove it")
     return tuple(
-        _checked(NamedPair(printable(name), load_image(degraded), load_image(target)), folder, min_side_px)
+        _checked(NamedPair(escaped_name(name), load_image(degraded), load_image(target)), folder, min_side_px)
         for name, (degraded, target) in sorted(found.items())
     )
 
@@ -109,7 +109,7 @@ def _side_by_side(folder: Path) -> tuple[Path, Path] | None:
     try:
         inside = {path.name.lower(): path for path in sorted(folder.iterdir()) if path.is_dir()}
     except OSError as error:
-        raise UserError(f"image folder must be readable, got {printable(folder)}: {error.strerror}") from None
+        raise UserError(f"image folder must be readable, got {escaped_name(folder)}: {error.strerror}") from None
     for degraded, target in WORDS:
         if degraded in inside and target in inside:
             return inside[degraded], inside[target]
@@ -140,12 +140,12 @@ def _checked(pair: NamedPair, folder: Path, min_side_px: int) -> NamedPair:
     if pair.degraded.shape != pair.target.shape:
         sizes = [f"{image.shape[1]}x{image.shape[0]}" for image in (pair.degraded, pair.target)]
         raise UserError(
-            f"pair {pair.name} of {printable(folder)} must have one size, got {' and '.join(sizes)}; crop them alike"
+            f"pair {pair.name} of {escaped_name(folder)} must have one size, got {' and '.join(sizes)}; crop them alike"
         )
     if min(pair.degraded.shape[:2]) < min_side_px:
         height, width = pair.degraded.shape[:2]
         raise UserError(
-            f"pair {pair.name} of {printable(folder)} must be at least {min_side_px} px on each side, got "
+            f"pair {pair.name} of {escaped_name(folder)} must be at least {min_side_px} px on each side, got "
             f"{width}x{height}; remove it"
         )
     return pair

@@ -32,7 +32,7 @@ def rules_of(task: str, scale: int | None = None, options: Mapping[str, Any] | N
     return RULES[task](scale=scale, **values)
 
 
-def rules_from_words(task: str, scale: int | None, words: Mapping[str, str | None]) -> TaskRules:
+def rules_from_text(task: str, scale: int | None, words: Mapping[str, str | None]) -> TaskRules:
     """The rules of ``task`` with options as given on a command line; those that are None take their default.
 
     Raises:
@@ -50,4 +50,4 @@ def rules_from_words(task: str, scale: int | None, words: Mapping[str, str | Non
     return rules_of(task, scale, values)
 
 
-__all__ = ["RULES", "Pair", "TaskRules", "rules_from_words", "rules_of"]
+__all__ = ["RULES", "Pair", "TaskRules", "rules_from_text", "rules_of"]

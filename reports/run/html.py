@@ -30,7 +30,7 @@ from reports.run.quantities import cost_objectives, cost_parts, latency_quantiti
 from reports.run.shown import shown_members
 from reports.run.ties import SEED_NOISE_DB
 from reports.run.times import time_sources
-from reports.text import printable
+from reports.text import replace_invalid
 from search.durations import duration_text
 from search.pareto import front_rung
 from search.records import RunResult
@@ -138,7 +138,7 @@ def report_html(
         untrained=_untrained(run),
         **{name: Markup(_part(file)) for name, file in PARTS.items()},
     )
-    return printable(page)
+    return replace_invalid(page)
 
 
 def _unbroken(text: str) -> Markup:

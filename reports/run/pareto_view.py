@@ -11,7 +11,7 @@ from reports.run.describe import short_label
 from reports.run.quantities import Quantity, latency_quantities, number
 from reports.run.ties import same_time, ties
 from reports.run.times import worst_origin
-from reports.text import printable
+from reports.text import replace_invalid
 from search.budget import parse_budget
 from search.pareto import front, front_rung, losses_at_rung, non_dominated_ranks
 from search.records import RunResult, TrialRecord
@@ -137,7 +137,7 @@ def caption(run: RunResult, rung: int) -> str:
         if q.name not in settings.objectives
     )
     steps = f"after {settings.rungs[rung]:,} training steps (rung {rung + 1} of {len(settings.rungs)})"
-    return printable(
+    return replace_invalid(
         f"{settings.rules.title}; budget {settings.budget}; {settings.rules.measure.metric_rule}, {steps}, "
         f"seed {settings.seed}; trained in {settings.trained_in} on {settings.train_data}, "
         f"measured in fp32 on {settings.val_data}{f' ({settings.overlap})' if settings.overlap else ''}; "

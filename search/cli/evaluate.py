@@ -9,7 +9,7 @@ from evaluators import data
 from evaluators.cost import network_costs
 from evaluators.images.pair_folders import NamedPair
 from evaluators.quality import SELF_ENSEMBLE, baseline, classical_baselines, evaluate
-from evaluators.tasks import TaskRules, rules_from_words
+from evaluators.tasks import TaskRules, rules_from_text
 from latency_tables.cli.console import Console
 from search.cli.parser import check_needed, task_words
 from search.cli.weights_file import network_from_file, origin
@@ -93,7 +93,7 @@ def _rules(entry: Paper, scale: int, options: argparse.Namespace) -> TaskRules:
     words = task_words(options)
     if words["channels"] is None:
         words["channels"] = fitting
-    rules = rules_from_words(entry.task, scale, words)
+    rules = rules_from_text(entry.task, scale, words)
     if rules.channels != fitting:
         raise UserError(
             f"--channels of {entry.name} must be {fitting or 'among its task'}, got {rules.channels}; "

@@ -60,12 +60,12 @@ def print_advice(run: RunResult, folder: Path, console: Console) -> None:
     """Which network to take, and what to type next; the Python that loads it last, ready to be pasted."""
     from reports.run.advice import alternatives, recommendation
     from reports.run.next_steps import next_steps
-    from reports.text import printable
+    from reports.text import replace_invalid
 
     console.print(Text("\n".join(("", recommendation(run), *alternatives(run)))))
     for step in next_steps(run, folder):
         lines = textwrap.indent(step.text.rstrip(), "    ")
-        console.print(Text(printable(f"\n{step.purpose}:\n{lines}")), soft_wrap=True)
+        console.print(Text(replace_invalid(f"\n{step.purpose}:\n{lines}")), soft_wrap=True)
 
 
 def write_outputs(

@@ -16,7 +16,7 @@ from evaluators.images.shake import POSES, camera_path, margin, shake
 from evaluators.images.unprocess import process, random_camera, read_variance, unprocess
 from evaluators.images.ycbcr import join_luma
 from evaluators.quality import SELF_ENSEMBLE, baseline, evaluate, restore, self_ensembled
-from evaluators.tasks import RULES, rules_from_words, rules_of
+from evaluators.tasks import RULES, rules_from_text, rules_of
 from evaluators.tasks.raw_denoise import EXPOSURE
 from evaluators.training.pool import SYMMETRIES, PatchPool, turned_bayer
 from space import TASKS, UserError
@@ -130,7 +130,7 @@ def test_options_that_are_wrong_are_refused_in_one_line() -> None:
     ]
     for task, name, word, message in wrong:
         with pytest.raises(UserError, match=r"^[^\n]*$") as caught:
-            rules_from_words(task, None, {name: word})
+            rules_from_text(task, None, {name: word})
         assert message in str(caught.value)
     with pytest.raises(UserError, match="--scale of denoise must be left out"):
         rules_of("denoise", 2)

@@ -8,7 +8,7 @@ import optuna
 import pytest
 from optuna.search_space import IntersectionSearchSpace
 
-from evaluators.tasks import rules_from_words, rules_of
+from evaluators.tasks import rules_from_text, rules_of
 from search.budget import parse_budget
 from search.cli import main
 from search.cli.parser import parse_networks, run_name
@@ -47,7 +47,7 @@ def test_a_record_without_options_means_the_defaults() -> None:
 
 
 def test_a_run_remembers_its_options_and_is_not_continued_with_others() -> None:
-    made = of_task("denoise", **rules_from_words("denoise", 1, {"sigma": "0-50", "channels": "grey"}).options)
+    made = of_task("denoise", **rules_from_text("denoise", 1, {"sigma": "0-50", "channels": "grey"}).options)
     again = RunSettings.from_dict(made.to_dict())
     assert again.rules.title == "denoise σ 0–50 grey"
     with pytest.raises(UserError, match=r"sigma 0\.0,50\.0.*got.*sigma 25\.0,25\.0"):
@@ -57,7 +57,7 @@ def test_a_run_remembers_its_options_and_is_not_continued_with_others() -> None:
 def test_default_folders_name_what_differs() -> None:
     assert run_name(rules_of("sr", 4)) == "sr-x4"
     assert run_name(rules_of("denoise")) == "denoise"
-    assert run_name(rules_from_words("denoise", 1, {"sigma": "50"})) == "denoise-sigma50-50"
+    assert run_name(rules_from_text("denoise", 1, {"sigma": "50"})) == "denoise-sigma50-50"
 
 
 @pytest.mark.parametrize("name", SAME_SIZE)
