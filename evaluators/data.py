@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import fields, replace
@@ -23,6 +24,7 @@ from evaluators.images.pair_folders import (
 from evaluators.tasks import Pair, TaskRules
 from evaluators.training.pool import PatchPool
 from space.errors import UserError
+from space.files import write_atomically
 
 EMBEDDED = "embedded photographs"
 POOL_BYTES = 1 << 30  # of a large folder, one crop per image is kept so that the pool stays below this
@@ -134,8 +136,9 @@ def save_pairs(path: Path, pairs: Sequence[Pair]) -> None:
     arrays = {
         f"{field.name}/{index}": getattr(pair, field.name) for index, pair in enumerate(pairs) for field in fields(Pair)
     }
-    with open(path, "wb") as handle:
-        np.savez(handle, **arrays)
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    write_atomically(path, buffer.getbuffer())
 
 
 def load_pairs(path: Path) -> tuple[Pair, ...]:

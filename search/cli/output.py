@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from search.run_files import read_run
 from search.session import Session
 from space.build import build
 from space.errors import UserError
+from space.files import write_atomically
 from space.specialists import network_at
 
 MAX_PICTURES = 12
@@ -94,7 +94,7 @@ def keep_weights(run: RunResult, folder: Path) -> None:
     for stale in set(target.iterdir()) - {target / name for name in wanted}:
         stale.unlink()
     for name, source in wanted.items():
-        shutil.copyfile(source, target / name)
+        write_atomically(target / name, source.read_bytes())
 
 
 def validation_images(run: RunResult, session: Session | None) -> Sequence[data.NamedImage]:
