@@ -1,11 +1,10 @@
-"""Every task: degradation, seeds, metrics and baselines."""
+"""What is particular to each task: its degradation, metric and published baselines."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from evaluators import data
 from evaluators.images.bayer import pack, unpack
@@ -15,108 +14,18 @@ from evaluators.images.pair_folders import holds_pairs
 from evaluators.images.shake import POSES, camera_path, margin, shake
 from evaluators.images.unprocess import process, random_camera, read_variance, unprocess
 from evaluators.images.ycbcr import join_luma
-from evaluators.quality import SELF_ENSEMBLE, baseline, evaluate, restore, self_ensembled
-from evaluators.tasks import RULES, rules_from_text, rules_of
+from evaluators.quality import SELF_ENSEMBLE, baseline, restore, self_ensembled
+from evaluators.tasks import rules_from_text, rules_of
 from evaluators.tasks.raw_denoise import EXPOSURE
-from evaluators.training.pool import SYMMETRIES, PatchPool, turned_bayer
-from space import TASKS, UserError
-
-WORDS = [(task, channels) for task, entry in TASKS.items() for channels in entry.channels]
+from evaluators.training.pool import SYMMETRIES, turned_bayer
+from space import UserError
+from tests import small_pictures
+from tests.small_pictures import FirstChannels
 
 
 @pytest.fixture(scope="module")
 def photographs() -> tuple[NamedImage, ...]:
-    generator = np.random.default_rng(0)
-    smooth = [generator.integers(40, 220, (12, 14, 3)).repeat(12, 0).repeat(12, 1).astype(np.uint8) for _ in range(2)]
-    return tuple(NamedImage(name, pixels) for name, pixels in zip("ab", smooth, strict=True))
-
-
-class FirstChannels(nn.Module):
-    """Gives back the image without its map, enlarged by repetition."""
-
-    def __init__(self, channels: int, scale: int) -> None:
-        super().__init__()
-        self.channels, self.scale = channels, scale
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x[:, : self.channels].repeat_interleave(self.scale, 2).repeat_interleave(self.scale, 3)
-
-
-def test_every_task_has_rules() -> None:
-    assert {name: rules.task for name, rules in RULES.items()} == {name: name for name in TASKS}
-
-
-def test_every_option_of_a_task_is_read_by_its_rules() -> None:
-    assert {name: set(task.options) for name, task in TASKS.items()} == {
-        name: set(rules.option_readers) for name, rules in RULES.items()
-    }
-    assert all(meaning for task in TASKS.values() for meaning in task.options.values())
-
-
-@pytest.mark.parametrize(("task", "channels"), WORDS)
-def test_training_patches_and_validation_pairs_fit_the_network(task: str, channels: str, photographs) -> None:
-    rules = rules_of(task, options={"channels": channels})
-    pool = data.training_pool(photographs, rules)
-    degraded, target = pool.sample(np.random.default_rng(1), 2, 24)
-    shape = rules.shape
-    assert degraded.shape == (2, shape.in_channels, 24, 24)
-    assert target.shape == (2, shape.out_channels, 24 * shape.scale, 24 * shape.scale)
-    assert degraded.dtype == target.dtype == torch.float32
-    assert target.min() >= 0
-    assert target.max() <= (EXPOSURE if task == "raw-denoise" else 1)
-    pair = data.validation_pairs(photographs, rules)[0]
-    seen = rules.degrade.network_input(pair.degraded)
-    assert seen.dtype == np.float32
-    assert seen.shape[2] == shape.in_channels
-    output = restore(FirstChannels(shape.out_channels, shape.scale), pair.degraded, rules)
-    assert (
-        rules.show.picture(output, pair).shape
-        == rules.show.picture(pair.target, pair).shape
-        == rules.show.input_picture(pair).shape
-    )
-    assert rules.show.picture(output, pair).dtype == np.uint8
-
-
-@pytest.mark.parametrize("task", [task for task in TASKS if task != "sr"])
-def test_a_network_that_changes_nothing_is_the_baseline(task: str, photographs) -> None:
-    rules = rules_of(task)
-    pairs = data.validation_pairs(photographs, rules)
-    ours = evaluate(FirstChannels(rules.shape.out_channels, 1), pairs, rules)
-    expected = baseline(pairs, rules)
-    # Noisy inputs are measured without clipping and rounding, outputs with.
-    assert ours.psnr_db == pytest.approx(expected.psnr_db, abs=0.6 if task == "denoise" else 0.02)
-    assert ours.others_db.keys() == expected.others_db.keys()
-
-
-@pytest.mark.parametrize(("task", "channels"), WORDS)
-def test_degradation_is_the_same_for_the_same_name_and_changes_with_it(task: str, channels: str, photographs) -> None:
-    rules = rules_of(task, options={"channels": channels})
-    image = photographs[0]
-    first, again = (rules.degrade.pair(image) for _ in range(2))
-    assert np.array_equal(first.degraded, again.degraded)
-    assert np.array_equal(first.target, again.target)
-    if task != "sr":
-        assert not np.array_equal(first.degraded, rules.degrade.pair(NamedImage("other", image.pixels)).degraded)
-    pool = data.training_pool(photographs, rules)
-    draws = [pool.sample(np.random.default_rng(seed), 2, 16)[0] for seed in (3, 3, 4)]
-    assert torch.equal(draws[0], draws[1])
-    assert not torch.equal(draws[0], draws[2])
-
-
-@pytest.mark.parametrize(("task", "channels"), WORDS)
-def test_a_pool_on_disk_gives_the_same_patches(tmp_path: Path, task: str, channels: str, photographs) -> None:
-    rules = rules_of(task, options={"channels": channels})
-    pool = data.training_pool(photographs, rules)
-    pool.save(tmp_path)
-    opened = PatchPool.open(tmp_path, rules.degrade.finish_patches)
-    for ours, theirs in zip(*(p.sample(np.random.default_rng(0), 2, 16) for p in (pool, opened)), strict=True):
-        assert torch.equal(ours, theirs)
-
-
-@pytest.mark.parametrize(("task", "channels"), WORDS)
-def test_rules_survive_a_record(task: str, channels: str) -> None:
-    rules = rules_of(task, options={"channels": channels})
-    assert rules_of(task, rules.scale, rules.options) == rules
+    return small_pictures.photographs()
 
 
 def test_options_that_are_wrong_are_refused_in_one_line() -> None:
