@@ -22,31 +22,34 @@ PLAIN_WRITES = {
     "evaluators/images/decode.py": "the null device",
 }
 WRITERS = {"write_text", "write_bytes", "copyfile", "copy2", "tofile"}
+BUFFERS = {"io.BytesIO()", "io.StringIO()"}
 TO_A_BUFFER = {"savefig", "savez", "savez_compressed"}
 MODES = {letter + rest for letter in "wax" for rest in ("", "b", "t", "+", "b+")} | {"r+", "r+b"}
 
 
 def plain_writes(source: str) -> list[str]:
     """Lines and calls that write a file in place."""
+    tree = ast.parse(source)
+    assigned = [node for node in ast.walk(tree) if isinstance(node, ast.Assign)]
+    in_memory = {ast.unparse(node.targets[0]) for node in assigned if ast.unparse(node.value) in BUFFERS}
     return [
         f"{call.lineno}: {ast.unparse(call)[:80]}"
-        for call in ast.walk(ast.parse(source))
-        if isinstance(call, ast.Call) and _writes(call)
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and _writes(call, in_memory)
     ]
 
 
-def _writes(call: ast.Call) -> bool:
+def _writes(call: ast.Call, in_memory: set[str]) -> bool:
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     owner = ast.unparse(call.func.value) if isinstance(call.func, ast.Attribute) else ""
     values = [*call.args, *(each.value for each in call.keywords)]
     named = {each.arg for each in call.keywords}
-    to_buffer = bool(call.args) and ast.unparse(call.args[0]) == "buffer"
     if name in ("open", "fdopen"):
         return any(isinstance(value, ast.Constant) and value.value in MODES for value in values)
     if name in ("to_csv", "to_json"):
         return bool(call.args) or "path_or_buf" in named
     if name in TO_A_BUFFER or (name == "save" and (owner == "np" or named & {"format", "quality", "optimize"})):
-        return not to_buffer
+        return not call.args or ast.unparse(call.args[0]) not in in_memory
     return name in WRITERS or (owner, name) == ("shutil", "copy")
 
 
@@ -62,8 +65,8 @@ def _writes(call: ast.Call) -> bool:
         ("shutil.copyfile(source, path)", True),
         ("open(path, encoding='utf-8')", False),
         ("frame.to_csv(index=False)", False),
-        ("figure.savefig(buffer, format='png')", False),
-        ("np.save(buffer, values)", False),
+        ("buffer = io.BytesIO(); figure.savefig(buffer, format='png')", False),
+        ("file = io.BytesIO(); np.save(file, values)", False),
         ("pool.save(folder)", False),
     ],
 )

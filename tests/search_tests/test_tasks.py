@@ -122,7 +122,7 @@ DEFAULTS = {
 def test_the_papers_of_every_task_are_its_fixed_trials(name: str) -> None:
     asked = settings() if name == "sr" else of_task(name)
     records = list(fixed_trials(TASKS[name], asked, parse_budget("20m-params")))
-    assert list(dict.fromkeys(family(record.source) for record in records)) == DEFAULTS[name]
+    assert list(dict.fromkeys(family(record.source) for record in records)) == DEFAULTS.get(name, [])
     for record in records:
         assert record.nearest_build != PAPERS[family(record.source)].reproducible
         assert record.architecture.shape == asked.rules.shape
