@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
-from evaluators.images.stored import (
+from evaluators.images.pixel_formats import (
     canvas_of_webp,
     check_jpeg2000,
     check_tiff,
@@ -20,7 +20,7 @@ from evaluators.images.stored import (
     planes_of_tiff,
     png_kind,
 )
-from evaluators.images.wide import lower_bytes, rounded, values_of_grey_alpha
+from evaluators.images.sixteen_bits import lower_bytes, rounded, values_of_grey_alpha
 from space.errors import UserError
 
 MAX_MEGAPIXELS = 128
