@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import fields, replace
@@ -12,7 +13,7 @@ import numpy as np
 from evaluators.images.bayer_frames import load_frames
 from evaluators.images.embedded import halved_photographs, training_photographs, validation_photographs
 from evaluators.images.folders import NamedImage, fingerprint, load_folder
-from evaluators.images.names import printable
+from evaluators.images.names import escaped_name
 from evaluators.images.pair_folders import (
     NamedPair,
     clean_half_beside,
@@ -23,6 +24,7 @@ from evaluators.images.pair_folders import (
 from evaluators.tasks import Pair, TaskRules
 from evaluators.training.pool import PatchPool
 from space.errors import UserError
+from space.files import write_atomically
 
 EMBEDDED = "embedded photographs"
 POOL_BYTES = 1 << 30  # of a large folder, one crop per image is kept so that the pool stays below this
@@ -38,7 +40,7 @@ def training_images(folder: Path | None, rules: TaskRules) -> tuple[Picture, ...
     Raises:
         UserError: the folder or one of its files cannot be used.
     """
-    return training_photographs() if folder is None else _from_folder(folder, rules, rules.plan.patch_px)
+    return training_photographs() if folder is None else _from_folder(folder, rules, rules.degrade.plan.patch_px)
 
 
 def validation_images(folder: Path | None, rules: TaskRules) -> tuple[Picture, ...]:
@@ -49,16 +51,18 @@ def validation_images(folder: Path | None, rules: TaskRules) -> tuple[Picture, .
     """
     if folder is not None:
         return _from_folder(folder, rules, SMALLEST_PX)
-    return validation_photographs() if rules.shape.scale > 1 else halved_photographs(rules.embedded_side_px)
+    return validation_photographs() if rules.shape.scale > 1 else halved_photographs(rules.degrade.embedded_side_px)
 
 
 def describe(folder: Path | None, images: Sequence[Picture], rules: TaskRules, validates: bool = False) -> str:
     """What a record says of a data set: its name, and a fingerprint of its pixels."""
-    name = EMBEDDED if folder is None else f"folder {printable(folder.resolve().name)}"
-    if isinstance(images[0], NamedPair):
-        return f"{name}, {len(images)} pairs, {pairs_fingerprint(images)}"
+    name = EMBEDDED if folder is None else f"folder {escaped_name(folder.resolve().name)}"
+    pairs = [image for image in images if isinstance(image, NamedPair)]
+    if pairs:
+        return f"{name}, {len(pairs)} pairs, {pairs_fingerprint(pairs)}"
+    singles = [image for image in images if isinstance(image, NamedImage)]
     halved = ", halved and cut" if validates and folder is None and rules.shape.scale == 1 else ""
-    return f"{name}{halved}, {len(images)} images, {fingerprint(images)}"
+    return f"{name}{halved}, {len(singles)} images, {fingerprint(singles)}"
 
 
 def check_measurable(images: Sequence[Picture], where: Path | str | None, rules: TaskRules) -> None:
@@ -71,14 +75,14 @@ def check_measurable(images: Sequence[Picture], where: Path | str | None, rules:
     """
     for image in images:
         if isinstance(image, NamedPair):
-            if np.array_equal(image.low, image.high):
+            if np.array_equal(image.degraded, image.target):
                 raise UserError(
                     f"the pictures of a validation pair must differ, got {image.name} of {where} twice the same, for "
                     "which PSNR is infinite; take the pair out"
                 )
         elif (image.pixels == image.pixels[:1, :1]).all():
-            pair = rules.pair(image)
-            if np.isinf(rules.psnr_db(rules.baseline(pair.low), pair)):
+            pair = rules.degrade.pair(image)
+            if np.isinf(rules.measure.psnr_db(rules.measure.baseline(pair.degraded), pair)):
                 raise UserError(
                     f"a validation picture must show something, got {image.name} of {where} in one colour, for which "
                     "PSNR is infinite; take it out"
@@ -93,22 +97,29 @@ def describes_pairs(described: str) -> bool:
 def training_pool(images: Sequence[Picture], rules: TaskRules) -> PatchPool:
     """Patches of all ``images`` and of their degraded versions; given pairs are taken as they are."""
     given = isinstance(images[0], NamedPair)
-    finish = None if given else rules.finish_patches
-    return PatchPool.from_pairs(_Stored(images, rules), rules.scale, POOL_BYTES, layout=rules.layout, finish=finish)
+    finish = None if given else rules.degrade.finish_patches
+    return PatchPool.from_pairs(
+        _Stored(images, rules), rules.scale, POOL_BYTES, layout=rules.degrade.layout, finish=finish
+    )
 
 
 def pools_of(pool: PatchPool, rules: TaskRules, specialists: int) -> tuple[PatchPool, ...]:
     """``pool`` for each of ``specialists`` networks: the same pictures, with noise of its part of the range."""
     if specialists == 1:
         return (pool,)
-    return tuple(replace(pool, finish=part.finish_patches) for part in rules.divided(specialists))
+    return tuple(replace(pool, finish=part.degrade.finish_patches) for part in rules.degrade.divided(specialists))
 
 
 def validation_pairs(images: Sequence[Picture], rules: TaskRules) -> tuple[Pair, ...]:
     return tuple(
-        rules.given_pair(image) if isinstance(image, NamedPair) else rules.pair(image, index, len(images))
+        _given_pair(image, rules) if isinstance(image, NamedPair) else rules.degrade.pair(image, index, len(images))
         for index, image in enumerate(images)
     )
+
+
+def _given_pair(pair: NamedPair, rules: TaskRules) -> Pair:
+    from_rgb = rules.degrade.from_rgb
+    return Pair(pair.name, from_rgb(pair.degraded), from_rgb(pair.target))
 
 
 def frame_pairs(folder: Path | None, rules: TaskRules) -> tuple[Pair, ...]:
@@ -117,7 +128,7 @@ def frame_pairs(folder: Path | None, rules: TaskRules) -> tuple[Pair, ...]:
     Raises:
         UserError: the folder or one of its frames cannot be used, or the task takes no frames.
     """
-    return () if folder is None else tuple(map(rules.frame_pair, load_frames(folder)))
+    return () if folder is None else tuple(map(rules.show.frame_pair, load_frames(folder)))
 
 
 def save_pairs(path: Path, pairs: Sequence[Pair]) -> None:
@@ -125,8 +136,9 @@ def save_pairs(path: Path, pairs: Sequence[Pair]) -> None:
     arrays = {
         f"{field.name}/{index}": getattr(pair, field.name) for index, pair in enumerate(pairs) for field in fields(Pair)
     }
-    with open(path, "wb") as handle:
-        np.savez(handle, **arrays)
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    write_atomically(path, buffer.getbuffer())
 
 
 def load_pairs(path: Path) -> tuple[Pair, ...]:
@@ -135,8 +147,8 @@ def load_pairs(path: Path) -> tuple[Pair, ...]:
         return tuple(
             Pair(
                 str(arrays[f"name/{index}"]),
-                arrays[f"low/{index}"],
-                arrays[f"high/{index}"],
+                arrays[f"degraded/{index}"],
+                arrays[f"target/{index}"],
                 bool(arrays[f"grey/{index}"]),
                 arrays[f"display/{index}"],
                 float(arrays[f"level/{index}"]),
@@ -151,25 +163,25 @@ def rules_of_folders(rules: TaskRules, train: Path | None, validation: Path | No
 
 
 def _from_folder(folder: Path, rules: TaskRules, input_px: int) -> tuple[Picture, ...]:
-    smallest_px = input_px * rules.pixels_per_patch_pixel
+    smallest_px = input_px * rules.degrade.pixels_per_patch_pixel
     if not holds_pairs(folder):
         clean = clean_half_beside(folder) if folder.is_dir() else None
         if clean is not None:
-            both = f"{printable(clean.parent)}, which holds both" if rules.has_pairs else printable(clean)
+            both = f"{escaped_name(clean.parent)}, which holds both" if rules.degrade.has_pairs else escaped_name(clean)
             raise UserError(
-                f"a folder of single pictures must be of clean ones, got {printable(folder)}, whose pictures are the "
-                f"degraded ones of pairs; give {both}"
+                f"a folder of single pictures must be of clean ones, got {escaped_name(folder)}, whose pictures are "
+                f"the degraded ones of pairs; give {both}"
             )
-        return load_folder(folder, smallest_px + 2 * rules.margin_px)
-    if not rules.has_pairs:
+        return load_folder(folder, smallest_px + 2 * rules.degrade.margin_px)
+    if not rules.degrade.has_pairs:
         raise UserError(
             f"a folder of degraded and clean pairs, whose degradation is not known, cannot serve {rules.title}, got "
-            f"{printable(folder)}; give a folder of clean photographs"
+            f"{escaped_name(folder)}; give a folder of clean photographs"
         )
     return load_pair_folder(folder, smallest_px)
 
 
-class _Stored(Sequence):
+class _Stored:
     """Degrades an image when it is asked for, so that a large folder's inputs are not all held twice."""
 
     def __init__(self, images: Sequence[Picture], rules: TaskRules) -> None:
@@ -181,5 +193,5 @@ class _Stored(Sequence):
     def __getitem__(self, index: int) -> tuple[np.ndarray | None, np.ndarray]:
         image, rules = self._images[index], self._rules
         if isinstance(image, NamedPair):
-            return rules.from_rgb(image.low), rules.from_rgb(image.high)
-        return rules.stored(image)
+            return rules.degrade.from_rgb(image.degraded), rules.degrade.from_rgb(image.target)
+        return rules.degrade.stored(image)

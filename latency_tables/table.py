@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import math
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ import numpy as np
 from latency_tables.operators import EngineOperator
 from latency_tables.rows import COLUMNS, KEY, LARGEST, Row, read_rows, row_cells, shape_cells
 from space.errors import UserError
+from space.files import write_csv_atomically, write_text_atomically
 from space.text_files import csv_rows, json_object, read_file
 
 DATA = Path(__file__).parent / "data"
@@ -182,18 +184,18 @@ def write_table(path: Path, table: LatencyTable) -> None:
 
 def _write(path: Path, table: LatencyTable) -> None:
     key = {column: getattr(table, column) for column in KEY}
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
-        writer.writeheader()
-        for operator, row in table.shapes.items():
-            writer.writerow({**key, "row": "shape", **shape_cells(operator), "per": "call", **row_cells(row)})
-        for (kind, term), row in table.classes.items():
-            writer.writerow({**key, "row": "class", "kind": kind, "per": term, **row_cells(row)})
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
+    writer.writeheader()
+    for operator, row in table.shapes.items():
+        writer.writerow({**key, "row": "shape", **shape_cells(operator), "per": "call", **row_cells(row)})
+    for (kind, term), row in table.classes.items():
+        writer.writerow({**key, "row": "class", "kind": kind, "per": term, **row_cells(row)})
+    write_text_atomically(path, text.getvalue())
     provenance_file, draws_file = _beside(path)
-    provenance_file.write_text(json.dumps(dict(table.provenance), indent=1, ensure_ascii=False) + "\n", "utf-8")
+    write_text_atomically(provenance_file, json.dumps(dict(table.provenance), indent=1, ensure_ascii=False) + "\n")
     if table.draws.size:
-        with draws_file.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(("kind", "per", *(f"d{number}" for number in range(table.draws.shape[1]))))
-            for entry, draws in zip(table.classes, table.draws, strict=True):
-                writer.writerow((*entry, *(f"{value:.5g}" for value in draws)))
+        rows = [("kind", "per", *(f"d{number}" for number in range(table.draws.shape[1])))]
+        for entry, draws in zip(table.classes, table.draws, strict=True):
+            rows.append((*entry, *(f"{value:.5g}" for value in draws)))
+        write_csv_atomically(draws_file, rows)

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import fmean
 
 from evaluators import data
-from evaluators.evaluate import evaluate
+from evaluators.quality import evaluate
 from evaluators.tasks import rules_of
 from space.errors import UserError
 from space.files import write_atomically

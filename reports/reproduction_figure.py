@@ -44,7 +44,7 @@ def figure(table: pd.DataFrame, rules: TaskRules) -> Figure:
         there = reported_set(word)
         axes.set(
             title=set_title(word, rules) + (f"\n({there.note})" if there and there.note else ""),
-            xlabel=f"{rules.metric_name}, dB",
+            xlabel=f"{rules.measure.metric_name}, dB",
         )
         axes.grid(axis="both", color="#eeeeee")
         axes.set_axisbelow(True)
@@ -54,7 +54,7 @@ def figure(table: pd.DataFrame, rules: TaskRules) -> Figure:
         text.set_fontweight("bold" if text.get_text().startswith("after ") else "normal")
     after = f", after {lengths[0]:,} steps" if len(lengths) == 1 else ""
     kinds = (
-        ("|", BASELINE, f"{rules.baseline_name}, no network"),
+        ("|", BASELINE, f"{rules.measure.baseline_name}, no network"),
         ("o", FRONT, f"the paper's network, trained here{after}"),
         ("D", SKIPPING, "the same with our input skip"),
         ("*", PAPER, "as published"),

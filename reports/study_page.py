@@ -150,13 +150,13 @@ def page(study: Comparison, found: Sequence[Variant], records: Sequence[Training
     first, base = records[0], _base(study, found)
     width, height = first.input_size
     heads = ["variant", "params", "G MACs", "peak activations, MB", *(f"{name}, ms" for name in PHONES)]
-    heads += [f"{study.rules.metric_name}, dB", f"against {base.name}", "seeds", "training, s"]
+    heads += [f"{study.rules.measure.metric_name}, dB", f"against {base.name}", "seeds", "training, s"]
     lines = [
         f"# {study.title}\n",
         f"The claim: {study.claim} ({study.source}).\n",
         f"Each variant was trained for {first.training.steps:,} steps ({first.rules.title}) under one protocol "
         f"(`{first.training.plan}`) and measured on {first.results[test].data}; "
-        f"{study.rules.metric_rule}, mean and standard deviation over seeds. Differences are taken "
+        f"{study.rules.measure.metric_rule}, mean and standard deviation over seeds. Differences are taken "
         "seed by seed, with their 95 % interval. Costs at an input of "
         f"{width}x{height}, milliseconds predicted with 90 % bands. Doing without a network: "
         f"{first.results[test].baseline_psnr_db:.2f} dB.\n",
@@ -225,7 +225,9 @@ def figure(study: Comparison, found: Sequence[Variant]) -> Figure:
         axes.grid(axis="y", color="#f0f0f0")
     for axes in (left, right):
         axes.xaxis.set_major_locator(MaxNLocator(MOST_TICKS))
-    left.set(yticks=rows, yticklabels=[variant.name for variant in found], xlabel=f"{study.rules.metric_name}, dB")
+    left.set(
+        yticks=rows, yticklabels=[variant.name for variant in found], xlabel=f"{study.rules.measure.metric_name}, dB"
+    )
     left.set_title("Quality: each seed, and the mean")
     right.set(xlabel=f"times that of “{base.name}”")
     right.set_title("Cost")

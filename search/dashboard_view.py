@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from search.pareto import front, front_rung, loss
 from search.records import RunResult, TrialRecord
 from search.study import DIRECTIONS, Study, short_attributes
+from space.files import write_text_atomically
 
 PICTURES = ("strip-*.png", "pareto.png")  # of a run's folder
 
@@ -84,7 +85,7 @@ def _add(
     open_trial = study.get_trials(deepcopy=False)[-1]
     trial = optuna.trial.Trial(study, open_trial._trial_id)
     described = artifacts / f"architecture-{record.trial}.json"
-    described.write_text(json.dumps(record.architecture.to_dict(), indent=1) + "\n", encoding="utf-8")
+    write_text_atomically(described, json.dumps(record.architecture.to_dict(), indent=1) + "\n")
     for path in (described, *pictures):
         upload_artifact(artifact_store=store, file_path=str(path), study_or_trial=trial)
     described.unlink()

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from evaluators.data import Pair, load_pairs, pools_of
-from evaluators.evaluate import NonFiniteOutputError, evaluate
+from evaluators.quality import NonFiniteOutputError, evaluate
 from evaluators.tasks import TaskRules
 from evaluators.training.plan import TrainingPlan
 from evaluators.training.pool import PatchPool
@@ -130,7 +130,7 @@ class JobRunner:
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
-        self.pool = PatchPool.open(setting.data_folder / POOL_FOLDER, setting.rules.finish_patches)
+        self.pool = PatchPool.open(setting.data_folder / POOL_FOLDER, setting.rules.degrade.finish_patches)
         self.pairs: Sequence[Pair] = load_pairs(setting.data_folder / PAIRS_FILE)
 
     def run(self, job: Job, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]) -> Answer:
@@ -173,7 +173,12 @@ class JobRunner:
             try:
                 setting = self.setting
                 return Trainer.load(
-                    job.checkpoint, network, self._pools(network), setting.precision, setting.plan, setting.rules.loss
+                    job.checkpoint,
+                    network,
+                    self._pools(network),
+                    setting.precision,
+                    setting.plan,
+                    setting.rules.measure.loss,
                 )
             except UserError:
                 network = self._network(job.architecture, job.seed)
@@ -181,7 +186,7 @@ class JobRunner:
 
     def _new_trainer(self, network: torch.nn.Module, seed: int) -> Trainer:
         setting = self.setting
-        return Trainer(network, self._pools(network), setting.plan, setting.precision, seed, setting.rules.loss)
+        return Trainer(network, self._pools(network), setting.plan, setting.precision, seed, setting.rules.measure.loss)
 
     def _pools(self, network: torch.nn.Module) -> tuple[PatchPool, ...]:
         return pools_of(self.pool, self.setting.rules, len(networks_of(network)))

@@ -19,7 +19,7 @@ from evaluators.latency import ms_text
 from search.jobs import Progress
 from search.pareto import non_dominated_ranks
 from search.records import RunSettings, TrialRecord
-from space.terminal import printable
+from space.terminal import escape_controls
 
 SHOWN = 6  # of the best points so far
 BAR_CHARACTERS, JOB_BAR_CHARACTERS = 40, 12
@@ -111,7 +111,7 @@ class LiveProgress(AbstractContextManager):
 
     def failed(self, record: TrialRecord) -> None:
         self._jobs.pop(record.trial, None)
-        self._failed.append(printable(f"{_name(record)}: {record.reason}"))
+        self._failed.append(escape_controls(f"{_name(record)}: {record.reason}"))
 
     def tick(self, time_left_s: float | None) -> None:
         self._time_left_s = time_left_s

@@ -161,7 +161,9 @@ class RunResult:
     command: str
     sessions: tuple[str, ...] = ()  # when, by which commit and for what each sitting was
     baseline_others_db: dict[str, float] = field(default_factory=dict)  # the task's further figures; none in older runs
-    yardsticks_db: dict[str, float] = field(default_factory=dict)  # PSNR of classical methods; none in older runs
+    classical_baselines_db: dict[str, float] = field(
+        default_factory=dict
+    )  # PSNR of classical methods; none in older runs
     stopped_train_s: float = 0.0  # spent on rungs that the end of a session cut short; their checkpoints remain
 
     @property

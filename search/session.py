@@ -14,9 +14,9 @@ from pathlib import Path
 import torch
 
 from evaluators import data
-from evaluators.evaluate import baseline, yardsticks
 from evaluators.images.overlap import shared_picture
 from evaluators.images.pair_folders import NamedPair
+from evaluators.quality import baseline, classical_baselines
 from evaluators.tasks import TaskRules
 from search.budget import Budget
 from search.calibrate import TimingFailedError, step_seconds
@@ -96,7 +96,7 @@ class Session:
         """Raises: UserError for anything that cannot work, with the existing run as it was."""
         self.request = request
         self.begun = time.monotonic()
-        self.plan = request.rules.plan
+        self.plan = request.rules.degrade.plan
         self.existing = Study.open(request.folder, owned=False)
         begun = self.existing.settings if self.existing else None
         self.precision, self.precision_note = precision_for(request.device, request.precision, begun, request.folder)
@@ -159,9 +159,9 @@ class Session:
                     quality = baseline(pairs, self.request.rules)
                     figures = {"by_image": quality.psnr_db_by_image, "others_db": quality.others_db}
                     study.note("baseline", {"psnr_db": quality.psnr_db, **figures})
-                if study.noted("yardsticks") is None:
-                    classical = yardsticks(pairs, self.request.rules)
-                    study.note("yardsticks", {name: quality.psnr_db for name, quality in classical.items()})
+                if study.noted("classical_baselines") is None:
+                    classical = classical_baselines(pairs, self.request.rules)
+                    study.note("classical_baselines", {name: quality.psnr_db for name, quality in classical.items()})
                 (folder / "checkpoints").mkdir(exist_ok=True)
                 return self._search(study, listener, interrupted)
             finally:
@@ -298,7 +298,7 @@ def _specialists(request: Request, examples: tuple[data.Picture, ...]) -> int:
         UserError: more are asked for than there can be.
     """
     asked, most = request.specialists, max(SPECIALISTS.values)
-    if not request.rules.divided(1):
+    if not request.rules.degrade.divided(1):
         most, why = 1, f"{request.rules.title} has no range of noise levels"
     elif any(isinstance(picture, NamedPair) for picture in examples):
         most, why = 1, "the noise level of pairs in a folder is not known"

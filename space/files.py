@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 
-def write_atomically(path: Path | str, content: bytes) -> None:
+def write_atomically(path: Path | str, content: bytes | memoryview) -> None:
     """Replace the file ``path`` by ``content`` in one step.
 
     The bytes go to a temporary file in the same folder (a rename is only atomic within one file system), reach
@@ -25,6 +28,18 @@ def write_atomically(path: Path | str, content: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def write_text_atomically(path: Path | str, text: str) -> None:
+    """As ``write_atomically``, in UTF-8 and with the line ends of ``text`` on every machine."""
+    write_atomically(path, text.encode())
+
+
+def write_csv_atomically(path: Path | str, rows: Iterable[Iterable[object]]) -> None:
+    """As ``write_text_atomically``, a line for each of ``rows``, the first of which is the header."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    write_text_atomically(path, text.getvalue())
 
 
 def _umask() -> int:

@@ -55,7 +55,7 @@ IN_ASCII = {
 }
 
 
-def printable(text: str, keep: str = "") -> str:
+def escape_controls(text: str, keep: str = "") -> str:
     """``text`` with control characters, line ends, marks of writing direction and lone surrogates written as escapes.
 
     Characters of ``keep`` stay as they are.
@@ -77,7 +77,9 @@ def shortened(text: str, most: int = LONGEST_MESSAGE) -> str:
 
 def message(text: str) -> str:
     """One line of bounded length without control characters."""
-    return shortened(printable(" ".join(line.strip() for line in text.splitlines() if line.strip()) or text.strip()))
+    return shortened(
+        escape_controls(" ".join(line.strip() for line in text.splitlines() if line.strip()) or text.strip())
+    )
 
 
 def print_error(text: object) -> None:

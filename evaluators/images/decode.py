@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
-from evaluators.images.stored import (
+from evaluators.images.pixel_formats import (
     canvas_of_webp,
     check_jpeg2000,
     check_tiff,
@@ -19,7 +20,7 @@ from evaluators.images.stored import (
     planes_of_tiff,
     png_kind,
 )
-from evaluators.images.wide import lower_bytes, rounded, values_of_grey_alpha
+from evaluators.images.sixteen_bits import lower_bytes, rounded, values_of_grey_alpha
 from space.errors import UserError
 
 MAX_MEGAPIXELS = 128
@@ -74,7 +75,7 @@ def _decoded(data: bytes, shown: str) -> tuple[np.ndarray, bool]:
         data = essential_png(data)
     image = _opened(data)
     _check_size(image.size, shown)
-    if image.format == "TIFF":
+    if isinstance(image, TiffImageFile):
         check_tiff(image.tag_v2, data, shown)
         planes = planes_of_tiff(image.tag_v2, data)
         if planes is not None:
@@ -90,7 +91,7 @@ def _decoded(data: bytes, shown: str) -> tuple[np.ndarray, bool]:
     return 255 - pixels if inverted else pixels, is_grey
 
 
-def _opened(data: bytes) -> Image.Image:
+def _opened(data: bytes) -> ImageFile.ImageFile:
     Image.init()
     return Image.open(io.BytesIO(data), formats=[name for name in FORMATS if name in Image.OPEN])
 
@@ -110,7 +111,7 @@ def _to_rgb(image: Image.Image, lower: Image.Image | None, shown: str) -> np.nda
         raise UserError(f"image {shown} must not be multiplied by its transparency; save it without transparency")
     if lower is not None:
         return rounded(np.asarray(image.convert("RGB"), np.uint32) * 256 + np.asarray(lower.convert("RGB")))
-    if image.mode == "F" or (image.mode == "I" and not 0 <= image.getextrema()[0] <= image.getextrema()[1] < 65536):
+    if image.mode == "F" or (image.mode == "I" and not _fits_16_bits(np.asarray(image))):
         raise UserError(f"image {shown} must have at most 16 bits per channel, got 32; convert it to 16-bit PNG")
     if image.mode not in (*_GREY_MODES, *_COLOUR_MODES):
         raise UserError(f"image {shown} must be grey, RGB, CMYK or of a palette, got {image.mode}; convert it to RGB")
@@ -119,6 +120,10 @@ def _to_rgb(image: Image.Image, lower: Image.Image | None, shown: str) -> np.nda
     if image.mode in ("P", "PA"):
         image = image.convert("RGBA")
     return np.array(image.convert("RGB"))
+
+
+def _fits_16_bits(values: np.ndarray) -> bool:
+    return bool(values.min() >= 0 and values.max() < 65536)
 
 
 def _check_size(size: tuple[int, int] | None, shown: str) -> None:

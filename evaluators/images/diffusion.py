@@ -21,15 +21,17 @@ def diffuse(values: np.ndarray, holes: np.ndarray) -> np.ndarray:
     height, width = holes.shape
     inside, pixels = holes.ravel(), values.reshape(height * width, -1).astype(np.float64)
     if inside.any():
-        rows = sparse.kron(_laplacian(height), sparse.eye_array(width), format="csr")[inside]
-        rows += sparse.kron(sparse.eye_array(height), _laplacian(width), format="csr")[inside]
+        rows = (
+            sparse.kron(_laplacian(height), sparse.eye_array(width), format="csr")[inside]
+            + sparse.kron(sparse.eye_array(height), _laplacian(width), format="csr")[inside]
+        )
         within = rows[:, inside].tocsc()
         solver = splu(within, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
         pixels[inside] = solver.solve(-(rows[:, ~inside] @ pixels[~inside]))
     return pixels.reshape(values.shape)
 
 
-def _laplacian(count: int) -> sparse.sparray:
+def _laplacian(count: int) -> sparse.csr_array:
     """Of ``count`` pixels in a row `(count, count)`: the number of neighbours times a pixel, less the neighbours."""
     differences = sparse.diags_array([-1.0, 1.0], offsets=[0, 1], shape=(count - 1, count))
-    return differences.T @ differences
+    return sparse.csr_array(differences.T @ differences)

@@ -5,6 +5,7 @@ them names author, licence, origin and changes of each file, and `credits` retur
 """
 
 import csv
+import io
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
@@ -37,8 +38,8 @@ def halved_photographs(side_px: int) -> tuple[NamedImage, ...]:
 
 def credits() -> list[dict[str, str]]:
     """One row per file: file, title, author, licence, licence_url, source, changes."""
-    with (_folder() / "CREDITS.csv").open(encoding="utf-8", newline="") as table:
-        return list(csv.DictReader(table))
+    table = (_folder() / "CREDITS.csv").read_bytes().decode("utf-8")
+    return list(csv.DictReader(io.StringIO(table, newline="")))
 
 
 def _centre(pixels: np.ndarray, side_px: int) -> np.ndarray:

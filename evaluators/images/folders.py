@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from evaluators.images.decode import decode_rgb
-from evaluators.images.names import printable
+from evaluators.images.names import escaped_name
 from space.errors import UserError
 
 _CLUTTER = ("thumbs.db", "desktop.ini")  # written by file managers; the others' names begin with a dot
@@ -74,7 +74,7 @@ def picture_files(path: str | Path, recursive: bool = False) -> tuple[Path, ...]
             a link to nothing, a pipe, a socket or a device.
     """
     folder = Path(path)
-    shown = printable(folder)
+    shown = escaped_name(folder)
     try:
         if not folder.is_dir():
             if folder.exists():
@@ -87,7 +87,8 @@ def picture_files(path: str | Path, recursive: bool = False) -> tuple[Path, ...]
             for entry in (folder.rglob("*") if recursive else folder.iterdir())
             if not is_clutter(entry.relative_to(folder))
         ]
-        files, folders = [], []
+        files: list[Path] = []
+        folders: list[Path] = []
         for entry in sorted(entries):
             (folders if entry.is_dir() else files).append(entry)
         for file in files:
@@ -97,7 +98,7 @@ def picture_files(path: str | Path, recursive: bool = False) -> tuple[Path, ...]
             raise
         raise UserError(f"image folder must be readable, got {shown}: {_reason(error)}; check its rights") from None
     if not files and folders:
-        named = ", ".join(printable(each.name) for each in folders[:MOST_NAMED])
+        named = ", ".join(escaped_name(each.name) for each in folders[:MOST_NAMED])
         more = f" and {len(folders) - MOST_NAMED} more" if len(folders) > MOST_NAMED else ""
         raise UserError(
             f"image folder must hold images, got {shown}, which holds only folders ({named}{more}); give one of them"
@@ -127,14 +128,14 @@ def _check_regular(file: Path) -> None:
         mode = file.stat().st_mode
     except OSError as error:
         what = _where(file) if file.is_symlink() else _reason(error)
-        raise UserError(f"image {printable(file)} must be a readable file, got {what}; mend or remove it") from None
+        raise UserError(f"image {escaped_name(file)} must be a readable file, got {what}; mend or remove it") from None
     if not stat.S_ISREG(mode):
         kind = next((kind for is_kind, kind in _KINDS if is_kind(mode)), "something else")
-        raise UserError(f"image {printable(file)} must be a file, got {kind}; remove it")
+        raise UserError(f"image {escaped_name(file)} must be a file, got {kind}; remove it")
 
 
 def _where(link: Path) -> str:
-    return f"a link to {printable(os.readlink(link))}, where there is no file"
+    return f"a link to {escaped_name(os.readlink(link))}, where there is no file"
 
 
 def _reason(error: OSError | ValueError) -> str:
@@ -147,20 +148,20 @@ def _load(file: Path, name: str) -> NamedImage:
             _check_regular(file)
         size = file.stat().st_size
         if size > MAX_BYTES:
-            raise UserError(f"image {printable(file)} must have at most {MAX_BYTES >> 20} MB, got {size >> 20} MB")
+            raise UserError(f"image {escaped_name(file)} must have at most {MAX_BYTES >> 20} MB, got {size >> 20} MB")
         data = file.read_bytes()
     except OSError as error:
         raise UserError(
-            f"image {printable(file)} must be a readable file, got {_reason(error)}; check the path"
+            f"image {escaped_name(file)} must be a readable file, got {_reason(error)}; check the path"
         ) from None
-    return NamedImage(printable(name), *decode_rgb(data, printable(file)))
+    return NamedImage(escaped_name(name), *decode_rgb(data, escaped_name(file)))
 
 
 def _large_enough(image: NamedImage, file: Path, min_side_px: int) -> NamedImage:
     height, width = image.pixels.shape[:2]
     if min(height, width) < min_side_px:
         raise UserError(
-            f"image {printable(file)} must be at least {min_side_px} px on each side, got {width}x{height}; "
+            f"image {escaped_name(file)} must be at least {min_side_px} px on each side, got {width}x{height}; "
             "remove it or use a larger one"
         )
     return image

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from evaluators.images.folders import NamedImage
-from evaluators.images.names import printable
+from evaluators.images.names import escaped_name
 from evaluators.images.pair_folders import NamedPair
 from space.errors import UserError
 from space.text_files import decode_text, read_file, shortened
@@ -30,7 +30,7 @@ def read_list(path: Path) -> tuple[tuple[int, str], ...]:
         lines = [os.fsdecode(line) for line in ends.split(b"\n")]
     names = []
     for line, text in enumerate(lines, start=1):
-        name = printable(text.strip()).removeprefix("./").removeprefix(".\\")
+        name = escaped_name(text.strip()).removeprefix("./").removeprefix(".\\")
         if not name or name.startswith("#"):
             continue
         if ".." in PurePosixPath(name).parts or PurePosixPath(name).is_absolute():
@@ -39,7 +39,7 @@ def read_list(path: Path) -> tuple[tuple[int, str], ...]:
             )
         names.append((line, name))
     if not names:
-        raise UserError(f"a list of pictures must hold a name a line, got an empty list in {printable(path)}")
+        raise UserError(f"a list of pictures must hold a name a line, got an empty list in {escaped_name(path)}")
     return tuple(names)
 
 

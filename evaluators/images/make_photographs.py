@@ -10,7 +10,6 @@ nowhere else. The result is kept in the repository; this file documents how it w
 """
 
 import argparse
-import csv
 import io
 from dataclasses import asdict, astuple, dataclass
 from importlib import import_module
@@ -22,6 +21,7 @@ from PIL import Image
 from evaluators.images.folders import load_image
 from evaluators.images.resize import downscale
 from space.errors import UserError
+from space.files import write_atomically, write_csv_atomically
 
 TILE_PX = 256  # 192 px patches, 48 px before x4, still find 65x65 places in it
 REDUCTIONS = (2, 4)
@@ -104,7 +104,9 @@ def make_training(photos: Path, out: Path) -> list[Credit]:
             for top, left in detailed_tiles(reduced):
                 name = f"{source.title}-{reduction}-y{top:04d}-x{left:04d}.jpg"
                 tile = Image.fromarray(reduced[top : top + TILE_PX, left : left + TILE_PX])
-                tile.save(folder / name, quality=JPEG_QUALITY, subsampling=0, optimize=True)
+                buffer = io.BytesIO()
+                tile.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0, optimize=True)
+                write_atomically(folder / name, buffer.getbuffer())
                 changes = (
                     f"reduced by {reduction} (bicubic), cropped to {TILE_PX}x{TILE_PX} at row {top} and column {left}, "
                     f"saved as JPEG of quality {JPEG_QUALITY}"
@@ -135,20 +137,18 @@ def make_validation(out: Path) -> list[Credit]:
     for source, original in zip(VALIDATION, originals, strict=True):
         changes = "none"
         if source.file.endswith(".png"):
-            packed = io.BytesIO()
-            Image.open(io.BytesIO(original)).convert("RGB").save(packed, "PNG", optimize=True)
-            original, changes = packed.getvalue(), "compressed anew without loss"
-        (folder / source.file).write_bytes(original)
+            buffer = io.BytesIO()
+            Image.open(io.BytesIO(original)).convert("RGB").save(buffer, "PNG", optimize=True)
+            original, changes = buffer.getvalue(), "compressed anew without loss"
+        write_atomically(folder / source.file, original)
         credits.append(_credit(f"val/{source.file}", source, changes))
     return credits
 
 
 def write_credits(credits: list[Credit], out: Path) -> None:
     """Write CREDITS.csv, sorted by file."""
-    with (out / "CREDITS.csv").open("w", encoding="utf-8", newline="") as table:
-        writer = csv.writer(table, lineterminator="\n")
-        writer.writerow(asdict(credits[0]))
-        writer.writerows(astuple(credit) for credit in sorted(credits, key=lambda credit: credit.file))
+    rows = (astuple(credit) for credit in sorted(credits, key=lambda credit: credit.file))
+    write_csv_atomically(out / "CREDITS.csv", (asdict(credits[0]), *rows))
 
 
 def _credit(file: str, source: Source, changes: str) -> Credit:

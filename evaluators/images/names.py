@@ -9,7 +9,7 @@ import re
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
-def printable(name: str | os.PathLike[str]) -> str:
+def escaped_name(name: str | os.PathLike[str]) -> str:
     """``name`` with every byte that is not UTF-8, and every control character, as an escape: ``caf\\xe9.png``.
 
     Linux allows any bytes in a name. Python hands those that are no UTF-8 on as lone surrogates, which can be neither

@@ -33,13 +33,13 @@ def shared_picture(
         likeness = np.stack(turns).reshape(8, -1) @ known.T
         turn, index = np.unravel_index(int(likeness.argmax()), likeness.shape)
         if likeness[turn, index] > SAME:
-            return picture.name, second[index].name
+            return picture.name, second[int(index)].name
     return None
 
 
 def _signature(picture: NamedImage | NamedPair) -> np.ndarray:
     """`(SIDE * SIDE,)` float: grey means over a grid, less their mean and of length 1; zeros if all are alike."""
-    pixels = picture.high if isinstance(picture, NamedPair) else picture.pixels
+    pixels = picture.target if isinstance(picture, NamedPair) else picture.pixels
     small = Image.fromarray(pixels).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
     values = np.asarray(small, dtype=np.float64).ravel()
     values -= values.mean()

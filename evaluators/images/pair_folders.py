@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from evaluators.images.folders import load_folder, load_image, picture_files
-from evaluators.images.names import printable
+from evaluators.images.names import escaped_name
 from space.errors import UserError
 
 # Words for the degraded picture and for its clean partner, as public data sets name them.
@@ -44,11 +44,11 @@ WORDS = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NamedPair:
-    """A degraded picture ``low`` and its clean partner ``high``, both uint8 RGB `(H, W, 3)`."""
+    """A degraded picture and its clean partner, both uint8 RGB `(H, W, 3)`."""
 
     name: str
-    low: np.ndarray
-    high: np.ndarray
+    degraded: np.ndarray
+    target: np.ndarray
 
 
 def holds_pairs(folder: Path) -> bool:
@@ -75,21 +75,23 @@ def load_pair_folder(folder: Path, min_side_px: int) -> tuple[NamedPair, ...]:
     """
     sides = _side_by_side(folder)
     if sides is not None:
-        low, high = ({image.name: image.pixels for image in load_folder(side, min_side_px)} for side in sides)
-        for name in sorted(low.keys() ^ high.keys()):
-            present, absent = sides if name in low else sides[::-1]
+        inputs, targets = ({image.name: image.pixels for image in load_folder(side, min_side_px)} for side in sides)
+        for name in sorted(inputs.keys() ^ targets.keys()):
+            present, absent = sides if name in inputs else sides[::-1]
             raise UserError(
-                f"{printable(present)}/{name} must have a partner of its name in {absent.name}, got none; add it"
+                f"{escaped_name(present)}/{name} must have a partner of its name in {absent.name}, got none; add it"
             )
-        return tuple(_checked(NamedPair(name, low[name], high[name]), folder, min_side_px) for name in sorted(low))
+        return tuple(
+            _checked(NamedPair(name, inputs[name], targets[name]), folder, min_side_px) for name in sorted(inputs)
+        )
     found = _by_name(folder)
     strangers = {file.name for file in picture_files(folder)} - {file.name for pair in found.values() for file in pair}
     if strangers:
-        stranger = printable(folder / min(strangers))
+        stranger = escaped_name(folder / min(strangers))
         raise UserError(f"{stranger} must have a partner as the others have, got none; remove it")
     return tuple(
-        _checked(NamedPair(printable(name), load_image(low), load_image(high)), folder, min_side_px)
-        for name, (low, high) in sorted(found.items())
+        _checked(NamedPair(escaped_name(name), load_image(degraded), load_image(target)), folder, min_side_px)
+        for name, (degraded, target) in sorted(found.items())
     )
 
 
@@ -97,7 +99,7 @@ def pairs_fingerprint(pairs: Iterable[NamedPair]) -> str:
     """Twelve hex digits that change with any name, size or pixel, and with the order."""
     digest = hashlib.blake2b(digest_size=6)
     for pair in pairs:
-        for pixels in (pair.low, pair.high):
+        for pixels in (pair.degraded, pair.target):
             digest.update(f"{pair.name}\0{pixels.shape}\0".encode())
             digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()
@@ -107,10 +109,10 @@ def _side_by_side(folder: Path) -> tuple[Path, Path] | None:
     try:
         inside = {path.name.lower(): path for path in sorted(folder.iterdir()) if path.is_dir()}
     except OSError as error:
-        raise UserError(f"image folder must be readable, got {printable(folder)}: {error.strerror}") from None
-    for low, high in WORDS:
-        if low in inside and high in inside:
-            return inside[low], inside[high]
+        raise UserError(f"image folder must be readable, got {escaped_name(folder)}: {error.strerror}") from None
+    for degraded, target in WORDS:
+        if degraded in inside and target in inside:
+            return inside[degraded], inside[target]
     return None
 
 
@@ -120,12 +122,12 @@ def _by_name(folder: Path) -> dict[str, tuple[Path, Path]]:
         files = {file.name.lower(): file for file in picture_files(folder)}
     except UserError:
         return {}  # whoever loads the folder says what is wrong with it
-    for low, high in WORDS:
+    for degraded, target in WORDS:
         # The word stands by itself or before a number: ``flower_blur1.png``, ``NOISY_SRGB_010.png``.
-        word = re.compile(rf"(?<![a-z]){low}(?![a-z])", re.IGNORECASE)
+        word = re.compile(rf"(?<![a-z]){degraded}(?![a-z])", re.IGNORECASE)
         pairs = {}
         for name, file in files.items():
-            partner, replaced = word.subn(high, name)
+            partner, replaced = word.subn(target, name)
             if replaced == 1 and partner in files:
                 stem = re.sub(rf"[_-]?{word.pattern}", "", file.name, count=1, flags=re.IGNORECASE)
                 pairs[stem.lstrip("_-")] = (file, files[partner])
@@ -135,15 +137,15 @@ def _by_name(folder: Path) -> dict[str, tuple[Path, Path]]:
 
 
 def _checked(pair: NamedPair, folder: Path, min_side_px: int) -> NamedPair:
-    if pair.low.shape != pair.high.shape:
-        sizes = [f"{image.shape[1]}x{image.shape[0]}" for image in (pair.low, pair.high)]
+    if pair.degraded.shape != pair.target.shape:
+        sizes = [f"{image.shape[1]}x{image.shape[0]}" for image in (pair.degraded, pair.target)]
         raise UserError(
-            f"pair {pair.name} of {printable(folder)} must have one size, got {' and '.join(sizes)}; crop them alike"
+            f"pair {pair.name} of {escaped_name(folder)} must have one size, got {' and '.join(sizes)}; crop them alike"
         )
-    if min(pair.low.shape[:2]) < min_side_px:
-        height, width = pair.low.shape[:2]
+    if min(pair.degraded.shape[:2]) < min_side_px:
+        height, width = pair.degraded.shape[:2]
         raise UserError(
-            f"pair {pair.name} of {printable(folder)} must be at least {min_side_px} px on each side, got "
+            f"pair {pair.name} of {escaped_name(folder)} must be at least {min_side_px} px on each side, got "
             f"{width}x{height}; remove it"
         )
     return pair

@@ -85,6 +85,12 @@ def upscale(image: np.ndarray, scale: int, edge: Edge = "replicate") -> np.ndarr
     return _resize(image, height * scale, width * scale, edge, exact=scale in _EXACT_IN_FLOAT32)
 
 
+def bicubic_pair(image: np.ndarray, scale: int, edge: Edge = "replicate") -> tuple[np.ndarray, np.ndarray]:
+    """A uint8 image's reduction by ``scale``, and the image itself as far as `modcrop` leaves it; errors as above."""
+    target = modcrop(image, scale)
+    return downscale(target, scale, edge), target
+
+
 def _check(image: np.ndarray, scale: int, edge: str) -> None:
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.size == 0:
         raise ValueError(f"image must be uint8 (H, W) or (H, W, C) and not empty, got {image.dtype} {image.shape}")

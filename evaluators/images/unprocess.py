@@ -47,7 +47,8 @@ class Camera:
 
     @classmethod
     def from_numbers(cls, numbers: np.ndarray) -> Camera:
-        return cls(*map(float, numbers[:3]), numbers[3:].reshape(3, 3))
+        gain, red, blue = map(float, numbers[:3])
+        return cls(gain, red, blue, numbers[3:].reshape(3, 3))
 
 
 def random_camera(generator: np.random.Generator) -> Camera:

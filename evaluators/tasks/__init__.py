@@ -5,11 +5,12 @@ The file is named after the task (``raw-denoise``: ``raw_denoise.py``) and ends 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
-from evaluators.tasks.rules import Pair, TaskRules
+from evaluators.tasks.pair import Pair
+from evaluators.tasks.rules import TaskRules
 from space.errors import UserError
 from space.tasks import TASKS
 
@@ -25,17 +26,19 @@ def rules_of(task: str, scale: int | None = None, options: Mapping[str, Any] | N
         UserError: no such scale, channels or option.
     """
     scale = TASKS[task].default_scale if scale is None else scale
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in (options or {}).items()}
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in (options or {}).items()
+    }
     return RULES[task](scale=scale, **values)
 
 
-def rules_from_words(task: str, scale: int | None, words: Mapping[str, str | None]) -> TaskRules:
+def rules_from_text(task: str, scale: int | None, words: Mapping[str, str | None]) -> TaskRules:
     """The rules of ``task`` with options as given on a command line; those that are None take their default.
 
     Raises:
         UserError: an option that the task does not have, or a value that cannot be read.
     """
-    readers = {"channels": str, **RULES[task].option_readers}
+    readers: dict[str, Callable[[str], Any]] = {"channels": str, **RULES[task].option_readers}
     values = {}
     for name, word in words.items():
         if word is None:
@@ -47,4 +50,4 @@ def rules_from_words(task: str, scale: int | None, words: Mapping[str, str | Non
     return rules_of(task, scale, values)
 
 
-__all__ = ["RULES", "Pair", "TaskRules", "rules_from_words", "rules_of"]
+__all__ = ["RULES", "Pair", "TaskRules", "rules_from_text", "rules_of"]

@@ -12,9 +12,12 @@ import numpy as np
 from torch import Tensor
 
 from evaluators.images.folders import NamedImage
-from evaluators.images.metrics import psnr, ssim_of_planes
 from evaluators.images.shake import POSES, camera_path, margin, shake
-from evaluators.tasks.rules import Pair, TaskRules, image_seed, normal_like, range_text, read_range, read_word
+from evaluators.tasks.contracts import Degrade, Measure, Show
+from evaluators.tasks.options import range_text, read_range, read_word
+from evaluators.tasks.pair import Pair
+from evaluators.tasks.randomness import image_seed, normal_like
+from evaluators.tasks.rules import TaskRules
 from evaluators.training.plan import TrainingPlan
 
 BLURS = ("both", "uniform", "shake")
@@ -35,7 +38,6 @@ class Deblur(TaskRules):
     sigma: tuple[float, float] = (1.0, 1.0)
 
     task: ClassVar[str] = "deblur"
-    baseline_name: ClassVar[str] = "blurred input"
     option_readers: ClassVar[Mapping[str, Callable[[str], Any]]] = {
         "blur": partial(read_word, option="--blur", words=BLURS),
         "extent": partial(read_range, option="--extent", low=1.0, high=LONGEST_PX, example="2-5"),
@@ -49,13 +51,19 @@ class Deblur(TaskRules):
         return f"deblur {self._degradation(made)}"
 
     @property
-    def published_set(self) -> str:
-        return "GoPro"
+    def degrade(self) -> Degrade[Deblur]:
+        return _Degrade(self)
 
     @property
-    def metric_name(self) -> str:
-        return "PSNR on RGB"
+    def measure(self) -> Measure[Deblur]:
+        return _Measure(self)
 
+    @property
+    def show(self) -> Show[Deblur]:
+        return Show(self)
+
+
+class _Degrade(Degrade["Deblur"]):
     @property
     def has_pairs(self) -> bool:
         return True
@@ -63,7 +71,7 @@ class Deblur(TaskRules):
     @property
     def margin_px(self) -> int:
         # A path's farthest point from its mean is less than its extent away; shifts are up to 0.7 of it beside turns.
-        return math.ceil(1.7 * self.extent[1])
+        return math.ceil(1.7 * self._rules.extent[1])
 
     @property
     def plan(self) -> TrainingPlan:
@@ -81,35 +89,41 @@ class Deblur(TaskRules):
         blurred, sharp = self._blurred(image, image_seed(image.name, "training blur") % 2)
         return blurred.round().clip(0, 255).astype(np.uint8), sharp
 
-    def finish_patches(self, low: Tensor, high: Tensor, generator: np.random.Generator) -> tuple[Tensor, Tensor]:
-        sigma = float(generator.uniform(*self.sigma)) / 255
-        return low + sigma * normal_like(generator, low), high
+    def finish_patches(self, degraded: Tensor, target: Tensor, generator: np.random.Generator) -> tuple[Tensor, Tensor]:
+        sigma = float(generator.uniform(*self._rules.sigma)) / 255
+        return degraded + sigma * normal_like(generator, degraded), target
 
     def pair(self, image: NamedImage, index: int = 0, count: int = 1) -> Pair:
         blurred, sharp = self._blurred(image, index % 2)
-        generator = np.random.default_rng(image_seed(image.name, "noise", self.sigma))
-        noisy = blurred + generator.uniform(*self.sigma) * generator.standard_normal(blurred.shape)
+        generator = np.random.default_rng(image_seed(image.name, "noise", self._rules.sigma))
+        noisy = blurred + generator.uniform(*self._rules.sigma) * generator.standard_normal(blurred.shape)
         return Pair(image.name, noisy.round().clip(0, 255).astype(np.uint8), sharp, image.grey)
 
     def _blurred(self, image: NamedImage, second_kind: int) -> tuple[np.ndarray, np.ndarray]:
         """The blurred picture, float32 in 0..255, and the sharp one, both without what the path would see outside."""
         pixels = image.pixels
         height, width = pixels.shape[:2]
-        generator = np.random.default_rng(image_seed(image.name, "path", self.blur, *self.extent))
-        extent = generator.uniform(*self.extent)
-        turns = self.blur == "shake" or (self.blur == "both" and bool(second_kind))
+        generator = np.random.default_rng(image_seed(image.name, "path", self._rules.blur, *self._rules.extent))
+        extent = generator.uniform(*self._rules.extent)
+        turns = self._rules.blur == "shake" or (self._rules.blur == "both" and bool(second_kind))
         path = camera_path(generator, extent, turns, float(np.hypot(height, width)) / 2)
         edge = margin(path, height, width)
         return shake(pixels, path, edge), np.ascontiguousarray(pixels[edge : height - edge, edge : width - edge])
 
-    def baseline(self, low: np.ndarray) -> np.ndarray:
-        return low
 
-    def psnr_db(self, output: np.ndarray, pair: Pair) -> float:
-        return psnr(output, pair.high)
+class _Measure(Measure["Deblur"]):
+    baseline_name = "blurred input"
 
-    def ssim(self, output: np.ndarray, pair: Pair) -> float:
-        return ssim_of_planes(output, pair.high)
+    @property
+    def metric_name(self) -> str:
+        return "PSNR on RGB"
+
+    @property
+    def published_set(self) -> str:
+        return "GoPro"
+
+    def baseline(self, degraded: np.ndarray) -> np.ndarray:
+        return degraded
 
 
 RULES = Deblur

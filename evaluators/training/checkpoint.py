@@ -102,5 +102,5 @@ def _crc32(tensors: dict[str, torch.Tensor]) -> int:
     """Checksum of all tensor bytes in the order of their names; safetensors itself checks only the layout."""
     crc = 0
     for name in sorted(tensors):
-        crc = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy(), crc)
+        crc = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy().data, crc)
     return crc

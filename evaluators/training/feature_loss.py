@@ -18,6 +18,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.hooks import RemovableHandle
 
 from evaluators.training.trainer import Loss
 from space.backbones.encoder_decoder import EncoderDecoderNet
@@ -64,8 +65,8 @@ class FeatureLoss(nn.Module):
         self.teacher.eval()
         return self
 
-    def forward(self, output: Tensor, target: Tensor, low: Tensor) -> Tensor:
-        return self.pixels(output, target, low) + self.weight * self.distance(output, target)
+    def forward(self, output: Tensor, target: Tensor, network_input: Tensor) -> Tensor:
+        return self.pixels(output, target, network_input) + self.weight * self.distance(output, target)
 
     def distance(self, output: Tensor, target: Tensor) -> Tensor:
         """Mean over the layers of the mean absolute difference of the teacher's features; 0 for equal inputs.
@@ -87,7 +88,7 @@ class FeatureLoss(nn.Module):
         """By layer, what the teacher makes of `(N, 4, h, w)`."""
         found: dict[str, Tensor] = {}
 
-        def keep(name: str) -> object:
+        def keep(name: str) -> RemovableHandle:
             return self.teacher.get_submodule(name).register_forward_hook(
                 lambda _module, _inputs, result: found.update({name: result})
             )
@@ -111,4 +112,4 @@ def encoder_layers(network: nn.Module) -> tuple[str, ...]:
     if name is None:
         known = ", ".join(kind.__name__ for kind in ENCODERS)
         raise ValueError(f"the encoder is known of {known}, got {type(network).__name__}; name the layers")
-    return tuple(f"{name}.{level}" for level in range(len(network.get_submodule(name))))
+    return tuple(f"{name}.{level}" for level in range(len([*network.get_submodule(name).children()])))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from space.files import write_atomically
 
 SYMMETRIES = 8  # flips of rows, of columns, and a transpose: all symmetries of a square
 LAYOUTS = ("image", "bayer")
-POOL_VERSION = 2
+POOL_VERSION = 3
 
 Finish = Callable[[torch.Tensor, torch.Tensor, np.random.Generator], tuple[torch.Tensor, torch.Tensor]]
 
@@ -28,22 +29,30 @@ MIN_CROP_PX = 48
 that a crop still gives (48 - 16 + 1)^2 = 1,089 different ones. A tighter cap keeps fewer images instead."""
 
 
+class ImagePairs(Protocol):
+    """Degraded and clean images by number: a list, or what makes them when it is asked."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> tuple[np.ndarray | None, np.ndarray]: ...
+
+
 @dataclass(frozen=True, eq=False)
 class PatchPool:
     """Pairs of images as two flat arrays, and random patches of them.
 
-    ``low`` and ``high`` hold the images one after the other, each ``(height, width, channels)`` in C order, uint8 or
-    uint16; ``sizes`` is int64 ``(images, 2)``, height and width of the low-resolution images in pixels. The
-    high-resolution ones are ``scale`` times as large per side. ``low`` is None where patches are degraded when they
-    are drawn. ``finish`` turns drawn patches into network input and target (``TaskRules.finish_patches``). In the
-    layout "bayer" the four channels are a sensor's packed RGGB, and symmetries keep that order.
+    ``degraded`` and ``target`` hold the images one after the other, each ``(height, width, channels)`` in C order,
+    uint8 or uint16; ``sizes`` is int64 ``(images, 2)``, height and width of the degraded images in pixels. Targets are
+    ``scale`` times as large per side. ``degraded`` is None where patches are degraded when they are sampled. ``finish``
+    turns sampled patches into network input and target (``Degrade.finish_patches``). In the layout "bayer" the four
+    channels are a sensor's packed RGGB, and symmetries keep that order.
     """
 
-    low: np.ndarray | None
-    high: np.ndarray
+    degraded: np.ndarray | None
+    target: np.ndarray
     sizes: np.ndarray
     scale: int
-    channels: tuple[int, int] = (3, 3)  # of low and high
+    channels: tuple[int, int] = (3, 3)  # of degraded and target
     layout: str = "image"
     finish: Finish | None = None
     _position_ends: dict[int, np.ndarray] = field(init=False, repr=False, default_factory=dict)
@@ -51,27 +60,28 @@ class PatchPool:
     def __post_init__(self) -> None:
         pixels = int(self.sizes.prod(axis=1).sum())
         expected = self.channels[0] * pixels, self.channels[1] * pixels * self.scale**2
-        low_values = expected[0] if self.low is None else len(self.low)
-        if (low_values, len(self.high)) != expected:
+        degraded_values = expected[0] if self.degraded is None else len(self.degraded)
+        if (degraded_values, len(self.target)) != expected:
             raise UserError(
                 f"a pool of {len(self.sizes)} images at scale {self.scale} must hold {expected[0]} low-resolution and "
-                f"{expected[1]} high-resolution bytes, got {low_values} and {len(self.high)}; "
+                f"{expected[1]} high-resolution bytes, got {degraded_values} and {len(self.target)}; "
                 "make the pool again"
             )
 
     @classmethod
     def from_pairs(
         cls,
-        pairs: Sequence[tuple[np.ndarray | None, np.ndarray]],
+        pairs: ImagePairs,
         scale: int,
         max_bytes: int | None = None,
         generator: np.random.Generator | None = None,
         layout: str = "image",
         finish: Finish | None = None,
     ) -> PatchPool:
-        """Copy ``(low, high)`` pairs of images ``(h, w, C)`` and ``(scale h, scale w, c)`` into one pool.
+        """Copy ``(degraded, target)`` pairs of images ``(h, w, C)`` and ``(scale h, scale w, c)`` into one pool.
 
-        Of every pair, or of none, ``low`` may be None; all images of a side have one type and one number of channels.
+        Of every pair, or of none, ``degraded`` may be None; all images of a side have one type and one number of
+        channels.
 
         ``max_bytes`` bounds the pool's size: if all images together are larger, each keeps at most an equal share, as
         one crop at a place that ``generator`` chooses (seed 0 by default). The pairs are read one at a time, so with
@@ -101,17 +111,17 @@ class PatchPool:
                 kept = [_random_crop(*pair, scale, share_px, generator) for pair in kept]
         if not kept:
             raise UserError("a patch pool must have at least one image pair, got none; give training images")
-        lows, highs = zip(*kept, strict=True)
-        sizes = np.array([high.shape[:2] for high in highs], dtype=np.int64) // scale
-        has_low = lows[0] is not None
-        channels = (lows[0] if has_low else highs[0]).shape[2], highs[0].shape[2]
-        return cls(_flat(lows) if has_low else None, _flat(highs), sizes, scale, channels, layout, finish)
+        targets = [target for _, target in kept]
+        inputs = [degraded for degraded, _ in kept if degraded is not None]  # of all images or of none
+        sizes = np.array([target.shape[:2] for target in targets], dtype=np.int64) // scale
+        channels = (inputs or targets)[0].shape[2], targets[0].shape[2]
+        return cls(_flat(inputs) if inputs else None, _flat(targets), sizes, scale, channels, layout, finish)
 
     def save(self, path_dir: Path | str) -> None:
-        """Write ``low.npy``, ``high.npy``, ``sizes.npy`` and ``pool.json`` (last: it marks a whole pool)."""
+        """Write ``degraded.npy``, ``target.npy``, ``sizes.npy`` and ``pool.json`` (last: it marks a whole pool)."""
         folder = Path(path_dir)
         folder.mkdir(parents=True, exist_ok=True)
-        for name in ("low", "high", "sizes") if self.low is not None else ("high", "sizes"):
+        for name in ("degraded", "target", "sizes") if self.degraded is not None else ("target", "sizes"):
             buffer = io.BytesIO()
             np.save(buffer, getattr(self, name), allow_pickle=False)
             write_atomically(folder / f"{name}.npy", buffer.getbuffer())
@@ -120,7 +130,7 @@ class PatchPool:
             "scale": self.scale,
             "channels": self.channels,
             "layout": self.layout,
-            "has_low": self.low is not None,
+            "has_degraded": self.degraded is not None,
             "is_finished": self.finish is not None,
         }
         write_atomically(folder / "pool.json", json.dumps(about).encode())
@@ -139,15 +149,10 @@ class PatchPool:
             about = json.loads((folder / "pool.json").read_text("utf-8"))
             if about["version"] != POOL_VERSION:
                 raise ValueError(f"version {about['version']}")
-            # Plain arrays over the same mapping: numpy slices its memmap class several times slower.
-            low, high, sizes = (
-                np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False))
-                if name != "low" or about["has_low"]
-                else None
-                for name in ("low", "high", "sizes")
-            )
+            degraded = _mapped(folder / "degraded.npy") if about["has_degraded"] else None
+            target, sizes = _mapped(folder / "target.npy"), _mapped(folder / "sizes.npy")
             channels, finish = tuple(about["channels"]), finish if about["is_finished"] else None
-            return cls(low, high, sizes, about["scale"], channels, about["layout"], finish)
+            return cls(degraded, target, sizes, about["scale"], channels, about["layout"], finish)
         except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
             raise UserError(
                 f"{folder} must hold a patch pool of version {POOL_VERSION}, "
@@ -155,11 +160,11 @@ class PatchPool:
             ) from None
 
     def sample(self, generator: np.random.Generator, batch: int, patch_px: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Draw random patches, each turned by one of the 8 symmetries of the square.
+        """Random patches, each turned by one of the 8 symmetries of the square.
 
         Every position of every image is equally likely, so large images give more patches. Returns float32 in
-        [0, 1]: low ``(batch, C, patch_px, patch_px)`` and high ``(batch, c, scale patch_px, scale patch_px)``, both
-        in channels-last memory order, as ``finish`` leaves them.
+        [0, 1]: degraded ``(batch, C, patch_px, patch_px)`` and target ``(batch, c, scale patch_px, scale patch_px)``,
+        both in channels-last memory order, as ``finish`` leaves them.
 
         Raises:
             UserError: no image is as large as a patch.
@@ -171,19 +176,19 @@ class PatchPool:
         images = np.searchsorted(ends, positions, side="right")
         turns = generator.integers(SYMMETRIES, size=batch)
         turned = turned_bayer if bayer else _turned
-        draws = tuple(zip(positions.tolist(), images.tolist(), turns.tolist(), strict=True))
-        sides = [(self.high, self.channels[1], self.scale)]
-        if self.low is not None:
-            sides.insert(0, (self.low, self.channels[0], 1))
-        drawn = []
+        chosen = tuple(zip(positions.tolist(), images.tolist(), turns.tolist(), strict=True))
+        sides = [(self.target, self.channels[1], self.scale)]
+        if self.degraded is not None:
+            sides.insert(0, (self.degraded, self.channels[0], 1))
+        sampled = []
         for flat, channels, scale in sides:
             pixel = np.dtype((np.void, channels * flat.itemsize))
             # A pixel's bytes moved as one: copying a mirrored or transposed patch then takes half the time.
             pixels = flat.view(flat.dtype if bayer else pixel)
             per_pixel = channels if bayer else 1
             patches = np.empty((batch, patch_px * scale, patch_px * scale, channels), flat.dtype)
-            target = patches if bayer else patches.view(pixel)[..., 0]
-            for index, (position, image, turn) in enumerate(draws):
+            out = patches if bayer else patches.view(pixel)[..., 0]
+            for index, (position, image, turn) in enumerate(chosen):
                 height, width = self.sizes[image].tolist()
                 end = int(self._pixel_ends[image]) * scale**2 * per_pixel
                 # Counted from the image's last one.
@@ -191,10 +196,10 @@ class PatchPool:
                 height, width, y, x, window = (value * scale for value in (height, width, y, x, window_px))
                 shape = (height, width, channels) if bayer else (height, width)
                 whole = pixels[end - height * width * per_pixel : end].reshape(shape)
-                target[index] = turned(whole[y : y + window, x : x + window], turn)
-            drawn.append(_as_image_tensor(patches))
-        low, high = drawn[0], drawn[-1]
-        return (low, high) if self.finish is None else self.finish(low, high, generator)
+                out[index] = turned(whole[y : y + window, x : x + window], turn)
+            sampled.append(_as_image_tensor(patches))
+        degraded, target = sampled[0], sampled[-1]
+        return (degraded, target) if self.finish is None else self.finish(degraded, target, generator)
 
     @cached_property
     def _pixel_ends(self) -> np.ndarray:
@@ -213,6 +218,11 @@ class PatchPool:
                 )
             self._position_ends[patch_px] = ends
         return self._position_ends[patch_px]
+
+
+def _mapped(file: Path) -> np.ndarray:
+    """A plain array over the mapped file: numpy slices its memmap class several times slower."""
+    return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
 
 
 def _turned(patch: np.ndarray, turn: int) -> np.ndarray:
@@ -246,19 +256,19 @@ def _as_image_tensor(patches: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(patches).permute(0, 3, 1, 2).to(torch.float32).div_(255.0)
 
 
-def _bytes_per_pixel(low: np.ndarray | None, high: np.ndarray, scale: int) -> int:
+def _bytes_per_pixel(degraded: np.ndarray | None, target: np.ndarray, scale: int) -> int:
     """Of both sides, per low-resolution pixel."""
-    per_high = high.shape[2] * high.itemsize * scale**2
-    return per_high + (0 if low is None else low.shape[2] * low.itemsize)
+    per_target = target.shape[2] * target.itemsize * scale**2
+    return per_target + (0 if degraded is None else degraded.shape[2] * degraded.itemsize)
 
 
 def _check_pair(
-    low: np.ndarray | None, high: np.ndarray, scale: int, index: int, first: tuple[np.ndarray | None, np.ndarray]
+    degraded: np.ndarray | None, target: np.ndarray, scale: int, index: int, first: tuple[np.ndarray | None, np.ndarray]
 ) -> None:
-    for image, other in zip((low, high), first, strict=True):
+    for image, other in zip((degraded, target), first, strict=True):
         if (image is None) != (other is None):
             raise UserError(f"training pair {index} must have a degraded image as the others have, or none as they")
-        if image is None:
+        if image is None or other is None:
             continue
         channels = other.shape[2] if other.ndim == 3 else 3
         if image.dtype not in (np.uint8, np.uint16) or image.ndim != 3 or image.shape[2] != channels:
@@ -266,28 +276,30 @@ def _check_pair(
                 f"training pair {index} must be uint8 (height, width, {channels}), got {image.dtype} {image.shape}; "
                 "convert it to 8-bit RGB"
             )
-    expected = tuple(side * scale for side in (low if low is not None else high[::scale, ::scale]).shape[:2])
-    if high.shape[:2] != expected:
+    expected = tuple(
+        side * scale for side in (degraded if degraded is not None else target[::scale, ::scale]).shape[:2]
+    )
+    if target.shape[:2] != expected:
         raise UserError(
             f"training pair {index} must have a high-resolution image of {expected} at scale {scale}, "
-            f"got {high.shape[:2]}; crop it to a multiple of {scale} first"
+            f"got {target.shape[:2]}; crop it to a multiple of {scale} first"
         )
 
 
 def _random_crop(
-    low: np.ndarray | None, high: np.ndarray, scale: int, max_px: int, generator: np.random.Generator
+    degraded: np.ndarray | None, target: np.ndarray, scale: int, max_px: int, generator: np.random.Generator
 ) -> tuple[np.ndarray | None, np.ndarray]:
     """The pair itself if it has at most ``max_px`` low-resolution pixels, else one nearly square crop of that many."""
-    height, width = (side // scale for side in high.shape[:2])
+    height, width = (side // scale for side in target.shape[:2])
     if height * width <= max_px:
-        return low, high
+        return degraded, target
     short = min(height, width, int(max_px**0.5))
     long = min(max(height, width), max_px // short)
     crop_h, crop_w = (short, long) if height <= width else (long, short)
     y, x = int(generator.integers(height - crop_h + 1)), int(generator.integers(width - crop_w + 1))
     return (  # copies, so that the whole images can go
-        None if low is None else low[y : y + crop_h, x : x + crop_w].copy(),
-        high[y * scale : (y + crop_h) * scale, x * scale : (x + crop_w) * scale].copy(),
+        None if degraded is None else degraded[y : y + crop_h, x : x + crop_w].copy(),
+        target[y * scale : (y + crop_h) * scale, x * scale : (x + crop_w) * scale].copy(),
     )
 
 

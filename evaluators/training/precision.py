@@ -66,13 +66,14 @@ class Precision:
 
     def place_network(self, network: nn.Module) -> nn.Module:
         """Move ``network`` itself to the device and its 4-dimensional weights into the memory order."""
-        return network.to(self.device, memory_format=self.memory_format)
+        # torch documents this form of ``to`` and its types leave it out.
+        return network.to(self.device, memory_format=self.memory_format)  # type: ignore[call-overload]
 
     def place_batch(self, images: torch.Tensor) -> torch.Tensor:
         """``(N, C, H, W)`` on the device and in the memory order; the same tensor where it is so already."""
         return images.to(self.device, non_blocking=True).contiguous(memory_format=self.memory_format)
 
-    def arithmetic(self) -> contextlib.AbstractContextManager:
+    def arithmetic(self) -> contextlib.AbstractContextManager[object]:
         """The context that the forward pass runs in."""
         if self.autocast is None:
             return contextlib.nullcontext()

@@ -31,7 +31,7 @@ Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """Of output, target and network input, to a scalar."""
 
 
-def _l1(output: torch.Tensor, target: torch.Tensor, _low: torch.Tensor) -> torch.Tensor:
+def _l1(output: torch.Tensor, target: torch.Tensor, _input: torch.Tensor) -> torch.Tensor:
     return F.l1_loss(output, target)
 
 
@@ -144,8 +144,8 @@ class Trainer:
             norm.momentum = None  # the plain mean over all batches
         generator = copy.deepcopy(self._generator)
         for _ in range(NORM_BATCHES):
-            low, _ = pool.sample(generator, self.plan.batch, self.plan.patch_px)
-            network(self.precision.place_batch(low))  # in float32, as it will be measured and used
+            degraded, _ = pool.sample(generator, self.plan.batch, self.plan.patch_px)
+            network(self.precision.place_batch(degraded))  # in float32, as it will be measured and used
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
 
@@ -166,7 +166,7 @@ class Trainer:
             Checkpoint(
                 step=self.step,
                 plan=self.plan,
-                generator_state=self._generator.bit_generator.state,
+                generator_state=dict(self._generator.bit_generator.state),
                 network=self.network.state_dict(),
                 optimizer=moments,
                 average=self._average,
@@ -206,19 +206,19 @@ class Trainer:
     def _train_step(self) -> torch.Tensor:
         """One step; returns its loss, a detached scalar on the device that nothing has waited for."""
         network, pool = self._turns[self.step % len(self._turns)]
-        low, high = pool.sample(self._generator, self.plan.batch, self.plan.patch_px)
-        low, high = self.precision.place_batch(low), self.precision.place_batch(high)
+        degraded, target = pool.sample(self._generator, self.plan.batch, self.plan.patch_px)
+        degraded, target = self.precision.place_batch(degraded), self.precision.place_batch(target)
         for group in self._optimizer.param_groups:
             group["lr"] = self.plan.learning_rate_at(self.step)
         self._optimizer.zero_grad(set_to_none=True)
         with self.precision.arithmetic():
-            output = network(low)
-        if output.shape != high.shape:
+            output = network(degraded)
+        if output.shape != target.shape:
             raise UserError(
-                f"the network's output must be {tuple(high.shape)} for an input of {tuple(low.shape)}, "
+                f"the network's output must be {tuple(target.shape)} for an input of {tuple(degraded.shape)}, "
                 f"got {tuple(output.shape)}; use a pool of the network's scale"
             )
-        loss = self._loss(output.float(), high, low)
+        loss = self._loss(output.float(), target, degraded)
         loss.backward()
         self._optimizer.step()
         with torch.no_grad():

@@ -13,7 +13,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from space.terminal import drop, printable
+from space.terminal import drop, escape_controls
 
 NARROWEST, WIDEST = 20, 500  # columns that are believed of a terminal
 
@@ -31,7 +31,7 @@ class Console(rich.console.Console):
             self.width = min(max(self.width, NARROWEST), WIDEST)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        return super().render_str(printable(text, keep="\n"), **{**options, "markup": False, "emoji": False})
+        return super().render_str(escape_controls(text, keep="\n"), **{**options, "markup": False, "emoji": False})
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         if isinstance(renderable, Table):
@@ -95,7 +95,7 @@ def _as_list(table: Table, width: int) -> Group:
 def _wrapped(text: str, width: int, indent: str = "", style: str = "") -> Text:
     """Lines that end between words; a word that is too long alone is broken."""
     lines = textwrap.wrap(
-        printable(text), max(width, 8), initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+        escape_controls(text), max(width, 8), initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
     )
     return Text("\n".join(lines), style=style)
 
@@ -105,7 +105,7 @@ def _is_text(column: Any) -> bool:
 
 
 def _texts(column: Any) -> list[str]:
-    return [printable(str(each), keep="\n") for each in (column.header, *column._cells)]
+    return [escape_controls(str(each), keep="\n") for each in (column.header, *column._cells)]
 
 
 def _unbroken(column: Any, place: int, text: str) -> int:

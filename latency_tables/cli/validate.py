@@ -27,6 +27,7 @@ from latency_tables.harness.validate import (
 from latency_tables.table import LatencyTable, load_table, write_table
 from space.command_line import parse_count
 from space.errors import UserError
+from space.files import write_text_atomically
 
 ROUNDS = 3
 NETWORKS, MOST_NETWORKS = 100, 100_000
@@ -62,7 +63,7 @@ def execute(options: argparse.Namespace) -> int:
     report = summarise(table, points, about)
     write_points(options.out / FILES[0], points)
     scatter(options.out / FILES[1], points, f"{table.caption}, input {about['input']}")
-    (options.out / FILES[2]).write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+    write_text_atomically(options.out / FILES[2], json.dumps(report, indent=1) + "\n")
     show(Console(), report, points)
     if options.record:
         record(Path(options.table), table, points, report)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shlex
 import sys
@@ -28,6 +27,7 @@ from latency_tables.table import LatencyTable, write_table
 from latency_tables.targets.session import Device, Session
 from space.checkout import commit
 from space.errors import UserError
+from space.files import write_csv_atomically
 
 
 @dataclass(frozen=True)
@@ -148,12 +148,11 @@ def row_of(figure: Figure) -> Row:
 
 def write_checks(path: Path, checks: tuple[Check, ...]) -> None:
     """One line per shape off the grid."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow((*SHAPE, "measured_ms", "predicted_ms", "error", "noise"))
-        for check in checks:
-            figures = (check.measured_ms, check.predicted_ms, check.error, check.noise)
-            writer.writerow((*shape_cells(check.operator).values(), *(f"{value:.5g}" for value in figures)))
+    rows: list[tuple[object, ...]] = [(*SHAPE, "measured_ms", "predicted_ms", "error", "noise")]
+    for check in checks:
+        figures = (check.measured_ms, check.predicted_ms, check.error, check.noise)
+        rows.append((*shape_cells(check.operator).values(), *(f"{value:.5g}" for value in figures)))
+    write_csv_atomically(path, rows)
 
 
 def _checks(table: LatencyTable, plan: Plan, figures: Mapping[str, Figure]) -> list[Check]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from latency_tables.harness.validate import Point, agreement
 from latency_tables.plot_style import KINDS, METADATA, OTHER, STYLE
+from space.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,7 +52,9 @@ def write(path: Path, marks: Sequence[Mark], title: str, found: Mapping[str, Any
     import matplotlib
 
     with matplotlib.rc_context(STYLE):
-        figure(marks, title, found).savefig(path, dpi=150, metadata=METADATA[".png"])
+        buffer = io.BytesIO()
+        figure(marks, title, found).savefig(buffer, format="png", dpi=150, metadata=METADATA[".png"])
+    write_atomically(path, buffer.getbuffer())
 
 
 def figure(marks: Sequence[Mark], title: str, found: Mapping[str, Any]) -> Figure:

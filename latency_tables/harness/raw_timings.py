@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -170,7 +171,7 @@ def _whole_lines(path: Path) -> list[dict[str, Any]]:
     text = path.read_text("utf-8")
     whole, newline, torn = text.rpartition("\n")
     if torn:
-        path.write_text(whole + newline, "utf-8")
+        os.truncate(path, len((whole + newline).encode()))
     try:
         lines = [json.loads(line) for line in whole.splitlines()]
         if not lines or "identity" not in lines[0]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from latency_tables.operators import EngineOperator
 from latency_tables.table import LatencyTable
 from space.architecture import Architecture
 from space.errors import UserError
+from space.files import write_csv_atomically
 from space.sample import random_architecture
 from space.tasks import Task
 
@@ -193,35 +193,33 @@ def noise_between(points: Sequence[Point]) -> np.ndarray:
 
 def write_points(path: Path, points: Sequence[Point]) -> None:
     """One line per network."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(
-            (
-                "network",
-                "predicted_ms",
-                "low_ms",
-                "high_ms",
-                "measured_ms",
-                "error",
-                "noise",
-                "again_ms",
-                "origin",
-                "architecture",
-            )
+    header = (
+        "network",
+        "predicted_ms",
+        "low_ms",
+        "high_ms",
+        "measured_ms",
+        "error",
+        "noise",
+        "again_ms",
+        "origin",
+        "architecture",
+    )
+    rows: list[tuple[str, ...]] = [header]
+    for point in points:
+        predicted = point.predicted
+        numbers = (
+            predicted.ms,
+            predicted.low,
+            predicted.high,
+            point.measured_ms,
+            point.error,
+            point.noise,
+            point.again_ms,
         )
-        for point in points:
-            predicted = point.predicted
-            numbers = (
-                predicted.ms,
-                predicted.low,
-                predicted.high,
-                point.measured_ms,
-                point.error,
-                point.noise,
-                point.again_ms,
-            )
-            cells = ("" if np.isnan(value) else f"{value:.6g}" for value in numbers)
-            writer.writerow((point.key, *cells, predicted.origin, json.dumps(point.arch.to_dict())))
+        cells = ("" if np.isnan(value) else f"{value:.6g}" for value in numbers)
+        rows.append((point.key, *cells, predicted.origin, json.dumps(point.arch.to_dict())))
+    write_csv_atomically(path, rows)
 
 
 def _reference(table: LatencyTable) -> EngineOperator:

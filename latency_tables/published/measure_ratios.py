@@ -24,6 +24,7 @@ from latency_tables.estimate import Z90
 from latency_tables.operators import EngineOperator
 from latency_tables.published.one_operator import Model, convolution, elementwise, mirrored, moved
 from latency_tables.published.ratios import COLUMNS
+from space.files import write_csv_atomically
 
 SIZES = ((90, 160, 16), (180, 320, 16), (180, 320, 48), (360, 640, 16))  # height, width, channels: larger than a cache
 CONV_SIZES = ((180, 320, 16), (180, 320, 32), (90, 160, 64))
@@ -97,10 +98,7 @@ def main() -> None:
     rows: list[Sequence[object]] = []
     for dtype in ("fp32", "int8"):
         rows += [*(row for row in kept if row[0] == dtype), *measure(dtype, options.classes or MEASURED)]
-    with options.file.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(rows)
+    write_csv_atomically(options.file, (COLUMNS, *rows))
 
 
 def measure(dtype: str, classes: Collection[str]) -> list[tuple[object, ...]]:

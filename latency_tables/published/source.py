@@ -12,6 +12,8 @@ import io
 from collections.abc import Iterable
 from pathlib import Path
 
+from space.files import write_atomically, write_csv_atomically
+
 DATA = Path(__file__).parent / "data"
 NETWORKS = DATA / "networks.csv.gz"
 MEASUREMENTS = DATA / "end_to_end.csv"
@@ -77,7 +79,7 @@ def _write_networks(tflite: list[dict[str, str]], pytorch: list[dict[str, str]],
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(NETWORK_COLUMNS)
     writer.writerows(lines)
-    path.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
+    write_atomically(path, gzip.compress(text.getvalue().encode(), mtime=0))
 
 
 def _write_measurements(rows: Iterable[dict[str, str]], path: Path) -> None:
@@ -89,8 +91,6 @@ def _write_measurements(rows: Iterable[dict[str, str]], path: Path) -> None:
             key = (name, row["device"], row["soc"], row["core"], row["threads"], row["dtype"])
             sets.setdefault(key, {})[row["model"]] = row["latency_ms"]
     networks = list(next(iter(sets.values())))
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("table", "device", "soc", "core", "threads", "dtype", *networks))
-        for key, latency_ms in sets.items():
-            writer.writerow((*key, *(latency_ms[network] for network in networks)))
+    header = ("table", "device", "soc", "core", "threads", "dtype", *networks)
+    rows = ((*key, *(latency_ms[network] for network in networks)) for key, latency_ms in sets.items())
+    write_csv_atomically(path, (header, *rows))

@@ -54,14 +54,16 @@ def recommendation(run: RunResult) -> str:
     if trial is not None:
         what = f"{named(trial)}, {gain(run, trial)}, with {all_costs(trial.costs, ', ')}"
         psnr_db = trial.at_rung(front_rung(run)).psnr_db
-        better = [f"{name} {db - psnr_db:.2f} dB better" for name, db in run.yardsticks_db.items() if db > psnr_db]
+        better = [
+            f"{name} {db - psnr_db:.2f} dB better" for name, db in run.classical_baselines_db.items() if db > psnr_db
+        ]
         if better:
             return f"No network needed: {', '.join(better)} than the network to take, {what}."
         return f"Recommended: {what}."
     best = best_of(run, [t for t in run.trials if t.status == "trained" and t.at_rung(front_rung(run)) is not None])
     if best is None:
         return "No network has been trained yet."
-    baseline = f"{run.settings.rules.baseline_in_words} ({run.baseline_psnr_db:.2f} dB)"
+    baseline = f"{run.settings.rules.show.baseline_in_words} ({run.baseline_psnr_db:.2f} dB)"
     over_db = best.at_rung(front_rung(run)).psnr_db - run.baseline_psnr_db
     if over_db > 0:
         return (
@@ -98,7 +100,7 @@ def best_of(run: RunResult, trials: Sequence[TrialRecord]) -> TrialRecord | None
 
 def gain(run: RunResult, trial: TrialRecord) -> str:
     psnr_db = trial.at_rung(front_rung(run)).psnr_db
-    return f"{psnr_db:.2f} dB, {psnr_db - run.baseline_psnr_db:+.2f} over {run.settings.rules.baseline_in_words}"
+    return f"{psnr_db:.2f} dB, {psnr_db - run.baseline_psnr_db:+.2f} over {run.settings.rules.show.baseline_in_words}"
 
 
 def named(trial: TrialRecord) -> str:
@@ -134,4 +136,4 @@ def _what_may_help(run: RunResult) -> str:
         help_with.append(f"a larger --budget ({refused})")
         if any(limit.quantity not in SIZE_FREE for limit in parse_budget(settings.budget).limits):
             help_with.append(f"a smaller --input (the budget holds for {width}×{height})")
-    return f"Keep {settings.rules.baseline_in_words} for now. What may help: {', '.join(help_with)}."
+    return f"Keep {settings.rules.show.baseline_in_words} for now. What may help: {', '.join(help_with)}."

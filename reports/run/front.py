@@ -15,7 +15,7 @@ from evaluators.latency import table_of
 from reports.run.describe import describe
 from reports.run.quantities import cost_objectives
 from reports.run.ties import same_time, tied_with, ties
-from reports.text import printable
+from reports.text import replace_invalid
 from search.pareto import front, front_rung
 from search.records import RunResult, TrialRecord
 from space.files import write_atomically
@@ -101,18 +101,18 @@ def write_front(run: RunResult, folder: Path, name: str = "front") -> tuple[Path
     frame = front_frame(run)
     table, record = Path(folder) / f"{name}.csv", Path(folder) / f"{name}.json"
     table.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(table, printable(frame.to_csv(index=False, lineterminator="\n")).encode())
+    write_atomically(table, replace_invalid(frame.to_csv(index=False, lineterminator="\n")).encode())
     rows = [{name: _plain(value) for name, value in row.items()} for row in frame.to_dict("records")]
     document = {
         "name": run.name,
         "front_rung": front_rung(run),
         "baseline_psnr_db": run.baseline_psnr_db,
         "baseline_others_db": run.baseline_others_db,
-        "yardsticks_db": run.yardsticks_db,
+        "classical_baselines_db": run.classical_baselines_db,
         "settings": run.settings.to_dict(),
         "rows": rows,
     }
-    write_atomically(record, (printable(json.dumps(document, indent=1, ensure_ascii=False)) + "\n").encode())
+    write_atomically(record, (replace_invalid(json.dumps(document, indent=1, ensure_ascii=False)) + "\n").encode())
     return table, record
 
 

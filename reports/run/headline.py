@@ -116,7 +116,7 @@ def outcome(run: RunResult) -> str:
     return f"{papers}: {gain(run, best)}. {searched}."
 
 
-def against_yardsticks(run: RunResult) -> tuple[str, ...]:
+def against_classical_baselines(run: RunResult) -> tuple[str, ...]:
     """A sentence for every classical method that was measured, against the best within the budget."""
     best = best_of(run, front(run))
     if best is None:
@@ -125,7 +125,7 @@ def against_yardsticks(run: RunResult) -> tuple[str, ...]:
     return tuple(
         f"{name.capitalize()}, which needs no network, reaches {db:.2f} dB: {abs(psnr_db - db):.2f} dB "
         f"{'less' if psnr_db >= db else 'more'} than the best network here."
-        for name, db in run.yardsticks_db.items()
+        for name, db in run.classical_baselines_db.items()
     )
 
 

@@ -17,7 +17,7 @@ from reports.run.describe import describe, in_words
 from reports.run.effects import ENOUGH, KnobEffect, effect_svg, gain_window, knob_effects
 from reports.run.front import front_frame, other_column, other_figures
 from reports.run.gallery import gallery_html
-from reports.run.headline import against_yardsticks, asked, comparisons, outcome
+from reports.run.headline import against_classical_baselines, asked, comparisons, outcome
 from reports.run.interactive import as_script, front_html
 from reports.run.ladder import ladder
 from reports.run.network_cards import listed, network_cards
@@ -30,7 +30,7 @@ from reports.run.quantities import cost_objectives, cost_parts, latency_quantiti
 from reports.run.shown import shown_members
 from reports.run.ties import SEED_NOISE_DB
 from reports.run.times import time_sources
-from reports.text import printable
+from reports.text import replace_invalid
 from search.durations import duration_text
 from search.pareto import front_rung
 from search.records import RunResult
@@ -107,7 +107,7 @@ def report_html(
         recommendation=recommendation(run),
         alternatives=alternatives(run),
         outcome=outcome(run) if choice else "",
-        yardsticks=against_yardsticks(run),
+        classical_baselines=against_classical_baselines(run),
         choice=choice,
         comparisons=comparisons(run),
         fronts=[(view, Markup(front_html(view, numbers))) for view in views],
@@ -129,14 +129,16 @@ def report_html(
         strips=Markup(pictures),
         frame_strips=Markup(frame_pictures),
         steps=next_steps(run, folder) if in_folder else (),
-        effects=[(effect, effect_svg(effect, window_db, run.settings.rules.baseline_in_words)) for effect in effects],
+        effects=[
+            (effect, effect_svg(effect, window_db, run.settings.rules.show.baseline_in_words)) for effect in effects
+        ],
         enough=ENOUGH,
         below_db=_below(effects, window_db[0]),
         ladder=ladder(run),
         untrained=_untrained(run),
         **{name: Markup(_part(file)) for name, file in PARTS.items()},
     )
-    return printable(page)
+    return replace_invalid(page)
 
 
 def _unbroken(text: str) -> Markup:

@@ -63,7 +63,7 @@ def network_cards(run: RunResult, shown: Mapping[str, TrialRecord], has_weights:
 
 def _notes(trial: TrialRecord, run: RunResult, members: set[int], is_recommended: bool) -> list[str]:
     if not beats_baseline(run, trial):
-        return [f"no better than {run.settings.rules.baseline_in_words}"]
+        return [f"no better than {run.settings.rules.show.baseline_in_words}"]
     on_front = ["on the front"] if trial.trial in members else ["not on the front"]
     return [*(["recommended"] if is_recommended else []), *on_front]
 
@@ -71,4 +71,4 @@ def _notes(trial: TrialRecord, run: RunResult, members: set[int], is_recommended
 def _quality(trial: TrialRecord, run: RunResult, rung: int) -> str:
     psnr_db = trial.at_rung(rung).psnr_db
     gain_db = psnr_db - run.baseline_psnr_db
-    return f"{psnr_db:.3f} dB, {gain_db:+.2f} over {run.settings.rules.baseline_in_words}"
+    return f"{psnr_db:.3f} dB, {gain_db:+.2f} over {run.settings.rules.show.baseline_in_words}"

@@ -20,7 +20,7 @@ PYTHON = """\
 from pathlib import Path
 import numpy as np
 from PIL import Image
-from evaluators.evaluate import restore
+from evaluators.quality import restore
 from evaluators.training.weights import load_weights
 from search.run_files import read_run
 from space.build import build

@@ -11,7 +11,7 @@ from reports.run.describe import short_label
 from reports.run.quantities import Quantity, latency_quantities, number
 from reports.run.ties import same_time, ties
 from reports.run.times import worst_origin
-from reports.text import printable
+from reports.text import replace_invalid
 from search.budget import parse_budget
 from search.pareto import front, front_rung, losses_at_rung, non_dominated_ranks
 from search.records import RunResult, TrialRecord
@@ -114,8 +114,8 @@ def pareto_view(run: RunResult, quantity: Quantity) -> ParetoView:
         origin=worst_origin([point.trial for point in points.values()], table) if table else None,
         below=below,
         bottom_db=bottom_db,
-        metric_name=run.settings.rules.metric_name,
-        baseline_in_words=run.settings.rules.baseline_in_words,
+        metric_name=run.settings.rules.measure.metric_name,
+        baseline_in_words=run.settings.rules.show.baseline_in_words,
         lines_db=lines_db,
         beyond_db={name: db for name, db in _levels_db(run).items() if name not in lines_db},
         budget=budget,
@@ -137,13 +137,13 @@ def caption(run: RunResult, rung: int) -> str:
         if q.name not in settings.objectives
     )
     steps = f"after {settings.rungs[rung]:,} training steps (rung {rung + 1} of {len(settings.rungs)})"
-    return printable(
-        f"{settings.rules.title}; budget {settings.budget}; {settings.rules.metric_rule}, {steps}, "
+    return replace_invalid(
+        f"{settings.rules.title}; budget {settings.budget}; {settings.rules.measure.metric_rule}, {steps}, "
         f"seed {settings.seed}; trained in {settings.trained_in} on {settings.train_data}, "
         f"measured in fp32 on {settings.val_data}{f' ({settings.overlap})' if settings.overlap else ''}; "
         f"costs for a {width}×{height} input, batch 1, fp32; "
-        f"{settings.rules.baseline_name} {run.baseline_psnr_db:.2f} dB"
-        + "".join(f"; {name}, no network, {db:.2f} dB" for name, db in run.yardsticks_db.items())
+        f"{settings.rules.measure.baseline_name} {run.baseline_psnr_db:.2f} dB"
+        + "".join(f"; {name}, no network, {db:.2f} dB" for name, db in run.classical_baselines_db.items())
         + "".join(times)
     )
 
@@ -163,7 +163,7 @@ def _outline(members: tuple[TrialRecord, ...], rung: int, quantity: Quantity) ->
 
 def _levels_db(run: RunResult) -> dict[str, float]:
     """The baseline, if it is known, and classical methods."""
-    levels_db = {run.settings.rules.baseline_name: run.baseline_psnr_db, **run.yardsticks_db}
+    levels_db = {run.settings.rules.measure.baseline_name: run.baseline_psnr_db, **run.classical_baselines_db}
     return {name: db for name, db in levels_db.items() if not math.isnan(db)}
 
 
@@ -172,7 +172,7 @@ def _lines_db(run: RunResult, bottom_db: float | None, front_db: list[float]) ->
     if bottom_db is None:
         return _levels_db(run)
     top = max(front_db) + (max(front_db) - bottom_db) / FOCUS
-    name_of_baseline = run.settings.rules.baseline_name
+    name_of_baseline = run.settings.rules.measure.baseline_name
     return {
         name: db for name, db in _levels_db(run).items() if bottom_db <= db and (db <= top or name == name_of_baseline)
     }

@@ -145,27 +145,27 @@ def write_strips_png(strips: Sequence[Strip], folder: Path) -> tuple[Path, ...]:
 def _strip(
     pair: Pair, outputs: Mapping[str, np.ndarray], rules: TaskRules, notes: Mapping[str, str], window_px: int
 ) -> Strip:
-    truth = rules.picture(pair.high, pair)
-    images = {label: rules.picture(output, pair) for label, output in outputs.items()}
+    truth = rules.show.picture(pair.target, pair)
+    images = {label: rules.show.picture(output, pair) for label, output in outputs.items()}
     scale = rules.scale
     for label, image in images.items():
         if image.shape != truth.shape:
             raise ValueError(f"{label} of {pair.name} must have the shape {truth.shape}, got {image.shape}")
-    names = [label for label in images if label not in rules.yardsticks]
+    names = [label for label in images if label not in rules.measure.classical_baselines]
     best = min(names, key=lambda label: float(_squared_error(images[label], truth).sum()))
     size = min(window_px, truth.shape[0] - 2 * scale, truth.shape[1] - 2 * scale) // scale * scale
     top, left = best_window(truth, images[names[0]], images[best], size, scale)
     rows, columns = slice(top, top + size), slice(left, left + size)
     crops = []
-    if rules.shows_input:
-        given = rules.input_picture(pair)
-        crops.append(Crop("input", rules.input_note, given[rows, columns], whole=reduced(given)))
+    if rules.show.shows_input:
+        given = rules.show.input_picture(pair)
+        crops.append(Crop("input", rules.show.input_note, given[rows, columns], whole=reduced(given)))
     for label, image in images.items():
-        measured = rules.picture_db(outputs[label], pair)
+        measured = rules.show.picture_db(outputs[label], pair)
         figures = ", ".join(f"{value:.2f} dB {where}" for where, value in measured.items())
-        window = rules.window_db(image[rows, columns], truth[rows, columns])
-        of_input = rules.input_note if label == names[0] and not rules.shows_input else ""
-        note = "no network" if label in rules.yardsticks else of_input
+        window = rules.show.window_db(image[rows, columns], truth[rows, columns])
+        of_input = rules.show.input_note if label == names[0] and not rules.show.shows_input else ""
+        note = "no network" if label in rules.measure.classical_baselines else of_input
         lines = [f"{window:.2f} dB here, {figures}", note]
         words = "\n".join(line for line in lines if line)
         costs = notes.get(label, "")

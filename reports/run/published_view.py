@@ -37,11 +37,11 @@ class PublishedView:
 def results_for(run: RunResult) -> tuple[PublishedResult, ...]:
     """The published results of the run's task, scale, channels and noise, on any data set."""
     rules = run.settings.rules
-    metrics = (rules.metric_name, METRICS["PSNR_dB"], None)
+    metrics = (rules.measure.metric_name, METRICS["PSNR_dB"], None)
     return tuple(
         result
         for result in published_results(run.settings.task, run.settings.scale)
-        if result.level == rules.published_level and result.metric in metrics
+        if result.level == rules.measure.published_level and result.metric in metrics
     )
 
 
@@ -53,7 +53,7 @@ def published_view(run: RunResult, results: tuple[PublishedResult, ...] | None =
     rules = run.settings.rules
     if results is None:
         results = results_for(run)
-    asked = (run.settings.task, run.settings.scale, rules.published_level, rules.published_set)
+    asked = (run.settings.task, run.settings.scale, rules.measure.published_level, rules.measure.published_set)
     chosen = [
         result
         for result in one_per_network(r for r in results if (r.task, r.scale, r.level, r.dataset) == asked)
@@ -70,12 +70,12 @@ def published_view(run: RunResult, results: tuple[PublishedResult, ...] | None =
         left_off=tuple(result for result in chosen if result.params > largest),
         budget_params=budget,
         degradation=_degradation(rules),
-        dataset=rules.published_set,
-        metric_name=rules.metric_name,
+        dataset=rules.measure.published_set,
+        metric_name=rules.measure.metric_name,
     )
 
 
 def _degradation(rules: TaskRules) -> str:
     if rules.scale > 1:
         return f"×{rules.scale}"
-    return f"σ {rules.published_level}" if rules.published_level else ""
+    return f"σ {rules.measure.published_level}" if rules.measure.published_level else ""

@@ -31,16 +31,16 @@ def front_table(run: RunResult, width_columns: int = 80) -> Table:
     """
     settings = run.settings
     title = f"{run.name}: {settings.rules.title}, {settings.budget}"
+    baseline_name = settings.rules.measure.baseline_name
     names = [use.name for use in settings.tables]
     others = other_figures(run)
     times = ("\n".join(("ms", *_broken(name))) for name in names)
     headings = (*COSTS, *times, *QUALITY, *("\n".join(_broken(f"{name} dB")) for name in others), "steps")
     caption = "\n".join(
         (
-            "* on the front; ~ tied within the seed noise; "
-            f"{settings.rules.baseline_name} {run.baseline_psnr_db:.2f} dB",
-            *(f"{name}, no network: {db:.2f} dB" for name, db in run.yardsticks_db.items()),
-            *(f"{name}: {settings.rules.baseline_name} {db:.2f} dB" for name, db in run.baseline_others_db.items()),
+            f"* on the front; ~ tied within the seed noise; {baseline_name} {run.baseline_psnr_db:.2f} dB",
+            *(f"{name}, no network: {db:.2f} dB" for name, db in run.classical_baselines_db.items()),
+            *(f"{name}: {baseline_name} {db:.2f} dB" for name, db in run.baseline_others_db.items()),
             *([f"{NEAREST} {NEAREST_IN_WORDS}"] if any(trial.nearest_build for trial in run.trials) else []),
             *(["≈ ms that tie with a neighbour's on the front, within the band of the difference"] if names else []),
             *_depends_on(run),

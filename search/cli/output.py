@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 from rich.text import Text
 
 from evaluators import data
-from evaluators.evaluate import restore
+from evaluators.quality import restore
 from evaluators.tasks import TaskRules
 from evaluators.training.weights import load_weights
 from latency_tables.cli.console import Console
@@ -23,6 +22,7 @@ from search.run_files import read_run
 from search.session import Session
 from space.build import build
 from space.errors import UserError
+from space.files import write_atomically
 from space.specialists import network_at
 
 MAX_PICTURES = 12
@@ -60,12 +60,12 @@ def print_advice(run: RunResult, folder: Path, console: Console) -> None:
     """Which network to take, and what to type next; the Python that loads it last, ready to be pasted."""
     from reports.run.advice import alternatives, recommendation
     from reports.run.next_steps import next_steps
-    from reports.text import printable
+    from reports.text import replace_invalid
 
     console.print(Text("\n".join(("", recommendation(run), *alternatives(run)))))
     for step in next_steps(run, folder):
         lines = textwrap.indent(step.text.rstrip(), "    ")
-        console.print(Text(printable(f"\n{step.purpose}:\n{lines}")), soft_wrap=True)
+        console.print(Text(replace_invalid(f"\n{step.purpose}:\n{lines}")), soft_wrap=True)
 
 
 def write_outputs(
@@ -94,7 +94,7 @@ def keep_weights(run: RunResult, folder: Path) -> None:
     for stale in set(target.iterdir()) - {target / name for name in wanted}:
         stale.unlink()
     for name, source in wanted.items():
-        shutil.copyfile(source, target / name)
+        write_atomically(target / name, source.read_bytes())
 
 
 def validation_images(run: RunResult, session: Session | None) -> Sequence[data.NamedImage]:
@@ -125,7 +125,7 @@ def frame_strips(run: RunResult, folder: Path, pairs: Sequence[data.Pair]) -> tu
     rules = run.settings.rules
     restored, notes = _shown(run, folder, pairs, rules)
     pictures = {
-        label: [rules.picture(output, pair) for output, pair in zip(outputs, pairs, strict=True)]
+        label: [rules.show.picture(output, pair) for output, pair in zip(outputs, pairs, strict=True)]
         for label, outputs in restored.items()
     }
     return make_frame_strips([pair.name for pair in pairs], pictures, notes) if notes else ()
@@ -139,8 +139,8 @@ def _shown(
     from reports.run.quantities import all_costs
     from reports.run.shown import shown_members
 
-    methods = {rules.baseline_name: rules.baseline, **rules.yardsticks}
-    restored = {label: [method(pair.low) for pair in pairs] for label, method in methods.items()}
+    methods = {rules.measure.baseline_name: rules.measure.baseline, **rules.measure.classical_baselines}
+    restored = {label: [method(pair.degraded) for pair in pairs] for label, method in methods.items()}
     notes = {}
     for label, trial in shown_members(run).items():
         outputs = _restored(trial, folder, front_rung(run), pairs, rules)
@@ -159,7 +159,7 @@ def _restored(
         return None
     network = build(trial.architecture).eval()
     load_weights(path, network)
-    return [restore(network_at(network, pair.level), pair.low, rules) for pair in pairs]
+    return [restore(network_at(network, pair.level), pair.degraded, rules) for pair in pairs]
 
 
 def run_folder(name: str) -> Path:

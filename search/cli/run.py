@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from evaluators.data import rules_of_folders
-from evaluators.images.names import printable
+from evaluators.images.names import escaped_name
 from evaluators.latency import latency_word
-from evaluators.tasks import rules_from_words
+from evaluators.tasks import rules_from_text
 from latency_tables.cli.console import Console
 from latency_tables.table import table_names
 from search.budget import Budget, parse_budget
@@ -52,7 +52,7 @@ def request_from(options: argparse.Namespace) -> Request:
     """
     wanted = task(options.task)
     scale = wanted.default_scale if options.scale is None else parse_count("--scale", options.scale, 1)
-    rules = rules_from_words(wanted.name, scale, task_words(options))
+    rules = rules_from_text(wanted.name, scale, task_words(options))
     budget = parse_budget(options.budget)
     sampler(options.sampler, 0)
     if options.device in table_names():
@@ -87,7 +87,7 @@ def request_from(options: argparse.Namespace) -> Request:
         frames_folder=options.frames,
         device=options.device,
         precision=options.precision,
-        command=printable("python -m search " + shlex.join(sys.argv[1:])),
+        command=escaped_name("python -m search " + shlex.join(sys.argv[1:])),
         tables=tables,
         networks=parse_networks(options.networks, rules) if options.networks is not None else (),
         has_default_objective=options.objective is None,

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from evaluators.cost import architecture_costs
-from evaluators.images.names import printable
+from evaluators.images.names import escaped_name
 from evaluators.training.precision import choose_precision
 from latency_tables.cli.console import Console
 from search.cli.interrupts import noted_interrupts
@@ -40,7 +40,7 @@ def sitting_of(options: argparse.Namespace, folder: Path) -> Sitting:
         count,
         max(1, available_cores() // count),
         parse_time(options.time) if options.time else None,
-        printable("python -m search " + shlex.join(sys.argv[1:])),
+        escaped_name("python -m search " + shlex.join(sys.argv[1:])),
     )
 
 

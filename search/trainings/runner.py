@@ -14,7 +14,7 @@ import torch
 
 from evaluators.cost import architecture_costs
 from evaluators.data import validation_pairs
-from evaluators.evaluate import Quality, baseline, evaluate
+from evaluators.quality import Quality, baseline, evaluate
 from evaluators.tasks import Pair, TaskRules
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
@@ -143,15 +143,19 @@ class TrainingRunner:
         """Continue from the checkpoint, in the precision it was begun in, or begin: a damaged one means from the start,
         with the same seed."""
         training = job.training
-        pool = PatchPool.open(job.pool, training.rules.finish_patches)
+        pool = PatchPool.open(job.pool, training.rules.degrade.finish_patches)
         path = job.folder / CHECKPOINT_FILE
         if path.exists():
             try:
                 precision = self.precision.continuing(earlier.precision if earlier else None)
-                return Trainer.load(path, self._network(training), pool, precision, training.plan, training.rules.loss)
+                return Trainer.load(
+                    path, self._network(training), pool, precision, training.plan, training.rules.measure.loss
+                )
             except UserError:
                 pass
-        return Trainer(self._network(training), pool, training.plan, self.precision, training.seed, training.rules.loss)
+        return Trainer(
+            self._network(training), pool, training.plan, self.precision, training.seed, training.rules.measure.loss
+        )
 
     def _trained_in(self, job: TrainingJob, begun: Begun) -> Precision:
         return self.precision.for_network(self._network(job.training)).continuing(begun.precision)

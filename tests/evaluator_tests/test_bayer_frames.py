@@ -116,7 +116,7 @@ def test_frames_become_pictures_of_raw_denoising_only(tmp_path: Path) -> None:
     write_frame(tmp_path, sensor())
     rules = rules_of("raw-denoise")
     (pair,) = data.frame_pairs(tmp_path, rules)
-    picture = rules.picture(rules.baseline(pair.low), pair)
+    picture = rules.show.picture(rules.measure.baseline(pair.degraded), pair)
     assert picture.shape == (17, 20, 3)
     red, green, blue = picture.mean(axis=(0, 1))
     assert red > blue > green
@@ -131,6 +131,6 @@ def test_a_noise_map_needs_the_noise(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"must have the columns shot and read .* got none for a.raw"):
         data.frame_pairs(write_frame(tmp_path, sensor()), rules)
     (pair,) = data.frame_pairs(write_frame(tmp_path, sensor(), shot=0.01, read=1e-4), rules)
-    assert pair.low.shape == (17, 20, 5)
-    signal = np.maximum(pair.low[..., :4].mean(axis=2), 0)
-    assert np.allclose(pair.low[..., 4], np.sqrt(0.01 * signal + 1e-4))
+    assert pair.degraded.shape == (17, 20, 5)
+    signal = np.maximum(pair.degraded[..., :4].mean(axis=2), 0)
+    assert np.allclose(pair.degraded[..., 4], np.sqrt(0.01 * signal + 1e-4))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from evaluators import data
-from evaluators.evaluate import baseline, yardsticks
 from evaluators.images.diffusion import diffuse
+from evaluators.quality import baseline, classical_baselines
 from evaluators.tasks import rules_of
 from space import TASKS
 
@@ -37,14 +37,16 @@ def test_a_picture_without_holes_stays_and_one_of_a_hole_alone_is_refused() -> N
         diffuse(values, np.ones(X.shape, bool))
 
 
-def test_inpaint_is_measured_against_it_and_no_other_task_has_a_yardstick() -> None:
+def test_inpaint_is_measured_against_it_and_no_other_task_has_a_classical_baseline() -> None:
     rules = rules_of("inpaint")
-    assert [name for name in TASKS if rules_of(name, TASKS[name].default_scale).yardsticks] == ["inpaint"]
+    assert [name for name in TASKS if rules_of(name, TASKS[name].default_scale).measure.classical_baselines] == [
+        "inpaint"
+    ]
     pairs = data.validation_pairs(data.validation_images(None, rules), rules)
-    output = rules.yardsticks["diffusion"](pairs[0].low)
-    outside = pairs[0].low[..., 3] == 0
+    output = rules.measure.classical_baselines["diffusion"](pairs[0].degraded)
+    outside = pairs[0].degraded[..., 3] == 0
     assert output.dtype == np.uint8
-    assert np.array_equal(output[outside], pairs[0].high[outside])
-    found = yardsticks(pairs, rules)["diffusion"].psnr_db
+    assert np.array_equal(output[outside], pairs[0].target[outside])
+    found = classical_baselines(pairs, rules)["diffusion"].psnr_db
     assert baseline(pairs, rules).psnr_db == pytest.approx(11.53, abs=0.05)
     assert found == pytest.approx(20.67, abs=0.05)

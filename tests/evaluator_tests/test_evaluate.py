@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from evaluators import data
-from evaluators.evaluate import NonFiniteOutputError, baseline, evaluate, measure, restore
 from evaluators.images.folders import NamedImage, load_folder
 from evaluators.images.pair_folders import NamedPair
+from evaluators.quality import NonFiniteOutputError, baseline, evaluate, measure, restore
 from evaluators.tasks import rules_of
 from space import PAPERS, build
 from space.errors import UserError
@@ -36,15 +36,15 @@ class Identity(nn.Module):
 
 
 def test_restoring_rounds_and_clips_like_a_saved_picture() -> None:
-    low = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
-    assert (restore(Identity(), low, SR2) == low).all()
+    degraded = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    assert (restore(Identity(), degraded, SR2) == degraded).all()
 
     class Bright(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x * 300 - 1
 
-    assert set(np.unique(restore(Bright(), low, SR2))) <= {0, *range(256)}
-    assert restore(Bright(), low, SR2).max() == 255
+    assert set(np.unique(restore(Bright(), degraded, SR2))) <= {0, *range(256)}
+    assert restore(Bright(), degraded, SR2).max() == 255
 
 
 def test_a_network_that_has_learned_nothing_is_interpolation(pictures) -> None:
@@ -61,7 +61,8 @@ def test_pairs_survive_the_file_between_processes(tmp_path: Path, pictures) -> N
     again = data.load_pairs(tmp_path / "pairs.npz")
     assert [(pair.name, pair.grey) for pair in again] == [("a", False), ("b", True)]
     assert all(
-        (one.low == two.low).all() and (one.high == two.high).all() for one, two in zip(pairs, again, strict=True)
+        (one.degraded == two.degraded).all() and (one.target == two.target).all()
+        for one, two in zip(pairs, again, strict=True)
     )
 
 
@@ -114,7 +115,7 @@ def test_an_output_that_is_not_finite_is_never_scored(value: float) -> None:
 def test_a_perfect_output_has_a_finite_psnr() -> None:
     rules = rules_of("denoise", 1)
     image = NamedImage("flat", np.full((24, 24, 3), 90, np.uint8))
-    quality = measure(lambda pair: pair.high, data.validation_pairs((image,), rules), rules)
+    quality = measure(lambda pair: pair.target, data.validation_pairs((image,), rules), rules)
     assert quality.psnr_db == pytest.approx(10 * math.log10(255**2 * 24 * 24 * 3))
 
 

@@ -46,11 +46,11 @@ class Step:
     gradients: dict[str, torch.Tensor]
 
 
-def step(network: nn.Module, low: torch.Tensor, high: torch.Tensor, loss: Loss, precision: Precision) -> Step:
+def step(network: nn.Module, degraded: torch.Tensor, target: torch.Tensor, loss: Loss, precision: Precision) -> Step:
     network = precision.place_network(copy.deepcopy(network)).train()
     with precision.arithmetic():
-        output = network(precision.place_batch(low))
-    value = loss(output.float(), high, low)
+        output = network(precision.place_batch(degraded))
+    value = loss(output.float(), target, degraded)
     value.backward()
     gradients = {name: each.grad for name, each in network.named_parameters() if each.grad is not None}
     return Step(output.detach(), value.item(), gradients)
@@ -64,9 +64,9 @@ def flat(gradients: dict[str, torch.Tensor]) -> torch.Tensor:
     return torch.cat([each.double().flatten() for each in gradients.values()])
 
 
-def check_alike(network: nn.Module, low: torch.Tensor, high: torch.Tensor, loss: Loss = l1) -> None:
+def check_alike(network: nn.Module, degraded: torch.Tensor, target: torch.Tensor, loss: Loss = l1) -> None:
     """A step in bfloat16 does what the same step does in float32, as far as 8 bits can tell."""
-    exact, rough = (step(network, low, high, loss, precision) for precision in (FP32, BF16))
+    exact, rough = (step(network, degraded, target, loss, precision) for precision in (FP32, BF16))
     assert np.isfinite([exact.loss, rough.loss]).all()
     trainable = {name for name, each in network.named_parameters() if each.requires_grad}
     assert trainable >= rough.gradients.keys() == exact.gradients.keys() != set()
@@ -84,14 +84,14 @@ def batch(shape: IOShape, side_px: int = SIDE_PX) -> tuple[torch.Tensor, torch.T
     """Two smooth images, degraded, and clean; of further input channels the last is a mask, others are constant."""
     generator = torch.Generator().manual_seed(0)
     coarse = torch.rand(2, shape.out_channels, 4, 4, generator=generator)
-    high = nn.functional.interpolate(coarse, size=side_px * shape.scale, mode="bicubic").clamp(0, 1)
-    low = nn.functional.avg_pool2d(high, shape.scale)
-    low = low + 0.1 * torch.randn(low.shape, generator=generator)
+    target = nn.functional.interpolate(coarse, size=side_px * shape.scale, mode="bicubic").clamp(0, 1)
+    degraded = nn.functional.avg_pool2d(target, shape.scale)
+    degraded = degraded + 0.1 * torch.randn(degraded.shape, generator=generator)
     further = torch.full((2, shape.in_channels - shape.out_channels, side_px, side_px), 0.1)
     if shape.masked:
         further = (torch.rand(further.shape, generator=generator) > 0.8).float()
-        low = low * (1 - further)
-    return torch.cat((low, further), 1), high
+        degraded = degraded * (1 - further)
+    return torch.cat((degraded, further), 1), target
 
 
 def awake(arch: Architecture) -> nn.Module:
@@ -200,8 +200,8 @@ def begins_as_its_input(arch: Architecture) -> bool:
 def test_what_begins_as_its_input_does_so_to_the_bit(name: str) -> None:
     """The last convolution gives zero, and all that is left has to be float32: resize, mean shift, addition."""
     arch = PUBLISHED[name]
-    network, (low, high) = build(arch, torch.Generator().manual_seed(0)), batch(arch.shape, 8)
-    exact, rough = (step(network, low, high, l1, precision) for precision in (FP32, BF16))
+    network, (degraded, target) = build(arch, torch.Generator().manual_seed(0)), batch(arch.shape, 8)
+    exact, rough = (step(network, degraded, target, l1, precision) for precision in (FP32, BF16))
     assert rough.output.dtype == torch.float32
     assert torch.equal(rough.output, exact.output)
     assert rough.loss == exact.loss
@@ -215,8 +215,8 @@ def test_every_way_to_add_the_input_is_exact(kind: str, name: str) -> None:
     for value in offered["input_skip"].values if "input_skip" in offered else ():
         if value != "none":
             network = build(with_value(shape, name, {"input_skip": value}), torch.Generator().manual_seed(0))
-            low, high = batch(shape, 8)
-            exact, rough = (step(network, low, high, l1, precision) for precision in (FP32, BF16))
+            degraded, target = batch(shape, 8)
+            exact, rough = (step(network, degraded, target, l1, precision) for precision in (FP32, BF16))
             assert torch.equal(rough.output, exact.output)
 
 
@@ -290,8 +290,8 @@ def test_every_task_trains_alike_in_bfloat16(task: str, channels: str) -> None:
         network = build(arch, torch.Generator().manual_seed(0))
         before = copy.deepcopy(network.state_dict())
         pools = pools_of(pool, rules, len(networks_of(network)))
-        plan = replace(rules.plan, batch=2, patch_px=16)
-        trainer = Trainer(network, pools, plan, precision, seed=0, loss=rules.loss)
+        plan = replace(rules.degrade.plan, batch=2, patch_px=16)
+        trainer = Trainer(network, pools, plan, precision, seed=0, loss=rules.measure.loss)
         kept = losses[precision.word]
         trainer.train_to(2, lambda _step, loss, kept=kept: kept.append(loss))
         weights[precision.word] = {name: each - before[name] for name, each in network.state_dict().items()}
@@ -305,6 +305,6 @@ def test_every_task_trains_alike_in_bfloat16(task: str, channels: str) -> None:
 def test_the_feature_loss_trains_alike_in_bfloat16() -> None:
     rules = rules_of("raw-denoise")
     arch = with_value(rules.shape, "encoder_decoder", {"levels": 2})
-    loss = FeatureLoss(rules.loss, build(arch, torch.Generator().manual_seed(5)), weight=0.5)
+    loss = FeatureLoss(rules.measure.loss, build(arch, torch.Generator().manual_seed(5)), weight=0.5)
     student = awake(with_value(rules.shape, "plain", {"input_skip": "identity"}))
     check_alike(student, *batch(rules.shape, SIDE_PX), loss)

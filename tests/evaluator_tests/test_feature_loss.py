@@ -49,8 +49,8 @@ def test_it_is_what_it_says(frames) -> None:
 def test_the_first_part_is_the_task_s_own_loss(frames) -> None:
     rules = rules_of("raw-denoise")
     output, target = frames
-    loss = FeatureLoss(rules.loss, small_teacher(), 2.0, ("0",))
-    of_pixels = rules.loss(output, target, output)
+    loss = FeatureLoss(rules.measure.loss, small_teacher(), 2.0, ("0",))
+    of_pixels = rules.measure.loss(output, target, output)
     assert of_pixels < 0  # minus the PSNR
     assert torch.allclose(loss(output, target, output), of_pixels + 2.0 * loss.distance(output, target))
 

@@ -7,8 +7,7 @@ import pytest
 
 from evaluators.images import resize
 from evaluators.images.folders import load_folder, load_image
-from evaluators.images.pairs import sr_pair
-from evaluators.images.resize import downscale, modcrop, upscale
+from evaluators.images.resize import bicubic_pair, downscale, modcrop, upscale
 from space.errors import UserError
 
 EDGES = ("replicate", "mirror")
@@ -110,11 +109,11 @@ def test_channels_are_independent_and_grey_has_none() -> None:
 
 def test_pair_is_cropped_and_reduced() -> None:
     image = random_image(35, 50, 3)
-    low, high = sr_pair(image, 4)
-    assert low.shape == (8, 12, 3)
-    assert np.array_equal(high, image[:32, :48])
-    assert np.array_equal(low, downscale(image, 4))
-    assert low.dtype == high.dtype == np.uint8
+    degraded, target = bicubic_pair(image, 4)
+    assert degraded.shape == (8, 12, 3)
+    assert np.array_equal(target, image[:32, :48])
+    assert np.array_equal(degraded, downscale(image, 4))
+    assert degraded.dtype == target.dtype == np.uint8
 
 
 def test_mistakes_are_answered_in_one_line() -> None:

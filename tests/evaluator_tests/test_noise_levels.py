@@ -11,8 +11,8 @@ from PIL import Image
 from torch import nn
 
 from evaluators import data
-from evaluators.evaluate import baseline, evaluate
 from evaluators.images.folders import NamedImage
+from evaluators.quality import baseline, evaluate
 from evaluators.tasks import RULES, Pair, TaskRules, rules_of
 from evaluators.training.plan import TrainingPlan
 from evaluators.training.precision import Precision
@@ -44,15 +44,15 @@ def test_the_map_is_the_level_and_the_noise_is_the_same_as_without(channels: str
     assert told.title == f"{blind.title}, noise map"
     pairs, others = (data.validation_pairs(photographs, rules) for rules in (told, blind))
     for pair, other, level in zip(pairs, others, (6.25, 18.75, 31.25, 43.75), strict=True):
-        assert np.array_equal(pair.low[..., :-1], other.low)
-        assert np.unique(pair.low[..., -1]) == pytest.approx([level / 255])
+        assert np.array_equal(pair.degraded[..., :-1], other.degraded)
+        assert np.unique(pair.degraded[..., -1]) == pytest.approx([level / 255])
     assert baseline(pairs, told).psnr_db == baseline(others, blind).psnr_db
     clean = torch.full((6, blind.shape.out_channels, 64, 64), 0.5)
-    low, high = told.finish_patches(clean, clean, np.random.default_rng(0))
-    deviations = (low[:, :-1] - high).std(dim=(1, 2, 3))
-    assert torch.allclose(deviations, low[:, -1, 0, 0], rtol=0.1)
-    assert torch.equal(low[:, -1].amin((1, 2)), low[:, -1].amax((1, 2)))
-    assert len(low[:, -1].unique()) == 6
+    degraded, target = told.degrade.finish_patches(clean, clean, np.random.default_rng(0))
+    deviations = (degraded[:, :-1] - target).std(dim=(1, 2, 3))
+    assert torch.allclose(deviations, degraded[:, -1, 0, 0], rtol=0.1)
+    assert torch.equal(degraded[:, -1].amin((1, 2)), degraded[:, -1].amax((1, 2)))
+    assert len(degraded[:, -1].unique()) == 6
 
 
 def test_pairs_have_no_known_level_for_a_map(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_every_denoiser_has_channels_of_its_task(name: str) -> None:
 @pytest.mark.parametrize("rules", RANGES, ids=lambda rules: rules.task)
 def test_parts_cover_the_range_and_hold_the_pictures_of_their_levels(rules: TaskRules, photographs) -> None:
     option = "sigma" if rules.task == "denoise" else "shot"
-    parts = [getattr(part, option) for part in rules.divided(3)]
+    parts = [getattr(part, option) for part in rules.degrade.divided(3)]
     assert (parts[0][0], parts[-1][1]) == pytest.approx(getattr(rules, option))
     assert all(before[1] == after[0] for before, after in pairwise(parts))
     widths = [math.log(high / low) if option == "shot" else high - low for low, high in parts]
@@ -109,8 +109,8 @@ def test_parts_cover_the_range_and_hold_the_pictures_of_their_levels(rules: Task
     assert math.isnan(Pair("a", photographs[0].pixels, photographs[0].pixels).level)
     flat = torch.full((64, rules.shape.out_channels, 16, 16), 0.5)
     spread = [
-        (part.finish_patches(flat, flat, np.random.default_rng(0))[0] - 0.5).std(dim=(1, 2, 3))
-        for part in rules.divided(3)
+        (part.degrade.finish_patches(flat, flat, np.random.default_rng(0))[0] - 0.5).std(dim=(1, 2, 3))
+        for part in rules.degrade.divided(3)
     ]
     assert all(before.max() < after.min() * 1.2 for before, after in pairwise(spread))
 
@@ -118,7 +118,7 @@ def test_parts_cover_the_range_and_hold_the_pictures_of_their_levels(rules: Task
 def test_without_a_range_there_is_nothing_to_divide() -> None:
     fixed = [rules_of("denoise"), rules_of("raw-denoise", options={"shot": [0.001, 0.001]})]
     others = [rules_of(task) for task in RULES if task not in ("denoise", "raw-denoise")]
-    assert all(rules.divided(2) == () for rules in (*fixed, *others))
+    assert all(rules.degrade.divided(2) == () for rules in (*fixed, *others))
 
 
 class Constant(nn.Module):
@@ -134,10 +134,10 @@ def test_a_picture_is_restored_by_the_network_of_its_level(photographs) -> None:
     rules = RANGES[0]
     grey = NamedImage("grey", np.full((32, 32, 3), 51, np.uint8))
     pairs = data.validation_pairs([grey] * 4, rules)
-    pairs = [Pair(str(index), pair.low, pair.high, level=pair.level) for index, pair in enumerate(pairs)]
+    pairs = [Pair(str(index), pair.degraded, pair.target, level=pair.level) for index, pair in enumerate(pairs)]
     quality = evaluate(Specialists([Constant(0.2), Constant(0.4), Constant(0.2), Constant(0.4)]), pairs, rules)
     assert [value > 60 for value in quality.psnr_db_by_image.values()] == [True, False, True, False]
-    unknown = [Pair("a", pairs[0].low, pairs[0].high)]
+    unknown = [Pair("a", pairs[0].degraded, pairs[0].target)]
     with pytest.raises(UserError, match="must be told the noise level"):
         evaluate(Specialists([Constant(0.2), Constant(0.4)]), unknown, rules)
 

@@ -13,7 +13,7 @@ from evaluators.images.pair_folders import holds_pairs, load_pair_folder
 from evaluators.tasks import RULES, rules_of
 from space.errors import UserError
 
-PAIRED = sorted(name for name in RULES if rules_of(name).has_pairs)
+PAIRED = sorted(name for name in RULES if rules_of(name).degrade.has_pairs)
 
 
 def save(path: Path, level: int) -> None:
@@ -23,7 +23,7 @@ def save(path: Path, level: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "name"),
+    ("degraded", "target", "name"),
     [
         ("blur/x.png", "sharp/x.png", "x.png"),
         ("rainy/x.png", "gt/x.png", "x.png"),
@@ -35,14 +35,14 @@ def save(path: Path, level: int) -> None:
         ("NOISY_SRGB_010.PNG", "GT_SRGB_010.PNG", "SRGB_010.PNG"),
     ],
 )
-def test_the_layouts_of_public_sets_are_pairs(tmp_path: Path, low: str, high: str, name: str) -> None:
-    save(tmp_path / low, 1)
-    save(tmp_path / high, 2)
+def test_the_layouts_of_public_sets_are_pairs(tmp_path: Path, degraded: str, target: str, name: str) -> None:
+    save(tmp_path / degraded, 1)
+    save(tmp_path / target, 2)
     assert holds_pairs(tmp_path)
     (pair,) = load_pair_folder(tmp_path, 16)
     assert pair.name == name
-    assert np.array_equal(pair.low, np.asarray(Image.open(tmp_path / low)))
-    assert np.array_equal(pair.high, np.asarray(Image.open(tmp_path / high)))
+    assert np.array_equal(pair.degraded, np.asarray(Image.open(tmp_path / degraded)))
+    assert np.array_equal(pair.target, np.asarray(Image.open(tmp_path / target)))
 
 
 def test_pictures_with_such_words_in_their_names_are_single_ones(tmp_path: Path) -> None:
@@ -58,10 +58,10 @@ def test_nothing_is_added_to_pairs(tmp_path: Path, name: str) -> None:
     rules = rules_of(name)
     images = data.training_images(tmp_path, rules)
     (pair,) = data.validation_pairs(data.validation_images(tmp_path, rules), rules)
-    assert np.array_equal(pair.low, np.asarray(Image.open(tmp_path / "rainy" / "x.png")))
+    assert np.array_equal(pair.degraded, np.asarray(Image.open(tmp_path / "rainy" / "x.png")))
     pool = data.training_pool(images, rules)
     pool.save(tmp_path / "pool")
-    reopened = type(pool).open(tmp_path / "pool", rules.finish_patches)
+    reopened = type(pool).open(tmp_path / "pool", rules.degrade.finish_patches)
     rainy, clean = (
         set(np.asarray(Image.open(tmp_path / side / "x.png")).reshape(-1, 3).dot([1, 256, 65536]).tolist())
         for side in ("rainy", "clean")
@@ -80,7 +80,7 @@ def test_the_degraded_half_of_pairs_is_no_clean_photograph(tmp_path: Path, name:
     save(tmp_path / "set" / half / "x.png", 1)
     save(tmp_path / "set" / other / "x.png", 2)
     rules = rules_of(name)
-    remedy = r"set, which holds both" if rules.has_pairs else rf"set/{other}"
+    remedy = r"set, which holds both" if rules.degrade.has_pairs else rf"set/{other}"
     for load in (data.training_images, data.validation_images):
         with pytest.raises(UserError, match=rf"got .*set/{half}, whose pictures are the degraded .* give .*{remedy}$"):
             load(tmp_path / "set" / half, rules)
@@ -99,11 +99,15 @@ def test_titles_say_what_is_known_of_pairs(name: str) -> None:
     assert train.title.endswith("trained on given pairs")
     assert val.title.startswith(f"{name} of given pairs, trained with ")
     assert both.options == rules.options
-    assert "σ" not in val.input_note
+    assert "σ" not in val.show.input_note
     if name == "denoise":
-        assert (rules.published_level, train.published_level, val.published_level) == ("25", "25", None)
-        assert both.input_note == val.input_note == "as given"
-        assert train.input_note == "σ 25"
+        assert (rules.measure.published_level, train.measure.published_level, val.measure.published_level) == (
+            "25",
+            "25",
+            None,
+        )
+        assert both.show.input_note == val.show.input_note == "as given"
+        assert train.show.input_note == "σ 25"
 
 
 def test_a_description_says_whether_it_is_of_pairs(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from evaluators.images import decode
 from evaluators.images.decode import decode_rgb
-from evaluators.images.stored import oriented
+from evaluators.images.pixel_formats import oriented
 from space.errors import UserError
 from tests.evaluator_tests.picture_files import (
     CHANNELS,

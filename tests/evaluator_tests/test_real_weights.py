@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from evaluators import data
-from evaluators.evaluate import evaluate
+from evaluators.quality import evaluate
 from evaluators.tasks import rules_of
 from space import UserError
 from space.papers.published_weights import load_network

@@ -1,14 +1,12 @@
-"""Every task: degradation, seeds, metrics and baselines."""
+"""What is particular to each task: its degradation, metric and published baselines."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from evaluators import data
-from evaluators.evaluate import SELF_ENSEMBLE, baseline, evaluate, restore, self_ensembled
 from evaluators.images.bayer import pack, unpack
 from evaluators.images.folders import NamedImage, load_folder
 from evaluators.images.masks import random_mask
@@ -16,103 +14,18 @@ from evaluators.images.pair_folders import holds_pairs
 from evaluators.images.shake import POSES, camera_path, margin, shake
 from evaluators.images.unprocess import process, random_camera, read_variance, unprocess
 from evaluators.images.ycbcr import join_luma
-from evaluators.tasks import RULES, rules_from_words, rules_of
+from evaluators.quality import SELF_ENSEMBLE, baseline, restore, self_ensembled
+from evaluators.tasks import rules_from_text, rules_of
 from evaluators.tasks.raw_denoise import EXPOSURE
-from evaluators.training.pool import SYMMETRIES, PatchPool, turned_bayer
-from space import TASKS, UserError
-
-WORDS = [(task, channels) for task, entry in TASKS.items() for channels in entry.channels]
+from evaluators.training.pool import SYMMETRIES, turned_bayer
+from space import UserError
+from tests import small_pictures
+from tests.small_pictures import FirstChannels
 
 
 @pytest.fixture(scope="module")
 def photographs() -> tuple[NamedImage, ...]:
-    generator = np.random.default_rng(0)
-    smooth = [generator.integers(40, 220, (12, 14, 3)).repeat(12, 0).repeat(12, 1).astype(np.uint8) for _ in range(2)]
-    return tuple(NamedImage(name, pixels) for name, pixels in zip("ab", smooth, strict=True))
-
-
-class FirstChannels(nn.Module):
-    """Gives back the image without its map, enlarged by repetition."""
-
-    def __init__(self, channels: int, scale: int) -> None:
-        super().__init__()
-        self.channels, self.scale = channels, scale
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x[:, : self.channels].repeat_interleave(self.scale, 2).repeat_interleave(self.scale, 3)
-
-
-def test_every_task_has_rules() -> None:
-    assert {name: rules.task for name, rules in RULES.items()} == {name: name for name in TASKS}
-
-
-def test_every_option_of_a_task_is_read_by_its_rules() -> None:
-    assert {name: set(task.options) for name, task in TASKS.items()} == {
-        name: set(rules.option_readers) for name, rules in RULES.items()
-    }
-    assert all(meaning for task in TASKS.values() for meaning in task.options.values())
-
-
-@pytest.mark.parametrize(("task", "channels"), WORDS)
-def test_training_patches_and_validation_pairs_fit_the_network(task: str, channels: str, photographs) -> None:
-    rules = rules_of(task, options={"channels": channels})
-    pool = data.training_pool(photographs, rules)
-    low, high = pool.sample(np.random.default_rng(1), 2, 24)
-    shape = rules.shape
-    assert low.shape == (2, shape.in_channels, 24, 24)
-    assert high.shape == (2, shape.out_channels, 24 * shape.scale, 24 * shape.scale)
-    assert low.dtype == high.dtype == torch.float32
-    assert high.min() >= 0
-    assert high.max() <= (EXPOSURE if task == "raw-denoise" else 1)
-    pair = data.validation_pairs(photographs, rules)[0]
-    seen = rules.network_input(pair.low)
-    assert seen.dtype == np.float32
-    assert seen.shape[2] == shape.in_channels
-    output = restore(FirstChannels(shape.out_channels, shape.scale), pair.low, rules)
-    assert rules.picture(output, pair).shape == rules.picture(pair.high, pair).shape == rules.input_picture(pair).shape
-    assert rules.picture(output, pair).dtype == np.uint8
-
-
-@pytest.mark.parametrize("task", [task for task in TASKS if task != "sr"])
-def test_a_network_that_changes_nothing_is_the_baseline(task: str, photographs) -> None:
-    rules = rules_of(task)
-    pairs = data.validation_pairs(photographs, rules)
-    ours = evaluate(FirstChannels(rules.shape.out_channels, 1), pairs, rules)
-    expected = baseline(pairs, rules)
-    # Noisy inputs are measured without clipping and rounding, outputs with.
-    assert ours.psnr_db == pytest.approx(expected.psnr_db, abs=0.6 if task == "denoise" else 0.02)
-    assert ours.others_db.keys() == expected.others_db.keys()
-
-
-@pytest.mark.parametrize(("task", "channels"), WORDS)
-def test_degradation_is_the_same_for_the_same_name_and_changes_with_it(task: str, channels: str, photographs) -> None:
-    rules = rules_of(task, options={"channels": channels})
-    image = photographs[0]
-    first, again = (rules.pair(image) for _ in range(2))
-    assert np.array_equal(first.low, again.low)
-    assert np.array_equal(first.high, again.high)
-    if task != "sr":
-        assert not np.array_equal(first.low, rules.pair(NamedImage("other", image.pixels)).low)
-    pool = data.training_pool(photographs, rules)
-    draws = [pool.sample(np.random.default_rng(seed), 2, 16)[0] for seed in (3, 3, 4)]
-    assert torch.equal(draws[0], draws[1])
-    assert not torch.equal(draws[0], draws[2])
-
-
-@pytest.mark.parametrize(("task", "channels"), WORDS)
-def test_a_pool_on_disk_gives_the_same_patches(tmp_path: Path, task: str, channels: str, photographs) -> None:
-    rules = rules_of(task, options={"channels": channels})
-    pool = data.training_pool(photographs, rules)
-    pool.save(tmp_path)
-    opened = PatchPool.open(tmp_path, rules.finish_patches)
-    for ours, theirs in zip(*(p.sample(np.random.default_rng(0), 2, 16) for p in (pool, opened)), strict=True):
-        assert torch.equal(ours, theirs)
-
-
-@pytest.mark.parametrize(("task", "channels"), WORDS)
-def test_rules_survive_a_record(task: str, channels: str) -> None:
-    rules = rules_of(task, options={"channels": channels})
-    assert rules_of(task, rules.scale, rules.options) == rules
+    return small_pictures.photographs()
 
 
 def test_options_that_are_wrong_are_refused_in_one_line() -> None:
@@ -126,7 +39,7 @@ def test_options_that_are_wrong_are_refused_in_one_line() -> None:
     ]
     for task, name, word, message in wrong:
         with pytest.raises(UserError, match=r"^[^\n]*$") as caught:
-            rules_from_words(task, None, {name: word})
+            rules_from_text(task, None, {name: word})
         assert message in str(caught.value)
     with pytest.raises(UserError, match="--scale of denoise must be left out"):
         rules_of("denoise", 2)
@@ -146,7 +59,7 @@ def test_noisy_baseline_is_what_the_level_says(sigma: int, psnr_db: float, chann
 def test_blind_validation_covers_the_range_evenly(photographs) -> None:
     rules = rules_of("denoise", options={"sigma": [0.0, 50.0]})
     pairs = data.validation_pairs(photographs, rules)
-    levels = [float(np.std(pair.low * 255 - pair.high)) for pair in pairs]
+    levels = [float(np.std(pair.degraded * 255 - pair.target)) for pair in pairs]
     assert levels == pytest.approx([12.5, 37.5], rel=0.02)
 
 
@@ -164,7 +77,7 @@ def test_real_noise_and_real_blur_baselines(research_sets: Path) -> None:
 def test_grey_noise_is_that_of_set12(research_sets: Path) -> None:
     rules = rules_of("denoise", options={"sigma": [25.0, 25.0], "channels": "grey"})
     pairs = data.validation_pairs(load_folder(research_sets / "Set12", 16), rules)
-    assert pairs[0].high.shape == (256, 256, 1)
+    assert pairs[0].target.shape == (256, 256, 1)
     assert baseline(pairs, rules).psnr_db == pytest.approx(20.17, abs=0.01)
 
 
@@ -179,11 +92,11 @@ def test_pairs_side_by_side_and_by_name_are_found_and_a_lonely_one_refused(tmp_p
         assert holds_pairs(tmp_path / layout)
         images = data.validation_images(tmp_path / layout, rules)
         (pair,) = data.validation_pairs(images, rules)
-        assert np.array_equal(pair.low, photographs[0].pixels)
-        assert np.array_equal(pair.high, photographs[1].pixels)
-        low, high = data.training_pool(images, rules).sample(np.random.default_rng(0), 2, 48)
-        assert not torch.equal(low, high)  # and no noise of ours on top
-        assert torch.isin(low, torch.arange(256, dtype=torch.float32) / 255).all()
+        assert np.array_equal(pair.degraded, photographs[0].pixels)
+        assert np.array_equal(pair.target, photographs[1].pixels)
+        degraded, target = data.training_pool(images, rules).sample(np.random.default_rng(0), 2, 48)
+        assert not torch.equal(degraded, target)  # and no noise of ours on top
+        assert torch.isin(degraded, torch.arange(256, dtype=torch.float32) / 255).all()
         with pytest.raises(UserError, match="cannot serve inpaint"):
             data.validation_images(tmp_path / layout, rules_of("inpaint"))
     Image.fromarray(photographs[0].pixels).save(tmp_path / "names" / "y_blur1.png")
@@ -252,26 +165,26 @@ def test_holes_cover_the_share_asked_for(kind: str) -> None:
 
 def test_outside_of_the_holes_nothing_changes_and_the_metric_looks_inside(photographs) -> None:
     rules = rules_of("inpaint")
-    pair = rules.pair(photographs[0])
-    holes = pair.low[..., 3] == 255
-    white = rules.output(np.ones_like(pair.high, np.float32), pair.low)
+    pair = rules.degrade.pair(photographs[0])
+    holes = pair.degraded[..., 3] == 255
+    white = rules.measure.output(np.ones_like(pair.target, np.float32), pair.degraded)
     assert (white[holes] == 255).all()
-    assert (white[~holes] == pair.high[~holes]).all()
-    difference = (white[holes].astype(float) - pair.high[holes]) ** 2
-    assert rules.psnr_db(white, pair) == pytest.approx(10 * np.log10(255**2 / difference.mean()))
-    whole = rules.other_metrics(white, pair)["PSNR of the whole picture"]
-    assert whole == pytest.approx(rules.psnr_db(white, pair) - 10 * np.log10(holes.mean()))
+    assert (white[~holes] == pair.target[~holes]).all()
+    difference = (white[holes].astype(float) - pair.target[holes]) ** 2
+    assert rules.measure.psnr_db(white, pair) == pytest.approx(10 * np.log10(255**2 / difference.mean()))
+    whole = rules.measure.other_metrics(white, pair)["PSNR of the whole picture"]
+    assert whole == pytest.approx(rules.measure.psnr_db(white, pair) - 10 * np.log10(holes.mean()))
 
 
 def test_the_loss_looks_inside_the_holes() -> None:
     rules = rules_of("inpaint")
-    target, low = torch.rand(2, 3, 4, 4), torch.zeros(2, 4, 4, 4)
-    low[:, 3, :2] = 1
+    target, degraded = torch.rand(2, 3, 4, 4), torch.zeros(2, 4, 4, 4)
+    degraded[:, 3, :2] = 1
     output = target.clone()
     output[:, :, 2:] += 5
-    assert rules.loss(output, target, low).item() == 0
+    assert rules.measure.loss(output, target, degraded).item() == 0
     output[:, :, :2] += 0.25
-    assert rules.loss(output, target, low).item() == pytest.approx(0.25, abs=1e-5)
+    assert rules.measure.loss(output, target, degraded).item() == pytest.approx(0.25, abs=1e-5)
 
 
 # RAW.
@@ -309,17 +222,17 @@ def test_symmetries_keep_the_bayer_order() -> None:
 
 def test_sensor_noise_has_the_variance_of_its_model() -> None:
     rules = rules_of("raw-denoise", options={"shot": [0.005, 0.005]})
-    high = torch.full((64, 4, 16, 16), 0.3)
-    low, _ = rules.finish_patches(high, high, np.random.default_rng(0))
+    target = torch.full((64, 4, 16, 16), 0.3)
+    degraded, _ = rules.degrade.finish_patches(target, target, np.random.default_rng(0))
     variance = 0.3 * 0.005 + float(read_variance(np.array(0.005)))
-    assert ((low - EXPOSURE * high) / EXPOSURE).var().item() == pytest.approx(variance, rel=0.05)
+    assert ((degraded - EXPOSURE * target) / EXPOSURE).var().item() == pytest.approx(variance, rel=0.05)
 
 
 def test_the_loss_of_raw_is_the_mean_psnr_of_the_patches() -> None:
     rules = rules_of("raw-denoise")
     target = torch.rand(2, 4, 8, 8)
     errors = torch.tensor([0.1, 0.01]).view(2, 1, 1, 1)  # 20 and 40 dB
-    loss = rules.loss(EXPOSURE * (target + errors), EXPOSURE * target, target)
+    loss = rules.measure.loss(EXPOSURE * (target + errors), EXPOSURE * target, target)
     assert loss.item() == pytest.approx(-30, abs=0.01)
 
 
@@ -343,10 +256,10 @@ def test_self_ensemble_is_the_mean_over_the_symmetries() -> None:
 
 def test_a_network_of_luma_gives_a_colour_picture(photographs) -> None:
     rules = rules_of("sr", 2, {"channels": "y"})
-    pair = rules.pair(photographs[0])
-    output = restore(FirstChannels(1, 2), pair.low, rules)
-    assert output.shape == (*pair.high.shape[:2], 1)
-    assert rules.picture(output, pair).shape == pair.high.shape
+    pair = rules.degrade.pair(photographs[0])
+    output = restore(FirstChannels(1, 2), pair.degraded, rules)
+    assert output.shape == (*pair.target.shape[:2], 1)
+    assert rules.show.picture(output, pair).shape == pair.target.shape
     colour = photographs[0].pixels
     from evaluators.images.metrics import luma
 
@@ -357,11 +270,11 @@ def test_a_network_of_luma_sees_a_grey_file_as_it_is(photographs) -> None:
     """Y would squeeze it into 16..235, and its PSNR would not be comparable with the baseline's."""
     grey = photographs[0].pixels[..., :1].repeat(3, axis=2)
     rules = rules_of("sr", 2, {"channels": "y"})
-    pair = rules.pair(NamedImage("grey", grey, grey=True))
-    assert np.array_equal(rules.network_input(pair.low)[..., 0], pair.low[..., 0] / np.float32(255))
-    output = restore(FirstChannels(1, 2), pair.low, rules)
-    assert np.array_equal(rules.picture(output, pair), pair.low.repeat(2, 0).repeat(2, 1).repeat(3, 2))
-    assert np.array_equal(rules.input_picture(pair), rules.picture(output, pair))
+    pair = rules.degrade.pair(NamedImage("grey", grey, grey=True))
+    assert np.array_equal(rules.degrade.network_input(pair.degraded)[..., 0], pair.degraded[..., 0] / np.float32(255))
+    output = restore(FirstChannels(1, 2), pair.degraded, rules)
+    assert np.array_equal(rules.show.picture(output, pair), pair.degraded.repeat(2, 0).repeat(2, 1).repeat(3, 2))
+    assert np.array_equal(rules.show.input_picture(pair), rules.show.picture(output, pair))
     of_colour_networks = rules_of("sr", 2)
-    same = of_colour_networks.pair(NamedImage("grey", grey, grey=True))
+    same = of_colour_networks.degrade.pair(NamedImage("grey", grey, grey=True))
     assert baseline([pair], rules) == baseline([same], of_colour_networks)

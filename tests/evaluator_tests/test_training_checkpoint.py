@@ -11,12 +11,12 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from evaluators import atomic
 from evaluators.training.checkpoint import FORMAT, Checkpoint, read_checkpoint, write_checkpoint
 from evaluators.training.plan import TrainingPlan
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
 from evaluators.training.trainer import Trainer
+from space import files
 from space.errors import UserError
 
 PRECISION = Precision("cpu", None, False, "test")
@@ -138,7 +138,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     def refuse(source: str, target: str) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(atomic.os, "replace", refuse)
+    monkeypatch.setattr(files.os, "replace", refuse)
     with pytest.raises(OSError, match="disk full"):
         write_checkpoint(path, _checkpoint())
     assert path.read_bytes() == before

@@ -43,7 +43,7 @@ def test_the_names_of_budget_and_baseline_never_overlap(timed_run, baseline, bud
     rung = front_rung(timed_run)
     levels = sorted(t.at_rung(rung).psnr_db for t in timed_run.trials if t.at_rung(rung))
     db = {"below": levels[0] - 0.05, "between": levels[len(levels) // 2], "above": levels[-1] + 0.05}[baseline]
-    run = dataclasses.replace(timed_run, baseline_psnr_db=db, yardsticks_db={"diffusion": db + 0.01})
+    run = dataclasses.replace(timed_run, baseline_psnr_db=db, classical_baselines_db={"diffusion": db + 0.01})
     view = pareto_view(run, cost_objectives(run.settings)[0])
     dearest = max(point.cost for point in view.points)
     view = dataclasses.replace(view, budget=budget_at * dearest, budget_text="budget 30 ms on pixel4-a76")

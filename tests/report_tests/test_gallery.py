@@ -15,7 +15,7 @@ from reports.run.gallery import PICTURES_BYTES, gallery_html
 from reports.run.html import report_html, write_report
 from reports.run.pareto_plot import write_pareto
 from reports.run.pictures import WHOLE_PX, Crop, Strip, reduced
-from reports.text import printable
+from reports.text import replace_invalid
 
 ODD = "<b>&\"'\udcff\x1b[31m"
 
@@ -83,7 +83,7 @@ def test_text_of_users_stays_text_and_the_page_is_utf_8(run, tmp_path):
     text = path.read_bytes().decode("utf-8")
     assert ODD[:5] not in text
     assert "\x1b" not in text
-    assert html.escape(printable(ODD)) in text.replace("&#39;", "&#x27;").replace("&#34;", "&quot;")
+    assert html.escape(replace_invalid(ODD)) in text.replace("&#39;", "&#x27;").replace("&#34;", "&quot;")
     table, record = write_front(odd, tmp_path)
     for file in (table, record):
         file.read_bytes().decode("utf-8")
@@ -96,8 +96,8 @@ def test_names_of_folders_are_no_formulas_in_a_picture(run, tmp_path):
 
 
 def test_printable_leaves_lines_and_other_scripts_alone():
-    assert printable("größe ×4\n\tσ 25 日本") == "größe ×4\n\tσ 25 日本"
-    assert printable("a\udcffb\x00\x1b") == "a\ufffdb\ufffd\ufffd"
+    assert replace_invalid("größe ×4\n\tσ 25 日本") == "größe ×4\n\tσ 25 日本"
+    assert replace_invalid("a\udcffb\x00\x1b") == "a\ufffdb\ufffd\ufffd"
 
 
 def test_a_page_without_pictures_is_small(run):

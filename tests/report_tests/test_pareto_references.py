@@ -32,7 +32,7 @@ def texts_on(axes, *words):
 def test_references_are_inside_the_axes_and_apart(timed_run, baseline, budget_at):
     best_db = max(trial.at_rung(front_rung(timed_run)).psnr_db for trial in front(timed_run))
     run = dataclasses.replace(
-        timed_run, baseline_psnr_db=best_db + baseline, yardsticks_db={"diffusion": best_db + baseline + 0.02}
+        timed_run, baseline_psnr_db=best_db + baseline, classical_baselines_db={"diffusion": best_db + baseline + 0.02}
     )
     view = pareto_view(run, cost_objectives(run.settings)[0])
     dearest = max(point.cost for point in view.points)
@@ -51,7 +51,7 @@ def test_references_are_inside_the_axes_and_apart(timed_run, baseline, budget_at
 @pytest.mark.parametrize(("away_db", "words"), [(2.0, "▲ diffusion"), (-9.0, "▼ diffusion")])
 def test_a_method_off_the_axis_is_named_in_the_picture(run, away_db, words):
     best_db = max(trial.at_rung(front_rung(run)).psnr_db for trial in front(run))
-    view = pareto_view(dataclasses.replace(run, yardsticks_db={"diffusion": best_db + away_db}), MACS)
+    view = pareto_view(dataclasses.replace(run, classical_baselines_db={"diffusion": best_db + away_db}), MACS)
     assert view.beyond_db["diffusion"] == best_db + away_db
     (text,) = texts_on(drawn(view), "diffusion")
     assert text.get_text().startswith(f"{words} {best_db + away_db:.2f} dB")

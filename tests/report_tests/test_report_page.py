@@ -49,14 +49,14 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def picture() -> Pair:
     rng = np.random.default_rng(3)
-    low = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
-    return Pair("astronaut", low, low.repeat(4, axis=0).repeat(4, axis=1))
+    small = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    return Pair("astronaut", small, small.repeat(4, axis=0).repeat(4, axis=1))
 
 
 @pytest.fixture(scope="module")
 def strips(picture):
-    blurred = (picture.high // 2 + 60).astype(np.uint8)
-    restored = {"bicubic": [blurred], "best: #7": [picture.high]}
+    blurred = (picture.target // 2 + 60).astype(np.uint8)
+    restored = {"bicubic": [blurred], "best: #7": [picture.target]}
     return make_strips([picture], restored, SR4, {"best: #7": "12,345 params"})
 
 
@@ -178,7 +178,7 @@ def test_strips_show_input_networks_and_truth(strips, picture):
 
 def test_a_restored_picture_of_another_size_is_refused(picture):
     with pytest.raises(ValueError, match="must have the shape"):
-        make_strips([picture], {"bicubic": [picture.low]}, SR4)
+        make_strips([picture], {"bicubic": [picture.degraded]}, SR4)
 
 
 def test_strips_without_a_baseline_are_refused(picture):

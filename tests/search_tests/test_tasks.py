@@ -8,7 +8,7 @@ import optuna
 import pytest
 from optuna.search_space import IntersectionSearchSpace
 
-from evaluators.tasks import rules_from_words, rules_of
+from evaluators.tasks import rules_from_text, rules_of
 from search.budget import parse_budget
 from search.cli import main
 from search.cli.parser import parse_networks, run_name
@@ -47,7 +47,7 @@ def test_a_record_without_options_means_the_defaults() -> None:
 
 
 def test_a_run_remembers_its_options_and_is_not_continued_with_others() -> None:
-    made = of_task("denoise", **rules_from_words("denoise", 1, {"sigma": "0-50", "channels": "grey"}).options)
+    made = of_task("denoise", **rules_from_text("denoise", 1, {"sigma": "0-50", "channels": "grey"}).options)
     again = RunSettings.from_dict(made.to_dict())
     assert again.rules.title == "denoise σ 0–50 grey"
     with pytest.raises(UserError, match=r"sigma 0\.0,50\.0.*got.*sigma 25\.0,25\.0"):
@@ -57,7 +57,7 @@ def test_a_run_remembers_its_options_and_is_not_continued_with_others() -> None:
 def test_default_folders_name_what_differs() -> None:
     assert run_name(rules_of("sr", 4)) == "sr-x4"
     assert run_name(rules_of("denoise")) == "denoise"
-    assert run_name(rules_from_words("denoise", 1, {"sigma": "50"})) == "denoise-sigma50-50"
+    assert run_name(rules_from_text("denoise", 1, {"sigma": "50"})) == "denoise-sigma50-50"
 
 
 @pytest.mark.parametrize("name", SAME_SIZE)
@@ -122,7 +122,7 @@ DEFAULTS = {
 def test_the_papers_of_every_task_are_its_fixed_trials(name: str) -> None:
     asked = settings() if name == "sr" else of_task(name)
     records = list(fixed_trials(TASKS[name], asked, parse_budget("20m-params")))
-    assert list(dict.fromkeys(family(record.source) for record in records)) == DEFAULTS[name]
+    assert list(dict.fromkeys(family(record.source) for record in records)) == DEFAULTS.get(name, [])
     for record in records:
         assert record.nearest_build != PAPERS[family(record.source)].reproducible
         assert record.architecture.shape == asked.rules.shape
@@ -202,11 +202,11 @@ def test_results_keep_a_task_s_further_figures(tmp_path: Path) -> None:
     assert TrialRecord.from_dict(kept.to_dict()).rungs[0].others_db == {"PSNR of the whole picture": 21.5}
 
 
-def test_a_run_measures_the_yardsticks_of_its_task(tmp_path: Path) -> None:
-    assert read_run(_empty(tmp_path / "older")).yardsticks_db == {}
+def test_a_run_measures_the_classical_baselines_of_its_task(tmp_path: Path) -> None:
+    assert read_run(_empty(tmp_path / "older")).classical_baselines_db == {}
     words = ["--task", "inpaint", "--budget", "3.2k-params", "--rungs", "1", "--trials", "1", "--workers", "1"]
     assert main(["run", *words, "--run-dir", str(tmp_path / "run")]) == 0
-    assert read_run(tmp_path / "run").yardsticks_db == {"diffusion": pytest.approx(20.67, abs=0.05)}
+    assert read_run(tmp_path / "run").classical_baselines_db == {"diffusion": pytest.approx(20.67, abs=0.05)}
 
 
 def _empty(folder: Path) -> Path:

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from evaluators import data
-from evaluators.evaluate import evaluate
 from evaluators.images.folders import NamedImage
+from evaluators.quality import evaluate
 from evaluators.tasks import rules_of
 from evaluators.training.plan import TrainingPlan
 from evaluators.training.precision import Precision

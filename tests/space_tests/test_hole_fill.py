@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from evaluators import data
-from evaluators.evaluate import evaluate
+from evaluators.quality import evaluate
 from evaluators.tasks import rules_of
 from latency_tables.engines.tflite import write_tflite
 from latency_tables.estimate import predict

@@ -21,10 +21,10 @@ HOSTILE = "\x1b[2Ja\x00b\x07\x9b31m\u202egnp.exe\u2028\ud800\r\n"
 
 
 def test_control_characters_become_escapes() -> None:
-    shown = terminal.printable(HOSTILE)
+    shown = terminal.escape_controls(HOSTILE)
     assert shown == r"\x1b[2Ja\x00b\x07\x9b31m\u202egnp.exe\u2028\ud800\r\n"
-    assert terminal.printable("a\nb\tc", keep="\n") == "a\nb\\tc"
-    assert terminal.printable("Größe 3×3 日本") == "Größe 3×3 日本"
+    assert terminal.escape_controls("a\nb\tc", keep="\n") == "a\nb\\tc"
+    assert terminal.escape_controls("Größe 3×3 日本") == "Größe 3×3 日本"
 
 
 def test_a_message_is_one_bounded_line_that_keeps_its_end() -> None:

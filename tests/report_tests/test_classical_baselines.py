@@ -12,7 +12,7 @@ from evaluators import data
 from evaluators.tasks import rules_of
 from reports.run.chart_labels import label_sets
 from reports.run.front import write_front
-from reports.run.headline import against_yardsticks
+from reports.run.headline import against_classical_baselines
 from reports.run.html import report_html
 from reports.run.pareto_plot import pareto_figure
 from reports.run.pareto_view import pareto_view
@@ -30,7 +30,7 @@ def best_db(run) -> float:
 
 
 def measured(run, db: float):
-    return dataclasses.replace(run, yardsticks_db={"diffusion": db})
+    return dataclasses.replace(run, classical_baselines_db={"diffusion": db})
 
 
 def test_a_line_near_the_front_is_drawn_also_above_it(run, best_db) -> None:
@@ -52,16 +52,16 @@ def test_far_from_the_front_it_is_only_in_the_caption(run, best_db, away_db: flo
 @pytest.mark.parametrize(("more_db", "word"), [(1.25, "more"), (-1.25, "less")])
 def test_the_page_the_terminal_and_the_files_say_it(run, best_db, tmp_path, more_db: float, word: str) -> None:
     known = measured(run, best_db + more_db)
-    (sentence,) = against_yardsticks(known)
+    (sentence,) = against_classical_baselines(known)
     assert sentence.startswith(f"Diffusion, which needs no network, reaches {best_db + more_db:.2f} dB: 1.25 dB {word}")
     assert sentence in report_html(known)
     assert f"diffusion, no network: {best_db + more_db:.2f} dB" in front_table(known).caption
     _, record = write_front(known, tmp_path)
-    assert json.loads(record.read_text())["yardsticks_db"] == known.yardsticks_db
+    assert json.loads(record.read_text())["classical_baselines_db"] == known.classical_baselines_db
 
 
 def test_a_run_that_measured_none_says_nothing(run, best_db: float) -> None:
-    assert against_yardsticks(run) == ()
+    assert against_classical_baselines(run) == ()
     near = dataclasses.replace(run, baseline_psnr_db=best_db + 0.5)
     assert pareto_view(near, MACS).lines_db == {"bicubic": best_db + 0.5}
     assert "no network" not in pareto_view(run, MACS).caption
@@ -70,9 +70,9 @@ def test_a_run_that_measured_none_says_nothing(run, best_db: float) -> None:
 def test_the_strips_show_it_and_the_window_is_the_network_s() -> None:
     rules = rules_of("inpaint")
     pair = data.validation_pairs(data.validation_images(None, rules)[:1], rules)[0]
-    network = pair.low[..., :3].copy()
-    network[100:, 100:] = pair.high[100:, 100:]  # right where diffusion is not shown to be best
-    outputs = {"filled input": pair.low[..., :3], "diffusion": pair.high, "best: #7": network}
+    network = pair.degraded[..., :3].copy()
+    network[100:, 100:] = pair.target[100:, 100:]  # right where diffusion is not shown to be best
+    outputs = {"filled input": pair.degraded[..., :3], "diffusion": pair.target, "best: #7": network}
     (strip,) = make_strips([pair], {name: [output] for name, output in outputs.items()}, rules, {"best: #7": "1 MACs"})
     labels = [crop.label for crop in strip.crops]
     assert labels == ["filled input", "diffusion", "best: #7", "original"]

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from space.errors import UserError
 
@@ -205,4 +206,6 @@ def oriented(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 def is_inverted(image: Image.Image) -> bool:
     """Whether 0 means white where Pillow does not say so: of 16 bits in TIFF."""
-    return image.format == "TIFF" and image.mode.startswith("I") and image.tag_v2.get(PHOTOMETRIC, 0) == WHITE_IS_ZERO
+    if not isinstance(image, TiffImageFile):
+        return False
+    return image.mode.startswith("I") and image.tag_v2.get(PHOTOMETRIC, 0) == WHITE_IS_ZERO

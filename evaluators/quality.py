@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 
 import numpy as np
 import torch
@@ -35,14 +36,16 @@ class Quality:
 
 
 def restore(
-    network: nn.Module, low: np.ndarray, rules: TaskRules, device: str = "cpu", self_ensemble: bool = False
+    network: nn.Module, degraded: np.ndarray, rules: TaskRules, device: str = "cpu", self_ensemble: bool = False
 ) -> np.ndarray:
-    """The output of ``network`` (fp32, eval mode) for an input as in ``Pair.low``; see ``TaskRules`` for both.
+    """The output of ``network`` (fp32, eval mode) for an input as in ``Pair.degraded``; the task says what both are.
 
     Raises:
         NonFiniteOutputError: a value of it is NaN or infinite.
     """
-    image = torch.from_numpy(np.ascontiguousarray(rules.network_input(low))).to(device).permute(2, 0, 1)[None]
+    image = (
+        torch.from_numpy(np.ascontiguousarray(rules.degrade.network_input(degraded))).to(device).permute(2, 0, 1)[None]
+    )
     run = self_ensembled(network) if self_ensemble else network
     with torch.inference_mode():
         output = run(image.contiguous(memory_format=torch.channels_last))
@@ -53,21 +56,20 @@ def restore(
             f"the network's output must be finite, got NaN or infinity in {share:.0%} of its values; it diverged in "
             "training, or its weights are damaged"
         )
-    return rules.output(values, low)
+    return rules.measure.output(values, degraded)
 
 
 def self_ensembled(network: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     """The mean of the network over the eight flips and turns of its input, each turned back (EDSR, section 3.4)."""
 
+    def turned_back(image: Tensor, turn: int) -> Tensor:
+        axes = [axis for axis, bit in ((2, 1), (3, 2)) if turn & bit]
+        turned = image.flip(axes)
+        output = network(turned.transpose(2, 3) if turn & 4 else turned)
+        return (output.transpose(2, 3) if turn & 4 else output).flip(axes)
+
     def run(image: Tensor) -> Tensor:
-        total = None
-        for turn in range(SELF_ENSEMBLE):
-            axes = [axis for axis, bit in ((2, 1), (3, 2)) if turn & bit]
-            turned = image.flip(axes)
-            output = network(turned.transpose(2, 3) if turn & 4 else turned)
-            output = (output.transpose(2, 3) if turn & 4 else output).flip(axes)
-            total = output if total is None else total + output
-        return total / SELF_ENSEMBLE
+        return reduce(torch.add, (turned_back(image, turn) for turn in range(SELF_ENSEMBLE))) / SELF_ENSEMBLE
 
     return run
 
@@ -83,22 +85,23 @@ def evaluate(
     """
 
     def restored(pair: Pair) -> np.ndarray:
-        return restore(network_at(network, pair.level), pair.low, rules, device, self_ensemble)
+        return restore(network_at(network, pair.level), pair.degraded, rules, device, self_ensemble)
 
     return measure(restored, pairs, rules)
 
 
 def baseline(pairs: Sequence[Pair], rules: TaskRules) -> Quality:
     """Quality without a network: of the degraded input itself, or of bicubic interpolation for super-resolution."""
-    return measure(lambda pair: rules.baseline(pair.low), pairs, rules)
+    return measure(lambda pair: rules.measure.baseline(pair.degraded), pairs, rules)
 
 
-def yardsticks(pairs: Sequence[Pair], rules: TaskRules) -> dict[str, Quality]:
-    """Quality of the task's classical methods (``TaskRules.yardsticks``), by name."""
-    return {
-        name: measure(lambda pair, method=method: method(pair.low), pairs, rules)
-        for name, method in rules.yardsticks.items()
-    }
+def classical_baselines(pairs: Sequence[Pair], rules: TaskRules) -> dict[str, Quality]:
+    """Quality of the task's classical methods (``Measure.classical_baselines``), by name."""
+
+    def quality_of(method: Callable[[np.ndarray], np.ndarray]) -> Quality:
+        return measure(lambda pair: method(pair.degraded), pairs, rules)
+
+    return {name: quality_of(method) for name, method in rules.measure.classical_baselines.items()}
 
 
 def measure(method: Callable[[Pair], np.ndarray], pairs: Iterable[Pair], rules: TaskRules) -> Quality:
@@ -106,9 +109,11 @@ def measure(method: Callable[[Pair], np.ndarray], pairs: Iterable[Pair], rules: 
     psnr, ssim, others = {}, [], []
     for pair in pairs:
         output = method(pair)
-        psnr[pair.name] = _finite_db(rules.psnr_db(output, pair), pair)
-        ssim.append(float(rules.ssim(output, pair)))
-        others.append({name: _finite_db(value, pair) for name, value in rules.other_metrics(output, pair).items()})
+        psnr[pair.name] = _finite_db(rules.measure.psnr_db(output, pair), pair)
+        ssim.append(float(rules.measure.ssim(output, pair)))
+        others.append(
+            {name: _finite_db(value, pair) for name, value in rules.measure.other_metrics(output, pair).items()}
+        )
     means = {name: float(np.mean([figures[name] for figures in others])) for name in others[0]}
     return Quality(float(np.mean(list(psnr.values()))), float(np.mean(ssim)), psnr, means)
 
@@ -118,4 +123,4 @@ def _finite_db(psnr_db: float, pair: Pair) -> float:
 
     Its PSNR would be infinite, and so would every mean that it is in.
     """
-    return 10 * math.log10(255.0**2 * pair.high.size) if math.isinf(psnr_db) else float(psnr_db)
+    return 10 * math.log10(255.0**2 * pair.target.size) if math.isinf(psnr_db) else float(psnr_db)

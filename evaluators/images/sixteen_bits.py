@@ -2,9 +2,10 @@
 
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 # Read in the other byte order, the same file gives the lower byte.
 _OTHER_BYTE = {"16B": "16L", "16L": "16B", "16N": "16B" if sys.byteorder == "little" else "16L"}
@@ -16,35 +17,36 @@ def rounded(values: np.ndarray) -> np.ndarray:
     return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
-def values_of_grey_alpha(image: Image.Image, upright: Upright) -> np.ndarray:
+def values_of_grey_alpha(image: ImageFile.ImageFile, upright: Upright) -> np.ndarray:
     """`(H, W)` 16-bit grey of a PNG of grey and transparency that is not loaded yet.
 
     Its pixels have four bytes, of which the first two are the grey: they are read as if they were RGBA.
     """
-    image.tile = [type(tile)(tile[0], tile[1], tile[2], "RGBA") for tile in image.tile]
+    image.tile = [tile._replace(args="RGBA") for tile in image.tile]
     pairs = np.asarray(upright(image), np.uint32)
     return pairs[..., 0] * 256 + pairs[..., 1]
 
 
-def lower_bytes(image: Image.Image, again: Callable[[], Image.Image], upright: Upright) -> Image.Image | None:
+def lower_bytes(
+    image: ImageFile.ImageFile, again: Callable[[], ImageFile.ImageFile], upright: Upright
+) -> Image.Image | None:
     """The lower bytes of 16-bit RGB or RGBA; None for everything else. ``image`` must not be loaded yet.
 
     ``again`` opens the same file anew.
     """
-    tiles = [_other_byte_tile(tile) for tile in image.tile]
-    if not tiles or None in tiles:
+    exchanged = [_of_other_byte(tile.args) for tile in image.tile]
+    if not exchanged or None in exchanged:
         return None
     lower = again()
-    lower.tile = tiles
+    lower.tile = [tile._replace(args=args) for tile, args in zip(image.tile, exchanged, strict=True)]
     return upright(lower)
 
 
-def _other_byte_tile(tile: tuple) -> tuple | None:
-    """Pillow's instruction for one block of pixels with the byte order exchanged, or None if it is not 16-bit RGB."""
-    codec, extents, offset, args = tile
+def _of_other_byte(args: tuple[Any, ...] | str | None) -> tuple[Any, ...] | str | None:
+    """What Pillow tells a decoder of pixels, with the byte order exchanged; None if they are not 16-bit RGB."""
     raw_mode, *rest = (args,) if isinstance(args, str) else args if isinstance(args, tuple) and args else ("",)
     colours, _, byte_order = str(raw_mode).partition(";")
     if not colours.startswith("RGB") or byte_order not in _OTHER_BYTE:
         return None
     exchanged = f"{colours};{_OTHER_BYTE[byte_order]}"
-    return type(tile)(codec, extents, offset, exchanged if isinstance(args, str) else (exchanged, *rest))
+    return exchanged if isinstance(args, str) else (exchanged, *rest)
