@@ -19,10 +19,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from latency_tables.estimate import predict
-from latency_tables.fusion import architecture_operators
-from latency_tables.operators import EngineOperator
-from latency_tables.table import LatencyTable, load_table
+from latency_tables.lowering.fusion import architecture_operators
+from latency_tables.lowering.operators import EngineOperator
+from latency_tables.tables.estimate import predict
+from latency_tables.tables.table import LatencyTable, load_table
 from reports.labels import Label, place_labels
 from reports.places import RIGHT
 from reports.style import PAPER, write_png

@@ -10,8 +10,8 @@ from rich.table import Table
 
 from latency_tables.cli.catalogue import summary
 from latency_tables.cli.console import Console
-from latency_tables.rows import Row
-from latency_tables.table import load_table
+from latency_tables.tables.rows import Row
+from latency_tables.tables.table import load_table
 
 SHOWN_OPERATORS = 40
 

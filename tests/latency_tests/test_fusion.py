@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from latency_tables.fusion import engine_operators, network_operators
+from latency_tables.lowering.fusion import engine_operators, network_operators
 from space.build import build, deploy_form
 from space.errors import UserError
 from space.operators import screen, trace

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from latency_tables.fusion import network_operators
+from latency_tables.lowering.fusion import network_operators
 from space import UserError
 from space.blocks.attention import ChannelAttention, SpatialAttention, attention
 

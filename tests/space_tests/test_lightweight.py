@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from latency_tables.fusion import network_operators
-from latency_tables.operators import TRAFFIC_KINDS
+from latency_tables.lowering.fusion import network_operators
+from latency_tables.lowering.operators import TRAFFIC_KINDS
 from space import UserError
 from space.architecture import BlockSpec, UpsamplerSpec
 from space.blocks.lightweight import Gsat, List, ResampledList
