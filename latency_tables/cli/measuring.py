@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -37,7 +38,7 @@ def add_device_options(parser: argparse.ArgumentParser, rounds: int, needs_task:
     parser.add_argument("--engine-version", help="of that program")
 
 
-def protocol_from(options: argparse.Namespace, **changes: float) -> Protocol:
+def protocol_from(options: argparse.Namespace, **changes: Any) -> Protocol:
     rounds = parse_count("--rounds", options.rounds, 1, MOST_ROUNDS)
     return Protocol(
         parse_count("--threads", options.threads, 1, MOST_THREADS),

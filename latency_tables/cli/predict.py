@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
+from typing import Any
 
 from rich.table import Table
 
@@ -34,9 +35,10 @@ def execute(options: argparse.Namespace) -> int:
     size, more = input_sizes(options.input, own)
     operators = network_operators(own.network, own.in_channels, size, more)
     latency = predict(table, operators)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for op, count in Counter(operators).items():
         found = price(table, op)
+        assert found is not None  # ``predict`` has refused the others
         rows.append({"operator": str(op), "count": count, "ms": count * found.ms, "origin": found.origin_text})
     rows.sort(key=lambda row: -row["ms"])
     if options.json:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -15,8 +16,10 @@ from latency_tables.fitting.fit import SEED, TOWARDS_COMMON, fit_prices
 from latency_tables.fitting.timings import Timings
 from latency_tables.lowering.operators import TRAFFIC_KINDS, EngineOperator
 from latency_tables.tables.classes import TERMS, cost_class
-from latency_tables.tables.estimate import Z90, predict, residual
-from latency_tables.tables.table import KEY, TRAFFIC, LatencyTable, Row
+from latency_tables.tables.estimate import predict, residual
+from latency_tables.tables.relatives import Z90
+from latency_tables.tables.rows import KEY, Row
+from latency_tables.tables.table import TRAFFIC, LatencyTable
 from space.errors import UserError
 
 LEAST_TIMINGS = 5
@@ -149,7 +152,7 @@ def _moved(
         return Row(float(f"{old.latency_ms * factor:.4g}"), old.origin, error, old.source + said)
 
     doubt = np.random.default_rng(SEED).standard_normal(table.draws.shape[1]) * spread / np.sqrt(len(errors))
-    key = {column: timings.key[column] for column in KEY}
+    key: dict[str, Any] = {column: timings.key[column] for column in KEY}
     key["threads"] = int(key["threads"])
     return LatencyTable(
         name=name,

@@ -95,7 +95,7 @@ def fit_prices(
 
 def common_prices(problem: Problem, sets: Sequence[int], chosen: np.ndarray) -> np.ndarray:
     """(prices,) fitted to the geometric mean of ``sets``, each scaled to the same mean; of the ``chosen`` networks."""
-    logs = np.log(problem.latency_ms[np.ix_(sets, chosen)])
+    logs = np.log(problem.latency_ms[np.ix_(np.array(sets), chosen)])
     means = logs.mean(axis=1, keepdims=True)
     least = np.mean(problem.least[sets] / np.exp(means), axis=0)
     return fit_prices(problem.amounts[chosen], np.exp((logs - means).mean(axis=0)), least, least, TOWARDS_LEAST)

@@ -10,7 +10,8 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from latency_tables.fitting.fit import Problem, draw_prices, set_prices
-from latency_tables.tables.estimate import DIFFERENCE_RESIDUAL, Z90
+from latency_tables.tables.estimate import DIFFERENCE_RESIDUAL
+from latency_tables.tables.relatives import Z90
 
 COVERAGE = 0.9
 
@@ -100,7 +101,7 @@ class PairsHeldOut:
 
 
 def pairs_held_out(held_out: HeldOut, families: Sequence[str], drawn_ms: np.ndarray, closest: float) -> PairsHeldOut:
-    """How the band of a difference (``latency_tables.tables.estimate.difference``) fares on pairs at most ``closest`` apart.
+    """How the band of a difference (``tables.estimate.difference``) fares on pairs at most ``closest`` apart.
 
     ``drawn_ms`` is (networks, draws): the networks by resampled fits. ``closest`` is the largest ratio of the two
     measured latencies. Networks of different families share next to no operators, so that nothing cancels but what the
@@ -109,7 +110,7 @@ def pairs_held_out(held_out: HeldOut, families: Sequence[str], drawn_ms: np.ndar
     first, second = np.triu_indices(len(families), 1)
     measured, predicted = held_out.latency_ms, held_out.predicted_ms
     ratio = np.maximum(measured[first] / measured[second], measured[second] / measured[first])
-    apart = np.array([families[a] != families[b] for a, b in zip(first, second, strict=True)])
+    apart = np.array([families[a] != families[b] for a, b in zip(first.tolist(), second.tolist(), strict=True)])
     chosen = apart & (ratio <= closest)
     first, second = first[chosen], second[chosen]
     difference, truth = predicted[second] - predicted[first], measured[second] - measured[first]

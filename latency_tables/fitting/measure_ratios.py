@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import nnls
 
-from latency_tables.fitting.one_operator import Model, convolution, elementwise, mirrored, moved
+from latency_tables.fitting.one_operator import MakeModel, Model, convolution, elementwise, mirrored, moved
 from latency_tables.fitting.ratios import COLUMNS
 from latency_tables.lowering.operators import EngineOperator
 from latency_tables.measuring.agent import cpu_model
 from latency_tables.tables.classes import TERMS
-from latency_tables.tables.estimate import Z90
+from latency_tables.tables.relatives import Z90
 
 SIZES = ((90, 160, 16), (180, 320, 16), (180, 320, 48), (360, 640, 16))  # height, width, channels: larger than a cache
 CONV_SIZES = ((180, 320, 16), (180, 320, 32), (90, 160, 64))
@@ -37,7 +37,7 @@ ADD = elementwise("ADD", "add", "", inputs=2, options=("AddOptions", {"fusedActi
 _RESIZE = {"halfPixelCenters": True}
 _ELEMENTS = {"M elements": "pass"}
 # Class of a table, the terms of its price with what each is compared to, and makers of models that it is measured by.
-MEASURED: Mapping[str, tuple[Mapping[str, str], tuple[Callable, ...]]] = {
+MEASURED: Mapping[str, tuple[Mapping[str, str], tuple[MakeModel, ...]]] = {
     "activation relu": (_ELEMENTS, (elementwise("RELU", "activation", "relu"),)),
     "activation prelu": (_ELEMENTS, (elementwise("PRELU", "activation", "prelu"),)),
     "activation exponential": ({"M elements": "work"}, (elementwise("LOGISTIC", "activation", "sigmoid"),)),
@@ -116,7 +116,7 @@ def measure(dtype: str, classes: Collection[str]) -> list[tuple[object, ...]]:
     one_pass = _prices(models["add"], times["add"], ("M elements",))[0]
     mac, window = _prices(models["conv"], times["conv"], ("GMAC in tiles", "M window elements"))
     own = {"pass": one_pass, "MAC": mac, "window": window, "work": math.sqrt(one_pass * mac)}
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for name in (name for name in MEASURED if name in classes):
         terms, _ = MEASURED[name]
         prices = _prices(models[name], times[name], tuple(terms))
@@ -152,10 +152,10 @@ def best_times(models: Mapping[str, Sequence[Model]]) -> dict[str, list[float]]:
                 interpreter.set_tensor(entry["index"], (values * scale).astype(entry["dtype"]))
             interpreter.invoke()
             runs.setdefault(name, []).append(interpreter.invoke)
-    best = {name: [math.inf] * len(listed) for name, listed in runs.items()}
+    best = {name: [math.inf] * len(calls) for name, calls in runs.items()}
     for _ in range(ROUNDS):
-        for name, listed in runs.items():
-            for position, run in enumerate(listed):
+        for name, calls in runs.items():
+            for position, run in enumerate(calls):
                 start = time.perf_counter()
                 run()
                 best[name][position] = min(best[name][position], 1e3 * (time.perf_counter() - start))

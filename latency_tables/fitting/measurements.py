@@ -26,7 +26,7 @@ class CoreSet:
     @property
     def clock_ghz(self) -> float:
         """The first core's clock, as the authors give it."""
-        return float(re.search(r"([\d.]+) ?GHz", self.core)[1])
+        return float(re.findall(r"([\d.]+) ?GHz", self.core)[0])
 
     @property
     def core_text(self) -> str:
@@ -51,5 +51,7 @@ def measurements() -> Measurements:
     """All core sets, cores of two kinds included, which help to fit what the sets have in common."""
     with MEASUREMENTS.open(encoding="utf-8", newline="") as file:
         header, *lines = csv.reader(file)
-    core_sets = tuple(CoreSet(*line[:4], int(line[4]), line[5]) for line in lines)
+    core_sets = tuple(
+        CoreSet(table, device, soc, core, int(threads), dtype) for table, device, soc, core, threads, dtype, *_ in lines
+    )
     return Measurements(core_sets, tuple(header[6:]), np.array([line[6:] for line in lines], dtype=float))

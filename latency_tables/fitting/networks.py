@@ -14,8 +14,9 @@ from __future__ import annotations
 import csv
 import gzip
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from latency_tables.fitting.source import NETWORKS
 from latency_tables.lowering.operators import EngineOperator
@@ -42,7 +43,8 @@ def family(network: str) -> str:
 
     The first of FAMILIES that the name begins with, else the name's leading letters: 27 families.
     """
-    return next((name for name in FAMILIES if network.startswith(name)), re.match("[a-z]+", network)[0])
+    known = next((name for name in FAMILIES if network.startswith(name)), None)
+    return known or re.split("[^a-z]", network, maxsplit=1)[0]
 
 
 @lru_cache(maxsize=1)
@@ -58,7 +60,7 @@ def networks() -> dict[str, tuple[EngineOperator, ...]]:
     }
 
 
-def _square(kind: str, size: int, channels: int, out_channels: int, read: int, **more: object) -> EngineOperator:
+def _square(kind: str, size: int, channels: int, out_channels: int, read: int, **more: Any) -> EngineOperator:
     return EngineOperator(kind, size, size, channels, out_channels, read, **more)
 
 
@@ -114,7 +116,7 @@ def _scale_and_shift(size: int, channels: int) -> tuple[EngineOperator, ...]:
     return tuple(_square(kind, size, channels, channels, read, function="broadcast") for kind in ("multiply", "add"))
 
 
-def _elementwise(network: str, rows: list[Mapping[str, str]]) -> Iterable[EngineOperator]:
+def _elementwise(network: str, rows: Sequence[Mapping[str, str]]) -> Iterable[EngineOperator]:
     """From PyTorch's list."""
     norms = sum(row["operator"] == "run_batchnorm_context" for row in rows)
     norms_per_block = 3 if "resnetbc" in network else 2

@@ -37,7 +37,10 @@ class Model:
     content: bytes
 
 
-def elementwise(name: str, kind: str, function: str, inputs: int = 1, options: Options = ("", {})) -> Callable:
+MakeModel = Callable[[str, int, int, int], Model]  # (dtype, height, width, channels)
+
+
+def elementwise(name: str, kind: str, function: str, inputs: int = 1, options: Options = ("", {})) -> MakeModel:
     """A maker of models of ``name`` whose output has the shape of its ``inputs`` inputs."""
 
     def make(dtype: str, height: int, width: int, channels: int) -> Model:
@@ -52,7 +55,7 @@ def elementwise(name: str, kind: str, function: str, inputs: int = 1, options: O
     return make
 
 
-def moved(name: str, kind: str, function: str, factor: int, options: Options) -> Callable:
+def moved(name: str, kind: str, function: str, factor: int, options: Options) -> MakeModel:
     """A maker of models that change the size by ``factor``: depth to space, space to depth, resize, transposition."""
 
     def make(dtype: str, height: int, width: int, channels: int) -> Model:
@@ -89,7 +92,7 @@ def mirrored(dtype: str, height: int, width: int, channels: int) -> Model:
     return Model(op, file.finish([source], [output]))
 
 
-def convolution(kernel: int, stride: int = 1, transposed: bool = False) -> Callable:
+def convolution(kernel: int, stride: int = 1, transposed: bool = False) -> MakeModel:
     """A maker of convolutions of equally many channels; ``height`` and ``width`` are those of the input."""
 
     def make(dtype: str, height: int, width: int, channels: int) -> Model:

@@ -86,7 +86,7 @@ def _write_measurements(rows: Iterable[dict[str, str]], path: Path) -> None:
     for row in rows:
         if row["engine"] == ENGINE:
             name = table_name(row["device"], row["core_config"], int(row["threads"]), row["dtype"])
-            key = (name, row["device"], row["soc"], row["core"], row["threads"], row["dtype"])
+            key: tuple[str, ...] = (name, row["device"], row["soc"], row["core"], row["threads"], row["dtype"])
             sets.setdefault(key, {})[row["model"]] = row["latency_ms"]
     networks = list(next(iter(sets.values())))
     with path.open("w", encoding="utf-8", newline="") as file:

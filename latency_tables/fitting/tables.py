@@ -15,7 +15,7 @@ from latency_tables.fitting.held_out import HeldOut, coverage, leave_out, residu
 from latency_tables.fitting.prices import CLASS_PRICES, PASSES, PRICES
 from latency_tables.fitting.ratios import PASS, REFERENCES, Ratio, ratios
 from latency_tables.fitting.source import COMMIT, COPYRIGHT, DATA, ENGINE, ENGINE_VERSION, LICENCE, REPOSITORY
-from latency_tables.tables.estimate import Z90
+from latency_tables.tables.relatives import Z90
 from latency_tables.tables.rows import Row
 from latency_tables.tables.table import LatencyTable
 
@@ -138,7 +138,8 @@ def _add_estimates(dtype: str, rows: dict[tuple[str, str], Row], drawn: dict[tup
             continue
         sums = [[entry for entry in entries if entry in rows] for entries in REFERENCES[estimate.reference]]
         value = math.prod(sum(rows[entry].latency_ms for entry in entries) for entries in sums) ** (1 / len(sums))
-        sample = np.prod([sum(drawn[entry] for entry in entries) for entries in sums], axis=0) ** (1 / len(sums))
+        drawn_sums = [np.sum([drawn[entry] for entry in entries], axis=0) for entries in sums]
+        sample = np.prod(drawn_sums, axis=0) ** (1 / len(sums))
         error = math.hypot(_error(value, sample), estimate.relative_error)
         entry = (estimate.name, estimate.per)
         rows[entry] = Row(_short(value * estimate.ratio), "traffic-estimate", _short(error, 2), estimate.source)

@@ -10,8 +10,7 @@ from pathlib import Path
 from latency_tables.fitting.networks import INPUT_SIZE, networks
 from latency_tables.lowering.fusion import network_operators
 from latency_tables.lowering.operators import EngineOperator
-from latency_tables.tables.rows import LARGEST, read_key
-from latency_tables.tables.table import KEY
+from latency_tables.tables.rows import KEY, LARGEST, read_key
 from space.command_line import parse_size
 from space.errors import UserError
 from space.named_network import named_network

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from latency_tables.lowering.operators import EngineOperator
 from space.errors import UserError
@@ -51,7 +52,7 @@ def lower(operator: Operator, value: int) -> tuple[EngineOperator, ...]:
     read_elements = sum(math.prod(shape) for shape in operator.input_shapes)
     in_channels, height, width = image_size(operator.input_shapes[0])
     out_channels, out_height, out_width = image_size(operator.output_shape)
-    common = {
+    common: dict[str, Any] = {
         "height": out_height,
         "width": out_width,
         "in_channels": in_channels,
@@ -62,7 +63,7 @@ def lower(operator: Operator, value: int) -> tuple[EngineOperator, ...]:
         "output": output,
     }
     if kind in ("conv", "conv_transpose"):
-        windows = {"kernel": operator.kernel, "stride": operator.stride, "dilation": operator.dilation}
+        windows: dict[str, Any] = {"kernel": operator.kernel, "stride": operator.stride, "dilation": operator.dilation}
         if any(len(pair) != 2 for pair in windows.values()):
             raise UserError(f"{operator.name} over {len(operator.kernel)} axes at {operator.part!r} has no cost model")
         groups = operator.groups
@@ -106,11 +107,11 @@ def lower(operator: Operator, value: int) -> tuple[EngineOperator, ...]:
     return (EngineOperator(kind, **common, function=function),)
 
 
-def _reduce(common: dict, function: str, height: int, width: int) -> EngineOperator:
+def _reduce(common: dict[str, Any], function: str, height: int, width: int) -> EngineOperator:
     return EngineOperator("reduce", **{**common, "height": height, "width": width}, function=function)
 
 
-def _product(operator: Operator, common: dict) -> EngineOperator:
+def _product(operator: Operator, common: dict[str, Any]) -> EngineOperator:
     """A matrix product; the inner size is its work divided by its outputs, wherever the operands stand."""
     outputs = math.prod(operator.output_shape)
     inner = operator.macs // outputs
@@ -122,7 +123,7 @@ def _product(operator: Operator, common: dict) -> EngineOperator:
     return EngineOperator("matmul", **{**common, **sizes})
 
 
-def _norm(operator: Operator, function: str, common: dict, value: int) -> tuple[EngineOperator, ...]:
+def _norm(operator: Operator, function: str, common: dict[str, Any], value: int) -> tuple[EngineOperator, ...]:
     """A norm that no convolution takes in: scale and shift, after mean and mean square if the image's own count.
 
     The arithmetic on the statistics themselves, one number per channel or pixel, is left out. Layer norm is taken as
@@ -151,7 +152,7 @@ def _norm(operator: Operator, function: str, common: dict, value: int) -> tuple[
     )
 
 
-def _variance(common: dict, height: int, width: int, value: int) -> tuple[EngineOperator, ...]:
+def _variance(common: dict[str, Any], height: int, width: int, value: int) -> tuple[EngineOperator, ...]:
     """Mean, difference from it, square, and mean: engines have no variance. The mean is value ``value``."""
     channels, image = common["in_channels"], {"height": height, "width": width, "out_channels": common["in_channels"]}
     elements, (source,) = channels * height * width, common["inputs"]
@@ -166,7 +167,7 @@ def _variance(common: dict, height: int, width: int, value: int) -> tuple[Engine
     )
 
 
-def _resize(operator: Operator, function: str, common: dict, value: int) -> tuple[EngineOperator, ...]:
+def _resize(operator: Operator, function: str, common: dict[str, Any], value: int) -> tuple[EngineOperator, ...]:
     _, height, width = image_size(operator.input_shapes[0])
     factor, rest = divmod(common["height"], height)
     if rest or common["width"] != width * factor:

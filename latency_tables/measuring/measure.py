@@ -119,7 +119,9 @@ def measure(
 
 
 def operator_models(harness: Harness, operators: tuple[EngineOperator, ...]) -> Models:
-    models = {operator_key(op): partial(harness.engine.write, (op,)) for op in operators}
+    models: dict[str, Callable[[], bytes]] = {
+        operator_key(op): partial(harness.engine.write, (op,)) for op in operators
+    }
     if harness.differential:
         models |= differential_models(harness.engine, operators)
     return models
@@ -132,7 +134,9 @@ def operator_key(op: EngineOperator) -> str:
 
 def operator_of(key: str) -> EngineOperator:
     """The inverse of ``operator_key``."""
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(key).items()}
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(key).items()
+    }
     return EngineOperator(**values)
 
 

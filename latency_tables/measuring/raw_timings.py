@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any, TextIO
 
 from latency_tables.measuring.targets.session import Device, Timing
-from latency_tables.tables.estimate import Z90
+from latency_tables.tables.relatives import Z90
 from space.errors import UserError
 
 REFERENCE = "reference"  # the key of the operator that is timed again and again

@@ -18,7 +18,8 @@ from latency_tables.lowering.operators import EngineOperator
 from latency_tables.measuring.measure import Harness
 from latency_tables.measuring.raw_timings import RawTimings
 from latency_tables.measuring.rounds import Rounds
-from latency_tables.tables.estimate import Z90, Latency, MissingOperatorError, predict
+from latency_tables.tables.estimate import Latency, MissingOperatorError, predict
+from latency_tables.tables.relatives import Z90
 from latency_tables.tables.table import LatencyTable
 from space.architecture import Architecture
 from space.errors import UserError

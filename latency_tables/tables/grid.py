@@ -92,6 +92,7 @@ class FamilyGrid:
 
         A difference of such terms grows along every axis, as no ratio of them does.
         """
+        assert self._model is not None
         floor = self.lines[-1][0]
         sizes = (op.in_channels, op.out_channels, max(op.pixels, floor))
         inside = (*((edge[0],) if self._tied else ()), *edge)

@@ -78,6 +78,8 @@ def read_rows(
             if own_key != key:
                 raise ValueError(f"must be of {' '.join(key)} as the first row is, got {' '.join(own_key)}")
             row = _row(cells)
+            entry: Any
+            store: dict[Any, Row]
             if cells["row"] == "shape":
                 entry, store = operator_of_cells(cells), shapes
             elif cells["row"] == "class":

@@ -193,7 +193,7 @@ def _write(path: Path, table: LatencyTable) -> None:
     provenance_file.write_text(json.dumps(dict(table.provenance), indent=1, ensure_ascii=False) + "\n", "utf-8")
     if table.draws.size:
         with draws_file.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(("kind", "per", *(f"d{number}" for number in range(table.draws.shape[1]))))
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow(("kind", "per", *(f"d{number}" for number in range(table.draws.shape[1]))))
             for entry, draws in zip(table.classes, table.draws, strict=True):
-                writer.writerow((*entry, *(f"{value:.5g}" for value in draws)))
+                rows.writerow((*entry, *(f"{value:.5g}" for value in draws)))

@@ -9,7 +9,8 @@ import pytest
 
 from latency_tables.fitting.tables import SHIPPED
 from latency_tables.lowering.operators import EngineOperator
-from latency_tables.tables.estimate import DEFAULT_RESIDUAL, Z90, difference, predict, version_spread
+from latency_tables.tables.estimate import DEFAULT_RESIDUAL, difference, predict, version_spread
+from latency_tables.tables.relatives import Z90
 from latency_tables.tables.rows import Row
 from latency_tables.tables.table import load_table
 from tests.latency_tests.test_table import table

@@ -21,6 +21,7 @@ def input_shapes(op: EngineOperator, alone: bool = False) -> tuple[Shape, ...]:
     """
     height, width, channels = op.height, op.width, op.in_channels
     same = (1, height, width, channels)
+    shapes: tuple[Shape, ...]
     if op.kind in ("conv", "depthwise_conv", "grouped_conv", "pool"):
         shapes = (_before_window(op),)
     elif op.kind == "transposed_conv":

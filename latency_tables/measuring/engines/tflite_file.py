@@ -61,7 +61,7 @@ class TfliteFile:
         return len(self.shapes) - 1
 
     def constant(self, values: Any, dtype: type = np.float32, quantisation: Quantisation | None = None) -> int:
-        array = np.asarray(values, dtype)
+        array: np.ndarray = np.asarray(values, dtype)
         return self.tensor(array.shape, array, quantisation)
 
     def node(

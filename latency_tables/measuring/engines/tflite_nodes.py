@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -72,7 +73,7 @@ def _padding(file: TfliteFile, op: EngineOperator, source: int) -> int:
 def _conv(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
     values, bias = weights(op)
     depthwise = op.kind == "depthwise_conv"
-    windows = {
+    windows: dict[str, Any] = {
         "padding": _padding(file, op, sources[0]),
         "strideH": op.stride[0],
         "strideW": op.stride[1],
@@ -121,11 +122,15 @@ def _arithmetic(code: str, options: str) -> Node:
     return write
 
 
+def _slope(op: EngineOperator) -> dict[str, Any]:
+    return {"alpha": 0.25} if op.function == "leaky_relu" else {}
+
+
 def _activation(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
     shape = file.shapes[sources[0]]
     if op.function in ACTIVATIONS:
         code, options = ACTIVATIONS[op.function]
-        return file.node(code, sources, shape, options, **({"alpha": 0.25} if op.function == "leaky_relu" else {}))
+        return file.node(code, sources, shape, options, **_slope(op))
     if op.function == "prelu":
         slope = file.constant(np.full((1, 1, shape[-1]), 0.25))
         return file.node("PRELU", (sources[0], slope), shape)

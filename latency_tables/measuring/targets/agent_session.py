@@ -101,6 +101,7 @@ class AgentSession:
         process, self._process = self._process, None
         if process is None:
             return
+        assert process.stdin and process.stdout and process.stderr  # all three are pipes
         with contextlib.suppress(OSError, ValueError):
             process.stdin.write(json.dumps({"do": "bye"}) + "\n")
             process.stdin.close()
@@ -112,9 +113,9 @@ class AgentSession:
         process.stdout.close()
         process.stderr.close()
 
-    def _start(self) -> None:
+    def _start(self) -> subprocess.Popen[str]:
         if self._process is not None:
-            return
+            return self._process
         self._loaded: set[str] = set()
         self._answers: queue.Queue[str | None] = queue.Queue()
         self._complaints: deque[str] = deque(maxlen=KEPT_LINES)
@@ -141,14 +142,16 @@ class AgentSession:
         ]
         for reader in self._readers:
             reader.start()
+        return self._process
 
     def _ask(self, request: dict[str, Any], timeout_s: float, model: str | None = None) -> dict[str, Any]:
         """One request, one answer; ``model`` names the model whose fault a death of the agent would be."""
-        self._start()
+        stdin = self._start().stdin
+        assert stdin is not None
         self._asked += 1
         try:
-            self._process.stdin.write(json.dumps({**request, "id": self._asked}) + "\n")
-            self._process.stdin.flush()
+            stdin.write(json.dumps({**request, "id": self._asked}) + "\n")
+            stdin.flush()
             line = self._answers.get(timeout=timeout_s)
         except OSError:
             line = None
@@ -156,7 +159,7 @@ class AgentSession:
             self._kill()
             raise self._lost(f"no answer to {request['do']!r} within {timeout_s:.0f} s") from None
         if line is None:
-            self._died(request["do"], model)
+            raise self._death(request["do"], model)
         try:
             answer = json.loads(line)
         except (ValueError, RecursionError):
@@ -173,15 +176,16 @@ class AgentSession:
             raise self._lost(message)
         return answer
 
-    def _died(self, doing: str, model: str | None) -> None:
+    def _death(self, doing: str, model: str | None) -> Exception:
         status = self._kill()
         last = self._complaints[-1] if self._complaints else "it said nothing"
         if model is not None and self.restart_ok(status):
-            raise ModelFailedError(f"the engine died on {model} (exit status {status}; {last})")
-        raise self._lost(f"the agent ended with status {status} at {doing!r}: {last}")
+            return ModelFailedError(f"the engine died on {model} (exit status {status}; {last})")
+        return self._lost(f"the agent ended with status {status} at {doing!r}: {last}")
 
     def _kill(self) -> int:
         process, self._process = self._process, None
+        assert process is not None and process.stdin is not None
         with contextlib.suppress(OSError):
             process.stdin.close()
         try:
@@ -195,8 +199,9 @@ class AgentSession:
 
     def _runs(self, answer: dict[str, Any], name: str, job: Job) -> tuple[float, ...]:
         runs = answer.get(name)
-        good = isinstance(runs, list) and 1 <= len(runs) <= job.repeats and all(map(_is_number, runs))
-        if not good or min(runs) < 0 or (name == "runs_ms" and min(runs) == 0):
+        if not isinstance(runs, list) or not 1 <= len(runs) <= job.repeats or not all(map(_is_number, runs)):
+            raise self._lost(f"expected milliseconds of {job.name}, got {_short(answer)}")
+        if min(runs) < 0 or (name == "runs_ms" and min(runs) == 0):
             raise self._lost(f"expected milliseconds of {job.name}, got {_short(answer)}")
         return tuple(map(float, runs))
 

@@ -79,22 +79,19 @@ class SshSession:
 
     def describe(self) -> Device:
         """Raises: UserError (no such host, key refused, no Python, no engine), ConnectionLostError."""
-        self._connect()
-        self._device = self._agent.describe()
+        self._device = self._connect().describe()
         return self._device
 
     def time(self, job: Job) -> Timing:
         """Raises: ModelFailedError; ConnectionLostError once every attempt to connect again has failed."""
         try:
-            self._connect()
-            return self._agent.time(job)
+            return self._connect().time(job)
         except ConnectionLostError as error:
             lost = error
         for wait_s in self.waits_s:
             time.sleep(wait_s)
             try:
-                self._reconnect()
-                return self._agent.time(job)
+                return self._reconnect().time(job)
             except ConnectionLostError as error:
                 lost = error
         raise ConnectionLostError(f"{lost} (connected again {len(self.waits_s)} times in vain)")
@@ -103,7 +100,7 @@ class SshSession:
         """End the agent and remove its folder."""
         self._disconnect()
 
-    def _connect(self) -> None:
+    def _connect(self) -> AgentSession:
         if self._agent is None:
             self._folder = self._install()
             self._agent = AgentSession(
@@ -114,17 +111,19 @@ class SshSession:
                 device_name=str(self.host),
                 restart_ok=lambda status: status > 0 and status != SSH_FAILED,  # negative: ssh itself was killed
             )
+        return self._agent
 
-    def _reconnect(self) -> None:
+    def _reconnect(self) -> AgentSession:
         self._disconnect()
-        self._connect()
-        before, now = self._device, self._agent.describe()
+        agent = self._connect()
+        before, now = self._device, agent.describe()
         if before is not None and now.identity != before.identity:
             changed = sorted(key for key in before.identity if now.identity.get(key) != before.identity[key])
             raise UserError(
                 f"{self.host} is another device than before the connection broke: {', '.join(changed)} differ"
             )
         self._device = now
+        return agent
 
     def _disconnect(self) -> None:
         agent, self._agent = self._agent, None
