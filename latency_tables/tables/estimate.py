@@ -8,7 +8,7 @@ it moves; else it is refused by name. Never zero.
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -98,15 +98,15 @@ def predict(table: LatencyTable, operators: Iterable[EngineOperator] | Workload)
     """
     work = operators if isinstance(operators, Workload) else workload(operators)
     prices = _prices(table, work.counts)
-    by_kind: Counter[str] = Counter()
-    by_origin: Counter[str] = Counter()
+    by_kind: defaultdict[str, float] = defaultdict(float)
+    by_origin: defaultdict[str, float] = defaultdict(float)
     for op, count in work.counts.items():
         price = prices[op]
         by_kind[price.kind] += count * price.ms
         by_origin[price.origin] += count * price.ms
-    by_part = Counter(
-        {part: sum(count * prices[op].ms for op, count in counts.items()) for part, counts in work.by_part.items()}
-    )
+    by_part = {
+        part: sum(count * prices[op].ms for op, count in counts.items()) for part, counts in work.by_part.items()
+    }
     ms = sum(by_kind.values())
     spread = math.sqrt(_variance(work.counts, prices) + (residual(table) * ms) ** 2)
     relative = spread / ms if ms else 0.0
@@ -158,8 +158,9 @@ def version_spread(table: LatencyTable) -> float:
 
 def _prices(table: LatencyTable, operators: Iterable[EngineOperator]) -> dict[EngineOperator, Price]:
     known = pricer(table)
-    prices = {op: known.price(op) for op in operators}
-    missing = [op for op, found in prices.items() if found is None]
+    found = {op: known.price(op) for op in operators}
+    prices = {op: price for op, price in found.items() if price is not None}
+    missing = [op for op in found if op not in prices]
     if missing:
         shown = "; ".join(map(str, missing[:SHOWN_MISSING]))
         more = f" and {len(missing) - SHOWN_MISSING} more" if len(missing) > SHOWN_MISSING else ""
@@ -182,5 +183,5 @@ def _variance(counts: Mapping[EngineOperator, int], prices: dict[EngineOperator,
     return own + float(np.var(together))
 
 
-def _by_size(shares: Counter[str]) -> dict[str, float]:
-    return dict(shares.most_common())
+def _by_size(shares: Mapping[str, float]) -> dict[str, float]:
+    return dict(sorted(shares.items(), key=lambda share: -share[1]))

@@ -16,7 +16,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from latency_tables.measuring.targets.arm_cores import named_cores
 from latency_tables.measuring.targets.session import ConnectionLostError, Device, Job, ModelFailedError, Timing
@@ -101,17 +101,17 @@ class AgentSession:
         process, self._process = self._process, None
         if process is None:
             return
-        assert process.stdin and process.stdout and process.stderr  # all three are pipes
+        stdin, stdout, stderr = (cast("IO[str]", pipe) for pipe in (process.stdin, process.stdout, process.stderr))
         with contextlib.suppress(OSError, ValueError):
-            process.stdin.write(json.dumps({"do": "bye"}) + "\n")
-            process.stdin.close()
+            stdin.write(json.dumps({"do": "bye"}) + "\n")
+            stdin.close()
         try:
             process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        process.stdout.close()
-        process.stderr.close()
+        stdout.close()
+        stderr.close()
 
     def _start(self) -> subprocess.Popen[str]:
         if self._process is not None:
@@ -185,9 +185,9 @@ class AgentSession:
 
     def _kill(self) -> int:
         process, self._process = self._process, None
-        assert process is not None and process.stdin is not None
+        assert process is not None
         with contextlib.suppress(OSError):
-            process.stdin.close()
+            cast("IO[str]", process.stdin).close()
         try:
             status = process.wait(timeout=1)
         except subprocess.TimeoutExpired:

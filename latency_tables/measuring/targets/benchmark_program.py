@@ -21,7 +21,9 @@ NUMBER = r"([0-9.]+(?:e[+-]?[0-9]+)?)"
 class BenchmarkProgram(Protocol):
     """One program, called once per model."""
 
-    suffix: str  # of a model's file
+    @property
+    def suffix(self) -> str:
+        """Of a model's file."""
 
     def arguments(self, job: Job, model: str) -> str:
         """What stands after the program's path; ``model`` is the file's path on the device."""
