@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from evaluators.latency import Milliseconds, milliseconds, table_of
-from latency_tables.table import LatencyTable
+from latency_tables.tables.table import LatencyTable
 from space.architecture import Architecture
 from space.build import assemble, construct, deploy_form
 from space.errors import UserError

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from latency_tables.estimate import Difference, Latency, difference, predict, workload
-from latency_tables.fusion import architecture_operators, network_operators
-from latency_tables.table import LatencyTable
+from latency_tables.lowering.torch_operators.fusion import architecture_operators, network_operators
+
+from latency_tables.tables.estimate import Difference, Latency, difference, predict, workload
+from latency_tables.tables.table import LatencyTable
 from space.architecture import Architecture
 from space.build import build
 
@@ -19,7 +20,7 @@ PREFIX = "latency@"  # of a cost word that means milliseconds on a table
 class Milliseconds:
     """Predicted time of one inference on one table, batch 1: 90 % of such predictions lie from ``low`` to ``high``.
 
-    ``origin`` is the worst of the figure's parts (``latency_tables.estimate``).
+    ``origin`` is the worst of the figure's parts (``latency_tables.tables.estimate``).
     """
 
     ms: float

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from evaluators.cost import Costs, architecture_costs, paper_counts
 from evaluators.latency import ms_text
-from latency_tables.table import load_table
+from latency_tables.tables.table import load_table
 from space.files import write_atomically
 from space.papers import PAPERS, Paper
 from space.papers.published import COUNTED, PublishedResult, published_results

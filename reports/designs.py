@@ -15,18 +15,18 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from latency_tables.lowering.torch_operators.fusion import architecture_operators
 from matplotlib.figure import Figure
 
 from evaluators.cost import Costs, architecture_costs
 from evaluators.latency import explained, latency_difference
-from latency_tables.engines import engine_format
-from latency_tables.estimate import Latency, MissingOperatorError, predict
-from latency_tables.fusion import architecture_operators
-from latency_tables.harness.measure import Harness
-from latency_tables.harness.rounds import Protocol
-from latency_tables.harness.validate import validate
-from latency_tables.table import load_table
-from latency_tables.targets.target import open_session
+from latency_tables.measuring.engines import engine_format
+from latency_tables.measuring.measure import Harness
+from latency_tables.measuring.rounds import Protocol
+from latency_tables.measuring.targets.target import open_session
+from latency_tables.measuring.validate import validate
+from latency_tables.tables.estimate import Latency, MissingOperatorError, predict
+from latency_tables.tables.table import load_table
 from reports.style import FRONT, OTHER, PAPER, write_png
 from space.architecture import Architecture, BlockSpec
 from space.blocks.upsamplers import UPSAMPLERS

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from latency_tables.published.fit import Problem, draw_prices, published_problem
-from latency_tables.published.held_out import leave_out, pairs_held_out
-from latency_tables.published.tables import SHIPPED, VERSION_SPREAD, family_held_out, reference_errors
-from latency_tables.published.transfer import from_common, from_one_core, other_devices
-from latency_tables.table import load_table
+from latency_tables.fitting.fit import Problem, draw_prices, published_problem
+from latency_tables.fitting.held_out import leave_out, pairs_held_out
+from latency_tables.fitting.tables import SHIPPED, VERSION_SPREAD, family_held_out, reference_errors
+from latency_tables.fitting.transfer import from_common, from_one_core, other_devices
+from latency_tables.tables.table import load_table
 from reports.style import FRONT, OTHER, PAPER, write_png
 from space.files import write_atomically
 
@@ -42,7 +42,7 @@ def readme() -> str:
         "# Latency tables of published phones: how well they predict what they have not seen\n",
         "102 networks on 84 combinations of core set and dtype (TensorFlow Lite 2.10.0, batch 1, 224x224; "
         "qed-usc/mobile-ml-benchmark, MIT). Mean absolute error in percent; *family left out*: each network from a fit "
-        f"without its family ({len(set(problem.families))} families by name, `latency_tables/published/networks.py`), "
+        f"without its family ({len(set(problem.families))} families by name, `latency_tables/fitting/networks.py`), "
         "on this and every other core set; *reference*: an earlier fit to the same data, one price per operator class. "
         "This page: `python -m reports.latency_fit reports/published/latency-tables`.\n",
         "![Held-out predictions against measurements](held-out.png)\n",
@@ -51,7 +51,7 @@ def readme() -> str:
         "nearly full size (222x222), as restoration networks do.\n",
         "*Band*: 90 % for the engine's very version, pinned; the tables' default band is wider, because measurements "
         "of others, with another version of TensorFlow Lite or without pinning, differ from these by one common factor "
-        f"of 0.7 to 1.4 (`version_spread` {VERSION_SPREAD}, `latency_tables/published/tables.py`). Differences between "
+        f"of 0.7 to 1.4 (`version_spread` {VERSION_SPREAD}, `latency_tables/fitting/tables.py`). Differences between "
         "networks on one table, and their ranks, do not depend on it.\n",
         "## All core sets, medians\n",
         *_summary(problem, errors),

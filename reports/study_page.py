@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from scipy.stats import t as student
 
 from evaluators.latency import Milliseconds, milliseconds
-from latency_tables.table import load_table
+from latency_tables.tables.table import load_table
 from reports.counts import DASH, PHONES
 from reports.designs import COLOURS
 from reports.style import FRONT, OTHER, PAPER, write_png

@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from evaluators.latency import latency_word
-from latency_tables.table import LatencyTable, load_table, table_names
+from latency_tables.tables.table import LatencyTable, load_table, table_names
 from space.errors import UserError
 
 TRAINED_DTYPE = "fp32"  # of the networks that a search trains and measures

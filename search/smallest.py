@@ -8,7 +8,7 @@ from typing import Any
 
 from evaluators.cost import Costs, architecture_costs
 from evaluators.latency import ms_text, table_of
-from latency_tables.table import LatencyTable
+from latency_tables.tables.table import LatencyTable
 from search.budget import Budget, Limit, cost_text
 from space.architecture import Architecture, IOShape
 from space.build import architecture, backbone

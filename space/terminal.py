@@ -12,7 +12,7 @@ import os
 import sys
 import unicodedata
 from collections.abc import Iterable
-from typing import TextIO
+from typing import IO, TextIO
 
 LONGEST_MESSAGE = 1000  # characters: what fits on a small terminal, 80 columns by 12 lines
 PLAIN = "litefront-plain"  # the name of the error handler of streams
@@ -108,11 +108,12 @@ def flush_or_drop(streams: Iterable[TextIO | None] = ()) -> bool:
                 stream.flush()
         except BrokenPipeError:
             whole = False
+            assert stream is not None
             drop(stream)
     return whole
 
 
-def drop(stream: TextIO) -> None:
+def drop(stream: IO[str]) -> None:
     """What is written to ``stream`` from now on goes nowhere: its reader is gone, and Python would complain at exit."""
     try:
         nowhere = os.open(os.devnull, os.O_WRONLY)

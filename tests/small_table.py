@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from latency_tables.lowering.torch_operators.operators import EngineOperator
 
-from latency_tables.classes import cost_class
-from latency_tables.operators import EngineOperator
-from latency_tables.rows import Row
-from latency_tables.table import TRAFFIC, LatencyTable, write_table
+from latency_tables.tables.classes import cost_class
+from latency_tables.tables.rows import Row
+from latency_tables.tables.table import TRAFFIC, LatencyTable, write_table
 
 MS_PER_GMAC = {
     EngineOperator("conv", 8, 8, 8, 8, 512): 48.0,

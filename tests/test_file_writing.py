@@ -16,7 +16,7 @@ PLAIN_WRITES = {
     "search/journal.py": "the journal grows by a record at a time, and its owner file is a lock",
     "search/workers.py": "a process's log grows as it writes",
     "latency_tables/harness/raw_timings.py": "timings grow by a line at a time; a torn one is cut off",
-    "latency_tables/agent.py": "a model in a temporary file of a phone; and standard output",
+    "latency_tables/measuring/agent.py": "a model in a temporary file of a phone; and standard output",
     "latency_tables/engines/mnn.py": "a model in a temporary folder",
     "latency_tables/targets/adb.py": "a model in a temporary folder",
     "evaluators/images/decode.py": "the null device",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from latency_tables.calibrate import calibrate
-from latency_tables.table import load_table, write_table
-from latency_tables.timings import COLUMNS, read_timings
+from latency_tables.fitting.calibrate import calibrate
+from latency_tables.fitting.timings import COLUMNS, read_timings
+from latency_tables.tables.table import load_table, write_table
 from space.errors import UserError
 
 

@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from latency_tables.cli.console import Console
-from latency_tables.table import LatencyTable, load_table, table_names
+from latency_tables.tables.table import LatencyTable, load_table, table_names
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from rich.table import Table
 
 from latency_tables.cli.console import Console
-from latency_tables.published.tables import SHIPPED, build_table
-from latency_tables.table import DATA, LatencyTable, write_table
+from latency_tables.fitting.tables import SHIPPED, build_table
+from latency_tables.tables.table import DATA, LatencyTable, write_table
 from space.errors import UserError
 
 

@@ -9,10 +9,10 @@ from rich.table import Table
 
 from latency_tables.cli.console import Console
 from latency_tables.cli.measuring import add_device_options, open_harness, protocol_from, question_from, shown_progress
-from latency_tables.harness.extend import add_operators, own_operators
-from latency_tables.harness.measure import Check, Measured, Names, measure, summary
-from latency_tables.harness.plan import plan
-from latency_tables.pricing import kind_label
+from latency_tables.measuring.extend import add_operators, own_operators
+from latency_tables.measuring.measure import Check, Measured, Names, measure, summary
+from latency_tables.measuring.plan import plan
+from latency_tables.tables.pricing import kind_label
 from space.errors import UserError
 
 ROUNDS = 5

@@ -7,15 +7,16 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from latency_tables.cli.console import Console
-from latency_tables.engines import ENGINES, engine_format
-from latency_tables.harness.measure import Harness
-from latency_tables.harness.rounds import Protocol
-from latency_tables.targets.session import Session
-from latency_tables.targets.target import FORMS, open_session
+from latency_tables.measuring.engines import ENGINES, engine_format
+from latency_tables.measuring.measure import Harness
+from latency_tables.measuring.rounds import Protocol
+from latency_tables.measuring.targets.session import Session
+from latency_tables.measuring.targets.target import FORMS, open_session
 from space.command_line import parse_count, parse_size
 from space.errors import UserError
 from space.tasks import TASKS, Task, task
@@ -37,7 +38,7 @@ def add_device_options(parser: argparse.ArgumentParser, rounds: int, needs_task:
     parser.add_argument("--engine-version", help="of that program")
 
 
-def protocol_from(options: argparse.Namespace, **changes: float) -> Protocol:
+def protocol_from(options: argparse.Namespace, **changes: Any) -> Protocol:
     rounds = parse_count("--rounds", options.rounds, 1, MOST_ROUNDS)
     return Protocol(
         parse_count("--threads", options.threads, 1, MOST_THREADS),
@@ -87,7 +88,7 @@ def open_harness(options: argparse.Namespace, protocol: Protocol, differential: 
 
 @contextmanager
 def shown_progress(console: Console, what: str) -> Iterator[Callable[[int], Callable[[str], None]]]:
-    """``progress(total)`` for ``latency_tables.harness.measure``."""
+    """``progress(total)`` for ``latency_tables.measuring.measure``."""
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
 

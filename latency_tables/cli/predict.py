@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
+from typing import Any
 
 from rich.table import Table
 
 from latency_tables.cli.console import Console
 from latency_tables.cli.input_options import add_input_options
 from latency_tables.cli.network_input import input_sizes, parse_channels
-from latency_tables.estimate import predict, price
-from latency_tables.fusion import network_operators
-from latency_tables.table import load_table
+from latency_tables.lowering.torch_operators.fusion import network_operators
+from latency_tables.tables.estimate import predict, price
+from latency_tables.tables.table import load_table
 from space.named_network import named_network
 
 
@@ -34,9 +35,10 @@ def execute(options: argparse.Namespace) -> int:
     size, more = input_sizes(options.input, own)
     operators = network_operators(own.network, own.in_channels, size, more)
     latency = predict(table, operators)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for op, count in Counter(operators).items():
         found = price(table, op)
+        assert found is not None  # ``predict`` has refused the others
         rows.append({"operator": str(op), "count": count, "ms": count * found.ms, "origin": found.origin_text})
     rows.sort(key=lambda row: -row["ms"])
     if options.json:

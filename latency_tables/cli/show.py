@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from rich.table import Table
 
 from latency_tables.cli.catalogue import summary
 from latency_tables.cli.console import Console
-from latency_tables.rows import Row
-from latency_tables.table import load_table
+from latency_tables.tables.rows import Row
+from latency_tables.tables.table import load_table
 
 SHOWN_OPERATORS = 40
 
@@ -59,7 +60,7 @@ def execute(options: argparse.Namespace) -> int:
     return 0
 
 
-def _rows(title: str, headings: tuple[str, ...], entries: list[tuple[tuple[str, ...], Row]]) -> Table:
+def _rows(title: str, headings: tuple[str, ...], entries: Sequence[tuple[tuple[str, ...], Row]]) -> Table:
     shown = Table(title=title, title_justify="left", pad_edge=False)
     for heading in headings:
         shown.add_column(heading, no_wrap=True)

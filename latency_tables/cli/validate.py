@@ -13,8 +13,8 @@ import numpy as np
 
 from latency_tables.cli.console import Console
 from latency_tables.cli.measuring import add_device_options, open_harness, protocol_from, question_from, shown_progress
-from latency_tables.harness.plots import scatter
-from latency_tables.harness.validate import (
+from latency_tables.measuring.plots import scatter
+from latency_tables.measuring.validate import (
     Point,
     agreement,
     draw_networks,
@@ -24,7 +24,7 @@ from latency_tables.harness.validate import (
     validate,
     write_points,
 )
-from latency_tables.table import LatencyTable, load_table, write_table
+from latency_tables.tables.table import LatencyTable, load_table, write_table
 from space.command_line import parse_count
 from space.errors import UserError
 from space.files import write_text_atomically

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from evaluators.latency import latency_difference
-from latency_tables.table import LatencyTable
+from latency_tables.tables.table import LatencyTable
 from search.latency import load_used
 from search.records import RunResult, RunSettings, TrialRecord
 from space.errors import UserError

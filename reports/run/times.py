@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from evaluators.latency import Milliseconds, explained
-from latency_tables.rows import ORIGINS
-from latency_tables.table import PROVENANCE_KEYS, LatencyTable
+from latency_tables.tables.rows import ORIGINS
+from latency_tables.tables.table import PROVENANCE_KEYS, LatencyTable
 from reports.run.shown import shown_members
 from search.latency import TableUse, load_used
 from search.records import RunResult, TrialRecord

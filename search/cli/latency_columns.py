@@ -8,8 +8,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from evaluators.latency import ms_text
-from latency_tables.estimate import Latency
-from latency_tables.rows import ORIGINS
+from latency_tables.tables.estimate import Latency
+from latency_tables.tables.rows import ORIGINS
 
 LEAST_SHARE = 0.02  # smaller shares, on every table, are added up as "other"
 

@@ -12,7 +12,7 @@ from evaluators.images.names import escaped_name
 from evaluators.latency import latency_word
 from evaluators.tasks import rules_from_text
 from latency_tables.cli.console import Console
-from latency_tables.table import table_names
+from latency_tables.tables.table import table_names
 from search.budget import Budget, parse_budget
 from search.cli.interrupts import noted_interrupts
 from search.cli.options.run import DEFAULT_OBJECTIVE, DEFAULT_TIME

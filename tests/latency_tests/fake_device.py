@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from latency_tables.lowering.torch_operators.operators import EngineOperator
 
-from latency_tables.engines.model_format import ModelFormat
-from latency_tables.harness.differential import baseline_key
-from latency_tables.harness.measure import Harness, operator_of
-from latency_tables.harness.rounds import Protocol
-from latency_tables.operators import EngineOperator
-from latency_tables.targets.session import ConnectionLostError, Device, Job, ModelFailedError, Timing
+from latency_tables.measuring.differential import baseline_key
+from latency_tables.measuring.engines.model_format import ModelFormat
+from latency_tables.measuring.measure import Harness, operator_of
+from latency_tables.measuring.rounds import Protocol
+from latency_tables.measuring.targets.session import ConnectionLostError, Device, Job, ModelFailedError, Timing
 
 IDENTITY = {
     "hostname": "board",

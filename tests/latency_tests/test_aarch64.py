@@ -11,10 +11,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from latency_tables.lowering.torch_operators.operators import EngineOperator
 
-from latency_tables.operators import EngineOperator
-from latency_tables.targets.session import Job
-from latency_tables.targets.ssh import SshHost, SshSession
+from latency_tables.measuring.targets.session import Job
+from latency_tables.measuring.targets.ssh import SshHost, SshSession
 from tests.latency_tests.loopback import start_sshd
 
 SIZE = {"height": 45, "width": 80}
@@ -48,7 +48,7 @@ OPERATORS = (
 def test_an_emulated_arm_host_measures_operators_over_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("MNN", "ai_edge_litert", "flatbuffers"):
         pytest.importorskip(module)
-    from latency_tables.engines.mnn import write_mnn
+    from latency_tables.measuring.engines.mnn import write_mnn
 
     folder = Path(os.environ.get("LITEFRONT_AARCH64", "aarch64"))
     emulator = shutil.which("qemu-aarch64-static") or shutil.which("qemu-aarch64")

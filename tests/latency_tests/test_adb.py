@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from latency_tables.targets import android
-from latency_tables.targets.adb import AdbSession
-from latency_tables.targets.arm_cores import core_name, named_cores
-from latency_tables.targets.benchmark_program import PROGRAMS
-from latency_tables.targets.session import ConnectionLostError, Job, ModelFailedError
-from latency_tables.targets.target import open_session
+from latency_tables.measuring.targets import android
+from latency_tables.measuring.targets.adb import AdbSession
+from latency_tables.measuring.targets.arm_cores import core_name, named_cores
+from latency_tables.measuring.targets.benchmark_program import PROGRAMS
+from latency_tables.measuring.targets.session import ConnectionLostError, Job, ModelFailedError
+from latency_tables.measuring.targets.target import open_session
 from space.errors import UserError
 
 STAND_IN = Path(__file__).parent / "stand_ins" / "fake_adb.py"

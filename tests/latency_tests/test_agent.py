@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from latency_tables.targets.agent_session import AGENT, AgentSession
-from latency_tables.targets.session import ConnectionLostError, Job, ModelFailedError
+from latency_tables.measuring.targets.agent_session import AGENT, AgentSession
+from latency_tables.measuring.targets.session import ConnectionLostError, Job, ModelFailedError
 from space.errors import UserError
 
 INTERPRETER = """

@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 import pytest
+from latency_tables.lowering.torch_operators.operators import EngineOperator
 
-from latency_tables.estimate import DEFAULT_RESIDUAL, Z90, difference, predict, version_spread
-from latency_tables.operators import EngineOperator
-from latency_tables.published.tables import SHIPPED
-from latency_tables.rows import Row
-from latency_tables.table import load_table
+from latency_tables.fitting.tables import SHIPPED
+from latency_tables.tables.estimate import DEFAULT_RESIDUAL, difference, predict, version_spread
+from latency_tables.tables.relatives import Z90
+from latency_tables.tables.rows import Row
+from latency_tables.tables.table import load_table
 from tests.latency_tests.test_table import table
 
 CELL = [EngineOperator("conv", 32, 32, 16, 16, 16_384, kernel=(3, 3))] * 20
@@ -28,7 +29,7 @@ def test_the_band_of_shipped_tables_holds_for_other_versions(name: str) -> None:
 
 
 def test_the_spread_is_what_others_differ_by() -> None:
-    """The same five as in latency_tables.published.tables, one figure a source."""
+    """The same five as in latency_tables.fitting.tables, one figure a source."""
     restoration = np.mean(np.log(OTHERS[1:4]))
     logs = (math.log(OTHERS[0]), restoration, math.log(1.39), math.log(1.03), math.log(0.68))
     assert version_spread(load_table("pixel4-a76")) == pytest.approx(np.sqrt(np.mean(np.square(logs))), abs=0.01)

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latency_tables.calibrate import calibrate
 from latency_tables.cli import calibrate as command
-from latency_tables.estimate import predict
-from latency_tables.published.measurements import measurements
-from latency_tables.published.networks import networks
-from latency_tables.table import load_table
-from latency_tables.timings import COLUMNS, Timings, read_timings
+from latency_tables.fitting.calibrate import calibrate
+from latency_tables.fitting.measurements import measurements
+from latency_tables.fitting.networks import networks
+from latency_tables.fitting.timings import COLUMNS, Timings, read_timings
+from latency_tables.tables.estimate import predict
+from latency_tables.tables.table import load_table
 from space.errors import UserError
 
 BOARD = {

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from latency_tables.cli import main
-from latency_tables.table import table_names
+from latency_tables.tables.table import table_names
 
 
 def test_list_names_every_table(capsys: pytest.CaptureFixture[str]) -> None:

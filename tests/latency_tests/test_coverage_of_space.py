@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from latency_tables.lowering.torch_operators.fusion import architecture_operators
 
-from latency_tables.estimate import predict, price
-from latency_tables.fusion import architecture_operators
-from latency_tables.table import load_table
+from latency_tables.tables.estimate import predict, price
+from latency_tables.tables.table import load_table
 from space import TASKS, random_architecture
 
 TABLE = Path(__file__).parents[2] / "reports" / "published" / "harness-litert" / "zen4-litert.csv"

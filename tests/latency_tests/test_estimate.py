@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from latency_tables.lowering.torch_operators.operators import EngineOperator
 
-from latency_tables.classes import cost_class
-from latency_tables.estimate import MissingOperatorError, difference, predict, price
-from latency_tables.grid import FamilyGrid
-from latency_tables.operators import EngineOperator
-from latency_tables.rows import Row
-from latency_tables.table import LatencyTable
+from latency_tables.tables.classes import cost_class
+from latency_tables.tables.estimate import MissingOperatorError, difference, predict, price
+from latency_tables.tables.grid import FamilyGrid
+from latency_tables.tables.rows import Row
+from latency_tables.tables.table import LatencyTable
 from tests.latency_tests.test_table import table
 
 SIZES = ((180, 320), (360, 640))

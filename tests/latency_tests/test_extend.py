@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from latency_tables.cli import main
-from latency_tables.estimate import MissingOperatorError
-from latency_tables.harness.extend import add_operators, own_operators
-from latency_tables.harness.measure import Names, measure
-from latency_tables.harness.validate import predictions
-from latency_tables.rows import Row
-from latency_tables.table import load_table
+from latency_tables.measuring.extend import add_operators, own_operators
+from latency_tables.measuring.measure import Names, measure
+from latency_tables.measuring.validate import predictions
+from latency_tables.tables.estimate import MissingOperatorError
+from latency_tables.tables.rows import Row
+from latency_tables.tables.table import load_table
 from space import TASKS, random_architecture
 from space.errors import UserError
 from tests.latency_tests.fake_device import FakeSession

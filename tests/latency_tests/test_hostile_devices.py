@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from latency_tables.targets import adb, agent_session, android
-from latency_tables.targets.agent_session import AgentSession
-from latency_tables.targets.benchmark_program import PROGRAMS
-from latency_tables.targets.session import ConnectionLostError, Job, ModelFailedError
+from latency_tables.measuring.targets import adb, agent_session, android
+from latency_tables.measuring.targets.agent_session import AgentSession
+from latency_tables.measuring.targets.benchmark_program import PROGRAMS
+from latency_tables.measuring.targets.session import ConnectionLostError, Job, ModelFailedError
 from space.command_line import run_command
 from tests.commands import command as own_command
 

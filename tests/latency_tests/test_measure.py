@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from latency_tables.lowering.torch_operators.operators import EngineOperator
 
-from latency_tables.estimate import predict
-from latency_tables.harness.measure import measure, operator_key, operator_of, reference_of
-from latency_tables.harness.plan import Plan
-from latency_tables.harness.raw_timings import RawTimings, figure, own_ms
-from latency_tables.operators import EngineOperator
-from latency_tables.table import load_table
-from latency_tables.targets.session import ConnectionLostError, Device
+from latency_tables.measuring.measure import measure, operator_key, operator_of, reference_of
+from latency_tables.measuring.plan import Plan
+from latency_tables.measuring.raw_timings import RawTimings, figure, own_ms
+from latency_tables.measuring.targets.session import ConnectionLostError, Device
+from latency_tables.tables.estimate import predict
+from latency_tables.tables.table import load_table
 from space.errors import UserError
 from tests.latency_tests.fake_device import FakeSession, cost_ms, harness
 

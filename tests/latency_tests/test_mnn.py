@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from latency_tables.lowering.torch_operators.operators import EngineOperator
 
-from latency_tables.engines.mnn import write_mnn
-from latency_tables.engines.tflite import chain, write_tflite
-from latency_tables.operators import EngineOperator
-from latency_tables.targets.local import local_session
-from latency_tables.targets.session import Job
+from latency_tables.measuring.engines.mnn import write_mnn
+from latency_tables.measuring.engines.tflite import chain, write_tflite
+from latency_tables.measuring.targets.local import local_session
+from latency_tables.measuring.targets.session import Job
 from space.errors import UserError
 
 pytest.importorskip("MNN")
@@ -59,7 +59,7 @@ def test_the_converter_installs_nothing(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_what_it_cannot_convert_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("latency_tables.engines.mnn.write_tflite", lambda operators: b"no model")
+    monkeypatch.setattr("latency_tables.measuring.engines.mnn.write_tflite", lambda operators: b"no model")
     with pytest.raises(UserError, match="MNN's converter refused conv 3x3 4 channels at 12x8"):
         write_mnn((CONV,))
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from latency_tables.lowering.torch_operators.operators import EngineOperator
 
-from latency_tables.classes import TERMS, cost_class
-from latency_tables.estimate import price
-from latency_tables.operators import EngineOperator
-from latency_tables.published.ratios import REFERENCES, ratios
-from latency_tables.table import load_table
+from latency_tables.fitting.ratios import REFERENCES, ratios
+from latency_tables.tables.classes import TERMS, cost_class
+from latency_tables.tables.estimate import price
+from latency_tables.tables.table import load_table
 
 
 def test_shipped_ratios_are_usable() -> None:
@@ -49,7 +49,7 @@ def test_a_small_relu_is_not_charged_the_way_to_memory() -> None:
 def test_every_model_runs_and_is_of_its_class(dtype: str) -> None:
     interpreter = pytest.importorskip("ai_edge_litert.interpreter")
     pytest.importorskip("flatbuffers")
-    from latency_tables.published.measure_ratios import MEASURED
+    from latency_tables.fitting.measure_ratios import MEASURED
 
     for name, (terms, makers) in MEASURED.items():
         for make in makers:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from latency_tables.lowering.torch_operators.operators import EngineOperator
 
-from latency_tables.classes import cost_class
 from latency_tables.cli import fit
-from latency_tables.estimate import MissingOperatorError, predict, price
-from latency_tables.operators import EngineOperator
-from latency_tables.published.tables import SHIPPED, build_table
-from latency_tables.table import DATA, load_table, write_table
+from latency_tables.fitting.tables import SHIPPED, build_table
+from latency_tables.tables.classes import cost_class
+from latency_tables.tables.estimate import MissingOperatorError, predict, price
+from latency_tables.tables.table import DATA, load_table, write_table
 
 KERNELS = ((1, 1), (3, 3), (5, 5), (7, 7))
 KINDS = (

@@ -6,13 +6,13 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
+from latency_tables.lowering.torch_operators.operators import EngineOperator
 
-from latency_tables.classes import SEEN_TAPS, beyond_seen
-from latency_tables.estimate import price
-from latency_tables.operators import EngineOperator
-from latency_tables.published.networks import networks
-from latency_tables.rows import Row
-from latency_tables.table import LatencyTable, load_table
+from latency_tables.fitting.networks import networks
+from latency_tables.tables.classes import SEEN_TAPS, beyond_seen
+from latency_tables.tables.estimate import price
+from latency_tables.tables.rows import Row
+from latency_tables.tables.table import LatencyTable, load_table
 from tests.latency_tests.test_table import table
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from latency_tables.targets.session import ConnectionLostError, Job, ModelFailedError
-from latency_tables.targets.ssh import SshHost, SshSession
-from latency_tables.targets.target import open_session, parse_ssh
+from latency_tables.measuring.targets.session import ConnectionLostError, Job, ModelFailedError
+from latency_tables.measuring.targets.ssh import SshHost, SshSession
+from latency_tables.measuring.targets.target import open_session, parse_ssh
 from space.errors import UserError
 from tests.latency_tests.loopback import program, start_sshd
 

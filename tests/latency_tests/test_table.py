@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from latency_tables.lowering.torch_operators.operators import EngineOperator
 
-from latency_tables.operators import EngineOperator
-from latency_tables.rows import COLUMNS, Row
-from latency_tables.table import LatencyTable, load_table, write_table
+from latency_tables.tables.rows import COLUMNS, Row
+from latency_tables.tables.table import LatencyTable, load_table, write_table
 from space.errors import UserError
 
 PROVENANCE = {"repository": "here", "commit": "abc", "licence": "MIT", "conversion": "made up"}

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from latency_tables.lowering.torch_operators.fusion import architecture_operators, network_operators
+from latency_tables.lowering.torch_operators.operators import EngineOperator
 from torch import Tensor, nn
 
-from latency_tables.engines.input_shapes import input_shapes
-from latency_tables.engines.tflite import chain, patterned_weights, stand_alone, write_tflite
-from latency_tables.engines.tflite_nodes import NODES, output_shape
-from latency_tables.estimate import predict
-from latency_tables.fusion import architecture_operators, network_operators
-from latency_tables.harness.validate import draw_networks
-from latency_tables.operators import EngineOperator
-from latency_tables.table import load_table
+from latency_tables.measuring.engines.input_shapes import input_shapes
+from latency_tables.measuring.engines.tflite import chain, patterned_weights, stand_alone, write_tflite
+from latency_tables.measuring.engines.tflite_nodes import NODES, output_shape
+from latency_tables.measuring.validate import draw_networks
+from latency_tables.tables.estimate import predict
+from latency_tables.tables.table import load_table
 from space.backbones import BACKBONES
 from space.build import architecture
 from space.errors import UserError

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from latency_tables.lowering.torch_operators.fusion import architecture_operators
 
 from latency_tables.cli.validate import record
-from latency_tables.estimate import predict
-from latency_tables.fusion import architecture_operators
-from latency_tables.harness.measure import measure
-from latency_tables.harness.plan import bare, plan_of
-from latency_tables.harness.plots import scatter
-from latency_tables.harness.validate import (
+from latency_tables.measuring.measure import measure
+from latency_tables.measuring.plan import bare, plan_of
+from latency_tables.measuring.plots import scatter
+from latency_tables.measuring.targets.session import ConnectionLostError
+from latency_tables.measuring.validate import (
     Point,
     agreement,
     draw_networks,
@@ -26,8 +26,8 @@ from latency_tables.harness.validate import (
     validate,
     write_points,
 )
-from latency_tables.table import LatencyTable, load_table, write_table
-from latency_tables.targets.session import ConnectionLostError
+from latency_tables.tables.estimate import predict
+from latency_tables.tables.table import LatencyTable, load_table, write_table
 from space.build import architecture_from_dict
 from space.errors import UserError
 from space.tasks import TASKS

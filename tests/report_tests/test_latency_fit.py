@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from latency_tables.published.fit import published_problem
-from latency_tables.published.tables import SHIPPED
+from latency_tables.fitting.fit import published_problem
+from latency_tables.fitting.tables import SHIPPED
 from reports import latency_fit
 
 

@@ -11,7 +11,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from latency_tables.harness import plots
+from latency_tables.measuring import plots
 from latency_tables.plot_style import KINDS, STYLE
 from reports import designs, style
 from reports.redraw import redraw

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
-from latency_tables.harness import plots
+from latency_tables.measuring import plots
 from reports.style import write_png
 
 NAMES = ["phone $x^_{$", "a$b$c", r"$\\nothing{$", "[train]"]

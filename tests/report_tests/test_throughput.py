@@ -8,7 +8,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from evaluators.cost import architecture_costs
-from latency_tables.table import LatencyTable, load_table
+from latency_tables.tables.table import LatencyTable, load_table
 from reports import throughput
 from reports.throughput import GROUPS, Point, figure, points, shares, tenths
 from space.papers import PAPERS

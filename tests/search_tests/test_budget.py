@@ -7,7 +7,7 @@ import pytest
 
 from evaluators.cost import Costs, architecture_costs
 from evaluators.latency import Milliseconds
-from latency_tables.table import load_table
+from latency_tables.tables.table import load_table
 from search.budget import parse_budget
 from search.latency import check_measured, load_used, tables_of
 from search.smallest import check_possible, smallest

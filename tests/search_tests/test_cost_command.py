@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from latency_tables.cli import main as latency_main
-from latency_tables.table import table_names
+from latency_tables.tables.table import table_names
 from search.cli import main
 
 OWN = """

@@ -15,8 +15,8 @@ from scipy.stats import spearmanr
 import search.proposals
 from evaluators.cost import Costs, architecture_costs
 from evaluators.latency import latency_word
-from latency_tables import estimate
-from latency_tables.table import load_table
+from latency_tables.tables import estimate
+from latency_tables.tables.table import load_table
 from search.cli import main
 from search.cli import run as run_command
 from search.cli.options.run import add_options

@@ -7,14 +7,14 @@ import math
 import numpy as np
 import pytest
 import torch
+from latency_tables.lowering.torch_operators.fusion import architecture_operators
 
 from evaluators import data
 from evaluators.quality import evaluate
 from evaluators.tasks import rules_of
-from latency_tables.engines.tflite import write_tflite
-from latency_tables.estimate import predict
-from latency_tables.fusion import architecture_operators
-from latency_tables.table import load_table
+from latency_tables.measuring.engines.tflite import write_tflite
+from latency_tables.tables.estimate import predict
+from latency_tables.tables.table import load_table
 from space import TASKS, architecture, architecture_from_dict, build, random_knobs
 from space.architecture import Architecture, IOShape
 from space.backbones import BACKBONES

@@ -1,8 +1,0 @@
-"""LiteRT, which was TensorFlow Lite: runs a .tflite file, on a CPU by XNNPACK."""
-
-from __future__ import annotations
-
-from latency_tables.engines.model_format import ModelFormat
-from latency_tables.engines.tflite import write_tflite
-
-LITERT = ModelFormat("litert", "LiteRT", ("ai_edge_litert", "flatbuffers"), write_tflite)

@@ -1,0 +1,139 @@
+"""From the operators that torch traces to those that a phone engine runs.
+
+The rules are those of TensorFlow Lite's converter and XNNPACK: batch norm disappears in the convolution just before it,
+ReLU and ReLU6 in the convolution or addition before them, a bias in its matrix product. Some of a value's channels, in
+torch a view, are a copy where channels come last.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+from torch import nn
+
+from latency_tables.lowering.torch_operators.operators import EngineOperator
+from latency_tables.lowering.torch_operators.torch_operators import engine_function, image_size, lower
+from space.architecture import Architecture
+from space.build import deploy_form
+from space.operators import Operator, meta_copy, screen, trace
+from space.operators.operator import Shape
+
+FUSED_FUNCTIONS = ("relu", "relu6")
+FUSES_ACTIVATION = ("conv", "depthwise_conv", "grouped_conv", "transposed_conv", "matmul", "add", "multiply")
+REMEMBERED = 4096  # architectures whose operators are kept: a front is priced again for every picture and page
+
+
+def engine_operators(operators: Iterable[Operator], outputs: Sequence[int] = ()) -> tuple[EngineOperator, ...]:
+    """``operators`` as an engine runs them, in the same order; ``outputs`` are the network's own output values.
+
+    Raises:
+        UserError: an operator that no rule describes; the message names it, never a cost of zero.
+    """
+    traced = [operator for operator in operators if not _is_free(operator)]
+    readers = Counter(value for operator in traced for value in set(operator.reads))
+    readers.update(outputs)
+    fused: list[EngineOperator] = []
+    writer: dict[int, int] = {}  # position in ``fused`` of the operator that wrote a value
+    copied: dict[tuple[int, int, Shape], int] = {}  # the value that holds a slice
+    next_value = 1 + max((value for operator in traced for value in (*operator.reads, *operator.writes)), default=0)
+    for operator in traced:
+        if operator.slices and operator.kind != "copy":
+            copies, operator = _slices_copied(operator, copied, next_value)
+            next_value += len(copies)
+            fused += copies
+        source = writer.get(operator.reads[0]) if operator.reads else None
+        if source is not None and _fuses(fused[source], operator, readers):
+            activation = fused[source].fused or (engine_function(operator) if operator.kind == "activation" else "")
+            fused[source] = replace(fused[source], output=operator.writes[0], fused=activation)
+            writer[operator.writes[0]] = source
+            continue
+        for step in lower(operator, next_value):
+            next_value = max(next_value, step.output + 1)
+            fused.append(step)
+        for value in operator.writes:
+            writer[value] = len(fused) - 1
+    return tuple(fused)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def architecture_operators(arch: Architecture, input_size: tuple[int, int]) -> tuple[EngineOperator, ...]:
+    """The operators that an engine runs for ``arch`` at an input of (width, height) pixels, by screening.
+
+    Raises:
+        UserError: it has an operator without a cost model.
+    """
+    screening = screen(arch, *input_size)
+    return engine_operators(screening.operators, (screening.output,))
+
+
+def network_operators(
+    network: nn.Module, in_channels: int, input_size: tuple[int, int], more_inputs: Sequence[Shape] = ()
+) -> tuple[EngineOperator, ...]:
+    """The operators that an engine runs for ``network`` in its deploy form, at an input of (width, height) pixels.
+
+    ``more_inputs`` are the shapes of its inputs besides that image. The network is left as it is.
+
+    Raises:
+        UserError: it cannot run at this size, or it has an operator without a cost model.
+    """
+    width, height = input_size
+    deployed = deploy_form(meta_copy(network))
+    listed = trace(deployed, (1, in_channels, height, width), *more_inputs)
+    return engine_operators(listed.operators, listed.outputs)
+
+
+def _slices_copied(
+    operator: Operator, copied: dict[tuple[int, int, Shape], int], value: int
+) -> tuple[list[EngineOperator], Operator]:
+    """The copies of slices that ``operator`` is the first to read, and ``operator`` reading copies.
+
+    ``copied`` learns of the new ones; ``value`` is the first free id of an activation.
+    """
+    copies: list[EngineOperator] = []
+    reads = list(operator.reads)
+    for position, begin in enumerate(operator.slices):
+        if begin is None:
+            continue
+        shape = operator.input_shapes[position]
+        key = (reads[position], begin, shape)
+        if key not in copied:
+            copied[key] = value + len(copies)
+            channels, height, width = image_size(shape)
+            copies.append(
+                EngineOperator(
+                    "copy",
+                    height,
+                    width,
+                    channels,
+                    channels,
+                    math.prod(shape),
+                    "slice",
+                    part=operator.part,
+                    inputs=(reads[position],),
+                    output=copied[key],
+                )
+            )
+        reads[position] = copied[key]
+    return copies, replace(operator, reads=tuple(reads))
+
+
+def _is_free(operator: Operator) -> bool:
+    """A copy onto itself is a view, unless it writes into another part of the same value."""
+    return operator.kind == "copy" and operator.name != "copy_" and set(operator.writes) <= set(operator.reads)
+
+
+def _fuses(before: EngineOperator, operator: Operator, readers: Counter[int]) -> bool:
+    in_place = operator.writes[0] == operator.reads[0]
+    if not in_place and readers[operator.reads[0]] > 1:
+        return False
+    if before.fused:  # what follows an activation is no part of the convolution's arithmetic
+        return False
+    if operator.kind == "norm":
+        return before.kind.endswith("conv") and "batch_norm" in operator.name
+    if operator.kind == "add" and before.kind == "matmul":
+        return len(operator.input_shapes) == 1  # the other operand is a weight: the bias
+    return engine_function(operator) in FUSED_FUNCTIONS and before.kind in FUSES_ACTIVATION

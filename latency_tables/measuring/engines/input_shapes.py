@@ -1,0 +1,102 @@
+"""What an operator reads when it stands alone: channels-last shapes, from the little that it says of itself."""
+
+from __future__ import annotations
+
+import math
+
+from latency_tables.lowering.torch_operators.operators import TRAFFIC_KINDS, EngineOperator
+from space.errors import UserError
+
+Shape = tuple[int, ...]
+
+
+def input_shapes(op: EngineOperator, alone: bool = False) -> tuple[Shape, ...]:
+    """Shapes (1, H, W, C) of the activations that ``op`` reads; (rows, columns) of a matmul.
+
+    A slice that stands ``alone`` is half of the channels: what it is cut out of is not in its description, and to copy
+    all channels would be another operation, one run of memory.
+
+    Raises:
+        UserError: they do not follow from the operator; the message names it.
+    """
+    height, width, channels = op.height, op.width, op.in_channels
+    same = (1, height, width, channels)
+    shapes: tuple[Shape, ...]
+    if op.kind in ("conv", "depthwise_conv", "grouped_conv", "pool"):
+        shapes = (_before_window(op),)
+    elif op.kind == "transposed_conv":
+        shapes = ((1, height // op.stride[0], width // op.stride[1], channels),)
+    elif op.kind == "resize" and op.read_elements > op.pixels * channels:
+        times = math.isqrt(op.read_elements // channels // op.pixels)  # a reduction
+        shapes = ((1, height * times, width * times, channels),)
+    elif op.kind in ("resize", "pixel_shuffle"):
+        shapes = ((1, height // op.factor, width // op.factor, channels),)
+    elif op.kind == "pixel_unshuffle":
+        shapes = ((1, height * op.factor, width * op.factor, channels),)
+    elif op.kind == "concat":
+        shapes = _joined(op)
+    elif op.kind == "matmul":
+        shapes = _factors(op)
+    elif op.kind == "pad":
+        shapes = (_before_pad(op),)
+    elif op.kind in ("add", "multiply", "elementwise") and op.function != "scalar":
+        shapes = (same, *_second_operand(op))
+    elif op.function == "slice" and alone:
+        shapes = ((1, height, width, 2 * channels),)
+    elif op.kind in TRAFFIC_KINDS:
+        shapes = (same,)
+    else:
+        raise UserError(f"no model can be written for {op}: what it reads does not follow from its description")
+    return shapes
+
+
+def _joined(op: EngineOperator) -> tuple[Shape, ...]:
+    """The channels of a concatenation shared as evenly as can be."""
+    parts = int(op.function.removeprefix("of ") or 2)
+    least, more = divmod(op.out_channels, parts)
+    return tuple((1, op.height, op.width, least + (index < more)) for index in range(parts))
+
+
+def _before_window(op: EngineOperator) -> Shape:
+    """As many pixels as it reads: with padding, or without."""
+    padded = (op.height * op.stride[0], op.width * op.stride[1])
+    bare = tuple(
+        (size - 1) * stride + dilation * (taps - 1) + 1
+        for size, stride, dilation, taps in zip((op.height, op.width), op.stride, op.dilation, op.kernel, strict=True)
+    )
+    pixels = op.read_elements // op.in_channels
+    height, width = bare if bare[0] * bare[1] == pixels else padded
+    return (1, height, width, op.in_channels)
+
+
+def _second_operand(op: EngineOperator) -> tuple[Shape, ...]:
+    rest = op.read_elements - op.pixels * op.in_channels
+    shapes = {
+        0: (),
+        1: ((1, 1, 1, 1),),
+        op.pixels: ((1, op.height, op.width, 1),),
+        op.in_channels: ((1, 1, 1, op.in_channels),),
+        op.pixels * op.in_channels: ((1, op.height, op.width, op.in_channels),),
+    }
+    if rest not in shapes:
+        raise UserError(f"no model can be written for {op}: its second operand of {rest} elements fits no broadcast")
+    return shapes[rest]
+
+
+def _factors(op: EngineOperator) -> tuple[Shape, ...]:
+    """(M, K), and (K, N) if that is an activation too and no weight."""
+    rest = op.read_elements - op.height * op.in_channels
+    if rest == 0:
+        return ((op.height, op.in_channels),)
+    if rest != op.in_channels * op.out_channels:
+        raise UserError(f"no model can be written for {op}: a batch of matrix products is not supported")
+    return ((op.height, op.in_channels), (op.in_channels, op.out_channels))
+
+
+def _before_pad(op: EngineOperator) -> Shape:
+    pixels = op.read_elements // op.in_channels
+    for height in range(op.height, 0, -1):
+        width = pixels // height
+        if height * width == pixels and 0 <= op.width - width <= 2 * (op.height - height) + 1:
+            return (1, height, width, op.in_channels)
+    raise UserError(f"no model can be written for {op}: {pixels} input pixels are no smaller image")

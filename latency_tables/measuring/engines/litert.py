@@ -1,0 +1,8 @@
+"""LiteRT, which was TensorFlow Lite: runs a .tflite file, on a CPU by XNNPACK."""
+
+from __future__ import annotations
+
+from latency_tables.measuring.engines.model_format import ModelFormat
+from latency_tables.measuring.engines.tflite import write_tflite
+
+LITERT = ModelFormat("litert", "LiteRT", ("ai_edge_litert", "flatbuffers"), write_tflite)

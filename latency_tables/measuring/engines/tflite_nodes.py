@@ -1,0 +1,266 @@
+"""Each operator as nodes of a .tflite file, by its kind.
+
+A ReLU that was fused is not written: XNNPACK clamps the output of every convolution anyway. DEPTH_TO_SPACE orders its
+channels otherwise than torch's pixel shuffle; it moves the same bytes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from latency_tables.lowering.torch_operators.operators import EngineOperator
+from latency_tables.measuring.engines.input_shapes import Shape
+from latency_tables.measuring.engines.tflite_file import TfliteFile
+from space.errors import UserError
+
+# Filter and bias of an operator: filters (out, height, width, in / groups), depthwise (1, height, width, out).
+Weights = Callable[[EngineOperator], tuple[np.ndarray, np.ndarray]]
+Node = Callable[[TfliteFile, EngineOperator, list[int], Weights], int]
+
+UNARY = ("abs", "neg", "exp", "log", "sqrt", "rsqrt", "sin", "cos", "floor", "ceil", "round", "square")
+BINARY = {"maximum": "MAXIMUM", "minimum": "MINIMUM", "pow": "POW", "sub": "SUB"}
+REDUCTIONS = {"mean": "MEAN", "sum": "SUM", "max": "REDUCE_MAX", "amax": "REDUCE_MAX", "amin": "REDUCE_MIN"}
+ACTIVATIONS = {
+    "relu": ("RELU", ""),
+    "relu6": ("RELU6", ""),
+    "sigmoid": ("LOGISTIC", ""),
+    "tanh": ("TANH", ""),
+    "elu": ("ELU", ""),
+    "gelu": ("GELU", "GeluOptions"),
+    "hardswish": ("HARD_SWISH", "HardSwishOptions"),
+    "leaky_relu": ("LEAKY_RELU", "LeakyReluOptions"),
+}
+
+
+def output_shape(op: EngineOperator) -> Shape:
+    if op.kind == "reduce":
+        return (1, 1, 1, op.out_channels) if op.out_channels == op.in_channels else (1, op.height, op.width, 1)
+    return (op.height, op.out_channels) if op.kind == "matmul" else (1, op.height, op.width, op.out_channels)
+
+
+def filter_shape(op: EngineOperator) -> Shape:
+    if op.kind == "depthwise_conv":
+        return (1, *op.kernel, op.out_channels)
+    if op.kind == "matmul":
+        return (op.out_channels, op.in_channels)
+    return (op.out_channels, *op.kernel, op.in_channels // op.groups)
+
+
+def write_node(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
+    """The tensor that ``op`` writes."""
+    if op.kind not in NODES:
+        raise UserError(f"no model can be written for {op}: its kind has no builtin operator of TensorFlow Lite")
+    return NODES[op.kind](file, op, sources, weights)
+
+
+def _padding(file: TfliteFile, op: EngineOperator, source: int) -> int:
+    """SAME or VALID, whichever gives the operator's output size."""
+    sizes, outputs = file.shapes[source][1:3], (op.height, op.width)
+    if all(math.ceil(size / step) == out for size, step, out in zip(sizes, op.stride, outputs, strict=True)):
+        return file.schema.Padding.SAME
+    spans = [dilation * (taps - 1) + 1 for dilation, taps in zip(op.dilation, op.kernel, strict=True)]
+    if all(
+        (size - span) // step + 1 == out for size, span, step, out in zip(sizes, spans, op.stride, outputs, strict=True)
+    ):
+        return file.schema.Padding.VALID
+    raise UserError(f"no model can be written for {op}: its padding is neither that of equal size nor none")
+
+
+def _conv(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
+    values, bias = weights(op)
+    depthwise = op.kind == "depthwise_conv"
+    windows: dict[str, Any] = {
+        "padding": _padding(file, op, sources[0]),
+        "strideH": op.stride[0],
+        "strideW": op.stride[1],
+        "dilationHFactor": op.dilation[0],
+        "dilationWFactor": op.dilation[1],
+    }
+    if depthwise:
+        windows["depthMultiplier"] = op.out_channels // op.in_channels
+    code, options = ("DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions") if depthwise else ("CONV_2D", "Conv2DOptions")
+    tensors = (sources[0], file.constant(values), file.constant(bias))
+    return file.node(code, tensors, output_shape(op), options, **windows)
+
+
+def _transposed_conv(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
+    _, height, width, _ = file.shapes[sources[0]]
+    if (height * op.stride[0], width * op.stride[1]) != (op.height, op.width):
+        raise UserError(f"no model can be written for {op}: its output must be its input's size times the stride")
+    values, bias = weights(op)
+    tensors = (file.constant(output_shape(op), np.int32), file.constant(values), sources[0], file.constant(bias))
+    return file.node(
+        "TRANSPOSE_CONV",
+        tensors,
+        output_shape(op),
+        "TransposeConvOptions",
+        version=3,
+        padding=file.schema.Padding.SAME,
+        strideH=op.stride[0],
+        strideW=op.stride[1],
+    )
+
+
+def _matmul(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
+    if len(sources) == 2:
+        return file.node("BATCH_MATMUL", sources, output_shape(op), "BatchMatMulOptions")
+    values, bias = weights(op)
+    shape = (*file.shapes[sources[0]][:-1], op.out_channels)
+    tensors = (sources[0], file.constant(values), file.constant(bias))
+    return file.node("FULLY_CONNECTED", tensors, shape, "FullyConnectedOptions", keepNumDims=True)
+
+
+def _arithmetic(code: str, options: str) -> Node:
+    def write(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
+        operands = sources if len(sources) > 1 else [sources[0], file.constant(0.5)]
+        return file.node(code, operands, output_shape(op), options)
+
+    return write
+
+
+def _slope(op: EngineOperator) -> dict[str, Any]:
+    return {"alpha": 0.25} if op.function == "leaky_relu" else {}
+
+
+def _activation(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
+    shape = file.shapes[sources[0]]
+    if op.function in ACTIVATIONS:
+        code, options = ACTIVATIONS[op.function]
+        return file.node(code, sources, shape, options, **_slope(op))
+    if op.function == "prelu":
+        slope = file.constant(np.full((1, 1, shape[-1]), 0.25))
+        return file.node("PRELU", (sources[0], slope), shape)
+    if op.function == "silu":
+        gate = file.node("LOGISTIC", sources, shape)
+        return file.node("MUL", (sources[0], gate), shape, "MulOptions")
+    if op.function == "hardsigmoid":
+        shifted = file.node("ADD", (sources[0], file.constant(3.0)), shape, "AddOptions")
+        clamped = file.node("RELU6", (shifted,), shape)
+        return file.node("MUL", (clamped, file.constant(1 / 6)), shape, "MulOptions")
+    raise UserError(f"no model can be written for {op}: TensorFlow Lite has no activation {op.function!r}")
+
+
+def _elementwise(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
+    if op.function in UNARY:
+        return file.node(op.function.upper(), sources, output_shape(op))
+    if op.function in BINARY:
+        operands = sources if len(sources) > 1 else [sources[0], file.constant(0.5)]
+        return file.node(BINARY[op.function], operands, output_shape(op))
+    raise UserError(f"no model can be written for {op}: TensorFlow Lite has no operator {op.function!r}")
+
+
+def _concat(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
+    return file.node("CONCATENATION", sources, output_shape(op), "ConcatenationOptions", axis=3)
+
+
+def _pool(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
+    code = "MAX_POOL_2D" if op.function == "max" else "AVERAGE_POOL_2D"
+    return file.node(
+        code,
+        sources,
+        output_shape(op),
+        "Pool2DOptions",
+        padding=_padding(file, op, sources[0]),
+        strideH=op.stride[0],
+        strideW=op.stride[1],
+        filterHeight=op.kernel[0],
+        filterWidth=op.kernel[1],
+    )
+
+
+def _resize(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
+    name = {"nearest": "NearestNeighbor", "bilinear": "Bilinear"}.get(op.function)
+    if name is None:
+        raise UserError(f"no model can be written for {op}: TensorFlow Lite resizes by nearest and bilinear only")
+    tensors = (sources[0], file.constant((op.height, op.width), np.int32))
+    code = "RESIZE_NEAREST_NEIGHBOR" if op.function == "nearest" else "RESIZE_BILINEAR"
+    return file.node(
+        code, tensors, output_shape(op), f"Resize{name}Options", version=3, halfPixelCenters=True, alignCorners=False
+    )
+
+
+def _shuffle(code: str, options: str) -> Node:
+    def write(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
+        return file.node(code, sources, output_shape(op), options, blockSize=op.factor)
+
+    return write
+
+
+def _pad(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
+    _, height, width, _ = file.shapes[sources[0]]
+    rows, columns = op.height - height, op.width - width
+    amounts = ((0, 0), (rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2), (0, 0))
+    return file.node("PAD", (sources[0], file.constant(amounts, np.int32)), output_shape(op), "PadOptions")
+
+
+def _copy(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
+    """Channels shuffled between groups, or a slice: the first part of what is read, for where a slice begins matters
+    little to its time, and ``op`` does not say."""
+    if op.function == "channel_shuffle":
+        return _channel_shuffle(file, op, sources[0])
+    if op.function not in ("slice", "plain"):
+        raise UserError(f"no model can be written for {op}: what it copies does not follow from its description")
+    shape = output_shape(op)
+    if any(size > given for size, given in zip(shape, file.shapes[sources[0]], strict=True)):
+        raise UserError(f"no model can be written for {op}: it is larger than what it reads")
+    tensors = (sources[0], file.constant((0, 0, 0, 0), np.int32), file.constant(shape, np.int32))
+    return file.node("SLICE", tensors, shape, "SliceOptions")
+
+
+def _channel_shuffle(file: TfliteFile, op: EngineOperator, source: int) -> int:
+    """Channel i of group g goes to place i * groups + g: a transposition of (groups, channels of a group)."""
+    pixels, each = op.height * op.width, op.in_channels // op.groups
+
+    def reshaped(tensor: int, shape: Shape) -> int:
+        return file.node("RESHAPE", (tensor, file.constant(shape, np.int32)), shape, "ReshapeOptions", newShape=shape)
+
+    apart = reshaped(source, (pixels, op.groups, each))
+    order = file.constant((0, 2, 1), np.int32)
+    turned = file.node("TRANSPOSE", (apart, order), (pixels, each, op.groups), "TransposeOptions")
+    return reshaped(turned, output_shape(op))
+
+
+def _reduce(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
+    if op.function not in REDUCTIONS:
+        raise UserError(f"no model can be written for {op}: TensorFlow Lite has no reduction {op.function!r}")
+    axes = (1, 2) if op.out_channels == op.in_channels else (3,)
+    tensors = (sources[0], file.constant(axes, np.int32))
+    return file.node(REDUCTIONS[op.function], tensors, output_shape(op), "ReducerOptions", keepDims=True)
+
+
+def _softmax(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
+    return file.node("SOFTMAX", sources, file.shapes[sources[0]], "SoftmaxOptions", beta=1.0)
+
+
+def _norm(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
+    if op.function != "batch_norm":
+        raise UserError(f"no model can be written for {op}: TensorFlow Lite has no operator for it")
+    scaled = file.node("MUL", (sources[0], file.constant(np.full(op.in_channels, 0.9))), output_shape(op), "MulOptions")
+    return file.node("ADD", (scaled, file.constant(np.full(op.in_channels, 0.1))), output_shape(op), "AddOptions")
+
+
+NODES: dict[str, Node] = {
+    "conv": _conv,
+    "depthwise_conv": _conv,
+    "grouped_conv": _conv,
+    "transposed_conv": _transposed_conv,
+    "matmul": _matmul,
+    "activation": _activation,
+    "add": _arithmetic("ADD", "AddOptions"),
+    "multiply": _arithmetic("MUL", "MulOptions"),
+    "elementwise": _elementwise,
+    "concat": _concat,
+    "pool": _pool,
+    "resize": _resize,
+    "pixel_shuffle": _shuffle("DEPTH_TO_SPACE", "DepthToSpaceOptions"),
+    "pixel_unshuffle": _shuffle("SPACE_TO_DEPTH", "SpaceToDepthOptions"),
+    "pad": _pad,
+    "copy": _copy,
+    "reduce": _reduce,
+    "softmax": _softmax,
+    "norm": _norm,
+}

@@ -1,0 +1,1 @@
+"""What a latency table holds, and how it prices a network."""

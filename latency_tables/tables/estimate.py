@@ -1,0 +1,187 @@
+"""Milliseconds of a network on a device: a sum over its operators, with an error band, and where each share came from.
+
+An operator's cost is looked up exactly, else interpolated along channels and pixels within its family, else
+extrapolated from it, else priced by its cost class, else from measured operators of its kind, else bounded by the bytes
+it moves; else it is refused by name. Never zero.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from latency_tables.lowering.torch_operators.operators import EngineOperator
+from latency_tables.tables.pricing import Price, pricer
+from latency_tables.tables.relatives import Z90
+from latency_tables.tables.rows import ORIGINS
+from latency_tables.tables.table import LatencyTable
+from space.errors import UserError
+
+# What rows do not explain is larger between two networks than in one: with this factor 88 to 98 % of pairs of published
+# networks of different families have their true difference in the band (reports/published/latency-tables).
+DIFFERENCE_RESIDUAL = 1.4
+DEFAULT_RESIDUAL = 0.05  # of whole networks on a table that was not validated
+SHOWN_MISSING = 6
+
+
+class MissingOperatorError(UserError):
+    """The table has no figure for some operators of the network, and no bound either."""
+
+
+@dataclass(frozen=True)
+class Latency:
+    """One network on one table.
+
+    ``low`` to ``high`` is the 90 % band for the table's device with any version of its engine, pinned to the core or
+    not; ``version_low`` to ``version_high`` that for the very version and pinning that were measured. ``origin`` is the
+    worst of its parts; ``distance`` how many times outside of what was measured the farthest of its operators is; the
+    rest adds up to ``ms``: by kind of operator, by part of the network, by origin.
+    """
+
+    table: str
+    ms: float
+    low: float
+    high: float
+    origin: str
+    by_kind: dict[str, float]
+    by_part: dict[str, float]
+    by_origin: dict[str, float]
+    version_low: float
+    version_high: float
+    distance: float = 1.0
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The second network's milliseconds minus the first's on one table, with its 90 % band.
+
+    What the two share, and the device's common scale, cancel. ``tied`` if the band holds zero.
+    """
+
+    ms: float
+    low: float
+    high: float
+
+    @property
+    def tied(self) -> bool:
+        return self.low <= 0 <= self.high
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A network's operators counted, so that many tables can price them without counting again."""
+
+    counts: Mapping[EngineOperator, int]
+    by_part: Mapping[str, Mapping[EngineOperator, int]]
+
+
+def workload(operators: Iterable[EngineOperator]) -> Workload:
+    """How often each operator runs, in all and by part of the network (the first name of a module's path)."""
+    counts: dict[EngineOperator, int] = {}
+    by_part: dict[str, dict[EngineOperator, int]] = {}
+    for op in operators:
+        counts[op] = counts.get(op, 0) + 1
+        part = by_part.setdefault(op.part.partition(".")[0] or "between parts", {})
+        part[op] = part.get(op, 0) + 1
+    return Workload(counts, by_part)
+
+
+def predict(table: LatencyTable, operators: Iterable[EngineOperator] | Workload) -> Latency:
+    """Milliseconds of a network of ``operators`` (``latency_tables.lowering.torch_operators.fusion.engine_operators``) on ``table``.
+
+    Raises:
+        MissingOperatorError: names every operator that the table cannot price.
+    """
+    work = operators if isinstance(operators, Workload) else workload(operators)
+    prices = _prices(table, work.counts)
+    by_kind: defaultdict[str, float] = defaultdict(float)
+    by_origin: defaultdict[str, float] = defaultdict(float)
+    for op, count in work.counts.items():
+        price = prices[op]
+        by_kind[price.kind] += count * price.ms
+        by_origin[price.origin] += count * price.ms
+    by_part = {
+        part: sum(count * prices[op].ms for op, count in counts.items()) for part, counts in work.by_part.items()
+    }
+    ms = sum(by_kind.values())
+    spread = math.sqrt(_variance(work.counts, prices) + (residual(table) * ms) ** 2)
+    relative = spread / ms if ms else 0.0
+    own, any_version = (math.exp(Z90 * sd) for sd in (relative, math.hypot(relative, version_spread(table))))
+    worst = max(by_origin, key=ORIGINS.index, default=ORIGINS[0])
+    return Latency(
+        table.name,
+        ms,
+        ms / any_version,
+        ms * any_version,
+        worst,
+        _by_size(by_kind),
+        _by_size(by_part),
+        _by_size(by_origin),
+        ms / own,
+        ms * own,
+        max((price.distance for price in prices.values()), default=1.0),
+    )
+
+
+def difference(table: LatencyTable, first: Iterable[EngineOperator], second: Iterable[EngineOperator]) -> Difference:
+    """How much slower ``second`` is than ``first``, in milliseconds, with the band that says whether it is at all."""
+    counts = Counter(second)
+    counts.subtract(Counter(first))
+    counts = Counter({op: count for op, count in counts.items() if count})
+    prices = _prices(table, counts)
+    ms = sum(count * prices[op].ms for op, count in counts.items())
+    only_second = sum(count * prices[op].ms for op, count in counts.items() if count > 0)
+    left_over = DIFFERENCE_RESIDUAL * residual(table) * math.hypot(only_second, only_second - ms)
+    half = Z90 * math.sqrt(_variance(counts, prices) + left_over**2)
+    return Difference(ms, ms - half, ms + half)
+
+
+def price(table: LatencyTable, op: EngineOperator) -> Price | None:
+    """What one call of ``op`` costs on ``table``; None where nothing is known."""
+    return pricer(table).price(op)
+
+
+def residual(table: LatencyTable) -> float:
+    """Relative standard deviation of whole networks about their prediction that no row's error explains."""
+    return float(table.provenance.get("residual", DEFAULT_RESIDUAL))
+
+
+def version_spread(table: LatencyTable) -> float:
+    """Standard deviation of the logarithm of the one factor by which other versions of the engine differ; 0 of a table
+    that was measured with its user's own."""
+    return float(table.provenance.get("version_spread", 0.0))
+
+
+def _prices(table: LatencyTable, operators: Iterable[EngineOperator]) -> dict[EngineOperator, Price]:
+    known = pricer(table)
+    found = {op: known.price(op) for op in operators}
+    prices = {op: price for op, price in found.items() if price is not None}
+    missing = [op for op in found if op not in prices]
+    if missing:
+        shown = "; ".join(map(str, missing[:SHOWN_MISSING]))
+        more = f" and {len(missing) - SHOWN_MISSING} more" if len(missing) > SHOWN_MISSING else ""
+        raise MissingOperatorError(
+            f"table {table.name} has no figure for {shown}{more}: measure them (python -m latency_tables measure) or "
+            "choose another table"
+        )
+    return prices
+
+
+def _variance(counts: Mapping[EngineOperator, int], prices: dict[EngineOperator, Price]) -> float:
+    """Of a weighted sum of prices, in ms squared: the fits' draws move together, own errors do not."""
+    own = 0.0
+    together: np.ndarray | float = 0.0
+    for op, count in counts.items():
+        found = prices[op]
+        own += (count * found.own_error) ** 2
+        if found.draws.size:
+            together = together + count * found.draws
+    return own + float(np.var(together))
+
+
+def _by_size(shares: Mapping[str, float]) -> dict[str, float]:
+    return dict(sorted(shares.items(), key=lambda share: -share[1]))
