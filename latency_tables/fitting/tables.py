@@ -188,7 +188,7 @@ def _provenance(problem: Problem, index: int) -> dict[str, Any]:
         "licence": LICENCE,
         "copyright": COPYRIGHT,
         "conversion": "mean latencies of 102 whole networks and their operator lists, fitted as "
-        "latency_tables/published describes; `python -m latency_tables fit` writes this table anew",
+        "latency_tables/fitting describes; `python -m latency_tables fit` writes this table anew",
         "paper": "Li, Paolieri, Golubchik, A Benchmark for ML Inference Latency on Mobile Devices, EdgeSys 2024",
         "n_networks": len(problem.networks),
         "n_families": len(set(problem.families)),

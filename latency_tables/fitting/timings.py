@@ -34,7 +34,7 @@ class Timings:
 def read_timings(path: Path) -> Timings:
     """The timings in ``path``, a CSV file with COLUMNS; an empty ``input`` is the network's own.
 
-    ``network`` is a name of the published networks (latency_tables/published), of a paper, or FILE.pt2; never
+    ``network`` is a name of the published networks (latency_tables/fitting), of a paper, or FILE.pt2; never
     MODULE:FACTORY: to read a file runs no code.
 
     Raises:

@@ -1,8 +1,9 @@
 """The agent: runs on the device that is measured, and times the models that it is sent.
 
-One file on its own: it needs Python 3.9, numpy and the engine, and nothing of this project. It reads requests from
-standard input and answers each on standard output, one JSON object a line; what an engine prints goes to standard
-error. An ``id`` in a request comes back in its answer.
+One file on its own, and longer than others for that: it is all that is copied to the device. It needs Python 3.9,
+numpy and the engine, and nothing of this project. It reads requests from standard input and answers each on standard
+output, one JSON object a line; what an engine prints goes to standard error. An ``id`` in a request comes back in its
+answer.
 
     {"do": "describe", "engine": "litert", "cores": [4], "threads": 1}  ->  {"identity": {...}, "state": {...}}
     {"do": "load", "name": "a", "model": base64 of zlib}                ->  {"loaded": "a", "bytes": 1234}
