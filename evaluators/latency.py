@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from latency_tables.lowering.torch_operators.fusion import architecture_operators, network_operators
-
+from latency_tables.lowering.fusion import architecture_operators, network_operators
 from latency_tables.tables.estimate import Difference, Latency, difference, predict, workload
 from latency_tables.tables.table import LatencyTable
 from space.architecture import Architecture

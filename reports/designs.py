@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from latency_tables.lowering.torch_operators.fusion import architecture_operators
 from matplotlib.figure import Figure
 
 from evaluators.cost import Costs, architecture_costs
 from evaluators.latency import explained, latency_difference
+from latency_tables.lowering.fusion import architecture_operators
 from latency_tables.measuring.engines import engine_format
 from latency_tables.measuring.measure import Harness
 from latency_tables.measuring.rounds import Protocol

@@ -16,11 +16,11 @@ import matplotlib
 import matplotlib.patches
 import matplotlib.ticker
 import numpy as np
-from latency_tables.lowering.torch_operators.fusion import architecture_operators
-from latency_tables.lowering.torch_operators.operators import EngineOperator
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from latency_tables.lowering.fusion import architecture_operators
+from latency_tables.lowering.operators import EngineOperator
 from latency_tables.tables.estimate import predict
 from latency_tables.tables.table import LatencyTable, load_table
 from reports.labels import Label, place_labels

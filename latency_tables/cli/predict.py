@@ -12,7 +12,7 @@ from rich.table import Table
 from latency_tables.cli.console import Console
 from latency_tables.cli.input_options import add_input_options
 from latency_tables.cli.network_input import input_sizes, parse_channels
-from latency_tables.lowering.torch_operators.fusion import network_operators
+from latency_tables.lowering.fusion import network_operators
 from latency_tables.tables.estimate import predict, price
 from latency_tables.tables.table import load_table
 from space.named_network import named_network

@@ -14,7 +14,7 @@ import numpy as np
 
 from latency_tables.fitting.fit import SEED, TOWARDS_COMMON, fit_prices
 from latency_tables.fitting.timings import Timings
-from latency_tables.lowering.torch_operators.operators import TRAFFIC_KINDS, EngineOperator
+from latency_tables.lowering.operators import TRAFFIC_KINDS, EngineOperator
 from latency_tables.tables.classes import TERMS, cost_class
 from latency_tables.tables.estimate import predict, residual
 from latency_tables.tables.relatives import Z90

@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import Any
 
 from latency_tables.fitting.source import NETWORKS
-from latency_tables.lowering.torch_operators.operators import EngineOperator
+from latency_tables.lowering.operators import EngineOperator
 
 INPUT_SIZE = 224
 FAMILIES = (

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from latency_tables.lowering.torch_operators.operators import EngineOperator
+from latency_tables.lowering.operators import EngineOperator
 from latency_tables.measuring.engines.tflite_file import Quantisation, Shape, TfliteFile
 
 EVERYWHERE = Quantisation(1 / 32)  # of int8 activations and weights; sizes of numbers do not matter to speed

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from latency_tables.fitting.measurements import CoreSet
-from latency_tables.lowering.torch_operators.operators import EngineOperator
+from latency_tables.lowering.operators import EngineOperator
 from latency_tables.tables.classes import TERMS, cost_class
 from space.errors import UserError
 

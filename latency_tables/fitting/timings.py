@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latency_tables.fitting.networks import INPUT_SIZE, networks
-from latency_tables.lowering.torch_operators.fusion import network_operators
-from latency_tables.lowering.torch_operators.operators import EngineOperator
+from latency_tables.lowering.fusion import network_operators
+from latency_tables.lowering.operators import EngineOperator
 from latency_tables.tables.rows import KEY, LARGEST, read_key
 from space.command_line import parse_size
 from space.errors import UserError

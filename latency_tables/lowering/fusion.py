@@ -15,8 +15,8 @@ from functools import lru_cache
 
 from torch import nn
 
-from latency_tables.lowering.torch_operators.operators import EngineOperator
-from latency_tables.lowering.torch_operators.torch_operators import engine_function, image_size, lower
+from latency_tables.lowering.operators import EngineOperator
+from latency_tables.lowering.torch_operators import engine_function, image_size, lower
 from space.architecture import Architecture
 from space.build import deploy_form
 from space.operators import Operator, meta_copy, screen, trace

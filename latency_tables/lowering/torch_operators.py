@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from latency_tables.lowering.torch_operators.operators import EngineOperator
+from latency_tables.lowering.operators import EngineOperator
 from space.errors import UserError
 from space.operators import Operator
 

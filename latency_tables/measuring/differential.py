@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import partial
 from statistics import median
 
-from latency_tables.lowering.torch_operators.operators import COMPUTE_KINDS, EngineOperator
+from latency_tables.lowering.operators import COMPUTE_KINDS, EngineOperator
 from latency_tables.measuring.engines.model_format import ModelFormat
 from latency_tables.measuring.engines.tflite import chain
 from latency_tables.measuring.raw_timings import Figure

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from latency_tables.lowering.torch_operators.fusion import network_operators
-from latency_tables.lowering.torch_operators.operators import EngineOperator
+from latency_tables.lowering.fusion import network_operators
+from latency_tables.lowering.operators import EngineOperator
 from latency_tables.measuring.measure import Harness, Measured, Names, measure
 from latency_tables.measuring.plan import Plan, bare
 from latency_tables.measuring.validate import require_same

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from latency_tables.lowering.torch_operators.operators import EngineOperator
+from latency_tables.lowering.operators import EngineOperator
 from latency_tables.measuring.differential import baseline_key, differential_figures, differential_models
 from latency_tables.measuring.engines.model_format import ModelFormat
 from latency_tables.measuring.plan import Plan

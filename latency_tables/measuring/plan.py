@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from latency_tables.lowering.torch_operators.fusion import architecture_operators
-from latency_tables.lowering.torch_operators.operators import COMPUTE_KINDS, EngineOperator
+from latency_tables.lowering.fusion import architecture_operators
+from latency_tables.lowering.operators import COMPUTE_KINDS, EngineOperator
 from space.architecture import Architecture
 from space.papers import PAPERS
 from space.sample import random_architecture

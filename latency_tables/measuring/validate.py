@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import spearmanr
 
-from latency_tables.lowering.torch_operators.fusion import architecture_operators
-from latency_tables.lowering.torch_operators.operators import EngineOperator
+from latency_tables.lowering.fusion import architecture_operators
+from latency_tables.lowering.operators import EngineOperator
 from latency_tables.measuring.measure import Harness
 from latency_tables.measuring.raw_timings import RawTimings
 from latency_tables.measuring.rounds import Rounds

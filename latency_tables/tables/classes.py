@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from latency_tables.lowering.torch_operators.operators import EngineOperator
+from latency_tables.lowering.operators import EngineOperator
 
 TILE = 8  # output channels that a phone's matrix kernels compute together; the last tile costs as much as a full one
 # Beyond it an operator's activations no longer stay in a core's own cache: 0.8 MB in fp32, the middle of these phones'

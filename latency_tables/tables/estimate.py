@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latency_tables.lowering.torch_operators.operators import EngineOperator
+from latency_tables.lowering.operators import EngineOperator
 from latency_tables.tables.pricing import Price, pricer
 from latency_tables.tables.relatives import Z90
 from latency_tables.tables.rows import ORIGINS
@@ -91,7 +91,7 @@ def workload(operators: Iterable[EngineOperator]) -> Workload:
 
 
 def predict(table: LatencyTable, operators: Iterable[EngineOperator] | Workload) -> Latency:
-    """Milliseconds of a network of ``operators`` (``latency_tables.lowering.torch_operators.fusion.engine_operators``) on ``table``.
+    """Milliseconds of a network of ``operators`` (``latency_tables.lowering.fusion.engine_operators``) on ``table``.
 
     Raises:
         MissingOperatorError: names every operator that the table cannot price.

@@ -16,7 +16,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.optimize import isotonic_regression, nnls
 
-from latency_tables.lowering.torch_operators.operators import EngineOperator
+from latency_tables.lowering.operators import EngineOperator
 
 MEASURED_WEIGHT = 1e4  # of a measured cell against a filled one, when the two must move to become monotone
 SWEEPS = 200

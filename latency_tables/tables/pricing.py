@@ -9,7 +9,7 @@ from statistics import median
 
 import numpy as np
 
-from latency_tables.lowering.torch_operators.operators import TRAFFIC_KINDS, EngineOperator, text
+from latency_tables.lowering.operators import TRAFFIC_KINDS, EngineOperator, text
 from latency_tables.tables.classes import TERMS, beyond_seen, cost_class, is_pixelwise
 from latency_tables.tables.grid import FamilyGrid
 from latency_tables.tables.relatives import Z90, Relatives

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.optimize import nnls
 
-from latency_tables.lowering.torch_operators.operators import COMPUTE_KINDS, EngineOperator
+from latency_tables.lowering.operators import COMPUTE_KINDS, EngineOperator
 from latency_tables.tables.classes import TERMS
 
 Z90 = 1.645  # half width of a 90 % band in standard deviations

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from latency_tables.lowering.torch_operators.operators import KINDS, EngineOperator, text
+from latency_tables.lowering.operators import KINDS, EngineOperator, text
 from latency_tables.tables.classes import TERMS
 from space.errors import UserError
 from space.text_files import csv_table

@@ -7,12 +7,12 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from latency_tables.lowering.torch_operators.fusion import network_operators
 from rich.table import Table
 
 from evaluators.cost import Costs, PaperCounts, network_costs, paper_counts
 from latency_tables.cli.console import Console
 from latency_tables.cli.network_input import input_sizes, parse_channels
+from latency_tables.lowering.fusion import network_operators
 from latency_tables.tables.estimate import Latency, MissingOperatorError, predict
 from latency_tables.tables.table import load_table, table_names
 from search.cli.latency_columns import latency_columns

@@ -10,8 +10,8 @@ import time
 
 import numpy as np
 import pytest
-from latency_tables.lowering.torch_operators.fusion import engine_operators
 
+from latency_tables.lowering.fusion import engine_operators
 from latency_tables.tables.estimate import predict, workload
 from latency_tables.tables.table import load_table
 from space import TASKS, random_architecture

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from latency_tables.lowering.torch_operators.operators import EngineOperator
 
+from latency_tables.lowering.operators import EngineOperator
 from latency_tables.measuring.differential import baseline_key
 from latency_tables.measuring.engines.model_format import ModelFormat
 from latency_tables.measuring.measure import Harness, operator_of

@@ -11,8 +11,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from latency_tables.lowering.torch_operators.operators import EngineOperator
 
+from latency_tables.lowering.operators import EngineOperator
 from latency_tables.measuring.targets.session import Job
 from latency_tables.measuring.targets.ssh import SshHost, SshSession
 from tests.latency_tests.loopback import start_sshd

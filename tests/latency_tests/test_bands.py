@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 import pytest
-from latency_tables.lowering.torch_operators.operators import EngineOperator
 
 from latency_tables.fitting.tables import SHIPPED
+from latency_tables.lowering.operators import EngineOperator
 from latency_tables.tables.estimate import DEFAULT_RESIDUAL, difference, predict, version_spread
 from latency_tables.tables.relatives import Z90
 from latency_tables.tables.rows import Row

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from latency_tables.lowering.torch_operators.fusion import architecture_operators
 
+from latency_tables.lowering.fusion import architecture_operators
 from latency_tables.tables.estimate import predict, price
 from latency_tables.tables.table import load_table
 from space import TASKS, random_architecture

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from latency_tables.lowering.torch_operators.operators import EngineOperator
 
+from latency_tables.lowering.operators import EngineOperator
 from latency_tables.tables.classes import cost_class
 from latency_tables.tables.estimate import MissingOperatorError, difference, predict, price
 from latency_tables.tables.grid import FamilyGrid

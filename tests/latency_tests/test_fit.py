@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from latency_tables.lowering.torch_operators.operators import EngineOperator
 
 from latency_tables.fitting import source
 from latency_tables.fitting.fit import Problem, draw_prices, fit_prices, published_problem, resamples, set_prices
@@ -14,6 +13,7 @@ from latency_tables.fitting.held_out import HeldOut, coverage, leave_out, pairs_
 from latency_tables.fitting.networks import family, networks
 from latency_tables.fitting.prices import PRICES, quantities
 from latency_tables.fitting.tables import family_held_out, reference_errors
+from latency_tables.lowering.operators import EngineOperator
 from space.errors import UserError
 
 PUBLISHED = Path(__file__).parents[3] / "shared" / "latency" / "mobile-ml-benchmark"  # beside the checkout

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from latency_tables.lowering.torch_operators.fusion import engine_operators, network_operators
 from torch import nn
 from torch.nn import functional as F
 
+from latency_tables.lowering.fusion import engine_operators, network_operators
 from space.build import build, deploy_form
 from space.errors import UserError
 from space.operators import screen, trace

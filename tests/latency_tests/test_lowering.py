@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from latency_tables.lowering.torch_operators.fusion import network_operators
-from latency_tables.lowering.torch_operators.operators import EngineOperator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from latency_tables.lowering.fusion import network_operators
+from latency_tables.lowering.operators import EngineOperator
 from latency_tables.tables.estimate import predict
 from latency_tables.tables.table import load_table
 from space.operators import trace

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from latency_tables.lowering.torch_operators.operators import EngineOperator
 
+from latency_tables.lowering.operators import EngineOperator
 from latency_tables.measuring.measure import measure, operator_key, operator_of, reference_of
 from latency_tables.measuring.plan import Plan
 from latency_tables.measuring.raw_timings import RawTimings, figure, own_ms

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from latency_tables.lowering.torch_operators.operators import EngineOperator
 
+from latency_tables.lowering.operators import EngineOperator
 from latency_tables.measuring.engines.mnn import write_mnn
 from latency_tables.measuring.engines.tflite import chain, write_tflite
 from latency_tables.measuring.targets.local import local_session

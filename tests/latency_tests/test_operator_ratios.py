@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from latency_tables.lowering.torch_operators.operators import EngineOperator
 
 from latency_tables.fitting.ratios import REFERENCES, ratios
+from latency_tables.lowering.operators import EngineOperator
 from latency_tables.tables.classes import TERMS, cost_class
 from latency_tables.tables.estimate import price
 from latency_tables.tables.table import load_table

@@ -7,9 +7,9 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from latency_tables.lowering.torch_operators.fusion import architecture_operators
-from latency_tables.lowering.torch_operators.operators import EngineOperator
 
+from latency_tables.lowering.fusion import architecture_operators
+from latency_tables.lowering.operators import EngineOperator
 from latency_tables.measuring import plan as planning
 from latency_tables.measuring.plan import LINE_STEP, bare, plan, plan_of
 from space import TASKS, random_architecture

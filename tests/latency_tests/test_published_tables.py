@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from latency_tables.lowering.torch_operators.operators import EngineOperator
 
 from latency_tables.cli import fit
 from latency_tables.fitting.tables import SHIPPED, build_table
+from latency_tables.lowering.operators import EngineOperator
 from latency_tables.tables.classes import cost_class
 from latency_tables.tables.estimate import MissingOperatorError, predict, price
 from latency_tables.tables.table import DATA, load_table, write_table

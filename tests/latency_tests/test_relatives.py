@@ -6,9 +6,9 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
-from latency_tables.lowering.torch_operators.operators import EngineOperator
 
 from latency_tables.fitting.networks import networks
+from latency_tables.lowering.operators import EngineOperator
 from latency_tables.tables.classes import SEEN_TAPS, beyond_seen
 from latency_tables.tables.estimate import price
 from latency_tables.tables.rows import Row

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from latency_tables.lowering.torch_operators.operators import EngineOperator
 
+from latency_tables.lowering.operators import EngineOperator
 from latency_tables.tables.rows import COLUMNS, Row
 from latency_tables.tables.table import LatencyTable, load_table, write_table
 from space.errors import UserError

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from latency_tables.lowering.torch_operators.fusion import architecture_operators, network_operators
-from latency_tables.lowering.torch_operators.operators import EngineOperator
 from torch import Tensor, nn
 
+from latency_tables.lowering.fusion import architecture_operators, network_operators
+from latency_tables.lowering.operators import EngineOperator
 from latency_tables.measuring.engines.input_shapes import input_shapes
 from latency_tables.measuring.engines.tflite import chain, patterned_weights, stand_alone, write_tflite
 from latency_tables.measuring.engines.tflite_nodes import NODES, output_shape

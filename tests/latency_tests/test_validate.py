@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from latency_tables.lowering.torch_operators.fusion import architecture_operators
 
 from latency_tables.cli.validate import record
+from latency_tables.lowering.fusion import architecture_operators
 from latency_tables.measuring.measure import measure
 from latency_tables.measuring.plan import bare, plan_of
 from latency_tables.measuring.plots import scatter

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from latency_tables.lowering.torch_operators.fusion import network_operators
 
+from latency_tables.lowering.fusion import network_operators
 from space import UserError
 from space.blocks.attention import ChannelAttention, SpatialAttention, attention
 

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from latency_tables.lowering.torch_operators.fusion import architecture_operators
 
 from evaluators import data
 from evaluators.quality import evaluate
 from evaluators.tasks import rules_of
+from latency_tables.lowering.fusion import architecture_operators
 from latency_tables.measuring.engines.tflite import write_tflite
 from latency_tables.tables.estimate import predict
 from latency_tables.tables.table import load_table

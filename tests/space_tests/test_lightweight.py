@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
-from latency_tables.lowering.torch_operators.fusion import network_operators
-from latency_tables.lowering.torch_operators.operators import TRAFFIC_KINDS
 from torch import nn
 
+from latency_tables.lowering.fusion import network_operators
+from latency_tables.lowering.operators import TRAFFIC_KINDS
 from space import UserError
 from space.architecture import BlockSpec, UpsamplerSpec
 from space.blocks.lightweight import Gsat, List, ResampledList

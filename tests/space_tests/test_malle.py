@@ -3,9 +3,9 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from latency_tables.lowering.torch_operators.fusion import network_operators
-from latency_tables.lowering.torch_operators.operators import SCATTERED_KINDS
 
+from latency_tables.lowering.fusion import network_operators
+from latency_tables.lowering.operators import SCATTERED_KINDS
 from space import UserError
 from space.architecture import MalleSpec
 from space.blocks.malle import GatedMalle, MalleConv, MalleResidual, sliced

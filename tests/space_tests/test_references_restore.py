@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
-from latency_tables.lowering.torch_operators.fusion import architecture_operators, network_operators
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from evaluators.cost import architecture_costs, network_costs, paper_counts
+from latency_tables.lowering.fusion import architecture_operators, network_operators
 from latency_tables.tables.estimate import predict
 from latency_tables.tables.table import LatencyTable, load_table
 from space import PAPERS, TASKS, UserError, architecture_from_dict, build, load_published

@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from latency_tables.lowering.torch_operators.fusion import network_operators
 from torch.utils.flop_counter import FlopCounterMode
 
 from evaluators.cost import architecture_costs, network_costs, paper_counts
+from latency_tables.lowering.fusion import network_operators
 from latency_tables.tables.estimate import predict
 from latency_tables.tables.table import load_table
 from space import PAPERS, UserError, architecture_from_dict, build

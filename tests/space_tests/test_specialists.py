@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from latency_tables.lowering.torch_operators.fusion import architecture_operators, network_operators
 
 from evaluators.cost import architecture_costs, network_costs
 from evaluators.latency import milliseconds
+from latency_tables.lowering.fusion import architecture_operators, network_operators
 from latency_tables.tables.table import load_table
 from space import TASKS, UserError, architecture, architecture_from_dict, build, random_architecture, random_knobs
 from space.architecture import Architecture, IOShape

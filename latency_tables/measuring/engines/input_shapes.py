@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from latency_tables.lowering.torch_operators.operators import TRAFFIC_KINDS, EngineOperator
+from latency_tables.lowering.operators import TRAFFIC_KINDS, EngineOperator
 from space.errors import UserError
 
 Shape = tuple[int, ...]

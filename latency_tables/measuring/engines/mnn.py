@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from latency_tables.lowering.torch_operators.operators import EngineOperator
+from latency_tables.lowering.operators import EngineOperator
 from latency_tables.measuring.engines.model_format import ModelFormat
 from latency_tables.measuring.engines.tflite import write_tflite
 from space.errors import UserError

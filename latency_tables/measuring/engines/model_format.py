@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from latency_tables.lowering.torch_operators.operators import EngineOperator
+from latency_tables.lowering.operators import EngineOperator
 from space.errors import UserError
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from latency_tables.lowering.torch_operators.operators import EngineOperator
+from latency_tables.lowering.operators import EngineOperator
 from latency_tables.measuring.engines.input_shapes import input_shapes
 from latency_tables.measuring.engines.tflite_file import TfliteFile
 from latency_tables.measuring.engines.tflite_nodes import Weights, filter_shape, output_shape, write_node

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from latency_tables.lowering.torch_operators.operators import EngineOperator
+from latency_tables.lowering.operators import EngineOperator
 from latency_tables.measuring.engines.input_shapes import Shape
 from latency_tables.measuring.engines.tflite_file import TfliteFile
 from space.errors import UserError
