@@ -20,7 +20,7 @@ from scipy.optimize import nnls
 
 from latency_tables.fitting.one_operator import MakeModel, Model, convolution, elementwise, mirrored, moved
 from latency_tables.fitting.ratios import COLUMNS
-from latency_tables.lowering.torch_operators.torch_operators.operators import EngineOperator
+from latency_tables.lowering.operators import EngineOperator
 from latency_tables.measuring.agent import cpu_model
 from latency_tables.tables.classes import TERMS
 from latency_tables.tables.relatives import Z90

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from latency_tables.lowering.torch_operators.torch_operators.operators import EngineOperator
+from latency_tables.lowering.operators import EngineOperator
 from latency_tables.tables.rows import COLUMNS, KEY, LARGEST, Row, read_rows, row_cells, shape_cells
 from space.errors import UserError
 from space.files import write_csv_atomically, write_text_atomically
