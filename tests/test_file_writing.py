@@ -15,10 +15,10 @@ PLAIN_WRITES = {
     "space/logs.py": "a log grows by a line at a time",
     "search/journal.py": "the journal grows by a record at a time, and its owner file is a lock",
     "search/workers.py": "a process's log grows as it writes",
-    "latency_tables/harness/raw_timings.py": "timings grow by a line at a time; a torn one is cut off",
+    "latency_tables/measuring/raw_timings.py": "timings grow by a line at a time; a torn one is cut off",
     "latency_tables/measuring/agent.py": "a model in a temporary file of a phone; and standard output",
-    "latency_tables/engines/mnn.py": "a model in a temporary folder",
-    "latency_tables/targets/adb.py": "a model in a temporary folder",
+    "latency_tables/measuring/engines/mnn.py": "a model in a temporary folder",
+    "latency_tables/measuring/targets/adb.py": "a model in a temporary folder",
     "evaluators/images/decode.py": "the null device",
 }
 WRITERS = {"write_text", "write_bytes", "copyfile", "copy2", "tofile"}
