@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from space.errors import UserError
     from space.papers import PAPERS, Paper
     from space.papers.published_weights import load_published
-    from space.sample import random_architecture, random_knobs
+    from space.search_space import SearchSpace
     from space.tasks import TASKS, Task
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "BlockSpec",
     "IOShape",
     "Paper",
+    "SearchSpace",
     "Task",
     "UpsamplerSpec",
     "UserError",
@@ -33,8 +34,6 @@ __all__ = [
     "architecture_from_dict",
     "build",
     "load_published",
-    "random_architecture",
-    "random_knobs",
 ]
 _HOMES = {
     "space.architecture": ("Architecture", "BlockSpec", "IOShape", "UpsamplerSpec"),
@@ -42,7 +41,7 @@ _HOMES = {
     "space.errors": ("UserError",),
     "space.papers": ("PAPERS", "Paper"),
     "space.papers.published_weights": ("load_published",),
-    "space.sample": ("random_architecture", "random_knobs"),
+    "space.search_space": ("SearchSpace",),
     "space.tasks": ("TASKS", "Task"),
 }
 

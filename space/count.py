@@ -10,7 +10,6 @@ from typing import Any
 
 from space.architecture import IOShape
 from space.backbones import Backbone
-from space.build import backbone
 from space.knobs import INVERTED_RATIO, Knob, Value
 from space.trunk import TRUNK_KNOBS
 
@@ -67,11 +66,6 @@ def _block_rows(family: Backbone) -> int:
         at_width = tuple(replace(knob, values=(width,)) if knob.name == "width" else knob for knob in of_blocks)
         rows += widths * len({family.settings_from_knobs({**fixed, **chosen}) for chosen in all_choices(at_width)})
     return rows
-
-
-def task_architectures(shape: IOShape, backbones: tuple[str, ...]) -> int:
-    """The number of different architectures that a search for networks of ``shape`` can propose."""
-    return sum(architectures(backbone(name), shape) for name in backbones)
 
 
 def _alike(knobs: tuple[Knob, ...]) -> Counter[Value]:

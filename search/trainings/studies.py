@@ -9,10 +9,10 @@ from evaluators.tasks import TaskRules, rules_of
 from search.trainings.network_words import named_architecture
 from search.trainings.training import Training
 from space.architecture import Architecture
-from space.backbones import BACKBONES
-from space.build import architecture
 from space.errors import UserError
-from space.knobs import Value, active
+from space.knobs import Value
+from space.search_space import BACKBONE, SearchSpace
+from space.tasks import TASKS
 
 ATTENTIONS = {"none": "no attention", "channel": "channel attention", "spatial": "spatial attention"}
 BOTH = "both attentions"  # as published
@@ -153,7 +153,5 @@ def _precision(name: str) -> Comparison:
 
 
 def _plain(rules: TaskRules, turned: Mapping[str, Value]) -> Architecture:
-    knobs, values = {}, {**PLAIN, **turned}
-    for knob in active(BACKBONES["plain"].knobs_for(rules.shape), knobs):
-        knobs[knob.name] = values[knob.name]
-    return architecture(rules.shape, "plain", knobs)
+    space, values = SearchSpace(TASKS[rules.task], rules.shape), {BACKBONE: "plain", **PLAIN, **turned}
+    return space.decode(space.fill(lambda parameter: values[parameter.key]))

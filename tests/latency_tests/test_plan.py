@@ -12,8 +12,9 @@ from latency_tables.fusion import architecture_operators
 from latency_tables.harness import plan as planning
 from latency_tables.harness.plan import LINE_STEP, bare, plan, plan_of
 from latency_tables.operators import EngineOperator
-from space import TASKS, random_architecture
+from space import TASKS
 from space.papers import PAPERS
+from tests.random_networks import random_architecture
 
 
 def relu(channels: int, width: int = 32) -> EngineOperator:

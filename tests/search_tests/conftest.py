@@ -9,10 +9,10 @@ import pytest
 
 from evaluators.cost import architecture_costs
 from search.budget import parse_budget
+from search.initial_trials import enqueue_initial
 from search.jobs import Answer, Failed, Job, Measured, Progress, Timed, TimingJob
 from search.latency import TableUse
 from search.loop import Limits, SearchLoop
-from search.proposals import prepare_fixed
 from search.records import RunSettings
 from search.study import Study
 from space import TASKS, architecture_from_dict
@@ -113,7 +113,7 @@ def run_loop(tmp_path: Path):
         workers = workers or FormulaWorkers()
         study = Study.open(folder, owned=True) or Study.create(folder, settings(**changes))
         budget = parse_budget(study.settings.budget)
-        prepare_fixed(study, TASKS["sr"], budget)
+        enqueue_initial(study, TASKS["sr"], budget)
         loop = SearchLoop(
             study, TASKS["sr"], budget, workers, Limits(None, trials), folder, SilentListener(), lambda: False
         )

@@ -10,13 +10,13 @@ import pytest
 from search.budget import parse_budget
 from search.calibrate import TimingFailedError, step_seconds
 from search.deadline import Deadline
+from search.initial_trials import enqueue_initial
 from search.jobs import Failed, MachineTrouble, Timed
 from search.journal import JOURNAL, storage
 from search.loop import Limits, SearchLoop
 from search.pareto import front, front_rung
-from search.proposals import prepare_fixed
+from search.proposers import PROPOSERS
 from search.records import RunResult
-from search.samplers import SAMPLERS
 from search.study import Study
 from space import TASKS
 from tests.search_tests.conftest import FormulaWorkers, Killed, SilentListener, settings
@@ -104,7 +104,7 @@ def test_a_failed_trial_is_recorded_and_the_search_goes_on(tmp_path: Path, run_l
     assert sum(record.status == "trained" for record in again.records.values()) == len(FIXED) + 3
 
 
-@pytest.mark.parametrize("name", sorted(SAMPLERS))
+@pytest.mark.parametrize("name", sorted(PROPOSERS))
 def test_every_sampler_finds_networks_within_the_budget(run_loop, name: str) -> None:
     study, _ = run_loop(trials=14 if name == "gp" else 24, budget="60k-params,2g-macs", rungs=(100,), sampler=name)
     trained = [record for record in study.records.values() if record.status == "trained"]
@@ -243,7 +243,7 @@ def test_timing_that_fails_is_not_written_down(tmp_path: Path, answer: object, p
 
 def loop_until(study: Study, folder: Path, left_s: float, trials: int) -> FormulaWorkers:
     workers, budget = FormulaWorkers(), parse_budget(study.settings.budget)
-    prepare_fixed(study, TASKS["sr"], budget)
+    enqueue_initial(study, TASKS["sr"], budget)
     limits = Limits(Deadline(left_s), trials)
     SearchLoop(study, TASKS["sr"], budget, workers, limits, folder, SilentListener(), lambda: False).run()
     return workers

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from space import TASKS, UserError, architecture, architecture_from_dict, build, random_architecture, random_knobs
+from space import TASKS, UserError, architecture, architecture_from_dict, build
 from space.architecture import Architecture, IOShape
 from space.backbones import BACKBONES
 from space.knobs import Knob, active, check, complete
 from space.operators import screen
+from tests.random_networks import random_architecture, random_knobs
 
 ENLARGING, SAME_SIZE, WITH_MAP = TASKS["sr"].shape(4), IOShape(3, 3, 1), IOShape(5, 4, 1)
 SHAPES = {"sr": ENLARGING, "same-size": SAME_SIZE, "masked": TASKS["inpaint"].shape(1)}

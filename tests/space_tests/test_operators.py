@@ -8,11 +8,12 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from evaluators.cost import architecture_costs, network_costs
-from space import PAPERS, TASKS, UserError, build, random_architecture
+from space import PAPERS, TASKS, UserError, build
 from space.architecture import Architecture, IOShape
 from space.backbones import BACKBONES
 from space.build import deploy_form
 from space.operators import UnknownOperatorError, screen, trace
+from tests.random_networks import random_architecture
 
 
 def counted_by_torch(arch: Architecture, width_px: int, height_px: int) -> tuple[int, int]:
