@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
 
 from evaluators.cost import Costs, architecture_costs
-from latency_tables.table import LatencyTable
 from search.budget import Budget
 from search.latency import load_used
 from search.records import SEARCHED, RunSettings, TrialRecord
@@ -18,21 +15,17 @@ from space.search_space import SearchSpace, Values
 from space.tasks import Task
 
 
-@dataclass(frozen=True)
 class Screen:
-    """Costs of the points of one run's search space."""
+    """Costs of the points of one run's search space.
 
-    task: Task
-    settings: RunSettings
-    budget: Budget
+    Raises:
+        UserError: a latency table of the run is gone, or is no longer what it was.
+    """
 
-    @cached_property
-    def space(self) -> SearchSpace:
-        return SearchSpace(self.task, self.settings.shape)
-
-    @cached_property
-    def _tables(self) -> tuple[LatencyTable, ...]:
-        return load_used(self.settings.tables)
+    def __init__(self, task: Task, settings: RunSettings, budget: Budget) -> None:
+        self.task, self.settings, self.budget = task, settings, budget
+        self.space = SearchSpace(task, settings.shape)
+        self._tables = load_used(settings.tables)
 
     def costs(self, arch: Architecture) -> Costs:
         """Costs with the milliseconds that the run asks for.

@@ -82,7 +82,7 @@ def test_a_network_that_the_table_cannot_price_fails_with_its_reason(
         return price(arch, size, tables)
 
     monkeypatch.setattr(search.screening, "architecture_costs", refusing)
-    study, workers = run_loop(folder, trials=10, rungs=(100,), objectives=("psnr", WORD), tables=tables)
+    study, workers = run_loop(folder, trials=24, rungs=(100,), objectives=("psnr", WORD), tables=tables)
     refused = [record for record in study.records.values() if record.status == "failed"]
     assert refused
     assert all("no figure for gather" in record.reason and not record.costs.latency for record in refused)
