@@ -29,7 +29,7 @@ from latency_tables.table import load_table
 from latency_tables.targets.target import open_session
 from reports.style import FRONT, OTHER, PAPER, write_png
 from space.architecture import Architecture, BlockSpec
-from space.blocks.upsamplers import UPSAMPLERS
+from space.layers.upsamplers import UPSAMPLERS
 from space.errors import UserError
 from space.files import write_atomically
 from space.papers import PAPERS

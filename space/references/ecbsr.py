@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from space.architecture import IOShape
-from space.blocks.foldable import Foldable
+from space.layers.protocols import Foldable
 from space.errors import UserError
 
 EXPANSION = 2  # channels inside the 1x1-3x3 branch, over its output's

@@ -19,8 +19,8 @@ from evaluators.training.trainer import Loss, Trainer
 from space import PAPERS, TASKS, architecture, build
 from space.architecture import Architecture, IOShape
 from space.backbones import BACKBONES
-from space.blocks.image_ends import InputSkip, MeanShift
-from space.blocks.malle import sliced
+from space.layers.image_ends import InputSkip, MeanShift
+from space.layers.malle import sliced
 from space.build import backbone
 from space.knobs import Knob, Value, active
 from space.papers import with_input_skip

@@ -28,7 +28,7 @@ from search.trainings.network_words import named_architecture
 from search.trainings.side_by_side import Sitting
 from search.trainings.training import Begun, Training, TrainingRecord
 from space import TASKS
-from space.blocks.image_ends import InputSkip
+from space.layers.image_ends import InputSkip
 from space.errors import UserError
 from tests.search_tests.conftest import settings
 from tests.search_tests.test_trainings import CPU, Finished, job, root, run  # noqa: F401

@@ -5,7 +5,7 @@ import torch
 
 from latency_tables.fusion import network_operators
 from space import UserError
-from space.blocks.attention import ChannelAttention, SpatialAttention, attention
+from space.layers.attention import ChannelAttention, SpatialAttention, attention
 
 
 def test_channel_attention_by_hand() -> None:

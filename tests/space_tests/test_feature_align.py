@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from space.blocks.feature_align import ArBlock, FeatureAlign
-from space.blocks.padding import Cut, FillUp
+from space.layers.feature_align import ArBlock, FeatureAlign
+from space.layers.padding import Cut, FillUp
 from space.build import initialise
 from space.operators import trace
 

@@ -11,10 +11,10 @@ from latency_tables.fusion import network_operators
 from latency_tables.operators import TRAFFIC_KINDS
 from space import UserError
 from space.architecture import BlockSpec, UpsamplerSpec
-from space.blocks.lightweight import Gsat, List, ResampledList
-from space.blocks.resampling import doubling, halving
+from space.layers.lightweight import Gsat, List, ResampledList
+from space.layers.resampling import doubling, halving
 from space.blocks.residual import block
-from space.blocks.upsamplers import upsampler
+from space.layers.upsamplers import upsampler
 from space.build import deploy_form
 from space.operators import trace
 from space.papers.paper import convolution_weights

@@ -15,7 +15,7 @@ from torch import nn
 
 import space
 from evaluators.cost import network_costs
-from space.blocks.foldable import Foldable
+from space.layers.protocols import Foldable
 from space.errors import UserError
 from space.named_network import named_network
 from space.operators import UnknownOperatorError, trace

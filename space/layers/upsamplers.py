@@ -12,7 +12,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from space.architecture import UpsamplerSpec
-from space.blocks.lightweight import ResampledList
+from space.layers.lightweight import ResampledList
 from space.errors import UserError
 
 STEPS = {1: (), 2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}
