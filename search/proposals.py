@@ -41,9 +41,9 @@ def fixed_trials(task: Task, settings: RunSettings, budget: Budget) -> Iterator[
         if not fits or not (paper.runs_with_search or paper.name in settings.networks):
             continue
         forms = [(paper.name, arch, paper.knobs)]
-        if getattr(arch.settings, "input_skip", "") == "none":
+        if arch.lacks_input_skip:
             skipping = with_input_skip(arch)
-            knobs = {**paper.knobs, "input_skip": skipping.settings.input_skip}
+            knobs = {**paper.knobs, "input_skip": skipping.ends.input_skip}
             forms.append((paper.name + SKIP_SUFFIX, skipping, knobs))
         for source, network, knobs in forms:
             costs, problem = _price(network, settings)
@@ -95,7 +95,7 @@ def _first_points(
         for record in trials
         if record.status != "failed"
         and "backbone" in record.knobs
-        and getattr(record.architecture.settings, "input_skip", "") != "none"
+        and not record.architecture.lacks_input_skip
     ]
     # The widest that fits, in the first of its forms: the point nearest to what the budget can carry.
     origin = max(origins, key=_narrow_first, default=None)

@@ -76,9 +76,10 @@ def test_a_knob_is_not_asked_for_where_it_does_nothing(name: str, kind: str) -> 
     for _ in range(200):
         knobs = random_knobs(SHAPES[kind], name, generator)
         if "inverted_ratio" in knobs:
-            assert ("expansion" in knobs) == (knobs["inverted_ratio"] > 0)
-            assert ("inverted_at" in knobs) == (0 < knobs["inverted_ratio"] < 1)
-            assert ("block_form" in knobs) == (knobs["inverted_ratio"] < 1)
+            assert ("inverted_expansion" in knobs) == ("inverted_at" in knobs) == (knobs["inverted_ratio"] > 0)
+            assert knobs["block"] != "inverted"
+        assert ("expansion" in knobs) == (knobs["block"] == "inverted")
+        assert ("dilation" in knobs) == (knobs["block"] == "gsat")
 
 
 @pytest.mark.parametrize("name", sorted(BACKBONES))
