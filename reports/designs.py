@@ -32,9 +32,9 @@ from space.architecture import Architecture
 from space.blocks.block import BlockSpec
 from space.blocks.inverted import InvertedSpec
 from space.blocks.residual import ResidualSpec
-from space.layers.upsamplers import UPSAMPLERS
 from space.errors import UserError
 from space.files import write_atomically
+from space.layers.upsamplers import UPSAMPLERS
 from space.papers import PAPERS
 
 INPUT = (320, 180)
@@ -63,7 +63,9 @@ def designs() -> dict[str, Architecture]:
     for kind in UPSAMPLERS:
         found[f"s-LWSR16, {kind} upsampler"] = _with_upsampler(BASE, kind)
     for expansion in (1, 2, 6):
-        arch = _same_macs(lambda width, expansion=expansion: _with_blocks(InvertedSpec(width=width, hidden=expansion * width)))
+        arch = _same_macs(
+            lambda width, expansion=expansion: _with_blocks(InvertedSpec(width=width, hidden=expansion * width))
+        )
         name = f"depthwise and 1x1 blocks, expansion {expansion}, {arch.settings.width} channels"
         found[name] = arch
     arch = _same_macs(
@@ -84,9 +86,7 @@ def _with_blocks(spec: BlockSpec) -> Architecture:
     def rows(old: tuple[tuple[BlockSpec, ...], ...]) -> tuple[tuple[BlockSpec, ...], ...]:
         return tuple((spec,) * len(row) for row in old)
 
-    changed = replace(
-        settings, width=spec.width, encoder=rows(settings.encoder), decoder=rows(settings.decoder)
-    )
+    changed = replace(settings, width=spec.width, encoder=rows(settings.encoder), decoder=rows(settings.decoder))
     return replace(BASE, settings=changed)
 
 

@@ -93,9 +93,7 @@ def _first_points(
     origins = [
         record
         for record in trials
-        if record.status != "failed"
-        and "backbone" in record.knobs
-        and not record.architecture.lacks_input_skip
+        if record.status != "failed" and "backbone" in record.knobs and not record.architecture.lacks_input_skip
     ]
     # The widest that fits, in the first of its forms: the point nearest to what the budget can carry.
     origin = max(origins, key=_narrow_first, default=None)

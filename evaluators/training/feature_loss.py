@@ -24,7 +24,10 @@ from space.backbones.encoder_decoder import EncoderDecoderTrunk
 from space.references.pmrid import Pmrid
 
 PACKED = 4  # channels of packed RGGB
-ENCODERS: dict[type[nn.Module], str] = {EncoderDecoderTrunk: "deepen", Pmrid: "encoder"}  # a list with a module per level
+ENCODERS: dict[type[nn.Module], str] = {
+    EncoderDecoderTrunk: "deepen",
+    Pmrid: "encoder",
+}  # a list with a module per level
 
 
 class FeatureLoss(nn.Module):

@@ -71,9 +71,7 @@ BACKBONES: dict[str, Backbone] = {
         symmetric.settings_from_knobs,
         symmetric.values_of,
     ),
-    "plain": Backbone(
-        plain.PlainTrunk, plain.PlainSettings, plain.KNOBS, plain.settings_from_knobs, plain.values_of
-    ),
+    "plain": Backbone(plain.PlainTrunk, plain.PlainSettings, plain.KNOBS, plain.settings_from_knobs, plain.values_of),
     "progressive": Backbone(
         progressive.ProgressiveTrunk,
         progressive.ProgressiveSettings,

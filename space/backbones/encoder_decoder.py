@@ -17,8 +17,8 @@ from space import knobs as k
 from space.architecture import IOShape, Nested
 from space.backbones.ends import ENDS_KNOBS
 from space.backbones.restoration_net import Make, RestorationNet, Trunk
-from space.blocks import BLOCKS, block, block_knobs, changing_block
-from space.blocks.block import BlockSpec
+from space.blocks import BLOCKS, block_knobs, changing_block
+from space.blocks.block import BlockSpec, Residual
 from space.layers.feature_align import FeatureAlign
 from space.layers.resampling import doubling, halving
 
@@ -35,18 +35,12 @@ RESAMPLE = k.Knob(
     f"{k.FAN_CODE}: max pooling and bilinear; {k.LAHIRI}: the others",
 )
 OWN = {
-    "malle": replace(k.MALLE, meaning="where a MalleConv stands: after the stem, coarsest, at the end, or at all three"),
+    "malle": replace(
+        k.MALLE, meaning="where a MalleConv stands: after the stem, coarsest, at the end, or at all three"
+    ),
     "attention": replace(k.ATTENTION, meaning="attention over the coarsest features"),
 }
-KNOBS = (
-    WIDTH,
-    LEVELS,
-    DEPTH,
-    *block_knobs("ar"),
-    PLACES,
-    RESAMPLE,
-    *(OWN.get(knob.name, knob) for knob in ENDS_KNOBS),
-)
+KNOBS = (WIDTH, LEVELS, DEPTH, *block_knobs("ar"), PLACES, RESAMPLE, *(OWN.get(knob.name, knob) for knob in ENDS_KNOBS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +83,11 @@ def values_of(settings: EncoderDecoderSettings) -> dict[str, k.Value]:
     }
 
 
+def further_block(spec: BlockSpec) -> nn.Module:
+    """A further block at a level, which adds its input: `(N, width, H, W)` to the same shape."""
+    return spec.residual() if spec.HAS_SKIP else Residual(1, nn.Sequential(spec.changing(spec.width)))
+
+
 class EncoderDecoderTrunk(Trunk):
     """A level starts with a block that changes the width, modulated with the image where features are aligned."""
 
@@ -113,7 +112,8 @@ class EncoderDecoderTrunk(Trunk):
         self.halve = nn.ModuleList(make(halving, settings.resample, widths[n], widths[n]) for n in levels[:-1])
         self.encode = nn.ModuleList(convert(specs[max(0, n - 1)], widths[n], self.in_encoder) for n in levels)
         self.deepen = nn.ModuleList(
-            nn.Sequential(*(make(block, specs[n]) for _ in range(settings.blocks_per_level - 1))) for n in levels
+            nn.Sequential(*(make(further_block, specs[n]) for _ in range(settings.blocks_per_level - 1)))
+            for n in levels
         )
         self.enlarge = nn.ModuleList(make(doubling, settings.resample, widths[n + 1]) for n in levels[:-1])
         self.decode = nn.ModuleList(convert(specs[n + 1], widths[n], self.in_decoder) for n in levels[:-1])

@@ -54,7 +54,7 @@ KNOBS = (
     WIDTH,
     LEVELS,
     SIDES,
-    *block_knobs("inverted-prelu"),
+    *block_knobs(),
     RESAMPLE,
     MALLE,
     k.MALLE_KERNEL,

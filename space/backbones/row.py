@@ -98,9 +98,7 @@ def row(
 
 
 def row_values(
-    blocks: tuple[BlockSpec, ...],
-    knobs: tuple[Knob, ...],
-    kept: Callable[[int, str], tuple[bool, ...]] = kept_flags,
+    blocks: tuple[BlockSpec, ...], knobs: tuple[Knob, ...], kept: Callable[[int, str], tuple[bool, ...]] = kept_flags
 ) -> dict[str, Value]:
     """Values of ``knobs`` that can give ``blocks``, by ``row``; what gives other blocks is left to be told by trying.
 

@@ -42,6 +42,7 @@ class ArSpec(BlockSpec):
     meaning: ClassVar[str] = "1x1, 3x3 and 1x1 convolution"
     source: ClassVar[str] = FAN_CODE
     KNOBS: ClassVar[tuple[Knob, ...]] = (CONVOLUTION, DILATION)
+    HAS_SKIP: ClassVar[bool] = False
 
     convolution: str = "grouped"
     dilation: int = 1
@@ -62,14 +63,14 @@ class ArSpec(BlockSpec):
         return {"ar_convolution": self.convolution, **dilation}
 
     def residual(self, scale: float = 1) -> nn.Module:
-        return Residual(scale, nn.Sequential(ArBlock(self, self.width)))
+        return Residual(scale, nn.Sequential(ArBranch(self, self.width)))
 
     def changing(self, out_width: int) -> nn.Module:
         """The block alone, which has no skip of its own."""
         return ArBlock(self, out_width)
 
 
-class ArBlock(nn.Sequential, StartsItself, TakesFactor):
+class ArBranch(nn.Sequential, TakesFactor):
     """1x1, ReLU, 3x3, ReLU, 1x1: `(N, spec.width, H, W)` to `(N, out, H, W)`; biases, no norm, no skip."""
 
     def __init__(self, spec: ArSpec, out_channels: int) -> None:
@@ -80,6 +81,15 @@ class ArBlock(nn.Sequential, StartsItself, TakesFactor):
             *spatial(spec),
             nn.Conv2d(width, out_channels, 1),
         )
+
+    @torch.no_grad()
+    def multiply(self, factor: float) -> None:
+        for parameter in self[-1].parameters():
+            parameter.mul_(factor)
+
+
+class ArBlock(ArBranch, StartsItself):
+    """The block where it stands alone, without a skip around it."""
 
     @torch.no_grad()
     def reset(self) -> None:
@@ -97,11 +107,6 @@ class ArBlock(nn.Sequential, StartsItself, TakesFactor):
                 if layer.bias is not None:
                     layer.bias.zero_()
 
-    @torch.no_grad()
-    def multiply(self, factor: float) -> None:
-        for parameter in self[-1].parameters():
-            parameter.mul_(factor)
-
 
 def spatial(spec: ArSpec) -> tuple[nn.Module, ...]:
     """The 3x3 convolution of an AR block and its ReLU, which a GSAT has in itself."""
@@ -111,7 +116,4 @@ def spatial(spec: ArSpec) -> tuple[nn.Module, ...]:
         return (Gsat(channels, spec.dilation, groups, norm=False, bias=True, activated=spec.activated),)
     groups = channels if spec.convolution == "depthwise" else math.gcd(GROUPS, channels)
     dense = nn.Conv2d(channels, channels, 3, padding=1, groups=groups)
-    return (
-        List(channels, channels) if spec.convolution == "list" else dense,
-        *([nn.ReLU()] if spec.activated else []),
-    )
+    return (List(channels, channels) if spec.convolution == "list" else dense, *([nn.ReLU()] if spec.activated else []))

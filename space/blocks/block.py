@@ -27,6 +27,7 @@ class BlockSpec(Tagged, ABC):
     meaning: ClassVar[str]
     source: ClassVar[str]
     KNOBS: ClassVar[tuple[Knob, ...]] = ()  # its own; their conditions name each other only
+    HAS_SKIP: ClassVar[bool] = True  # what ``changing`` gives adds its input somewhere
 
     width: int
     activated: bool = True

@@ -51,4 +51,6 @@ class GsatSpec(BlockSpec):
 
     def residual(self, scale: float = 1) -> nn.Module:
         """What is added to the input is scaled, and the 1x1 convolution has a bias."""
-        return Gsat(self.width, self.dilation, self.groups, norm=False, bias=True, activated=self.activated, scale=scale)
+        return Gsat(
+            self.width, self.dilation, self.groups, norm=False, bias=True, activated=self.activated, scale=scale
+        )

@@ -12,7 +12,12 @@ from torch import Tensor, nn
 from space.errors import UserError
 
 # By the word of a choice, the kinds that it has, in running order.
-ATTENTIONS: dict[str, tuple[str, ...]] = {"none": (), "channel": ("channel",), "spatial": ("spatial",), "both": ("channel", "spatial")}
+ATTENTIONS: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "channel": ("channel",),
+    "spatial": ("spatial",),
+    "both": ("channel", "spatial"),
+}
 REDUCTION = 16  # channels per hidden channel (Hu et al. 2018); at least FEWEST_HIDDEN remain
 FEWEST_HIDDEN = 4
 SPATIAL_KERNEL = 7  # Woo et al. 2018

@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from space.errors import UserError
 from space.layers.batch_norm import fold_batch_norm
 from space.layers.protocols import Foldable, TakesFactor, TakesNorm
-from space.errors import UserError
 
 SQUEEZE = 4  # channels per squeezed channel
 SHUFFLE_GROUPS = 8  # "as in the paper", says the authors' code

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from space.architecture import MalleSpec
 from space.blocks.inverted_prelu import EXPANSION, PReluInvertedSpec
 from space.layers.batch_norm import Normed
-from space.layers.protocols import Foldable
 from space.layers.full_precision import raised
+from space.layers.protocols import Foldable
 
 
 def offsets(kernel: int) -> Iterator[tuple[int, int]]:

@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from space.architecture import IOShape
+from space.errors import UserError
 from space.layers.lightweight import List, ResampledList
 from space.layers.protocols import ResidualEnd
-from space.errors import UserError
 
 WIDTHS = (64, 128, 256)  # at full, half and quarter resolution
 DEPTHS = (2, 3, 6, 3, 2)  # convolutions at each stage, down and up again

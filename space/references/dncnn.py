@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from space.architecture import IOShape
+from space.errors import UserError
 from space.layers.batch_norm import Normed
 from space.layers.lightweight import List
 from space.layers.protocols import ResidualEnd
-from space.errors import UserError
 
 
 @dataclass(frozen=True, slots=True)

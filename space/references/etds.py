@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from space.architecture import IOShape
-from space.layers.protocols import Foldable, StartsItself
 from space.errors import UserError
+from space.layers.protocols import Foldable, StartsItself
 
 ROUNDED_FOR_3 = {3: 1}  # by scale, channels that the authors add to the last convolution: 28 are a multiple of 4
 

@@ -19,11 +19,11 @@ from evaluators.training.trainer import Loss, Trainer
 from space import PAPERS, TASKS, architecture, build
 from space.architecture import Architecture, IOShape
 from space.backbones import BACKBONES
+from space.build import backbone
+from space.knobs import Knob, Value, active
 from space.layers.image_ends import InputSkip, MeanShift
 from space.layers.malle import sliced
 from space.layers.protocols import ResidualEnd
-from space.build import backbone
-from space.knobs import Knob, Value, active
 from space.papers import with_input_skip
 from space.references import REFERENCES
 from space.specialists import networks_of

@@ -28,8 +28,8 @@ from search.trainings.network_words import named_architecture
 from search.trainings.side_by_side import Sitting
 from search.trainings.training import Begun, Training, TrainingRecord
 from space import TASKS
-from space.layers.image_ends import InputSkip
 from space.errors import UserError
+from space.layers.image_ends import InputSkip
 from tests.search_tests.conftest import settings
 from tests.search_tests.test_trainings import CPU, Finished, job, root, run  # noqa: F401
 

@@ -179,7 +179,11 @@ def test_a_search_starts_from_neighbours_of_the_widest_paper(run_loop) -> None:
         # the form of a MalleConv comes with it.
         dependent = {"inverted_expansion", "inverted_at"} if "inverted_ratio" in names else set()
         if "block" in names:
-            dependent |= {knob.name for knob in block_knobs()[1:]} | {"inverted_ratio", "inverted_expansion", "inverted_at"}
+            dependent |= {knob.name for knob in block_knobs()[1:]} | {
+                "inverted_ratio",
+                "inverted_expansion",
+                "inverted_at",
+            }
         turned.append(names - dependent - ({"malle_kernel", "malle_pool"} if "malle" in names else set()))
         assert record.status in ("trained", "duplicate")
     assert all(len(names) == 1 for names in turned)

@@ -28,7 +28,7 @@ from tests.search_tests.conftest import FormulaWorkers, SilentListener, settings
 
 PLAIN_OF = {
     "encoder_decoder": {"block": "ar", "ar_convolution": "grouped", "resample": "pool+bilinear"},
-    "pyramid": {"block": "residual", "resample": "unshuffle+bilinear"},
+    "pyramid": {"block": "residual", "convolution": "dense", "resample": "unshuffle+bilinear"},
 }
 
 SAME_SIZE = [name for name, task in TASKS.items() if not task.has_scales]

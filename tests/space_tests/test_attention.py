@@ -35,7 +35,9 @@ def test_both_is_channel_then_spatial() -> None:
     network = build(architecture(shape, "plain", {**random_knobs(shape, "plain", generator), "attention": "both"}))
     x = torch.rand(1, network.trunk.width, 6, 6)
     channel, spatial = network.attention.values()
-    assert torch.equal(network.insert("tail", x), spatial(channel(network.malle["tail"](x) if "tail" in network.malle else x)))
+    assert torch.equal(
+        network.insert("tail", x), spatial(channel(network.malle["tail"](x) if "tail" in network.malle else x))
+    )
     assert kinds_of("both") == tuple(network.attention) == ("channel", "spatial")
     assert set(ATTENTIONS) == {"none", "channel", "spatial", "both"}
 

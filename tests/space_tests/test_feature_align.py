@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from space.blocks.ar import ArBlock, ArSpec
+from space.build import initialise
 from space.layers.feature_align import FeatureAlign
 from space.layers.padding import Cut, FillUp
-from space.build import initialise
 from space.operators import trace
 
 

@@ -22,7 +22,8 @@ KNOBS = [
     if kind != "masked" or knob.masked  # the others are those of the same size
 ]
 # Degenerate neighbours, such as one bunch of one block, may coincide; a deep activated trunk shows them all.
-DEEP = {"blocks_per_stage": 3, "blocks": 8, "activation_kept": "all", "width": 16}
+# Of many passes the values would overflow.
+DEEP = {"blocks_per_stage": 3, "blocks": 8, "activation_kept": "all", "width": 16, "recursion": 1}
 
 
 def turned(

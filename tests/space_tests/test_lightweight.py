@@ -14,10 +14,10 @@ from space.architecture import UpsamplerSpec
 from space.blocks import block
 from space.blocks.ar import ArSpec
 from space.blocks.gsat import GsatSpec
+from space.build import deploy_form
 from space.layers.lightweight import Gsat, List, ResampledList
 from space.layers.resampling import doubling, halving
 from space.layers.upsamplers import upsampler
-from space.build import deploy_form
 from space.operators import trace
 from space.papers.paper import convolution_weights
 

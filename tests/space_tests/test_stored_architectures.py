@@ -43,7 +43,9 @@ def test_a_stored_architecture_is_read_and_written_as_it_was() -> None:
 
 def test_a_block_that_this_version_does_not_have_is_named() -> None:
     stored = json.loads(STORED.replace("gsat", "dense"))
-    with pytest.raises(UserError, match="unknown kind 'dense' of blocks; known: residual, preactivated, inverted, gsat"):
+    with pytest.raises(
+        UserError, match="unknown kind 'dense' of blocks; known: residual, preactivated, inverted, gsat"
+    ):
         architecture_from_dict(stored)
 
 
