@@ -138,7 +138,7 @@ def _as_dict(value: Any) -> Any:
     kept = (
         item for item in fields(value) if not ("later" in item.metadata and getattr(value, item.name) == item.default)
     )
-    kind = {"kind": value.kind} if isinstance(value, Tagged) else {}
+    kind: dict[str, Any] = {"kind": value.kind} if isinstance(value, Tagged) else {}
     return kind | {item.name: _as_dict(getattr(value, item.name)) for item in kept}
 
 

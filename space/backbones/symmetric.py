@@ -160,7 +160,7 @@ class SymmetricTrunk(Trunk):
             x = self._run(stage, fuse(torch.cat((x, skip), 1)))[-1]
         return ends.insert("tail", x)
 
-    def _run(self, blocks: nn.ModuleList, x: Tensor) -> list[Tensor]:
+    def _run(self, blocks: nn.Module, x: Tensor) -> list[Tensor]:
         """Outputs of each block in the last of ``recursion`` passes."""
         for _ in range(self.settings.recursion):
             outputs = []
