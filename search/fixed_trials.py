@@ -27,9 +27,9 @@ def fixed_trials(task: Task, settings: RunSettings, budget: Budget) -> Iterator[
         if not fits or not (paper.runs_with_search or paper.name in settings.networks):
             continue
         forms = [(paper.name, arch, paper.knobs)]
-        if getattr(arch.settings, "input_skip", "") == "none":
+        if arch.lacks_input_skip:
             skipping = with_input_skip(arch)
-            knobs = {**paper.knobs, "input_skip": skipping.settings.input_skip}
+            knobs = {**paper.knobs, "input_skip": skipping.ends.input_skip}
             forms.append((paper.name + SKIP_SUFFIX, skipping, knobs))
         for source, network, knobs in forms:
             record = screen.record(-1, source, network, knobs, nearest_build=not paper.reproducible)

@@ -22,17 +22,14 @@ CLEARLY = 0.95  # of the origin's cost; the mean shift, which is no knob, alone 
 CHEAPER, OTHERS = 8, 4  # neighbours that cost less than the paper's point, and as much or more
 DRAWS = 40  # random networks of a backbone among which ``small_networks`` chooses
 # A residual network without specialities, which learns fast and starts from its input, or from its holes filled; of
-# several values, the first that is offered.
+# several values, the first that is offered; of kinds of blocks, the one that its backbone names first.
 PLAIN: dict[str, tuple[Value, ...]] = {
     "inverted_ratio": (0.0,),
     "activation_kept": ("all",),
     "residual_scale": (1.0,),
     "recursion": (1,),
-    "conv": ("dense",),
-    "block": ("residual",),
-    "ar_conv": ("grouped",),
-    "ar_groups": ("8",),
-    "gsat": ("none",),
+    "convolution": ("dense",),
+    "ar_convolution": ("grouped",),
     "malle": ("none",),
     "attention": ("none",),
     "resample": ("pool+bilinear", "unshuffle+bilinear"),
@@ -52,9 +49,7 @@ def initial_points(fixed: Sequence[TrialRecord], screen: Screen) -> list[Values]
     origins = [
         record
         for record in fixed
-        if record.status != "failed"
-        and BACKBONE in record.knobs
-        and getattr(record.architecture.settings, "input_skip", "") != "none"
+        if record.status != "failed" and BACKBONE in record.knobs and not record.architecture.lacks_input_skip
     ]
     # The widest that fits, in the first of its forms: the point nearest to what the budget can carry.
     origin = max(origins, key=narrow_first, default=None)
@@ -127,7 +122,8 @@ def _plain(space: SearchSpace, name: str, generator: np.random.Generator) -> Val
     """A random point, with what ``PLAIN`` names as it says."""
 
     def choose(parameter: Parameter) -> Value:
-        plain = [value for value in PLAIN.get(parameter.key, ()) if value in parameter.values]
+        wanted = PLAIN.get(parameter.key, parameter.values[:1] if parameter.key == "block" else ())
+        plain = [value for value in wanted if value in parameter.values]
         values = plain[:1] or parameter.values
         return values[int(generator.integers(len(values)))]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from math import gcd
 
 from evaluators.cost import Costs, architecture_costs
@@ -12,7 +13,8 @@ from search.budget import Budget, Limit, cost_text
 from space.architecture import Architecture
 from space.command_line import SMALLEST_PX
 from space.errors import UserError
-from space.search_space import BACKBONE, SearchSpace, first
+from space.knobs import Value
+from space.search_space import BACKBONE, SearchSpace, Values, first
 
 MULTIPLE_PX = 8  # sides of an input that is proposed are multiples of this, if one fits
 
@@ -100,9 +102,17 @@ def _descend(
             for value in parameter.values:
                 if values.get(parameter.key, value) == value:
                     continue
-                other = space.turned(values, parameter.key, value)
-                candidate = space.decode(other)
-                candidate_costs = price(candidate)
-                if measure(candidate_costs) < measure(costs):
-                    values, best, costs, improved = other, candidate, candidate_costs, True
+                for other in _turned(space, values, parameter.key, value):
+                    candidate = space.decode(other)
+                    candidate_costs = price(candidate)
+                    if measure(candidate_costs) < measure(costs):
+                        values, best, costs, improved = other, candidate, candidate_costs, True
     return best, costs
+
+
+def _turned(space: SearchSpace, values: Values, key: str, value: Value) -> Iterator[Values]:
+    """``values`` with one knob at ``value``, and what comes to apply by that at each of its values."""
+    turned = space.turned(values, key, value)
+    new = [parameter for parameter in space.of(str(values[BACKBONE])) if parameter.key in turned.keys() - values.keys()]
+    for chosen in product(*(parameter.values for parameter in new)):
+        yield space.fill(first, turned | {each.key: at for each, at in zip(new, chosen, strict=True)})

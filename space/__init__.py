@@ -11,7 +11,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from space.architecture import Architecture, BlockSpec, IOShape, UpsamplerSpec
+    from space.architecture import Architecture, EndsSpec, IOShape, UpsamplerSpec
+    from space.blocks import BLOCKS
     from space.build import architecture, architecture_from_dict, build
     from space.errors import UserError
     from space.papers import PAPERS, Paper
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
     from space.tasks import TASKS, Task
 
 __all__ = [
+    "BLOCKS",
     "PAPERS",
     "TASKS",
     "Architecture",
-    "BlockSpec",
+    "EndsSpec",
     "IOShape",
     "Paper",
     "SearchSpace",
@@ -36,7 +38,8 @@ __all__ = [
     "load_published",
 ]
 _HOMES = {
-    "space.architecture": ("Architecture", "BlockSpec", "IOShape", "UpsamplerSpec"),
+    "space.architecture": ("Architecture", "EndsSpec", "IOShape", "UpsamplerSpec"),
+    "space.blocks": ("BLOCKS",),
     "space.build": ("architecture", "architecture_from_dict", "build"),
     "space.errors": ("UserError",),
     "space.papers": ("PAPERS", "Paper"),
