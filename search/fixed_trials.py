@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from search.budget import Budget
 from search.records import RunSettings, TrialRecord
 from search.screening import Screen
 from search.study import Proposal, Study
+from space.architecture import Architecture
+from space.knobs import Value
 from space.papers import PAPERS, with_input_skip
 from space.tasks import Task
 
@@ -26,13 +28,14 @@ def fixed_trials(task: Task, settings: RunSettings, budget: Budget) -> Iterator[
         fits = paper.task == task.name and arch.shape == settings.rules.shape  # not grey for colour, say
         if not fits or not (paper.runs_with_search or paper.name in settings.networks):
             continue
-        forms = [(paper.name, arch, paper.knobs)]
+        forms: list[tuple[str, Architecture, Mapping[str, Value]]] = [(paper.name, arch, paper.knobs)]
         if arch.lacks_input_skip:
             skipping = with_input_skip(arch)
+            assert skipping.ends is not None  # as of every network that can have a skip
             knobs = {**paper.knobs, "input_skip": skipping.ends.input_skip}
             forms.append((paper.name + SKIP_SUFFIX, skipping, knobs))
-        for source, network, knobs in forms:
-            record = screen.record(-1, source, network, knobs, nearest_build=not paper.reproducible)
+        for source, network, values in forms:
+            record = screen.record(-1, source, network, values, nearest_build=not paper.reproducible)
             if record.status == "failed" or budget.allows(record.costs):
                 yield record
 
@@ -44,7 +47,9 @@ def base_name(source: str) -> str:
 
 def start_fixed(study: Study, screen: Screen, proposal: Proposal) -> TrialRecord:
     """Write down a queued fixed trial; those of its knobs that lie on the grid become Optuna's parameters."""
-    record = TrialRecord.from_dict({**proposal.fixed_record, "trial": proposal.number})
+    stored = proposal.fixed_record
+    assert stored is not None
+    record = TrialRecord.from_dict({**stored, "trial": proposal.number})
     for parameter in screen.space.on_grid(record.knobs):
         proposal.choose(parameter)
     if record.status == "failed":

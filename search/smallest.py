@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import product
 from math import gcd
 
@@ -32,7 +33,7 @@ def check_possible(
         return architecture_costs(arch, input_size, tables)
 
     for limit in budget.limits:
-        arch, costs = smallest(lambda costs, limit=limit: costs.of(limit.quantity), space, price)
+        arch, costs = smallest(partial(_cost, limit.quantity), space, price)
         if limit.excess(costs) > 0:
             raise UserError(
                 f"--budget {limit.text} fits no network; the smallest {_least(costs, limit.quantity)} "
@@ -42,6 +43,10 @@ def check_possible(
     if not budget.allows(costs):
         over = ", ".join(cost_text(costs, limit.quantity) for limit in budget.limits)
         raise UserError(f"--budget {budget.text} fits no network that was found; the nearest has {over}")
+
+
+def _cost(quantity: str, costs: Costs) -> float:
+    return costs.of(quantity)
 
 
 def _remedy(limit: Limit, arch: Architecture, input_size: tuple[int, int], tables: Sequence[LatencyTable]) -> str:
