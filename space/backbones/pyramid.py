@@ -130,6 +130,10 @@ def merge(in_channels: int, out_channels: int, kernel: int, norm: bool) -> nn.Mo
     return Normed(conv, out_channels) if norm else conv
 
 
+def _row(spec: BlockSpec, count: int, make: Make) -> nn.Sequential:
+    return nn.Sequential(*(make(block, spec) for _ in range(count)))
+
+
 class PyramidTrunk(Trunk):
     ATTENTION_PLACES: ClassVar[Mapping[str, str]] = {"channel": "coarsest", "spatial": "coarsest"}
 
@@ -145,22 +149,18 @@ class PyramidTrunk(Trunk):
             else make(halving, settings.resample, widths[level - 1], widths[level])
             for level in levels[1:]
         )
-        self.first = nn.ModuleList(self._block(widths[level], make) for level in levels)
+        specs = [settings.block.at_width(width) for width in widths]
+        self.first = nn.ModuleList(make(block, spec) for spec in specs)
         self.enlarge = nn.ModuleList(make(doubling, settings.resample, widths[level]) for level in levels[1:])
         self.merge = nn.ModuleList(
             make(merge, widths[level] + widths[level + 1], widths[level], 3 if level else 1, settings.norm)
             for level in levels[:-1]
         )
         sides = [settings.blocks_per_side if level else 0 for level in levels]
-        self.before = nn.ModuleList(self._blocks(widths[level], sides[level], make) for level in levels)
-        self.after = nn.ModuleList(self._blocks(widths[level], sides[level], make) for level in levels)
-        self.tail = self._block(settings.width, make)
-
-    def _block(self, width: int, make: Make) -> nn.Module:
-        return make(block, self.settings.block.at_width(width))
-
-    def _blocks(self, width: int, count: int, make: Make) -> nn.Sequential:
-        return nn.Sequential(*(self._block(width, make) for _ in range(count)))
+        self.before, self.after = (
+            nn.ModuleList(_row(spec, count, make) for spec, count in zip(specs, sides, strict=True)) for _ in range(2)
+        )
+        self.tail = make(block, specs[0])
 
     def width_at(self, place: str) -> int:
         return self.settings.width_at(self.settings.levels - 1)

@@ -67,13 +67,17 @@ class RestorationNet(nn.Module, ResidualEnd):
             self.fill, self.cut = make(FillUp, trunk.multiple), make(Cut, shape.scale)
         self.stem = make(nn.Conv2d, shape.in_channels, trunk.width, 3, padding=1)
         self.trunk = trunk
-        self.malle = nn.ModuleDict(trunk.malle_at(ends.malle, make) if ends.malle else {})
-        self.attention = nn.ModuleDict(
-            {
-                kind: make(attention, kind, trunk.width_at(trunk.ATTENTION_PLACES[kind]))
-                for kind in kinds_of(ends.attention)
-            }
-        )
+        self.places: dict[str, list[tuple[str, str]]] = {}  # by place, the modules that stand there, by name
+        if ends.malle:
+            self.malle = nn.ModuleDict(trunk.malle_at(ends.malle, make))
+            for place in self.malle:
+                self.places.setdefault(place, []).append(("malle", place))
+        if kinds := kinds_of(ends.attention):
+            self.attention = nn.ModuleDict()
+            for kind in kinds:
+                place = trunk.ATTENTION_PLACES[kind]
+                self.attention[kind] = make(attention, kind, trunk.width_at(place))
+                self.places.setdefault(place, []).append(("attention", kind))
         self.upsampler = make(upsampler, ends.upsampler, trunk.width, shape.out_channels, shape.scale)
         if ends.input_skip != "none":
             self.skip = make(InputSkip, ends.input_skip, shape.scale, shape.out_channels)
@@ -91,11 +95,8 @@ class RestorationNet(nn.Module, ResidualEnd):
 
     def insert(self, place: str, x: Tensor) -> Tensor:
         """Features at ``place`` of the trunk after what stands there: a MalleConv, then attention."""
-        if place in self.malle:
-            x = self.malle[place](x)
-        for kind, layer in self.attention.items():
-            if self.trunk.ATTENTION_PLACES[kind] == place:
-                x = layer(x)
+        for kind, name in self.places.get(place, ()):
+            x = (self.malle if kind == "malle" else self.attention)[name](x)
         return x
 
     def forward(self, image: Tensor) -> Tensor:

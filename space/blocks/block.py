@@ -57,7 +57,7 @@ class BlockSpec(Tagged, ABC):
 
     def at_width(self, width: int) -> Self:
         """The same design at another width."""
-        return replace(self, width=width)
+        return self if width == self.width else replace(self, width=width)
 
     def linear(self) -> BlockSpec:
         """The same block without its activation."""
@@ -75,6 +75,8 @@ class HiddenSpec(BlockSpec):
             raise UserError(f"block channels must be positive, got width {self.width} and hidden {self.hidden}")
 
     def at_width(self, width: int) -> Self:
+        if width == self.width:
+            return self
         return replace(self, width=width, hidden=max(1, self.hidden * width // self.width))
 
 

@@ -47,7 +47,7 @@ class GsatSpec(BlockSpec):
         return {"dilation": self.dilation}
 
     def at_width(self, width: int) -> Self:
-        return replace(self, width=width, groups=groups_at(width))
+        return self if width == self.width else replace(self, width=width, groups=groups_at(width))
 
     def residual(self, scale: float = 1) -> nn.Module:
         """What is added to the input is scaled, and the 1x1 convolution has a bias."""

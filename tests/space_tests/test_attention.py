@@ -1,13 +1,15 @@
 """Attention: each part by hand, each alone and both in order."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from latency_tables.fusion import network_operators
-from space import TASKS, UserError, architecture, build
+from space import TASKS, UserError, build
 from space.layers.attention import ATTENTIONS, ChannelAttention, SpatialAttention, attention, kinds_of
-from tests.random_networks import random_knobs
+from tests.random_networks import random_architecture
 
 
 def test_channel_attention_by_hand() -> None:
@@ -33,12 +35,11 @@ def test_parameters_of_each_part() -> None:
 
 def test_both_is_channel_then_spatial() -> None:
     shape, generator = TASKS["denoise"].shape(1), np.random.default_rng(0)
-    network = build(architecture(shape, "plain", {**random_knobs(shape, "plain", generator), "attention": "both"}))
+    arch = random_architecture(shape, ("plain",), generator)
+    network = build(replace(arch, ends=replace(arch.ends, malle=None, attention="both")))
     x = torch.rand(1, network.trunk.width, 6, 6)
     channel, spatial = network.attention.values()
-    assert torch.equal(
-        network.insert("tail", x), spatial(channel(network.malle["tail"](x) if "tail" in network.malle else x))
-    )
+    assert torch.equal(network.insert("tail", x), spatial(channel(x)))
     assert kinds_of("both") == tuple(network.attention) == ("channel", "spatial")
     assert set(ATTENTIONS) == {"none", "channel", "spatial", "both"}
 
