@@ -29,7 +29,7 @@ from reports.style import PAPER, write_png
 from space.architecture import Architecture
 from space.files import write_atomically
 from space.papers import PAPERS
-from space.sample import random_architecture
+from space.search_space import SearchSpace
 from space.tasks import TASKS
 
 TABLE, SEED, COUNT, SCALE = "pixel4-a76", 0, 1000, 4
@@ -91,7 +91,8 @@ def points(table: LatencyTable) -> tuple[Point, ...]:
     task = TASKS["sr"]
     size, generator = task.input_sizes[SCALE], np.random.default_rng(SEED)
     published = [(entry.name, entry.at_scale(SCALE)) for entry in PAPERS.values() if entry.task == "sr"]
-    drawn = [("", random_architecture(task.shape(SCALE), task.backbones, generator)) for _ in range(COUNT)]
+    space = SearchSpace(task, task.shape(SCALE))
+    drawn = [("", space.decode(space.random(generator))) for _ in range(COUNT)]
     return tuple(point(name, arch, table, size) for name, arch in (*published, *drawn))
 
 

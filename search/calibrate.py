@@ -9,15 +9,15 @@ from statistics import median
 import numpy as np
 
 from search.budget import Budget
+from search.fixed_trials import fixed_trials
 from search.jobs import Answer, Timed, TimingJob
-from search.proposals import fixed_trials
+from search.repair import repaired
+from search.screening import Screen
 from search.study import Study
-from search.within import Screen, fitted
 from search.workers import Workers
 from space.architecture import Architecture
 from space.errors import UserError
 from space.logs import LOGGER
-from space.sample import random_knobs
 from space.tasks import Task
 
 TIMED_NETWORKS = 5  # random networks that stand for what the search will propose
@@ -78,15 +78,13 @@ def _measured(answer: Answer) -> tuple[float | None, ...]:
 
 
 def _random_within(study: Study, task: Task, budget: Budget) -> Iterator[Architecture]:
-    """Random networks within the budget; under a tight one, those that are near random ones (``search.within``)."""
-    settings, generator = study.settings, np.random.default_rng(study.settings.seed)
-    screen, backbones = Screen(settings, budget), task.backbones
+    """Random networks within the budget; under a tight one, random ones repaired (``search.repair``)."""
+    screen, generator = Screen(task, study.settings, budget), np.random.default_rng(study.settings.seed)
     for draw in range(DRAWS):
-        name = backbones[int(generator.integers(len(backbones)))]
-        knobs = random_knobs(settings.shape, name, generator)
-        if screen.excess(name, knobs) <= 0:
-            yield screen.arch(name, knobs)
+        values = screen.space.random(generator)
+        if screen.excess(values) <= 0:
+            yield screen.space.decode(values)
         elif draw >= LUCK:
-            near = fitted(name, knobs, screen, generator)
+            near = repaired(values, screen, generator)
             if near is not None:
-                yield screen.arch(name, near)
+                yield screen.space.decode(near)

@@ -24,14 +24,14 @@ from evaluators.training.precision import Precision
 from evaluators.training.trainer import Trainer
 from search.budget import Budget
 from search.failures import death
+from search.fixed_trials import fixed_trials
 from search.latency import load_used
-from search.proposals import fixed_trials
 from search.records import RunSettings
 from space.architecture import Architecture
-from space.build import architecture, backbone, build
+from space.build import build
 from space.errors import UserError
-from space.knobs import active
-from space.sample import random_architecture
+from space.knobs import Value
+from space.search_space import BACKBONE, Parameter, SearchSpace
 from space.specialists import networks_of
 from space.tasks import Task
 
@@ -45,12 +45,12 @@ _survived: set[str] = set()  # formats in which steps were made on this processo
 
 def designs(task: Task, settings: RunSettings, budget: Budget) -> tuple[Architecture, ...]:
     """The narrowest design of every backbone, the widest of some within the budget, and both ends of the papers'."""
-    shape = settings.rules.shape
-    chosen = [_narrowest(settings, name) for name in task.backbones]
+    space = SearchSpace(task, settings.rules.shape)
+    chosen = [_narrowest(space, name) for name in task.backbones]
     tables, generator = load_used(settings.tables), np.random.default_rng(settings.seed)
     drawn = []
     for _ in range(DRAWS):
-        arch = random_architecture(shape, task.backbones, generator)
+        arch = space.decode(space.random(generator))
         try:
             costs = architecture_costs(arch, settings.input_size, tables)
         except UserError:
@@ -64,13 +64,13 @@ def designs(task: Task, settings: RunSettings, budget: Budget) -> tuple[Architec
     return tuple(dict.fromkeys(chosen))
 
 
-def _narrowest(settings: RunSettings, name: str) -> Architecture:
+def _narrowest(space: SearchSpace, name: str) -> Architecture:
     """The first value of every knob, with the last, most particular way to add the input to the output."""
-    shape = settings.rules.shape
-    knobs = {}
-    for knob in active(backbone(name).knobs_for(shape), knobs):
-        knobs[knob.name] = knob.values[-1 if knob.name == "input_skip" else 0]
-    return architecture(shape, name, knobs)
+
+    def choose(parameter: Parameter) -> Value:
+        return parameter.values[-1 if parameter.key == "input_skip" else 0]
+
+    return space.decode(space.fill(choose, {BACKBONE: name}))
 
 
 def tried(precision: Precision, networks: Iterable[tuple[Architecture, TaskRules]]) -> tuple[Precision, str | None]:

@@ -10,9 +10,9 @@ from statistics import median
 from search.budget import Budget
 from search.deadline import Deadline
 from search.jobs import Answer, Failed, Job, MachineTrouble, Measured, Progress, Stopped, training_seed
+from search.next_trial import next_trial
 from search.pareto import ENOUGH_TRIALS
 from search.progress import Listener
-from search.proposals import next_trial
 from search.records import RungResult, TrialRecord
 from search.rungs import next_fixed, promotable
 from search.study import Study

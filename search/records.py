@@ -16,7 +16,7 @@ from search.latency import TableUse
 from space.architecture import Architecture, IOShape
 from space.build import architecture_from_dict
 
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 SEARCHED = "search"
 STATUSES = ("trained", "over-budget", "duplicate", "failed", "running")
 

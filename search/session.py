@@ -24,12 +24,12 @@ from search.clock import Clock
 from search.deadline import Deadline
 from search.durations import duration_text
 from search.environment import available_cores, environment
+from search.initial_trials import enqueue_initial
 from search.jobs import PAIRS_FILE, POOL_FOLDER, JobRunner, Setting
 from search.journal import own
 from search.latency import TableUse, changed, load_used
 from search.loop import Limits, SearchLoop
 from search.progress import Listener
-from search.proposals import prepare_fixed
 from search.records import RunSettings
 from search.run_files import drop_checkpoints
 from search.run_precision import checked, precision_for
@@ -41,6 +41,7 @@ from search.workers import ProcessWorkers, Workers
 from space.errors import UserError
 from space.knobs import SPECIALISTS
 from space.logs import LOG_FILE, LOGGER, log_to
+from space.search_space import SearchSpace
 from space.tasks import Task
 
 OURS = ("owner.lock", "journal.log", LOG_FILE)  # what a run has that was ended before its first result
@@ -101,7 +102,8 @@ class Session:
         begun = self.existing.settings if self.existing else None
         self.precision, self.precision_note = precision_for(request.device, request.precision, begun, request.folder)
         tables = load_used(request.tables)
-        check_possible(request.budget, request.rules.shape, request.task.backbones, request.input_size, tables)
+        space = SearchSpace(request.task, request.rules.shape)
+        check_possible(request.budget, space, request.input_size, tables)
         self.train = data.training_images(request.train_folder, request.rules)
         self.val = data.validation_images(request.val_folder, request.rules)
         data.check_measurable(self.val, request.val_folder, request.rules)
@@ -170,7 +172,7 @@ class Session:
     def _search(self, study: Study, listener: Listener, interrupted: Callable[[], bool]) -> str | None:
         request = self.request
         spent_s = study.noted("elapsed_s", 0.0)
-        prepare_fixed(study, request.task, request.budget)
+        enqueue_initial(study, request.task, request.budget)
         setting = Setting(request.folder / "data", request.rules, self.plan, self.precision)
         log = request.folder / LOG_FILE
         workers = ProcessWorkers(request.workers, partial(JobRunner, setting), self.threads, log)

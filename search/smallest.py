@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import product
 from math import gcd
-from typing import Any
 
 from evaluators.cost import Costs, architecture_costs
 from evaluators.latency import ms_text, table_of
 from latency_tables.tables.table import LatencyTable
 from search.budget import Budget, Limit, cost_text
-from space.architecture import Architecture, IOShape
-from space.build import architecture, backbone
+from space.architecture import Architecture
 from space.command_line import SMALLEST_PX
 from space.errors import UserError
-from space.knobs import active
+from space.knobs import Value
+from space.search_space import BACKBONE, SearchSpace, Values, first
 
 MULTIPLE_PX = 8  # sides of an input that is proposed are multiples of this, if one fits
 
 
 def check_possible(
-    budget: Budget,
-    shape: IOShape,
-    backbones: tuple[str, ...],
-    input_size: tuple[int, int],
-    tables: Sequence[LatencyTable] = (),
+    budget: Budget, space: SearchSpace, input_size: tuple[int, int], tables: Sequence[LatencyTable] = ()
 ) -> None:
-    """Refuse a budget that no network of the space fits; ``tables`` are those that it names.
+    """Refuse a budget that no network of ``space`` fits; ``tables`` are those that it names.
 
     Raises:
         UserError: names the limit, and the smallest network that exists in its quantity.
@@ -36,18 +33,20 @@ def check_possible(
         return architecture_costs(arch, input_size, tables)
 
     for limit in budget.limits:
-        arch, costs = smallest(lambda costs, limit=limit: costs.of(limit.quantity), shape, backbones, price)
+        arch, costs = smallest(partial(_cost, limit.quantity), space, price)
         if limit.excess(costs) > 0:
             raise UserError(
                 f"--budget {limit.text} fits no network; the smallest {_least(costs, limit.quantity)} "
                 f"({arch.backbone}{_channels(arch)}){_remedy(limit, arch, input_size, tables)}"
             )
-    _, costs = smallest(
-        lambda costs: max(limit.excess(costs) / limit.value for limit in budget.limits), shape, backbones, price
-    )
+    _, costs = smallest(lambda costs: max(limit.excess(costs) / limit.value for limit in budget.limits), space, price)
     if not budget.allows(costs):
         over = ", ".join(cost_text(costs, limit.quantity) for limit in budget.limits)
         raise UserError(f"--budget {budget.text} fits no network that was found; the nearest has {over}")
+
+
+def _cost(quantity: str, costs: Costs) -> float:
+    return costs.of(quantity)
 
 
 def _remedy(limit: Limit, arch: Architecture, input_size: tuple[int, int], tables: Sequence[LatencyTable]) -> str:
@@ -85,44 +84,40 @@ def _least(costs: Costs, quantity: str) -> str:
 
 
 def smallest(
-    measure: Callable[[Costs], float],
-    shape: IOShape,
-    backbones: tuple[str, ...],
-    price: Callable[[Architecture], Costs],
+    measure: Callable[[Costs], float], space: SearchSpace, price: Callable[[Architecture], Costs]
 ) -> tuple[Architecture, Costs]:
-    """The network with the least ``measure``, by turning one knob at a time until none helps.
+    """The network with the least ``measure``, by coordinate descent: one knob at a time until none helps.
 
     Costs rise with every knob by itself, so that this finds the true minimum of a single quantity.
     """
-    found = [_descend(measure, shape, name, price) for name in backbones]
+    found = [_descend(measure, space, name, price) for name in space.task.backbones]
     return min(found, key=lambda pair: measure(pair[1]))
 
 
 def _descend(
-    measure: Callable[[Costs], float], shape: IOShape, name: str, price: Callable[[Architecture], Costs]
+    measure: Callable[[Costs], float], space: SearchSpace, name: str, price: Callable[[Architecture], Costs]
 ) -> tuple[Architecture, Costs]:
-    knobs = backbone(name).knobs_for(shape)
-    chosen = _complete(knobs, {})
-    best = architecture(shape, name, chosen)
+    values = space.fill(first, {BACKBONE: name})
+    best = space.decode(values)
     costs = price(best)
     improved = True
     while improved:
         improved = False
-        for knob in knobs:
-            for value in knob.values:
-                if knob.name not in chosen or chosen[knob.name] == value:
+        for parameter in space.of(name):
+            for value in parameter.values:
+                if values.get(parameter.key, value) == value:
                     continue
-                other = _complete(knobs, {**chosen, knob.name: value})
-                candidate = architecture(shape, name, other)
-                candidate_costs = price(candidate)
-                if measure(candidate_costs) < measure(costs):
-                    chosen, best, costs, improved = other, candidate, candidate_costs, True
+                for other in _turned(space, values, parameter.key, value):
+                    candidate = space.decode(other)
+                    candidate_costs = price(candidate)
+                    if measure(candidate_costs) < measure(costs):
+                        values, best, costs, improved = other, candidate, candidate_costs, True
     return best, costs
 
 
-def _complete(knobs: tuple[Any, ...], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """``wanted`` where a knob applies, its first value where it is missing."""
-    chosen: dict[str, Any] = {}
-    for knob in active(knobs, chosen):
-        chosen[knob.name] = wanted.get(knob.name, knob.values[0])
-    return chosen
+def _turned(space: SearchSpace, values: Values, key: str, value: Value) -> Iterator[Values]:
+    """``values`` with one knob at ``value``, and what comes to apply by that at each of its values."""
+    turned = space.turned(values, key, value)
+    new = [parameter for parameter in space.of(str(values[BACKBONE])) if parameter.key in turned.keys() - values.keys()]
+    for chosen in product(*(parameter.values for parameter in new)):
+        yield space.fill(first, turned | {each.key: at for each, at in zip(new, chosen, strict=True)})

@@ -21,16 +21,17 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.budget import Budget
 from search.journal import JOURNAL, repair, storage, whole_bytes
+from search.proposers import Proposer, proposer
+from search.proposers.suggest import suggest
 from search.records import RECORD_VERSION, SEARCHED, RungResult, RunSettings, TrialRecord
-from search.samplers import choose, reseeded
 from space.errors import UserError
-from space.knobs import Knob, Value
+from space.knobs import Value
 from space.os_errors import first_line
+from space.search_space import Parameter, SearchSpace
 
 NAME = "litefront"
 RECORD, RESULT = "litefront:record", "litefront:result"  # attributes of a trial
@@ -54,8 +55,8 @@ class Proposal:
         attributes = self._trial.storage.get_trial_system_attrs(self._trial._trial_id)
         return attributes.get(RECORD, self._trial.user_attrs.get("record"))
 
-    def choose(self, knob: Knob) -> Value:
-        return choose(self._trial, knob)
+    def choose(self, parameter: Parameter) -> Value:
+        return suggest(self._trial, parameter)
 
 
 class Study:
@@ -64,7 +65,7 @@ class Study:
     def __init__(self, study: optuna.Study) -> None:
         self._study = study
         self._open: dict[int, optuna.trial.Trial] = {}
-        self._sampler: BaseSampler | None = None
+        self._proposer: Proposer | None = None
         self.records: dict[int, TrialRecord] = {}
         # Without a copy: Optuna copies every result of every trial whenever it is asked for one note.
         self._notes = dict(study._storage.get_study_user_attrs(study._study_id))
@@ -184,7 +185,7 @@ class Study:
         """Names of the fixed trials in the storage, queued ones too."""
         return set(self._sources)
 
-    def ask(self) -> Proposal:
+    def ask(self, space: SearchSpace) -> Proposal:
         """The next trial: a fixed one while any is queued, else a proposal of the sampler.
 
         The sampler is seeded anew by the run's seed and the trial's number, so that a continued run goes on as an
@@ -192,7 +193,8 @@ class Study:
         """
         number = len(self._study.get_trials(deepcopy=False))
         seed = self.settings.seed * 1_000_003 + number
-        self._sampler = self._study.sampler = reseeded(self._sampler, self.settings.sampler, seed)
+        self._proposer = self._proposer or proposer(self.settings.sampler)
+        self._study.sampler = self._proposer.sampler(self._study, space, seed)
         trial = self._study.ask()
         self._open[trial.number] = trial
         return Proposal(trial)

@@ -11,21 +11,24 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from space.architecture import Architecture, BlockSpec, IOShape, UpsamplerSpec
+    from space.architecture import Architecture, EndsSpec, IOShape, UpsamplerSpec
+    from space.blocks import BLOCKS
     from space.build import architecture, architecture_from_dict, build
     from space.errors import UserError
     from space.papers import PAPERS, Paper
     from space.papers.published_weights import load_published
-    from space.sample import random_architecture, random_knobs
+    from space.search_space import SearchSpace
     from space.tasks import TASKS, Task
 
 __all__ = [
+    "BLOCKS",
     "PAPERS",
     "TASKS",
     "Architecture",
-    "BlockSpec",
+    "EndsSpec",
     "IOShape",
     "Paper",
+    "SearchSpace",
     "Task",
     "UpsamplerSpec",
     "UserError",
@@ -33,16 +36,15 @@ __all__ = [
     "architecture_from_dict",
     "build",
     "load_published",
-    "random_architecture",
-    "random_knobs",
 ]
 _HOMES = {
-    "space.architecture": ("Architecture", "BlockSpec", "IOShape", "UpsamplerSpec"),
+    "space.architecture": ("Architecture", "EndsSpec", "IOShape", "UpsamplerSpec"),
+    "space.blocks": ("BLOCKS",),
     "space.build": ("architecture", "architecture_from_dict", "build"),
     "space.errors": ("UserError",),
     "space.papers": ("PAPERS", "Paper"),
     "space.papers.published_weights": ("load_published",),
-    "space.sample": ("random_architecture", "random_knobs"),
+    "space.search_space": ("SearchSpace",),
     "space.tasks": ("TASKS", "Task"),
 }
 

@@ -11,14 +11,12 @@ import torch
 from torch import nn
 
 from space import knobs as knob_rules
-from space.architecture import Architecture, IOShape, from_dict
+from space.architecture import Architecture, EndsSpec, IOShape, from_dict
 from space.backbones import BACKBONES, Backbone
-from space.blocks.feature_align import ArBlock
-from space.blocks.foldable import Foldable
-from space.blocks.image_ends import MeanShift
+from space.backbones.restoration_net import RestorationNet
 from space.errors import UserError
+from space.layers.protocols import Foldable, ResidualEnd, StartsItself
 from space.references import REFERENCES, Reference
-from space.references.etds import Etds
 from space.specialists import Specialists
 
 
@@ -48,7 +46,7 @@ def architecture(shape: IOShape, backbone_name: str, knobs: Mapping[str, Any]) -
     knobs = knob_rules.complete(family.knobs_for(shape), knobs)
     knob_rules.check(family.knobs_for(shape), knobs)
     shape = replace(shape, specialists=knobs.get("specialists", 1), masked=False)
-    return Architecture(shape, backbone_name, family.settings_from_knobs(knobs))
+    return Architecture(shape, backbone_name, family.settings_from_knobs(knobs), family.ends_from_knobs(knobs))
 
 
 def architecture_from_dict(data: Mapping[str, Any]) -> Architecture:
@@ -59,7 +57,10 @@ def architecture_from_dict(data: Mapping[str, Any]) -> Architecture:
     """
     family = _family(data["backbone"])
     return Architecture(
-        from_dict(data["shape"], IOShape), data["backbone"], from_dict(data["settings"], family.settings)
+        from_dict(data["shape"], IOShape),
+        data["backbone"],
+        from_dict(data["settings"], family.settings),
+        from_dict(data["ends"], EndsSpec) if "ends" in data else None,
     )
 
 
@@ -72,7 +73,10 @@ def assemble(arch: Architecture, make: Callable[..., nn.Module]) -> nn.Module:
     """The network of ``arch`` out of parts from ``make`` (see ``space.operators.screen``); of specialists, one."""
     if arch.backbone in REFERENCES:
         return make(REFERENCES[arch.backbone].network, arch.shape, arch.settings)
-    return backbone(arch.backbone).network(arch.shape, arch.settings, make)
+    family = backbone(arch.backbone)
+    if arch.ends is None:
+        raise UserError(f"an architecture of the backbone {arch.backbone} must have ends, got none")
+    return RestorationNet(arch.shape, arch.ends, family.trunk(arch.shape, arch.settings, make), make)
 
 
 def build(arch: Architecture, generator: torch.Generator | None = None) -> nn.Module:
@@ -92,23 +96,20 @@ def build(arch: Architecture, generator: torch.Generator | None = None) -> nn.Mo
 def initialise(network: nn.Module, generator: torch.Generator | None = None) -> None:
     """Draw weights from ``generator``: uniform within 1/sqrt(fan in), torch's own range for these layers.
 
-    AR blocks, which stand in a row without skips, widen it (``ArBlock.keep_spread``); ETDS's stream of colours starts
-    as the identity (``Etds.reset``).
+    What is fixed stays, a part that ``StartsItself`` changes what was drawn, and a ``ResidualEnd`` becomes zero.
     """
     for module in network.modules():
-        if isinstance(module, MeanShift):
-            module.reset()
-        elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear) and not module.weight.is_meta:
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear) and module.weight.requires_grad:
+            if module.weight.is_meta:
+                continue
             bound = 1 / math.sqrt(module.weight[0].numel())
             module.weight.uniform_(-bound, bound, generator=generator)
             if module.bias is not None:
                 module.bias.uniform_(-bound, bound, generator=generator)
     for module in network.modules():
-        if isinstance(module, ArBlock):
-            module.keep_spread()
-        elif isinstance(module, Etds):
+        if isinstance(module, StartsItself):
             module.reset()
-    end = getattr(network, "residual_end", None)
+    end = network.residual_end if isinstance(network, ResidualEnd) else None
     for parameter in end.parameters() if end is not None else ():
         parameter.zero_()
 

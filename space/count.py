@@ -10,13 +10,12 @@ from typing import Any
 
 from space.architecture import IOShape
 from space.backbones import Backbone
-from space.build import backbone
-from space.knobs import INVERTED_RATIO, Knob, Value
-from space.trunk import TRUNK_KNOBS
+from space.backbones.row import INVERTED_RATIO, ROW_KNOBS
+from space.knobs import Knob, Value
 
 # Knobs that together say which blocks a trunk has: of these two choices may mean the same blocks. Every other knob's
 # value stands in the settings for itself.
-BLOCK_ROW = frozenset({"width", "blocks", "blocks_per_stage", *(knob.name for knob in TRUNK_KNOBS)})
+BLOCK_ROW = frozenset({"width", "blocks", "blocks_per_stage", *(knob.name for knob in ROW_KNOBS)})
 
 
 def knob_sets(knobs: tuple[Knob, ...]) -> int:
@@ -67,11 +66,6 @@ def _block_rows(family: Backbone) -> int:
         at_width = tuple(replace(knob, values=(width,)) if knob.name == "width" else knob for knob in of_blocks)
         rows += widths * len({family.settings_from_knobs({**fixed, **chosen}) for chosen in all_choices(at_width)})
     return rows
-
-
-def task_architectures(shape: IOShape, backbones: tuple[str, ...]) -> int:
-    """The number of different architectures that a search for networks of ``shape`` can propose."""
-    return sum(architectures(backbone(name), shape) for name in backbones)
 
 
 def _alike(knobs: tuple[Knob, ...]) -> Counter[Value]:

@@ -21,7 +21,7 @@ from evaluators.tasks.pair import Pair
 from evaluators.tasks.randomness import image_seed
 from evaluators.tasks.rules import TaskRules
 from evaluators.training.plan import TrainingPlan
-from space.blocks.image_ends import DIV2K_MEAN
+from space.layers.image_ends import DIV2K_MEAN
 
 # What stands in a hole: GLCIC fills with the mean of its training set.
 FILL = np.round(np.array(DIV2K_MEAN) * 255).astype(np.uint8)

@@ -20,7 +20,7 @@ from latency_tables.lowering.fusion import architecture_operators
 from latency_tables.lowering.operators import COMPUTE_KINDS, EngineOperator
 from space.architecture import Architecture
 from space.papers import PAPERS
-from space.sample import random_architecture
+from space.search_space import SearchSpace
 from space.tasks import Task
 
 SAMPLES = 1000  # networks
@@ -74,8 +74,9 @@ def _architectures(task: Task, scale: int, generator: np.random.Generator) -> It
             arch = paper.at_scale(scale)
             if arch.shape == shape:
                 yield arch
+    space = SearchSpace(task, shape)
     for _ in range(SAMPLES):
-        yield random_architecture(shape, task.backbones, generator)
+        yield space.decode(space.random(generator))
 
 
 def _families(used: Iterable[EngineOperator]) -> list[list[EngineOperator]]:

@@ -23,7 +23,7 @@ from latency_tables.tables.table import LatencyTable
 from space.architecture import Architecture
 from space.errors import UserError
 from space.files import write_csv_atomically
-from space.sample import random_architecture
+from space.search_space import SearchSpace
 from space.tasks import Task
 
 SEED = 1_000_003  # of the networks; the plan of a table is drawn from other seeds
@@ -63,10 +63,10 @@ class Agreement:
 
 def draw_networks(task: Task, scale: int, count: int, seed: int = SEED) -> tuple[Architecture, ...]:
     """Different random architectures."""
-    generator = np.random.default_rng(seed)
+    generator, space = np.random.default_rng(seed), SearchSpace(task, task.shape(scale))
     drawn: dict[str, Architecture] = {}
     while len(drawn) < count:
-        arch = random_architecture(task.shape(scale), task.backbones, generator)
+        arch = space.decode(space.random(generator))
         drawn[arch.key] = arch
     return tuple(drawn.values())
 

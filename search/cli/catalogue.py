@@ -14,9 +14,9 @@ from search.cli.network_card import print_card
 from search.cli.output import known_runs
 from search.runs_here import glance
 from space.backbones import BACKBONES
-from space.count import task_architectures
 from space.knobs import SPECIALISTS, Knob
 from space.papers import PAPERS
+from space.search_space import SearchSpace
 from space.tasks import TASKS, Task
 
 
@@ -118,7 +118,7 @@ def size_text(size_bytes: int) -> str:
 
 def _architectures(task: Task) -> int:
     """How many different ones a search at the task's default scale can propose."""
-    return task_architectures(task.shape(task.default_scale), task.backbones)
+    return SearchSpace(task, task.shape(task.default_scale)).count()
 
 
 def _table(title: str, headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:

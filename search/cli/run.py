@@ -31,10 +31,10 @@ from search.cli.parser import (
     written_folder,
 )
 from search.durations import duration_text
+from search.fixed_trials import base_name, fixed_trials
 from search.latency import TableUse, check_measured, tables_of
 from search.progress import progress_for
-from search.proposals import family, fixed_trials
-from search.samplers import sampler
+from search.proposers import proposer
 from search.session import Request, Session, default_workers
 from space.command_line import parse_count
 from space.errors import UserError
@@ -54,7 +54,7 @@ def request_from(options: argparse.Namespace) -> Request:
     scale = wanted.default_scale if options.scale is None else parse_count("--scale", options.scale, 1)
     rules = rules_from_text(wanted.name, scale, task_words(options))
     budget = parse_budget(options.budget)
-    sampler(options.sampler, 0)
+    proposer(options.sampler)
     if options.device in table_names():
         raise UserError(
             f"--device of run must be where it trains (cpu, cuda or cuda:N), got the latency table {options.device}; "
@@ -178,8 +178,8 @@ def _beside(session: Session) -> str:
     """Which published networks are trained under the same protocol, and which were asked for in vain."""
     request = session.request
     trials = list(fixed_trials(request.task, session.settings, request.budget))
-    names = dict.fromkeys(family(record.source) for record in trials if record.status != "failed")
-    left_out = [name for name in request.networks if name not in {family(record.source) for record in trials}]
+    names = dict.fromkeys(base_name(record.source) for record in trials if record.status != "failed")
+    left_out = [name for name in request.networks if name not in {base_name(record.source) for record in trials}]
     lines = [f"beside the search: {', '.join(names)}"] if names else []
     lines += [f"over the budget, so not trained: {', '.join(left_out)}"] if left_out else []
     return "".join(f"  {line}\n" for line in lines)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from typing import Any
 
-from search.proposals import SKIP_SUFFIX
+from search.fixed_trials import SKIP_SUFFIX
 from space.architecture import Architecture
-from space.build import architecture, backbone
 from space.errors import UserError
-from space.knobs import Value, active
+from space.knobs import Value
 from space.papers import Paper, paper, with_input_skip
+from space.search_space import BACKBONE, Parameter, SearchSpace
 from space.tasks import TASKS
 
 
@@ -31,7 +32,7 @@ def named_architecture(word: str, scale: int) -> Architecture:
     entry = entry_of(word)
     arch = _turned(entry, scale, turned.split(","), word) if turned else entry.at_scale(scale)
     if head.endswith(SKIP_SUFFIX):
-        if getattr(arch.settings, "input_skip", "") != "none":
+        if not arch.lacks_input_skip:
             raise UserError(
                 f"{SKIP_SUFFIX} is for networks that can take one and have none, got {word!r}; leave it out"
             )
@@ -41,8 +42,7 @@ def named_architecture(word: str, scale: int) -> Architecture:
 
 def forms(entry: Paper, scale: int) -> tuple[str, ...]:
     """The words of its fixed trials: as published and, where it can have one and has none, with our input skip."""
-    settings = entry.at_scale(scale).settings
-    return (entry.name, *([entry.name + SKIP_SUFFIX] if getattr(settings, "input_skip", "") == "none" else []))
+    return (entry.name, *([entry.name + SKIP_SUFFIX] if entry.at_scale(scale).lacks_input_skip else []))
 
 
 def channels_of(entry: Paper) -> str | None:
@@ -53,12 +53,11 @@ def channels_of(entry: Paper) -> str | None:
 
 
 def _turned(entry: Paper, scale: int, assignments: Sequence[str], word: str) -> Architecture:
-    if "backbone" not in entry.knobs:
+    if BACKBONE not in entry.knobs:
         raise UserError(f"{entry.name} has no knobs to turn, got {word!r}; leave out what follows the colon")
-    name, shape = str(entry.knobs["backbone"]), entry.at_scale(scale).shape
-    own: dict[str, Value] = {knob: value for knob, value in entry.knobs.items() if knob != "backbone"}
-    knobs = dict(own)
-    values = {knob.name: knob.values for knob in backbone(name).knobs_for(shape)}
+    space = SearchSpace(TASKS[entry.task], entry.at_scale(scale).shape)
+    knobs: dict[str, Value] = dict(entry.knobs)
+    values = {parameter.key: parameter.values for parameter in space.of(str(knobs[BACKBONE]))}
     for assignment in assignments:
         knob, equals, text = assignment.partition("=")
         if not equals or knob not in values:
@@ -70,19 +69,27 @@ def _turned(entry: Paper, scale: int, assignments: Sequence[str], word: str) -> 
         if text not in by_text:
             raise UserError(f"{knob} of {entry.name} must be one of {', '.join(by_text)}, got {text!r} in {word!r}")
         knobs[knob] = by_text[text]
-    applying: dict[str, Value] = {}
-    for knob in active(backbone(name).knobs_for(shape), applying):
-        value = knobs.get(knob.name, knob.default)
-        if value is None:
-            raise UserError(
-                f"{word!r} must say {knob.name}, which now matters: one of {', '.join(map(str, knob.values))}"
-            )
-        applying[knob.name] = value
-    return _with_changes(entry.at_scale(scale), architecture(shape, name, own), architecture(shape, name, applying))
+
+    def unsaid(parameter: Parameter) -> Value:
+        if parameter.knob.default is not None:
+            return parameter.knob.default
+        known = ", ".join(map(str, parameter.values))
+        raise UserError(f"{word!r} must say {parameter.key}, which now matters: one of {known}")
+
+    turned = space.decode(space.fill(unsaid, knobs))
+    return _with_changes(entry.at_scale(scale), space.decode(entry.knobs), turned)
 
 
 def _with_changes(arch: Architecture, before: Architecture, after: Architecture) -> Architecture:
-    """``arch`` with the settings in which ``after`` differs from ``before``; what no knob turns stays the paper's."""
-    settings = {each.name: getattr(after.settings, each.name) for each in fields(after.settings)}
-    changed = {name: value for name, value in settings.items() if value != getattr(before.settings, name)}
-    return replace(arch, settings=replace(arch.settings, **changed))
+    """``arch`` with what ``after`` has different from ``before``; what no knob turns stays the paper's."""
+    return replace(
+        arch,
+        settings=replace(arch.settings, **_changes(before.settings, after.settings)),
+        ends=replace(arch.ends, **_changes(before.ends, after.ends)),
+    )
+
+
+def _changes(before: Any, after: Any) -> dict[str, Any]:
+    """The fields of ``after``, a dataclass, that differ from those of ``before``."""
+    values = {each.name: getattr(after, each.name) for each in fields(after)}
+    return {name: value for name, value in values.items() if value != getattr(before, name)}

@@ -9,10 +9,10 @@ from evaluators.tasks import TaskRules, rules_of
 from search.trainings.network_words import named_architecture
 from search.trainings.training import Training
 from space.architecture import Architecture
-from space.backbones import BACKBONES
-from space.build import architecture
 from space.errors import UserError
-from space.knobs import Value, active
+from space.knobs import Value
+from space.search_space import BACKBONE, SearchSpace
+from space.tasks import TASKS
 
 ATTENTIONS = {"none": "no attention", "channel": "channel attention", "spatial": "spatial attention"}
 BOTH = "both attentions"  # as published
@@ -23,11 +23,10 @@ PLAIN: dict[str, Value] = {  # a small residual trunk without specialities; ours
     "width": 16,
     "blocks": 8,
     "recursion": 1,
+    "block": "residual",
+    "convolution": "dense",
     "inverted_ratio": 0.0,
     "activation_kept": "all",
-    "block_form": "released",
-    "conv": "dense",
-    "gsat": "none",
     "residual_scale": 1.0,
     "malle": "none",
     "malle_pool": 1,
@@ -153,7 +152,5 @@ def _precision(name: str) -> Comparison:
 
 
 def _plain(rules: TaskRules, turned: Mapping[str, Value]) -> Architecture:
-    knobs, values = {}, {**PLAIN, **turned}
-    for knob in active(BACKBONES["plain"].knobs_for(rules.shape), knobs):
-        knobs[knob.name] = values[knob.name]
-    return architecture(rules.shape, "plain", knobs)
+    space, values = SearchSpace(TASKS[rules.task], rules.shape), {BACKBONE: "plain", **PLAIN, **turned}
+    return space.decode(space.fill(lambda parameter: values[parameter.key]))

@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from space.architecture import Architecture
+from space.errors import UserError
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,4 +80,6 @@ def with_input_skip(arch: Architecture, mode: str | None = None) -> Architecture
     ``mode`` is the kind of ``InputSkip``; None is bicubic where the output is larger, else the input as it is.
     """
     mode = mode or ("bicubic" if arch.shape.scale > 1 else "identity")
-    return replace(arch, settings=replace(arch.settings, input_skip=mode))
+    if arch.ends is None:
+        raise UserError(f"an input skip is for networks of a backbone, got {arch.backbone}")
+    return replace(arch, ends=replace(arch.ends, input_skip=mode))

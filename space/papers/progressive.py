@@ -15,11 +15,10 @@ PAPERS_CHOICE = 6  # recursions: the last that still gain in table 3; the three 
 DESIGN = {
     "width": 32,
     "blocks": 5,
+    "block": "residual",
+    "convolution": "dense",
     "inverted_ratio": 0.0,
     "activation_kept": "all",
-    "block_form": "released",
-    "conv": "dense",
-    "gsat": "none",
     "residual_scale": 1.0,
     "malle": "none",
     "attention": "both",

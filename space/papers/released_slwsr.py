@@ -21,14 +21,14 @@ def slwsr_names(entry: Paper, scale: int) -> dict[str, str]:
     modules = {"shift_in": "sub_mean", "stem": "head.0", "upsampler.last": "tail.1", "shift_out": "add_mean"}
     for bunch, blocks in enumerate(settings.encoder):
         for position in range(len(blocks)):
-            modules[f"encoder.{bunch}.{position}"] = f"feat{bunch + 2}_{position + 1}"
+            modules[f"trunk.encoder.{bunch}.{position}"] = f"feat{bunch + 2}_{position + 1}"
     for stage in range(len(settings.decoder)):
-        modules[f"fuses.{stage}"] = f"feat{stage + 7}_1.conv"
+        modules[f"trunk.fuses.{stage}"] = f"feat{stage + 7}_1.conv"
         for position, theirs in enumerate((f"feat{stage + 7}_1", f"feat{stage + 7}_2", f"conv{stage + 7}")):
-            modules[f"decoder.{stage}.{position}"] = theirs
+            modules[f"trunk.decoder.{stage}.{position}"] = theirs
     for step in range(2 if scale == 4 else 1):
         modules[f"upsampler.steps.{step}.0"] = f"tail.0.{2 * step}"
-    return modules | {"pool": "conv1"}
+    return modules | {"trunk.pool": "conv1"}
 
 
 def slwsr_scale(state_dict: Mapping[str, Tensor]) -> int:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from space.architecture import Architecture, BlockSpec, UpsamplerSpec
+from space.architecture import Architecture, UpsamplerSpec
 from space.backbones.symmetric import SymmetricSettings
+from space.blocks.block import BlockSpec
+from space.blocks.residual import ResidualSpec
 from space.build import architecture
 from space.papers.paper import PARAMS_TIMES_INPUT_PIXELS, Paper
 from space.tasks import TASKS
@@ -15,11 +17,10 @@ TABLE_III = "Li et al., arXiv 1909.10774, table III"
 RELEASED = {
     "blocks_per_stage": 3,
     "recursion": 1,
+    "block": "residual",
+    "convolution": "dense",
     "inverted_ratio": 0.0,
     "activation_kept": "all",
-    "block_form": "released",
-    "conv": "dense",
-    "gsat": "none",
     "malle": "none",
     "attention": "none",
     "pool": "normal",
@@ -34,30 +35,31 @@ def released(scale: int = 4, **knobs: object) -> tuple[dict[str, object], Archit
     chosen = {**RELEASED, **knobs}
     on_grid = {**chosen, "width": min(chosen["width"], 64)}
     arch = architecture(TASKS["sr"].shape(scale), "symmetric", on_grid)
-    settings = replace(arch.settings, mean_shift=True)
+    arch = _with_mean_shift(arch)
     if chosen["width"] != on_grid["width"]:
-        settings = _widened(settings, chosen["width"])
-    return {"backbone": "symmetric", **chosen}, replace(arch, settings=settings)
+        arch = _widened(arch, chosen["width"])
+    return {"backbone": "symmetric", **chosen}, arch
 
 
-def _widened(settings: SymmetricSettings, width: int) -> SymmetricSettings:
+def _with_mean_shift(arch: Architecture) -> Architecture:
+    return replace(arch, ends=replace(arch.ends, mean_shift=True))
+
+
+def _widened(arch: Architecture, width: int) -> Architecture:
     """The same layout at a width that the search does not offer."""
 
     def widen(rows: tuple[tuple[BlockSpec, ...], ...]) -> tuple[tuple[BlockSpec, ...], ...]:
-        return tuple(tuple(replace(spec, width=width, hidden=width) for spec in row) for row in rows)
+        return tuple(tuple(spec.at_width(width) for spec in row) for row in rows)
 
-    return replace(
-        settings,
-        width=width,
-        encoder=widen(settings.encoder),
-        decoder=widen(settings.decoder),
-        upsampler=UpsamplerSpec(settings.upsampler.kind, width),
-    )
+    settings: SymmetricSettings = arch.settings
+    wider = replace(settings, width=width, encoder=widen(settings.encoder), decoder=widen(settings.decoder))
+    ends = replace(arch.ends, upsampler=UpsamplerSpec(arch.ends.upsampler.kind, width))
+    return replace(arch, settings=wider, ends=ends)
 
 
 def _depth_variant() -> Architecture:
     """Twelve blocks at 32 channels in three bunches and two stages, with six pool sources: 308,027 parameters."""
-    block = BlockSpec("residual", 32, 32)
+    block = ResidualSpec(width=32, hidden=32)
     _, base = released(width=32)
     settings = replace(
         base.settings, encoder=((block,) * 2,) * 3, decoder=((block,) * 3,) * 2, pool_sources=(0, 1, 3, 4, 5, 6)
@@ -67,11 +69,9 @@ def _depth_variant() -> Architecture:
 
 def _compressed() -> Architecture:
     """All 26 blocks at 32 channels replaced by inverted residuals of expansion 1."""
-    knobs = {name: value for name, value in RELEASED.items() if name not in ("block_form", "conv", "gsat")}
-    arch = architecture(
-        TASKS["sr"].shape(4), "symmetric", {**knobs, "width": 32, "inverted_ratio": 1.0, "expansion": 1}
-    )
-    return replace(arch, settings=replace(arch.settings, mean_shift=True))
+    knobs = {name: value for name, value in RELEASED.items() if name not in ("convolution", "inverted_ratio")}
+    arch = architecture(TASKS["sr"].shape(4), "symmetric", {**knobs, "width": 32, "block": "inverted", "expansion": 1})
+    return _with_mean_shift(arch)
 
 
 def _paper(name: str, title: str, source: str, note: str = "", **knobs: object) -> Paper:

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from space.architecture import IOShape
-from space.blocks.image_ends import MeanShift
-from space.blocks.upsamplers import STEPS
 from space.errors import UserError
+from space.layers.image_ends import MeanShift
+from space.layers.upsamplers import STEPS
 
 CASCADE = 3  # blocks of a cascade; every one is followed by a 1x1 convolution over all results so far
 SCALES = (2, 3, 4)

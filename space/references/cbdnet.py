@@ -14,8 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from space.architecture import IOShape
-from space.blocks.lightweight import List, ResampledList
 from space.errors import UserError
+from space.layers.lightweight import List, ResampledList
+from space.layers.protocols import ResidualEnd
 
 WIDTHS = (64, 128, 256)  # at full, half and quarter resolution
 DEPTHS = (2, 3, 6, 3, 2)  # convolutions at each stage, down and up again
@@ -50,7 +51,7 @@ def estimator(channels: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-class CbdNet(nn.Module):
+class CbdNet(nn.Module, ResidualEnd):
     """`(N, in, H, W)` to `(N, out, H, W)`: the restored image, in [0, 1]. Sides of at least 4 pixels.
 
     The estimate, on which the paper puts losses of its own, is not given out: the output is the image alone.

@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from space.architecture import IOShape
-from space.blocks.foldable import Foldable
 from space.errors import UserError
+from space.layers.protocols import Foldable
 
 EXPANSION = 2  # channels inside the 1x1-3x3 branch, over its output's
 EDGE_SCALE = 1e-3  # a fresh edge branch's factor: the standard deviation from which the authors draw it

@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from space.architecture import IOShape
-from space.blocks.foldable import Foldable
 from space.errors import UserError
+from space.layers.protocols import Foldable, StartsItself
 
 ROUNDED_FOR_3 = {3: 1}  # by scale, channels that the authors add to the last convolution: 28 are a multiple of 4
 
@@ -36,7 +36,7 @@ def side_by_side(rows: Iterable[Iterable[Tensor]]) -> Tensor:
     return torch.cat([torch.cat(list(row), 1) for row in rows], 0)
 
 
-class Etds(Foldable, nn.Module):
+class Etds(Foldable, StartsItself, nn.Module):
     """`(N, 3, H, W)` in [0, 1] to `(N, 3, scale*H, scale*W)`; clipped to [0, 1] except in training.
 
     Raises:

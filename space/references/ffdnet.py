@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from space.architecture import IOShape
-from space.blocks.padding import pad_to_multiple
+from space.layers.padding import pad_to_multiple
 
 HALF = 2  # the image is rearranged to half its sides
 

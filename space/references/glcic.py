@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from space.architecture import IOShape
-from space.blocks.batch_norm import Normed
-from space.blocks.lightweight import Gsat, List, ResampledList
-from space.blocks.padding import pad_to_multiple
 from space.errors import UserError
+from space.layers.batch_norm import Normed
+from space.layers.lightweight import Gsat, List, ResampledList
+from space.layers.padding import pad_to_multiple
 
 # Between the first 5x5 and the last 3x3 convolution: what, channels out, dilation.
 LAYERS = (

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from space.architecture import IOShape
-from space.blocks.padding import pad_to_multiple
+from space.layers.padding import pad_to_multiple
+from space.layers.protocols import ResidualEnd
 
 STEM = 16
 ENCODER = ((64, 2), (128, 2), (256, 4), (512, 4))  # channels and blocks of each stage, each at half the sides
@@ -78,7 +79,7 @@ class DecoderStage(nn.Module):
         return self.enlarge(self.block(x)) + F.relu(self.project(skip))
 
 
-class Pmrid(nn.Module):
+class Pmrid(nn.Module, ResidualEnd):
     """`(N, 4, H, W)` packed Bayer to the same shape. Sides that 16 does not divide are extended and cut again."""
 
     def __init__(self, shape: IOShape, settings: PmridSettings) -> None:

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from space.architecture import IOShape
+from space.layers.protocols import ResidualEnd
 
 WIDTH = 32
 BLOCKS = 5
@@ -60,7 +61,7 @@ class ConvLstm(nn.Module):
         return torch.sigmoid(self.output_gate(both)) * torch.tanh(cell), cell
 
 
-class PReNet(nn.Module):
+class PReNet(nn.Module, ResidualEnd):
     """`(N, 3, H, W)` to the same shape, images in [0, 1]: the estimate of the last stage.
 
     Each stage sees the degraded image and the estimate so far, and adds its output to the degraded image.

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from space.architecture import IOShape
-from space.blocks.batch_norm import Normed
-from space.blocks.lightweight import List, ResampledList
-from space.blocks.upsamplers import STEPS, dense_step, depthwise_step
 from space.errors import UserError
+from space.layers.batch_norm import Normed
+from space.layers.lightweight import List, ResampledList
+from space.layers.upsamplers import STEPS, dense_step, depthwise_step
 
 
 @dataclass(frozen=True, slots=True)

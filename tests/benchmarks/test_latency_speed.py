@@ -14,8 +14,9 @@ import pytest
 from latency_tables.lowering.fusion import engine_operators
 from latency_tables.tables.estimate import predict, workload
 from latency_tables.tables.table import load_table
-from space import TASKS, random_architecture
+from space import TASKS
 from space.operators import screen
+from tests.random_networks import random_architecture
 
 TABLES = ("pixel4-a76", "pixel4-a55", "a03s-a53", "mi8se-a75", "s10-m4")
 INPUT = (320, 180)

@@ -17,7 +17,7 @@ import pytest
 
 from reports.run.report import write_all
 from search.budget import parse_budget
-from search.proposals import next_trial
+from search.next_trial import next_trial
 from search.run_files import read_run
 from search.rungs import promotable
 from search.study import Study

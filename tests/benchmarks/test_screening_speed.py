@@ -14,9 +14,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from evaluators.cost import architecture_costs
-from space import TASKS, build, random_architecture
+from space import TASKS, build
 from space.architecture import Architecture
 from space.backbones import BACKBONES
+from tests.random_networks import random_architecture
 
 INPUT = (320, 180)
 SCREENED, COUNTED, ROUNDS = 2_000, 20, 5

@@ -16,16 +16,19 @@ from evaluators.training.feature_loss import FeatureLoss
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
 from evaluators.training.trainer import Loss, Trainer
-from space import PAPERS, TASKS, architecture, build
+from space import PAPERS, TASKS, build
 from space.architecture import Architecture, IOShape
 from space.backbones import BACKBONES
-from space.blocks.image_ends import InputSkip, MeanShift
-from space.blocks.malle import sliced
 from space.build import backbone
-from space.knobs import Knob, Value, active
+from space.knobs import Knob, Value
+from space.layers.image_ends import InputSkip, MeanShift
+from space.layers.malle import sliced
+from space.layers.protocols import ResidualEnd
 from space.papers import with_input_skip
 from space.references import REFERENCES
+from space.search_space import first
 from space.specialists import networks_of
+from tests.random_networks import space_of
 
 FP32 = Precision("cpu", None, True, "test")
 BF16 = Precision("cpu", "bfloat16", True, "test", asked=True)
@@ -98,7 +101,8 @@ def awake(arch: Architecture) -> nn.Module:
     """The network away from its zero start, at which the gradients of inner layers vanish."""
     network = build(arch, torch.Generator().manual_seed(0))
     with torch.no_grad():
-        if (end := getattr(network, "residual_end", None)) is not None:
+        end = network.residual_end if isinstance(network, ResidualEnd) else None
+        if end is not None:
             for parameter in end.parameters():
                 parameter.add_(0.05 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
     return network
@@ -114,12 +118,10 @@ def with_value(shape: IOShape, name: str, wanted: dict[str, Value]) -> Architect
                 fitting = [value for value in knobs[condition].values if value in allowed]
                 if needed.setdefault(condition, fitting[0]) not in allowed:
                     raise ValueError(f"{knob.name} does not apply with {needed}")
-    chosen: dict[str, Value] = {}
-    for knob in active(tuple(knobs.values()), chosen):
-        default = knob.values[0] if knob.default is None else knob.default
-        chosen[knob.name] = needed.get(knob.name, default)
-    assert wanted.items() <= chosen.items()
-    return architecture(shape, name, chosen)
+    space = space_of(shape, name)
+    values = space.fill(first, {"backbone": name, **needed})
+    assert wanted.items() <= values.items()
+    return space.decode(values)
 
 
 def offered() -> Iterator[tuple[str, str, Knob]]:
@@ -174,7 +176,7 @@ PUBLISHED = {
     **{
         f"{name}+skip": with_input_skip(entry.architecture)
         for name, entry in PAPERS.items()
-        if getattr(entry.architecture.settings, "input_skip", "") == "none"
+        if entry.architecture.lacks_input_skip
     },
 }
 # The same operators as a narrower one beside it, at seconds a step.
@@ -192,8 +194,8 @@ def test_every_published_network_trains_alike_in_bfloat16(name: str) -> None:
 
 def begins_as_its_input(arch: Architecture) -> bool:
     if arch.backbone in REFERENCES:
-        return hasattr(REFERENCES[arch.backbone].network, "residual_end")
-    return arch.settings.input_skip != "none"
+        return issubclass(REFERENCES[arch.backbone].network, ResidualEnd)
+    return not arch.lacks_input_skip
 
 
 @pytest.mark.parametrize("name", [name for name in SMALL if begins_as_its_input(PUBLISHED[name])])

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from evaluators.training.weights import load_weights, save_weights
-from space import TASKS, build, random_architecture
+from space import TASKS, build
+from tests.random_networks import random_architecture
 
 HEIGHT, WIDTH = 7, 10  # no multiple of the sides that pyramids and encoder-decoders need
 

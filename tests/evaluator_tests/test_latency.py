@@ -10,7 +10,8 @@ import pytest
 from evaluators.cost import architecture_costs
 from evaluators.latency import Milliseconds, explained, latency_difference, latency_word, milliseconds, table_of
 from latency_tables.tables.table import LatencyTable, load_table
-from space import PAPERS, TASKS, UserError, random_architecture
+from space import PAPERS, TASKS, UserError
+from tests.random_networks import random_architecture
 from tests.small_table import write_small_table
 
 SIZE = (64, 36)

@@ -20,10 +20,11 @@ import pytest
 import latency_tables.cli
 import latency_tables.cli.measuring
 import search.cli
-from search.cli import catalogue, queue, reproduce, run, study
+from search.cli import queue, reproduce, run, study
 from space.command_line import parser_for
 from space.errors import UserError
 from space.papers import PAPERS
+from space.search_space import SearchSpace
 from space.tasks import OPTIONS, TASKS
 from space.terminal import LONGEST_MESSAGE
 
@@ -252,7 +253,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(run, "Session", begins)
-        patch.setattr(catalogue, "task_architectures", lambda *_: 10**9)  # half a minute of counting
+        patch.setattr(SearchSpace, "count", lambda _: 10**9)  # half a minute of counting
         for module in (reproduce, queue, study):
             patch.setattr(module, "sit", begins)
         patch.setattr(latency_tables.cli.measuring, "open_session", begins)

@@ -11,7 +11,8 @@ import pytest
 from latency_tables.lowering.fusion import architecture_operators
 from latency_tables.tables.estimate import predict, price
 from latency_tables.tables.table import load_table
-from space import TASKS, random_architecture
+from space import TASKS
+from tests.random_networks import random_architecture
 
 TABLE = Path(__file__).parents[2] / "reports" / "published" / "harness-litert" / "zen4-litert.csv"
 

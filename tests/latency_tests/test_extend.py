@@ -14,11 +14,12 @@ from latency_tables.measuring.validate import predictions
 from latency_tables.tables.estimate import MissingOperatorError
 from latency_tables.tables.rows import Row
 from latency_tables.tables.table import load_table
-from space import TASKS, random_architecture
+from space import TASKS
 from space.errors import UserError
 from tests.latency_tests.fake_device import FakeSession
 from tests.latency_tests.test_measure import ABOUT, PLAN, conv, cost_ms, harness
 from tests.latency_tests.test_table import table
+from tests.random_networks import random_architecture
 
 OWN = (conv(24, 8), conv(8, 24), PLAN.grid[0])
 

@@ -11,8 +11,8 @@ from space.build import build, deploy_form
 from space.errors import UserError
 from space.operators import screen, trace
 from space.papers import PAPERS
-from space.sample import random_architecture
 from space.tasks import TASKS
+from tests.random_networks import random_architecture
 
 
 def listed(network: nn.Module, *shape: int) -> list[str]:

@@ -12,8 +12,9 @@ from latency_tables.lowering.fusion import architecture_operators
 from latency_tables.lowering.operators import EngineOperator
 from latency_tables.measuring import plan as planning
 from latency_tables.measuring.plan import LINE_STEP, bare, plan, plan_of
-from space import TASKS, random_architecture
+from space import TASKS
 from space.papers import PAPERS
+from tests.random_networks import random_architecture
 
 
 def relu(channels: int, width: int = 32) -> EngineOperator:

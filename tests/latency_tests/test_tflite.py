@@ -16,11 +16,10 @@ from latency_tables.measuring.engines.tflite_nodes import NODES, output_shape
 from latency_tables.measuring.validate import draw_networks
 from latency_tables.tables.estimate import predict
 from latency_tables.tables.table import load_table
-from space.backbones import BACKBONES
-from space.build import architecture
 from space.errors import UserError
-from space.knobs import active
+from space.search_space import first
 from space.tasks import TASKS
+from tests.random_networks import space_of
 
 litert = pytest.importorskip("ai_edge_litert.interpreter")
 
@@ -190,22 +189,21 @@ def test_random_networks_of_every_task_run(name: str) -> None:
 
 
 LIGHT = [
-    ("plain", {"gsat": 4, "width": 16, "upsampler": "bilinear-list"}),
-    ("progressive", {"gsat": 2, "width": 16, "upsampler": "transposed"}),
-    ("pyramid", {"block": "residual", "gsat": 2, "width": 16, "resample": "strided+transposed"}),
+    ("plain", {"block": "gsat", "dilation": 4, "width": 16, "upsampler": "bilinear-list"}),
+    ("progressive", {"block": "gsat", "dilation": 2, "width": 16, "upsampler": "transposed"}),
+    ("pyramid", {"block": "gsat", "dilation": 2, "width": 16, "resample": "strided+transposed"}),
     ("pyramid", {"resample": "bilinear-list", "attention": "both"}),
-    ("encoder_decoder", {"gsat": 1, "resample": "strided+transposed"}),
-    ("encoder_decoder", {"ar_conv": "list", "resample": "bilinear-list"}),
+    ("encoder_decoder", {"ar_convolution": "gsat", "resample": "strided+transposed"}),
+    ("encoder_decoder", {"ar_convolution": "list", "resample": "bilinear-list"}),
 ]
 
 
 @pytest.mark.parametrize(("name", "wanted"), LIGHT)
 def test_lightweight_choices_are_priced_and_run(name: str, wanted: dict) -> None:
-    shape, chosen = TASKS["sr"].shape(2), {}
-    for knob in active(BACKBONES[name].knobs_for(shape), chosen):
-        chosen[knob.name] = wanted.get(knob.name, knob.values[0])
-    assert wanted.items() <= chosen.items()
-    operators = architecture_operators(architecture(shape, name, chosen), (32, 24))
+    space = space_of(TASKS["sr"].shape(2), name)
+    values = space.fill(first, {"backbone": name, **wanted})
+    assert wanted.items() <= values.items()
+    operators = architecture_operators(space.decode(values), (32, 24))
     assert all(predict(load_table(table), operators).ms > 0 for table in ("pixel4-a76", "a03s-a53-int8"))
     (output,) = run(write_tflite(operators), np.full((1, 24, 32, 3), 0.5, np.float32))
     assert output.shape == (1, 48, 64, 3)

@@ -9,10 +9,10 @@ import pytest
 
 from evaluators.cost import architecture_costs
 from search.budget import parse_budget
+from search.initial_trials import enqueue_initial
 from search.jobs import Answer, Failed, Job, Measured, Progress, Timed, TimingJob
 from search.latency import TableUse
 from search.loop import Limits, SearchLoop
-from search.proposals import prepare_fixed
 from search.records import RunSettings
 from search.study import Study
 from space import TASKS, architecture_from_dict
@@ -24,7 +24,7 @@ def formula_psnr_db(architecture: dict, steps: int) -> float:
     """Rises with MACs and steps, and an input skip pays: enough for a front to exist."""
     arch = architecture_from_dict(architecture)
     macs = architecture_costs(arch, INPUT).macs
-    skips = getattr(arch.settings, "input_skip", "") == "bicubic"
+    skips = arch.ends is not None and arch.ends.input_skip == "bicubic"
     return 28 + 0.2 * (macs / 1e8) ** 0.5 + 0.3 * skips + 0.0005 * steps
 
 
@@ -113,7 +113,7 @@ def run_loop(tmp_path: Path):
         workers = workers or FormulaWorkers()
         study = Study.open(folder, owned=True) or Study.create(folder, settings(**changes))
         budget = parse_budget(study.settings.budget)
-        prepare_fixed(study, TASKS["sr"], budget)
+        enqueue_initial(study, TASKS["sr"], budget)
         loop = SearchLoop(
             study, TASKS["sr"], budget, workers, Limits(None, trials), folder, SilentListener(), lambda: False
         )

@@ -11,7 +11,8 @@ from latency_tables.tables.table import load_table
 from search.budget import parse_budget
 from search.latency import check_measured, load_used, tables_of
 from search.smallest import check_possible, smallest
-from space import TASKS, UserError, random_architecture
+from space import TASKS, SearchSpace, UserError
+from tests.random_networks import random_architecture
 from tests.small_table import write_small_table
 
 TIMES = {
@@ -167,12 +168,11 @@ def test_an_impossible_time_names_the_fastest_network(tmp_path: Path) -> None:
     with pytest.raises(
         UserError, match=r"0.1ms@board-x1 fits no network; the smallest takes [\d.]+ ms \(90 %: "
     ) as caught:
-        check_possible(parse_budget("0.1ms@board-x1"), task.shape(4), task.backbones, size, tables)
+        check_possible(parse_budget("0.1ms@board-x1"), SearchSpace(task, task.shape(4)), size, tables)
     assert "\n" not in str(caught.value)
     _, least = smallest(
         lambda costs: costs.of("latency@board-x1"),
-        task.shape(4),
-        task.backbones,
+        SearchSpace(task, task.shape(4)),
         lambda arch: architecture_costs(arch, size, tables),
     )
     generator = np.random.default_rng(0)
@@ -184,14 +184,14 @@ def test_an_impossible_time_names_the_fastest_network(tmp_path: Path) -> None:
 def test_an_impossible_budget_names_the_smallest_network() -> None:
     task = TASKS["sr"]
     with pytest.raises(UserError, match=r"0.1k-params fits no network; the smallest has 2,047 params"):
-        check_possible(parse_budget("0.1k-params"), task.shape(4), task.backbones, (320, 180))
-    check_possible(parse_budget("2.05k-params"), task.shape(4), task.backbones, (320, 180))
+        check_possible(parse_budget("0.1k-params"), SearchSpace(task, task.shape(4)), (320, 180))
+    check_possible(parse_budget("2.05k-params"), SearchSpace(task, task.shape(4)), (320, 180))
 
 
 def test_the_smallest_network_is_smaller_than_any_random_one() -> None:
     task, generator = TASKS["sr"], np.random.default_rng(0)
     _, least = smallest(
-        lambda costs: costs.macs, task.shape(2), task.backbones, lambda arch: architecture_costs(arch, (64, 36))
+        lambda costs: costs.macs, SearchSpace(task, task.shape(2)), lambda arch: architecture_costs(arch, (64, 36))
     )
     for _ in range(500):
         arch = random_architecture(task.shape(2), task.backbones, generator)
@@ -202,4 +202,4 @@ def test_limits_that_exclude_each_other_are_refused() -> None:
     task = TASKS["sr"]
     tight = "2.66k-params,22.2mb-memory"
     with pytest.raises(UserError, match="fits no network"):
-        check_possible(parse_budget(tight), task.shape(4), task.backbones, (320, 180))
+        check_possible(parse_budget(tight), SearchSpace(task, task.shape(4)), (320, 180))

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from scipy.stats import spearmanr
 
-import search.proposals
+import search.screening
 from evaluators.cost import Costs, architecture_costs
 from evaluators.latency import latency_word
 from latency_tables.tables import estimate
@@ -74,15 +74,15 @@ def test_several_tables_as_objectives(folder: Path, run_loop, tables, tmp_path: 
 def test_a_network_that_the_table_cannot_price_fails_with_its_reason(
     folder: Path, run_loop, tables, monkeypatch
 ) -> None:
-    price = search.proposals.architecture_costs
+    price = search.screening.architecture_costs
 
     def refusing(arch, size, tables=()):
-        if tables and arch.settings.upsampler.kind != "dense-two-step":
+        if tables and arch.ends.upsampler.kind != "dense-two-step":
             raise estimate.MissingOperatorError("table board-x1 has no figure for gather 16 channels at 320x180")
         return price(arch, size, tables)
 
-    monkeypatch.setattr(search.proposals, "architecture_costs", refusing)
-    study, workers = run_loop(folder, trials=10, rungs=(100,), objectives=("psnr", WORD), tables=tables)
+    monkeypatch.setattr(search.screening, "architecture_costs", refusing)
+    study, workers = run_loop(folder, trials=24, rungs=(100,), objectives=("psnr", WORD), tables=tables)
     refused = [record for record in study.records.values() if record.status == "failed"]
     assert refused
     assert all("no figure for gather" in record.reason and not record.costs.latency for record in refused)
@@ -93,14 +93,14 @@ def test_a_network_that_the_table_cannot_price_fails_with_its_reason(
 def test_a_fixed_trial_that_cannot_be_priced_is_listed_and_not_trained(
     folder: Path, run_loop, tables, monkeypatch
 ) -> None:
-    price = search.proposals.architecture_costs
+    price = search.screening.architecture_costs
 
     def refusing(arch, size, tables=()):
-        if tables and arch.settings.input_skip == "bicubic":
+        if tables and arch.ends.input_skip == "bicubic":
             raise estimate.MissingOperatorError("table board-x1 has no figure for resize bicubic")
         return price(arch, size, tables)
 
-    monkeypatch.setattr(search.proposals, "architecture_costs", refusing)
+    monkeypatch.setattr(search.screening, "architecture_costs", refusing)
     study, _ = run_loop(folder, trials=2, rungs=(100,), objectives=("psnr", WORD), tables=tables)
     by_source = {record.source: record for record in study.records.values() if record.is_fixed}
     assert by_source["s-lwsr16"].status == "trained"

@@ -11,14 +11,14 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-import search.study
 from search.budget import parse_budget
 from search.journal import JOURNAL, storage
+from search.next_trial import next_trial
 from search.pareto import non_dominated_ranks
-from search.proposals import next_trial
+from search.proposers import PROPOSERS
+from search.proposers.optuna_samplers import STARTUP_TRIALS, OptunaProposer
 from search.replay import DamagedLineError, parsed
 from search.rungs import REDUCTION, promotable, ranked
-from search.samplers import STARTUP_TRIALS
 from search.study import Study
 from space import TASKS, UserError
 from tests.search_tests.test_rungs import trial
@@ -78,9 +78,9 @@ def test_nobody_is_ranked_where_nobody_may_climb(monkeypatch) -> None:
     assert promotable(trials, (100, 200), ("psnr", "macs"), frozenset({1})) == []
 
 
-def optunas_own(known, name: str, seed: int):
+def optunas_own(seed: int) -> optuna.samplers.BaseSampler:
     return optuna.samplers.TPESampler(
-        seed=seed % 2**32, multivariate=True, group=True, constant_liar=True, n_startup_trials=STARTUP_TRIALS
+        seed=seed, multivariate=True, group=True, constant_liar=True, n_startup_trials=STARTUP_TRIALS
     )
 
 
@@ -95,7 +95,7 @@ def proposed(run_loop, folder: Path) -> list[str]:
 
 def test_proposals_are_those_of_optunas_own_sampler(tmp_path: Path, run_loop, monkeypatch) -> None:
     ours = proposed(run_loop, tmp_path / "ours")
-    monkeypatch.setattr(search.study, "reseeded", optunas_own)
+    monkeypatch.setitem(PROPOSERS, "tpe", lambda: OptunaProposer(optunas_own))
     assert proposed(run_loop, tmp_path / "optunas") == ours
 
 

@@ -10,15 +10,16 @@ import pytest
 from search.budget import parse_budget
 from search.calibrate import TimingFailedError, step_seconds
 from search.deadline import Deadline
+from search.initial_trials import enqueue_initial
 from search.jobs import Failed, MachineTrouble, Timed
 from search.journal import JOURNAL, storage
 from search.loop import Limits, SearchLoop
 from search.pareto import front, front_rung
-from search.proposals import prepare_fixed
+from search.proposers import PROPOSERS
 from search.records import RunResult
-from search.samplers import SAMPLERS
 from search.study import Study
 from space import TASKS
+from space.blocks import block_knobs
 from tests.search_tests.conftest import FormulaWorkers, Killed, SilentListener, settings
 
 FIXED = [
@@ -104,7 +105,7 @@ def test_a_failed_trial_is_recorded_and_the_search_goes_on(tmp_path: Path, run_l
     assert sum(record.status == "trained" for record in again.records.values()) == len(FIXED) + 3
 
 
-@pytest.mark.parametrize("name", sorted(SAMPLERS))
+@pytest.mark.parametrize("name", sorted(PROPOSERS))
 def test_every_sampler_finds_networks_within_the_budget(run_loop, name: str) -> None:
     study, _ = run_loop(trials=14 if name == "gp" else 24, budget="60k-params,2g-macs", rungs=(100,), sampler=name)
     trained = [record for record in study.records.values() if record.status == "trained"]
@@ -174,10 +175,15 @@ def test_a_search_starts_from_neighbours_of_the_widest_paper(run_loop) -> None:
     turned = []
     for record in first:
         names = {name for name in {*record.knobs, *origin.knobs} if record.knobs.get(name) != origin.knobs.get(name)}
-        # The expansion and place of inverted blocks, the block form and the convolution come and go with the ratio; the
-        # form of a MalleConv comes with it, GSAT with the width.
-        dependent = {"expansion", "inverted_at", "block_form", "conv", "gsat"} if "inverted_ratio" in names else set()
-        dependent |= {"gsat"} if names & {"width", "block_form", "conv"} else set()
+        # The expansion and place of inverted blocks come and go with their ratio, a block's own knobs with the block;
+        # the form of a MalleConv comes with it.
+        dependent = {"inverted_expansion", "inverted_at"} if "inverted_ratio" in names else set()
+        if "block" in names:
+            dependent |= {knob.name for knob in block_knobs()[1:]} | {
+                "inverted_ratio",
+                "inverted_expansion",
+                "inverted_at",
+            }
         turned.append(names - dependent - ({"malle_kernel", "malle_pool"} if "malle" in names else set()))
         assert record.status in ("trained", "duplicate")
     assert all(len(names) == 1 for names in turned)
@@ -243,7 +249,7 @@ def test_timing_that_fails_is_not_written_down(tmp_path: Path, answer: object, p
 
 def loop_until(study: Study, folder: Path, left_s: float, trials: int) -> FormulaWorkers:
     workers, budget = FormulaWorkers(), parse_budget(study.settings.budget)
-    prepare_fixed(study, TASKS["sr"], budget)
+    enqueue_initial(study, TASKS["sr"], budget)
     limits = Limits(Deadline(left_s), trials)
     SearchLoop(study, TASKS["sr"], budget, workers, limits, folder, SilentListener(), lambda: False).run()
     return workers

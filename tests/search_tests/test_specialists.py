@@ -10,11 +10,12 @@ from PIL import Image
 from reports.run.describe import describe, short_label
 from search.budget import parse_budget
 from search.cli import main
+from search.fixed_trials import fixed_trials
+from search.initial_points import neighbours
 from search.loop import Limits, SearchLoop
-from search.neighbours import neighbours
-from search.proposals import fixed_trials
 from search.records import RunSettings
 from search.run_files import read_run
+from search.screening import Screen
 from search.session import _check_same
 from search.study import Study
 from space import TASKS, UserError
@@ -48,7 +49,7 @@ def test_a_paper_is_one_network_and_its_neighbours_share_the_range() -> None:
     fixed = fixed_trials(TASKS["raw-denoise"], asked, budget)
     origin = next(record for record in fixed if record.source == "feature-align")
     assert origin.architecture.shape.specialists == 1
-    found = neighbours(origin, asked, asked.shape, budget)
+    found = neighbours(origin, Screen(TASKS["raw-denoise"], asked, budget))
     assert sum(knobs["specialists"] > 1 for knobs in found) >= 1
     assert sum(knobs["specialists"] == 1 for knobs in found) >= len(found) - 2
 

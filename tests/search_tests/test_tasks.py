@@ -13,22 +13,24 @@ from search.budget import parse_budget
 from search.cli import main
 from search.cli.parser import parse_networks, run_name
 from search.cli.run import _beside
+from search.fixed_trials import base_name, fixed_trials
+from search.initial_points import PLAIN, small_networks
+from search.initial_trials import enqueue_initial
 from search.journal import JOURNAL, storage
 from search.loop import Limits, SearchLoop
-from search.neighbours import PLAIN, starts
-from search.proposals import family, fixed_trials, prepare_fixed
 from search.records import SEARCHED, RunSettings, TrialRecord
 from search.run_files import read_run
+from search.screening import Screen
 from search.session import _check_same
 from search.study import Study
-from space import PAPERS, TASKS, UserError, architecture
+from space import PAPERS, TASKS, UserError
 from space.backbones import BACKBONES
 from space.build import backbone
 from tests.search_tests.conftest import FormulaWorkers, SilentListener, settings
 
 PLAIN_OF = {
-    "encoder_decoder": {"ar_conv": "grouped", "ar_groups": "8", "gsat": "none", "resample": "pool+bilinear"},
-    "pyramid": {"block": "residual", "resample": "unshuffle+bilinear"},
+    "encoder_decoder": {"block": "ar", "ar_convolution": "grouped", "resample": "pool+bilinear"},
+    "pyramid": {"block": "residual", "convolution": "dense", "resample": "unshuffle+bilinear"},
 }
 
 SAME_SIZE = [name for name, task in TASKS.items() if not task.has_scales]
@@ -63,11 +65,12 @@ def test_default_folders_name_what_differs() -> None:
 @pytest.mark.parametrize("name", SAME_SIZE)
 def test_a_task_whose_papers_do_not_fit_starts_from_small_networks_that_begin_as_their_input(name: str) -> None:
     asked, budget = of_task(name), parse_budget("30k-params")
-    chosen = starts(TASKS[name].backbones, asked, budget)
+    screen = Screen(TASKS[name], asked, budget)
+    chosen = small_networks(screen)
     assert len(chosen) >= 2
     for knobs in chosen:
-        arch = architecture(asked.rules.shape, knobs["backbone"], {k: v for k, v in knobs.items() if k != "backbone"})
-        assert arch.settings.input_skip == ("push-pull" if name == "inpaint" else "identity")
+        arch = screen.space.decode(knobs)
+        assert arch.ends.input_skip == ("push-pull" if name == "inpaint" else "identity")
         own = PLAIN_OF.get(knobs["backbone"], {})
         assert {knob: knobs[knob] for knob in own} == own
 
@@ -83,7 +86,7 @@ def test_what_is_plain_is_a_value_of_some_backbone() -> None:
 def test_a_run_of_every_task_records_results_of_its_own_shape(tmp_path: Path, name: str) -> None:
     study = Study.create(tmp_path, of_task(name))
     budget, task = parse_budget("30k-params"), TASKS[name]
-    prepare_fixed(study, task, budget)
+    enqueue_initial(study, task, budget)
     limits = Limits(None, 2)
     loop = SearchLoop(study, task, budget, FormulaWorkers(), limits, tmp_path, SilentListener(), lambda: False)
     assert loop.run() is None
@@ -122,9 +125,9 @@ DEFAULTS = {
 def test_the_papers_of_every_task_are_its_fixed_trials(name: str) -> None:
     asked = settings() if name == "sr" else of_task(name)
     records = list(fixed_trials(TASKS[name], asked, parse_budget("20m-params")))
-    assert list(dict.fromkeys(family(record.source) for record in records)) == DEFAULTS.get(name, [])
+    assert list(dict.fromkeys(base_name(record.source) for record in records)) == DEFAULTS.get(name, [])
     for record in records:
-        assert record.nearest_build != PAPERS[family(record.source)].reproducible
+        assert record.nearest_build != PAPERS[base_name(record.source)].reproducible
         assert record.architecture.shape == asked.rules.shape
     # Twice only what has the setting and no skip.
     assert len(records) == (2 if name == "sr" else 1) * len(DEFAULTS[name])
@@ -142,7 +145,7 @@ def test_networks_by_name_run_beside_the_default_ones(tmp_path: Path) -> None:
     asked = replace(of_task("denoise"), networks=parse_networks("ircnn-color,dncnn-list-color,dncnn-color", rules))
     assert asked.networks == ("dncnn-color", "ircnn-color")  # the table's order, without what runs anyway
     study = Study.create(tmp_path, asked)
-    prepare_fixed(study, task, budget)
+    enqueue_initial(study, task, budget)
     loop = SearchLoop(study, task, budget, FormulaWorkers(), Limits(None, 1), tmp_path, SilentListener(), lambda: False)
     assert loop.run() is None
     run = read_run(tmp_path)
@@ -159,7 +162,7 @@ def test_networks_by_name_run_beside_the_default_ones(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["denoise", "deblur", "raw-denoise"])
 def test_a_search_beside_nearest_builds_starts_with_every_backbone(tmp_path: Path, name: str) -> None:
     study, task = Study.create(tmp_path, of_task(name)), TASKS[name]
-    prepare_fixed(study, task, parse_budget("200k-params"))
+    enqueue_initial(study, task, parse_budget("200k-params"))
     queued = optuna.load_study(study_name="litefront", storage=storage(tmp_path / JOURNAL)).trials
     free = [trial.system_attrs["fixed_params"] for trial in queued if "source" not in trial.user_attrs]
     backbones = [point["backbone"] for point in free]
@@ -217,7 +220,7 @@ def _empty(folder: Path) -> Path:
 
 def _trained(study: Study, workers: FormulaWorkers, folder: Path) -> list[TrialRecord]:
     task, budget = TASKS[study.settings.task], parse_budget("30k-params")
-    prepare_fixed(study, task, budget)
+    enqueue_initial(study, task, budget)
     SearchLoop(study, task, budget, workers, Limits(None, 1), folder, SilentListener(), lambda: False).run()
     return [record for record in study.records.values() if record.rungs]
 

@@ -11,22 +11,23 @@ import pytest
 from evaluators.cost import architecture_costs
 from search.budget import Budget, parse_budget
 from search.calibrate import step_seconds
+from search.initial_points import small_networks
+from search.initial_trials import enqueue_initial
 from search.latency import load_used, tables_of
 from search.loop import Limits, SearchLoop
-from search.neighbours import starts
 from search.pareto import front
-from search.proposals import prepare_fixed
 from search.records import RunResult, RunSettings
+from search.repair import FROM_INPUT, repaired
+from search.screening import Screen
 from search.smallest import check_possible, smallest
 from search.study import Study
 from search.too_short import too_short, usable_s
-from search.within import FROM_INPUT, Screen, fitted
-from space import TASKS, UserError
-from space.sample import random_knobs
+from space import TASKS, SearchSpace, UserError
 from tests.search_tests.conftest import INPUT, FormulaWorkers, SilentListener, settings
 from tests.search_tests.test_rungs import result_of, trial
 from tests.small_table import write_small_table
 
+OF_PLAIN = {"backbone": "plain"}
 SLACK = 1.3  # of what the smallest network takes
 UNITS = {"params": "params", "macs": "macs", "memory": "memory", "weights": "weights", "ms": "latency@board-x1"}
 
@@ -44,7 +45,7 @@ def tight(task_name: str, unit: str, table: str) -> tuple[RunSettings, Budget]:
         settings(objectives=("psnr", "macs"), tables=tables), task=task_name, scale=task.default_scale, input_size=INPUT
     )
     price = lambda arch: architecture_costs(arch, INPUT, load_used(tables))  # noqa: E731
-    _, least = smallest(lambda costs: costs.of(word), asked.shape, task.backbones, price)
+    _, least = smallest(lambda costs: costs.of(word), SearchSpace(task, asked.shape), price)
     number = SLACK * least.of(word)
     text = {"ms": f"{number:.6g}ms@{table}", "memory": f"{number:.0f}b-memory", "weights": f"{number:.0f}b-weights"}
     budget = parse_budget(text.get(unit, f"{number:.0f}-{unit}"))
@@ -65,7 +66,7 @@ def test_a_tight_budget_is_searched_from_inside(tmp_path: Path, table: str, task
     asked, budget = tight(task_name, unit, table)
     study, workers, task = Study.create(tmp_path, asked), FormulaWorkers(), TASKS[task_name]
     assert min(step_seconds(study, workers, task, budget, lambda: False)[1:]) > 0  # there are networks to time
-    prepare_fixed(study, task, budget)
+    enqueue_initial(study, task, budget)
     loop = SearchLoop(study, task, budget, workers, Limits(None, 6), tmp_path, SilentListener(), lambda: False)
     assert loop.run() is None
     trained = [record for record in study.records.values() if record.status == "trained"]
@@ -81,49 +82,43 @@ def test_a_tight_budget_is_searched_from_inside(tmp_path: Path, table: str, task
 
 def test_walks_into_the_budget_are_repeatable_and_new(table: str) -> None:
     asked, budget = tight("sr", "ms", table)
-    screen, walked = Screen(asked, budget), []
+    screen, walked = Screen(TASKS["sr"], asked, budget), []
     for _ in range(2):
         generator, taken, found = np.random.default_rng(5), set(), []
         for _ in range(8):
-            name = "plain"
-            near = fitted(name, random_knobs(asked.shape, name, generator), screen, generator, taken)
+            near = repaired(screen.space.random(generator, OF_PLAIN), screen, generator, taken)
             if near is None:
                 continue
-            key = screen.arch(name, near).key
+            key = screen.space.decode(near).key
             assert key not in taken
-            assert screen.excess(name, near) <= 0
+            assert near["backbone"] == "plain"
+            assert screen.excess(near) <= 0
             taken.add(key)
-            found.append((name, near))
+            found.append(near)
         walked.append(found)
     assert walked[0] == walked[1]
     assert len(walked[0]) >= 6
 
 
 def test_a_walk_ends_with_a_skip_from_the_input_where_the_budget_leaves_room() -> None:
-    asked, screen = settings(), Screen(settings(), parse_budget("200k-params"))
+    screen = Screen(TASKS["sr"], settings(), parse_budget("200k-params"))
     for seed in range(4):
-        knobs = {**random_knobs(asked.shape, "plain", np.random.default_rng(seed)), "input_skip": "none"}
-        assert fitted("plain", knobs, screen, np.random.default_rng(seed))["input_skip"] in FROM_INPUT
+        values = {**screen.space.random(np.random.default_rng(seed), OF_PLAIN), "input_skip": "none"}
+        assert repaired(values, screen, np.random.default_rng(seed))["input_skip"] in FROM_INPUT
 
 
 def test_starts_of_a_tight_budget_fit_it_and_begin_as_their_input(table: str) -> None:
     asked, budget = tight("sr", "ms", table)
-    first = starts(TASKS["sr"].backbones, asked, budget)
-    screen = Screen(asked, budget)
-    assert first
-    for knobs in first:
-        own = {name: value for name, value in knobs.items() if name != "backbone"}
-        assert screen.excess(str(knobs["backbone"]), own) <= 0
+    screen = Screen(TASKS["sr"], asked, budget)
+    small = small_networks(screen)
+    assert small
+    assert all(screen.excess(values) <= 0 for values in small)
 
 
 def test_a_network_that_no_table_prices_is_no_fit(table: str) -> None:
     asked, budget = tight("sr", "ms", table)
-    screen = Screen(asked, budget)
-    screen._tables = ()  # as if the table knew none of its operators
-    assert (
-        fitted("plain", random_knobs(asked.shape, "plain", np.random.default_rng(0)), screen, np.random.default_rng(0))
-        is None
-    )
+    screen, generator = Screen(TASKS["sr"], replace(asked, tables=()), budget), np.random.default_rng(0)
+    assert repaired(screen.space.random(generator, OF_PLAIN), screen, generator) is None
 
 
 def test_no_network_to_time_is_one_line(tmp_path: Path, monkeypatch) -> None:
@@ -133,21 +128,21 @@ def test_no_network_to_time_is_one_line(tmp_path: Path, monkeypatch) -> None:
         step_seconds(study, FormulaWorkers(), TASKS["sr"], parse_budget("4k-params"), lambda: False)
 
 
-@pytest.mark.parametrize(("budget", "inputs"), [("0.2g-macs", "256x144"), ("1mb-memory", "112x63")])
+@pytest.mark.parametrize(("budget", "inputs"), [("0.2g-macs", "384x216"), ("1mb-memory", "112x63")])
 def test_an_input_that_would_fit_is_named_and_does_fit(budget: str, inputs: str) -> None:
     task, asked = TASKS["sr"], parse_budget(budget)
     with pytest.raises(UserError, match=r"it fits at --input (\d+)x(\d+)$") as refused:
-        check_possible(asked, task.shape(2), task.backbones, (640, 360))
+        check_possible(asked, SearchSpace(task, task.shape(2)), (640, 360))
     named = str(refused.value).rpartition(" ")[2]
     assert named == inputs
     width, height = map(int, named.split("x"))
-    check_possible(asked, task.shape(2), task.backbones, (width, height))
+    check_possible(asked, SearchSpace(task, task.shape(2)), (width, height))
 
 
 def test_no_input_is_named_where_none_would_help() -> None:
     task = TASKS["sr"]
     with pytest.raises(UserError, match=r"fits no network; the smallest has [^;]*$"):
-        check_possible(parse_budget("1k-params"), task.shape(2), task.backbones, (640, 360))
+        check_possible(parse_budget("1k-params"), SearchSpace(task, task.shape(2)), (640, 360))
 
 
 def test_what_is_no_better_than_doing_without_is_never_on_the_front() -> None:

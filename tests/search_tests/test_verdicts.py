@@ -9,9 +9,9 @@ import pytest
 
 from search.budget import parse_budget
 from search.failures import is_out_of_memory, machine_reason, reason_of
+from search.initial_trials import enqueue_initial
 from search.jobs import Failed, MachineTrouble, answered
 from search.loop import Limits, SearchLoop
-from search.proposals import prepare_fixed
 from search.study import Study
 from search.verdicts import ANY_REASON, SAME_REASON, Verdicts
 from space import TASKS
@@ -157,7 +157,7 @@ class TroubledWorkers(FormulaWorkers):
 def search(folder: Path, workers: TroubledWorkers, trials: int = 3) -> tuple[Study, str | None]:
     study = Study.open(folder, owned=True) or Study.create(folder, settings(rungs=(100,)))
     budget = parse_budget(study.settings.budget)
-    prepare_fixed(study, TASKS["sr"], budget)
+    enqueue_initial(study, TASKS["sr"], budget)
     limits = Limits(None, trials)
     loop = SearchLoop(study, TASKS["sr"], budget, workers, limits, folder, SilentListener(), lambda: False)
     return study, loop.run()

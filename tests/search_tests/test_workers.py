@@ -31,7 +31,8 @@ from search.jobs import (
     TimingJob,
 )
 from search.workers import ProcessWorkers
-from space import TASKS, build, random_architecture
+from space import TASKS, build
+from tests.random_networks import random_architecture
 
 ARCHITECTURE = random_architecture(TASKS["sr"].shape(2), ("plain",), np.random.default_rng(4))
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from space.blocks.batch_norm import fold_batch_norm
+from space.layers.batch_norm import fold_batch_norm
 
 
 @pytest.mark.parametrize("bias", [True, False])

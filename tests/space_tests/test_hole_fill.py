@@ -15,12 +15,13 @@ from latency_tables.lowering.fusion import architecture_operators
 from latency_tables.measuring.engines.tflite import write_tflite
 from latency_tables.tables.estimate import predict
 from latency_tables.tables.table import load_table
-from space import TASKS, architecture, architecture_from_dict, build, random_knobs
+from space import TASKS, architecture, architecture_from_dict, build
 from space.architecture import Architecture, IOShape
 from space.backbones import BACKBONES
-from space.blocks.hole_fill import push_pull
 from space.build import deploy_form
+from space.layers.hole_fill import push_pull
 from space.operators import screen, trace
+from tests.random_networks import random_knobs
 
 MASKED = TASKS["inpaint"].shape(1)
 SIZES = ((64, 96), (27, 50), (1, 3))

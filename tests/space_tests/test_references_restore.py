@@ -15,10 +15,10 @@ from latency_tables.tables.estimate import predict
 from latency_tables.tables.table import LatencyTable, load_table
 from space import PAPERS, TASKS, UserError, architecture_from_dict, build, load_published
 from space.architecture import IOShape
-from space.blocks.batch_norm import Normed
-from space.blocks.lightweight import List
-from space.blocks.padding import pad_to_multiple
 from space.build import deploy_form
+from space.layers.batch_norm import Normed
+from space.layers.lightweight import List
+from space.layers.padding import pad_to_multiple
 from space.papers.published_weights import load_network
 from space.papers.references_restore import REFERENCES_RESTORE
 from space.papers.released_restore import RELEASED_RESTORE

@@ -12,10 +12,11 @@ from evaluators.cost import architecture_costs, network_costs
 from evaluators.latency import milliseconds
 from latency_tables.lowering.fusion import architecture_operators, network_operators
 from latency_tables.tables.table import load_table
-from space import TASKS, UserError, architecture, architecture_from_dict, build, random_architecture, random_knobs
+from space import TASKS, UserError, architecture, architecture_from_dict, build
 from space.architecture import Architecture, IOShape
 from space.backbones import BACKBONES
 from space.specialists import Specialists, network_at, networks_of
+from tests.random_networks import random_architecture, random_knobs
 
 RANGE = IOShape(3, 3, 1, specialists=4)
 SIZE = (40, 24)

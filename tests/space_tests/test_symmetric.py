@@ -2,9 +2,9 @@
 
 import pytest
 
+from space.backbones.row import inverted_flags, kept_flags
 from space.backbones.symmetric import RELEASED_KEPT, bunch_sizes, pool_sources
 from space.papers.slwsr import released
-from space.trunk import inverted_flags, kept_flags
 
 
 def test_half_kept_is_the_released_pattern() -> None:

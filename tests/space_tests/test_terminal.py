@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from search.cli import catalogue
 from space import terminal
 from space.command_line import Command, Parser, run_command
+from space.search_space import SearchSpace
 from tests.commands import command
 
 ROOT = Path(__file__).parents[2]
@@ -103,7 +103,7 @@ def test_commands_in_plain_encodings(
     words: tuple[str, ...], encoding: str, columns: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program, *arguments = words
-    monkeypatch.setattr(catalogue, "task_architectures", lambda *_: 10**9)  # half a minute of counting
+    monkeypatch.setattr(SearchSpace, "count", lambda _: 10**9)  # half a minute of counting
     buffer = io.BytesIO()
     monkeypatch.setenv("COLUMNS", columns)
     monkeypatch.setenv("TERM", "dumb")

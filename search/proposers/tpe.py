@@ -53,8 +53,8 @@ class GroupedTPE(TPESampler):
         if self._split is None or self._split[0] != trial.number:
             self._split = (trial.number, *self._good_and_others(study, trial.number))
         _, good, others = self._split
-        likely = self._build_parzen_estimator(study, search_space, good, handle_below=True)
-        unlikely = self._build_parzen_estimator(study, search_space, others, handle_below=False)
+        likely = self._build_parzen_estimator(study, search_space, good, handle_below=True)  # type: ignore[arg-type]
+        unlikely = self._build_parzen_estimator(study, search_space, others, handle_below=False)  # type: ignore[arg-type]
         candidates = likely.sample(self._rng.rng, self._n_ei_candidates)
         best = self._compare(candidates, self._compute_acquisition_func(candidates, likely, unlikely))
         return {name: kind.to_external_repr(best[name]) for name, kind in search_space.items()}
@@ -73,7 +73,7 @@ class GroupedTPE(TPESampler):
         running = ((index, trial) for index, trial in enumerate(trials) if not trial.state.is_finished())
         return _Side(np.array([trial.number for trial in trials], dtype=int), tuple(running))
 
-    def _get_internal_repr(
+    def _get_internal_repr(  # type: ignore[override]  # sides instead of lists of trials
         self, trials: _Side, search_space: dict[str, BaseDistribution], study: optuna.Study
     ) -> dict[str, np.ndarray]:
         rows = self._columns.of(search_space, trials.numbers)

@@ -1,0 +1,59 @@
+"""Fixed trials: the published networks that are trained beside the search, and drawn next to what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from search.budget import Budget
+from search.records import RunSettings, TrialRecord
+from search.screening import Screen
+from search.study import Proposal, Study
+from space.architecture import Architecture
+from space.knobs import Value
+from space.papers import PAPERS, with_input_skip
+from space.tasks import Task
+
+SKIP_SUFFIX = "+skip"  # a paper's network with our bicubic input skip, so that it starts from its input
+
+
+def fixed_trials(task: Task, settings: RunSettings, budget: Budget) -> Iterator[TrialRecord]:
+    """The papers' networks that fit channels and budget, and those that the run names, if they fit the budget.
+
+    Each is there as published and, if it has the setting and no skip, with ours. One that a latency table of the run
+    cannot price is there as "failed", with the reason.
+    """
+    screen = Screen(task, settings, budget)
+    for paper in PAPERS.values():
+        arch = paper.at_scale(settings.scale)
+        fits = paper.task == task.name and arch.shape == settings.rules.shape  # not grey for colour, say
+        if not fits or not (paper.runs_with_search or paper.name in settings.networks):
+            continue
+        forms: list[tuple[str, Architecture, Mapping[str, Value]]] = [(paper.name, arch, paper.knobs)]
+        if arch.lacks_input_skip:
+            skipping = with_input_skip(arch)
+            assert skipping.ends is not None  # as of every network that can have a skip
+            knobs = {**paper.knobs, "input_skip": skipping.ends.input_skip}
+            forms.append((paper.name + SKIP_SUFFIX, skipping, knobs))
+        for source, network, values in forms:
+            record = screen.record(-1, source, network, values, nearest_build=not paper.reproducible)
+            if record.status == "failed" or budget.allows(record.costs):
+                yield record
+
+
+def base_name(source: str) -> str:
+    """The published network that a fixed trial is a form of."""
+    return source.removesuffix(SKIP_SUFFIX)
+
+
+def start_fixed(study: Study, screen: Screen, proposal: Proposal) -> TrialRecord:
+    """Write down a queued fixed trial; those of its knobs that lie on the grid become Optuna's parameters."""
+    stored = proposal.fixed_record
+    assert stored is not None
+    record = TrialRecord.from_dict({**stored, "trial": proposal.number})
+    for parameter in screen.space.on_grid(record.knobs):
+        proposal.choose(parameter)
+    if record.status == "failed":
+        study.reject(record, screen.budget)
+    else:
+        study.start(record, screen.budget)
+    return record

@@ -1,0 +1,73 @@
+"""The next trial to train: proposals are screened by exact costs; over-budget ones and repeats are turned away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from search.budget import Budget, cost_text
+from search.fixed_trials import start_fixed
+from search.records import TrialRecord
+from search.repair import repaired
+from search.screening import Screen
+from search.study import Study
+from space.search_space import BACKBONE
+from space.tasks import Task
+
+CLOSED_UNTRAINED = ("over-budget", "duplicate")
+ATTEMPTS = 400  # proposals in a row that may be turned away before the space counts as exhausted
+REPAIRS_IN_VAIN = 8  # over-budget proposals, in one search for a trial, near which nothing new may be found
+
+
+def next_trial(study: Study, task: Task, budget: Budget) -> TrialRecord | None:
+    """The next trial to train: a queued fixed one, else the next proposal that fits the budget and is new.
+
+    A proposal over the budget is told as such, and a network near it that fits is queued to come next
+    (``search.repair``). Returns None when ``ATTEMPTS`` proposals in a row were turned away.
+    """
+    screen = Screen(task, study.settings, budget)
+    known = {
+        record.architecture.key: record for record in study.records.values() if record.status not in CLOSED_UNTRAINED
+    }
+    repairs = REPAIRS_IN_VAIN
+    for _ in range(ATTEMPTS):
+        proposal = study.ask(screen.space)
+        if proposal.fixed_record is not None:
+            record = start_fixed(study, screen, proposal)
+            if record.status == "failed":
+                continue
+            return record
+        record = screen.candidate(proposal.number, screen.space.fill(proposal.choose))
+        if record.status == "failed":
+            study.reject(record, budget)
+            continue
+        broken = budget.broken(record.costs)
+        same = known.get(record.architecture.key)
+        if broken:
+            over = ", ".join(f"{cost_text(record.costs, limit.quantity)} > {limit.text}" for limit in broken)
+            if repairs:
+                repairs -= not _queue_repaired(study, record, screen, known)
+            study.reject(replace(record, status="over-budget", reason=over), budget)
+        elif same is not None:
+            study.reject(replace(record, status="duplicate", reason=f"the same network as trial {same.trial}"), budget)
+        else:
+            study.start(record, budget)
+            return record
+    return None
+
+
+def _queue_repaired(study: Study, record: TrialRecord, screen: Screen, known: Mapping[str, TrialRecord]) -> bool:
+    """Queue a new network near ``record`` that fits the budget, or one of another backbone where none of its own does;
+    whether there was one."""
+    own, space = record.knobs[BACKBONE], screen.space
+    generator = np.random.default_rng((study.settings.seed, record.trial))
+    others = [name for name in generator.permutation(screen.task.backbones).tolist() if name != own]
+    for name in (own, *others):
+        wanted = record.knobs if name == own else space.random(generator, {BACKBONE: name})
+        near = repaired(wanted, screen, generator, known.keys())
+        if near is not None:
+            study.enqueue_knobs(space.parameters_of(near))
+            return True
+    return False

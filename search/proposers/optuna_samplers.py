@@ -1,0 +1,53 @@
+"""Optuna's samplers as proposers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import optuna
+from optuna.samplers import BaseSampler
+
+from search.proposers.tpe import GroupedTPE
+from space.search_space import SearchSpace
+
+# Random proposals before a model is trusted: fixed trials count towards them.
+STARTUP_TRIALS = 12
+LARGEST_SEED = 2**32
+
+
+def nsga2(seed: int) -> BaseSampler:
+    return optuna.samplers.NSGAIISampler(seed=seed, population_size=20)
+
+
+def nsga3(seed: int) -> BaseSampler:
+    return optuna.samplers.NSGAIIISampler(seed=seed, population_size=20)
+
+
+def gp(seed: int) -> BaseSampler:
+    return optuna.samplers.GPSampler(seed=seed, n_startup_trials=STARTUP_TRIALS)
+
+
+def random(seed: int) -> BaseSampler:
+    return optuna.samplers.RandomSampler(seed=seed)
+
+
+@dataclass(frozen=True)
+class OptunaProposer:
+    """A new sampler for each trial, with its seed: all that these samplers know is in the study."""
+
+    make: Callable[[int], BaseSampler]
+
+    def sampler(self, study: optuna.Study, space: SearchSpace, seed: int) -> BaseSampler:
+        return self.make(seed % LARGEST_SEED)
+
+
+@dataclass
+class GroupedTPEProposer:
+    """One sampler for all trials, seeded anew for each: it keeps what finished trials say."""
+
+    _known: GroupedTPE = field(default_factory=lambda: GroupedTPE(0, STARTUP_TRIALS))
+
+    def sampler(self, study: optuna.Study, space: SearchSpace, seed: int) -> BaseSampler:
+        self._known.reseed(seed % LARGEST_SEED)
+        return self._known

@@ -1,0 +1,62 @@
+"""Screening: the exact costs of a candidate, before anything dear is spent on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from evaluators.cost import Costs, architecture_costs
+from search.budget import Budget
+from search.latency import load_used
+from search.records import SEARCHED, RunSettings, TrialRecord
+from space.architecture import Architecture
+from space.errors import UserError
+from space.knobs import Value
+from space.search_space import SearchSpace, Values
+from space.tasks import Task
+
+
+class Screen:
+    """Costs of the points of one run's search space.
+
+    Raises:
+        UserError: a latency table of the run is gone, or is no longer what it was.
+    """
+
+    def __init__(self, task: Task, settings: RunSettings, budget: Budget) -> None:
+        self.task, self.settings, self.budget = task, settings, budget
+        self.space = SearchSpace(task, settings.shape)
+        self._tables = load_used(settings.tables)
+
+    def costs(self, arch: Architecture) -> Costs:
+        """Costs with the milliseconds that the run asks for.
+
+        Raises:
+            UserError: a table cannot price ``arch``.
+        """
+        return architecture_costs(arch, self.settings.input_size, self._tables)
+
+    def excess(self, values: Mapping[str, Value]) -> float:
+        """How far the worst limit is exceeded, as a share of it; 0 or less fits, infinite cannot be priced."""
+        try:
+            costs = self.costs(self.space.decode(values))
+            return max((limit.excess(costs) / limit.value for limit in self.budget.limits), default=-1.0)
+        except UserError:
+            return float("inf")
+
+    def record(
+        self, number: int, source: str, arch: Architecture, values: Mapping[str, Value], nearest_build: bool = False
+    ) -> TrialRecord:
+        """A trial to train; "failed", with the reason and without milliseconds, where a table cannot price ``arch``."""
+        status, reason = "running", None
+        try:
+            costs = self.costs(arch)
+        except UserError as error:
+            costs = architecture_costs(arch, self.settings.input_size)
+            status, reason = "failed", str(error)
+        return TrialRecord(
+            number, source, status, arch, dict(values), costs, reason=reason, nearest_build=nearest_build
+        )
+
+    def candidate(self, number: int, values: Values) -> TrialRecord:
+        """The trial at a point of the search space."""
+        return self.record(number, SEARCHED, self.space.decode(values), values)

@@ -1,0 +1,129 @@
+"""What every proposer keeps, told over a formula instead of training; a new one is tested by being added."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+from optuna.samplers import BaseSampler, PartialFixedSampler, RandomSampler
+from optuna.trial import TrialState
+
+from search.budget import parse_budget
+from search.initial_trials import enqueue_initial
+from search.next_trial import next_trial
+from search.proposers import PROPOSERS, proposer
+from search.records import RungResult, RunSettings, TrialRecord
+from search.study import Study
+from space import TASKS, SearchSpace, UserError
+
+INPUT = (64, 36)
+BUDGET = "100k-params"
+TRIALS = 16  # more than the startup trials of any sampler, so that models propose too
+FIXED_OFF_GRID = {"sr": "200k-params", "denoise": "600k-params"}
+
+
+class ComputedElsewhere:
+    """A proposer that is no sampler of Optuna's: it computes a whole point and hands it over."""
+
+    def sampler(self, study: optuna.Study, space: SearchSpace, seed: int) -> BaseSampler:
+        point = space.random(np.random.default_rng(seed))
+        return PartialFixedSampler(space.parameters_of(point), RandomSampler(seed % 2**32))
+
+
+MEMBERS = {**PROPOSERS, "computed-elsewhere": ComputedElsewhere}
+
+
+@pytest.fixture(params=MEMBERS)
+def name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setitem(PROPOSERS, request.param, MEMBERS[request.param])
+    return request.param
+
+
+def settings(sampler: str, seed: int, task: str, budget: str) -> RunSettings:
+    return RunSettings(
+        task=task,
+        scale=TASKS[task].default_scale,
+        budget=budget,
+        objectives=("psnr", "macs"),
+        input_size=INPUT,
+        sampler=sampler,
+        seed=seed,
+        rungs=(100,),
+        workers=1,
+        train_data="none",
+        val_data="none",
+        training={},
+        environment={},
+        created="2026-01-01T00:00:00+00:00",
+    )
+
+
+def searched(
+    folder: Path, sampler: str, trials: int = TRIALS, seed: int = 0, task: str = "sr", budget: str = BUDGET
+) -> Study:
+    """A run without initial points, so that the proposer has the word; a formula answers. Continues what there is."""
+    folder.mkdir(exist_ok=True)
+    limits, study = parse_budget(budget), Study.open(folder, owned=True)
+    if study is None:
+        study = Study.create(folder, settings(sampler, seed, task, budget))
+        study.note("starts_queued", True)
+    enqueue_initial(study, TASKS[task], limits)
+    while sum(bool(record.rungs) for record in study.records.values()) < trials:
+        record = next_trial(study, TASKS[task], limits)
+        assert record is not None
+        psnr_db = 28 + 0.2 * (record.costs.macs / 1e8) ** 0.5
+        study.add_result(record.trial, RungResult(0, 100, psnr_db, 0.8, 1.0, 0.1, order=1 + len(study.records)))
+    return study
+
+
+def in_order(study: Study) -> list[TrialRecord]:
+    return [record for _, record in sorted(study.records.items())]
+
+
+def test_proposals_are_points_of_the_space_with_the_parameters_that_apply(tmp_path: Path, name: str) -> None:
+    study = searched(tmp_path, name)
+    space = SearchSpace(TASKS["sr"], study.settings.shape)
+    stored = study.trials()
+    trained = [record for record in in_order(study) if record.status == "trained"]
+    assert len(trained) == TRIALS
+    assert len({record.architecture.key for record in trained}) == TRIALS
+    for record in in_order(study):
+        assert space.decode(record.knobs) == record.architecture
+        assert stored[record.trial].params == space.parameters_of(record.knobs)
+        assert (record.costs.params <= 100_000) == (record.status != "over-budget")
+
+
+def test_a_seed_gives_the_same_proposals(tmp_path: Path, name: str) -> None:
+    runs = [
+        [record.architecture.key for record in in_order(searched(tmp_path / str(index), name, seed=seed))]
+        for index, seed in enumerate((3, 3, 4))
+    ]
+    assert runs[0] == runs[1] != runs[2]
+
+
+def test_a_continued_run_goes_on_as_an_uninterrupted_one(tmp_path: Path, name: str) -> None:
+    whole = in_order(searched(tmp_path / "whole", name))
+    for trials in range(2, TRIALS + 1, 7):
+        searched(tmp_path / "continued", name, trials)
+    assert in_order(searched(tmp_path / "continued", name)) == whole
+
+
+@pytest.mark.parametrize("task", FIXED_OFF_GRID)
+def test_fixed_trials_off_the_grid_do_not_stand_in_the_way(tmp_path: Path, name: str, task: str) -> None:
+    study = searched(tmp_path, name, task=task, budget=FIXED_OFF_GRID[task])
+    fixed = [record for record in in_order(study) if record.is_fixed]
+    space, stored = SearchSpace(TASKS[task], study.settings.shape), study.trials()
+    assert any(space.encode(record.architecture) is None for record in fixed)
+    assert [record.trial for record in fixed] == list(range(len(fixed)))
+    for record in fixed:
+        params = stored[record.trial].params
+        assert params == space.parameters_of(record.knobs)
+        assert stored[record.trial].state == (TrialState.COMPLETE if params else TrialState.PRUNED)
+    assert any(not record.is_fixed and record.rungs for record in study.records.values())
+
+
+def test_the_option_names_those_there_are() -> None:
+    with pytest.raises(UserError, match=f"--sampler must be one of {', '.join(PROPOSERS)}, got 'dice'"):
+        proposer("dice")
