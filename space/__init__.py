@@ -1,4 +1,4 @@
-"""What can be built: architectures as values, the knobs that span them, the networks, and the papers' points.
+"""What can be built: architectures as values, the knobs that span them, the networks, and the published ones.
 
 The names below are loaded when they are first asked for: reading a command line must not wait for torch.
 """
@@ -14,18 +14,19 @@ if TYPE_CHECKING:
     from space.architecture import Architecture, BlockSpec, IOShape, UpsamplerSpec
     from space.build import architecture, architecture_from_dict, build
     from space.errors import UserError
-    from space.papers import PAPERS, Paper
-    from space.papers.published_weights import load_published
     from space.sample import random_architecture, random_knobs
     from space.tasks import TASKS, Task
+    from space.weights.loading import load_published
+    from space.zoo import PAPERS, ZOO, PublishedNetwork
 
 __all__ = [
     "PAPERS",
     "TASKS",
+    "ZOO",
     "Architecture",
     "BlockSpec",
     "IOShape",
-    "Paper",
+    "PublishedNetwork",
     "Task",
     "UpsamplerSpec",
     "UserError",
@@ -40,10 +41,10 @@ _HOMES = {
     "space.architecture": ("Architecture", "BlockSpec", "IOShape", "UpsamplerSpec"),
     "space.build": ("architecture", "architecture_from_dict", "build"),
     "space.errors": ("UserError",),
-    "space.papers": ("PAPERS", "Paper"),
-    "space.papers.published_weights": ("load_published",),
     "space.sample": ("random_architecture", "random_knobs"),
     "space.tasks": ("TASKS", "Task"),
+    "space.weights.loading": ("load_published",),
+    "space.zoo": ("PAPERS", "ZOO", "PublishedNetwork"),
 }
 
 

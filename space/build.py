@@ -10,16 +10,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from space import knobs as knob_rules
 from space.architecture import Architecture, IOShape, from_dict
 from space.backbones import BACKBONES, Backbone
 from space.blocks.feature_align import ArBlock
 from space.blocks.foldable import Foldable
 from space.blocks.image_ends import MeanShift
 from space.errors import UserError
-from space.references import REFERENCES, Reference
-from space.references.etds import Etds
 from space.specialists import Specialists
+from space.zoo import OWN_NETWORKS, OwnNetwork
+from space.zoo.etds import Etds
 
 
 def backbone(name: str) -> Backbone:
@@ -33,9 +32,9 @@ def backbone(name: str) -> Backbone:
     return BACKBONES[name]
 
 
-def _family(name: str) -> Backbone | Reference:
-    """The backbone or reference network called ``name``."""
-    return REFERENCES[name] if name in REFERENCES else backbone(name)
+def _built_by(name: str) -> Backbone | OwnNetwork:
+    """What builds the architectures whose ``backbone`` is ``name``: a backbone, or a network of the zoo's own."""
+    return OWN_NETWORKS.get(name) or backbone(name)
 
 
 def architecture(shape: IOShape, backbone_name: str, knobs: Mapping[str, Any]) -> Architecture:
@@ -44,11 +43,9 @@ def architecture(shape: IOShape, backbone_name: str, knobs: Mapping[str, Any]) -
     Raises:
         UserError: a knob is missing, unknown or off its values.
     """
-    family = backbone(backbone_name)
-    knobs = knob_rules.complete(family.knobs_for(shape), knobs)
-    knob_rules.check(family.knobs_for(shape), knobs)
+    settings = backbone(backbone_name).settings_at(shape, knobs)
     shape = replace(shape, specialists=knobs.get("specialists", 1), masked=False)
-    return Architecture(shape, backbone_name, family.settings_from_knobs(knobs))
+    return Architecture(shape, backbone_name, settings)
 
 
 def architecture_from_dict(data: Mapping[str, Any]) -> Architecture:
@@ -57,10 +54,8 @@ def architecture_from_dict(data: Mapping[str, Any]) -> Architecture:
     Raises:
         UserError: an unknown backbone, or a field that is missing or unknown.
     """
-    family = _family(data["backbone"])
-    return Architecture(
-        from_dict(data["shape"], IOShape), data["backbone"], from_dict(data["settings"], family.settings)
-    )
+    settings = from_dict(data["settings"], _built_by(data["backbone"]).settings)
+    return Architecture(from_dict(data["shape"], IOShape), data["backbone"], settings)
 
 
 def construct(factory: Callable[..., nn.Module], *args: Any, **options: Any) -> nn.Module:
@@ -70,9 +65,7 @@ def construct(factory: Callable[..., nn.Module], *args: Any, **options: Any) -> 
 
 def assemble(arch: Architecture, make: Callable[..., nn.Module]) -> nn.Module:
     """The network of ``arch`` out of parts from ``make`` (see ``space.operators.screen``); of specialists, one."""
-    if arch.backbone in REFERENCES:
-        return make(REFERENCES[arch.backbone].network, arch.shape, arch.settings)
-    return backbone(arch.backbone).network(arch.shape, arch.settings, make)
+    return _built_by(arch.backbone).assemble(arch.shape, arch.settings, make)
 
 
 def build(arch: Architecture, generator: torch.Generator | None = None) -> nn.Module:

@@ -10,7 +10,7 @@ from torch import nn
 
 from space.architecture import IOShape
 from space.backbones import encoder_decoder, plain, progressive, pyramid, symmetric
-from space.knobs import SPECIALISTS, Knob
+from space.knobs import SPECIALISTS, Knob, check, complete
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +32,21 @@ class Backbone:
         if shape.specialists == 1:
             return own
         return (replace(SPECIALISTS, values=SPECIALISTS.values[: shape.specialists]), *own)
+
+    def settings_at(self, shape: IOShape, knobs: Mapping[str, Any]) -> Any:
+        """The settings that ``knobs`` describe; every knob that applies and has no default must be given, and no other.
+
+        Raises:
+            UserError: a knob is missing, unknown or off its values.
+        """
+        offered = self.knobs_for(shape)
+        complete_knobs = complete(offered, knobs)
+        check(offered, complete_knobs)
+        return self.settings_from_knobs(complete_knobs)
+
+    def assemble(self, shape: IOShape, settings: Any, make: Callable[..., nn.Module]) -> nn.Module:
+        """The network out of parts from ``make``."""
+        return self.network(shape, settings, make)
 
 
 BACKBONES: dict[str, Backbone] = {
