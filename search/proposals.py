@@ -19,9 +19,9 @@ from space.architecture import Architecture, IOShape
 from space.build import architecture, backbone
 from space.errors import UserError
 from space.knobs import Knob, active
-from space.papers import PAPERS, with_input_skip
 from space.sample import random_knobs
 from space.tasks import Task
+from space.zoo import ZOO, with_input_skip
 
 SKIP_SUFFIX = "+skip"  # a paper's network with our bicubic input skip, so that it starts from its input
 CLOSED_UNTRAINED = ("over-budget", "duplicate")
@@ -35,25 +35,25 @@ def fixed_trials(task: Task, settings: RunSettings, budget: Budget) -> Iterator[
     Each is there as published and, if it has the setting and no skip, with ours. One that a latency table of the run
     cannot price is there as "failed", with the reason.
     """
-    for paper in PAPERS.values():
-        arch = paper.at_scale(settings.scale)
-        fits = paper.task == task.name and arch.shape == settings.rules.shape  # not grey for colour, say
-        if not fits or not (paper.runs_with_search or paper.name in settings.networks):
+    for published in ZOO.values():
+        arch = published.at_scale(settings.scale)
+        fits = published.task == task.name and arch.shape == settings.rules.shape  # not grey for colour, say
+        if not fits or not (published.runs_with_search or published.name in settings.networks):
             continue
-        forms = [(paper.name, arch, paper.knobs)]
+        forms = [(published.name, arch, published.knobs)]
         if getattr(arch.settings, "input_skip", "") == "none":
             skipping = with_input_skip(arch)
-            knobs = {**paper.knobs, "input_skip": skipping.settings.input_skip}
-            forms.append((paper.name + SKIP_SUFFIX, skipping, knobs))
+            knobs = {**published.knobs, "input_skip": skipping.settings.input_skip}
+            forms.append((published.name + SKIP_SUFFIX, skipping, knobs))
         for source, network, knobs in forms:
             costs, problem = _price(network, settings)
-            nearest = not paper.reproducible
+            approximation = published.approximation
             if problem is not None:
                 yield TrialRecord(
-                    -1, source, "failed", network, dict(knobs), costs, reason=problem, nearest_build=nearest
+                    -1, source, "failed", network, dict(knobs), costs, reason=problem, approximation=approximation
                 )
             elif budget.allows(costs):
-                yield TrialRecord(-1, source, "running", network, dict(knobs), costs, nearest_build=nearest)
+                yield TrialRecord(-1, source, "running", network, dict(knobs), costs, approximation=approximation)
 
 
 def family(source: str) -> str:
@@ -86,7 +86,7 @@ def _first_points(
     """Sets of knobs that are trained before the sampler proposes any.
 
     Neighbours of the widest fixed trial that has knobs and starts from its input. A published network is known to be
-    good; a nearest build is not, so that its neighbours take turns with small networks of every backbone. Without
+    good; an approximation is not, so that its neighbours take turns with small networks of every backbone. Without
     either these come first, then the neighbours of one of them.
     """
     shape = settings.shape
@@ -99,7 +99,7 @@ def _first_points(
     ]
     # The widest that fits, in the first of its forms: the point nearest to what the budget can carry.
     origin = max(origins, key=_narrow_first, default=None)
-    if origin is not None and not origin.nearest_build:
+    if origin is not None and not origin.approximation:
         return neighbours(origin, settings, shape, budget)
     first = starts(task.backbones, settings, budget)
     if origin is not None:

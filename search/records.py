@@ -16,7 +16,7 @@ from search.latency import TableUse
 from space.architecture import Architecture, IOShape
 from space.build import architecture_from_dict
 
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 SEARCHED = "search"
 STATUSES = ("trained", "over-budget", "duplicate", "failed", "running")
 
@@ -58,7 +58,7 @@ class TrialRecord:
     costs: Costs
     rungs: tuple[RungResult, ...] = ()
     reason: str | None = None  # why it was stopped or failed
-    nearest_build: bool = False  # stands for a network that its paper does not determine
+    approximation: bool = False  # of a network that its paper does not determine
 
     @property
     def is_fixed(self) -> bool:

@@ -99,7 +99,7 @@ class TaskRules(ABC):
 
     @property
     def published_level(self) -> str | None:
-        """``level`` of the published results (``space.papers.published``) that are of this task; None if none are."""
+        """``level`` of the published results (``space.zoo.literature``) that are of this task; None if none are."""
         return ""
 
     @property

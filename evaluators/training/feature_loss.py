@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from evaluators.training.trainer import Loss
 from space.backbones.encoder_decoder import EncoderDecoderNet
-from space.references.pmrid import Pmrid
+from space.zoo.pmrid import Pmrid
 
 PACKED = 4  # channels of packed RGGB
 ENCODERS: dict[type[nn.Module], str] = {EncoderDecoderNet: "deepen", Pmrid: "encoder"}  # a list with a module per level

@@ -10,13 +10,13 @@ from space.architecture import Architecture
 from space.build import architecture, backbone
 from space.errors import UserError
 from space.knobs import Value, active
-from space.papers import Paper, paper, with_input_skip
 from space.tasks import TASKS
+from space.zoo import PublishedNetwork, published_network, with_input_skip
 
 
-def entry_of(word: str) -> Paper:
+def entry_of(word: str) -> PublishedNetwork:
     """The published configuration that ``word`` starts from."""
-    return paper(word.partition(":")[0].removesuffix(SKIP_SUFFIX))
+    return published_network(word.partition(":")[0].removesuffix(SKIP_SUFFIX))
 
 
 def named_architecture(word: str, scale: int) -> Architecture:
@@ -39,20 +39,20 @@ def named_architecture(word: str, scale: int) -> Architecture:
     return arch
 
 
-def forms(entry: Paper, scale: int) -> tuple[str, ...]:
+def forms(entry: PublishedNetwork, scale: int) -> tuple[str, ...]:
     """The words of its fixed trials: as published and, where it can have one and has none, with our input skip."""
     settings = entry.at_scale(scale).settings
     return (entry.name, *([entry.name + SKIP_SUFFIX] if getattr(settings, "input_skip", "") == "none" else []))
 
 
-def channels_of(entry: Paper) -> str | None:
+def channels_of(entry: PublishedNetwork) -> str | None:
     """The word of its task's channels that the network of ``entry`` has; None where it has others."""
     shape = entry.architecture.shape
     pairs = TASKS[entry.task].channels
     return next((word for word, pair in pairs.items() if pair == (shape.in_channels, shape.out_channels)), None)
 
 
-def _turned(entry: Paper, scale: int, assignments: Sequence[str], word: str) -> Architecture:
+def _turned(entry: PublishedNetwork, scale: int, assignments: Sequence[str], word: str) -> Architecture:
     if "backbone" not in entry.knobs:
         raise UserError(f"{entry.name} has no knobs to turn, got {word!r}; leave out what follows the colon")
     name, shape = str(entry.knobs["backbone"]), entry.at_scale(scale).shape

@@ -50,7 +50,10 @@ class IrCnn(nn.Module):
 
 
 def ircnn_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
-    """A plain row of convolutions. A file is a dictionary of 25 state dicts, one for each noise level: `FILE#12` is one."""
+    """A plain row of convolutions.
+
+    A file is a dictionary of 25 state dicts, one for each noise level: `FILE#12` is the one at the key 12.
+    """
     layers = len(entry.architecture.settings.dilations)
     return {f"layers.{index}": f"model.{2 * index}" for index in range(layers)}
 

@@ -69,7 +69,7 @@ class PublishedResult:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What a source prints of a network's size, as in ``PublishedResult``."""
+    """What a source prints of a network's size, as in ``PublishedResult``; the output is 1280x720 where not stated."""
 
     params: int | None = None
     macs: int | None = None
@@ -89,7 +89,10 @@ def reported(
     is_self_ensemble: bool = False,
     note: str = "",
 ) -> tuple[PublishedResult, ...]:
-    """What one source reports for one network: by dataset, or by dataset and noise level, its PSNR, or PSNR and SSIM."""
+    """What one source reports for one network.
+
+    ``figures`` are, by dataset or by dataset and noise level, the PSNR in dB, or the PSNR and the SSIM.
+    """
     size = size or Size()
     results = []
     for where, figure in figures.items():

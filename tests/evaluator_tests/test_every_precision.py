@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 import torch
+from space.references import REFERENCES
 from torch import nn
 
 from evaluators.data import pools_of, training_pool
@@ -16,16 +17,15 @@ from evaluators.training.feature_loss import FeatureLoss
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
 from evaluators.training.trainer import Loss, Trainer
-from space import PAPERS, TASKS, architecture, build
+from space import TASKS, ZOO, architecture, build
 from space.architecture import Architecture, IOShape
 from space.backbones import BACKBONES
 from space.blocks.image_ends import InputSkip, MeanShift
 from space.blocks.malle import sliced
 from space.build import backbone
 from space.knobs import Knob, Value, active
-from space.papers import with_input_skip
-from space.references import REFERENCES
 from space.specialists import networks_of
+from space.zoo import with_input_skip
 
 FP32 = Precision("cpu", None, True, "test")
 BF16 = Precision("cpu", "bfloat16", True, "test", asked=True)
@@ -170,10 +170,10 @@ def test_every_value_between_trains_alike_in_bfloat16(kind: str, name: str, knob
 
 
 PUBLISHED = {
-    **{name: entry.architecture for name, entry in PAPERS.items()},
+    **{name: entry.architecture for name, entry in ZOO.items()},
     **{
         f"{name}+skip": with_input_skip(entry.architecture)
-        for name, entry in PAPERS.items()
+        for name, entry in ZOO.items()
         if getattr(entry.architecture.settings, "input_skip", "") == "none"
     },
 }

@@ -17,7 +17,7 @@ from space.blocks.residual import block
 from space.blocks.upsamplers import upsampler
 from space.build import deploy_form
 from space.operators import trace
-from space.papers.paper import convolution_weights
+from space.zoo.counting_rule import convolution_weights
 
 
 # Lahiri et al.'s code, counted: weights of LIST, and with the biases of its PyTorch version.

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from evaluators.cost import architecture_costs, network_costs, paper_counts
-from space import PAPERS, TASKS, architecture, architecture_from_dict, build
-from space.papers import paper, with_input_skip
-from space.papers.slwsr import released
+from space import TASKS, ZOO, architecture, architecture_from_dict, build
+from space.zoo import published_network, with_input_skip
+from space.zoo.slwsr import released
 
 HD = {2: (640, 360), 3: (427, 240), 4: (320, 180)}
 
@@ -36,7 +36,7 @@ PARAMS = {
 
 @pytest.mark.parametrize(("name", "scale"), sorted(PARAMS))
 def test_parameters_are_exact(name: str, scale: int) -> None:
-    network = build(PAPERS[name].at_scale(scale))
+    network = build(ZOO[name].at_scale(scale))
     assert sum(parameter.numel() for parameter in network.parameters()) == PARAMS[name, scale]
 
 
@@ -44,9 +44,9 @@ def test_parameters_are_exact(name: str, scale: int) -> None:
     ("name", "true_g", "paper_g"), [("s-lwsr16", 10.19, 8.28), ("s-lwsr32", 39.90, 32.90), ("s-lwsr64", 157.89, 131.15)]
 )
 def test_macs_are_those_of_the_counter_and_of_the_paper(name: str, true_g: float, paper_g: float) -> None:
-    costs = architecture_costs(PAPERS[name].architecture, HD[4])
+    costs = architecture_costs(ZOO[name].architecture, HD[4])
     assert round(costs.macs / 1e9, 2) == true_g
-    assert round(paper_counts(PAPERS[name], costs, HD[4]).macs_paper_rule / 1e9, 2) == paper_g
+    assert round(paper_counts(ZOO[name], costs, HD[4]).macs_paper_rule / 1e9, 2) == paper_g
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_macs_are_those_of_the_counter_and_of_the_paper(name: str, true_g: float
 )
 def test_macs_at_other_scales(width: int, scale: int, true_g: float) -> None:
     # x3 at the traced 427x240 input; the closed form at 921,600 / 9 pixels gives 15.21 and 237.92.
-    assert architecture_costs(PAPERS[f"s-lwsr{width}"].at_scale(scale), HD[scale]).macs / 1e9 == pytest.approx(
+    assert architecture_costs(ZOO[f"s-lwsr{width}"].at_scale(scale), HD[scale]).macs / 1e9 == pytest.approx(
         true_g, abs=0.01
     )
 
@@ -96,14 +96,14 @@ def test_inverted_replacement_counts(ratio: float, replaced: int, params: int) -
 
 
 def test_memory_of_slwsr16_is_at_the_second_pixel_shuffle() -> None:
-    costs = architecture_costs(PAPERS["s-lwsr16"].architecture, HD[4])
+    costs = architecture_costs(ZOO["s-lwsr16"].architecture, HD[4])
     assert costs.peak_activation_bytes == 117_964_800
-    assert costs == network_costs(build(PAPERS["s-lwsr16"].architecture), HD[4])
+    assert costs == network_costs(build(ZOO["s-lwsr16"].architecture), HD[4])
 
 
-@pytest.mark.parametrize("name", sorted(PAPERS))
+@pytest.mark.parametrize("name", sorted(ZOO))
 def test_every_entry_says_where_it_is_from_and_survives_json(name: str) -> None:
-    entry = paper(name)
+    entry = published_network(name)
     assert entry.source
     assert entry.reproducible or entry.note
     assert architecture_from_dict(entry.architecture.to_dict()) == entry.architecture
@@ -113,7 +113,7 @@ def test_every_entry_says_where_it_is_from_and_survives_json(name: str) -> None:
 def test_a_network_with_our_skip_starts_as_interpolation(scale: int) -> None:
     from evaluators.images.resize import upscale
 
-    network = build(with_input_skip(PAPERS["s-lwsr16"].at_scale(scale)), torch.Generator().manual_seed(0))
+    network = build(with_input_skip(ZOO["s-lwsr16"].at_scale(scale)), torch.Generator().manual_seed(0))
     low = np.random.default_rng(0).integers(90, 170, (14, 15, 3), dtype=np.uint8)
     with torch.no_grad():
         output = network(torch.from_numpy(low).permute(2, 0, 1)[None].float() / 255)[0].permute(1, 2, 0).numpy() * 255

@@ -6,6 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
+from space.papers.references_restore import REFERENCES_RESTORE
+from space.papers.released_restore import RELEASED_RESTORE
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -13,18 +15,16 @@ from evaluators.cost import architecture_costs, network_costs, paper_counts
 from latency_tables.estimate import predict
 from latency_tables.fusion import architecture_operators, network_operators
 from latency_tables.table import LatencyTable, load_table
-from space import PAPERS, TASKS, UserError, architecture_from_dict, build, load_published
+from space import TASKS, ZOO, UserError, architecture_from_dict, build, load_published
 from space.architecture import IOShape
 from space.blocks.batch_norm import Normed
 from space.blocks.lightweight import List
 from space.blocks.padding import pad_to_multiple
 from space.build import deploy_form
-from space.papers.published_weights import load_network
-from space.papers.references_restore import REFERENCES_RESTORE
-from space.papers.released_restore import RELEASED_RESTORE
-from space.references.cbdnet import CbdNetSettings
-from space.references.dncnn import DnCnnSettings
-from space.references.glcic import GlcicSettings
+from space.weights.loading import load_network
+from space.zoo.cbdnet import CbdNetSettings
+from space.zoo.dncnn import DnCnnSettings
+from space.zoo.glcic import GlcicSettings
 
 NAMES = [entry.name for entry in REFERENCES_RESTORE]
 RUN_WITH_SEARCH = ("dncnn-list", "dncnn-list-color", "cbdnet-lite", "glcic-lite")  # of the five papers, one form each
@@ -63,7 +63,7 @@ COUNTS = {
 def randomised(name: str) -> nn.Module:
     """The network in eval mode with every number drawn: no branch is zero, no batch norm the identity."""
     generator = torch.Generator().manual_seed(1)
-    network = build(PAPERS[name].architecture, generator).eval()
+    network = build(ZOO[name].architecture, generator).eval()
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             for tensor in (module.weight, module.bias, module.running_mean, module.running_var):
@@ -74,13 +74,13 @@ def randomised(name: str) -> nn.Module:
 
 
 def an_input(name: str, height: int = 24, width: int = 21) -> Tensor:
-    channels = PAPERS[name].architecture.shape.in_channels
+    channels = ZOO[name].architecture.shape.in_channels
     return torch.rand(1, channels, height, width, generator=torch.Generator().manual_seed(2))
 
 
 def meta_network(name: str) -> nn.Module:
     with torch.device("meta"):
-        return build(PAPERS[name].architecture)
+        return build(ZOO[name].architecture)
 
 
 def test_every_network_has_its_counts_here() -> None:
@@ -90,11 +90,11 @@ def test_every_network_has_its_counts_here() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_counts_are_those_of_the_sources_and_of_torchs_counter(name: str) -> None:
     deployed, by_rule, macs_g = COUNTS[name]
-    costs = architecture_costs(PAPERS[name].architecture, (256, 256))
+    costs = architecture_costs(ZOO[name].architecture, (256, 256))
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        meta_network(name)(torch.empty(1, PAPERS[name].architecture.shape.in_channels, 256, 256, device="meta"))
+        meta_network(name)(torch.empty(1, ZOO[name].architecture.shape.in_channels, 256, 256, device="meta"))
     assert counter.get_total_flops() == 2 * costs.macs
-    assert (costs.params, paper_counts(PAPERS[name], costs, (256, 256)).params_paper_rule) == (deployed, by_rule)
+    assert (costs.params, paper_counts(ZOO[name], costs, (256, 256)).params_paper_rule) == (deployed, by_rule)
     if macs_g is not None:
         digits = len(str(macs_g).partition(".")[2])
         assert round(costs.macs / 1e9, digits) == macs_g
@@ -107,7 +107,7 @@ def test_training_forms_of_the_identified_baselines_count_as_their_ports() -> No
 
 @pytest.mark.parametrize(("name", "macs_g"), [("prn-r", 523.9), ("prn", 523.9), ("prenet-r", 931.6), ("prenet", 931.6)])
 def test_recursive_networks_cost_what_is_stated_at_720p_and_more_with_every_stage(name: str, macs_g: float) -> None:
-    arch = PAPERS[name].architecture
+    arch = ZOO[name].architecture
     assert round(architecture_costs(arch, (1280, 720)).macs / 1e9, 1) == macs_g
     stages = {n: replace(arch, settings=replace(arch.settings, stages=n)) for n in (1, 2, 4)}
     costs = {n: architecture_costs(stages[n], (16, 16)) for n in stages}
@@ -116,7 +116,7 @@ def test_recursive_networks_cost_what_is_stated_at_720p_and_more_with_every_stag
 
 
 def test_prn_at_64x64_by_stages() -> None:
-    arch = PAPERS["prn"].architecture
+    arch = ZOO["prn"].architecture
     macs = [
         architecture_costs(replace(arch, settings=replace(arch.settings, stages=n)), (64, 64)).macs for n in (5, 6, 7)
     ]
@@ -125,7 +125,7 @@ def test_prn_at_64x64_by_stages() -> None:
 
 @pytest.mark.parametrize("name", ["dncnn-list", "glcic-lite", "cbdnet-lite-bilinear", "prenet"])
 def test_costs_are_those_of_a_full_trace(name: str) -> None:
-    arch = PAPERS[name].architecture
+    arch = ZOO[name].architecture
     network = meta_network(name)
     assert architecture_costs(arch, (64, 48)) == network_costs(network, (64, 48), arch.shape.in_channels)
     assert architecture_operators(arch, (64, 48)) == network_operators(network, arch.shape.in_channels, (64, 48))
@@ -135,7 +135,7 @@ def test_costs_are_those_of_a_full_trace(name: str) -> None:
 def test_networks_run_at_odd_sizes_and_learn(name: str) -> None:
     network = randomised(name).train()
     output = network(an_input(name).expand(2, -1, -1, -1))
-    assert output.shape == (2, PAPERS[name].architecture.shape.out_channels, 24, 21)
+    assert output.shape == (2, ZOO[name].architecture.shape.out_channels, 24, 21)
     assert output.isfinite().all()
     output.square().mean().backward()
     for parameter in network.parameters():
@@ -153,7 +153,7 @@ def test_deploy_form_computes_the_same_without_batch_norm_and_saves_and_loads(na
         torch.save(network.state_dict(), stored)
         deploy_form(network)
         assert torch.allclose(network(image), trained, rtol=1e-4, atol=1e-4 * trained.abs().max())
-        again = build(PAPERS[name].architecture).eval()
+        again = build(ZOO[name].architecture).eval()
         again.load_state_dict(torch.load(io.BytesIO(stored.getvalue()), weights_only=True))
         assert torch.equal(again(image), trained)
     assert not any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
@@ -166,7 +166,7 @@ def tables() -> tuple[LatencyTable, ...]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_networks_have_milliseconds_more_for_more_pixels(name: str, tables: tuple[LatencyTable, ...]) -> None:
-    arch = PAPERS[name].architecture
+    arch = ZOO[name].architecture
     small, large = (architecture_operators(arch, size) for size in ((64, 64), (256, 256)))
     assert "norm" not in {op.kind for op in small}
     for table in tables:
@@ -175,14 +175,14 @@ def test_networks_have_milliseconds_more_for_more_pixels(name: str, tables: tupl
 
 @pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith(("ffdnet", "glcic"))])
 def test_networks_that_change_the_image_start_as_the_image(name: str) -> None:
-    image, out = an_input(name), PAPERS[name].architecture.shape.out_channels
+    image, out = an_input(name), ZOO[name].architecture.shape.out_channels
     with torch.no_grad():
-        assert torch.equal(build(PAPERS[name].architecture).eval()(image), image[:, :out])
+        assert torch.equal(build(ZOO[name].architecture).eval()(image), image[:, :out])
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_entries_say_what_they_are_and_survive_json(name: str) -> None:
-    entry = PAPERS[name]
+    entry = ZOO[name]
     assert entry.runs_with_search == (name in RUN_WITH_SEARCH)
     assert entry.source
     assert entry.reproducible or entry.note
@@ -262,7 +262,7 @@ class Released:
 
 def kair(name: str, image: Tensor) -> tuple[dict[str, Tensor], Tensor]:
     """The row of convolutions of KAIR's DnCNN, IRCNN and FFDNet; ``image`` has the noise level map behind it."""
-    settings, shape = PAPERS[name].architecture.settings, PAPERS[name].architecture.shape
+    settings, shape = ZOO[name].architecture.settings, ZOO[name].architecture.shape
     dilations = getattr(settings, "dilations", None) or (1,) * settings.layers
     released, halved, out = Released(), name.startswith("ffdnet"), shape.out_channels
     ends = (4 * out + 1, 4 * out) if halved else (out, out)
@@ -379,7 +379,7 @@ def test_cbdnets_weights_compute_what_the_released_graph_computes() -> None:
 
 def test_layouts_are_of_entries_and_name_their_source() -> None:
     for name, layouts in RELEASED_RESTORE.items():
-        assert name in PAPERS
+        assert name in ZOO
         assert all("/" in layout.source for layout in layouts)
     state, _ = kair("dncnn-s", an_input("dncnn-s", 4, 4))
     del state["model.0.weight"]
@@ -472,4 +472,4 @@ def test_ffdnet_takes_the_mean_of_its_map_over_2x2_pixels() -> None:
     even[:, 1:] = F.interpolate(F.avg_pool2d(image[:, 1:], 2), scale_factor=2)
     with torch.no_grad():
         assert torch.allclose(network(image), network(even), atol=1e-5)
-    assert PAPERS["ffdnet"].architecture.shape == IOShape(2, 1)
+    assert ZOO["ffdnet"].architecture.shape == IOShape(2, 1)

@@ -5,21 +5,21 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from space.papers.references_sr import REFERENCES_SR
 from torch.utils.flop_counter import FlopCounterMode
 
 from evaluators.cost import architecture_costs, network_costs, paper_counts
 from latency_tables.estimate import predict
 from latency_tables.fusion import network_operators
 from latency_tables.table import load_table
-from space import PAPERS, UserError, architecture_from_dict, build
+from space import ZOO, UserError, architecture_from_dict, build
 from space.architecture import IOShape
 from space.build import deploy_form
-from space.papers.published import published_results
-from space.papers.references_sr import REFERENCES_SR
-from space.references.carn import CarnM, CarnSettings
-from space.references.ecbsr import Ecbsr, EcbsrSettings, EdgeBlock
-from space.references.smfanet import unit_length
-from space.references.srresnet import Srresnet, SrresnetSettings
+from space.zoo.carn import CarnM, CarnSettings
+from space.zoo.ecbsr import Ecbsr, EcbsrSettings, EdgeBlock
+from space.zoo.literature import published_results
+from space.zoo.smfanet import unit_length
+from space.zoo.srresnet import Srresnet, SrresnetSettings
 
 NAMES = [entry.name for entry in REFERENCES_SR]
 ALIKE = ("ecbsr-m4c8", "ecbsr-m10c32", "ecbsr-m16c64", "srresnet-lite-dense", "srresnet-lite-depthwise")
@@ -62,7 +62,7 @@ COUNTS = {
 
 @pytest.mark.parametrize(("name", "scale"), sorted(COUNTS))
 def test_counts_are_exact(name: str, scale: int) -> None:
-    costs = architecture_costs(PAPERS[name].at_scale(scale), HD[scale])
+    costs = architecture_costs(ZOO[name].at_scale(scale), HD[scale])
     assert (costs.params, round(costs.macs / 1e9, 2)) == COUNTS[name, scale]
 
 
@@ -82,7 +82,7 @@ def test_counts_are_exact(name: str, scale: int) -> None:
     ],
 )
 def test_counts_by_the_papers_own_rule(name: str, scale: int, params: int, macs_g: float | None) -> None:
-    entry = PAPERS[name]
+    entry = ZOO[name]
     counts = paper_counts(entry, architecture_costs(entry.at_scale(scale), HD[scale]), HD[scale], scale)
     assert counts.params_paper_rule == params
     assert (counts.macs_paper_rule and round(counts.macs_paper_rule / 1e9, 2)) == macs_g
@@ -91,7 +91,7 @@ def test_counts_by_the_papers_own_rule(name: str, scale: int, params: int, macs_
 @pytest.mark.parametrize("name", FAMILIES)
 def test_costs_are_those_of_torchs_counter_and_of_a_full_trace(name: str) -> None:
     scale = 3
-    arch = PAPERS[name].at_scale(scale)
+    arch = ZOO[name].at_scale(scale)
     costs = architecture_costs(arch, (40, 24))
     with torch.device("meta"):
         network = build(arch)
@@ -106,7 +106,7 @@ def test_costs_are_those_of_torchs_counter_and_of_a_full_trace(name: str) -> Non
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_training_saving_and_deploying(name: str) -> None:
-    arch = PAPERS[name].at_scale(2)
+    arch = ZOO[name].at_scale(2)
     generator = torch.Generator().manual_seed(0)
     network = build(arch, generator)
     image = torch.rand(2, arch.shape.in_channels, 17, 19, generator=generator)
@@ -130,7 +130,7 @@ def test_training_saving_and_deploying(name: str) -> None:
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_operator_has_a_price(name: str) -> None:
-    arch = PAPERS[name].architecture
+    arch = ZOO[name].architecture
     with torch.device("meta"):
         operators = network_operators(build(arch), arch.shape.in_channels, HD[4])
     for table in ("pixel4-a76", "a03s-a53", "pixel4-a55"):
@@ -163,7 +163,7 @@ def test_unit_length_is_torchs_normalisation_with_a_finite_gradient_at_zero() ->
 
 def test_luma_networks_take_one_channel_and_refuse_more() -> None:
     for name in ("fsrcnn", "espcn", "ecbsr-m4c16"):
-        assert PAPERS[name].architecture.shape == IOShape(1, 1, 4)
+        assert ZOO[name].architecture.shape == IOShape(1, 1, 4)
     with pytest.raises(UserError, match="ECBSR works on luma: channels must be 1 to 1, got 3 to 3"):
         Ecbsr(IOShape(3, 3, 2), EcbsrSettings(4, 8))
     with pytest.raises(UserError, match="CARN-M works on RGB: channels must be 3 to 3, got 1 to 1"):
@@ -174,12 +174,12 @@ def test_luma_networks_take_one_channel_and_refuse_more() -> None:
 
 @pytest.mark.parametrize("name", ["fsrcnn", "espcn", "carn-m", "imdn", "smfanet"])
 def test_titles_are_those_of_the_published_tables(name: str) -> None:
-    assert any(result.network == PAPERS[name].title and result.psnr_db for result in published_results("sr"))
+    assert any(result.network == ZOO[name].title and result.psnr_db for result in published_results("sr"))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_references_are_described(name: str) -> None:
-    entry = PAPERS[name]
+    entry = ZOO[name]
     assert not entry.runs_with_search
     assert entry.task == "sr"
     assert entry.source
