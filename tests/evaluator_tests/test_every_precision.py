@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 import torch
-from space.references import REFERENCES
 from torch import nn
 
 from evaluators.data import pools_of, training_pool
@@ -25,7 +24,7 @@ from space.blocks.malle import sliced
 from space.build import backbone
 from space.knobs import Knob, Value, active
 from space.specialists import networks_of
-from space.zoo import with_input_skip
+from space.zoo import OWN_NETWORKS, with_input_skip
 
 FP32 = Precision("cpu", None, True, "test")
 BF16 = Precision("cpu", "bfloat16", True, "test", asked=True)
@@ -191,8 +190,8 @@ def test_every_published_network_trains_alike_in_bfloat16(name: str) -> None:
 
 
 def begins_as_its_input(arch: Architecture) -> bool:
-    if arch.backbone in REFERENCES:
-        return hasattr(REFERENCES[arch.backbone].network, "residual_end")
+    if arch.backbone in OWN_NETWORKS:
+        return hasattr(OWN_NETWORKS[arch.backbone].network, "residual_end")
     return arch.settings.input_skip != "none"
 
 

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from space import ZOO, UserError, build, load_published
 from space.weights.fitting import forms_of
-from space.weights.loading import LAYOUTS, load_network
+from space.weights.loading import load_network
 
-CASES = [(name, index) for name in LAYOUTS for index in range(len(LAYOUTS[name]))]
+CASES = [(name, index) for name, entry in ZOO.items() for index in range(len(entry.layouts))]
 WRAPPED: dict[str, tuple[str, ...]] = {
     word: tuple(word.split("/"))
     for word in (
@@ -47,7 +47,7 @@ PREFIXES = (
 
 def released_state(name: str, layout: int, scale: int) -> dict[str, Tensor]:
     """Tensors of the names and shapes of the layout, small random values."""
-    form = forms_of(name, LAYOUTS[name])[layout + 1]
+    form = forms_of(name)[layout + 1]
     generator = torch.Generator().manual_seed(0)
     state = {}
     for theirs, shape in form.expected(scale).values():
@@ -71,7 +71,7 @@ def test_every_layout_is_read_wrapped_and_prefixed(name: str, layout: int) -> No
     scale = ZOO[name].architecture.shape.scale
     state = released_state(name, layout, scale)
     plain = load_network(name, state)
-    assert plain.layout is LAYOUTS[name][layout]
+    assert plain.layout is ZOO[name].layouts[layout]
     assert plain.scale == scale
     assert not plain.network.training
     place = list(WRAPPED.values())[CASES.index((name, layout)) % len(WRAPPED)]
@@ -145,7 +145,7 @@ def test_other_precisions_become_float32(dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("name", ["smfanet", "espcn", "imdn", "ecbsr-m4c8", "etds-l", "s-lwsr16"])
 def test_the_scale_is_read_off_the_weights(name: str, scale: int) -> None:
-    for layout in range(len(LAYOUTS[name])):
+    for layout in range(len(ZOO[name].layouts)):
         assert load_network(name, released_state(name, layout, scale)).scale == scale
     own = build(ZOO[name].at_scale(scale)).state_dict()
     assert load_network(name, own).scale == scale

@@ -1,245 +1,18 @@
-"""Reference networks of denoising, RAW denoising, deblurring and inpainting: counts, costs, forms, released weights."""
-
-import io
-from dataclasses import replace
+"""Authors' weights of restoration networks: their graphs written out over the released names."""
 
 import pytest
 import torch
 import torch.nn.functional as F
-from space.papers.references_restore import REFERENCES_RESTORE
-from space.papers.released_restore import RELEASED_RESTORE
-from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch import Tensor
 
-from evaluators.cost import architecture_costs, network_costs, paper_counts
-from latency_tables.estimate import predict
-from latency_tables.fusion import architecture_operators, network_operators
-from latency_tables.table import LatencyTable, load_table
-from space import TASKS, ZOO, UserError, architecture_from_dict, build, load_published
+from space import ZOO, UserError, build, load_published
 from space.architecture import IOShape
-from space.blocks.batch_norm import Normed
-from space.blocks.lightweight import List
-from space.blocks.padding import pad_to_multiple
-from space.build import deploy_form
 from space.weights.loading import load_network
-from space.zoo.cbdnet import CbdNetSettings
-from space.zoo.dncnn import DnCnnSettings
-from space.zoo.glcic import GlcicSettings
-
-NAMES = [entry.name for entry in REFERENCES_RESTORE]
-RUN_WITH_SEARCH = ("dncnn-list", "dncnn-list-color", "cbdnet-lite", "glcic-lite")  # of the five papers, one form each
-
-# Parameters as deployed, and by the source's rule; MACs at 256x256 in units of 10^9, rounded as the source rounds them.
-# From the fact sheets of the papers: counted from the released codes, or identified by count.
-COUNTS = {
-    "dncnn": (555_072, 556_032, 36.31),
-    "dncnn-list": (35_472, 37_392, 2.23),
-    "dncnn-color": (557_376, 558_336, 36.47),
-    "dncnn-list-color": (37_776, 39_696, 2.38),
-    "dncnn-s": (555_137, 555_137, 36.31),
-    "dncnn-b": (665_921, 665_921, None),
-    "dncnn-b-color": (668_227, 668_227, None),
-    "ffdnet": (485_316, 485_316, 7.94),
-    "ffdnet-color": (852_108, 852_108, 13.9),
-    "ircnn": (185_857, 185_857, 12.2),
-    "ircnn-color": (188_163, 188_163, None),
-    "cbdnet": (4_365_382, 4_362_496, 37.06),
-    "cbdnet-non-blind": (4_335_875, 4_333_120, None),
-    "cbdnet-lite": (432_390, 428_352, None),
-    "cbdnet-lite-non-blind": (402_883, 398_976, None),
-    "cbdnet-lite-bilinear": (300_326, 296_096, None),
-    "glcic": (6_066_179, 6_063_200, 32.55),
-    "glcic-lite": (537_795, 534_336, None),
-    "glcic-lite-strided": (1_514_275, 1_510_960, None),
-    "glcic-lite-list": (343_747, 340_032, None),
-    "pmrid": (1_031_908, 1_031_908, 0.981),
-    "prn-r": (21_123, 21_123, None),
-    "prn": (95_107, 95_107, None),
-    "prenet-r": (94_979, 94_979, None),
-    "prenet": (168_963, 168_963, None),
-}
-
-
-def randomised(name: str) -> nn.Module:
-    """The network in eval mode with every number drawn: no branch is zero, no batch norm the identity."""
-    generator = torch.Generator().manual_seed(1)
-    network = build(ZOO[name].architecture, generator).eval()
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            for tensor in (module.weight, module.bias, module.running_mean, module.running_var):
-                tensor.data.uniform_(0.5, 1.5, generator=generator)
-        elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            module.weight.data.normal_(0, (2 / module.weight[0].numel()) ** 0.5, generator=generator)
-    return network
 
 
 def an_input(name: str, height: int = 24, width: int = 21) -> Tensor:
     channels = ZOO[name].architecture.shape.in_channels
     return torch.rand(1, channels, height, width, generator=torch.Generator().manual_seed(2))
-
-
-def meta_network(name: str) -> nn.Module:
-    with torch.device("meta"):
-        return build(ZOO[name].architecture)
-
-
-def test_every_network_has_its_counts_here() -> None:
-    assert list(COUNTS) == NAMES
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_counts_are_those_of_the_sources_and_of_torchs_counter(name: str) -> None:
-    deployed, by_rule, macs_g = COUNTS[name]
-    costs = architecture_costs(ZOO[name].architecture, (256, 256))
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        meta_network(name)(torch.empty(1, ZOO[name].architecture.shape.in_channels, 256, 256, device="meta"))
-    assert counter.get_total_flops() == 2 * costs.macs
-    assert (costs.params, paper_counts(ZOO[name], costs, (256, 256)).params_paper_rule) == (deployed, by_rule)
-    if macs_g is not None:
-        digits = len(str(macs_g).partition(".")[2])
-        assert round(costs.macs / 1e9, digits) == macs_g
-
-
-def test_training_forms_of_the_identified_baselines_count_as_their_ports() -> None:
-    trained = {name: sum(p.numel() for p in meta_network(name).parameters()) for name in ("glcic", "cbdnet", "dncnn-s")}
-    assert trained == {"glcic": 6_072_131, "cbdnet": 4_365_382, "dncnn-s": 557_057}
-
-
-@pytest.mark.parametrize(("name", "macs_g"), [("prn-r", 523.9), ("prn", 523.9), ("prenet-r", 931.6), ("prenet", 931.6)])
-def test_recursive_networks_cost_what_is_stated_at_720p_and_more_with_every_stage(name: str, macs_g: float) -> None:
-    arch = ZOO[name].architecture
-    assert round(architecture_costs(arch, (1280, 720)).macs / 1e9, 1) == macs_g
-    stages = {n: replace(arch, settings=replace(arch.settings, stages=n)) for n in (1, 2, 4)}
-    costs = {n: architecture_costs(stages[n], (16, 16)) for n in stages}
-    assert {c.macs for n, c in costs.items()} == {n * costs[1].macs for n in stages}
-    assert {c.params for c in costs.values()} == {COUNTS[name][0]}
-
-
-def test_prn_at_64x64_by_stages() -> None:
-    arch = ZOO["prn"].architecture
-    macs = [
-        architecture_costs(replace(arch, settings=replace(arch.settings, stages=n)), (64, 64)).macs for n in (5, 6, 7)
-    ]
-    assert [round(value / 1e9, 2) for value in macs] == [1.94, 2.33, 2.72]
-
-
-@pytest.mark.parametrize("name", ["dncnn-list", "glcic-lite", "cbdnet-lite-bilinear", "prenet"])
-def test_costs_are_those_of_a_full_trace(name: str) -> None:
-    arch = ZOO[name].architecture
-    network = meta_network(name)
-    assert architecture_costs(arch, (64, 48)) == network_costs(network, (64, 48), arch.shape.in_channels)
-    assert architecture_operators(arch, (64, 48)) == network_operators(network, arch.shape.in_channels, (64, 48))
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_networks_run_at_odd_sizes_and_learn(name: str) -> None:
-    network = randomised(name).train()
-    output = network(an_input(name).expand(2, -1, -1, -1))
-    assert output.shape == (2, ZOO[name].architecture.shape.out_channels, 24, 21)
-    assert output.isfinite().all()
-    output.square().mean().backward()
-    for parameter in network.parameters():
-        assert parameter.grad is not None
-        assert parameter.grad.isfinite().all()
-    assert sum(bool(parameter.grad.any()) for parameter in network.parameters()) > 0.8 * len([*network.parameters()])
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_deploy_form_computes_the_same_without_batch_norm_and_saves_and_loads(name: str) -> None:
-    network, image = randomised(name), an_input(name)
-    with torch.no_grad():
-        trained = network(image)
-        stored = io.BytesIO()
-        torch.save(network.state_dict(), stored)
-        deploy_form(network)
-        assert torch.allclose(network(image), trained, rtol=1e-4, atol=1e-4 * trained.abs().max())
-        again = build(ZOO[name].architecture).eval()
-        again.load_state_dict(torch.load(io.BytesIO(stored.getvalue()), weights_only=True))
-        assert torch.equal(again(image), trained)
-    assert not any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
-
-
-@pytest.fixture(scope="module")
-def tables() -> tuple[LatencyTable, ...]:
-    return tuple(map(load_table, ("pixel4-a76", "a03s-a53", "pixel4-a55")))
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_networks_have_milliseconds_more_for_more_pixels(name: str, tables: tuple[LatencyTable, ...]) -> None:
-    arch = ZOO[name].architecture
-    small, large = (architecture_operators(arch, size) for size in ((64, 64), (256, 256)))
-    assert "norm" not in {op.kind for op in small}
-    for table in tables:
-        assert 0 < predict(table, small).ms < predict(table, large).ms
-
-
-@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith(("ffdnet", "glcic"))])
-def test_networks_that_change_the_image_start_as_the_image(name: str) -> None:
-    image, out = an_input(name), ZOO[name].architecture.shape.out_channels
-    with torch.no_grad():
-        assert torch.equal(build(ZOO[name].architecture).eval()(image), image[:, :out])
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_entries_say_what_they_are_and_survive_json(name: str) -> None:
-    entry = ZOO[name]
-    assert entry.runs_with_search == (name in RUN_WITH_SEARCH)
-    assert entry.source
-    assert entry.reproducible or entry.note
-    assert entry.architecture.shape.out_channels in {out for _, out in TASKS[entry.task].channels.values()}
-    assert architecture_from_dict(entry.architecture.to_dict()) == entry.architecture
-
-
-def test_cost_names_a_reference(capsys: pytest.CaptureFixture[str]) -> None:
-    from search.cli import main
-
-    assert main(["cost", "dncnn-list", "--input", "256x256", "--device", "pixel4-a76"]) == 0
-    shown = capsys.readouterr().out
-    assert "35,472" in shown
-    assert "37,392" in shown
-    assert "batch norm included" in shown
-
-
-@pytest.mark.parametrize(
-    ("factory", "message"),
-    [
-        (lambda: DnCnnSettings(64, 17, "gsat", False), "must be dense or list, got 'gsat'"),
-        (lambda: DnCnnSettings(64, 2, "dense", False), "at least 3 layers, got 2"),
-        (lambda: CbdNetSettings("dense", "nearest", True), "transposed or bilinear-list, got 'nearest'"),
-        (lambda: CbdNetSettings("gsat", "transposed", True), "dense or list, got 'gsat'"),
-        (lambda: GlcicSettings("list", "gsat", "nearest"), "resampling of GLCIC must be one of dense, bilinear-list"),
-    ],
-)
-def test_settings_off_their_values_are_refused(factory, message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        factory()
-
-
-@pytest.mark.parametrize("layer", [nn.Conv2d(8, 6, 3), nn.ConvTranspose2d(8, 6, 2), List(8, 6)])
-def test_a_norm_folds_into_the_layer_before_it(layer: nn.Module) -> None:
-    generator = torch.Generator().manual_seed(0)
-    normed = Normed(layer, 6).eval()
-    for tensor in (*normed.norm.parameters(), normed.norm.running_mean, normed.norm.running_var):
-        tensor.data.uniform_(0.5, 1.5, generator=generator)
-    x = torch.rand(1, 8, 9, 7, generator=generator)
-    with torch.no_grad():
-        before = normed(x)
-        normed.fold()
-        normed.fold()
-        torch.testing.assert_close(normed(x), before)
-    assert normed.norm is None
-
-
-def test_padding_repeats_the_border_and_does_nothing_where_nothing_is_missing() -> None:
-    image = torch.rand(1, 2, 5, 8)
-    padded = pad_to_multiple(image, 4)
-    assert padded.shape == (1, 2, 8, 8)
-    assert torch.equal(padded[..., :5, :], image)
-    assert torch.equal(padded[..., 7, :], image[..., 4, :])
-    assert pad_to_multiple(padded, 4) is padded
-
-
-# Released weights: state dicts under the authors' names, and their graphs written out over these names.
 
 
 class Released:
@@ -322,13 +95,20 @@ def prenet(lstm: bool, shared: bool, image: Tensor) -> tuple[dict[str, Tensor], 
 
 
 @pytest.mark.parametrize(
-    ("name", "lstm", "shared"),
-    [("prn-r", False, True), ("prn", False, False), ("prenet-r", True, True), ("prenet", True, False)],
+    ("name", "lstm", "shared", "count"),
+    [
+        ("prn-r", False, True, 21_123),
+        ("prn", False, False, 95_107),
+        ("prenet-r", True, True, 94_979),
+        ("prenet", True, False, 168_963),
+    ],
 )
-def test_prenets_weights_compute_what_the_released_graph_computes(name: str, lstm: bool, shared: bool) -> None:
+def test_prenets_weights_compute_what_the_released_graph_computes(
+    name: str, lstm: bool, shared: bool, count: int
+) -> None:
     image = an_input(name, 9, 8)
     state, expected = prenet(lstm, shared, image)
-    assert sum(tensor.numel() for tensor in state.values()) == COUNTS[name][0]
+    assert sum(tensor.numel() for tensor in state.values()) == count
     parallel = {f"module.{key}": value for key, value in state.items()}
     with torch.no_grad():
         for given in (state, parallel):
@@ -377,10 +157,7 @@ def test_cbdnets_weights_compute_what_the_released_graph_computes() -> None:
         torch.testing.assert_close(load_published("cbdnet", released.state)(image), expected, rtol=1e-4, atol=1e-4)
 
 
-def test_layouts_are_of_entries_and_name_their_source() -> None:
-    for name, layouts in RELEASED_RESTORE.items():
-        assert name in ZOO
-        assert all("/" in layout.source for layout in layouts)
+def test_a_missing_tensor_is_named() -> None:
     state, _ = kair("dncnn-s", an_input("dncnn-s", 4, 4))
     del state["model.0.weight"]
     with pytest.raises(UserError, match=r"'model.0.weight' must have shape \(64, 1, 3, 3\), but it is missing"):
@@ -467,7 +244,7 @@ def test_pmrids_weights_compute_what_the_released_graph_computes() -> None:
 
 
 def test_ffdnet_takes_the_mean_of_its_map_over_2x2_pixels() -> None:
-    network, image = randomised("ffdnet"), an_input("ffdnet", 8, 8)
+    network, image = build(ZOO["ffdnet"].architecture).eval(), an_input("ffdnet", 8, 8)
     even = image.clone()
     even[:, 1:] = F.interpolate(F.avg_pool2d(image[:, 1:], 2), scale_factor=2)
     with torch.no_grad():
