@@ -80,14 +80,20 @@ class Workload:
 
 
 def workload(operators: Iterable[EngineOperator]) -> Workload:
-    """How often each operator runs, in all and by part of the network (the first name of a module's path)."""
+    """How often each operator runs, in all and by part of the network (``_part``)."""
     counts: dict[EngineOperator, int] = {}
     by_part: dict[str, dict[EngineOperator, int]] = {}
     for op in operators:
         counts[op] = counts.get(op, 0) + 1
-        part = by_part.setdefault(op.part.partition(".")[0] or "between parts", {})
+        part = by_part.setdefault(_part(op.part), {})
         part[op] = part.get(op, 0) + 1
     return Workload(counts, by_part)
+
+
+def _part(path: str) -> str:
+    """The first name of a module's path; the parts of a trunk stand for themselves."""
+    first, _, inside = path.partition(".")
+    return (inside.partition(".")[0] if first == "trunk" else first) or "between parts"
 
 
 def predict(table: LatencyTable, operators: Iterable[EngineOperator] | Workload) -> Latency:

@@ -28,10 +28,13 @@ from latency_tables.harness.validate import validate
 from latency_tables.table import load_table
 from latency_tables.targets.target import open_session
 from reports.style import FRONT, OTHER, PAPER, write_png
-from space.architecture import Architecture, BlockSpec
-from space.blocks.upsamplers import UPSAMPLERS
+from space.architecture import Architecture
+from space.blocks.block import BlockSpec
+from space.blocks.inverted import InvertedSpec
+from space.blocks.residual import ResidualSpec
 from space.errors import UserError
 from space.files import write_atomically
+from space.layers.upsamplers import UPSAMPLERS
 from space.zoo import ZOO
 
 INPUT = (320, 180)
@@ -56,37 +59,35 @@ class Design:
 
 def designs() -> dict[str, Architecture]:
     """s-LWSR16 as published, with every other upsampler, and trunks of other blocks at about its MACs."""
-    settings = BASE.settings
     found = {}
     for kind in UPSAMPLERS:
-        spec = replace(settings.upsampler, kind=kind)
-        found[f"s-LWSR16, {kind} upsampler"] = replace(BASE, settings=replace(settings, upsampler=spec))
+        found[f"s-LWSR16, {kind} upsampler"] = _with_upsampler(BASE, kind)
     for expansion in (1, 2, 6):
-        arch = _same_macs(lambda width, expansion=expansion: _with_blocks(width, "inverted", expansion * width))
+        arch = _same_macs(
+            lambda width, expansion=expansion: _with_blocks(InvertedSpec(width=width, hidden=expansion * width))
+        )
         name = f"depthwise and 1x1 blocks, expansion {expansion}, {arch.settings.width} channels"
         found[name] = arch
-    arch = _same_macs(lambda width: _with_blocks(width, "residual", width, upsampler="dense-one-step"))
+    arch = _same_macs(
+        lambda width: _with_upsampler(_with_blocks(ResidualSpec(width=width, hidden=width)), "dense-one-step")
+    )
     found[f"3x3 blocks, {arch.settings.width} channels, one-step upsampler"] = arch
     return found
 
 
-def _with_blocks(width: int, kind: str, hidden: int, upsampler: str = "dense-two-step") -> Architecture:
-    """The same graph with every block of ``kind`` at ``width`` channels; the upsampler keeps 16 at the larger sizes."""
+def _with_upsampler(arch: Architecture, kind: str) -> Architecture:
+    return replace(arch, ends=replace(arch.ends, upsampler=replace(arch.ends.upsampler, kind=kind)))
+
+
+def _with_blocks(spec: BlockSpec) -> Architecture:
+    """The same graph with every block like ``spec``; the upsampler keeps 16 channels at the larger sizes."""
     settings = BASE.settings
 
     def rows(old: tuple[tuple[BlockSpec, ...], ...]) -> tuple[tuple[BlockSpec, ...], ...]:
-        return tuple(tuple(BlockSpec(kind, width, hidden) for _ in row) for row in old)
+        return tuple((spec,) * len(row) for row in old)
 
-    return replace(
-        BASE,
-        settings=replace(
-            settings,
-            width=width,
-            encoder=rows(settings.encoder),
-            decoder=rows(settings.decoder),
-            upsampler=replace(settings.upsampler, kind=upsampler),
-        ),
-    )
+    changed = replace(settings, width=spec.width, encoder=rows(settings.encoder), decoder=rows(settings.decoder))
+    return replace(BASE, settings=changed)
 
 
 def _same_macs(make) -> Architecture:

@@ -26,17 +26,14 @@ CLEARLY = 0.95  # of the origin's cost; the mean shift, which is no knob, alone 
 CHEAPER, OTHERS = 8, 4  # neighbours that cost less than the paper's point, and as much or more
 DRAWS = 40  # random networks of a backbone among which ``starts`` chooses
 # A residual network without specialities, which learns fast and starts from its input, or from its holes filled; of
-# several values, the first that is offered.
+# several values, the first that is offered; of kinds of blocks, the one that its backbone names first.
 PLAIN = {
     "inverted_ratio": (0.0,),
     "activation_kept": ("all",),
     "residual_scale": (1.0,),
     "recursion": (1,),
-    "conv": ("dense",),
-    "block": ("residual",),
-    "ar_conv": ("grouped",),
-    "ar_groups": ("8",),
-    "gsat": ("none",),
+    "convolution": ("dense",),
+    "ar_convolution": ("grouped",),
     "malle": ("none",),
     "attention": ("none",),
     "resample": ("pool+bilinear", "unshuffle+bilinear"),
@@ -104,7 +101,8 @@ def _plain(shape: IOShape, name: str, generator: np.random.Generator) -> dict[st
     """Random knobs, with what ``PLAIN`` names as it says."""
     knobs: dict[str, Any] = {}
     for knob in active(backbone(name).knobs_for(shape), knobs):
-        values = [value for value in PLAIN.get(knob.name, ()) if value in knob.values][:1] or knob.values
+        wanted = PLAIN.get(knob.name, knob.values[:1] if knob.name == "block" else ())
+        values = [value for value in wanted if value in knob.values][:1] or knob.values
         knobs[knob.name] = values[int(generator.integers(len(values)))]
     return knobs
 

@@ -41,9 +41,9 @@ def fixed_trials(task: Task, settings: RunSettings, budget: Budget) -> Iterator[
         if not fits or not (published.runs_with_search or published.name in settings.networks):
             continue
         forms = [(published.name, arch, published.knobs)]
-        if getattr(arch.settings, "input_skip", "") == "none":
+        if arch.lacks_input_skip:
             skipping = with_input_skip(arch)
-            knobs = {**published.knobs, "input_skip": skipping.settings.input_skip}
+            knobs = {**published.knobs, "input_skip": skipping.ends.input_skip}
             forms.append((published.name + SKIP_SUFFIX, skipping, knobs))
         for source, network, knobs in forms:
             costs, problem = _price(network, settings)
@@ -93,9 +93,7 @@ def _first_points(
     origins = [
         record
         for record in trials
-        if record.status != "failed"
-        and "backbone" in record.knobs
-        and getattr(record.architecture.settings, "input_skip", "") != "none"
+        if record.status != "failed" and "backbone" in record.knobs and not record.architecture.lacks_input_skip
     ]
     # The widest that fits, in the first of its forms: the point nearest to what the budget can carry.
     origin = max(origins, key=_narrow_first, default=None)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import product
 from math import gcd
 from typing import Any
 
@@ -112,12 +113,20 @@ def _descend(
             for value in knob.values:
                 if knob.name not in chosen or chosen[knob.name] == value:
                     continue
-                other = _complete(knobs, {**chosen, knob.name: value})
-                candidate = architecture(shape, name, other)
-                candidate_costs = price(candidate)
-                if measure(candidate_costs) < measure(costs):
-                    chosen, best, costs, improved = other, candidate, candidate_costs, True
+                for other in _turned(knobs, chosen, knob.name, value):
+                    candidate = architecture(shape, name, other)
+                    candidate_costs = price(candidate)
+                    if measure(candidate_costs) < measure(costs):
+                        chosen, best, costs, improved = other, candidate, candidate_costs, True
     return best, costs
+
+
+def _turned(knobs: tuple[Any, ...], chosen: Mapping[str, Any], name: str, value: Any) -> Iterator[dict[str, Any]]:
+    """``chosen`` with one knob at ``value``, and what comes to apply by that at each of its values."""
+    turned = _complete(knobs, {**chosen, name: value})
+    new = [knob for knob in knobs if knob.name in turned and knob.name not in chosen]
+    for values in product(*(knob.values for knob in new)):
+        yield _complete(knobs, turned | {knob.name: each for knob, each in zip(new, values, strict=True)})
 
 
 def _complete(knobs: tuple[Any, ...], wanted: Mapping[str, Any]) -> dict[str, Any]:

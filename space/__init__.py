@@ -11,7 +11,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from space.architecture import Architecture, BlockSpec, IOShape, UpsamplerSpec
+    from space.architecture import Architecture, EndsSpec, IOShape, UpsamplerSpec
+    from space.blocks import BLOCKS
     from space.build import architecture, architecture_from_dict, build
     from space.errors import UserError
     from space.sample import random_architecture, random_knobs
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
     from space.zoo import PAPERS, ZOO, PublishedNetwork
 
 __all__ = [
+    "BLOCKS",
     "PAPERS",
     "TASKS",
     "ZOO",
     "Architecture",
-    "BlockSpec",
+    "EndsSpec",
     "IOShape",
     "PublishedNetwork",
     "Task",
@@ -38,7 +40,8 @@ __all__ = [
     "random_knobs",
 ]
 _HOMES = {
-    "space.architecture": ("Architecture", "BlockSpec", "IOShape", "UpsamplerSpec"),
+    "space.architecture": ("Architecture", "EndsSpec", "IOShape", "UpsamplerSpec"),
+    "space.blocks": ("BLOCKS",),
     "space.build": ("architecture", "architecture_from_dict", "build"),
     "space.errors": ("UserError",),
     "space.sample": ("random_architecture", "random_knobs"),

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from space.errors import UserError
 
-CONVS = ("dense", "list")
+# What a field of a dataclass holds, by its name: the dataclass of a nested value, or by its kind, the ``Tagged`` one.
+Nested: TypeAlias = "Mapping[str, type | Mapping[str, type[Tagged]]]"
+Spec = TypeVar("Spec")
+
 # Metadata of a field that stored architectures may lack. At its default it is left out of ``to_dict``, so that the keys
 # of older architectures stay as they were.
 LATER = {"later": True}
+
+
+class Tagged:
+    """A value of one of several kinds, which is stored with its kind."""
+
+    __slots__ = ()
+    kind: ClassVar[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,38 +45,11 @@ class IOShape:
 
 
 @dataclass(frozen=True, slots=True)
-class BlockSpec:
-    """One residual block of a trunk.
-
-    ``kind`` is a key of ``space.blocks.residual.BLOCKS``: ``residual`` (conv, ReLU, conv, plus input: the released EDSR
-    form), ``preactivated`` (s-LWSR equation 1), ``inverted`` (MobileNetV2), ``gsat`` (``space.blocks.lightweight``).
-    ``hidden`` is the number of
-    channels between its first and last convolution. ``activated=False`` means that the block really has no activation.
-    ``conv`` is the 3x3 convolution of the first two kinds: ``dense`` or ``list``; ``dilation`` is that of ``gsat``.
-    """
-
-    kind: str
-    width: int
-    hidden: int
-    activated: bool = True
-    conv: str = field(default="dense", metadata=LATER)
-    dilation: int = field(default=1, metadata=LATER)
-
-    def __post_init__(self) -> None:
-        if self.width < 1 or self.hidden < 1:
-            raise UserError(f"block channels must be positive, got width {self.width} and hidden {self.hidden}")
-        if self.conv not in CONVS:
-            raise UserError(f"unknown 3x3 convolution {self.conv!r}; known: {', '.join(CONVS)}")
-        if self.dilation < 1 or (self.dilation > 1 and self.kind != "gsat"):
-            raise UserError(f"dilation must be 1, or more of a gsat block, got {self.dilation} of {self.kind!r}")
-
-
-@dataclass(frozen=True, slots=True)
 class UpsamplerSpec:
     """How features become the output image.
 
     ``width`` is the number of feature channels at the output size (unused by kinds that shuffle straight to the
-    image); known kinds are the keys of ``space.blocks.upsamplers.UPSAMPLERS``.
+    image); known kinds are the keys of ``space.layers.upsamplers.UPSAMPLERS``.
     """
 
     kind: str
@@ -74,7 +58,7 @@ class UpsamplerSpec:
 
 @dataclass(frozen=True, slots=True)
 class MalleSpec:
-    """One MalleConv: where it stands, and how it predicts its kernels (``space.blocks.malle``).
+    """One MalleConv: where it stands, and how it predicts its kernels (``space.layers.malle``).
 
     ``placement`` is a word of the backbone's knob ``malle``. Features are reduced ``pool`` times per side before the
     predictor, and halved between its ``stages`` groups of ``blocks`` inverted residuals at ``width`` channels, which
@@ -96,20 +80,47 @@ class MalleSpec:
             raise UserError(f"pool, stages, width and blocks of a MalleConv must be positive, got {self}")
 
 
+@dataclass(frozen=True, slots=True)
+class EndsSpec:
+    """What stands around and between the parts of a trunk (``space.backbones.restoration_net``).
+
+    ``input_skip`` is what is added to the output: ``none`` or a mode of ``space.layers.image_ends.InputSkip``.
+    ``attention`` is ``none``, ``channel``, ``spatial`` or ``both``. ``mean_shift`` is that of the released EDSR code;
+    ``clipped`` puts the output in [0, 1], also in training.
+    """
+
+    NESTED: ClassVar[Nested] = {"upsampler": UpsamplerSpec, "malle": MalleSpec}
+
+    upsampler: UpsamplerSpec
+    input_skip: str
+    malle: MalleSpec | None = None
+    attention: str = "none"
+    mean_shift: bool = False
+    clipped: bool = False
+
+
 @dataclass(frozen=True)
 class Architecture:
     """Everything that determines a network, and nothing else.
 
-    ``settings`` is the frozen settings dataclass of the backbone called ``backbone``. Equal architectures build
-    equal networks; numeric precision and weights are values beside it.
+    ``settings`` is the frozen settings dataclass of the backbone called ``backbone``, and ``ends`` what stands around
+    its trunk; a network that is not searched has no ``ends``. Equal architectures build equal networks; numeric
+    precision and weights are values beside it.
     """
 
     shape: IOShape
     backbone: str
     settings: Any
+    ends: EndsSpec | None = None
+
+    @property
+    def lacks_input_skip(self) -> bool:
+        """Whether the network could add its input to its output and does not."""
+        return self.ends is not None and self.ends.input_skip == "none"
 
     def to_dict(self) -> dict[str, Any]:
-        return {"shape": _as_dict(self.shape), "backbone": self.backbone, "settings": _as_dict(self.settings)}
+        stored = {"shape": _as_dict(self.shape), "backbone": self.backbone, "settings": _as_dict(self.settings)}
+        return stored if self.ends is None else {**stored, "ends": _as_dict(self.ends)}
 
     @cached_property
     def key(self) -> str:
@@ -119,7 +130,7 @@ class Architecture:
 
 
 def _as_dict(value: Any) -> Any:
-    """As ``dataclasses.asdict``, without the ``LATER`` fields that have their default."""
+    """As ``dataclasses.asdict``, with the kind of what is ``Tagged``, without ``LATER`` fields at their default."""
     if isinstance(value, tuple):
         return tuple(_as_dict(item) for item in value)
     if not is_dataclass(value):
@@ -127,40 +138,48 @@ def _as_dict(value: Any) -> Any:
     kept = (
         item for item in fields(value) if not ("later" in item.metadata and getattr(value, item.name) == item.default)
     )
-    return {item.name: _as_dict(getattr(value, item.name)) for item in kept}
+    kind: dict[str, Any] = {"kind": value.kind} if isinstance(value, Tagged) else {}
+    return kind | {item.name: _as_dict(getattr(value, item.name)) for item in kept}
 
 
-def from_dict(data: dict[str, Any], kind: type) -> Any:
+def from_dict(data: Mapping[str, Any], kind: type[Spec]) -> Spec:
     """Build the frozen dataclass ``kind`` from ``data``, as written by ``Architecture.to_dict``.
 
-    Lists become tuples. Nested specs are rebuilt by the ``NESTED`` class attribute of ``kind``: a map from field
-    name to the spec's class. ``LATER`` fields may be missing.
+    Lists become tuples. Nested values are rebuilt by the ``NESTED`` class attribute of ``kind``. ``LATER`` fields may
+    be missing.
 
     Raises:
-        UserError: a field is missing or unknown.
+        UserError: a field is missing or unknown, or a nested value is of an unknown kind.
     """
     known, needed = _field_names(kind)
     if not needed <= data.keys() <= known:
         missing, unknown = sorted(needed - data.keys()), sorted(data.keys() - known)
         raise UserError(f"{kind.__name__} must have the fields {sorted(known)}; missing {missing}, unknown {unknown}")
-    nested = getattr(kind, "NESTED", {})
+    nested: Nested = getattr(kind, "NESTED", {})
     return kind(
         **{
-            name: _value(value, nested.get(name)) if isinstance(value, dict | list | tuple) else value
+            name: _value(value, name, nested) if isinstance(value, dict | list | tuple) else value
             for name, value in data.items()
         }
     )
 
 
-def _value(value: Any, spec: type | None) -> Any:
+def _value(value: Any, name: str, nested: Nested) -> Any:
     if isinstance(value, list | tuple):
-        return tuple([_value(item, spec) if isinstance(item, dict | list | tuple) else item for item in value])
-    if isinstance(value, dict) and spec is not None:
-        try:
-            return _leaf(spec, tuple(value.items()))
-        except TypeError:  # it holds lists or further specs
-            return from_dict(value, spec)
-    return value
+        return tuple([_value(item, name, nested) if isinstance(item, dict | list | tuple) else item for item in value])
+    spec = nested.get(name)
+    if not isinstance(value, dict) or spec is None:
+        return value
+    if isinstance(spec, Mapping):
+        value = dict(value)
+        kind = value.pop("kind", None)
+        if kind not in spec:
+            raise UserError(f"unknown kind {kind!r} of {name}; known: {', '.join(spec)}")
+        spec = spec[kind]
+    try:
+        return _leaf(spec, tuple(value.items()))
+    except TypeError:  # it holds lists or further specs
+        return from_dict(value, spec)
 
 
 @lru_cache(maxsize=4096)

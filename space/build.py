@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
 
-from space.architecture import Architecture, IOShape, from_dict
+from space.architecture import Architecture, EndsSpec, IOShape, from_dict
 from space.backbones import BACKBONES, Backbone
-from space.blocks.feature_align import ArBlock
-from space.blocks.foldable import Foldable
-from space.blocks.image_ends import MeanShift
 from space.errors import UserError
+from space.layers.protocols import Foldable, ResidualEnd, StartsItself
 from space.specialists import Specialists
 from space.zoo import OWN_NETWORKS, OwnNetwork
-from space.zoo.etds import Etds
 
 
 def backbone(name: str) -> Backbone:
@@ -43,9 +39,7 @@ def architecture(shape: IOShape, backbone_name: str, knobs: Mapping[str, Any]) -
     Raises:
         UserError: a knob is missing, unknown or off its values.
     """
-    settings = backbone(backbone_name).settings_at(shape, knobs)
-    shape = replace(shape, specialists=knobs.get("specialists", 1), masked=False)
-    return Architecture(shape, backbone_name, settings)
+    return backbone(backbone_name).architecture(shape, knobs)
 
 
 def architecture_from_dict(data: Mapping[str, Any]) -> Architecture:
@@ -55,7 +49,8 @@ def architecture_from_dict(data: Mapping[str, Any]) -> Architecture:
         UserError: an unknown backbone, or a field that is missing or unknown.
     """
     settings = from_dict(data["settings"], _built_by(data["backbone"]).settings)
-    return Architecture(from_dict(data["shape"], IOShape), data["backbone"], settings)
+    ends = from_dict(data["ends"], EndsSpec) if "ends" in data else None
+    return Architecture(from_dict(data["shape"], IOShape), data["backbone"], settings, ends)
 
 
 def construct(factory: Callable[..., nn.Module], *args: Any, **options: Any) -> nn.Module:
@@ -65,7 +60,7 @@ def construct(factory: Callable[..., nn.Module], *args: Any, **options: Any) -> 
 
 def assemble(arch: Architecture, make: Callable[..., nn.Module]) -> nn.Module:
     """The network of ``arch`` out of parts from ``make`` (see ``space.operators.screen``); of specialists, one."""
-    return _built_by(arch.backbone).assemble(arch.shape, arch.settings, make)
+    return _built_by(arch.backbone).assemble(arch, make)
 
 
 def build(arch: Architecture, generator: torch.Generator | None = None) -> nn.Module:
@@ -85,23 +80,20 @@ def build(arch: Architecture, generator: torch.Generator | None = None) -> nn.Mo
 def initialise(network: nn.Module, generator: torch.Generator | None = None) -> None:
     """Draw weights from ``generator``: uniform within 1/sqrt(fan in), torch's own range for these layers.
 
-    AR blocks, which stand in a row without skips, widen it (``ArBlock.keep_spread``); ETDS's stream of colours starts
-    as the identity (``Etds.reset``).
+    What is fixed stays, a part that ``StartsItself`` changes what was drawn, and a ``ResidualEnd`` becomes zero.
     """
     for module in network.modules():
-        if isinstance(module, MeanShift):
-            module.reset()
-        elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear) and not module.weight.is_meta:
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear) and module.weight.requires_grad:
+            if module.weight.is_meta:
+                continue
             bound = 1 / math.sqrt(module.weight[0].numel())
             module.weight.uniform_(-bound, bound, generator=generator)
             if module.bias is not None:
                 module.bias.uniform_(-bound, bound, generator=generator)
     for module in network.modules():
-        if isinstance(module, ArBlock):
-            module.keep_spread()
-        elif isinstance(module, Etds):
+        if isinstance(module, StartsItself):
             module.reset()
-    end = getattr(network, "residual_end", None)
+    end = network.residual_end if isinstance(network, ResidualEnd) else None
     for parameter in end.parameters() if end is not None else ():
         parameter.zero_()
 

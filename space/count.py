@@ -10,13 +10,13 @@ from typing import Any
 
 from space.architecture import IOShape
 from space.backbones import Backbone
+from space.backbones.row import INVERTED_RATIO, ROW_KNOBS
 from space.build import backbone
-from space.knobs import INVERTED_RATIO, Knob, Value
-from space.trunk import TRUNK_KNOBS
+from space.knobs import Knob, Value
 
 # Knobs that together say which blocks a trunk has: of these two choices may mean the same blocks. Every other knob's
 # value stands in the settings for itself.
-BLOCK_ROW = frozenset({"width", "blocks", "blocks_per_stage", *(knob.name for knob in TRUNK_KNOBS)})
+BLOCK_ROW = frozenset({"width", "blocks", "blocks_per_stage", *(knob.name for knob in ROW_KNOBS)})
 
 
 def knob_sets(knobs: tuple[Knob, ...]) -> int:

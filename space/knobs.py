@@ -16,6 +16,7 @@ MALLE_SOURCE = "MalleConv (Jiang et al., arXiv 2201.00392)"
 MALLE_PORT = "unofficial port of MalleNet (Jensen-JZ/MalleNet-PyTorch)"
 DEBLUR = "progressive residual deblurring (JEIT210298)"
 FAN = "Feature-Align network (Young et al., arXiv 2103.01524)"
+FAN_CODE = "re-implementation of its block (yifanlu0227/HEAL)"
 LAHIRI = "lightweight modules (Lahiri et al., arXiv 2007.05835)"
 
 
@@ -62,55 +63,6 @@ class Knob:
 
 WIDTH = Knob("width", tuple(range(8, 65, 4)), "feature channels", f"{SLWSR} table II: 16, 32, 64")
 RECURSION = Knob("recursion", (1, 2, 3, 4), "times the blocks are applied with shared weights", f"{DEBLUR} table 3")
-INVERTED_RATIO = Knob(
-    "inverted_ratio",
-    (0.0, 0.25, 0.5, 0.75, 1.0),
-    "share of blocks that are inverted residuals",
-    f"{SLWSR} section IV-B, figure 5",
-)
-EXPANSION = Knob(
-    "expansion",
-    (1, 2, 4, 6),
-    "hidden channels of an inverted residual, as a multiple of the width",
-    f"{SLWSR}: not stated; MobileNetV2 uses 6",
-    {"inverted_ratio": (0.25, 0.5, 0.75, 1.0)},
-)
-INVERTED_AT = Knob(
-    "inverted_at",
-    ("first", "last", "spread"),
-    "which blocks are replaced by inverted residuals",
-    f"{SLWSR}: not stated, ours",
-    {"inverted_ratio": (0.25, 0.5, 0.75)},
-)
-ACTIVATION_KEPT = Knob(
-    "activation_kept",
-    ("rare", "1/3", "1/2", "2/3", "all"),
-    "share of blocks that keep their activation",
-    f"{SLWSR} figure 6",
-)
-BLOCK_FORMS = {"released": "residual", "equation-1": "preactivated"}  # by word, the key in space.blocks.residual.BLOCKS
-BLOCK_FORM = Knob(
-    "block_form",
-    tuple(BLOCK_FORMS),
-    "residual block as released (EDSR) or as in the text",
-    f"{SLWSR} equation 1",
-    {"inverted_ratio": (0.0, 0.25, 0.5, 0.75)},
-)
-CONV = Knob(
-    "conv",
-    ("dense", "list"),
-    "3x3 convolution of the residual blocks that are not inverted",
-    f"{LAHIRI}: LIST",
-    {"inverted_ratio": (0.0, 0.25, 0.5, 0.75)},
-)
-GSAT = Knob(
-    "gsat",
-    ("none", 1, 2, 4),
-    "GSAT blocks of this dilation instead of the dense residual blocks",
-    f"{LAHIRI}: GSAT, whose 8 groups must divide the width",
-    # At 8 channels a group is one channel, and nothing would be mixed.
-    {"width": tuple(range(16, 65, 8)), "conv": ("dense",), "block_form": ("released",)},
-)
 RESIDUAL_SCALE = Knob(
     "residual_scale",
     (0.1, 0.5, 1.0),

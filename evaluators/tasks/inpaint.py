@@ -17,7 +17,7 @@ from evaluators.images.masks import KINDS, random_mask
 from evaluators.images.metrics import psnr, ssim_of_planes
 from evaluators.tasks.rules import Pair, TaskRules, image_seed, range_text, read_range, read_word
 from evaluators.training.plan import TrainingPlan
-from space.blocks.image_ends import DIV2K_MEAN
+from space.layers.image_ends import DIV2K_MEAN
 
 # What stands in a hole: GLCIC fills with the mean of its training set.
 FILL = np.round(np.array(DIV2K_MEAN) * 255).astype(np.uint8)

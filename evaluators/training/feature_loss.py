@@ -20,11 +20,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from evaluators.training.trainer import Loss
-from space.backbones.encoder_decoder import EncoderDecoderNet
+from space.backbones.encoder_decoder import EncoderDecoderTrunk
 from space.zoo.pmrid import Pmrid
 
 PACKED = 4  # channels of packed RGGB
-ENCODERS: dict[type[nn.Module], str] = {EncoderDecoderNet: "deepen", Pmrid: "encoder"}  # a list with a module per level
+ENCODERS: dict[type[nn.Module], str] = {
+    EncoderDecoderTrunk: "deepen",
+    Pmrid: "encoder",
+}  # a list with a module per level
 
 
 class FeatureLoss(nn.Module):
@@ -107,8 +110,11 @@ def encoder_layers(network: nn.Module) -> tuple[str, ...]:
     Raises:
         ValueError: where they are is not known of such a network.
     """
-    name = ENCODERS.get(type(network))
-    if name is None:
+    found = [(path, module) for path, module in network.named_modules() if type(module) in ENCODERS]
+    if not found:
         known = ", ".join(kind.__name__ for kind in ENCODERS)
         raise ValueError(f"the encoder is known of {known}, got {type(network).__name__}; name the layers")
-    return tuple(f"{name}.{level}" for level in range(len(network.get_submodule(name))))
+    path, module = found[0]
+    name = ENCODERS[type(module)]
+    levels = len(module.get_submodule(name))
+    return tuple(f"{path}.{name}.{level}".lstrip(".") for level in range(levels))

@@ -34,9 +34,10 @@ def description_parts(architecture: Architecture) -> list[str]:
     if getattr(settings, "residual_scale", 1.0) != 1.0:
         words.append(f"residuals × {settings.residual_scale:g}")
     enlarges = architecture.shape.scale > 1  # else the last part is a convolution, whatever its kind
-    if enlarges and (upsampler := getattr(settings, "upsampler", None)) is not None:
-        words.append(f"{upsampler.kind} upsampler")
-    if (skip := getattr(settings, "input_skip", None)) is not None:
+    if enlarges and architecture.ends is not None:
+        words.append(f"{architecture.ends.upsampler.kind} upsampler")
+    if architecture.ends is not None:
+        skip = architecture.ends.input_skip
         words.append("no input skip" if skip == "none" else f"{skip} skip")
     if architecture.shape.specialists > 1:
         words.append(f"{architecture.shape.specialists} specialists")

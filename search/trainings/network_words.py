@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from typing import Any
 
 from search.proposals import SKIP_SUFFIX
 from space.architecture import Architecture
@@ -31,7 +32,7 @@ def named_architecture(word: str, scale: int) -> Architecture:
     entry = entry_of(word)
     arch = _turned(entry, scale, turned.split(","), word) if turned else entry.at_scale(scale)
     if head.endswith(SKIP_SUFFIX):
-        if getattr(arch.settings, "input_skip", "") != "none":
+        if not arch.lacks_input_skip:
             raise UserError(
                 f"{SKIP_SUFFIX} is for networks that can take one and have none, got {word!r}; leave it out"
             )
@@ -41,8 +42,7 @@ def named_architecture(word: str, scale: int) -> Architecture:
 
 def forms(entry: PublishedNetwork, scale: int) -> tuple[str, ...]:
     """The words of its fixed trials: as published and, where it can have one and has none, with our input skip."""
-    settings = entry.at_scale(scale).settings
-    return (entry.name, *([entry.name + SKIP_SUFFIX] if getattr(settings, "input_skip", "") == "none" else []))
+    return (entry.name, *([entry.name + SKIP_SUFFIX] if entry.at_scale(scale).lacks_input_skip else []))
 
 
 def channels_of(entry: PublishedNetwork) -> str | None:
@@ -82,7 +82,15 @@ def _turned(entry: PublishedNetwork, scale: int, assignments: Sequence[str], wor
 
 
 def _with_changes(arch: Architecture, before: Architecture, after: Architecture) -> Architecture:
-    """``arch`` with the settings in which ``after`` differs from ``before``; what no knob turns stays the paper's."""
-    settings = {each.name: getattr(after.settings, each.name) for each in fields(after.settings)}
-    changed = {name: value for name, value in settings.items() if value != getattr(before.settings, name)}
-    return replace(arch, settings=replace(arch.settings, **changed))
+    """``arch`` with what ``after`` has different from ``before``; what no knob turns stays the paper's."""
+    return replace(
+        arch,
+        settings=replace(arch.settings, **_changes(before.settings, after.settings)),
+        ends=replace(arch.ends, **_changes(before.ends, after.ends)),
+    )
+
+
+def _changes(before: Any, after: Any) -> dict[str, Any]:
+    """The fields of ``after``, a dataclass, that differ from those of ``before``."""
+    values = {each.name: getattr(after, each.name) for each in fields(after)}
+    return {name: value for name, value in values.items() if value != getattr(before, name)}

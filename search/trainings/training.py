@@ -18,7 +18,7 @@ from space.files import write_atomically
 
 RECORD_FILE, WEIGHTS_FILE, CHECKPOINT_FILE = "record.json", "weights.safetensors", "checkpoint.safetensors"
 BEGUN_FILE = "begun.json"  # beside the checkpoint
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 
 
 def short_protocol(rules: TaskRules, steps: int) -> TrainingPlan:

@@ -7,21 +7,21 @@ running feature, and a bunch hands on the sum of its first and last block's outp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from space import knobs as k
-from space.architecture import LATER, BlockSpec, IOShape, MalleSpec, UpsamplerSpec
-from space.blocks.attention import attention
-from space.blocks.image_ends import InputSkip, MeanShift
-from space.blocks.malle import placed_malle
-from space.blocks.residual import block
-from space.blocks.upsamplers import upsampler
-from space.trunk import INSERTED, TRUNK_KNOBS, malle_spec, trunk, upsampler_spec
+from space.architecture import IOShape, Nested
+from space.backbones.ends import ENDS_KNOBS
+from space.backbones.restoration_net import Make, RestorationNet, Trunk
+from space.backbones.row import ROW_KNOBS, kept_flags, row, row_values
+from space.blocks import BLOCKS, block
+from space.blocks.block import BlockSpec
 
 BUNCHES = 5  # encoder bunches; one fewer decoder stages
 BLOCKS_PER_STAGE = k.Knob(
@@ -36,20 +36,11 @@ POOL = k.Knob(
     "layers that the information pool reads: none, 6 or 11 of the paper's",
     f"{k.SLWSR} equation 3 and table III",
 )
-KNOBS = (
-    k.WIDTH,
-    BLOCKS_PER_STAGE,
-    k.RECURSION,
-    *TRUNK_KNOBS,
-    POOL,
-    k.RESIDUAL_SCALE,
-    *INSERTED,
-    k.UPSAMPLER,
-    k.INPUT_SKIP,
-)
+KNOBS = (k.WIDTH, BLOCKS_PER_STAGE, k.RECURSION, *ROW_KNOBS, POOL, k.RESIDUAL_SCALE, *ENDS_KNOBS)
 
 # Blocks of the released 26 whose ReLU flag is set, in running order: feat2_3, feat3_3, feat4_1, feat4_3, feat5_1,
 # feat5_3, feat6_1, feat6_2, feat7_1, feat8_1, feat9_1, feat10_1.
+RELEASED_DEPTH = 26
 RELEASED_KEPT = (2, 5, 6, 8, 9, 11, 12, 13, 14, 17, 20, 23)
 
 
@@ -61,12 +52,7 @@ class SymmetricSettings:
     block) is its last pass.
     """
 
-    NESTED: ClassVar[dict[str, type]] = {
-        "encoder": BlockSpec,
-        "decoder": BlockSpec,
-        "upsampler": UpsamplerSpec,
-        "malle": MalleSpec,
-    }
+    NESTED: ClassVar[Nested] = {"encoder": BLOCKS, "decoder": BLOCKS}
 
     width: int
     encoder: tuple[tuple[BlockSpec, ...], ...]
@@ -74,11 +60,6 @@ class SymmetricSettings:
     recursion: int
     pool_sources: tuple[int, ...]
     residual_scale: float
-    upsampler: UpsamplerSpec
-    input_skip: str
-    mean_shift: bool = False
-    malle: MalleSpec | None = field(default=None, metadata=LATER)
-    attention: str = field(default="none", metadata=LATER)
 
 
 def bunch_sizes(blocks_per_stage: int) -> tuple[int, ...]:
@@ -105,8 +86,7 @@ def settings_from_knobs(knobs: Mapping[str, Any]) -> SymmetricSettings:
     width, per_stage = knobs["width"], knobs["blocks_per_stage"]
     sizes = bunch_sizes(per_stage)
     encoder_blocks, count = sum(sizes), sum(sizes) + (BUNCHES - 1) * per_stage
-    released = knobs["activation_kept"] == "1/2" and per_stage == 3
-    blocks = trunk(count, width, knobs, tuple(i in RELEASED_KEPT for i in range(count)) if released else None)
+    blocks = row(count, width, knobs, kept)
     return SymmetricSettings(
         width=width,
         encoder=split(blocks[:encoder_blocks], sizes),
@@ -114,11 +94,27 @@ def settings_from_knobs(knobs: Mapping[str, Any]) -> SymmetricSettings:
         recursion=knobs["recursion"],
         pool_sources=pool_sources(sizes, knobs["pool"]),
         residual_scale=knobs["residual_scale"],
-        upsampler=upsampler_spec(knobs),
-        input_skip=knobs["input_skip"],
-        malle=malle_spec(knobs),
-        attention=knobs["attention"],
     )
+
+
+def kept(count: int, word: str) -> tuple[bool, ...]:
+    """As ``kept_flags``, with the released blocks for a half of the released depth."""
+    if word == "1/2" and count == RELEASED_DEPTH:
+        return tuple(index in RELEASED_KEPT for index in range(count))
+    return kept_flags(count, word)
+
+
+def values_of(settings: SymmetricSettings) -> dict[str, k.Value]:
+    sizes = tuple(map(len, settings.encoder))
+    pools = (word for word in POOL.values if pool_sources(sizes, str(word)) == settings.pool_sources)
+    return {
+        "width": settings.width,
+        "blocks_per_stage": len(settings.decoder[0]),
+        "recursion": settings.recursion,
+        "residual_scale": settings.residual_scale,
+        "pool": next(pools, "other"),
+        **row_values(tuple(chain(*settings.encoder, *settings.decoder)), KNOBS, kept),
+    }
 
 
 def split(blocks: tuple[BlockSpec, ...], sizes: Iterable[int]) -> tuple[tuple[BlockSpec, ...], ...]:
@@ -130,47 +126,29 @@ def split(blocks: tuple[BlockSpec, ...], sizes: Iterable[int]) -> tuple[tuple[Bl
     return tuple(rows)
 
 
-class SymmetricNet(nn.Module):
-    """`(N, in, H, W)` to `(N, out, scale*H, scale*W)`, float, images in [0, 1]; ``make`` as in ``PlainNet``."""
+class SymmetricTrunk(Trunk):
+    LONG_SKIP = "head"
 
-    def __init__(self, shape: IOShape, settings: SymmetricSettings, make: Callable[..., nn.Module]) -> None:
-        super().__init__()
+    def __init__(self, shape: IOShape, settings: SymmetricSettings, make: Make) -> None:
+        super().__init__(settings.width)
         self.settings = settings
         width = settings.width
-        if settings.mean_shift:
-            self.shift_in, self.shift_out = make(MeanShift, -1), make(MeanShift, +1)
-        self.stem = make(nn.Conv2d, shape.in_channels, width, 3, padding=1)
         self.encoder = nn.ModuleList(self._blocks(bunch, make) for bunch in settings.encoder)
         if settings.pool_sources:
             self.pool = make(nn.Conv2d, len(settings.pool_sources) * width, width, 1, bias=False)
         self.fuses = nn.ModuleList(make(nn.Conv2d, 2 * width, width, 1) for _ in settings.decoder)
         self.decoder = nn.ModuleList(self._blocks(stage, make) for stage in settings.decoder)
-        self.malle = placed_malle(settings.malle, lambda _: width, make)
-        if settings.attention != "none":
-            self.attention = make(attention, settings.attention, width)
-        self.upsampler = make(upsampler, settings.upsampler, width, shape.out_channels, shape.scale)
-        if settings.input_skip != "none":
-            self.skip = make(InputSkip, settings.input_skip, shape.scale, shape.out_channels)
 
-    def _blocks(self, specs: tuple[BlockSpec, ...], make: Callable[..., nn.Module]) -> nn.ModuleList:
+    def _blocks(self, specs: tuple[BlockSpec, ...], make: Make) -> nn.ModuleList:
         return nn.ModuleList(make(block, spec, self.settings.residual_scale) for spec in specs)
 
-    @property
-    def residual_end(self) -> nn.Module | None:
-        """The last convolution, where what it gives is added to the input."""
-        return self.upsampler.last if self.settings.input_skip != "none" else None
-
-    def forward(self, image: Tensor) -> Tensor:
-        if self.settings.mean_shift:
-            image = self.shift_in(image)
-        stem = self.malle.at("head", self.stem(image))
-
-        layers, skips, outputs = [stem], [], [stem]
+    def forward(self, x: Tensor, image: Tensor, ends: RestorationNet) -> Tensor:
+        layers, skips, outputs = [x], [], [x]
         for bunch in self.encoder:
             outputs = self._run(bunch, outputs[0] + outputs[-1] if len(outputs) > 1 else outputs[0])
             layers += outputs
             skips.append(outputs[-1])
-        x = self.malle.at("middle", layers[-1])
+        x = ends.insert("middle", layers[-1])
 
         if self.settings.pool_sources:
             pool = self.pool(torch.cat([layers[index] for index in self.settings.pool_sources], 1))
@@ -180,16 +158,9 @@ class SymmetricNet(nn.Module):
 
         for fuse, stage, skip in zip(self.fuses, self.decoder, reversed(skips), strict=True):
             x = self._run(stage, fuse(torch.cat((x, skip), 1)))[-1]
+        return ends.insert("tail", x)
 
-        x = self.malle.at("tail", x)
-        if self.settings.attention != "none":
-            x = self.attention(x)
-        output = self.upsampler(x + stem)
-        if self.settings.input_skip != "none":
-            output = output + self.skip(image)
-        return self.shift_out(output) if self.settings.mean_shift else output
-
-    def _run(self, blocks: nn.ModuleList, x: Tensor) -> list[Tensor]:
+    def _run(self, blocks: nn.Module, x: Tensor) -> list[Tensor]:
         """Outputs of each block in the last of ``recursion`` passes."""
         for _ in range(self.settings.recursion):
             outputs = []

@@ -1,1 +1,48 @@
-"""The parts that backbones are made of."""
+"""The blocks that trunks are made of: one file each, one line each here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from torch import nn
+
+from space.blocks.ar import ArSpec
+from space.blocks.block import BlockSpec
+from space.blocks.gsat import GsatSpec
+from space.blocks.inverted import InvertedSpec
+from space.blocks.inverted_prelu import PReluInvertedSpec
+from space.blocks.residual import PreactivatedSpec, ResidualSpec
+from space.knobs import Knob
+
+BLOCKS: dict[str, type[BlockSpec]] = {
+    "residual": ResidualSpec,
+    "preactivated": PreactivatedSpec,
+    "inverted": InvertedSpec,
+    "gsat": GsatSpec,
+    "ar": ArSpec,
+    "inverted-prelu": PReluInvertedSpec,
+}
+
+
+def block(spec: BlockSpec, scale: float = 1) -> nn.Module:
+    """The module that ``spec`` describes: `(N, width, H, W)` to the same shape, input plus ``scale`` times a branch."""
+    return spec.residual(scale)
+
+
+def changing_block(spec: BlockSpec, out_width: int) -> nn.Module:
+    """The module that takes the features of ``spec`` to another width: `(N, width, H, W)` to `(N, out_width, H, W)`."""
+    return spec.changing(out_width)
+
+
+def block_knobs(first: str = "residual") -> tuple[Knob, ...]:
+    """The knob ``block``, with ``first`` as its first value, and every block's own knobs, conditional on it."""
+    kinds = (first, *(kind for kind in BLOCKS if kind != first))
+    sources = "; ".join(f"{kind}: {BLOCKS[kind].source}" for kind in kinds)
+    own: dict[str, Knob] = {}
+    for kind in kinds:
+        for knob in BLOCKS[kind].KNOBS:
+            known = own.get(knob.name)
+            shared = known.when["block"] if known else ()
+            own[knob.name] = replace(knob, when={"block": (*shared, kind), **knob.when})
+    meanings = "; ".join(f"{kind}: {BLOCKS[kind].meaning}" for kind in kinds)
+    return (Knob("block", kinds, f"kind of the trunk's blocks ({meanings})", sources), *own.values())

@@ -1,37 +1,54 @@
-"""The inverted residual of MalleNet's port (`Jensen-JZ/MalleNet-PyTorch`): MobileNetV2's, with PReLU."""
+"""The inverted residual of MobileNetV2 (Sandler et al. 2018), with bias and without norm."""
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
-from space.blocks.batch_norm import Normed
+from torch import nn
 
-EXPANSION = 5  # hidden channels per channel, in the port
+from space.blocks.block import HiddenSpec, Residual
+from space.knobs import SLWSR, Knob, Value
+
+EXPANSION = Knob(
+    "expansion",
+    (1, 2, 4, 6),
+    "hidden channels of an inverted residual, as a multiple of the width",
+    f"{SLWSR}: not stated; MobileNetV2 uses 6",
+)
 
 
-class PReluInverted(nn.Module):
-    """1x1 to ``expansion`` times the width, depthwise 3x3, 1x1 back, plus input: `(N, width, H, W)` to the same shape.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvertedSpec(HiddenSpec):
+    """``hidden`` channels pass the depthwise convolution."""
 
-    Args:
-        norm: batch norm after each convolution.
-        activations: PReLUs (one slope each, 0 at first): 1 after the expansion only, as the port runs; 2 after the
-            depthwise convolution too, as MobileNetV2 has it.
-    """
+    kind: ClassVar[str] = "inverted"
+    meaning: ClassVar[str] = "inverted residual"
+    source: ClassVar[str] = f"{SLWSR} section IV-B"
+    KNOBS: ClassVar[tuple[Knob, ...]] = (EXPANSION,)
 
-    def __init__(self, width: int, norm: bool, activations: int = 2, expansion: int = EXPANSION) -> None:
-        super().__init__()
-        hidden = expansion * width
-        convolutions = (
-            nn.Conv2d(width, hidden, 1),
-            nn.Conv2d(hidden, hidden, 3, padding=1, groups=hidden),
-            nn.Conv2d(hidden, width, 1),
+    @classmethod
+    def from_knobs(cls, width: int, knobs: Mapping[str, Any]) -> Self:
+        return cls(width=width, hidden=knobs["expansion"] * width)
+
+    def knob_values(self) -> dict[str, Value]:
+        return {"expansion": self.hidden // self.width}
+
+    def residual(self, scale: float = 1) -> nn.Module:
+        return InvertedResidual(self, scale)
+
+
+class InvertedResidual(Residual):
+    """1x1 to ``hidden`` channels, depthwise 3x3, 1x1 back, plus input."""
+
+    def __init__(self, spec: InvertedSpec, scale: float = 1) -> None:
+        activation = [nn.ReLU(inplace=True)] if spec.activated else []
+        body = nn.Sequential(
+            nn.Conv2d(spec.width, spec.hidden, 1),
+            *activation,
+            nn.Conv2d(spec.hidden, spec.hidden, 3, padding=1, groups=spec.hidden),
+            *activation,
+            nn.Conv2d(spec.hidden, spec.width, 1),
         )
-        layers: list[nn.Module] = []
-        for index, conv in enumerate(convolutions):
-            layers.append(Normed(conv, conv.out_channels) if norm else conv)
-            if index < activations:
-                layers.append(nn.PReLU(init=0))
-        self.body = nn.Sequential(*layers)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.body(x)
+        super().__init__(scale, body)

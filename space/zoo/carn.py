@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from space.architecture import Architecture, IOShape
-from space.blocks.image_ends import MeanShift
-from space.blocks.upsamplers import STEPS
 from space.errors import UserError
+from space.layers.image_ends import MeanShift
+from space.layers.upsamplers import STEPS
 from space.zoo.counting_rule import CountingRule
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.published_result import Size, reported

@@ -15,8 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from space.architecture import Architecture, IOShape
-from space.blocks.lightweight import List, ResampledList
 from space.errors import UserError
+from space.layers.lightweight import List, ResampledList
+from space.layers.protocols import ResidualEnd
 from space.zoo.counting_rule import CONVOLUTION_WEIGHTS
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.released_layout import ReleasedLayout
@@ -55,7 +56,7 @@ def estimator(channels: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-class CbdNet(nn.Module):
+class CbdNet(nn.Module, ResidualEnd):
     """`(N, in, H, W)` to `(N, out, H, W)`: the restored image, in [0, 1]. Sides of at least 4 pixels.
 
     The estimate, on which the paper puts losses of its own, is not given out: the output is the image alone.

@@ -14,9 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from space.architecture import Architecture, IOShape
-from space.blocks.batch_norm import Normed
-from space.blocks.lightweight import List
 from space.errors import UserError
+from space.layers.batch_norm import Normed
+from space.layers.lightweight import List
+from space.layers.protocols import ResidualEnd
 from space.zoo.counting_rule import TRAINING_FORM
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.published_result import ON_GREY, ON_RGB, Size, reported
@@ -43,7 +44,7 @@ class DnCnnSettings:
             raise UserError(f"DnCNN needs at least 3 layers, got {self.layers}")
 
 
-class DnCnn(nn.Module):
+class DnCnn(nn.Module, ResidualEnd):
     """`(N, in, H, W)` to the same shape: the noisy image minus the predicted noise, images in [0, 1]."""
 
     def __init__(self, shape: IOShape, settings: DnCnnSettings) -> None:

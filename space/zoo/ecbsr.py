@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from space.architecture import Architecture, IOShape
-from space.blocks.foldable import Foldable
 from space.errors import UserError
+from space.layers.protocols import Foldable
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.released_layout import ReleasedLayout, scale_by_shuffle
 

@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from space.architecture import Architecture, IOShape
-from space.blocks.foldable import Foldable
 from space.errors import UserError
+from space.layers.protocols import Foldable, StartsItself
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.published_result import reported
 from space.zoo.released_layout import ReleasedLayout, scale_by_shuffle
@@ -39,7 +39,7 @@ def side_by_side(rows: Iterable[Iterable[Tensor]]) -> Tensor:
     return torch.cat([torch.cat(list(row), 1) for row in rows], 0)
 
 
-class Etds(Foldable, nn.Module):
+class Etds(Foldable, StartsItself, nn.Module):
     """`(N, 3, H, W)` in [0, 1] to `(N, 3, scale*H, scale*W)`; clipped to [0, 1] except in training.
 
     Raises:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from space.architecture import Architecture, IOShape
+from space.architecture import IOShape
 from space.backbones import BACKBONES
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.published_result import NOT_SAID, reported
 
 SOURCE = "Young et al., arXiv 2103.01524, abstract; block by yifanlu0227/HEAL"
-SHAPE = IOShape(4, 4, 1)
 KNOBS = {
     "width": 16,
     "levels": 4,
     "blocks_per_level": 2,
-    "ar_conv": "grouped",
-    "ar_groups": "8",
-    "gsat": "none",
+    "block": "ar",
+    "ar_convolution": "grouped",
     "feature_align": "all",
     "resample": "pool+bilinear",
     "malle": "none",
@@ -36,7 +34,7 @@ NETWORKS = (
         "feature-align",
         "Feature-Align network",
         "raw-denoise",
-        Architecture(SHAPE, "encoder_decoder", BACKBONES["encoder_decoder"].settings_at(SHAPE, KNOBS)),
+        BACKBONES["encoder_decoder"].architecture(IOShape(4, 4, 1), KNOBS),
         SOURCE,
         knobs={"backbone": "encoder_decoder", **KNOBS},
         approximation=True,

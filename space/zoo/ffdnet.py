@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from space.architecture import Architecture, IOShape
-from space.blocks.padding import pad_to_multiple
+from space.layers.padding import pad_to_multiple
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.published_result import ON_GREY, ON_RGB, Size, reported
 from space.zoo.released_layout import ReleasedLayout

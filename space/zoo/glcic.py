@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from space.architecture import Architecture, IOShape
-from space.blocks.batch_norm import Normed
-from space.blocks.lightweight import Gsat, List, ResampledList
-from space.blocks.padding import pad_to_multiple
 from space.errors import UserError
+from space.layers.batch_norm import Normed
+from space.layers.lightweight import Gsat, List, ResampledList
+from space.layers.padding import pad_to_multiple
 from space.zoo.counting_rule import CONVOLUTION_WEIGHTS
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.sources import IDENTIFIED, LAHIRI_FIGURE

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from space.architecture import Architecture, IOShape
+from space.layers.protocols import ResidualEnd
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.published_result import ON_GREY, ON_RGB, Size, reported
 from space.zoo.released_layout import ReleasedLayout
@@ -23,7 +24,7 @@ class IrCnnSettings:
     dilations: tuple[int, ...] = (1, 2, 3, 4, 3, 2, 1)
 
 
-class IrCnn(nn.Module):
+class IrCnn(nn.Module, ResidualEnd):
     """`(N, in, H, W)` to the same shape: the noisy image minus the predicted noise, images in [0, 1].
 
     The authors trained one network for each noise level (steps of 2 from 2 to 50).

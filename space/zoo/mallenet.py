@@ -3,8 +3,9 @@ none of these is a published row."""
 
 from __future__ import annotations
 
-from space.architecture import Architecture, IOShape, MalleSpec, UpsamplerSpec
+from space.architecture import Architecture, EndsSpec, IOShape, MalleSpec, UpsamplerSpec
 from space.backbones.pyramid import PyramidSettings
+from space.blocks.inverted_prelu import EXPANSION, PReluInvertedSpec
 from space.zoo.counting_rule import TRAINING_FORM
 from space.zoo.published_network import PublishedNetwork
 
@@ -21,20 +22,19 @@ def port(width: int, pool: int = 1, doubling: bool = False, repaired: bool = Fal
         repaired: gates that learn, and a second PReLU of its own in every inverted residual, as MobileNetV2 has it.
             In the port the gates are plain tensors, which stay 0, and only one PReLU of a block survives.
     """
+    activations = 2 if repaired else 1
     settings = PyramidSettings(
         width=width,
         levels=4,
         blocks_per_side=2,
-        block="inverted",
-        malle=MalleSpec("every-level", kernel=1, pool=pool, stages=3, width=width, blocks=3, doubling=doubling),
-        upsampler=UpsamplerSpec("dense-one-step", width),
-        input_skip="identity",
-        activations=2 if repaired else 1,
+        block=PReluInvertedSpec(width=width, hidden=EXPANSION * width, norm=True, activations=activations),
+        activations=activations,
         norm=True,
         learned_gates=repaired,
-        clipped=True,
     )
-    return Architecture(IOShape(3, 3, 1), "pyramid", settings)
+    malle = MalleSpec("every-level", kernel=1, pool=pool, stages=3, width=width, blocks=3, doubling=doubling)
+    ends = EndsSpec(UpsamplerSpec("dense-one-step", width), "identity", malle, clipped=True)
+    return Architecture(IOShape(3, 3, 1), "pyramid", settings, ends)
 
 
 def _port(suffix: str, width: int, pool: int, words: str) -> PublishedNetwork:

@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from space.architecture import Architecture, IOShape
-from space.blocks.padding import pad_to_multiple
+from space.layers.padding import pad_to_multiple
+from space.layers.protocols import ResidualEnd
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.released_layout import ReleasedLayout
 
@@ -81,7 +82,7 @@ class DecoderStage(nn.Module):
         return self.enlarge(self.block(x)) + F.relu(self.project(skip))
 
 
-class Pmrid(nn.Module):
+class Pmrid(nn.Module, ResidualEnd):
     """`(N, 4, H, W)` packed Bayer to the same shape. Sides that 16 does not divide are extended and cut again."""
 
     def __init__(self, shape: IOShape, settings: PmridSettings) -> None:

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from space.architecture import Architecture, IOShape
+from space.layers.protocols import ResidualEnd
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.released_layout import ReleasedLayout
 
@@ -63,7 +64,7 @@ class ConvLstm(nn.Module):
         return torch.sigmoid(self.output_gate(both)) * torch.tanh(cell), cell
 
 
-class PReNet(nn.Module):
+class PReNet(nn.Module, ResidualEnd):
     """`(N, 3, H, W)` to the same shape, images in [0, 1]: the estimate of the last stage.
 
     Each stage sees the degraded image and the estimate so far, and adds its output to the degraded image.

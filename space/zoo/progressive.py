@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from space.architecture import Architecture, IOShape
+from space.architecture import IOShape
 from space.backbones import BACKBONES
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.published_result import NOT_SAID, reported
@@ -17,11 +17,10 @@ PAPERS_CHOICE = 6  # recursions: the last that still gain in table 3; the three 
 DESIGN = {
     "width": 32,
     "blocks": 5,
+    "block": "residual",
+    "convolution": "dense",
     "inverted_ratio": 0.0,
     "activation_kept": "all",
-    "block_form": "released",
-    "conv": "dense",
-    "gsat": "none",
     "residual_scale": 1.0,
     "malle": "none",
     "attention": "both",
@@ -52,8 +51,7 @@ RESULTS = tuple(
 
 def _entry(recursion: int) -> PublishedNetwork:
     knobs = {**DESIGN, "recursion": recursion}
-    shape = IOShape(3, 3, 1)
-    arch = Architecture(shape, "progressive", BACKBONES["progressive"].settings_at(shape, knobs))
+    arch = BACKBONES["progressive"].architecture(IOShape(3, 3, 1), knobs)
     title = f"progressive residual network, {recursion} recursions"
     return PublishedNetwork(
         f"progressive-{recursion}",

@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import nn
 
-from space.architecture import Architecture, IOShape
+from space.architecture import Architecture
+from space.errors import UserError
 from space.zoo.counting_rule import CountingRule
 from space.zoo.published_result import PublishedResult
 from space.zoo.released_layout import ReleasedLayout
@@ -58,9 +59,9 @@ class OwnNetwork:
     network: type[nn.Module]
     settings: type
 
-    def assemble(self, shape: IOShape, settings: Any, make: Callable[..., nn.Module]) -> nn.Module:
+    def assemble(self, arch: Architecture, make: Callable[..., nn.Module]) -> nn.Module:
         """What it is made of need not be known to the search: it is costed as one part."""
-        return make(self.network, shape, settings)
+        return make(self.network, arch.shape, arch.settings)
 
 
 def with_input_skip(arch: Architecture, mode: str | None = None) -> Architecture:
@@ -69,4 +70,6 @@ def with_input_skip(arch: Architecture, mode: str | None = None) -> Architecture
     ``mode`` is the kind of ``InputSkip``; None is bicubic where the output is larger, else the input as it is.
     """
     mode = mode or ("bicubic" if arch.shape.scale > 1 else "identity")
-    return replace(arch, settings=replace(arch.settings, input_skip=mode))
+    if arch.ends is None:
+        raise UserError(f"an input skip is for networks of a backbone, got {arch.backbone}")
+    return replace(arch, ends=replace(arch.ends, input_skip=mode))

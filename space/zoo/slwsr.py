@@ -7,9 +7,11 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from space.architecture import Architecture, BlockSpec, UpsamplerSpec
+from space.architecture import Architecture, UpsamplerSpec
 from space.backbones import BACKBONES
 from space.backbones.symmetric import SymmetricSettings
+from space.blocks.block import BlockSpec
+from space.blocks.residual import ResidualSpec
 from space.tasks import TASKS
 from space.zoo.counting_rule import CountingRule
 from space.zoo.published_network import PublishedNetwork
@@ -26,11 +28,10 @@ TABLE_III = "Li et al., arXiv 1909.10774, table III"
 RELEASED = {
     "blocks_per_stage": 3,
     "recursion": 1,
+    "block": "residual",
+    "convolution": "dense",
     "inverted_ratio": 0.0,
     "activation_kept": "all",
-    "block_form": "released",
-    "conv": "dense",
-    "gsat": "none",
     "malle": "none",
     "attention": "none",
     "pool": "normal",
@@ -44,31 +45,31 @@ def released(scale: int = 4, **knobs: object) -> tuple[dict[str, object], Archit
     """Knobs and architecture of the released graph with ``knobs`` changed; the mean shift is not a knob."""
     chosen = {**RELEASED, **knobs}
     on_grid = {**chosen, "width": min(chosen["width"], 64)}
-    shape = TASKS["sr"].shape(scale)
-    settings = replace(BACKBONES["symmetric"].settings_at(shape, on_grid), mean_shift=True)
+    arch = _with_mean_shift(BACKBONES["symmetric"].architecture(TASKS["sr"].shape(scale), on_grid))
     if chosen["width"] != on_grid["width"]:
-        settings = _widened(settings, chosen["width"])
-    return {"backbone": "symmetric", **chosen}, Architecture(shape, "symmetric", settings)
+        arch = _widened(arch, chosen["width"])
+    return {"backbone": "symmetric", **chosen}, arch
 
 
-def _widened(settings: SymmetricSettings, width: int) -> SymmetricSettings:
+def _with_mean_shift(arch: Architecture) -> Architecture:
+    return replace(arch, ends=replace(arch.ends, mean_shift=True))
+
+
+def _widened(arch: Architecture, width: int) -> Architecture:
     """The same layout at a width that the search does not offer."""
 
     def widen(rows: tuple[tuple[BlockSpec, ...], ...]) -> tuple[tuple[BlockSpec, ...], ...]:
-        return tuple(tuple(replace(spec, width=width, hidden=width) for spec in row) for row in rows)
+        return tuple(tuple(spec.at_width(width) for spec in row) for row in rows)
 
-    return replace(
-        settings,
-        width=width,
-        encoder=widen(settings.encoder),
-        decoder=widen(settings.decoder),
-        upsampler=UpsamplerSpec(settings.upsampler.kind, width),
-    )
+    settings: SymmetricSettings = arch.settings
+    wider = replace(settings, width=width, encoder=widen(settings.encoder), decoder=widen(settings.decoder))
+    ends = replace(arch.ends, upsampler=UpsamplerSpec(arch.ends.upsampler.kind, width))
+    return replace(arch, settings=wider, ends=ends)
 
 
 def _depth_variant() -> Architecture:
     """Twelve blocks at 32 channels in three bunches and two stages, with six pool sources: 308,027 parameters."""
-    block = BlockSpec("residual", 32, 32)
+    block = ResidualSpec(width=32, hidden=32)
     _, base = released(width=32)
     settings = replace(
         base.settings, encoder=((block,) * 2,) * 3, decoder=((block,) * 3,) * 2, pool_sources=(0, 1, 3, 4, 5, 6)
@@ -78,10 +79,9 @@ def _depth_variant() -> Architecture:
 
 def _compressed() -> Architecture:
     """All 26 blocks at 32 channels replaced by inverted residuals of expansion 1."""
-    knobs = {name: value for name, value in RELEASED.items() if name not in ("block_form", "conv", "gsat")}
-    shape = TASKS["sr"].shape(4)
-    settings = BACKBONES["symmetric"].settings_at(shape, {**knobs, "width": 32, "inverted_ratio": 1.0, "expansion": 1})
-    return Architecture(shape, "symmetric", replace(settings, mean_shift=True))
+    knobs = {name: value for name, value in RELEASED.items() if name not in ("convolution", "inverted_ratio")}
+    inverted = {**knobs, "width": 32, "block": "inverted", "expansion": 1}
+    return _with_mean_shift(BACKBONES["symmetric"].architecture(TASKS["sr"].shape(4), inverted))
 
 
 def slwsr_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
@@ -94,14 +94,14 @@ def slwsr_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
     modules = {"shift_in": "sub_mean", "stem": "head.0", "upsampler.last": "tail.1", "shift_out": "add_mean"}
     for bunch, blocks in enumerate(settings.encoder):
         for position in range(len(blocks)):
-            modules[f"encoder.{bunch}.{position}"] = f"feat{bunch + 2}_{position + 1}"
+            modules[f"trunk.encoder.{bunch}.{position}"] = f"feat{bunch + 2}_{position + 1}"
     for stage in range(len(settings.decoder)):
-        modules[f"fuses.{stage}"] = f"feat{stage + 7}_1.conv"
+        modules[f"trunk.fuses.{stage}"] = f"feat{stage + 7}_1.conv"
         for position, theirs in enumerate((f"feat{stage + 7}_1", f"feat{stage + 7}_2", f"conv{stage + 7}")):
-            modules[f"decoder.{stage}.{position}"] = theirs
+            modules[f"trunk.decoder.{stage}.{position}"] = theirs
     for step in range(2 if scale == 4 else 1):
         modules[f"upsampler.steps.{step}.0"] = f"tail.0.{2 * step}"
-    return modules | {"pool": "conv1"}
+    return modules | {"trunk.pool": "conv1"}
 
 
 def slwsr_scale(state_dict: Mapping[str, Tensor]) -> int:

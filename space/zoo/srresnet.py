@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from space.architecture import Architecture, IOShape
-from space.blocks.batch_norm import Normed
-from space.blocks.lightweight import List, ResampledList
-from space.blocks.upsamplers import STEPS, dense_step, depthwise_step
 from space.errors import UserError
+from space.layers.batch_norm import Normed
+from space.layers.lightweight import List, ResampledList
+from space.layers.upsamplers import STEPS, dense_step, depthwise_step
 from space.zoo.counting_rule import CONVOLUTION_WEIGHTS
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.sources import LAHIRI

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from statistics import median
 
 import numpy as np
@@ -24,6 +23,7 @@ from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision, choose_precision
 from evaluators.training.trainer import Trainer
 from space import ZOO, build
+from space.zoo import with_input_skip
 
 SCALE = 4
 BLOCK_STEPS = 4
@@ -32,7 +32,7 @@ BLOCKS = 12
 
 def network() -> nn.Module:
     published = ZOO["s-lwsr16"].architecture
-    with_skip = replace(published, settings=replace(published.settings, input_skip="bicubic"))
+    with_skip = with_input_skip(published)
     return build(with_skip, torch.Generator().manual_seed(0))
 
 

@@ -19,10 +19,11 @@ from evaluators.training.trainer import Loss, Trainer
 from space import TASKS, ZOO, architecture, build
 from space.architecture import Architecture, IOShape
 from space.backbones import BACKBONES
-from space.blocks.image_ends import InputSkip, MeanShift
-from space.blocks.malle import sliced
 from space.build import backbone
 from space.knobs import Knob, Value, active
+from space.layers.image_ends import InputSkip, MeanShift
+from space.layers.malle import sliced
+from space.layers.protocols import ResidualEnd
 from space.specialists import networks_of
 from space.zoo import OWN_NETWORKS, with_input_skip
 
@@ -97,7 +98,8 @@ def awake(arch: Architecture) -> nn.Module:
     """The network away from its zero start, at which the gradients of inner layers vanish."""
     network = build(arch, torch.Generator().manual_seed(0))
     with torch.no_grad():
-        if (end := getattr(network, "residual_end", None)) is not None:
+        end = network.residual_end if isinstance(network, ResidualEnd) else None
+        if end is not None:
             for parameter in end.parameters():
                 parameter.add_(0.05 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
     return network
@@ -173,7 +175,7 @@ PUBLISHED = {
     **{
         f"{name}+skip": with_input_skip(entry.architecture)
         for name, entry in ZOO.items()
-        if getattr(entry.architecture.settings, "input_skip", "") == "none"
+        if entry.architecture.lacks_input_skip
     },
 }
 # The same operators as a narrower one beside it, at seconds a step.
@@ -191,8 +193,8 @@ def test_every_published_network_trains_alike_in_bfloat16(name: str) -> None:
 
 def begins_as_its_input(arch: Architecture) -> bool:
     if arch.backbone in OWN_NETWORKS:
-        return hasattr(OWN_NETWORKS[arch.backbone].network, "residual_end")
-    return arch.settings.input_skip != "none"
+        return issubclass(OWN_NETWORKS[arch.backbone].network, ResidualEnd)
+    return not arch.lacks_input_skip
 
 
 @pytest.mark.parametrize("name", [name for name in SMALL if begins_as_its_input(PUBLISHED[name])])

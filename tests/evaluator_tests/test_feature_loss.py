@@ -108,7 +108,7 @@ def test_a_trainer_takes_it(tmp_path: Path) -> None:
     [
         (
             lambda: FeatureLoss(l1, small_teacher(), 1.0),
-            "the encoder is known of EncoderDecoderNet, Pmrid, got Sequential",
+            "the encoder is known of EncoderDecoderTrunk, Pmrid, got Sequential",
         ),
         (lambda: FeatureLoss(l1, small_teacher(), 1.0, ("7",)), "layers must be modules of the teacher.* got 7"),
         (lambda: FeatureLoss(l1, small_teacher(), 1.0, ()), "layers must be modules of the teacher.* got none"),

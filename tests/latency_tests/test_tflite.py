@@ -190,12 +190,12 @@ def test_random_networks_of_every_task_run(name: str) -> None:
 
 
 LIGHT = [
-    ("plain", {"gsat": 4, "width": 16, "upsampler": "bilinear-list"}),
-    ("progressive", {"gsat": 2, "width": 16, "upsampler": "transposed"}),
-    ("pyramid", {"block": "residual", "gsat": 2, "width": 16, "resample": "strided+transposed"}),
+    ("plain", {"block": "gsat", "dilation": 4, "width": 16, "upsampler": "bilinear-list"}),
+    ("progressive", {"block": "gsat", "dilation": 2, "width": 16, "upsampler": "transposed"}),
+    ("pyramid", {"block": "gsat", "dilation": 2, "width": 16, "resample": "strided+transposed"}),
     ("pyramid", {"resample": "bilinear-list", "attention": "both"}),
-    ("encoder_decoder", {"gsat": 1, "resample": "strided+transposed"}),
-    ("encoder_decoder", {"ar_conv": "list", "resample": "bilinear-list"}),
+    ("encoder_decoder", {"ar_convolution": "gsat", "resample": "strided+transposed"}),
+    ("encoder_decoder", {"ar_convolution": "list", "resample": "bilinear-list"}),
 ]
 
 

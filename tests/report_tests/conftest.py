@@ -12,7 +12,7 @@ from evaluators.cost import architecture_costs
 from search.latency import TableUse, load_used, tables_of
 from search.records import SEARCHED, RungResult, RunResult, RunSettings, TrialRecord
 from space.architecture import Architecture, IOShape
-from space.backbones.symmetric import KNOBS, settings_from_knobs
+from space.backbones import BACKBONES
 from space.zoo import ZOO, with_input_skip
 from tests.small_table import write_small_table
 
@@ -23,25 +23,28 @@ CHOICES = {
     "width": (8, 12, 16, 20, 24, 32),
     "blocks_per_stage": (1, 2, 3),
     "recursion": (1, 2),
-    "inverted_ratio": (0.0, 0.5, 1.0),
+    "inverted_ratio": (0.0, 0.5, 0.75),
     "activation_kept": ("1/2", "all"),
     "pool": ("none", "normal"),
     "upsampler": ("dense-two-step", "dense-one-step", "depthwise", "nearest"),
     "input_skip": ("none", "nearest", "bicubic"),
 }
 INPUT = (320, 180)
+SYMMETRIC = BACKBONES["symmetric"]
 
 
 def architecture_of(knobs: dict) -> Architecture:
-    plain = {knob.name: knob.values[0] for knob in KNOBS if not knob.when}
-    settings = settings_from_knobs({**plain, "residual_scale": 1.0, "expansion": 2, "conv": "dense", **knobs})
-    return Architecture(IOShape(3, 3, 4), "symmetric", settings)
+    plain = {knob.name: knob.values[0] for knob in SYMMETRIC.knobs if not knob.when}
+    own = {"residual_scale": 1.0, "inverted_expansion": 2, "inverted_at": "spread", "convolution": "dense"}
+    chosen = {**plain, **own, **knobs}
+    settings, ends = SYMMETRIC.settings_from_knobs(chosen), SYMMETRIC.ends_from_knobs(chosen)
+    return Architecture(IOShape(3, 3, 4), "symmetric", settings, ends)
 
 
 def quality_of(architecture: Architecture, steps: int, noise: float) -> float:
     macs = architecture_costs(architecture, INPUT).macs
     gain = 0.9 * math.log10(macs / 1e8) * (1 - 0.6 * math.exp(-steps / 500))
-    without_skip = 0.0 if architecture.settings.input_skip != "none" else 2.2 * math.exp(-steps / 700)
+    without_skip = 0.0 if architecture.ends.input_skip != "none" else 2.2 * math.exp(-steps / 700)
     return BICUBIC_DB + gain - without_skip + noise
 
 

@@ -87,5 +87,5 @@ def test_the_study_is_of_six_networks_that_begin_as_their_input() -> None:
     study = comparison("precision")
     assert len(study.variants) == 6
     assert {arch.settings.width for arch in study.variants.values()} == {8, 16, 24, 32}
-    assert {arch.settings.input_skip for arch in study.variants.values()} == {"bicubic"}
+    assert {arch.ends.input_skip for arch in study.variants.values()} == {"bicubic"}
     assert study.base in study.variants

@@ -116,8 +116,8 @@ def test_designs_keep_what_was_measured_and_have_a_title(tmp_path: Path) -> None
 
 def test_a_design_without_a_price_has_a_dash(tmp_path: Path, monkeypatch) -> None:
     table = str(PUBLISHED / "harness-litert" / "epyc-litert.csv")
-    name, settings = "s-LWSR16, transposed upsampler", designs.BASE.settings
-    arch = replace(designs.BASE, settings=replace(settings, upsampler=replace(settings.upsampler, kind="transposed")))
+    name, ends = "s-LWSR16, transposed upsampler", designs.BASE.ends
+    arch = replace(designs.BASE, ends=replace(ends, upsampler=replace(ends.upsampler, kind="transposed")))
     monkeypatch.setattr(designs, "designs", lambda: {name: arch})
     (design,) = designs.priced((*designs.PHONES, table), {})
     assert table not in design.latency

@@ -24,7 +24,7 @@ def formula_psnr_db(architecture: dict, steps: int) -> float:
     """Rises with MACs and steps, and an input skip pays: enough for a front to exist."""
     arch = architecture_from_dict(architecture)
     macs = architecture_costs(arch, INPUT).macs
-    skips = getattr(arch.settings, "input_skip", "") == "bicubic"
+    skips = arch.ends is not None and arch.ends.input_skip == "bicubic"
     return 28 + 0.2 * (macs / 1e8) ** 0.5 + 0.3 * skips + 0.0005 * steps
 
 

@@ -28,8 +28,8 @@ from search.trainings.network_words import named_architecture
 from search.trainings.side_by_side import Sitting
 from search.trainings.training import Begun, Training, TrainingRecord
 from space import TASKS
-from space.blocks.image_ends import InputSkip
 from space.errors import UserError
+from space.layers.image_ends import InputSkip
 from tests.search_tests.conftest import settings
 from tests.search_tests.test_trainings import CPU, Finished, job, root, run  # noqa: F401
 
@@ -66,7 +66,7 @@ def test_both_ends_of_what_a_run_trains_are_tried(name: str) -> None:
     widths = [arch.settings.width for arch in chosen if arch.backbone in task.backbones]
     assert min(widths) <= 8
     assert max(widths) > 16
-    skips = {getattr(arch.settings, "input_skip", "none") for arch in chosen}
+    skips = {arch.ends.input_skip if arch.ends else "none" for arch in chosen}
     assert skips >= {"sr": {"none", "bicubic"}, "inpaint": {"push-pull"}}.get(name, {"identity"})
     assert tried(replace(BF16, asked=True), ((arch, rules) for arch in chosen)) == (replace(BF16, asked=True), None)
 

@@ -77,7 +77,7 @@ def test_a_network_that_the_table_cannot_price_fails_with_its_reason(
     price = search.proposals.architecture_costs
 
     def refusing(arch, size, tables=()):
-        if tables and arch.settings.upsampler.kind != "dense-two-step":
+        if tables and arch.ends.upsampler.kind != "dense-two-step":
             raise estimate.MissingOperatorError("table board-x1 has no figure for gather 16 channels at 320x180")
         return price(arch, size, tables)
 
@@ -96,7 +96,7 @@ def test_a_fixed_trial_that_cannot_be_priced_is_listed_and_not_trained(
     price = search.proposals.architecture_costs
 
     def refusing(arch, size, tables=()):
-        if tables and arch.settings.input_skip == "bicubic":
+        if tables and arch.ends.input_skip == "bicubic":
             raise estimate.MissingOperatorError("table board-x1 has no figure for resize bicubic")
         return price(arch, size, tables)
 

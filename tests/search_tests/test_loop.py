@@ -19,6 +19,7 @@ from search.records import RunResult
 from search.samplers import SAMPLERS
 from search.study import Study
 from space import TASKS
+from space.blocks import block_knobs
 from tests.search_tests.conftest import FormulaWorkers, Killed, SilentListener, settings
 
 FIXED = [
@@ -174,10 +175,15 @@ def test_a_search_starts_from_neighbours_of_the_widest_paper(run_loop) -> None:
     turned = []
     for record in first:
         names = {name for name in {*record.knobs, *origin.knobs} if record.knobs.get(name) != origin.knobs.get(name)}
-        # The expansion and place of inverted blocks, the block form and the convolution come and go with the ratio; the
-        # form of a MalleConv comes with it, GSAT with the width.
-        dependent = {"expansion", "inverted_at", "block_form", "conv", "gsat"} if "inverted_ratio" in names else set()
-        dependent |= {"gsat"} if names & {"width", "block_form", "conv"} else set()
+        # The expansion and place of inverted blocks come and go with their ratio, a block's own knobs with the block;
+        # the form of a MalleConv comes with it.
+        dependent = {"inverted_expansion", "inverted_at"} if "inverted_ratio" in names else set()
+        if "block" in names:
+            dependent |= {knob.name for knob in block_knobs()[1:]} | {
+                "inverted_ratio",
+                "inverted_expansion",
+                "inverted_at",
+            }
         turned.append(names - dependent - ({"malle_kernel", "malle_pool"} if "malle" in names else set()))
         assert record.status in ("trained", "duplicate")
     assert all(len(names) == 1 for names in turned)

@@ -27,8 +27,8 @@ from space.build import backbone
 from tests.search_tests.conftest import FormulaWorkers, SilentListener, settings
 
 PLAIN_OF = {
-    "encoder_decoder": {"ar_conv": "grouped", "ar_groups": "8", "gsat": "none", "resample": "pool+bilinear"},
-    "pyramid": {"block": "residual", "resample": "unshuffle+bilinear"},
+    "encoder_decoder": {"block": "ar", "ar_convolution": "grouped", "resample": "pool+bilinear"},
+    "pyramid": {"block": "residual", "convolution": "dense", "resample": "unshuffle+bilinear"},
 }
 
 SAME_SIZE = [name for name, task in TASKS.items() if not task.has_scales]
@@ -67,7 +67,7 @@ def test_a_task_whose_papers_do_not_fit_starts_from_small_networks_that_begin_as
     assert len(chosen) >= 2
     for knobs in chosen:
         arch = architecture(asked.rules.shape, knobs["backbone"], {k: v for k, v in knobs.items() if k != "backbone"})
-        assert arch.settings.input_skip == ("push-pull" if name == "inpaint" else "identity")
+        assert arch.ends.input_skip == ("push-pull" if name == "inpaint" else "identity")
         own = PLAIN_OF.get(knobs["backbone"], {})
         assert {knob: knobs[knob] for knob in own} == own
 

@@ -53,10 +53,10 @@ def test_a_name_means_the_papers_own_network_and_its_skip() -> None:
 
 def test_a_turned_knob_changes_that_and_nothing_else() -> None:
     plain, turned = named_architecture("s-lwsr16+skip", 4), named_architecture("s-lwsr16+skip:upsampler=grouped", 4)
-    assert turned.settings.upsampler.kind == "grouped"
-    assert replace(turned.settings, upsampler=plain.settings.upsampler) == plain.settings
+    assert turned.ends.upsampler.kind == "grouped"
+    assert replace(turned, ends=replace(turned.ends, upsampler=plain.ends.upsampler)) == plain
     two = named_architecture("s-lwsr16:width=8,blocks_per_stage=1", 2)
-    assert (two.settings.width, two.shape.scale, two.settings.input_skip) == (8, 2, "none")
+    assert (two.settings.width, two.shape.scale, two.ends.input_skip) == (8, 2, "none")
     own = named_architecture("s-lwsr16:upsampler=dense-two-step", 4)
     assert own == ZOO["s-lwsr16"].architecture
 
@@ -68,7 +68,7 @@ def test_a_turned_knob_changes_that_and_nothing_else() -> None:
         ("s-lwsr16:upsampler=wide", "upsampler of s-lwsr16 must be one of dense-two-step"),
         ("s-lwsr16:taste=salty", "with one of width"),
         ("s-lwsr16:upsampler", "NAME=VALUE"),
-        ("s-lwsr16:inverted_ratio=0.5", "must say expansion"),
+        ("s-lwsr16:inverted_ratio=0.5", "must say inverted_expansion"),
         ("fsrcnn:width=8", "fsrcnn has no knobs"),
         ("fsrcnn+skip", "+skip is for networks"),
         ("progressive-6+skip", "+skip is for networks"),

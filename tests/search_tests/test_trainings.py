@@ -228,8 +228,8 @@ def test_a_record_comes_back_as_it_was_written(root: Path) -> None:
         (root / "a" / RECORD_FILE).write_text(text)
         with pytest.raises(UserError, match="must be a training's record"):
             TrainingRecord.read(root / "a")
-    (root / "a" / RECORD_FILE).write_text(json.dumps({"version": 2}))
-    with pytest.raises(UserError, match="version 2 instead of 1"):
+    (root / "a" / RECORD_FILE).write_text(json.dumps({"version": 1}))
+    with pytest.raises(UserError, match="version 1 instead of 2"):
         TrainingRecord.read(root / "a")
 
 

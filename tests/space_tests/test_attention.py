@@ -1,11 +1,12 @@
 """Attention: each part by hand, each alone and both in order."""
 
+import numpy as np
 import pytest
 import torch
 
 from latency_tables.fusion import network_operators
-from space import UserError
-from space.blocks.attention import ChannelAttention, SpatialAttention, attention
+from space import TASKS, UserError, architecture, build, random_knobs
+from space.layers.attention import ATTENTIONS, ChannelAttention, SpatialAttention, attention, kinds_of
 
 
 def test_channel_attention_by_hand() -> None:
@@ -25,17 +26,23 @@ def test_spatial_attention_is_one_weight_per_place() -> None:
 
 
 def test_parameters_of_each_part() -> None:
-    counts = {kind: sum(p.numel() for p in attention(kind, 64).parameters()) for kind in ("channel", "spatial", "both")}
-    assert counts == {"channel": 64 * 4 + 4 + 4 * 64 + 64, "spatial": 2 * 49 + 1, "both": 580 + 99}
+    counts = {kind: sum(p.numel() for p in attention(kind, 64).parameters()) for kind in ("channel", "spatial")}
+    assert counts == {"channel": 64 * 4 + 4 + 4 * 64 + 64, "spatial": 2 * 49 + 1}
 
 
 def test_both_is_channel_then_spatial() -> None:
-    both, x = attention("both", 8), torch.rand(1, 8, 6, 6)
-    assert torch.equal(both(x), both[1](both[0](x)))
-    assert isinstance(both[0], ChannelAttention)
+    shape, generator = TASKS["denoise"].shape(1), np.random.default_rng(0)
+    network = build(architecture(shape, "plain", {**random_knobs(shape, "plain", generator), "attention": "both"}))
+    x = torch.rand(1, network.trunk.width, 6, 6)
+    channel, spatial = network.attention.values()
+    assert torch.equal(
+        network.insert("tail", x), spatial(channel(network.malle["tail"](x) if "tail" in network.malle else x))
+    )
+    assert kinds_of("both") == tuple(network.attention) == ("channel", "spatial")
+    assert set(ATTENTIONS) == {"none", "channel", "spatial", "both"}
 
 
-@pytest.mark.parametrize("kind", ["channel", "spatial", "both"])
+@pytest.mark.parametrize("kind", ["channel", "spatial"])
 def test_every_weight_learns_and_phones_know_every_operator(kind: str) -> None:
     layer = attention(kind, 16)
     layer(torch.rand(2, 16, 9, 8)).square().mean().backward()
@@ -45,4 +52,4 @@ def test_every_weight_learns_and_phones_know_every_operator(kind: str) -> None:
 
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(UserError, match="unknown attention 'all'"):
-        attention("all", 8)
+        kinds_of("all")

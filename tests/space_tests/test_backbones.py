@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from space import ZOO, build
-from space.architecture import Architecture, IOShape, UpsamplerSpec
+from space.architecture import Architecture, EndsSpec, IOShape, UpsamplerSpec
 from space.backbones.encoder_decoder import EncoderDecoderSettings
+from space.blocks.ar import ArSpec
 from space.build import deploy_form
 from space.operators import screen
 from space.zoo.mallenet import port
@@ -79,7 +80,7 @@ def test_recursion_shares_all_weights_and_adds_its_work(recursion: int) -> None:
 def test_each_attention_of_the_progressive_network_is_separate() -> None:
     arch = ZOO["progressive-6"].architecture
     counts = {
-        kind: parameters(replace(arch, settings=replace(arch.settings, attention=kind)))
+        kind: parameters(replace(arch, ends=replace(arch.ends, attention=kind)))
         for kind in ("none", "channel", "spatial", "both")
     }
     channel, spatial = counts["channel"] - counts["none"], counts["spatial"] - counts["none"]
@@ -92,9 +93,9 @@ def test_each_attention_of_the_progressive_network_is_separate() -> None:
     ("width", "count"), [(16, 24_200), (24, 51_848), (32, 89_896), (40, 138_344), (48, 197_192), (64, 346_088)]
 )
 def test_feature_align_parameters_by_the_formula(width: int, count: int) -> None:
-    end = UpsamplerSpec("dense-one-step", width)
-    settings = EncoderDecoderSettings(width, 3, 1, 8, "all", None, "none", end, "identity")
-    assert parameters(Architecture(IOShape(4, 4, 1), "encoder_decoder", settings)) == count
+    ends = EndsSpec(UpsamplerSpec("dense-one-step", width), "identity")
+    settings = EncoderDecoderSettings(width, 3, 1, ArSpec(width=width), "all")
+    assert parameters(Architecture(IOShape(4, 4, 1), "encoder_decoder", settings, ends)) == count
     assert count == 81.25 * width**2 + 206 * width + 104
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from space.blocks.batch_norm import Normed, fold_batch_norm
-from space.blocks.lightweight import List
+from space.layers.batch_norm import Normed, fold_batch_norm
+from space.layers.lightweight import List
 
 
 @pytest.mark.parametrize("bias", [True, False])

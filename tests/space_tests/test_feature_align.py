@@ -4,22 +4,23 @@ import pytest
 import torch
 from torch import nn
 
-from space.blocks.feature_align import ArBlock, FeatureAlign
-from space.blocks.padding import Cut, FillUp
+from space.blocks.ar import ArBlock, ArSpec
 from space.build import initialise
+from space.layers.feature_align import FeatureAlign
+from space.layers.padding import Cut, FillUp
 from space.operators import trace
 
 
 @pytest.mark.parametrize(("channels", "out"), [(16, 16), (16, 32), (64, 32)])
 def test_ar_block_parameters(channels: int, out: int) -> None:
-    count = sum(p.numel() for p in ArBlock(channels, out).parameters())
+    count = sum(p.numel() for p in ArBlock(ArSpec(width=channels), out).parameters())
     assert count == channels**2 + 9 * channels**2 // 8 + 2 * channels + channels * out + out
-    depthwise = sum(p.numel() for p in ArBlock(channels, out, groups=0).parameters())
+    depthwise = sum(p.numel() for p in ArBlock(ArSpec(width=channels, convolution="depthwise"), out).parameters())
     assert depthwise == channels**2 + 9 * channels + 2 * channels + channels * out + out
 
 
 def test_feature_align_modulates_with_the_image() -> None:
-    layer = FeatureAlign(8, 16, 4)
+    layer = FeatureAlign(ArSpec(width=8), 16, 4)
     feature, image = torch.rand(2, 8, 6, 5), torch.rand(2, 4, 6, 5)
     read = torch.relu(layer.read[0](image))
     expected = layer.block(feature) * layer.gamma(read) + layer.beta(read)
@@ -40,7 +41,7 @@ def test_any_size_is_filled_up_and_cut(size: tuple[int, int], filled: tuple[int,
 
 
 def test_drawn_weights_carry_the_image_through_a_row_of_blocks() -> None:
-    row = nn.Sequential(*(ArBlock(32, 32, 8) for _ in range(8)))
+    row = nn.Sequential(*(ArBlock(ArSpec(width=32), 32) for _ in range(8)))
     initialise(row, torch.Generator().manual_seed(0))
     values = torch.randn(1, 32, 24, 24, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():

@@ -18,8 +18,8 @@ from latency_tables.table import load_table
 from space import TASKS, architecture, architecture_from_dict, build, random_knobs
 from space.architecture import Architecture, IOShape
 from space.backbones import BACKBONES
-from space.blocks.hole_fill import push_pull
 from space.build import deploy_form
+from space.layers.hole_fill import push_pull
 from space.operators import screen, trace
 
 MASKED = TASKS["inpaint"].shape(1)

@@ -10,12 +10,14 @@ from torch import nn
 from latency_tables.fusion import network_operators
 from latency_tables.operators import TRAFFIC_KINDS
 from space import UserError
-from space.architecture import BlockSpec, UpsamplerSpec
-from space.blocks.lightweight import Gsat, List, ResampledList
-from space.blocks.resampling import doubling, halving
-from space.blocks.residual import block
-from space.blocks.upsamplers import upsampler
+from space.architecture import UpsamplerSpec
+from space.blocks import block
+from space.blocks.ar import ArSpec
+from space.blocks.gsat import GsatSpec
 from space.build import deploy_form
+from space.layers.lightweight import Gsat, List, ResampledList
+from space.layers.resampling import doubling, halving
+from space.layers.upsamplers import upsampler
 from space.operators import trace
 from space.zoo.counting_rule import convolution_weights
 
@@ -104,14 +106,14 @@ def test_a_factor_goes_into_the_last_weights() -> None:
 
 
 def test_gsat_as_a_block_without_activation_and_with_a_factor() -> None:
-    spec, x = BlockSpec("gsat", 16, 16, activated=False, dilation=4), torch.rand(1, 16, 9, 8)
+    spec, x = GsatSpec(width=16, activated=False, dilation=4), torch.rand(1, 16, 9, 8)
     plain, scaled = block(spec), block(spec, 0.1)
     scaled.load_state_dict(plain.state_dict())
     assert torch.allclose(scaled(x) - x, 0.1 * (plain(x) - x), atol=1e-6)
     assert plain.dilated.dilation == (4, 4)
     assert block(replace(spec, activated=True))(x).min() >= 0
-    with pytest.raises(UserError, match="dilation must be 1, or more of a gsat block, got 2 of 'residual'"):
-        BlockSpec("residual", 8, 8, dilation=2)
+    with pytest.raises(UserError, match="dilation must be 1, or more of a gsat, got 2 of 'list'"):
+        ArSpec(width=8, convolution="list", dilation=2)
 
 
 @pytest.mark.parametrize(

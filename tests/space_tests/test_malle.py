@@ -8,8 +8,8 @@ from latency_tables.fusion import network_operators
 from latency_tables.operators import SCATTERED_KINDS
 from space import UserError
 from space.architecture import MalleSpec
-from space.blocks.malle import GatedMalle, MalleConv, MalleResidual, sliced
 from space.build import deploy_form
+from space.layers.malle import GatedMalle, MalleConv, MalleResidual, sliced
 from space.operators import trace
 
 

@@ -15,8 +15,8 @@ from torch import nn
 
 import space
 from evaluators.cost import network_costs
-from space.blocks.foldable import Foldable
 from space.errors import UserError
+from space.layers.protocols import Foldable
 from space.named_network import named_network
 from space.operators import UnknownOperatorError, trace
 from tests.space_tests import own_networks

@@ -2,8 +2,8 @@
 
 import pytest
 
+from space.backbones.row import inverted_flags, kept_flags
 from space.backbones.symmetric import RELEASED_KEPT, bunch_sizes, pool_sources
-from space.trunk import inverted_flags, kept_flags
 from space.zoo.slwsr import released
 
 

@@ -72,12 +72,12 @@ def test_depthwise_upsampler_counts() -> None:
 )
 def test_inverted_replacement_counts(ratio: float, replaced: int, params: int) -> None:
     # Closed form at 32 channels and expansion 2, with biases and the mean shift.
+    mixed = {"block": "residual", "convolution": "dense", "inverted_ratio": ratio, "inverted_at": "spread"}
     knobs = {
         "width": 32,
         "blocks_per_stage": 3,
         "recursion": 1,
-        "inverted_ratio": ratio,
-        "expansion": 2,
+        **({"block": "inverted", "expansion": 2} if ratio == 1 else mixed | {"inverted_expansion": 2}),
         "activation_kept": "all",
         "pool": "normal",
         "residual_scale": 1.0,
@@ -86,10 +86,8 @@ def test_inverted_replacement_counts(ratio: float, replaced: int, params: int) -
         "upsampler": "dense-two-step",
         "input_skip": "none",
     }
-    if ratio < 1:
-        knobs |= {"inverted_at": "spread", "block_form": "released", "conv": "dense", "gsat": "none"}
     arch = architecture(TASKS["sr"].shape(4), "symmetric", knobs)
-    arch = replace(arch, settings=replace(arch.settings, mean_shift=True))
+    arch = replace(arch, ends=replace(arch.ends, mean_shift=True))
     kinds = [spec.kind for row in (*arch.settings.encoder, *arch.settings.decoder) for spec in row]
     assert kinds.count("inverted") == replaced
     assert architecture_costs(arch, HD[4]).params == params

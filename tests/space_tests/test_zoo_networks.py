@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from space import ZOO, UserError
 from space.architecture import IOShape
-from space.blocks.padding import pad_to_multiple
+from space.layers.padding import pad_to_multiple
 from space.zoo.carn import CarnM, CarnSettings
 from space.zoo.cbdnet import CbdNetSettings
 from space.zoo.dncnn import DnCnnSettings

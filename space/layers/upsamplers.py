@@ -12,8 +12,8 @@ from functools import partial
 from torch import Tensor, nn
 
 from space.architecture import UpsamplerSpec
-from space.blocks.lightweight import ResampledList
 from space.errors import UserError
+from space.layers.lightweight import ResampledList
 
 STEPS = {1: (), 2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}
 GROUPS = 4  # of the grouped upsampler, as in CARN-M (Ahn et al. 2018)

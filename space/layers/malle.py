@@ -7,7 +7,7 @@ unofficial port (`Jensen-JZ/MalleNet-PyTorch`), whose kernels are 1x1: one scale
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -15,10 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from space.architecture import MalleSpec
-from space.blocks.batch_norm import Normed
-from space.blocks.foldable import Foldable
-from space.blocks.full_precision import raised
-from space.blocks.inverted import PReluInverted
+from space.blocks.inverted_prelu import EXPANSION, PReluInvertedSpec
+from space.layers.batch_norm import Normed
+from space.layers.full_precision import raised
+from space.layers.protocols import Foldable
 
 
 def offsets(kernel: int) -> Iterator[tuple[int, int]]:
@@ -114,7 +114,8 @@ class Predictor(nn.Sequential):
                 widen = nn.Conv2d(width, 2 * width, 3, padding=1)
                 width *= 2
                 layers += [Normed(widen, width) if norm else widen, nn.PReLU(init=0)]
-            layers += [PReluInverted(width, norm, activations) for _ in range(spec.blocks)]
+            block = PReluInvertedSpec(width=width, hidden=EXPANSION * width, norm=norm, activations=activations)
+            layers += [block.residual() for _ in range(spec.blocks)]
         layers.append(nn.Conv2d(width, out_channels, 1))
         super().__init__(*layers)
 
@@ -163,23 +164,6 @@ class MalleResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.malle(x)
-
-
-TRUNK_PLACES = ("head", "middle", "tail")
-
-
-class PlacedMalle(nn.ModuleDict):
-    """A trunk's MalleConvs by the place where each stands; a place without one hands its features on."""
-
-    def at(self, place: str, x: Tensor) -> Tensor:
-        return self[place](x) if place in self else x
-
-
-def placed_malle(spec: MalleSpec | None, width_at: Callable[[str], int], make: Callable[..., nn.Module]) -> PlacedMalle:
-    """The MalleConvs that ``spec`` puts at ``TRUNK_PLACES``: none, one, or one at each place (``all``)."""
-    placement = spec.placement if spec else "none"
-    places = [place for place in TRUNK_PLACES if placement in (place, "all")]
-    return PlacedMalle({place: make(MalleResidual, width_at(place), spec) for place in places})
 
 
 class GatedMalle(nn.Module):

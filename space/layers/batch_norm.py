@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from space.blocks.foldable import Foldable
+from space.layers.protocols import Foldable, TakesFactor, TakesNorm
 
 
 @torch.no_grad()
@@ -21,11 +21,11 @@ def fold_batch_norm(conv: nn.Conv2d | nn.ConvTranspose2d, norm: nn.BatchNorm2d) 
     return conv
 
 
-class Normed(nn.Module, Foldable):
+class Normed(nn.Module, Foldable, TakesFactor):
     """``layer``, then batch norm of its ``channels``; ``fold`` moves the norm into the layer.
 
     Args:
-        layer: a convolution, or a block that takes up the norm after it by a method ``fold_norm`` (LIST).
+        layer: a convolution, or a part that takes up the norm after it (LIST).
     """
 
     def __init__(self, layer: nn.Module, channels: int) -> None:
@@ -43,6 +43,14 @@ class Normed(nn.Module, Foldable):
             return
         if isinstance(self.layer, nn.Conv2d | nn.ConvTranspose2d):
             fold_batch_norm(self.layer, self.norm)
-        else:
+        elif isinstance(self.layer, TakesNorm):
             self.layer.fold_norm(self.norm)
+        else:
+            raise TypeError(f"a layer before batch norm must take it up, got {type(self.layer).__name__}")
         self.norm = None
+
+    @torch.no_grad()
+    def multiply(self, factor: float) -> None:
+        """Scale the output by scaling what the norm gives, or the convolution that it was folded into."""
+        for parameter in (self.layer if self.norm is None else self.norm).parameters():
+            parameter.mul_(factor)

@@ -11,7 +11,13 @@ from torch import Tensor, nn
 
 from space.errors import UserError
 
-KINDS = ("none", "channel", "spatial", "both")
+# By the word of a choice, the kinds that it has, in running order.
+ATTENTIONS: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "channel": ("channel",),
+    "spatial": ("spatial",),
+    "both": ("channel", "spatial"),
+}
 REDUCTION = 16  # channels per hidden channel (Hu et al. 2018); at least FEWEST_HIDDEN remain
 FEWEST_HIDDEN = 4
 SPATIAL_KERNEL = 7  # Woo et al. 2018
@@ -48,16 +54,16 @@ class SpatialAttention(nn.Module):
 
 
 def attention(kind: str, channels: int) -> nn.Module:
-    """The attention called ``kind``: channel, spatial, or both in this order.
+    """The attention of one ``kind``, ``channel`` or ``spatial``: `(N, channels, H, W)` to the same shape."""
+    return ChannelAttention(channels) if kind == "channel" else SpatialAttention()
+
+
+def kinds_of(word: str) -> tuple[str, ...]:
+    """The kinds of attention that ``word`` means, in running order.
 
     Raises:
-        UserError: there is no such kind.
+        UserError: there is no such word.
     """
-    if kind not in KINDS:
-        raise UserError(f"unknown attention {kind!r}; known: {', '.join(KINDS)}")
-    parts: list[nn.Module] = []
-    if kind in ("channel", "both"):
-        parts.append(ChannelAttention(channels))
-    if kind in ("spatial", "both"):
-        parts.append(SpatialAttention())
-    return nn.Sequential(*parts)
+    if word not in ATTENTIONS:
+        raise UserError(f"unknown attention {word!r}; known: {', '.join(ATTENTIONS)}")
+    return ATTENTIONS[word]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from space.blocks.lightweight import ResampledList
+from space.layers.lightweight import ResampledList
 
 
 def halving(kind: str, in_channels: int, out_channels: int) -> nn.Module:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from space.blocks.padding import pad_to_multiple
+from space.layers.padding import pad_to_multiple
 
 LEVELS = 5  # halvings; what no level covers takes the mean colour of the picture
 WINDOW = 4  # pixels per side that are averaged into one of the next level; they overlap by half

@@ -12,15 +12,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from space.blocks.batch_norm import fold_batch_norm
-from space.blocks.foldable import Foldable
 from space.errors import UserError
+from space.layers.batch_norm import fold_batch_norm
+from space.layers.protocols import Foldable, TakesFactor, TakesNorm
 
 SQUEEZE = 4  # channels per squeezed channel
 SHUFFLE_GROUPS = 8  # "as in the paper", says the authors' code
 
 
-class List(nn.Module, Foldable):
+class List(nn.Module, Foldable, TakesNorm, TakesFactor):
     """LIST: a 1x1 squeeze to a quarter of the channels, then a 1x1 and a separable 3x3 branch, concatenated.
 
     `(N, in, H, W)` to `(N, out, H, W)`. Each branch gives half of the output channels.

@@ -6,14 +6,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from space.blocks.full_precision import autocast_runs, raised
-from space.blocks.hole_fill import push_pull
+from space.layers.full_precision import autocast_runs, raised
+from space.layers.hole_fill import push_pull
+from space.layers.protocols import StartsItself
 
 # RGB mean of DIV2K on a scale of 1, as in the released s-LWSR code (`common.py`, MeanShift; first used by EDSR).
 DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
 
 
-class MeanShift(nn.Conv2d):
+class MeanShift(nn.Conv2d, StartsItself):
     """Adds ``sign`` times the DIV2K mean by a fixed 1x1 convolution with the identity as weight.
 
     It cannot be folded exactly into a zero-padded 3x3 convolution, so it stays an operator, and its 12 fixed

@@ -1,0 +1,47 @@
+"""From knobs to what stands around a trunk, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from space.architecture import EndsSpec, MalleSpec, UpsamplerSpec
+from space.knobs import ATTENTION, INPUT_SKIP, MALLE, MALLE_KERNEL, MALLE_POOL, UPSAMPLER, Value
+
+ENDS_KNOBS = (MALLE, MALLE_KERNEL, MALLE_POOL, ATTENTION, UPSAMPLER, INPUT_SKIP)
+
+
+def trunk_malle(knobs: Mapping[str, Any]) -> MalleSpec:
+    """A MalleConv with a predictor that is small against a trunk; ours."""
+    return MalleSpec(knobs["malle"], knobs["malle_kernel"], knobs["malle_pool"], stages=2, width=16, blocks=1)
+
+
+def ends_from_knobs(
+    knobs: Mapping[str, Any], malle: Callable[[Mapping[str, Any]], MalleSpec] = trunk_malle
+) -> EndsSpec:
+    """What ``knobs`` say; where no upsampler is offered, one convolution to the image, without a step."""
+    return EndsSpec(
+        UpsamplerSpec(knobs.get("upsampler", "dense-one-step"), knobs["width"]),
+        knobs["input_skip"],
+        malle(knobs) if knobs["malle"] != "none" else None,
+        knobs["attention"],
+    )
+
+
+def ends_values(ends: EndsSpec) -> dict[str, Value]:
+    """Values of the knobs that can give ``ends``, by ``ends_from_knobs``."""
+    values: dict[str, Value] = {
+        "upsampler": ends.upsampler.kind,
+        "input_skip": ends.input_skip,
+        "attention": ends.attention,
+        "malle": "none",
+    }
+    if ends.malle is not None:
+        values |= {
+            "malle": ends.malle.placement,
+            "malle_kernel": ends.malle.kernel,
+            "malle_pool": ends.malle.pool,
+            "malle_stages": ends.malle.stages,
+            "malle_growth": "doubling" if ends.malle.doubling else "constant",
+        }
+    return values

@@ -1,0 +1,119 @@
+"""What every searched network has in common: the ends, and the places for a MalleConv and for attention.
+
+image, mean shift, stem, *trunk*, long skip, upsampler, input skip, mean shift, image. A backbone is a trunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Literal, TypeAlias
+
+from torch import Tensor, nn
+
+from space.architecture import EndsSpec, IOShape, MalleSpec
+from space.layers.attention import attention, kinds_of
+from space.layers.image_ends import InputSkip, MeanShift
+from space.layers.malle import MalleResidual
+from space.layers.padding import Cut, FillUp
+from space.layers.protocols import ResidualEnd
+from space.layers.upsamplers import upsampler
+
+# ``make(factory, *args)`` returns the part ``factory(*args)``; costs are screened by passing one that returns known
+# costs instead of modules.
+Make: TypeAlias = Callable[..., nn.Module]
+
+
+class Trunk(nn.Module):
+    """`(N, width, H, W)` features, and the image that they come from, to `(N, width, H, W)` features.
+
+    A trunk names its places and hands its features to ``ends.insert(place, x)`` at each; a place where nothing stands
+    costs nothing. It is given what stands at ``head`` already.
+    """
+
+    MALLE_PLACES: ClassVar[Mapping[str, str]] = {"head": "head", "middle": "middle", "tail": "tail"}  # by placement
+    ATTENTION_PLACES: ClassVar[Mapping[str, str]] = {"channel": "tail", "spatial": "tail"}  # by kind of attention
+    LONG_SKIP: ClassVar[Literal["none", "stem", "head"]] = "none"  # whose features are added to the trunk's
+
+    def __init__(self, width: int, multiple: int = 1) -> None:
+        """``multiple`` is what the sides of its input must be multiples of."""
+        super().__init__()
+        self.width = width
+        self.multiple = multiple
+
+    def width_at(self, place: str) -> int:
+        """Channels at ``place``."""
+        return self.width
+
+    def malle_at(self, spec: MalleSpec, make: Make) -> dict[str, nn.Module]:
+        """The MalleConvs of ``spec`` by place: one, or one at each place (``all``)."""
+        places = (place for word, place in self.MALLE_PLACES.items() if spec.placement in (word, "all"))
+        return {place: make(MalleResidual, self.width_at(place), spec) for place in places}
+
+    def forward(self, x: Tensor, image: Tensor, ends: RestorationNet) -> Tensor:
+        raise NotImplementedError
+
+
+class RestorationNet(nn.Module, ResidualEnd):
+    """`(N, in, H, W)` to `(N, out, scale*H, scale*W)`, float, images in [0, 1].
+
+    Sides that the trunk cannot divide are filled up at the start and cut at the end.
+    """
+
+    def __init__(self, shape: IOShape, ends: EndsSpec, trunk: Trunk, make: Make) -> None:
+        super().__init__()
+        if ends.mean_shift:
+            self.shift_in, self.shift_out = make(MeanShift, -1), make(MeanShift, +1)
+        if trunk.multiple > 1:
+            self.fill, self.cut = make(FillUp, trunk.multiple), make(Cut, shape.scale)
+        self.stem = make(nn.Conv2d, shape.in_channels, trunk.width, 3, padding=1)
+        self.trunk = trunk
+        self.malle = nn.ModuleDict(trunk.malle_at(ends.malle, make) if ends.malle else {})
+        self.attention = nn.ModuleDict(
+            {
+                kind: make(attention, kind, trunk.width_at(trunk.ATTENTION_PLACES[kind]))
+                for kind in kinds_of(ends.attention)
+            }
+        )
+        self.upsampler = make(upsampler, ends.upsampler, trunk.width, shape.out_channels, shape.scale)
+        if ends.input_skip != "none":
+            self.skip = make(InputSkip, ends.input_skip, shape.scale, shape.out_channels)
+        if ends.clipped:
+            self.clip = make(nn.Hardtanh, 0.0, 1.0)
+        self.ends = ends
+
+    @property
+    def adds_input(self) -> bool:
+        return self.ends.input_skip != "none"
+
+    @property
+    def residual_end(self) -> nn.Module | None:
+        return self.upsampler.last if self.adds_input else None
+
+    def insert(self, place: str, x: Tensor) -> Tensor:
+        """Features at ``place`` of the trunk after what stands there: a MalleConv, then attention."""
+        if place in self.malle:
+            x = self.malle[place](x)
+        for kind, layer in self.attention.items():
+            if self.trunk.ATTENTION_PLACES[kind] == place:
+                x = layer(x)
+        return x
+
+    def forward(self, image: Tensor) -> Tensor:
+        if self.ends.mean_shift:
+            image = self.shift_in(image)
+        full = self.fill(image) if self.trunk.multiple > 1 else image
+
+        stem = self.stem(full)
+        head = self.insert("head", stem)
+        x = self.trunk(head, full, self)
+        if self.trunk.LONG_SKIP != "none":
+            x = x + (stem if self.trunk.LONG_SKIP == "stem" else head)
+        output = self.upsampler(x)
+
+        if self.trunk.multiple > 1:
+            output = self.cut(output, image)
+        if self.adds_input:
+            output = output + self.skip(image)
+        if self.ends.mean_shift:
+            output = self.shift_out(output)
+        return self.clip(output) if self.ends.clipped else output

@@ -1,0 +1,129 @@
+"""A row of blocks of one width, as knobs and as specs: of which kind they are, which of them are inverted residuals
+instead, which keep their activation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from space.blocks import BLOCKS, block_knobs
+from space.blocks.block import BlockSpec
+from space.knobs import SLWSR, Knob, Value
+
+SECOND = "inverted"  # the kind that takes the place of some blocks
+INVERTED_RATIO = Knob(
+    "inverted_ratio",
+    (0.0, 0.25, 0.5, 0.75),
+    "share of blocks that are inverted residuals instead",
+    f"{SLWSR} section IV-B, figure 5",
+    {"block": tuple(kind for kind in BLOCKS if kind != SECOND)},
+)
+INVERTED_AT = Knob(
+    "inverted_at",
+    ("first", "last", "spread"),
+    "which blocks are replaced by inverted residuals",
+    f"{SLWSR}: not stated, ours",
+    {"inverted_ratio": (0.25, 0.5, 0.75)},
+)
+ACTIVATION_KEPT = Knob(
+    "activation_kept",
+    ("rare", "1/3", "1/2", "2/3", "all"),
+    "share of blocks that keep their activation",
+    f"{SLWSR} figure 6",
+)
+PREFIX = f"{SECOND}_"
+SECOND_KNOBS = tuple(
+    replace(
+        knob,
+        name=PREFIX + knob.name,
+        when={"inverted_ratio": (0.25, 0.5, 0.75)} | {PREFIX + name: values for name, values in knob.when.items()},
+    )
+    for knob in BLOCKS[SECOND].KNOBS
+)
+ROW_KNOBS = (*block_knobs(), INVERTED_RATIO, *SECOND_KNOBS, INVERTED_AT, ACTIVATION_KEPT)
+KEPT_SHARE = {"1/3": 1 / 3, "1/2": 1 / 2, "2/3": 2 / 3}
+
+
+def inverted_flags(count: int, ratio: float, at: str) -> tuple[bool, ...]:
+    """Which of ``count`` blocks are inverted residuals: at least one, and not all, for a ratio between 0 and 1."""
+    if ratio in (0, 1):
+        return (bool(ratio),) * count
+    replaced = min(max(1, round(ratio * count)), count - 1)
+    if at == "first":
+        return tuple(index < replaced for index in range(count))
+    if at == "last":
+        return tuple(index >= count - replaced for index in range(count))
+    chosen = {(2 * step + 1) * count // (2 * replaced) for step in range(replaced)}
+    return tuple(index in chosen for index in range(count))
+
+
+def kept_flags(count: int, kept: str) -> tuple[bool, ...]:
+    """Which of ``count`` blocks keep their activation.
+
+    ``rare`` keeps the first and the last block (s-LWSR: "only first and last convolutional layers"); 1/3, 1/2 and
+    2/3 are spread evenly, first and last included. Which blocks the paper took is not known.
+    """
+    if kept == "all":
+        return (True,) * count
+    number = 2 if kept == "rare" else round(KEPT_SHARE[kept] * count)
+    number = min(max(2, number), count)
+    chosen = {round(step * (count - 1) / max(1, number - 1)) for step in range(number)}
+    return tuple(index in chosen for index in range(count))
+
+
+def row(
+    count: int, width: int, knobs: Mapping[str, Any], kept: Callable[[int, str], tuple[bool, ...]] = kept_flags
+) -> tuple[BlockSpec, ...]:
+    """``count`` blocks at ``width`` channels, in the order in which they run.
+
+    Args:
+        knobs: values of ``ROW_KNOBS``; every block keeps its activation where ``activation_kept`` is not offered.
+        kept: which of so many blocks keep their activation, by the value of ``activation_kept``.
+    """
+    first = BLOCKS[knobs["block"]].from_knobs(width, knobs)
+    ratio = knobs.get("inverted_ratio", 0.0)
+    second = first
+    if ratio:
+        own = {name.removeprefix(PREFIX): value for name, value in knobs.items() if name.startswith(PREFIX)}
+        second = BLOCKS[SECOND].from_knobs(width, own)
+    specs = {(False, True): first, (True, True): second}
+    inverted = inverted_flags(count, ratio, knobs.get("inverted_at", "spread"))
+    chosen = []
+    for flags in zip(inverted, kept(count, knobs.get("activation_kept", "all")), strict=True):
+        if flags not in specs:
+            specs[flags] = specs[flags[0], True].linear()
+        chosen.append(specs[flags])
+    return tuple(chosen)
+
+
+def row_values(
+    blocks: tuple[BlockSpec, ...], knobs: tuple[Knob, ...], kept: Callable[[int, str], tuple[bool, ...]] = kept_flags
+) -> dict[str, Value]:
+    """Values of ``knobs`` that can give ``blocks``, by ``row``; what gives other blocks is left to be told by trying.
+
+    What holds of the whole row is read off single blocks, for ``row`` says the rest.
+    """
+    offered = {knob.name: knob.values for knob in knobs}
+    others = [spec for spec in blocks if spec.kind != SECOND] or list(blocks)
+    # Without its activation, a block may go by the name of another kind (``BlockSpec.linear``).
+    main = next((spec for spec in others if spec.activated), others[0])
+    values: dict[str, Value] = {"block": main.kind, **main.knob_values()}
+
+    inverted = tuple(spec.kind == SECOND for spec in blocks)
+    if main.kind != SECOND:
+        places = ((ratio, str(at)) for ratio in offered["inverted_ratio"] for at in offered["inverted_at"])
+        for ratio, at in places:
+            if inverted_flags(len(blocks), float(ratio), at) == inverted:
+                values |= {"inverted_ratio": ratio, "inverted_at": at}
+                break
+    if any(inverted):
+        second = blocks[inverted.index(True)]
+        values |= {PREFIX + name: value for name, value in second.knob_values().items()}
+
+    activated = tuple(spec.activated for spec in blocks)
+    for word in offered["activation_kept"]:
+        if kept(len(blocks), str(word)) == activated:
+            values["activation_kept"] = word
+            break
+    return values

@@ -1,0 +1,1 @@
+"""The parts that blocks and trunks are made of."""
