@@ -67,6 +67,9 @@ class PublishedResult:
             raise ValueError(f"macs_rule must be one of {MACS_RULES}, got {self.macs_rule!r}")
 
 
+Figure = float | tuple[float, float]  # PSNR in dB, or with SSIM
+
+
 @dataclass(frozen=True, slots=True)
 class Size:
     """What a source prints of a network's size, as in ``PublishedResult``; the output is 1280x720 where not stated."""
@@ -81,7 +84,7 @@ def reported(
     network: str,
     task: str,
     source: str,
-    figures: Mapping[str | tuple[str, str], float | tuple[float, float]],
+    figures: Mapping[str, Figure] | Mapping[tuple[str, str], Figure],
     size: Size | None = None,
     scale: int = 1,
     metric: str = ON_Y,

@@ -12,6 +12,7 @@ from space.backbones import BACKBONES
 from space.backbones.symmetric import SymmetricSettings
 from space.blocks.block import BlockSpec
 from space.blocks.residual import ResidualSpec
+from space.knobs import Value
 from space.tasks import TASKS
 from space.zoo.counting_rule import CountingRule
 from space.zoo.published_network import PublishedNetwork
@@ -25,7 +26,8 @@ PARAMS_TIMES_INPUT_PIXELS = CountingRule(
 )
 TABLE_II = "Li et al., arXiv 1909.10774, table II"
 TABLE_III = "Li et al., arXiv 1909.10774, table III"
-RELEASED = {
+WIDEST_SEARCHED = 64  # channels
+RELEASED: dict[str, Value] = {
     "blocks_per_stage": 3,
     "recursion": 1,
     "block": "residual",
@@ -41,13 +43,13 @@ RELEASED = {
 }
 
 
-def released(scale: int = 4, **knobs: object) -> tuple[dict[str, object], Architecture]:
-    """Knobs and architecture of the released graph with ``knobs`` changed; the mean shift is not a knob."""
-    chosen = {**RELEASED, **knobs}
-    on_grid = {**chosen, "width": min(chosen["width"], 64)}
-    arch = _with_mean_shift(BACKBONES["symmetric"].architecture(TASKS["sr"].shape(scale), on_grid))
-    if chosen["width"] != on_grid["width"]:
-        arch = _widened(arch, chosen["width"])
+def released(*, width: int, **knobs: Value) -> tuple[dict[str, Value], Architecture]:
+    """Knobs and architecture of the released x4 graph with ``knobs`` changed; the mean shift is not a knob."""
+    chosen = {**RELEASED, "width": width, **knobs}
+    on_grid = {**chosen, "width": min(width, WIDEST_SEARCHED)}
+    arch = _with_mean_shift(BACKBONES["symmetric"].architecture(TASKS["sr"].shape(4), on_grid))
+    if width > WIDEST_SEARCHED:
+        arch = _widened(arch, width)
     return {"backbone": "symmetric", **chosen}, arch
 
 
@@ -192,8 +194,8 @@ def _results(title: str) -> tuple[PublishedResult, ...]:
     return tuple(result for result in RESULTS if result.network in titles)
 
 
-def _entry(name: str, title: str, source: str, note: str = "", **knobs: object) -> PublishedNetwork:
-    chosen, arch = released(**knobs)
+def _entry(name: str, title: str, source: str, note: str = "", *, width: int, **knobs: Value) -> PublishedNetwork:
+    chosen, arch = released(width=width, **knobs)
     return PublishedNetwork(
         name,
         title,
