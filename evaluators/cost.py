@@ -17,7 +17,7 @@ from space.errors import UserError
 from space.operators import meta_copy, screen, trace
 from space.operators.meta import stored_elements
 from space.operators.operator import Shape
-from space.papers import Paper
+from space.zoo import PublishedNetwork
 
 BYTES_PER_VALUE = 4  # fp32, for weights and activations
 
@@ -120,19 +120,23 @@ def network_costs(
     return Costs(params, listed.macs, BYTES_PER_VALUE * listed.peak_elements(), BYTES_PER_VALUE * params)
 
 
-def paper_counts(paper: Paper, costs: Costs, input_size: tuple[int, int], scale: int | None = None) -> PaperCounts:
+def paper_counts(
+    published: PublishedNetwork, costs: Costs, input_size: tuple[int, int], scale: int | None = None
+) -> PaperCounts:
     """What the paper's own way of counting gives for the network that ``costs`` belong to.
 
     ``scale`` is the network's, where it is not the paper's own.
     """
-    rule = paper.counting_rule
+    rule = published.counting_rule
     if rule is None:
         return PaperCounts(costs.params, None, None)
     with torch.device("meta"):
-        network = assemble(paper.at_scale(scale or paper.architecture.shape.scale), construct)
+        network = assemble(published.at_scale(scale or published.architecture.shape.scale), construct)
     params = rule.params(network) if rule.params else costs.params
-    if rule.network_macs:
-        macs = rule.network_macs(network, *input_size)
+    if rule.operator_macs:
+        width_px, height_px = input_size
+        listed = trace(network, (1, published.architecture.shape.in_channels, height_px, width_px))
+        macs = sum(map(rule.operator_macs, listed.operators))
     else:
         macs = rule.macs(params, *input_size) if rule.macs else None
     return PaperCounts(params, macs, rule.name)

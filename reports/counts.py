@@ -1,6 +1,6 @@
 """``python -m reports.counts FILE.md``: all published networks, counted as published, by their rule, and truly.
 
-Published figures are those of ``space/papers/published.csv``; where it has none there is a dash, never a guess.
+Published figures are those of the zoo (``PublishedNetwork.results``); where it has none there is a dash, never a guess.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from evaluators.cost import Costs, architecture_costs, paper_counts
 from evaluators.latency import ms_text
 from latency_tables.tables.table import load_table
 from space.files import write_atomically
-from space.papers import PAPERS, Paper
-from space.papers.published import COUNTED, PublishedResult, published_results
 from space.tasks import TASKS
+from space.zoo import ZOO, PublishedNetwork
+from space.zoo.literature import published_results
+from space.zoo.published_result import COUNTED, PublishedResult
 
 PHONES = ("pixel4-a76", "pixel4-a55", "a03s-a53")
 DASH = "–"
@@ -43,7 +44,7 @@ class NetworkCounts:
     true one where it has none.
     """
 
-    entry: Paper
+    entry: PublishedNetwork
     input_size: tuple[int, int]
     published_params: int | None
     published_macs: int | None
@@ -67,7 +68,7 @@ class NetworkCounts:
         return _off(self.rule_macs, self.published_macs)
 
 
-def network_counts(entry: Paper, scale: int | None = None) -> NetworkCounts:
+def network_counts(entry: PublishedNetwork, scale: int | None = None) -> NetworkCounts:
     """Count ``entry``, without building it; at the paper's own scale where none is given."""
     arch = entry.at_scale(scale or entry.architecture.shape.scale)
     shape = arch.shape
@@ -88,26 +89,26 @@ def network_counts(entry: Paper, scale: int | None = None) -> NetworkCounts:
     )
 
 
-def stated_results(entry: Paper, scale: int) -> list[PublishedResult]:
+def stated_results(entry: PublishedNetwork, scale: int) -> list[PublishedResult]:
     """Published results of ``entry`` whose source prints its size, its own authors' first."""
     results = published_results(entry.task, scale)
     rows = [row for row in results if row.network == entry.title and COUNTED not in row.note]
     return sorted(rows, key=lambda row: not row.is_own)
 
 
-def published_params(entry: Paper, scale: int) -> int | None:
+def published_params(entry: PublishedNetwork, scale: int) -> int | None:
     return next((row.params for row in stated_results(entry, scale) if row.params), None)
 
 
-def page(papers: Iterable[Paper]) -> str:
+def page(networks: Iterable[PublishedNetwork]) -> str:
     """A table per task in Markdown, and why what is not built exactly cannot be."""
-    listed = list(papers)
+    listed = list(networks)
     parts = [
         "# Published networks: counts as published, by their papers' rules, and deployed\n",
         "Deployed: batch norm and re-parameterised branches folded, everything stored counted. *off*: ours by the "
         "paper's rule against what it prints, which is rounded. True MACs and predicted milliseconds (one thread, "
-        "fp32) are at the task's input. *nearest*: the paper does not say enough; the reasons stand at the end. This "
-        "page: `python -m reports.counts FILE.md`.\n",
+        "fp32) are at the task's input. *approximation*: the paper does not say enough; the reasons stand at the end. "
+        "This page: `python -m reports.counts FILE.md`.\n",
         *(f"- {name}: {load_table(name).caption}" for name in PHONES),
     ]
     for task in TASKS.values():
@@ -115,9 +116,9 @@ def page(papers: Iterable[Paper]) -> str:
         if entries:
             width, height = task.input_sizes[entries[0].architecture.shape.scale]
             parts += [f"\n## {task.title}, input {width}x{height}\n", *_table(entries)]
-    near = [entry for entry in listed if not entry.reproducible]
-    if near:
-        parts += ["\n## Built as near as can be, and why\n", *(f"- {entry.name}: {entry.note}" for entry in near)]
+    approximations = [entry for entry in listed if entry.approximation]
+    if approximations:
+        parts += ["\n## Approximations, and why\n", *(f"- {entry.name}: {entry.note}" for entry in approximations)]
     return "\n".join(parts) + "\n"
 
 
@@ -133,10 +134,10 @@ def cells(counts: NetworkCounts) -> Iterator[str]:
     yield percent(counts.macs_off)
     yield f"{counts.costs.macs / 1e9:.2f}"
     yield from (ms_text(ms) for ms in counts.ms.values())
-    yield "exactly" if counts.entry.reproducible else "nearest"
+    yield "approximation" if counts.entry.approximation else "exactly"
 
 
-def _table(entries: list[Paper]) -> Iterator[str]:
+def _table(entries: list[PublishedNetwork]) -> Iterator[str]:
     yield "| " + " | ".join(COLUMNS) + " |"
     yield "| --- |" + " ---: |" * (len(COLUMNS) - 2) + " --- |"
     for entry in entries:
@@ -154,7 +155,7 @@ def percent(off: float | None) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path)
-    write_atomically(parser.parse_args().file, page(PAPERS.values()).encode())
+    write_atomically(parser.parse_args().file, page(ZOO.values()).encode())
 
 
 if __name__ == "__main__":

@@ -35,12 +35,12 @@ from space.blocks.residual import ResidualSpec
 from space.errors import UserError
 from space.files import write_atomically
 from space.layers.upsamplers import UPSAMPLERS
-from space.papers import PAPERS
+from space.zoo import ZOO
 
 INPUT = (320, 180)
 PHONES = ("pixel4-a76", "pixel4-a55", "a03s-a53")
 COLOURS = {"pixel4-a76": FRONT, "pixel4-a55": PAPER, "a03s-a53": "#6a5acd"}
-BASE = PAPERS["s-lwsr16"].architecture
+BASE = ZOO["s-lwsr16"].architecture
 WIDTHS = range(8, 65, 4)
 TITLE = "What a designer's choices cost on phones"
 MEASURED = "measured.csv"

@@ -17,9 +17,9 @@ from evaluators.quality import evaluate
 from evaluators.tasks import rules_of
 from space.errors import UserError
 from space.files import write_atomically
-from space.papers import PAPERS
-from space.papers.published_weights import identified, load_stored
 from space.weights import read_stored
+from space.weights.loading import identified, load_stored
+from space.zoo import ZOO
 
 SETS = ("Set5", "Set14")
 SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors")
@@ -92,11 +92,11 @@ def file_result(path: Path, sets: Path) -> FileResult:
         return FileResult(path.name, expected, f"refused: {error}".replace(str(path), path.name), None)
     parameters = stored.found[0].numbers
     fit = identified(stored)
-    if fit is None or PAPERS[fit.form.name].task != "sr":
+    if fit is None or ZOO[fit.form.name].task != "sr":
         word = f"{expected.network}: read, network not built" if expected is not UNKNOWN else "read, network not built"
         return FileResult(path.name, expected, word if fit is None else fit.form.name, parameters)
     loaded = load_stored(fit.form.name, stored, [fit.form])
-    is_luma = PAPERS[loaded.name].architecture.shape.in_channels == 1
+    is_luma = ZOO[loaded.name].architecture.shape.in_channels == 1
     rules = rules_of("sr", loaded.scale, {"channels": "y"} if is_luma else None)
     figures, as_it_is = [], None
     for name in SETS:

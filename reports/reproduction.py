@@ -17,8 +17,9 @@ from reports.style import write_png
 from search.trainings.network_words import entry_of
 from search.trainings.training import Training, TrainingRecord
 from space.files import write_atomically
-from space.papers import paper
-from space.papers.published import PublishedResult, published_results
+from space.zoo import published_network
+from space.zoo.literature import published_results
+from space.zoo.published_result import PublishedResult
 
 
 def rows(records: Sequence[TrainingRecord]) -> pd.DataFrame:
@@ -69,7 +70,7 @@ def _counts(training: Training) -> NetworkCounts | None:
 @lru_cache
 def _counted(name: str, scale: int) -> NetworkCounts:
     """Counted once for both forms, for the table and for the page."""
-    return network_counts(paper(name), scale)
+    return network_counts(published_network(name), scale)
 
 
 def published_on(training: Training, word: str, images: int) -> PublishedResult | None:

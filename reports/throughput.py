@@ -28,9 +28,9 @@ from reports.places import RIGHT
 from reports.style import PAPER, write_png
 from space.architecture import Architecture
 from space.files import write_atomically
-from space.papers import PAPERS
 from space.search_space import SearchSpace
 from space.tasks import TASKS
+from space.zoo import ZOO
 
 TABLE, SEED, COUNT, SCALE = "pixel4-a76", 0, 1000, 4
 LINES_GMACS_PER_S = (1, 2, 5, 10, 20)
@@ -90,7 +90,7 @@ def points(table: LatencyTable) -> tuple[Point, ...]:
     """The published networks of the task, then the random ones."""
     task = TASKS["sr"]
     size, generator = task.input_sizes[SCALE], np.random.default_rng(SEED)
-    published = [(entry.name, entry.at_scale(SCALE)) for entry in PAPERS.values() if entry.task == "sr"]
+    published = [(entry.name, entry.at_scale(SCALE)) for entry in ZOO.values() if entry.task == "sr"]
     space = SearchSpace(task, task.shape(SCALE))
     drawn = [("", space.decode(space.random(generator))) for _ in range(COUNT)]
     return tuple(point(name, arch, table, size) for name, arch in (*published, *drawn))

@@ -10,8 +10,8 @@ from search.screening import Screen
 from search.study import Proposal, Study
 from space.architecture import Architecture
 from space.knobs import Value
-from space.papers import PAPERS, with_input_skip
 from space.tasks import Task
+from space.zoo import ZOO, with_input_skip
 
 SKIP_SUFFIX = "+skip"  # a paper's network with our bicubic input skip, so that it starts from its input
 
@@ -23,19 +23,19 @@ def fixed_trials(task: Task, settings: RunSettings, budget: Budget) -> Iterator[
     cannot price is there as "failed", with the reason.
     """
     screen = Screen(task, settings, budget)
-    for paper in PAPERS.values():
-        arch = paper.at_scale(settings.scale)
-        fits = paper.task == task.name and arch.shape == settings.rules.shape  # not grey for colour, say
-        if not fits or not (paper.runs_with_search or paper.name in settings.networks):
+    for published in ZOO.values():
+        arch = published.at_scale(settings.scale)
+        fits = published.task == task.name and arch.shape == settings.rules.shape  # not grey for colour, say
+        if not fits or not (published.runs_with_search or published.name in settings.networks):
             continue
-        forms: list[tuple[str, Architecture, Mapping[str, Value]]] = [(paper.name, arch, paper.knobs)]
+        forms: list[tuple[str, Architecture, Mapping[str, Value]]] = [(published.name, arch, published.knobs)]
         if arch.lacks_input_skip:
             skipping = with_input_skip(arch)
             assert skipping.ends is not None  # as of every network that can have a skip
-            knobs = {**paper.knobs, "input_skip": skipping.ends.input_skip}
-            forms.append((paper.name + SKIP_SUFFIX, skipping, knobs))
+            knobs = {**published.knobs, "input_skip": skipping.ends.input_skip}
+            forms.append((published.name + SKIP_SUFFIX, skipping, knobs))
         for source, network, values in forms:
-            record = screen.record(-1, source, network, values, nearest_build=not paper.reproducible)
+            record = screen.record(-1, source, network, values, approximation=published.approximation)
             if record.status == "failed" or budget.allows(record.costs):
                 yield record
 

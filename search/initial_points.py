@@ -43,7 +43,7 @@ def initial_points(fixed: Sequence[TrialRecord], screen: Screen) -> list[Values]
     """Points that are trained before the sampler proposes any.
 
     Neighbours of the widest fixed trial that has knobs and starts from its input. A published network is known to be
-    good; a nearest build is not, so that its neighbours take turns with small networks of every backbone. Without
+    good; an approximation is not, so that its neighbours take turns with small networks of every backbone. Without
     either these come first, then the neighbours of one of them.
     """
     origins = [
@@ -53,7 +53,7 @@ def initial_points(fixed: Sequence[TrialRecord], screen: Screen) -> list[Values]
     ]
     # The widest that fits, in the first of its forms: the point nearest to what the budget can carry.
     origin = max(origins, key=narrow_first, default=None)
-    if origin is not None and not origin.nearest_build:
+    if origin is not None and not origin.approximation:
         return neighbours(origin, screen)
     small = small_networks(screen)
     if origin is not None:

@@ -58,7 +58,7 @@ class TrialRecord:
     costs: Costs
     rungs: tuple[RungResult, ...] = ()
     reason: str | None = None  # why it was stopped or failed
-    nearest_build: bool = False  # stands for a network that its paper does not determine
+    approximation: bool = False  # of a network that its paper does not determine
 
     @property
     def is_fixed(self) -> bool:

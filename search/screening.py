@@ -44,7 +44,7 @@ class Screen:
             return float("inf")
 
     def record(
-        self, number: int, source: str, arch: Architecture, values: Mapping[str, Value], nearest_build: bool = False
+        self, number: int, source: str, arch: Architecture, values: Mapping[str, Value], approximation: bool = False
     ) -> TrialRecord:
         """A trial to train; "failed", with the reason and without milliseconds, where a table cannot price ``arch``."""
         status, reason = "running", None
@@ -54,7 +54,7 @@ class Screen:
             costs = architecture_costs(arch, self.settings.input_size)
             status, reason = "failed", str(error)
         return TrialRecord(
-            number, source, status, arch, dict(values), costs, reason=reason, nearest_build=nearest_build
+            number, source, status, arch, dict(values), costs, reason=reason, approximation=approximation
         )
 
     def candidate(self, number: int, values: Values) -> TrialRecord:

@@ -1,4 +1,4 @@
-"""What can be built: architectures as values, the knobs that span them, the networks, and the papers' points.
+"""What can be built: architectures as values, the knobs that span them, the networks, and the published ones.
 
 The names below are loaded when they are first asked for: reading a command line must not wait for torch.
 """
@@ -15,19 +15,20 @@ if TYPE_CHECKING:
     from space.blocks import BLOCKS
     from space.build import architecture, architecture_from_dict, build
     from space.errors import UserError
-    from space.papers import PAPERS, Paper
-    from space.papers.published_weights import load_published
     from space.search_space import SearchSpace
     from space.tasks import TASKS, Task
+    from space.weights.loading import load_published
+    from space.zoo import PAPERS, ZOO, PublishedNetwork
 
 __all__ = [
     "BLOCKS",
     "PAPERS",
     "TASKS",
+    "ZOO",
     "Architecture",
     "EndsSpec",
     "IOShape",
-    "Paper",
+    "PublishedNetwork",
     "SearchSpace",
     "Task",
     "UpsamplerSpec",
@@ -42,10 +43,10 @@ _HOMES = {
     "space.blocks": ("BLOCKS",),
     "space.build": ("architecture", "architecture_from_dict", "build"),
     "space.errors": ("UserError",),
-    "space.papers": ("PAPERS", "Paper"),
-    "space.papers.published_weights": ("load_published",),
     "space.search_space": ("SearchSpace",),
     "space.tasks": ("TASKS", "Task"),
+    "space.weights.loading": ("load_published",),
+    "space.zoo": ("PAPERS", "ZOO", "PublishedNetwork"),
 }
 
 

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
 
-from space import knobs as knob_rules
 from space.architecture import Architecture, EndsSpec, IOShape, from_dict
 from space.backbones import BACKBONES, Backbone
-from space.backbones.restoration_net import RestorationNet
 from space.errors import UserError
 from space.layers.protocols import Foldable, ResidualEnd, StartsItself
-from space.references import REFERENCES, Reference
 from space.specialists import Specialists
+from space.zoo import OWN_NETWORKS, OwnNetwork
 
 
 def backbone(name: str) -> Backbone:
@@ -31,9 +28,9 @@ def backbone(name: str) -> Backbone:
     return BACKBONES[name]
 
 
-def _family(name: str) -> Backbone | Reference:
-    """The backbone or reference network called ``name``."""
-    return REFERENCES[name] if name in REFERENCES else backbone(name)
+def _built_by(name: str) -> Backbone | OwnNetwork:
+    """What builds the architectures whose ``backbone`` is ``name``: a backbone, or a network of the zoo's own."""
+    return OWN_NETWORKS.get(name) or backbone(name)
 
 
 def architecture(shape: IOShape, backbone_name: str, knobs: Mapping[str, Any]) -> Architecture:
@@ -42,11 +39,7 @@ def architecture(shape: IOShape, backbone_name: str, knobs: Mapping[str, Any]) -
     Raises:
         UserError: a knob is missing, unknown or off its values.
     """
-    family = backbone(backbone_name)
-    knobs = knob_rules.complete(family.knobs_for(shape), knobs)
-    knob_rules.check(family.knobs_for(shape), knobs)
-    shape = replace(shape, specialists=knobs.get("specialists", 1), masked=False)
-    return Architecture(shape, backbone_name, family.settings_from_knobs(knobs), family.ends_from_knobs(knobs))
+    return backbone(backbone_name).architecture(shape, knobs)
 
 
 def architecture_from_dict(data: Mapping[str, Any]) -> Architecture:
@@ -55,13 +48,9 @@ def architecture_from_dict(data: Mapping[str, Any]) -> Architecture:
     Raises:
         UserError: an unknown backbone, or a field that is missing or unknown.
     """
-    family = _family(data["backbone"])
-    return Architecture(
-        from_dict(data["shape"], IOShape),
-        data["backbone"],
-        from_dict(data["settings"], family.settings),
-        from_dict(data["ends"], EndsSpec) if "ends" in data else None,
-    )
+    settings = from_dict(data["settings"], _built_by(data["backbone"]).settings)
+    ends = from_dict(data["ends"], EndsSpec) if "ends" in data else None
+    return Architecture(from_dict(data["shape"], IOShape), data["backbone"], settings, ends)
 
 
 def construct(factory: Callable[..., nn.Module], *args: Any, **options: Any) -> nn.Module:
@@ -71,12 +60,7 @@ def construct(factory: Callable[..., nn.Module], *args: Any, **options: Any) -> 
 
 def assemble(arch: Architecture, make: Callable[..., nn.Module]) -> nn.Module:
     """The network of ``arch`` out of parts from ``make`` (see ``space.operators.screen``); of specialists, one."""
-    if arch.backbone in REFERENCES:
-        return make(REFERENCES[arch.backbone].network, arch.shape, arch.settings)
-    family = backbone(arch.backbone)
-    if arch.ends is None:
-        raise UserError(f"an architecture of the backbone {arch.backbone} must have ends, got none")
-    return RestorationNet(arch.shape, arch.ends, family.trunk(arch.shape, arch.settings, make), make)
+    return _built_by(arch.backbone).assemble(arch, make)
 
 
 def build(arch: Architecture, generator: torch.Generator | None = None) -> nn.Module:

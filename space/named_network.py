@@ -19,8 +19,8 @@ from space.errors import UserError, first_line
 from space.foreign_code import network_of_factory
 from space.operators import UnknownOperatorError, trace
 from space.operators.operator import Shape
-from space.papers import PAPERS, known_names
 from space.tasks import TASKS
+from space.zoo import ZOO, known_names
 
 FORCE_PLAIN = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"  # torch's own switch
 GUESSED_AT, MOST_GUESSES = (64, 64), 12  # px; numbers of channels that are tried
@@ -96,8 +96,8 @@ def named_network(
     Raises:
         UserError: there is no such name, file, module or factory, or what it gives is no network of images.
     """
-    if spec in PAPERS:
-        entry = PAPERS[spec]
+    if spec in ZOO:
+        entry = ZOO[spec]
         scale = scale or entry.architecture.shape.scale
         TASKS[entry.task].shape(scale)
         if channels:

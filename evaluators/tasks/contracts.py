@@ -130,7 +130,7 @@ class Measure(_Contract[Rules], ABC):
 
     @property
     def published_level(self) -> str | None:
-        """``level`` of the published results (``space.papers.published``) that are of this task; None if none are."""
+        """``level`` of the published results (``space.zoo.literature``) that are of this task; None if none are."""
         return ""
 
     def loss(self, output: Tensor, target: Tensor, network_input: Tensor) -> Tensor:

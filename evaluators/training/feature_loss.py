@@ -22,7 +22,7 @@ from torch.utils.hooks import RemovableHandle
 
 from evaluators.training.trainer import Loss
 from space.backbones.encoder_decoder import EncoderDecoderTrunk
-from space.references.pmrid import Pmrid
+from space.zoo.pmrid import Pmrid
 
 PACKED = 4  # channels of packed RGGB
 ENCODERS: dict[type[nn.Module], str] = {

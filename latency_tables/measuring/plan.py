@@ -19,9 +19,9 @@ import numpy as np
 from latency_tables.lowering.fusion import architecture_operators
 from latency_tables.lowering.operators import COMPUTE_KINDS, EngineOperator
 from space.architecture import Architecture
-from space.papers import PAPERS
 from space.search_space import SearchSpace
 from space.tasks import Task
+from space.zoo import ZOO
 
 SAMPLES = 1000  # networks
 LINE_STEP = 1.5  # channels of neighbouring lines of a family that only moves bytes, at most
@@ -69,7 +69,7 @@ def bare(op: EngineOperator) -> EngineOperator:
 
 def _architectures(task: Task, scale: int, generator: np.random.Generator) -> Iterator[Architecture]:
     shape = task.shape(scale)
-    for paper in PAPERS.values():
+    for paper in ZOO.values():
         if paper.architecture.backbone in task.backbones:
             arch = paper.at_scale(scale)
             if arch.shape == shape:

@@ -3,7 +3,7 @@
 
 const MARGIN = {left: 60, right: 14, top: 14, bottom: 48};
 const NEAR_PX = 22;       // how far from a point a touch still means it
-const KIND_ORDER = ["other", "found", "nearest", "paper"];
+const KIND_ORDER = ["other", "found", "approximation", "paper"];
 
 function svg(name, attributes, parent, text) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -163,7 +163,7 @@ class Chart {
         svg("line", {class: "band", x1: this.x(point.band[0]), x2: this.x(point.band[1]), y1: spot.y, y2: spot.y}, mark);
       svg("circle", {class: "ring", cx: spot.x, cy: spot.y, r: 12}, mark);
       if (spot.sunk) svg("path", {d: `M${spot.x - 6} ${spot.y - 5}h12l-6 11z`}, mark);
-      else if (point.kind === "paper" || point.kind === "nearest")
+      else if (point.kind === "paper" || point.kind === "approximation")
         svg("polygon", {points: star(spot.x, spot.y, 10)}, mark);
       else svg("circle", {cx: spot.x, cy: spot.y, r: point.kind === "found" ? 6 : 4}, mark);
       this.marks.set(index, {mark, ...spot});

@@ -46,7 +46,7 @@ def description_parts(architecture: Architecture) -> list[str]:
 
 def in_words(trial: TrialRecord) -> str:
     """A fixed trial inside a sentence; marked where it stands for a network that its paper does not determine."""
-    return f"{trial.source} (nearest build)" if trial.nearest_build else trial.source
+    return f"{trial.source} (approximation)" if trial.approximation else trial.source
 
 
 def short_label(trial: TrialRecord) -> str:

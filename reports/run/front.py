@@ -23,7 +23,7 @@ from space.files import write_atomically
 COLUMNS = (
     "trial",
     "source",
-    "nearest_build",
+    "approximation",
     "on_front",
     "status",
     "params",
@@ -68,7 +68,7 @@ def front_frame(run: RunResult) -> pd.DataFrame:
     ``psnr_db`` is at the front's rung; a fixed trial that has not reached it shows its highest rung, and one that was
     never trained has none; so it is with the task's further figures. ``gain_db`` is over the baseline.
     ``within_noise_of`` lists neighbours on the front whose quality the seed noise does not tell apart, separated by
-    blanks. ``architecture`` is the architecture's key. ``nearest_build`` marks fixed trials that stand for a network
+    blanks. ``architecture`` is the architecture's key. ``approximation`` marks fixed trials that stand for a network
     that its paper does not determine.
 
     For every latency table of the run there are milliseconds, the ends of their 90 % band, their worst origin, and the
@@ -121,7 +121,7 @@ def _row(trial: TrialRecord, rung: int, on_front: bool, run: RunResult, partners
     return {
         "trial": trial.trial,
         "source": trial.source,
-        "nearest_build": trial.nearest_build,
+        "approximation": trial.approximation,
         "on_front": on_front,
         "status": trial.status,
         "params": trial.costs.params,

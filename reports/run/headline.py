@@ -108,7 +108,7 @@ def outcome(run: RunResult) -> str:
         return recommendation(run)
     if best is found:
         return f"Best within the budget, found by the search: {_figures(run, best)}: #{best.trial}."
-    whose = "a paper's network" if best.nearest_build else "a paper's own network"
+    whose = "a paper's network" if best.approximation else "a paper's own network"
     papers = f"The best within the budget is {whose}, {in_words(best)}"
     if found is None:
         return f"No searched network is on the front yet. {papers}: {_figures(run, best)}."

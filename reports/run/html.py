@@ -35,7 +35,7 @@ from search.durations import duration_text
 from search.pareto import front_rung
 from search.records import RunResult
 from space.files import write_atomically
-from space.papers.published import PublishedResult
+from space.zoo.published_result import PublishedResult
 
 MOST_FAILED = 200  # trials whose reason the page tells one by one
 PARTS = {"style": "page.css", "chart_script": "chart.js", "page_script": "page.js"}

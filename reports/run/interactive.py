@@ -17,7 +17,7 @@ MARKS = {
     "found": ("●", "found, on the front"),
     "other": ("●", "found, not on the front"),
     "paper": ("★", "the papers' networks"),
-    "nearest": ("☆", "nearest builds of what their papers do not determine"),
+    "approximation": ("☆", "approximations of what their papers do not determine"),
 }
 """By kind of point, its mark and what the key says of it; ``page.css`` has a colour of that name."""
 
@@ -66,7 +66,7 @@ def chart(view: ParetoView, listed: Collection[int] | None = None) -> dict[str, 
 def kind_of(point: Point) -> str:
     """Which of ``MARKS`` a point has."""
     if point.trial.is_fixed:
-        return "nearest" if point.trial.nearest_build else "paper"
+        return "approximation" if point.trial.approximation else "paper"
     return "found" if point.on_front else "other"
 
 

@@ -22,7 +22,7 @@ from reports.run.ties import SEED_NOISE_DB
 from reports.style import BASELINE, FRONT, INK, METADATA, OTHER, PAPER, SAME_TIME, STYLE, TIE, literal_texts
 from search.records import RunResult
 from space.files import write_atomically
-from space.papers.published import PublishedResult
+from space.zoo.published_result import PublishedResult
 
 PANEL_WIDTH_IN, NARROW_PANEL_IN, PUBLISHED_WIDTH_IN, HEIGHT_IN = 7.6, 6.4, 5.6, 6.4
 MOST_VECTOR_DOTS = 500  # more points off the front become one image in the SVG
@@ -116,7 +116,7 @@ def draw_pareto(axes: Axes, view: ParetoView) -> None:
     axes.scatter([p.cost for p in found], [p.psnr_db for p in found], s=58, color=FRONT, ec="white", lw=1, zorder=6)
     papers = view.papers
     for point in papers:
-        fill, edge = ("white", PAPER) if point.trial.nearest_build else (PAPER, "white")
+        fill, edge = ("white", PAPER) if point.trial.approximation else (PAPER, "white")
         axes.plot(point.cost, point.psnr_db, "*", ms=14, color=fill, mec=edge, mew=0.9, zorder=7)
     taken = [text.get_window_extent() for text in draw_references(axes, view)]
     short = len(found) > MOST_LONG_LABELS
@@ -225,8 +225,8 @@ def _counts(view: ParetoView) -> str:
     if others:
         words.append(f"grey: {others} found, not on it")
     if view.papers:
-        hollow = any(point.trial.nearest_build for point in view.papers)
-        words.append(f"stars: the papers' networks{' (hollow: nearest builds)' if hollow else ''}")
+        hollow = any(point.trial.approximation for point in view.papers)
+        words.append(f"stars: the papers' networks{' (hollow: approximations)' if hollow else ''}")
     if view.ties:
         words.append(f"orange: tied, less than {SEED_NOISE_DB:g} dB apart")
     if view.same_time:

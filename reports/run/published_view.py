@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from evaluators.tasks import TaskRules
 from reports.run.pareto_view import budget_limits
 from search.records import RunResult
-from space.papers.published import METRICS, PublishedResult, one_per_network, published_results
+from space.zoo.literature import one_per_network, published_results
+from space.zoo.published_result import METRICS, PublishedResult
 
 FARTHEST = 25  # networks more than this many times the size budget are left off the axis and counted
 LARGEST = 3_000_000  # the same without a size budget, in parameters

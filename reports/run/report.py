@@ -10,7 +10,7 @@ from reports.run.html import write_report
 from reports.run.pareto_plot import write_pareto
 from reports.run.pictures import Strip, write_strips_png
 from search.records import RunResult
-from space.papers.published import PublishedResult
+from space.zoo.published_result import PublishedResult
 
 
 def write_all(

@@ -18,7 +18,8 @@ from search.records import RunResult
 COSTS = ("", "#", "from", "params", "MACs")
 QUALITY = ("PSNR\ndB", "gain")
 HEADING_COLUMNS = 8  # a heading is broken to lines of so many characters
-NEAREST, NEAREST_IN_WORDS = "°", "nearest build: the paper does not determine the network"
+APPROXIMATION = "°"
+APPROXIMATIONS = f"{APPROXIMATION} approximation: the paper does not determine the network"
 DESCRIBED_FROM_COLUMNS = 120  # a narrower terminal has no room for descriptions
 
 
@@ -41,7 +42,7 @@ def front_table(run: RunResult, width_columns: int = 80) -> Table:
             f"* on the front; ~ tied within the seed noise; {baseline_name} {run.baseline_psnr_db:.2f} dB",
             *(f"{name}, no network: {db:.2f} dB" for name, db in run.classical_baselines_db.items()),
             *(f"{name}: {baseline_name} {db:.2f} dB" for name, db in run.baseline_others_db.items()),
-            *([f"{NEAREST} {NEAREST_IN_WORDS}"] if any(trial.nearest_build for trial in run.trials) else []),
+            *([APPROXIMATIONS] if any(trial.approximation for trial in run.trials) else []),
             *(["≈ ms that tie with a neighbour's on the front, within the band of the difference"] if names else []),
             *_depends_on(run),
         )
@@ -99,7 +100,7 @@ def _cells(row: dict[str, Any], tables: list[str], others: tuple[str, ...]) -> t
     return (
         ("*" if row["on_front"] and not row["gain_db"] <= 0 else "") + ("~" if row["within_noise_of"] else ""),
         str(row["trial"]),
-        row["source"] + NEAREST * row["nearest_build"],
+        row["source"] + APPROXIMATION * row["approximation"],
         number(row["params"], QUANTITIES["params"]),
         number(row["macs"], QUANTITIES["macs"]),
         *(_time(row, table) for table in tables),

@@ -15,9 +15,9 @@ from search.cli.output import known_runs
 from search.runs_here import glance
 from space.backbones import BACKBONES
 from space.knobs import SPECIALISTS, Knob
-from space.papers import PAPERS
 from space.search_space import SearchSpace
 from space.tasks import TASKS, Task
+from space.zoo import ZOO
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -25,7 +25,7 @@ def execute(options: argparse.Namespace) -> int:
         print_card(options.name, options.json)
         return 0
     networks = {}
-    for entry in PAPERS.values():
+    for entry in ZOO.values():
         size = TASKS[entry.task].input_sizes[entry.architecture.shape.scale]
         networks[entry.name] = (entry, size, architecture_costs(entry.architecture, size))
     if options.json:
@@ -48,7 +48,7 @@ def execute(options: argparse.Namespace) -> int:
                             "input": f"{size[0]}x{size[1]}",
                             **costs.to_dict(),
                             "source": entry.source,
-                            "reproducible": entry.reproducible,
+                            "approximation": entry.approximation,
                             "runs_with_search": entry.runs_with_search,
                             "note": entry.note,
                         }
@@ -88,7 +88,7 @@ def execute(options: argparse.Namespace) -> int:
                         f"{costs.params:,}",
                         f"{costs.macs / 1e9:.2f} G",
                         "yes" if entry.runs_with_search else "",
-                        entry.note if entry.reproducible else f"nearest build: {entry.note}",
+                        f"approximation: {entry.note}" if entry.approximation else entry.note,
                     )
                     for name, (entry, at, costs) in networks.items()
                     if (entry.task, at) == (task, size)

@@ -21,8 +21,8 @@ from space.command_line import parse_count
 from space.errors import UserError
 from space.named_network import NamedNetwork, named_network
 from space.operators.operator import Shape
-from space.papers import PAPERS, Paper
 from space.specialists import networks_of
+from space.zoo import ZOO, PublishedNetwork
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -33,7 +33,7 @@ def execute(options: argparse.Namespace) -> int:
     figures, refused = _milliseconds(own, size, more, _tables(options))
     if options.device not in (None, "all") and refused:
         raise UserError(next(iter(refused.values())))
-    entry = PAPERS.get(own.name)
+    entry = ZOO.get(own.name)
     counts = paper_counts(entry, costs, size, _scale(entry, options)) if entry else None
     if options.json:
         described = _described(entry, options) if entry else {"source": options.name}
@@ -63,15 +63,15 @@ def execute(options: argparse.Namespace) -> int:
     return 0
 
 
-def _scale(entry: Paper, options: argparse.Namespace) -> int:
+def _scale(entry: PublishedNetwork, options: argparse.Namespace) -> int:
     return int(options.scale or entry.architecture.shape.scale)
 
 
-def _described(entry: Paper, options: argparse.Namespace) -> dict[str, Any]:
+def _described(entry: PublishedNetwork, options: argparse.Namespace) -> dict[str, Any]:
     return {
         "scale": _scale(entry, options),
         "source": entry.source,
-        "reproducible": entry.reproducible,
+        "approximation": entry.approximation,
         "note": entry.note,
     }
 

@@ -17,8 +17,8 @@ from search.trainings.data_words import word_anywhere
 from search.trainings.network_words import channels_of, entry_of
 from space.command_line import parse_count
 from space.errors import UserError
-from space.papers import PAPERS, Paper
 from space.tasks import TASKS
+from space.zoo import ZOO, PublishedNetwork
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -70,7 +70,7 @@ def execute(options: argparse.Namespace) -> int:
         return 0
     console = Console()
     console.print(f"weights: {origin(loaded)}", highlight=False, markup=False)
-    title = PAPERS[loaded.name].title if loaded.name in PAPERS else options.name
+    title = ZOO[loaded.name].title if loaded.name in ZOO else options.name
     console.print(
         f"{title}, {rules.title}, on {measured_on}: {rules.measure.metric_name} "
         f"{quality.psnr_db:.3f} dB, SSIM {quality.ssim:.4f}; {rules.measure.baseline_name} {reference.psnr_db:.3f} dB, "
@@ -87,7 +87,7 @@ def execute(options: argparse.Namespace) -> int:
     return 0
 
 
-def _rules(entry: Paper, scale: int, options: argparse.Namespace) -> TaskRules:
+def _rules(entry: PublishedNetwork, scale: int, options: argparse.Namespace) -> TaskRules:
     """The paper's task with the given options; the channels are those that the network has."""
     fitting = channels_of(entry)
     words = task_words(options)

@@ -8,10 +8,9 @@ from typing import Any
 from rich.console import Console
 
 from evaluators.cost import architecture_costs
-from space.papers import paper
-from space.papers.published import published_results
-from space.papers.published_weights import LAYOUTS
 from space.tasks import TASKS
+from space.zoo import published_network
+from space.zoo.literature import published_results
 
 
 def print_card(name: str, as_json: bool) -> None:
@@ -32,7 +31,7 @@ def print_card(name: str, as_json: bool) -> None:
     line(f"{card['name']}: {card['title']}, {card['task']}, {card['source']}")
     line(
         f"{card['params']:,} parameters, {card['macs'] / 1e9:.2f} G MACs at {card['input']}; "
-        + ("built exactly" if card["reproducible"] else "nearest build")
+        + ("approximation" if card["approximation"] else "built exactly")
         + (f"; {card['note']}" if card["note"] else "")
     )
     for row in card["published"]:
@@ -45,7 +44,7 @@ def print_card(name: str, as_json: bool) -> None:
 
 def network_card(name: str) -> dict[str, Any]:
     """As plain values; ``weights`` names the repositories whose files it reads, and this project's own."""
-    entry = paper(name)
+    entry = published_network(name)
     scale = entry.architecture.shape.scale
     size = TASKS[entry.task].input_sizes[scale]
     costs = architecture_costs(entry.architecture, size)
@@ -63,7 +62,7 @@ def network_card(name: str) -> dict[str, Any]:
         "input": f"{size[0]}x{size[1]}",
         "params": costs.params,
         "macs": costs.macs,
-        "reproducible": entry.reproducible,
+        "approximation": entry.approximation,
         "note": entry.note,
         "published": [
             {"metric": metric, "note": note, "source": source, "psnr_db": figures}
@@ -76,7 +75,7 @@ def network_card(name: str) -> dict[str, Any]:
 def whose_files(name: str) -> list[str]:
     """The repositories whose weight files the network ``name`` reads, with the form where there are several."""
     words = []
-    for layout in LAYOUTS.get(name, ()):
+    for layout in published_network(name).layouts:
         details = [layout.form] if layout.form else []
         if layout.network is not None:
             details.append(f"builds {layout.network}")

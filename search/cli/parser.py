@@ -15,9 +15,9 @@ from search.environment import available_cores
 from search.latency import table_name, tables_there_are
 from space.command_line import parse_count, parse_size
 from space.errors import UserError
-from space.papers import PAPERS
 from space.tasks import OPTIONS, TASKS, Task
 from space.terminal import print_note
+from space.zoo import ZOO
 
 LONGEST_S = 365 * 24 * 3600.0
 
@@ -139,24 +139,24 @@ def parse_networks(text: str, rules: TaskRules) -> tuple[str, ...]:
     """
     words = [word.strip() for word in text.split(",")]
     for word in words:
-        known = [name for name, entry in PAPERS.items() if entry.task == rules.task]
-        if word not in PAPERS:
+        known = [name for name, entry in ZOO.items() if entry.task == rules.task]
+        if word not in ZOO:
             raise UserError(
                 f"--networks must be of the published networks of {rules.task}, got {word!r}; known: "
                 + ", ".join(known)
             )
         if word not in known:
             raise UserError(
-                f"--networks of {rules.task} must be for that task, got {word} for {PAPERS[word].task}; "
+                f"--networks of {rules.task} must be for that task, got {word} for {ZOO[word].task}; "
                 f"known: {', '.join(known)}"
             )
-        shape, wanted = PAPERS[word].at_scale(rules.scale).shape, rules.shape
+        shape, wanted = ZOO[word].at_scale(rules.scale).shape, rules.shape
         if shape != wanted:
             raise UserError(
                 f"--networks must take {wanted.in_channels} and give {wanted.out_channels} channels as this run's, got "
                 f"{word} with {shape.in_channels} and {shape.out_channels}; see --channels"
             )
-    return tuple(name for name, entry in PAPERS.items() if name in words and not entry.runs_with_search)
+    return tuple(name for name, entry in ZOO.items() if name in words and not entry.runs_with_search)
 
 
 def parse_rungs(text: str) -> tuple[int, ...]:

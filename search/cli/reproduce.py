@@ -18,8 +18,8 @@ from search.cli.trainings import sit, sitting_of
 from search.trainings.reproduction import cheapest_first, chosen, trainings
 from search.trainings.training import records_in
 from space.command_line import parse_count
-from space.papers import Paper
 from space.tasks import TASKS
+from space.zoo import PublishedNetwork
 
 FOLDER = Path("runs/reproduce")
 SHOWN = COLUMNS.index("true G MACs") + 1  # columns in a terminal; all are in `reports.counts`
@@ -51,7 +51,7 @@ def execute(options: argparse.Namespace) -> int:
     return status
 
 
-def _counts(entries: tuple[Paper, ...], as_json: bool) -> int:
+def _counts(entries: tuple[PublishedNetwork, ...], as_json: bool) -> int:
     counted = [network_counts(entry) for entry in entries]
     if as_json:
         found = {
@@ -65,7 +65,7 @@ def _counts(entries: tuple[Paper, ...], as_json: bool) -> int:
                 "rule": each.rule,
                 **each.costs.to_dict(),
                 "ms": each.ms,
-                "reproducible": each.entry.reproducible,
+                "approximation": each.entry.approximation,
                 "note": each.entry.note,
             }
             for each in counted

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from search.trainings.network_words import entry_of, named_architecture
 from space.errors import UserError
-from space.papers.fitting import Form, forms_of
-from space.papers.published_weights import LAYOUTS, LoadedNetwork, load_stored
 from space.tasks import TASKS
 from space.weights import read_stored
+from space.weights.fitting import Form, forms_of
+from space.weights.loading import LoadedNetwork, load_stored
 
 
 def network_from_file(word: str, path: Path, scale: int | None) -> LoadedNetwork:
@@ -26,7 +26,7 @@ def network_from_file(word: str, path: Path, scale: int | None) -> LoadedNetwork
     ours = {each: named_architecture(word, each) for each in scales}
     stored = read_stored(path)
     if word == entry.name:
-        forms = forms_of(entry.name, LAYOUTS.get(entry.name, ()))
+        forms = forms_of(entry.name)
     else:
         forms = [Form(word, None, None, ours)]
     about = stored.metadata

@@ -10,14 +10,14 @@ from search.fixed_trials import SKIP_SUFFIX
 from space.architecture import Architecture
 from space.errors import UserError
 from space.knobs import Value
-from space.papers import Paper, paper, with_input_skip
 from space.search_space import BACKBONE, Parameter, SearchSpace
 from space.tasks import TASKS
+from space.zoo import PublishedNetwork, published_network, with_input_skip
 
 
-def entry_of(word: str) -> Paper:
+def entry_of(word: str) -> PublishedNetwork:
     """The published configuration that ``word`` starts from."""
-    return paper(word.partition(":")[0].removesuffix(SKIP_SUFFIX))
+    return published_network(word.partition(":")[0].removesuffix(SKIP_SUFFIX))
 
 
 def named_architecture(word: str, scale: int) -> Architecture:
@@ -40,19 +40,19 @@ def named_architecture(word: str, scale: int) -> Architecture:
     return arch
 
 
-def forms(entry: Paper, scale: int) -> tuple[str, ...]:
+def forms(entry: PublishedNetwork, scale: int) -> tuple[str, ...]:
     """The words of its fixed trials: as published and, where it can have one and has none, with our input skip."""
     return (entry.name, *([entry.name + SKIP_SUFFIX] if entry.at_scale(scale).lacks_input_skip else []))
 
 
-def channels_of(entry: Paper) -> str | None:
+def channels_of(entry: PublishedNetwork) -> str | None:
     """The word of its task's channels that the network of ``entry`` has; None where it has others."""
     shape = entry.architecture.shape
     pairs = TASKS[entry.task].channels
     return next((word for word, pair in pairs.items() if pair == (shape.in_channels, shape.out_channels)), None)
 
 
-def _turned(entry: Paper, scale: int, assignments: Sequence[str], word: str) -> Architecture:
+def _turned(entry: PublishedNetwork, scale: int, assignments: Sequence[str], word: str) -> Architecture:
     if BACKBONE not in entry.knobs:
         raise UserError(f"{entry.name} has no knobs to turn, got {word!r}; leave out what follows the colon")
     space = SearchSpace(TASKS[entry.task], entry.at_scale(scale).shape)

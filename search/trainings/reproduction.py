@@ -10,11 +10,11 @@ from search.trainings.queue_file import named_training
 from search.trainings.training import Training
 from space.command_line import parse_count
 from space.errors import UserError
-from space.papers import PAPERS, Paper, paper
 from space.tasks import task
+from space.zoo import ZOO, PublishedNetwork, published_network
 
 
-def chosen(names: Iterable[str], task_name: str | None, everything: bool) -> tuple[Paper, ...]:
+def chosen(names: Iterable[str], task_name: str | None, everything: bool) -> tuple[PublishedNetwork, ...]:
     """The entries that are named, of a task, or all.
 
     Raises:
@@ -24,14 +24,14 @@ def chosen(names: Iterable[str], task_name: str | None, everything: bool) -> tup
     if (bool(names) + (task_name is not None) + everything) != 1:
         raise UserError("reproduce takes names, or --task, or --all; for example: reproduce s-lwsr16 fsrcnn")
     if names:
-        return tuple(paper(name) for name in names)
+        return tuple(published_network(name) for name in names)
     if task_name is not None:
         task(task_name)
-    return tuple(entry for entry in PAPERS.values() if task_name in (None, entry.task))
+    return tuple(entry for entry in ZOO.values() if task_name in (None, entry.task))
 
 
 def trainings(
-    entries: Iterable[Paper],
+    entries: Iterable[PublishedNetwork],
     words: dict[str, str | None],
     protocol: str,
     steps: int,

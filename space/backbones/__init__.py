@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from torch import nn
+
 from space import knobs as knob_rules
 from space.architecture import Architecture, EndsSpec, IOShape, MalleSpec
 from space.backbones import encoder_decoder, plain, progressive, pyramid, symmetric
 from space.backbones.ends import ends_from_knobs, ends_values, trunk_malle
-from space.backbones.restoration_net import Trunk
+from space.backbones.restoration_net import RestorationNet, Trunk
+from space.errors import UserError
 from space.knobs import SPECIALISTS, Knob, Value
 
 
@@ -23,6 +26,7 @@ class Backbone:
     give settings, and ``malle_from_knobs`` what a MalleConv is like in this trunk.
     """
 
+    name: str
     trunk: Callable[..., Trunk]
     settings: type
     knobs: tuple[Knob, ...]
@@ -62,36 +66,64 @@ class Backbone:
             return None
         return found
 
+    def architecture(self, shape: IOShape, knobs: Mapping[str, Any]) -> Architecture:
+        """The architecture that ``knobs`` describe; every knob that applies and has no default must be given, and no
+        other.
+
+        Raises:
+            UserError: a knob is missing, unknown or off its values.
+        """
+        offered = self.knobs_for(shape)
+        knobs = knob_rules.complete(offered, knobs)
+        knob_rules.check(offered, knobs)
+        shape = replace(shape, specialists=knobs.get("specialists", 1), masked=False)
+        return Architecture(shape, self.name, self.settings_from_knobs(knobs), self.ends_from_knobs(knobs))
+
+    def assemble(self, arch: Architecture, make: Callable[..., nn.Module]) -> nn.Module:
+        """The network of ``arch`` out of parts from ``make``."""
+        if arch.ends is None:
+            raise UserError(f"an architecture of the backbone {self.name} must have ends, got none")
+        return RestorationNet(arch.shape, arch.ends, self.trunk(arch.shape, arch.settings, make), make)
+
 
 BACKBONES: dict[str, Backbone] = {
-    "symmetric": Backbone(
-        symmetric.SymmetricTrunk,
-        symmetric.SymmetricSettings,
-        symmetric.KNOBS,
-        symmetric.settings_from_knobs,
-        symmetric.values_of,
-    ),
-    "plain": Backbone(plain.PlainTrunk, plain.PlainSettings, plain.KNOBS, plain.settings_from_knobs, plain.values_of),
-    "progressive": Backbone(
-        progressive.ProgressiveTrunk,
-        progressive.ProgressiveSettings,
-        progressive.KNOBS,
-        progressive.settings_from_knobs,
-        progressive.values_of,
-    ),
-    "pyramid": Backbone(
-        pyramid.PyramidTrunk,
-        pyramid.PyramidSettings,
-        pyramid.KNOBS,
-        pyramid.settings_from_knobs,
-        pyramid.values_of,
-        pyramid.malle_from_knobs,
-    ),
-    "encoder_decoder": Backbone(
-        encoder_decoder.EncoderDecoderTrunk,
-        encoder_decoder.EncoderDecoderSettings,
-        encoder_decoder.KNOBS,
-        encoder_decoder.settings_from_knobs,
-        encoder_decoder.values_of,
-    ),
+    backbone.name: backbone
+    for backbone in (
+        Backbone(
+            "symmetric",
+            symmetric.SymmetricTrunk,
+            symmetric.SymmetricSettings,
+            symmetric.KNOBS,
+            symmetric.settings_from_knobs,
+            symmetric.values_of,
+        ),
+        Backbone(
+            "plain", plain.PlainTrunk, plain.PlainSettings, plain.KNOBS, plain.settings_from_knobs, plain.values_of
+        ),
+        Backbone(
+            "progressive",
+            progressive.ProgressiveTrunk,
+            progressive.ProgressiveSettings,
+            progressive.KNOBS,
+            progressive.settings_from_knobs,
+            progressive.values_of,
+        ),
+        Backbone(
+            "pyramid",
+            pyramid.PyramidTrunk,
+            pyramid.PyramidSettings,
+            pyramid.KNOBS,
+            pyramid.settings_from_knobs,
+            pyramid.values_of,
+            pyramid.malle_from_knobs,
+        ),
+        Backbone(
+            "encoder_decoder",
+            encoder_decoder.EncoderDecoderTrunk,
+            encoder_decoder.EncoderDecoderSettings,
+            encoder_decoder.KNOBS,
+            encoder_decoder.settings_from_knobs,
+            encoder_decoder.values_of,
+        ),
+    )
 }

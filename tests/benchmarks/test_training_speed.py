@@ -22,8 +22,8 @@ from evaluators.training.plan import ADAM_BETAS, TrainingPlan
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision, choose_precision
 from evaluators.training.trainer import Trainer
-from space import PAPERS, build
-from space.papers import with_input_skip
+from space import ZOO, build
+from space.zoo import with_input_skip
 
 SCALE = 4
 BLOCK_STEPS = 4
@@ -31,7 +31,7 @@ BLOCKS = 12
 
 
 def network() -> nn.Module:
-    published = PAPERS["s-lwsr16"].architecture
+    published = ZOO["s-lwsr16"].architecture
     with_skip = with_input_skip(published)
     return build(with_skip, torch.Generator().manual_seed(0))
 

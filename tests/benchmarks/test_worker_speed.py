@@ -16,13 +16,13 @@ from evaluators.training.plan import TrainingPlan
 from evaluators.training.precision import choose_precision
 from search.jobs import PAIRS_FILE, POOL_FOLDER, Job, JobRunner, Measured, Setting
 from search.workers import ProcessWorkers
-from space import PAPERS
+from space import ZOO
 
 STEPS, ROUNDS, WARM_UP = 40, 5, 4
 
 
 def steps_per_minute(workers: ProcessWorkers, folder: Path, jobs: int, steps: int, tag: str) -> float:
-    architecture = PAPERS["s-lwsr16"].architecture.to_dict()
+    architecture = ZOO["s-lwsr16"].architecture.to_dict()
     waiting = [
         Job(
             trial,

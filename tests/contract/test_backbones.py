@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from space import PAPERS, TASKS, architecture, build
+from space import TASKS, ZOO, architecture, build
 from space.architecture import IOShape
 from space.backbones import BACKBONES
 from space.backbones.restoration_net import RestorationNet
@@ -46,7 +46,7 @@ def test_what_lies_off_the_grid_has_no_knobs(name: str) -> None:
         replace(arch, ends=replace(arch.ends, mean_shift=True)),
         replace(arch, ends=replace(arch.ends, input_skip="bicubic")),
         replace(arch, ends=None),
-        PAPERS["fsrcnn"].architecture,
+        ZOO["fsrcnn"].architecture,
     ]
     assert [family.values_of(other) for other in others] == [None] * len(others)
 

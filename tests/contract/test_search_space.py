@@ -9,7 +9,7 @@ import pytest
 
 from evaluators.cost import architecture_costs
 from search.smallest import smallest
-from space import PAPERS, TASKS, SearchSpace, UserError
+from space import TASKS, ZOO, SearchSpace, UserError
 from space.search_space import BACKBONE, Parameter, first, middle, one_step
 
 SPACES = {
@@ -76,7 +76,7 @@ def test_encode_is_the_inverse_of_decode(space: SearchSpace) -> None:
 
 
 def test_what_lies_off_the_grid_or_outside_the_space_is_not_encoded(space: SearchSpace) -> None:
-    for paper in PAPERS.values():
+    for paper in ZOO.values():
         arch = paper.architecture
         values = space.encode(arch)
         assert values is None or space.decode(values) == arch

@@ -12,7 +12,7 @@ from evaluators.training.plan import TrainingPlan
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision, choose_precision
 from evaluators.training.trainer import NonFiniteLossError, Trainer
-from space import PAPERS, build
+from space import ZOO, build
 
 READ_TOGETHER = 5
 PLAN = TrainingPlan(batch=2, patch_px=8)
@@ -102,8 +102,7 @@ def test_a_real_step_on_a_gpu_is_that_of_the_cpu(pool: PatchPool, word: str) -> 
     losses = {}
     for device in ("cpu", "cuda"):
         arch = replace(
-            PAPERS["dncnn-s"].architecture,
-            shape=replace(PAPERS["dncnn-s"].architecture.shape, in_channels=3, out_channels=3),
+            ZOO["dncnn-s"].architecture, shape=replace(ZOO["dncnn-s"].architecture.shape, in_channels=3, out_channels=3)
         )
         trainer = Trainer(build(arch, torch.Generator().manual_seed(0)), pool, PLAN, choose_precision(device, word), 0)
         told: list[float] = []

@@ -13,9 +13,9 @@ from evaluators.images.folders import NamedImage, load_folder
 from evaluators.images.pair_folders import NamedPair
 from evaluators.quality import NonFiniteOutputError, baseline, evaluate, measure, restore
 from evaluators.tasks import rules_of
-from space import PAPERS, build
+from space import ZOO, build
 from space.errors import UserError
-from space.papers import with_input_skip
+from space.zoo import with_input_skip
 
 SR2, SR4 = rules_of("sr", 2), rules_of("sr", 4)
 
@@ -49,7 +49,7 @@ def test_restoring_rounds_and_clips_like_a_saved_picture() -> None:
 
 def test_a_network_that_has_learned_nothing_is_interpolation(pictures) -> None:
     pairs = data.validation_pairs(pictures, SR2)
-    network = build(with_input_skip(PAPERS["s-lwsr16"].at_scale(2))).eval()
+    network = build(with_input_skip(ZOO["s-lwsr16"].at_scale(2))).eval()
     ours, bicubic = evaluate(network, pairs, SR2), baseline(pairs, SR2)
     assert ours.psnr_db == pytest.approx(bicubic.psnr_db, abs=0.3)  # edges differ, the inside does not
     assert set(ours.psnr_db_by_image) == {"a", "b"}

@@ -16,7 +16,7 @@ from evaluators.training.feature_loss import FeatureLoss
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
 from evaluators.training.trainer import Loss, Trainer
-from space import PAPERS, TASKS, build
+from space import TASKS, ZOO, build
 from space.architecture import Architecture, IOShape
 from space.backbones import BACKBONES
 from space.build import backbone
@@ -24,10 +24,9 @@ from space.knobs import Knob, Value
 from space.layers.image_ends import InputSkip, MeanShift
 from space.layers.malle import sliced
 from space.layers.protocols import ResidualEnd
-from space.papers import with_input_skip
-from space.references import REFERENCES
 from space.search_space import first
 from space.specialists import networks_of
+from space.zoo import OWN_NETWORKS, with_input_skip
 from tests.random_networks import space_of
 
 FP32 = Precision("cpu", None, True, "test")
@@ -172,10 +171,10 @@ def test_every_value_between_trains_alike_in_bfloat16(kind: str, name: str, knob
 
 
 PUBLISHED = {
-    **{name: entry.architecture for name, entry in PAPERS.items()},
+    **{name: entry.architecture for name, entry in ZOO.items()},
     **{
         f"{name}+skip": with_input_skip(entry.architecture)
-        for name, entry in PAPERS.items()
+        for name, entry in ZOO.items()
         if entry.architecture.lacks_input_skip
     },
 }
@@ -193,8 +192,8 @@ def test_every_published_network_trains_alike_in_bfloat16(name: str) -> None:
 
 
 def begins_as_its_input(arch: Architecture) -> bool:
-    if arch.backbone in REFERENCES:
-        return issubclass(REFERENCES[arch.backbone].network, ResidualEnd)
+    if arch.backbone in OWN_NETWORKS:
+        return issubclass(OWN_NETWORKS[arch.backbone].network, ResidualEnd)
     return not arch.lacks_input_skip
 
 

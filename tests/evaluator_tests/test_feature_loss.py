@@ -15,7 +15,7 @@ from evaluators.training.plan import TrainingPlan
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
 from evaluators.training.trainer import Trainer
-from space import PAPERS, build
+from space import ZOO, build
 
 
 def l1(output: torch.Tensor, target: torch.Tensor, _low: torch.Tensor) -> torch.Tensor:
@@ -57,7 +57,7 @@ def test_the_first_part_is_the_task_s_own_loss(frames) -> None:
 
 @pytest.mark.parametrize("name", ["feature-align", "pmrid"])
 def test_of_an_encoder_decoder_the_levels_of_the_encoder_count(name: str, frames) -> None:
-    architecture = PAPERS[name].architecture
+    architecture = ZOO[name].architecture
     teacher = build(architecture)
     layers = encoder_layers(teacher)
     output, target = frames

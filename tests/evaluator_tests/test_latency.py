@@ -10,7 +10,7 @@ import pytest
 from evaluators.cost import architecture_costs
 from evaluators.latency import Milliseconds, explained, latency_difference, latency_word, milliseconds, table_of
 from latency_tables.tables.table import LatencyTable, load_table
-from space import PAPERS, TASKS, UserError
+from space import TASKS, ZOO, UserError
 from tests.random_networks import random_architecture
 from tests.small_table import write_small_table
 
@@ -37,7 +37,7 @@ def test_screening_gives_the_milliseconds_of_a_full_trace(table: LatencyTable) -
 
 
 def test_costs_carry_the_tables_that_were_asked_for(table: LatencyTable, tmp_path: Path) -> None:
-    arch = PAPERS["s-lwsr16"].architecture
+    arch = ZOO["s-lwsr16"].architecture
     slow = load_table(str(write_small_table(tmp_path, "board-y2", 2.0)))
     plain, both = architecture_costs(arch, SIZE), architecture_costs(arch, SIZE, (table, slow))
     assert plain.latency == {}
@@ -55,7 +55,7 @@ def test_costs_carry_the_tables_that_were_asked_for(table: LatencyTable, tmp_pat
 
 
 def test_what_two_networks_share_cancels(table: LatencyTable) -> None:
-    first, other = PAPERS["s-lwsr16"].architecture, PAPERS["s-lwsr16-no-pool"].architecture
+    first, other = ZOO["s-lwsr16"].architecture, ZOO["s-lwsr16-no-pool"].architecture
     same = latency_difference(first, first, SIZE, table)
     assert (same.ms, same.tied) == (0, True)
     found = latency_difference(other, first, SIZE, table)

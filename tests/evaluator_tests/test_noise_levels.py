@@ -19,7 +19,7 @@ from evaluators.training.precision import Precision
 from evaluators.training.trainer import Trainer
 from evaluators.training.weights import save_weights
 from search.cli import main
-from space import PAPERS, TASKS, UserError, build
+from space import TASKS, ZOO, UserError, build
 from space.specialists import Specialists
 
 PLAN = TrainingPlan(batch=2, patch_px=8, warmup_steps=3)
@@ -68,7 +68,7 @@ def test_a_network_with_a_map_is_evaluated(name: str, tmp_path: Path, photograph
     (tmp_path / "photos").mkdir()
     for image in photographs[:2]:
         Image.fromarray(image.pixels).save(tmp_path / "photos" / f"{image.name}.png")
-    save_weights(tmp_path / "w.safetensors", build(PAPERS[name].architecture), {})
+    save_weights(tmp_path / "w.safetensors", build(ZOO[name].architecture), {})
     words = ["--weights", str(tmp_path / "w.safetensors"), "--data", str(tmp_path / "photos"), "--sigma", "15"]
     assert main(["evaluate", name, *words]) == 0
     assert "denoise σ 15" in capsys.readouterr().out
@@ -77,7 +77,7 @@ def test_a_network_with_a_map_is_evaluated(name: str, tmp_path: Path, photograph
 
 
 def test_one_plane_is_the_level_of_every_channel_for_cbdnet() -> None:
-    network = build(PAPERS["cbdnet-non-blind"].architecture).eval()
+    network = build(ZOO["cbdnet-non-blind"].architecture).eval()
     image, plane = torch.rand(1, 3, 12, 9), torch.full((1, 1, 12, 9), 0.1)
     nn.init.normal_(network.last.weight)
     with torch.no_grad():
@@ -87,9 +87,9 @@ def test_one_plane_is_the_level_of_every_channel_for_cbdnet() -> None:
     assert not torch.equal(one, other)
 
 
-@pytest.mark.parametrize("name", [name for name, paper in PAPERS.items() if paper.task == "denoise"])
+@pytest.mark.parametrize("name", [name for name, paper in ZOO.items() if paper.task == "denoise"])
 def test_every_denoiser_has_channels_of_its_task(name: str) -> None:
-    shape = PAPERS[name].architecture.shape
+    shape = ZOO[name].architecture.shape
     assert (shape.in_channels, shape.out_channels) in TASKS["denoise"].channels.values()
 
 

@@ -9,7 +9,7 @@ from evaluators import data
 from evaluators.quality import evaluate
 from evaluators.tasks import rules_of
 from space import UserError
-from space.papers.published_weights import load_network
+from space.weights.loading import load_network
 
 SET5 = {
     "smfanet": ("smfanet-x4.pth", 32.25),  # published; 32.257 by a forward pass written apart

@@ -23,10 +23,10 @@ import search.cli
 from search.cli import queue, reproduce, run, study
 from space.command_line import parser_for
 from space.errors import UserError
-from space.papers import PAPERS
 from space.search_space import SearchSpace
 from space.tasks import OPTIONS, TASKS
 from space.terminal import LONGEST_MESSAGE
+from space.zoo import ZOO
 
 PROGRAMS = {"search": search.cli, "latency_tables": latency_tables.cli}
 CONTROL = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # Unicode categories
@@ -228,7 +228,7 @@ MEANT: dict[str, Sequence[str]] = {
     "cores": ("0", "4,5", "4,,5", "99999999999"),
 }
 PLAIN = ("1", "2", "5", "out.csv", "new")  # of options that take a number or a path
-MEANT_NAMES = sorted(PAPERS)
+MEANT_NAMES = sorted(ZOO)
 
 
 class Reached(UserError):

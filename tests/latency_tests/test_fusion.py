@@ -10,8 +10,8 @@ from latency_tables.lowering.fusion import engine_operators, network_operators
 from space.build import build, deploy_form
 from space.errors import UserError
 from space.operators import screen, trace
-from space.papers import PAPERS
 from space.tasks import TASKS
+from space.zoo import ZOO
 from tests.random_networks import random_architecture
 
 
@@ -133,7 +133,7 @@ def test_bicubic_reduction_is_refused_by_name() -> None:
 
 @pytest.mark.parametrize("name", ["s-lwsr16", "s-lwsr32c"])
 def test_no_work_is_lost(name: str) -> None:
-    traced = trace(build(PAPERS[name].architecture), (1, 3, 18, 32))
+    traced = trace(build(ZOO[name].architecture), (1, 3, 18, 32))
     assert sum(op.macs for op in engine_operators(traced.operators, traced.outputs)) == traced.macs
 
 

@@ -13,7 +13,7 @@ from latency_tables.lowering.operators import EngineOperator
 from latency_tables.measuring import plan as planning
 from latency_tables.measuring.plan import LINE_STEP, bare, plan, plan_of
 from space import TASKS
-from space.papers import PAPERS
+from space.zoo import ZOO
 from tests.random_networks import random_architecture
 
 
@@ -32,7 +32,7 @@ def test_super_resolution_is_covered_by_hundreds_of_operators(monkeypatch: pytes
     grid, families = set(made.grid), {op.family for op in made.grid}
     generator = np.random.default_rng(99)
     others = [random_architecture(task.shape(4), task.backbones, generator) for _ in range(8)]
-    others += [PAPERS["s-lwsr16"].at_scale(4)]
+    others += [ZOO["s-lwsr16"].at_scale(4)]
     asked = Counter(bare(op) for arch in others for op in architecture_operators(arch, (32, 18)))
     assert {op.family for op in asked} <= families
     compute = [op for op in asked if op.macs]

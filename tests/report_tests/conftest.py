@@ -13,7 +13,7 @@ from search.latency import TableUse, load_used, tables_of
 from search.records import SEARCHED, RungResult, RunResult, RunSettings, TrialRecord
 from space.architecture import Architecture, IOShape
 from space.backbones import BACKBONES
-from space.papers import PAPERS, with_input_skip
+from space.zoo import ZOO, with_input_skip
 from tests.small_table import write_small_table
 
 BICUBIC_DB = 26.41
@@ -68,7 +68,7 @@ def synthetic_run(
     rng = np.random.default_rng(seed)
     trials: list[TrialRecord] = []
     for name in papers:
-        released = PAPERS[name].architecture
+        released = ZOO[name].architecture
         for source, architecture in ((name, released), (f"{name}+skip", with_input_skip(released))):
             rungs = tuple(rung_result(architecture, rung, 0.0) for rung in range(3))
             costs = architecture_costs(architecture, INPUT, load_used(tables))

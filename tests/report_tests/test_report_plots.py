@@ -131,14 +131,14 @@ def words_of(axes):
     return " ".join(" ".join(text.get_text() for text in axes.texts).split())
 
 
-def test_nearest_builds_are_hollow_stars_and_said_to_be(run):
+def test_approximations_are_hollow_stars_and_said_to_be(run):
     trials = tuple(
-        dataclasses.replace(trial, nearest_build=trial.source == "s-lwsr16+skip", source=trial.source)
+        dataclasses.replace(trial, approximation=trial.source == "s-lwsr16+skip", source=trial.source)
         for trial in run.trials
     )
     some = dataclasses.replace(run, trials=trials)
     axes = pareto_figure(some).axes[0]
-    assert "stars: the papers' networks (hollow: nearest builds)" in words_of(axes)
+    assert "stars: the papers' networks (hollow: approximations)" in words_of(axes)
     assert "hollow" not in words_of(pareto_figure(run).axes[0])
     stars = [line for line in axes.lines if line.get_marker() == "*"]
     assert sorted(line.get_markerfacecolor() == "white" for line in stars) == [False, True]

@@ -11,8 +11,8 @@ from evaluators.cost import architecture_costs
 from latency_tables.tables.table import LatencyTable, load_table
 from reports import throughput
 from reports.throughput import GROUPS, Point, figure, points, shares, tenths
-from space.papers import PAPERS
 from space.tasks import TASKS
+from space.zoo import ZOO
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +36,10 @@ def test_groups_add_up_to_the_network(found: tuple[Point, ...]) -> None:
 
 def test_published_networks_cost_what_they_cost_elsewhere(found: tuple[Point, ...], table: LatencyTable) -> None:
     published = {each.name: each for each in found if each.name}
-    assert published.keys() == {entry.name for entry in PAPERS.values() if entry.task == "sr"}
+    assert published.keys() == {entry.name for entry in ZOO.values() if entry.task == "sr"}
     size = TASKS["sr"].input_sizes[throughput.SCALE]
     for name in ("carn-m", "s-lwsr16", "srresnet-lite"):
-        costs = architecture_costs(PAPERS[name].at_scale(throughput.SCALE), size, [table])
+        costs = architecture_costs(ZOO[name].at_scale(throughput.SCALE), size, [table])
         assert published[name].macs == costs.macs
         assert published[name].ms == pytest.approx(costs.latency[table.name].ms)
 

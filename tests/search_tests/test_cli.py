@@ -19,7 +19,7 @@ from PIL import Image
 from search.cli import main
 from search.journal import JOURNAL
 from search.run_files import read_run
-from space import PAPERS, build
+from space import ZOO, build
 
 TINY = ["--budget", "4k-params", "--rungs", "2,4", "--trials", "2", "--workers", "1"]
 
@@ -172,7 +172,7 @@ def test_cost_as_json(capsys) -> None:
 def test_list_names_everything(capsys) -> None:
     assert main(["list", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
-    assert set(answer["networks"]) == set(PAPERS)
+    assert set(answer["networks"]) == set(ZOO)
     assert answer["knobs"]["symmetric"]["width"]["values"][0] == 8
     assert main(["list"]) == 0
     shown = capsys.readouterr().out
@@ -337,7 +337,7 @@ def wait_for_results(folder: Path, number: int, process: subprocess.Popen) -> No
 
 
 def test_evaluating_with_weights_that_do_not_fit(tmp_path: Path, capsys, photos: Path) -> None:
-    state = build(PAPERS["s-lwsr32"].architecture).state_dict()
+    state = build(ZOO["s-lwsr32"].architecture).state_dict()
     torch.save(state, tmp_path / "wide.pt")
     status = main(["evaluate", "s-lwsr16", "--weights", str(tmp_path / "wide.pt"), "--data", str(photos)])
     assert_one_line(capsys, status, "(32, 3, 3, 3)")
@@ -347,7 +347,7 @@ def test_evaluating_with_weights_that_do_not_fit(tmp_path: Path, capsys, photos:
 
 
 def test_evaluating_own_weights(tmp_path: Path, capsys, photos: Path) -> None:
-    torch.save(build(PAPERS["s-lwsr16"].architecture).state_dict(), tmp_path / "own.pt")
+    torch.save(build(ZOO["s-lwsr16"].architecture).state_dict(), tmp_path / "own.pt")
     command = ["evaluate", "s-lwsr16", "--weights", str(tmp_path / "own.pt"), "--data", str(photos), "--json"]
     assert main(command) == 0
     answer = json.loads(capsys.readouterr().out)
@@ -355,7 +355,7 @@ def test_evaluating_own_weights(tmp_path: Path, capsys, photos: Path) -> None:
 
 
 def test_weights_that_are_not_finite_are_refused(tmp_path: Path, capsys, photos: Path) -> None:
-    state = build(PAPERS["s-lwsr16"].architecture).state_dict()
+    state = build(ZOO["s-lwsr16"].architecture).state_dict()
     name = next(iter(state))
     state[name][0] = float("nan")
     torch.save(state, tmp_path / "diverged.pt")

@@ -136,3 +136,11 @@ def test_a_mistake_is_one_line(
     error = capsys.readouterr().err
     assert rule in error
     assert error.count("\n") == 1
+
+
+def test_the_papers_own_count_stands_beside_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cost", "dncnn-list", "--input", "256x256", "--device", "pixel4-a76"]) == 0
+    shown = capsys.readouterr().out
+    assert "35,472" in shown
+    assert "37,392" in shown
+    assert "batch norm included" in shown

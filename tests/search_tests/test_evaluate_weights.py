@@ -12,9 +12,8 @@ from PIL import Image
 from evaluators.training.weights import save_weights
 from search.cli import main
 from search.cli.network_card import network_card, whose_files
-from space import PAPERS, build
-from space.papers import with_input_skip
-from space.papers.published_weights import LAYOUTS
+from space import ZOO, build
+from space.zoo import with_input_skip
 from tests.space_tests.test_weights_layouts import released_state
 
 
@@ -69,7 +68,7 @@ def test_the_scale_comes_from_the_file_and_the_option_goes_first(tmp_path: Path,
 
 
 def test_own_weights_are_read_with_what_a_wrapper_left(tmp_path: Path, photos: Path, capsys) -> None:
-    network = build(with_input_skip(PAPERS["s-lwsr16"].at_scale(2)))
+    network = build(with_input_skip(ZOO["s-lwsr16"].at_scale(2)))
     state = {f"module.{name}": value for name, value in network.state_dict().items()}
     safetensors.torch.save_file(state, tmp_path / "own.bin")
     answer = told(capsys, "s-lwsr16+skip", "--weights", tmp_path / "own.bin", "--data", photos)
@@ -78,7 +77,7 @@ def test_own_weights_are_read_with_what_a_wrapper_left(tmp_path: Path, photos: P
 
 
 def test_weights_that_say_another_architecture_are_refused(tmp_path: Path, photos: Path, capsys) -> None:
-    arch = with_input_skip(PAPERS["s-lwsr16"].architecture)
+    arch = with_input_skip(ZOO["s-lwsr16"].architecture)
     save_weights(tmp_path / "w.safetensors", build(arch), {"architecture": arch.key, "network": "s-lwsr16+skip"})
     arguments = ("--weights", tmp_path / "w.safetensors", "--data", photos)
     assert told(capsys, "s-lwsr16+skip", *arguments)["scale"] == 4
@@ -119,7 +118,7 @@ def test_list_names_whose_files_a_network_reads(capsys) -> None:
     assert "did you mean smfanet" in refused(capsys, "list", "smfnet")
 
 
-@pytest.mark.parametrize("name", sorted(LAYOUTS))
+@pytest.mark.parametrize("name", [name for name, entry in ZOO.items() if entry.layouts])
 def test_every_layout_is_named_by_its_repository(name: str) -> None:
     assert all("/" in words.split(",")[0] for words in whose_files(name))
     assert network_card(name)["weights"][-1].startswith("this project")

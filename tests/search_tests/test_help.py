@@ -55,10 +55,10 @@ def test_help_and_version_load_nothing_heavy() -> None:
 def test_exports_of_space_are_lazy_and_survive_the_modules_of_the_same_name() -> None:
     code = (
         "import sys, space\n"
-        "assert 'torch' not in sys.modules and 'PAPERS' in dir(space)\n"
+        "assert 'torch' not in sys.modules and 'ZOO' in dir(space)\n"
         "import space.architecture, space.build\n"
         "from space import *\n"
-        "print(all(map(callable, (build, architecture, load_published))), 's-lwsr16' in PAPERS)"
+        "print(all(map(callable, (build, architecture, load_published))), 's-lwsr16' in ZOO)"
     )
     assert in_python(code) == "True True\n"
 

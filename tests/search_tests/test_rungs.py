@@ -7,10 +7,10 @@ from evaluators.cost import Costs
 from search.pareto import front, front_rung, non_dominated_ranks
 from search.records import RungResult, RunResult, TrialRecord
 from search.rungs import LADDER, default_ladder, fit_ladder, next_fixed, promotable, ranked
-from space import PAPERS
+from space import ZOO
 from tests.search_tests.conftest import settings
 
-ARCHITECTURE = PAPERS["s-lwsr16"].architecture
+ARCHITECTURE = ZOO["s-lwsr16"].architecture
 
 
 def trial(number: int, macs: int, *psnr_db: float, source: str = "search", status: str = "trained") -> TrialRecord:

@@ -23,7 +23,7 @@ from search.run_files import read_run
 from search.screening import Screen
 from search.session import _check_same
 from search.study import Study
-from space import PAPERS, TASKS, UserError
+from space import TASKS, ZOO, UserError
 from space.backbones import BACKBONES
 from space.build import backbone
 from tests.search_tests.conftest import FormulaWorkers, SilentListener, settings
@@ -127,7 +127,7 @@ def test_the_papers_of_every_task_are_its_fixed_trials(name: str) -> None:
     records = list(fixed_trials(TASKS[name], asked, parse_budget("20m-params")))
     assert list(dict.fromkeys(base_name(record.source) for record in records)) == DEFAULTS.get(name, [])
     for record in records:
-        assert record.nearest_build != PAPERS[base_name(record.source)].reproducible
+        assert record.approximation == ZOO[base_name(record.source)].approximation
         assert record.architecture.shape == asked.rules.shape
     # Twice only what has the setting and no skip.
     assert len(records) == (2 if name == "sr" else 1) * len(DEFAULTS[name])
@@ -151,7 +151,7 @@ def test_networks_by_name_run_beside_the_default_ones(tmp_path: Path) -> None:
     run = read_run(tmp_path)
     fixed = {trial.source: trial for trial in run.trials if trial.is_fixed}
     assert list(fixed) == ["dncnn-list-color", "ircnn-color", "cbdnet-lite", "dncnn-color"]
-    assert {name for name, trial in fixed.items() if trial.nearest_build} == {"cbdnet-lite"}
+    assert {name for name, trial in fixed.items() if trial.approximation} == {"cbdnet-lite"}
     assert all(len(trial.rungs) == 2 for trial in fixed.values())
     assert run.settings.networks == asked.networks
     # Networks without parameters do not hide those of the others from NSGA and GP.
@@ -160,7 +160,7 @@ def test_networks_by_name_run_beside_the_default_ones(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["denoise", "deblur", "raw-denoise"])
-def test_a_search_beside_nearest_builds_starts_with_every_backbone(tmp_path: Path, name: str) -> None:
+def test_a_search_beside_approximations_starts_with_every_backbone(tmp_path: Path, name: str) -> None:
     study, task = Study.create(tmp_path, of_task(name)), TASKS[name]
     enqueue_initial(study, task, parse_budget("200k-params"))
     queued = optuna.load_study(study_name="litefront", storage=storage(tmp_path / JOURNAL)).trials
@@ -189,12 +189,9 @@ def test_a_record_without_networks_has_none_and_is_not_continued_with_some() -> 
         _check_same(again, replace(again, networks=("imdn", "smfanet")), Path("run"))
 
 
-def test_a_trial_of_an_older_run_is_no_nearest_build() -> None:
+def test_an_approximation_is_stored_as_one() -> None:
     record = next(iter(fixed_trials(TASKS["deblur"], of_task("deblur"), parse_budget("200k-params"))))
-    assert TrialRecord.from_dict(record.to_dict()).nearest_build
-    old = record.to_dict()
-    del old["nearest_build"]
-    assert not TrialRecord.from_dict(old).nearest_build
+    assert TrialRecord.from_dict(record.to_dict()).approximation
 
 
 def test_results_keep_a_task_s_further_figures(tmp_path: Path) -> None:

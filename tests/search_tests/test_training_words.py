@@ -20,7 +20,7 @@ from search.trainings.reproduction import cheapest_first, chosen, trainings
 from search.trainings.studies import STUDIES, comparison
 from search.trainings.training import PROTOCOLS, Training
 from space.errors import UserError
-from space.papers import PAPERS, paper, with_input_skip
+from space.zoo import ZOO, published_network, with_input_skip
 
 SR = rules_of("sr", 2)
 FIRST = "ecbsr-m4c8,sr,scale=2,short,8,0,embedded,embedded"
@@ -46,9 +46,9 @@ def names(word: str, root: Path | None) -> list[str]:
 
 
 def test_a_name_means_the_papers_own_network_and_its_skip() -> None:
-    assert named_architecture("s-lwsr16", 4) == PAPERS["s-lwsr16"].architecture
-    assert named_architecture("s-lwsr16+skip", 4) == with_input_skip(PAPERS["s-lwsr16"].architecture)
-    assert named_architecture("fsrcnn", 3) == PAPERS["fsrcnn"].at_scale(3)
+    assert named_architecture("s-lwsr16", 4) == ZOO["s-lwsr16"].architecture
+    assert named_architecture("s-lwsr16+skip", 4) == with_input_skip(ZOO["s-lwsr16"].architecture)
+    assert named_architecture("fsrcnn", 3) == ZOO["fsrcnn"].at_scale(3)
 
 
 def test_a_turned_knob_changes_that_and_nothing_else() -> None:
@@ -58,7 +58,7 @@ def test_a_turned_knob_changes_that_and_nothing_else() -> None:
     two = named_architecture("s-lwsr16:width=8,blocks_per_stage=1", 2)
     assert (two.settings.width, two.shape.scale, two.ends.input_skip) == (8, 2, "none")
     own = named_architecture("s-lwsr16:upsampler=dense-two-step", 4)
-    assert own == PAPERS["s-lwsr16"].architecture
+    assert own == ZOO["s-lwsr16"].architecture
 
 
 @pytest.mark.parametrize(
@@ -76,14 +76,16 @@ def test_a_turned_knob_changes_that_and_nothing_else() -> None:
 )
 def test_a_network_that_is_not_there_is_one_line(word: str, part: str) -> None:
     with pytest.raises(UserError, match=r"^[^\n]*$") as caught:
-        named_architecture(word, paper(word.partition(":")[0].removesuffix("+skip")).architecture.shape.scale)
+        named_architecture(
+            word, published_network(word.partition(":")[0].removesuffix("+skip")).architecture.shape.scale
+        )
     assert part in str(caught.value)
 
 
 def test_forms_are_those_that_can_have_a_skip_of_ours() -> None:
-    assert forms(PAPERS["s-lwsr16"], 4) == ("s-lwsr16", "s-lwsr16+skip")
-    assert forms(PAPERS["fsrcnn"], 4) == ("fsrcnn",)
-    assert forms(PAPERS["progressive-6"], 1) == ("progressive-6",)
+    assert forms(ZOO["s-lwsr16"], 4) == ("s-lwsr16", "s-lwsr16+skip")
+    assert forms(ZOO["fsrcnn"], 4) == ("fsrcnn",)
+    assert forms(ZOO["progressive-6"], 1) == ("progressive-6",)
 
 
 # Data.
@@ -342,7 +344,7 @@ def test_protocols_say_how_the_steps_are_made() -> None:
 def test_networks_are_chosen_by_name_by_task_or_all() -> None:
     assert [entry.name for entry in chosen(("fsrcnn", "s-lwsr16", "fsrcnn"), None, False)] == ["fsrcnn", "s-lwsr16"]
     assert {entry.task for entry in chosen((), "deblur", False)} == {"deblur"}
-    assert len(chosen((), None, True)) == len(PAPERS)
+    assert len(chosen((), None, True)) == len(ZOO)
     for names_, task, everything in (((), None, False), (("fsrcnn",), "sr", False), ((), "sr", True)):
         with pytest.raises(UserError, match="reproduce takes names, or --task, or --all"):
             chosen(names_, task, everything)
@@ -351,7 +353,7 @@ def test_networks_are_chosen_by_name_by_task_or_all() -> None:
 
 
 def test_everything_can_be_asked_for() -> None:
-    entries = tuple(PAPERS.values())
+    entries = tuple(ZOO.values())
     found = trainings(entries, {}, "short", 4, 0, ("embedded",), ("embedded",))
     assert {"s-lwsr16", "s-lwsr16+skip", "fsrcnn", "glcic"} <= {each.name for each in found}
     assert len({each.folder_name for each in found}) == len(found) > len(entries)

@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from space import PAPERS, build
+from space import ZOO, build
 from space.architecture import Architecture, EndsSpec, IOShape, UpsamplerSpec
 from space.backbones.encoder_decoder import EncoderDecoderSettings
 from space.blocks.ar import ArSpec
 from space.build import deploy_form
 from space.operators import screen
-from space.papers.mallenet import port
+from space.zoo.mallenet import port
 
 
 def parameters(arch: Architecture) -> int:
@@ -39,18 +39,18 @@ def test_pooling_changes_the_ports_macs_and_not_its_parameters(pool: int, doubli
 
 
 def test_the_named_pyramids() -> None:
-    assert parameters(PAPERS["mallenet-port-16"].architecture) == 642_752
+    assert parameters(ZOO["mallenet-port-16"].architecture) == 642_752
     # One more PReLU in each of 17 + 36 blocks, and four gates.
-    assert parameters(PAPERS["mallenet-16"].architecture) == 642_752 + 53 + 4
-    gates = {name for name, _ in build(PAPERS["mallenet-16"].architecture).named_parameters() if "gate" in name}
+    assert parameters(ZOO["mallenet-16"].architecture) == 642_752 + 53 + 4
+    gates = {name for name, _ in build(ZOO["mallenet-16"].architecture).named_parameters() if "gate" in name}
     assert len(gates) == 4
-    assert not any("gate" in name for name, _ in build(PAPERS["mallenet-port-16"].architecture).named_parameters())
+    assert not any("gate" in name for name, _ in build(ZOO["mallenet-port-16"].architecture).named_parameters())
 
 
 @pytest.mark.parametrize("name", ["mallenet-port-16", "mallenet-16"])
 def test_the_deployed_pyramid_computes_the_same(name: str) -> None:
     generator = torch.Generator().manual_seed(0)
-    network = build(PAPERS[name].architecture, generator)
+    network = build(ZOO[name].architecture, generator)
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             for tensor in (module.weight, module.bias, module.running_mean, module.running_var):
@@ -70,7 +70,7 @@ def test_the_deployed_pyramid_computes_the_same(name: str) -> None:
 
 @pytest.mark.parametrize("recursion", [5, 6, 7])
 def test_recursion_shares_all_weights_and_adds_its_work(recursion: int) -> None:
-    arch, other = PAPERS[f"progressive-{recursion}"].architecture, PAPERS["progressive-6"].architecture
+    arch, other = ZOO[f"progressive-{recursion}"].architecture, ZOO["progressive-6"].architecture
     assert parameters(arch) == parameters(other)
     work = {n: screen(replace(arch, settings=replace(arch.settings, recursion=n)), 64, 64).macs for n in (1, 2)}
     stage = work[2] - work[1]
@@ -78,7 +78,7 @@ def test_recursion_shares_all_weights_and_adds_its_work(recursion: int) -> None:
 
 
 def test_each_attention_of_the_progressive_network_is_separate() -> None:
-    arch = PAPERS["progressive-6"].architecture
+    arch = ZOO["progressive-6"].architecture
     counts = {
         kind: parameters(replace(arch, ends=replace(arch.ends, attention=kind)))
         for kind in ("none", "channel", "spatial", "both")
@@ -100,5 +100,5 @@ def test_feature_align_parameters_by_the_formula(width: int, count: int) -> None
 
 
 def test_feature_align_stand_in_has_about_the_implied_size() -> None:
-    assert parameters(PAPERS["feature-align"].architecture) == 159_520
-    assert not PAPERS["feature-align"].reproducible
+    assert parameters(ZOO["feature-align"].architecture) == 159_520
+    assert ZOO["feature-align"].approximation

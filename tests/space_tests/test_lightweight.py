@@ -19,7 +19,7 @@ from space.layers.lightweight import Gsat, List, ResampledList
 from space.layers.resampling import doubling, halving
 from space.layers.upsamplers import upsampler
 from space.operators import trace
-from space.papers.paper import convolution_weights
+from space.zoo.counting_rule import convolution_weights
 
 
 # Lahiri et al.'s code, counted: weights of LIST, and with the biases of its PyTorch version.

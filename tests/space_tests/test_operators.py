@@ -8,7 +8,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from evaluators.cost import architecture_costs, network_costs
-from space import PAPERS, TASKS, UserError, build
+from space import TASKS, ZOO, UserError, build
 from space.architecture import Architecture, IOShape
 from space.backbones import BACKBONES
 from space.build import deploy_form
@@ -27,7 +27,7 @@ def counted_by_torch(arch: Architecture, width_px: int, height_px: int) -> tuple
 
 SEARCHED_PAPERS = [
     (name, scale)
-    for name, entry in sorted(PAPERS.items())
+    for name, entry in sorted(ZOO.items())
     if entry.architecture.backbone in BACKBONES
     for scale in TASKS[entry.task].input_sizes
 ]
@@ -35,7 +35,7 @@ SEARCHED_PAPERS = [
 
 @pytest.mark.parametrize(("name", "scale"), SEARCHED_PAPERS)
 def test_papers_count_as_torch_counts(name: str, scale: int) -> None:
-    arch = PAPERS[name].at_scale(scale)
+    arch = ZOO[name].at_scale(scale)
     costs = architecture_costs(arch, (40, 24))
     assert (costs.params, costs.macs) == counted_by_torch(arch, 40, 24)
     assert costs == network_costs(build(arch), (40, 24), arch.shape.in_channels)
@@ -154,6 +154,6 @@ def test_tracing_leaves_the_network_alone() -> None:
 
 def test_operators_know_their_part() -> None:
     with torch.device("meta"):
-        network = build(PAPERS["s-lwsr16"].architecture)
+        network = build(ZOO["s-lwsr16"].architecture)
     parts = {op.part.removeprefix("trunk.").partition(".")[0] for op in trace(network, (1, 3, 18, 32)).operators}
     assert {"stem", "encoder", "pool", "decoder", "upsampler", "shift_in", "shift_out"} <= parts

@@ -2,7 +2,8 @@
 
 import pytest
 
-from space.papers.published import MACS_RULES, PublishedResult, one_per_network, published_results
+from space.zoo.literature import one_per_network, published_results
+from space.zoo.published_result import MACS_RULES, PublishedResult
 
 ALL = published_results("sr")
 

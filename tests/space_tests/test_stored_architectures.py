@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from space import PAPERS, UserError, architecture_from_dict
-from space.papers import with_input_skip
+from space import ZOO, UserError, architecture_from_dict
+from space.zoo import with_input_skip
 
 # The published form, and the one with our bicubic skip.
 KEYS = {
@@ -31,7 +31,7 @@ STORED = """{"shape": {"in_channels": 3, "out_channels": 3, "scale": 4}, "backbo
 
 @pytest.mark.parametrize("name", sorted(KEYS))
 def test_a_papers_key_stays(name: str) -> None:
-    arch = PAPERS[name].architecture
+    arch = ZOO[name].architecture
     assert (arch.key, with_input_skip(arch).key) == KEYS[name]
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from space.backbones.row import inverted_flags, kept_flags
 from space.backbones.symmetric import RELEASED_KEPT, bunch_sizes, pool_sources
-from space.papers.slwsr import released
+from space.zoo.slwsr import released
 
 
 def test_half_kept_is_the_released_pattern() -> None:

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from space import PAPERS, UserError, build, load_published
-from space.papers.fitting import forms_of
-from space.papers.published_weights import LAYOUTS, load_network
+from space import ZOO, UserError, build, load_published
+from space.weights.fitting import forms_of
+from space.weights.loading import load_network
 
-CASES = [(name, index) for name in LAYOUTS for index in range(len(LAYOUTS[name]))]
+CASES = [(name, index) for name, entry in ZOO.items() for index in range(len(entry.layouts))]
 WRAPPED: dict[str, tuple[str, ...]] = {
     word: tuple(word.split("/"))
     for word in (
@@ -47,7 +47,7 @@ PREFIXES = (
 
 def released_state(name: str, layout: int, scale: int) -> dict[str, Tensor]:
     """Tensors of the names and shapes of the layout, small random values."""
-    form = forms_of(name, LAYOUTS[name])[layout + 1]
+    form = forms_of(name)[layout + 1]
     generator = torch.Generator().manual_seed(0)
     state = {}
     for theirs, shape in form.expected(scale).values():
@@ -68,10 +68,10 @@ def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
 
 @pytest.mark.parametrize(("name", "layout"), CASES)
 def test_every_layout_is_read_wrapped_and_prefixed(name: str, layout: int) -> None:
-    scale = PAPERS[name].architecture.shape.scale
+    scale = ZOO[name].architecture.shape.scale
     state = released_state(name, layout, scale)
     plain = load_network(name, state)
-    assert plain.layout is LAYOUTS[name][layout]
+    assert plain.layout is ZOO[name].layouts[layout]
     assert plain.scale == scale
     assert not plain.network.training
     place = list(WRAPPED.values())[CASES.index((name, layout)) % len(WRAPPED)]
@@ -93,7 +93,7 @@ def test_each_wrapper_with_each_prefix(wrapper: str, prefix: str) -> None:
 @pytest.mark.parametrize("prefix", PREFIXES)
 @pytest.mark.parametrize("name", ["s-lwsr16", "dncnn", "s-lwsr32c"])
 def test_own_networks_are_read_with_prefixes_too(name: str, prefix: str) -> None:
-    network = build(PAPERS[name].architecture).eval()
+    network = build(ZOO[name].architecture).eval()
     state = {prefix + key: value for key, value in network.state_dict().items()}
     loaded = load_network(name, {"model_state_dict": state})
     assert loaded.layout is None
@@ -145,9 +145,9 @@ def test_other_precisions_become_float32(dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("name", ["smfanet", "espcn", "imdn", "ecbsr-m4c8", "etds-l", "s-lwsr16"])
 def test_the_scale_is_read_off_the_weights(name: str, scale: int) -> None:
-    for layout in range(len(LAYOUTS[name])):
+    for layout in range(len(ZOO[name].layouts)):
         assert load_network(name, released_state(name, layout, scale)).scale == scale
-    own = build(PAPERS[name].at_scale(scale)).state_dict()
+    own = build(ZOO[name].at_scale(scale)).state_dict()
     assert load_network(name, own).scale == scale
 
 
@@ -168,7 +168,7 @@ def test_a_scale_that_the_weights_do_not_say_is_a_note() -> None:
 )
 def test_weights_of_another_network_say_which(asked: str, given: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        load_published(asked, released_state(given, 0, PAPERS[given].architecture.shape.scale))
+        load_published(asked, released_state(given, 0, ZOO[given].architecture.shape.scale))
 
 
 def test_weights_of_an_unknown_network_say_what_they_look_like() -> None:
@@ -177,7 +177,7 @@ def test_weights_of_an_unknown_network_say_what_they_look_like() -> None:
         load_published("smfanet", state)
     message = str(caught.value)
     assert "got 3 tensors with 105 numbers (stage.0.theta\\x1b[31m, " in message
-    assert f"they match none of the {len(PAPERS)} networks that are built here" in message
+    assert f"they match none of the {len(ZOO)} networks that are built here" in message
     near = {f"encoder.{key}" if "to_img" in key else key: v for key, v in released_state("smfanet", 0, 4).items()}
     with pytest.raises(UserError, match="nearest is smfanet with 178 of 180 tensors alike"):
         load_published("fsrcnn", near)

@@ -1,0 +1,77 @@
+"""Every published result: of the networks of the zoo, and of networks that are not built and only drawn.
+
+Those are the rows of ``published.csv``, one value per row.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+
+from space.zoo import ZOO
+from space.zoo.published_result import METRICS, PublishedResult
+
+SSIM = ("SSIM_Y", "SSIM")  # words of the table
+
+
+def published_results(task: str, scale: int | None = None, dataset: str | None = None) -> tuple[PublishedResult, ...]:
+    """Every published result of ``task``, the zoo's first; of one scale or dataset if it is given.
+
+    One network may appear several times, once per source: see ``one_per_network``.
+    """
+    return tuple(
+        result
+        for result in _all()
+        if result.task == task and scale in (None, result.scale) and dataset in (None, result.dataset)
+    )
+
+
+def one_per_network(results: Iterable[PublishedResult]) -> tuple[PublishedResult, ...]:
+    """One result per network, scale, level and dataset: its own authors' if they report one, else the first quoted."""
+    chosen: dict[tuple[str, int, str, str], PublishedResult] = {}
+    for result in results:
+        key = (result.network, result.scale, result.level, result.dataset)
+        if key not in chosen or (result.is_own and not chosen[key].is_own):
+            chosen[key] = result
+    return tuple(chosen.values())
+
+
+@cache
+def _all() -> tuple[PublishedResult, ...]:
+    return (*(result for network in ZOO.values() for result in network.results), *not_built())
+
+
+def not_built() -> tuple[PublishedResult, ...]:
+    """The rows of ``published.csv``, with the metrics of one network, dataset and source joined."""
+    joined: dict[tuple[str, ...], dict[str, str]] = {}
+    with files("space.zoo").joinpath("published.csv").open(encoding="utf-8", newline="") as table:
+        for row in csv.DictReader(table):
+            key = tuple(row[name] for name in ("network", "task", "scale", "level", "dataset", "source", "note"))
+            joined.setdefault(key, row)[row["metric"]] = row["value"]
+    return tuple(_result(row) for row in joined.values())
+
+
+def _result(row: dict[str, str]) -> PublishedResult:
+    metric = next((word for word in METRICS if word in row), None)
+    ssim = next((row[word] for word in SSIM if word in row), None)
+    width_height = tuple(int(pixels) for pixels in row["multi_adds_output"].split("x") if pixels)
+    return PublishedResult(
+        network=row["network"],
+        task=row["task"],
+        scale=int(row["scale"]),
+        dataset=row["dataset"],
+        source=row["source"],
+        level=row["level"],
+        metric=METRICS[metric] if metric else None,
+        psnr_db=float(row[metric]) if metric else None,
+        ssim=float(ssim) if ssim else None,
+        params=int(row["params"]) if row["params"] else None,
+        macs=int(row["multi_adds"]) if row["multi_adds"] else None,
+        macs_rule=row["multi_adds_rule"] or None,
+        macs_output=width_height or None,
+        is_own=row["origin"] == "own",
+        is_self_ensemble=row["self_ensemble"] == "yes",
+        note=row["note"],
+    )
