@@ -1,4 +1,4 @@
-"""What holds of every block: a value that is stored and read, knobs that give it, a module that every trunk can hold."""
+"""What holds of every block: a value that is stored and read, knobs that give it, a module that any trunk can hold."""
 
 from __future__ import annotations
 
