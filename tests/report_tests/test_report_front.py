@@ -121,7 +121,7 @@ def test_settings_without_the_usual_fields_are_described_too(run):
         next(t for t in run.trials if not t.is_fixed),
         architecture=dataclasses.replace(run.trials[0].architecture, backbone="pyramid", settings=Bare()),
     )
-    assert describe(trial.architecture) == "pyramid"
+    assert describe(trial.architecture) == "pyramid, dense-two-step upsampler, no input skip"
     assert short_label(trial) == f"#{trial.trial}"
 
 
