@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from latency_tables.classes import TERMS, cost_class
-from latency_tables.estimate import Z90, predict, residual
+from latency_tables.estimate import Z90, estimate, residual
 from latency_tables.operators import TRAFFIC_KINDS, EngineOperator
 from latency_tables.published.fit import SEED, TOWARDS_COMMON, fit_prices
 from latency_tables.table import KEY, TRAFFIC, LatencyTable, Row
@@ -66,7 +66,7 @@ def calibrate(table: LatencyTable, timings: Timings, name: str) -> Calibration:
             "choose a table of their dtype"
         )
     measured = np.array(timings.latency_ms)
-    methods = {"scale": _only_scale(np.array([[predict(table, ops).ms] for ops in timings.operators]))}
+    methods = {"scale": _only_scale(np.array([[estimate(table, ops).ms] for ops in timings.operators]))}
     if number >= LEAST_FOR_REFIT and not table.shapes:
         methods["refit"] = _refit(_shares(table, timings))
     errors = {method: _left_out(solve, measured) for method, solve in methods.items()}

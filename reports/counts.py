@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluators.cost import Costs, architecture_costs, paper_counts
-from evaluators.latency import ms_text
+from evaluators.costs import Costs, architecture_costs, paper_counts
+from evaluators.quantities import ms_text
 from latency_tables.table import load_table
 from space.files import write_atomically
 from space.papers import PAPERS, Paper

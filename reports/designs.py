@@ -17,10 +17,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from evaluators.cost import Costs, architecture_costs
+from evaluators.costs import Costs, architecture_costs
 from evaluators.latency import explained, latency_difference
 from latency_tables.engines import engine_format
-from latency_tables.estimate import Latency, MissingOperatorError, predict
+from latency_tables.estimate import Explanation, MissingOperatorError, explain
 from latency_tables.fusion import architecture_operators
 from latency_tables.harness.measure import Harness
 from latency_tables.harness.rounds import Protocol
@@ -50,7 +50,7 @@ class Design:
     name: str
     arch: Architecture
     costs: Costs
-    latency: Mapping[str, Latency]
+    latency: Mapping[str, Explanation]
     measured_ms: float | None = None
 
 
@@ -102,12 +102,12 @@ def priced(tables: Sequence[str], measured: Mapping[str, float]) -> tuple[Design
     )
 
 
-def _latencies(arch: Architecture, tables: Sequence[str]) -> dict[str, Latency]:
+def _latencies(arch: Architecture, tables: Sequence[str]) -> dict[str, Explanation]:
     """By table; none of a table that lacks an operator of ``arch``."""
     found = {}
     for table in tables:
         try:
-            found[table] = predict(load_table(table), architecture_operators(arch, INPUT))
+            found[table] = explain(load_table(table), architecture_operators(arch, INPUT))
         except MissingOperatorError:
             continue
     return found
@@ -148,8 +148,8 @@ def kept(folder: Path) -> dict[str, float]:
 
 @lru_cache(maxsize=256)
 def upsampler_share(arch: Architecture, table: str) -> float:
-    latency = explained(arch, INPUT, load_table(table))
-    return latency.by_part["upsampler"] / latency.ms
+    found = explained(arch, INPUT, load_table(table))
+    return found.by_part["upsampler"] / found.latency.ms
 
 
 def page(found: Sequence[Design], own: str | None) -> str:
@@ -173,11 +173,12 @@ def page(found: Sequence[Design], own: str | None) -> str:
     for design in found:
         cells = [design.name, f"{design.costs.params:,}", f"{design.costs.macs / 1e9:.2f}"]
         for name in PHONES:
-            figure = design.latency[name]
+            of = design.latency[name]
             share = upsampler_share(design.arch, name)
-            cells.append(f"{figure.ms:,.0f} ({figure.version_low:,.0f} to {figure.version_high:,.0f}) [{share:.0%}]")
+            cells.append(f"{of.latency.ms:,.0f} ({of.version_low:,.0f} to {of.version_high:,.0f}) [{share:.0%}]")
         if here:
-            predicted, measured = design.latency.get(own), design.measured_ms
+            own_figure, measured = design.latency.get(own), design.measured_ms
+            predicted = own_figure and own_figure.latency
             cells += [f"{predicted.ms:,.1f}" if predicted else "–", f"{measured:,.1f}" if measured else "–"]
             cells += [f"{predicted.ms / measured - 1:+.1%}" if predicted and measured else "–"]
         lines.append("| " + " | ".join(cells) + " |")
@@ -204,8 +205,8 @@ def figure(found: Sequence[Design], here: str = "this machine") -> Figure:
         label="MACs",
     )
     for offset, name in zip((-0.2, 0.0, 0.2), PHONES, strict=True):
-        scale = base.latency[name].ms
-        centres = [design.latency[name].ms / scale for design in found]
+        scale = base.latency[name].latency.ms
+        centres = [design.latency[name].latency.ms / scale for design in found]
         apart = [latency_difference(base.arch, design.arch, INPUT, load_table(name)) for design in found]
         spread = [[(each.ms - each.low) / scale for each in apart], [(each.high - each.ms) / scale for each in apart]]
         axes.errorbar(

@@ -19,7 +19,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from latency_tables.estimate import predict
+from latency_tables.estimate import estimate
 from latency_tables.fusion import architecture_operators
 from latency_tables.operators import EngineOperator
 from latency_tables.table import LatencyTable, load_table
@@ -78,11 +78,11 @@ def group(operator: EngineOperator) -> str:
 
 def point(name: str, arch: Architecture, table: LatencyTable, input_size: tuple[int, int]) -> Point:
     operators = architecture_operators(arch, input_size)
-    latency = predict(table, operators)
+    latency = estimate(table, operators)
     macs, ms = Counter(), Counter()
     for operator in operators:
         macs[group(operator)] += operator.macs
-        ms[group(operator)] += predict(table, [operator]).ms
+        ms[group(operator)] += estimate(table, [operator]).ms
     return Point(name, arch.backbone, sum(macs.values()), latency.ms, dict(macs), dict(ms))
 
 

@@ -8,8 +8,9 @@ from itertools import zip_longest
 
 import numpy as np
 
-from evaluators.cost import Costs, architecture_costs
-from search.budget import Budget, cost_text
+from evaluators.costs import Costs, architecture_costs
+from evaluators.quantities import quantity
+from search.budget import Budget
 from search.latency import load_used
 from search.neighbours import neighbours, starts
 from search.records import SEARCHED, RunSettings, TrialRecord
@@ -141,7 +142,7 @@ def next_trial(study: Study, task: Task, budget: Budget) -> TrialRecord | None:
         broken = budget.broken(record.costs)
         same = known.get(record.architecture.key)
         if broken:
-            over = ", ".join(f"{cost_text(record.costs, limit.quantity)} > {limit.text}" for limit in broken)
+            over = ", ".join(f"{quantity(limit.quantity).exact_text(record.costs)} > {limit.text}" for limit in broken)
             if walks:
                 walks -= not _queue_near(study, task, record, screen, known)
             study.reject(replace(record, status="over-budget", reason=over), budget)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.cost import architecture_costs
+from evaluators.costs import architecture_costs
 from search.budget import Budget
 from search.latency import load_used
 from search.records import RunSettings

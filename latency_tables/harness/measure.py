@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from latency_tables.engines.model_format import ModelFormat
-from latency_tables.estimate import predict
+from latency_tables.estimate import estimate
 from latency_tables.harness.differential import baseline_key, differential_figures, differential_models
 from latency_tables.harness.plan import Plan
 from latency_tables.harness.raw_timings import Figure, RawTimings
@@ -161,7 +161,7 @@ def _checks(table: LatencyTable, plan: Plan, figures: Mapping[str, Figure]) -> l
     for op in plan.check:
         figure = figures.get(operator_key(op))
         if figure is not None:
-            found.append(Check(op, figure.ms, predict(table, (op,)).ms, figure.relative_error))
+            found.append(Check(op, figure.ms, estimate(table, (op,)).ms, figure.relative_error))
     return found
 
 

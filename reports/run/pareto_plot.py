@@ -17,7 +17,7 @@ from reports.places import RIGHT, UP_LEFT
 from reports.run.pareto_references import draw_references
 from reports.run.pareto_view import LEAST_HEIGHT_DB, ParetoView, pareto_view
 from reports.run.published_view import PublishedView, published_view
-from reports.run.quantities import cost_objectives, cost_ticks
+from reports.run.quantities import cost_objectives
 from reports.run.ties import SEED_NOISE_DB
 from reports.style import BASELINE, FRONT, INK, METADATA, OTHER, PAPER, SAME_TIME, STYLE, TIE, literal_texts
 from search.records import RunResult
@@ -87,7 +87,7 @@ def draw_pareto(axes: Axes, view: ParetoView) -> None:
     axes.set_xlabel(view.quantity.axis, labelpad=4)
     axes.set_ylabel(f"{view.metric_name} (dB)")
     if view.origin:
-        _fine_print(axes, f"{view.quantity.depends_on}; origin at worst: {view.origin}")
+        _fine_print(axes, f"{view.depends_on}; origin at worst: {view.origin}")
     if not view.points:
         axes.text(0.5, 0.5, "no trained network yet", transform=axes.transAxes, ha="center", color=BASELINE)
         axes.set(xticks=[], yticks=[])
@@ -255,6 +255,13 @@ def _limits(axes: Axes, view: ParetoView) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
     axes.grid(axis="y", color="#EEEEEE", lw=0.8)
     axes.set_axisbelow(True)
+
+
+def cost_ticks(low: float, high: float) -> list[float]:
+    """Round numbers from ``low`` to ``high`` for a logarithmic axis, few enough to be written side by side."""
+    steps = (1, 2, 5) if high < 700 * low else (1, 3) if high < 5000 * low else (1,)
+    ticks = [step * 10.0**power for power in range(-6, 13) for step in steps]
+    return [tick for tick in ticks if low <= tick <= high]
 
 
 def _cost_ticks(axes: Axes) -> None:

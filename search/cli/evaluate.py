@@ -6,7 +6,7 @@ import argparse
 import json
 
 from evaluators import data
-from evaluators.cost import network_costs
+from evaluators.costs import network_costs
 from evaluators.evaluate import SELF_ENSEMBLE, baseline, evaluate, yardsticks
 from evaluators.images.pair_folders import NamedPair
 from evaluators.tasks import TaskRules, rules_from_words

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from evaluators.cost import architecture_costs
+from evaluators.costs import architecture_costs
 from space.papers import paper
 from space.papers.published import published_results
 from space.papers.published_weights import LAYOUTS

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latency_tables.estimate import predict
+from latency_tables.estimate import estimate
 from latency_tables.harness.measure import measure, operator_key, operator_of, reference_of
 from latency_tables.harness.plan import Plan
 from latency_tables.harness.raw_timings import RawTimings, figure, own_ms
@@ -162,7 +162,7 @@ def test_chains_leave_the_boundary_out(tmp_path: Path) -> None:
         assert measured.table.shapes[op].latency_ms == pytest.approx(cost_ms(op), rel=0.02)
         elements = op.read_elements + op.written_elements
         assert alone.table.shapes[op].latency_ms == pytest.approx(cost_ms(op) + elements * 5e-6, rel=1e-4)
-    assert predict(measured.table, (conv(8, 8),)).origin == "measured"
+    assert estimate(measured.table, (conv(8, 8),)).origin == "measured"
 
 
 def test_keys_name_operators() -> None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from latency_tables.engines.input_shapes import input_shapes
 from latency_tables.engines.tflite import chain, patterned_weights, stand_alone, write_tflite
 from latency_tables.engines.tflite_nodes import NODES, output_shape
-from latency_tables.estimate import predict
+from latency_tables.estimate import estimate
 from latency_tables.fusion import architecture_operators, network_operators
 from latency_tables.harness.validate import draw_networks
 from latency_tables.operators import EngineOperator
@@ -206,7 +206,7 @@ def test_lightweight_choices_are_priced_and_run(name: str, wanted: dict) -> None
         chosen[knob.name] = wanted.get(knob.name, knob.values[0])
     assert wanted.items() <= chosen.items()
     operators = architecture_operators(architecture(shape, name, chosen), (32, 24))
-    assert all(predict(load_table(table), operators).ms > 0 for table in ("pixel4-a76", "a03s-a53-int8"))
+    assert all(estimate(load_table(table), operators).ms > 0 for table in ("pixel4-a76", "a03s-a53-int8"))
     (output,) = run(write_tflite(operators), np.full((1, 24, 32, 3), 0.5, np.float32))
     assert output.shape == (1, 48, 64, 3)
     assert np.isfinite(output).all()

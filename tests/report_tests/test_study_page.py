@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluators.cost import architecture_costs
+from evaluators.costs import architecture_costs
 from reports.counts import PHONES
 from reports.study_page import page, variants, write_study
 from search.trainings.studies import Comparison, comparison

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from evaluators.cost import architecture_costs
+from evaluators.costs import architecture_costs
 from latency_tables.table import LatencyTable, load_table
 from reports import throughput
 from reports.throughput import GROUPS, Point, figure, points, shares, tenths

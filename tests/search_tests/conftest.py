@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluators.cost import architecture_costs
+from evaluators.costs import architecture_costs
 from search.budget import parse_budget
 from search.jobs import Answer, Failed, Job, Measured, Progress, Timed, TimingJob
 from search.latency import TableUse

@@ -12,7 +12,7 @@ from evaluators import data
 from evaluators.evaluate import evaluate
 from evaluators.tasks import rules_of
 from latency_tables.engines.tflite import write_tflite
-from latency_tables.estimate import predict
+from latency_tables.estimate import estimate
 from latency_tables.fusion import architecture_operators
 from latency_tables.table import load_table
 from space import TASKS, architecture, architecture_from_dict, build, random_knobs
@@ -89,7 +89,7 @@ def test_it_is_traced_as_it_is_screened_and_has_a_price(name: str, size: tuple[i
     ]
     assert screened.macs == screen(copying, *size).macs  # it has no convolution
     for word in ("pixel4-a76", "a03s-a53-int8"):
-        ms, without = (predict(load_table(word), architecture_operators(arch, size)).ms for arch in (filling, copying))
+        ms, without = (estimate(load_table(word), architecture_operators(arch, size)).ms for arch in (filling, copying))
         assert math.isfinite(ms)
         assert ms > without > 0
     assert write_tflite(architecture_operators(filling, size))

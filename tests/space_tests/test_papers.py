@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from evaluators.cost import architecture_costs, network_costs, paper_counts
+from evaluators.costs import architecture_costs, network_costs, paper_counts
 from space import PAPERS, TASKS, architecture, architecture_from_dict, build
 from space.papers import paper, with_input_skip
 from space.papers.slwsr import released

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from evaluators.cost import architecture_costs, network_costs, paper_counts
-from latency_tables.estimate import predict
+from evaluators.costs import architecture_costs, network_costs, paper_counts
+from latency_tables.estimate import estimate
 from latency_tables.fusion import architecture_operators, network_operators
 from latency_tables.table import LatencyTable, load_table
 from space import PAPERS, TASKS, UserError, architecture_from_dict, build, load_published
@@ -170,7 +170,7 @@ def test_networks_have_milliseconds_more_for_more_pixels(name: str, tables: tupl
     small, large = (architecture_operators(arch, size) for size in ((64, 64), (256, 256)))
     assert "norm" not in {op.kind for op in small}
     for table in tables:
-        assert 0 < predict(table, small).ms < predict(table, large).ms
+        assert 0 < estimate(table, small).ms < estimate(table, large).ms
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith(("ffdnet", "glcic"))])

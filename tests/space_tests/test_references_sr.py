@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from evaluators.cost import architecture_costs, network_costs, paper_counts
-from latency_tables.estimate import predict
+from evaluators.costs import architecture_costs, network_costs, paper_counts
+from latency_tables.estimate import estimate
 from latency_tables.fusion import network_operators
 from latency_tables.table import load_table
 from space import PAPERS, UserError, architecture_from_dict, build
@@ -134,7 +134,7 @@ def test_every_operator_has_a_price(name: str) -> None:
     with torch.device("meta"):
         operators = network_operators(build(arch), arch.shape.in_channels, HD[4])
     for table in ("pixel4-a76", "a03s-a53", "pixel4-a55"):
-        latency = predict(load_table(table), operators)
+        latency = estimate(load_table(table), operators)
         assert 0 < latency.low < latency.ms < latency.high < math.inf
 
 
