@@ -26,4 +26,4 @@ def depends_on(of: Quantity, settings: RunSettings) -> str:
     words = f"{use.caption}, {width}×{height} input"
     if use.dtype == TRAINED_DTYPE:
         return words
-    return f"{words} (PSNR is that of the {TRAINED_DTYPE} network: the effect of {use.dtype} on it was not measured)"
+    return f"{words} (PSNR is that of the {TRAINED_DTYPE} network: what {use.dtype} does to it was not measured)"

@@ -38,8 +38,8 @@ def test_the_line_goes_through_the_front_cheapest_first(run):
 
 def test_costs_are_in_the_unit_of_the_axis(run):
     trial = run.trials[0]
-    assert MACS.of(trial.costs) == pytest.approx(trial.costs.macs / 1e9)
-    assert PARAMS.of(trial.costs) == 143.755
+    assert MACS.on_axis(trial.costs) == pytest.approx(trial.costs.macs / 1e9)
+    assert PARAMS.on_axis(trial.costs) == 143.755
     assert PARAMS.text(trial.costs) == "143,755 params"
     assert MACS.number(10_190_000_000) == "10.19 G"
 
@@ -222,9 +222,9 @@ def test_the_charts_labels_name_every_star_at_every_width(make_run, quantity):
 
 def test_milliseconds_are_drawn_with_their_band_and_what_they_depend_on(timed_run):
     first, second = cost_objectives(timed_run.settings)
-    assert (first.name, second.name) == ("ms@board-x1", "ms@board-y2")
+    assert (first.word, second.word) == ("ms@board-x1", "ms@board-y2")
     view = pareto_view(timed_run, first)
-    assert first.depends_on == "Board X, Cortex-X, 1 thread, fp32, Engine 1.0, 320×180 input"
+    assert view.depends_on == "Board X, Cortex-X, 1 thread, fp32, Engine 1.0, 320×180 input"
     assert view.origin == "traffic-estimate"
     assert all(point.band[0] < point.cost < point.band[1] for point in view.points)
     assert (view.budget, view.budget_text) == (700, "budget 700 ms on board-x1")
