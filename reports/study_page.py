@@ -18,9 +18,9 @@ from scipy.stats import t as student
 from evaluators.costs import architecture_costs
 from latency_tables.estimate import Latency
 from latency_tables.table import load_table
-from reports.counts import DASH, PHONES
-from reports.designs import COLOURS
-from reports.style import FRONT, OTHER, PAPER, write_png
+from reports.networks.counts import DASH, PHONES
+from reports.networks.designs import COLOURS
+from reports.plotting.style import FRONT, OTHER, PAPER, write_png
 from search.trainings.studies import Comparison
 from search.trainings.training import TrainingRecord
 from space.files import write_atomically

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from evaluators.quantities import QUANTITIES
-from reports.places import _along, _passed
+from reports.plotting.places import _along, _passed
 from reports.run import effects, html, network_cards, pareto_plot
 from reports.run.effects import KnobEffect, effect_svg
 from reports.run.html import report_html

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from evaluators.quantities import QUANTITIES, ms_text
-from reports.places import Surroundings, Wanted, find_places
+from reports.plotting.places import Surroundings, Wanted, find_places
 from reports.run.chart_labels import WIDTHS_PX, label_sets
 from reports.run.effects import KnobEffect, effect_svg, gain_window, knob_effects
 from reports.run.interactive import front_html

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from evaluators.costs import architecture_costs
-from reports.counts import PHONES
+from reports.networks.counts import PHONES
 from reports.study_page import page, variants, write_study
 from search.trainings.studies import Comparison, comparison
 from search.trainings.training import SetResult, TrainingRecord

@@ -1,4 +1,4 @@
-"""``python -m reports.counts FILE.md``: all published networks, counted as published, by their rule, and truly.
+"""``python -m reports.networks.counts FILE.md``: published networks, counted as published, by their rule, and truly.
 
 Published figures are those of ``space/papers/published.csv``; where it has none there is a dash, never a guess.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from evaluators.costs import Costs, architecture_costs, paper_counts
 from evaluators.quantities import ms_text
 from latency_tables.table import load_table
+from reports.markdown import table
 from space.files import write_atomically
 from space.papers import PAPERS, Paper
 from space.papers.published import COUNTED, PublishedResult, published_results
@@ -107,7 +108,7 @@ def page(papers: Iterable[Paper]) -> str:
         "Deployed: batch norm and re-parameterised branches folded, everything stored counted. *off*: ours by the "
         "paper's rule against what it prints, which is rounded. True MACs and predicted milliseconds (one thread, "
         "fp32) are at the task's input. *nearest*: the paper does not say enough; the reasons stand at the end. This "
-        "page: `python -m reports.counts FILE.md`.\n",
+        "page: `python -m reports.networks.counts FILE.md`.\n",
         *(f"- {name}: {load_table(name).caption}" for name in PHONES),
     ]
     for task in TASKS.values():
@@ -137,10 +138,8 @@ def cells(counts: NetworkCounts) -> Iterator[str]:
 
 
 def _table(entries: list[Paper]) -> Iterator[str]:
-    yield "| " + " | ".join(COLUMNS) + " |"
-    yield "| --- |" + " ---: |" * (len(COLUMNS) - 2) + " --- |"
-    for entry in entries:
-        yield "| " + " | ".join(cells(network_counts(entry))) + " |"
+    align = "l" + "r" * (len(COLUMNS) - 2) + "l"
+    yield from table(COLUMNS, (cells(network_counts(entry)) for entry in entries), align)
 
 
 def _off(ours: int, published: int | None) -> float | None:

@@ -1,4 +1,4 @@
-"""``python -m reports.designs FOLDER``: what a designer's choices cost on phones, starting from s-LWSR16.
+"""``python -m reports.networks.designs FOLDER``: what a designer's choices cost on phones, starting from s-LWSR16.
 
 Its upsamplers, and networks of about the same multiply-accumulates out of other blocks. With ``--measured TABLE``,
 a table that ``python -m latency_tables measure`` made of this machine, the networks are also run whole here, or with
@@ -27,7 +27,8 @@ from latency_tables.harness.rounds import Protocol
 from latency_tables.harness.validate import validate
 from latency_tables.table import load_table
 from latency_tables.targets.target import open_session
-from reports.style import FRONT, OTHER, PAPER, write_png
+from reports.markdown import table
+from reports.plotting.style import FRONT, OTHER, PAPER, write_png
 from space.architecture import Architecture, BlockSpec
 from space.blocks.upsamplers import UPSAMPLERS
 from space.errors import UserError
@@ -162,14 +163,14 @@ def page(found: Sequence[Design], own: str | None) -> str:
         "the engine; in brackets the "
         "upsampler's share. " + "; ".join(f"{name}: {load_table(name).caption}" for name in PHONES) + ".",
         *([f"The last columns: {here.caption}, predicted by its own measured table and run whole."] if here else []),
-        "\nThis page: `python -m reports.designs reports/published/designs"
+        "\nThis page: `python -m reports.networks.designs reports/published/designs"
         + (f" --measured {own}`; `--kept` takes what was measured from `{MEASURED}`.\n" if own else "`.\n"),
         "![Milliseconds of each design relative to s-LWSR16](designs.png)\n",
     ]
     heads = ["network", "params", "G MACs", *(f"{name}, ms" for name in PHONES)]
     if here:
         heads += ["here predicted, ms", "here measured, ms", "error"]
-    lines += ["| " + " | ".join(heads) + " |", "| --- |" + " ---: |" * (len(heads) - 1)]
+    rows = []
     for design in found:
         cells = [design.name, f"{design.costs.params:,}", f"{design.costs.macs / 1e9:.2f}"]
         for name in PHONES:
@@ -181,8 +182,8 @@ def page(found: Sequence[Design], own: str | None) -> str:
             predicted = own_figure and own_figure.latency
             cells += [f"{predicted.ms:,.1f}" if predicted else "–", f"{measured:,.1f}" if measured else "–"]
             cells += [f"{predicted.ms / measured - 1:+.1%}" if predicted and measured else "–"]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+        rows.append(cells)
+    return "\n".join((*lines, *table(heads, rows))) + "\n"
 
 
 def figure(found: Sequence[Design], here: str = "this machine") -> Figure:
