@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from reports.markdown import table
+from reports import markdown
 from search.trainings.studies import comparison
 from search.trainings.training import TrainingRecord, records_in
 from space.architecture import Architecture
@@ -96,7 +96,7 @@ def page(found: Sequence[Pair], record: TrainingRecord, commands: Sequence[str])
         cells += [f"{difference:+.3f}" + ("" if own_half is None else f" ± {own_half:.3f}")]
         cells += [", ".join(f"{value:+.3f}" for value in pair.differences_db)]
         rows.append(cells)
-    lines += table(("network", "params", "fp32, dB", "bf16, dB", "bf16 − fp32, dB", "each seed, dB"), rows)
+    lines += markdown.table(("network", "params", "fp32, dB", "bf16, dB", "bf16 − fp32, dB", "each seed, dB"), rows)
     over_all = f"{mean:+.3f} dB" + ("" if half is None else f" ± {half:.3f}")
     lines.append(
         f"\nOver all {len(everything)} pairs: {over_all} (mean and half its 95 % interval); the largest single "

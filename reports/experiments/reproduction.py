@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 from evaluators.tasks import TaskRules
+from reports import markdown
 from reports.experiments.reported_sets import reported_set, set_title
 from reports.experiments.reproduction_figure import figure
-from reports.markdown import table
 from reports.networks.counts import DASH, NetworkCounts, network_counts, percent
 from reports.plotting.style import write_png
 from search.trainings.network_words import entry_of
@@ -145,7 +145,7 @@ def page(records: Sequence[TrainingRecord]) -> str:
             heads += [f"{set_title(word, here[0].training.rules)}: ours", "published"]
         lines += [f"\n## {title}\n", *([f"![PSNR of {title}]({picture_name(title)})\n"] if words else [])]
         trained = (_cells(record, words) for record in sorted(here, key=lambda r: r.params))
-        lines += table(heads, (_without(here, words), *trained))
+        lines += markdown.table(heads, (_without(here, words), *trained))
     commands = dict.fromkeys(f"`{record.command}`" for record in records)
     lines += ["\nCommands: " + "; ".join(commands) + ".\n"]
     made: dict[str, list[str]] = {}

@@ -13,7 +13,7 @@ from pathlib import Path
 from evaluators.costs import Costs, architecture_costs, paper_counts
 from evaluators.quantities import ms_text
 from latency_tables.table import load_table
-from reports.markdown import table
+from reports import markdown
 from space.files import write_atomically
 from space.papers import PAPERS, Paper
 from space.papers.published import COUNTED, PublishedResult, published_results
@@ -139,7 +139,7 @@ def cells(counts: NetworkCounts) -> Iterator[str]:
 
 def _table(entries: list[Paper]) -> Iterator[str]:
     align = "l" + "r" * (len(COLUMNS) - 2) + "l"
-    yield from table(COLUMNS, (cells(network_counts(entry)) for entry in entries), align)
+    yield from markdown.table(COLUMNS, (cells(network_counts(entry)) for entry in entries), align)
 
 
 def _off(ours: int, published: int | None) -> float | None:

@@ -27,7 +27,7 @@ from latency_tables.harness.rounds import Protocol
 from latency_tables.harness.validate import validate
 from latency_tables.table import load_table
 from latency_tables.targets.target import open_session
-from reports.markdown import table
+from reports import markdown
 from reports.plotting.style import FRONT, OTHER, PAPER, write_png
 from space.architecture import Architecture, BlockSpec
 from space.blocks.upsamplers import UPSAMPLERS
@@ -183,7 +183,7 @@ def page(found: Sequence[Design], own: str | None) -> str:
             cells += [f"{predicted.ms:,.1f}" if predicted else "–", f"{measured:,.1f}" if measured else "–"]
             cells += [f"{predicted.ms / measured - 1:+.1%}" if predicted and measured else "–"]
         rows.append(cells)
-    return "\n".join((*lines, *table(heads, rows))) + "\n"
+    return "\n".join((*lines, *markdown.table(heads, rows))) + "\n"
 
 
 def figure(found: Sequence[Design], here: str = "this machine") -> Figure:

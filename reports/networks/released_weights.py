@@ -15,7 +15,7 @@ from statistics import fmean
 from evaluators import data
 from evaluators.evaluate import evaluate
 from evaluators.tasks import rules_of
-from reports.markdown import table
+from reports import markdown
 from space.errors import UserError
 from space.files import write_atomically
 from space.papers import PAPERS
@@ -128,7 +128,7 @@ def page(results: Iterable[FileResult], command: str) -> str:
             "that of the set 0.094 dB. *Got* follows them; the last column measures it as it is, as this project does "
             "everywhere else and as the published bicubic of 26.00 dB does. Set5, Set14 and the files are not part of "
             f"this project.\n\nMade by `{command}`.\n",
-            *table(COLUMNS, map(_cells, rows), "lll"),
+            *markdown.table(COLUMNS, map(_cells, rows), "lll"),
             "",
         )
     )
