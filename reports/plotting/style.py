@@ -27,18 +27,6 @@ __all__ = [
     "rendered",
     "write_png",
 ]
-    "BASELINE",
-    "FRONT",
-    "INK",
-    "METADATA",
-    "OTHER",
-    "PAPER",
-    "SAME_TIME",
-    "STYLE",
-    "TIE",
-    "rendered",
-    "write_png",
-]
 
 
 def write_png(path: Path, draw: Callable[[], Figure]) -> None:
