@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from evaluators.costs import architecture_costs
 from latency_tables.table import LatencyTable, load_table
-from reports import throughput
+from reports.networks import throughput
 from reports.networks.throughput import GROUPS, Point, figure, points, shares, tenths
 from space.papers import PAPERS
 from space.tasks import TASKS
