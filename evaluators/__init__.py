@@ -9,12 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from evaluators.costs import Costs, cost
     from evaluators.quality import Quality, baseline, classical_baselines, evaluate, restore
     from evaluators.tasks import Pair, TaskRules, rules_of
     from evaluators.training.plan import TrainingPlan
     from evaluators.training.trainer import Trainer
 
 __all__ = [
+    "Costs",
     "Pair",
     "Quality",
     "TaskRules",
@@ -22,11 +24,14 @@ __all__ = [
     "TrainingPlan",
     "baseline",
     "classical_baselines",
+    "cost",
     "evaluate",
     "restore",
     "rules_of",
 ]
 _HOMES = {
+    "Costs": "evaluators.costs",
+    "cost": "evaluators.costs",
     "Pair": "evaluators.tasks",
     "Quality": "evaluators.quality",
     "TaskRules": "evaluators.tasks",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +15,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from scipy.stats import t as student
 
-from evaluators.latency import Milliseconds, milliseconds
+from evaluators.costs import architecture_costs
+from latency_tables.tables.estimate import Latency
 from latency_tables.tables.table import load_table
-from reports.counts import DASH, PHONES
-from reports.designs import COLOURS
-from reports.style import FRONT, OTHER, PAPER, write_png
+from reports.networks.counts import DASH, PHONES
+from reports.networks.designs import COLOURS
+from reports.plotting.style import FRONT, OTHER, PAPER, write_png
 from search.trainings.studies import Comparison
 from search.trainings.training import TrainingRecord
 from space.files import write_atomically
@@ -40,7 +41,7 @@ class Variant:
     params: int
     macs: int
     peak_activation_bytes: int
-    ms: dict[str, Milliseconds]
+    ms: Mapping[str, Latency]
     psnr_db: dict[int, float]
     diverged_db: dict[int, float]
     train_s: float
@@ -79,7 +80,7 @@ def variants(study: Comparison, records: Sequence[TrainingRecord], test: str) ->
                     own[0].params,
                     own[0].macs,
                     own[0].peak_activation_bytes,
-                    milliseconds(arch, size, tables),
+                    architecture_costs(arch, size, tables).latency,
                     {seed: value for seed, value in psnr_db.items() if seed not in diverged},
                     {seed: value for seed, value in psnr_db.items() if seed in diverged},
                     float(np.mean([record.train_s for record in own])),
@@ -102,7 +103,7 @@ def stored_variants(study: Comparison, table: pd.DataFrame) -> tuple[Variant, ..
             is_diverged = own["psnr_db"] < own["baseline_psnr_db"]
             by_seed = {int(seed): float(value) for seed, value in zip(own["seed"], own["psnr_db"], strict=True)}
             diverged = {int(seed) for seed in own["seed"][is_diverged]}
-            ms = {phone: Milliseconds(float(first[f"ms_{phone}"]), math.nan, math.nan, "") for phone in PHONES}
+            ms = {phone: Latency(float(first[f"ms_{phone}"]), math.nan, math.nan, "") for phone in PHONES}
             found.append(
                 Variant(
                     name,

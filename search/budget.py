@@ -6,15 +6,11 @@ import math
 import re
 from dataclasses import dataclass, field
 
-from evaluators.cost import Costs
-from evaluators.latency import latency_word, ms_text, table_of
+from evaluators.costs import Costs
+from evaluators.quantities import QUANTITIES, latency_word, quantity
 from search.latency import table_name, tables_there_are
 from space.errors import UserError
 
-COUNT_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
-BYTE_UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
-UNITS = {"params": COUNT_UNITS, "macs": COUNT_UNITS, "memory": BYTE_UNITS, "weights": BYTE_UNITS}
-TIME_UNITS = {"ms": 1, "s": 1000}
 SMALLEST, LARGEST = 1e-6, 1e18
 EXAMPLES = "200k-params, 11g-macs, 128mb-memory, 0.5mb-weights, 1300ms@pixel4-a76"
 
@@ -27,7 +23,7 @@ _LIMIT = re.compile(_NUMBER + r"(?P<unit>[a-z]*)-(?P<quantity>[a-z]+)")
 class Limit:
     """At most ``value`` (parameters, MACs, bytes, or milliseconds) of one quantity; ``text`` is how it was asked for.
 
-    ``quantity`` is a cost word (``evaluators.cost``). ``source`` is the table of a limit in milliseconds as it was
+    ``quantity`` is its word (``evaluators.quantities``). ``source`` is the table of a limit in milliseconds as it was
     named: it may be a file, which ``text`` calls by its name alone.
     """
 
@@ -79,20 +75,12 @@ def parse_budget(text: str) -> Budget:
     for word in text.split(","):
         limit = _parse_limit(word.strip(), text)
         if limit.quantity in limits:
-            table = table_of(limit.quantity)
+            table = quantity(limit.quantity).table
             what = f"quantity once, got {limit.quantity}" if table is None else f"latency table once, got {table}"
             raise UserError(f"--budget must name each {what} twice in {text!r}")
         limits[limit.quantity] = limit
-    order = [*UNITS, *sorted(limits.keys() - UNITS.keys())]
-    return Budget(tuple(limits[quantity] for quantity in order if quantity in limits))
-
-
-def cost_text(costs: Costs, quantity: str) -> str:
-    """A cost as a message says it: ``210,000 params``, ``1,482 ms on pixel4-a76``."""
-    table = table_of(quantity)
-    if table is None:
-        return f"{costs.of(quantity):,} {quantity}"
-    return f"{ms_text(costs.of(quantity))} ms on {table}"
+    order = [*QUANTITIES, *sorted(limits.keys() - QUANTITIES.keys())]
+    return Budget(tuple(limits[word] for word in order if word in limits))
 
 
 def _parse_limit(word: str, text: str) -> Limit:
@@ -105,14 +93,15 @@ def _parse_limit(word: str, text: str) -> Limit:
         raise UserError(
             f"--budget must be NUMBER[UNIT]-QUANTITY or NUMBERms@TABLE joined by commas, got {shown}; try {EXAMPLES}"
         )
-    quantity, unit = match["quantity"], match["unit"]
-    if quantity not in UNITS:
-        raise UserError(f"--budget quantity must be one of {', '.join(UNITS)}, got {quantity!r} in {word!r}")
-    if unit not in UNITS[quantity]:
-        known = ", ".join(unit for unit in UNITS[quantity] if unit)
-        raise UserError(f"--budget unit of {quantity} must be one of {known}, got {unit!r} in {word!r}")
-    value = _bounded(_number(match["number"], word) * UNITS[quantity][unit], word)
-    return Limit(quantity, value, f"{float(match['number']):.12g}{unit}-{quantity}")
+    name, unit = match["quantity"], match["unit"]
+    if name not in QUANTITIES:
+        raise UserError(f"--budget quantity must be one of {', '.join(QUANTITIES)}, got {name!r} in {word!r}")
+    meant = QUANTITIES[name]
+    if unit not in meant.units:
+        known = ", ".join(unit for unit in meant.units if unit)
+        raise UserError(f"--budget unit of {name} must be one of {known}, got {unit!r} in {word!r}")
+    value = _bounded(_number(match["number"], word) * meant.units[unit], word)
+    return Limit(name, value, meant.limit_text(float(match["number"]), unit))
 
 
 def _parse_time(match: re.Match[str], word: str) -> Limit:
@@ -123,9 +112,9 @@ def _parse_time(match: re.Match[str], word: str) -> Limit:
             f"--budget in milliseconds needs a device, got {word!r}; try {number}{match['unit']}@TABLE; "
             f"{tables_there_are()}"
         )
-    value_ms = _bounded(_number(number, word) * TIME_UNITS[match["unit"].lower()], word)
-    table = table_name("--budget", match["table"])
-    return Limit(latency_word(table), value_ms, f"{value_ms:.12g}ms@{table}", match["table"])
+    meant = quantity(latency_word(table_name("--budget", match["table"])))
+    value_ms = _bounded(_number(number, word) * meant.units[match["unit"].lower()], word)
+    return Limit(meant.word, value_ms, meant.limit_text(value_ms), match["table"])
 
 
 def _bounded(value: float, word: str) -> float:

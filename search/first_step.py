@@ -16,7 +16,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from evaluators.cost import architecture_costs
+from evaluators.costs import architecture_costs
 from evaluators.data import pools_of, training_pool
 from evaluators.images.folders import NamedImage
 from evaluators.tasks import TaskRules

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import Any
 
-from evaluators.latency import latency_word
+from evaluators.quantities import latency_word
 from latency_tables.tables.table import LatencyTable, load_table, table_names
 from space.errors import UserError
 

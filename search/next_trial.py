@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from search.budget import Budget, cost_text
+from evaluators.quantities import quantity
+from search.budget import Budget
 from search.fixed_trials import start_fixed
 from search.records import TrialRecord
 from search.repair import repaired
@@ -46,7 +47,7 @@ def next_trial(study: Study, task: Task, budget: Budget) -> TrialRecord | None:
         broken = budget.broken(record.costs)
         same = known.get(record.architecture.key)
         if broken:
-            over = ", ".join(f"{cost_text(record.costs, limit.quantity)} > {limit.text}" for limit in broken)
+            over = ", ".join(f"{quantity(limit.quantity).exact_text(record.costs)} > {limit.text}" for limit in broken)
             if repairs:
                 repairs -= not _queue_repaired(study, record, screen, known)
             study.reject(replace(record, status="over-budget", reason=over), budget)

@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from evaluators.latency import ms_text
+from evaluators.quantities import Shown, cost_texts, exact_quantities, milliseconds_on
 from search.jobs import Progress
 from search.pareto import non_dominated_ranks
 from search.records import RunSettings, TrialRecord
@@ -161,12 +161,12 @@ class LiveProgress(AbstractContextManager):
         best = sorted(
             (r for r, rank in zip(there, ranks, strict=True) if rank == 0), key=lambda r: -r.rungs[rung].psnr_db
         )
+        times = (milliseconds_on(use.name) for use in self._settings.tables)
+        quantities = (*exact_quantities(Shown.TABLES), *times)
         table = Table(
             "best so far",
             "PSNR dB",
-            "params",
-            "MACs",
-            *(f"ms {use.name}" for use in self._settings.tables),
+            *(each.unit for each in quantities),
             title_justify="left",
             pad_edge=False,
             box=SIMPLE_HEAD,
@@ -176,9 +176,7 @@ class LiveProgress(AbstractContextManager):
             table.add_row(
                 _name(record),
                 f"{record.rungs[rung].psnr_db:.2f}",
-                f"{record.costs.params:,}",
-                f"{record.costs.macs / 1e9:.2f} G",
-                *(ms_text(record.costs.latency[use.name].ms) for use in self._settings.tables),
+                *(each.number(each.of(record.costs)) for each in quantities),
             )
         return table
 
@@ -194,8 +192,7 @@ def _name(record: TrialRecord) -> str:
 
 
 def _costs(record: TrialRecord) -> str:
-    times = "".join(f", {ms_text(figure.ms)} ms {table}" for table, figure in record.costs.latency.items())
-    return f"{record.costs.params / 1e3:.0f}k params, {record.costs.macs / 1e9:.2f} G MACs{times}"
+    return ", ".join(cost_texts(record.costs, Shown.TABLES))
 
 
 def _clock(seconds: float) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from evaluators.cost import Costs
+from evaluators.costs import Costs
 from evaluators.data import describes_pairs
 from evaluators.tasks import TaskRules, rules_of
 from evaluators.training.precision import Precision
@@ -101,7 +101,7 @@ class RunSettings:
     task: str
     scale: int
     budget: str  # canonical text, "200k-params,11g-macs"
-    objectives: tuple[str, ...]  # "psnr" first, then cost words (evaluators.cost): "macs", "latency@pixel4-a76"
+    objectives: tuple[str, ...]  # "psnr" first, then cost words (evaluators.costs): "macs", "ms@pixel4-a76"
     input_size: tuple[int, int]  # width, height of the network input that costs are given for
     sampler: str
     seed: int

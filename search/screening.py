@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from evaluators.cost import Costs, architecture_costs
+from evaluators.costs import Costs, architecture_costs
 from search.budget import Budget
 from search.latency import load_used
 from search.records import SEARCHED, RunSettings, TrialRecord

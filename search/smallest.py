@@ -7,10 +7,10 @@ from functools import partial
 from itertools import product
 from math import gcd
 
-from evaluators.cost import Costs, architecture_costs
-from evaluators.latency import ms_text, table_of
+from evaluators.costs import Costs, architecture_costs
+from evaluators.quantities import ms_text, quantity
 from latency_tables.tables.table import LatencyTable
-from search.budget import Budget, Limit, cost_text
+from search.budget import Budget, Limit
 from space.architecture import Architecture
 from space.command_line import SMALLEST_PX
 from space.errors import UserError
@@ -41,7 +41,7 @@ def check_possible(
             )
     _, costs = smallest(lambda costs: max(limit.excess(costs) / limit.value for limit in budget.limits), space, price)
     if not budget.allows(costs):
-        over = ", ".join(cost_text(costs, limit.quantity) for limit in budget.limits)
+        over = ", ".join(quantity(limit.quantity).exact_text(costs) for limit in budget.limits)
         raise UserError(f"--budget {budget.text} fits no network that was found; the nearest has {over}")
 
 
@@ -75,12 +75,12 @@ def _channels(arch: Architecture) -> str:
     return f", {width} channels" if isinstance(width, int) else ""
 
 
-def _least(costs: Costs, quantity: str) -> str:
-    table = table_of(quantity)
-    if table is not None:
-        figure = costs.latency[table]
-        return f"takes {ms_text(figure.ms)} ms (90 %: {ms_text(figure.low)} to {ms_text(figure.high)}) on {table}"
-    return f"has {costs.of(quantity):,} {'bytes' if quantity in ('memory', 'weights') else quantity}"
+def _least(costs: Costs, word: str) -> str:
+    meant = quantity(word)
+    if meant.table is None:
+        return f"has {meant.exact_text(costs)}"
+    figure = costs.latency[meant.table]
+    return f"takes {ms_text(figure.ms)} ms (90 %: {ms_text(figure.low)} to {ms_text(figure.high)}) on {meant.table}"
 
 
 def smallest(

@@ -23,6 +23,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from evaluators.quantities import quantities_of
 from search.budget import Budget
 from search.journal import JOURNAL, repair, storage, whole_bytes
 from search.proposers import Proposer, proposer
@@ -294,11 +295,10 @@ def metric_names(objectives: Sequence[str]) -> list[str]:
 
 def short_attributes(record: TrialRecord) -> dict[str, Any]:
     """What a person looks for in a trial: source, key, costs, and PSNR by the steps of training."""
-    times = {f"ms@{table}": round(figure.ms, 3) for table, figure in record.costs.latency.items()}
     quality = {f"psnr@{result.steps}": round(result.psnr_db, 3) for result in record.rungs}
     reason = {} if record.reason is None else {"reason": record.reason}
-    costs = {"params": record.costs.params, "macs": record.costs.macs}
-    return {"source": record.source, "key": record.architecture.key, **costs, **times, **quality, **reason}
+    costs = {each.column: round(each.of(record.costs), 3) for each in quantities_of(record.costs)}
+    return {"source": record.source, "key": record.architecture.key, **costs, **quality, **reason}
 
 
 def _stored(trial: optuna.trial.FrozenTrial) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from space.architecture import Architecture
 from space.build import build
 from space.errors import UserError, first_line
 from space.foreign_code import network_of_factory
@@ -119,6 +120,19 @@ def named_network(
     network = network_of_factory(spec, module, factory)
     first, *others = channels or (_channels(network),)
     return NamedNetwork(spec, network, first, others=tuple(OtherInput(count) for count in others))
+
+
+def given_network(network: nn.Module | Architecture | str) -> NamedNetwork:
+    """The network that a program gives: a module, an architecture, or what ``named_network`` understands.
+
+    Raises:
+        UserError: there is no such name or file.
+    """
+    if isinstance(network, str):
+        return named_network(network)
+    if isinstance(network, Architecture):
+        return NamedNetwork(network.key, build(network), network.shape.in_channels)
+    return NamedNetwork(type(network).__name__, network, _channels(network))
 
 
 def _channels(network: nn.Module) -> int:

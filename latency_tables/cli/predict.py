@@ -13,7 +13,7 @@ from latency_tables.cli.console import Console
 from latency_tables.cli.input_options import add_input_options
 from latency_tables.cli.network_input import input_sizes, parse_channels
 from latency_tables.lowering.fusion import network_operators
-from latency_tables.tables.estimate import predict, price
+from latency_tables.tables.estimate import explain, price
 from latency_tables.tables.table import load_table
 from space.named_network import named_network
 
@@ -34,7 +34,8 @@ def execute(options: argparse.Namespace) -> int:
     own = named_network(options.network, channels=parse_channels(options.channels))
     size, more = input_sizes(options.input, own)
     operators = network_operators(own.network, own.in_channels, size, more)
-    latency = predict(table, operators)
+    explained = explain(table, operators)
+    latency = explained.latency
     rows: list[dict[str, Any]] = []
     for op, count in Counter(operators).items():
         found = price(table, op)
@@ -47,22 +48,19 @@ def execute(options: argparse.Namespace) -> int:
             "table": table.name,
             "caption": table.caption,
             "input": f"{size[0]}x{size[1]}",
-            "ms": latency.ms,
-            "low": latency.low,
-            "high": latency.high,
-            "version_low": latency.version_low,
-            "version_high": latency.version_high,
-            "origin": latency.origin,
-            "distance": latency.distance,
+            **latency.to_dict(),
+            "version_low": explained.version_low,
+            "version_high": explained.version_high,
+            "distance": explained.distance,
             "operators": rows,
         }
         print(json.dumps(document))
         return 0
     console = Console()
     band = f"{latency.low:,.4g} to {latency.high:,.4g}, 90 % band"
-    if latency.version_high < latency.high:
+    if explained.version_high < latency.high:
         band += (
-            f" for any version of {table.engine}; {latency.version_low:,.4g} to {latency.version_high:,.4g} for "
+            f" for any version of {table.engine}; {explained.version_low:,.4g} to {explained.version_high:,.4g} for "
             f"{table.engine_version}, pinned"
         )
     console.print(

@@ -16,7 +16,7 @@ from latency_tables.fitting.fit import SEED, TOWARDS_COMMON, fit_prices
 from latency_tables.fitting.timings import Timings
 from latency_tables.lowering.operators import TRAFFIC_KINDS, EngineOperator
 from latency_tables.tables.classes import TERMS, cost_class
-from latency_tables.tables.estimate import predict, residual
+from latency_tables.tables.estimate import estimate, residual
 from latency_tables.tables.relatives import Z90
 from latency_tables.tables.rows import KEY, Row
 from latency_tables.tables.table import TRAFFIC, LatencyTable
@@ -69,7 +69,7 @@ def calibrate(table: LatencyTable, timings: Timings, name: str) -> Calibration:
             "choose a table of their dtype"
         )
     measured = np.array(timings.latency_ms)
-    methods = {"scale": _only_scale(np.array([[predict(table, ops).ms] for ops in timings.operators]))}
+    methods = {"scale": _only_scale(np.array([[estimate(table, ops).ms] for ops in timings.operators]))}
     if number >= LEAST_FOR_REFIT and not table.shapes:
         methods["refit"] = _refit(_shares(table, timings))
     errors = {method: _left_out(solve, measured) for method, solve in methods.items()}

@@ -22,7 +22,7 @@ from latency_tables.measuring.plan import Plan
 from latency_tables.measuring.raw_timings import Figure, RawTimings
 from latency_tables.measuring.rounds import Models, Protocol, Rounds
 from latency_tables.measuring.targets.session import Device, Session
-from latency_tables.tables.estimate import predict
+from latency_tables.tables.estimate import estimate
 from latency_tables.tables.rows import SHAPE, Row, shape_cells
 from latency_tables.tables.table import LatencyTable, write_table
 from space.checkout import commit
@@ -164,7 +164,7 @@ def _checks(table: LatencyTable, plan: Plan, figures: Mapping[str, Figure]) -> l
     for op in plan.check:
         figure = figures.get(operator_key(op))
         if figure is not None:
-            found.append(Check(op, figure.ms, predict(table, (op,)).ms, figure.relative_error))
+            found.append(Check(op, figure.ms, estimate(table, (op,)).ms, figure.relative_error))
     return found
 
 

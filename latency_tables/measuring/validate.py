@@ -17,7 +17,7 @@ from latency_tables.lowering.operators import EngineOperator
 from latency_tables.measuring.measure import Harness
 from latency_tables.measuring.raw_timings import RawTimings
 from latency_tables.measuring.rounds import Rounds
-from latency_tables.tables.estimate import Latency, MissingOperatorError, predict
+from latency_tables.tables.estimate import Explanation, Latency, MissingOperatorError, explain
 from latency_tables.tables.relatives import Z90
 from latency_tables.tables.table import LatencyTable
 from space.architecture import Architecture
@@ -36,7 +36,7 @@ class Point:
 
     key: str
     arch: Architecture
-    predicted: Latency
+    explained: Explanation
     measured_ms: float
     noise: float
     again_ms: float
@@ -45,6 +45,10 @@ class Point:
     def error(self) -> float:
         """Relative: positive where the prediction is too slow."""
         return self.predicted.ms / self.measured_ms - 1
+
+    @property
+    def predicted(self) -> Latency:
+        return self.explained.latency
 
 
 @dataclass(frozen=True)
@@ -73,17 +77,17 @@ def draw_networks(task: Task, scale: int, count: int, seed: int = SEED) -> tuple
 
 def predictions(
     table: LatencyTable, networks: Sequence[Architecture], input_size: tuple[int, int]
-) -> dict[str, Latency]:
+) -> dict[str, Explanation]:
     """By key, what ``table`` says of each network: asked before any of them is timed.
 
     Raises:
         MissingOperatorError: the table cannot price all of them; the message names the operators.
     """
-    found: dict[str, Latency] = {}
+    found: dict[str, Explanation] = {}
     reasons: list[str] = []
     for arch in networks:
         try:
-            found[arch.key] = predict(table, architecture_operators(arch, input_size))
+            found[arch.key] = explain(table, architecture_operators(arch, input_size))
         except MissingOperatorError as error:
             reasons.append(str(error))
     if reasons:
@@ -170,7 +174,7 @@ def kind_bias(points: Sequence[Point]) -> dict[str, float]:
     Least squares of the networks' errors on their shares per kind, pulled a little towards nought so that kinds that
     always come together share what they cause.
     """
-    shares = [{kind: ms / point.predicted.ms for kind, ms in point.predicted.by_kind.items()} for point in points]
+    shares = [{kind: ms / point.predicted.ms for kind, ms in point.explained.by_kind.items()} for point in points]
     means = {kind: float(np.mean([row.get(kind, 0.0) for row in shares])) for row in shares for kind in row}
     kinds = [kind for kind, mean in sorted(means.items(), key=lambda item: -item[1]) if mean >= LEAST_SHARE]
     matrix = np.array([[row.get(kind, 0.0) for kind in kinds] for row in shares])

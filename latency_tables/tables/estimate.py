@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -32,27 +33,47 @@ class MissingOperatorError(UserError):
     """The table has no figure for some operators of the network, and no bound either."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Latency:
-    """One network on one table.
+    """Predicted time of one inference on one table, batch 1, in milliseconds.
 
     ``low`` to ``high`` is the 90 % band for the table's device with any version of its engine, pinned to the core or
-    not; ``version_low`` to ``version_high`` that for the very version and pinning that were measured. ``origin`` is the
-    worst of its parts; ``distance`` how many times outside of what was measured the farthest of its operators is; the
-    rest adds up to ``ms``: by kind of operator, by part of the network, by origin.
+    not. ``origin`` is the worst of the prediction's parts (``latency_tables.tables.rows.ORIGINS``).
     """
 
-    table: str
     ms: float
     low: float
     high: float
     origin: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Latency:
+        return cls(**data)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a ``latency`` consists of: by kind of operator, by part of the network, by origin; each adds up to its ms.
+
+    ``version_low`` to ``version_high`` is the 90 % band for the very engine version and pinning that were measured;
+    ``distance`` how many times outside of what was measured the farthest operator is, 1 within.
+    """
+
+    latency: Latency
     by_kind: dict[str, float]
     by_part: dict[str, float]
     by_origin: dict[str, float]
     version_low: float
     version_high: float
     distance: float = 1.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Flat, the latency's own figures first."""
+        values = asdict(self)
+        return {**values.pop("latency"), **values}
 
 
 @dataclass(frozen=True)
@@ -96,11 +117,20 @@ def _part(path: str) -> str:
     return (inside.partition(".")[0] if first == "trunk" else first) or "between parts"
 
 
-def predict(table: LatencyTable, operators: Iterable[EngineOperator] | Workload) -> Latency:
+def estimate(table: LatencyTable, operators: Iterable[EngineOperator] | Workload) -> Latency:
     """Milliseconds of a network of ``operators`` (``latency_tables.lowering.fusion.engine_operators``) on ``table``.
 
     Raises:
         MissingOperatorError: names every operator that the table cannot price.
+    """
+    return explain(table, operators).latency
+
+
+def explain(table: LatencyTable, operators: Iterable[EngineOperator] | Workload) -> Explanation:
+    """``estimate`` with what the time goes into and what it rests on.
+
+    Raises:
+        MissingOperatorError: as ``estimate``.
     """
     work = operators if isinstance(operators, Workload) else workload(operators)
     prices = _prices(table, work.counts)
@@ -118,12 +148,8 @@ def predict(table: LatencyTable, operators: Iterable[EngineOperator] | Workload)
     relative = spread / ms if ms else 0.0
     own, any_version = (math.exp(Z90 * sd) for sd in (relative, math.hypot(relative, version_spread(table))))
     worst = max(by_origin, key=ORIGINS.index, default=ORIGINS[0])
-    return Latency(
-        table.name,
-        ms,
-        ms / any_version,
-        ms * any_version,
-        worst,
+    return Explanation(
+        Latency(ms, ms / any_version, ms * any_version, worst),
         _by_size(by_kind),
         _by_size(by_part),
         _by_size(by_origin),

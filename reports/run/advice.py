@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from evaluators.quantities import cost_texts, quantity
 from reports.run.describe import in_words
-from reports.run.quantities import all_costs, cost_objectives
+from reports.run.quantities import cost_objectives
 from reports.run.ties import SEED_NOISE_DB
 from search.budget import parse_budget
 from search.pareto import front, front_rung
 from search.records import RunResult, TrialRecord
-
-SIZE_FREE = ("params", "weights")  # costs that are the same at every input size
 
 
 def beats_baseline(run: RunResult, trial: TrialRecord, by_db: float = 0.0) -> bool:
@@ -39,8 +38,8 @@ def recommended(run: RunResult) -> TrialRecord | None:
 
 def knee(run: RunResult, members: Sequence[TrialRecord]) -> TrialRecord:
     """The member farthest above the straight line between the cheapest and the dearest, cost taken by its logarithm."""
-    rung, quantity = front_rung(run), cost_objectives(run.settings)[0]
-    costs = [math.log(quantity.of(trial.costs)) for trial in members]
+    rung, first = front_rung(run), cost_objectives(run.settings)[0]
+    costs = [math.log(first.of(trial.costs)) for trial in members]
     heights = [trial.at_rung(rung).psnr_db for trial in members]
     width, rise = costs[-1] - costs[0] or 1.0, heights[-1] - heights[0]
     line = [heights[0] + rise * (cost - costs[0]) / width for cost in costs]
@@ -52,7 +51,7 @@ def recommendation(run: RunResult) -> str:
     """One sentence: which network to take, what it brings and what it costs; or that none is worth having."""
     trial = recommended(run)
     if trial is not None:
-        what = f"{named(trial)}, {gain(run, trial)}, with {all_costs(trial.costs, ', ')}"
+        what = f"{named(trial)}, {gain(run, trial)}, with {', '.join(cost_texts(trial.costs))}"
         psnr_db = trial.at_rung(front_rung(run)).psnr_db
         better = [
             f"{name} {db - psnr_db:.2f} dB better" for name, db in run.classical_baselines_db.items() if db > psnr_db
@@ -134,6 +133,6 @@ def _what_may_help(run: RunResult) -> str:
     if settings.budget:
         refused = f"{over} of {len(run.trials)} candidates were over {settings.budget}" if over else settings.budget
         help_with.append(f"a larger --budget ({refused})")
-        if any(limit.quantity not in SIZE_FREE for limit in parse_budget(settings.budget).limits):
+        if any(not quantity(limit.quantity).is_fixed for limit in parse_budget(settings.budget).limits):
             help_with.append(f"a smaller --input (the budget holds for {width}×{height})")
     return f"Keep {settings.rules.show.baseline_in_words} for now. What may help: {', '.join(help_with)}."

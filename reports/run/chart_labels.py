@@ -19,7 +19,7 @@ from matplotlib import get_data_path
 from matplotlib.transforms import Bbox
 from PIL import ImageFont
 
-from reports.places import RIGHT, UP_LEFT, Place, Surroundings, Wanted, find_places
+from reports.plotting.places import RIGHT, UP_LEFT, Place, Surroundings, Wanted, find_places
 from reports.run.pareto_view import LEAST_HEIGHT_DB, ParetoView, Point
 
 WIDTHS_PX = (250, 380, 520, 700, 900, 1100)  # of the plot without its margins; a wider one has more room still

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.style import BASELINE, FRONT, OTHER, STYLE
+from reports.plotting.style import BASELINE, FRONT, OTHER, STYLE, rendered
 from search.records import RunResult
 
 ENOUGH = 3  # a median of fewer candidates is not drawn and not compared
@@ -115,9 +114,8 @@ def effect_svg(effect: KnobEffect, window_db: tuple[float, float], baseline: str
             axes.axhline(0, color=BASELINE, lw=0.8, ls=(0, (1, 2)), zorder=0)
         _value_ticks(axes, effect)
         axes.set_ylabel(f"dB over {baseline}")
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", dpi=RASTER_DPI, metadata={"Date": None}, transparent=True)
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
+        picture = rendered(figure, ".svg", RASTER_DPI, transparent=True)
+    return "data:image/svg+xml;base64," + base64.b64encode(picture).decode()
 
 
 def _note(axes: Axes, place: float, text: str, height_db: float) -> None:

@@ -10,8 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from evaluators.cost import COST_FIELDS
-from evaluators.latency import table_of
+from evaluators.quantities import QUANTITIES
 from reports.run.describe import describe
 from reports.run.quantities import cost_objectives
 from reports.run.ties import same_time, tied_with, ties
@@ -26,10 +25,7 @@ COLUMNS = (
     "approximation",
     "on_front",
     "status",
-    "params",
-    "macs",
-    "peak_activation_bytes",
-    "weight_bytes",
+    *(each.column for each in QUANTITIES.values()),
     "psnr_db",
     "ssim",
     "gain_db",
@@ -86,13 +82,7 @@ def front_frame(run: RunResult) -> pd.DataFrame:
         for trial, row in zip(shown, rows, strict=True):
             row.update(_times(trial, use.name, "unknown" if same is None else _numbers(tied_with(trial, same))))
     frame = pd.DataFrame(rows, columns=columns(run)).astype({"rung": "Int64", "steps": "Int64"})
-    return frame.sort_values([cost_column(cost_objectives(run.settings)[0].name), "trial"], ignore_index=True)
-
-
-def cost_column(word: str) -> str:
-    """The column that holds the cost that ``word`` means."""
-    table = table_of(word)
-    return COST_FIELDS[word] if table is None else f"ms@{table}"
+    return frame.sort_values([cost_objectives(run.settings)[0].column, "trial"], ignore_index=True)
 
 
 def write_front(run: RunResult, folder: Path, name: str = "front") -> tuple[Path, Path]:
@@ -124,10 +114,7 @@ def _row(trial: TrialRecord, rung: int, on_front: bool, run: RunResult, partners
         "approximation": trial.approximation,
         "on_front": on_front,
         "status": trial.status,
-        "params": trial.costs.params,
-        "macs": trial.costs.macs,
-        "peak_activation_bytes": trial.costs.peak_activation_bytes,
-        "weight_bytes": trial.costs.weight_bytes,
+        **{each.column: each.of(trial.costs) for each in QUANTITIES.values()},
         "psnr_db": result.psnr_db if result else math.nan,
         "ssim": result.ssim if result else math.nan,
         "gain_db": result.psnr_db - run.baseline_psnr_db if result else math.nan,

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evaluators.latency import table_of
+from evaluators.quantities import cost_texts, quantity
 from reports.run.advice import best_of, gain, recommendation
 from reports.run.describe import in_words
-from reports.run.quantities import all_costs, cost_objectives
+from reports.run.quantities import cost_objectives
 from reports.run.ties import SEED_NOISE_DB, same_time
 from search.pareto import front, front_rung
 from search.records import RunResult, RunSettings, TrialRecord
 
 FORM_MARK = "+"  # "s-lwsr16+skip" is another form of "s-lwsr16"
 ABLATION_MARK = "-"  # "s-lwsr16-no-pool" is a lesser configuration of "s-lwsr16"
-NOUNS = {
-    "params": ("fewer", "parameters"),
-    "macs": ("fewer", "MACs"),
-    "memory": ("less", "activation memory"),
-    "weights": ("less", "weight memory"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +67,7 @@ class Comparison:
     @property
     def _costs(self) -> str:
         return " and ".join(
-            _share(word, share) + (" (a tie: within the band of the difference)" if word in self.tied else "")
+            quantity(word).saving(share) + (" (a tie: within the band of the difference)" if word in self.tied else "")
             for word, share in self.saved.items()
         )
 
@@ -91,9 +85,7 @@ def best_found(run: RunResult) -> TrialRecord | None:
 
 def asked(settings: RunSettings) -> str:
     """What the run was asked for, in a sentence."""
-    most = {"fewer": "fewest", "less": "least"}
-    words = [_noun(quantity.name) for quantity in cost_objectives(settings)]
-    costs = " and ".join(f"the {most[word]} {noun}" for word, noun in words)
+    costs = " and ".join(each.least for each in cost_objectives(settings))
     budget = settings.budget or "any budget"
     return f"{settings.rules.title} networks within {budget}: the most PSNR for {costs}."
 
@@ -160,32 +152,13 @@ def _compare(run: RunResult, paper: TrialRecord, found: list[TrialRecord], is_ab
         paper=paper,
         nearest=nearest,
         gain_db=nearest.at_rung(rung).psnr_db - paper.at_rung(rung).psnr_db,
-        saved={q.name: 1 - q.of(nearest.costs) / q.of(paper.costs) for q in quantities},
+        saved={q.word: 1 - q.of(nearest.costs) / q.of(paper.costs) for q in quantities},
         is_dearer=not as_cheap,
         is_best=nearest is best_found(run),
         is_ablation=is_ablation,
-        tied=frozenset(
-            q.name
-            for q in quantities
-            if (table := table_of(q.name)) is not None and same_time(run, table, (nearest, paper))
-        ),
+        tied=frozenset(q.word for q in quantities if q.table is not None and same_time(run, q.table, (nearest, paper))),
     )
 
 
 def _figures(run: RunResult, trial: TrialRecord) -> str:
-    return f"{gain(run, trial)}, with {all_costs(trial.costs, ', ')}"
-
-
-def _noun(word: str) -> tuple[str, str]:
-    """How less of a cost is said, and what it is called."""
-    table = table_of(word)
-    return NOUNS[word] if table is None else ("less", f"time on {table}")
-
-
-def _share(word: str, share: float) -> str:
-    """``28% fewer MACs``, ``7% more parameters``, ``as many MACs``."""
-    comparative, noun = _noun(word)
-    percent = f"{abs(share):.0%}"
-    if percent == "0%":
-        return f"as {'many' if comparative == 'fewer' else 'much'} {noun}"
-    return f"{percent} {comparative if share > 0 else 'more'} {noun}"
+    return f"{gain(run, trial)}, with {', '.join(cost_texts(trial.costs))}"

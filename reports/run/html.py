@@ -11,7 +11,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup, escape
 
-from evaluators.latency import ms_text
+from evaluators.quantities import QUANTITIES, Shown, cost_texts, exact_quantities, ms_text
 from reports.run.advice import alternatives, beats_baseline, recommendation, recommended
 from reports.run.describe import describe, in_words
 from reports.run.effects import ENOUGH, KnobEffect, effect_svg, gain_window, knob_effects
@@ -26,7 +26,7 @@ from reports.run.pareto_plot import published_svg
 from reports.run.pareto_view import pareto_view
 from reports.run.pictures import Strip
 from reports.run.published_view import published_view, results_for
-from reports.run.quantities import cost_objectives, cost_parts, latency_quantities, number, quantity
+from reports.run.quantities import cost_objectives, latency_quantities
 from reports.run.shown import shown_members
 from reports.run.ties import SEED_NOISE_DB
 from reports.run.times import time_sources
@@ -79,11 +79,11 @@ def report_html(
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["cost"] = lambda value, name: number(value, quantity(name, run.settings))
+    environment.filters["macs"] = QUANTITIES["macs"].number
     environment.filters["ms"] = ms_text
     environment.filters["describe"] = describe
     environment.filters["in_words"] = in_words
-    environment.filters["cost_parts"] = cost_parts
+    environment.filters["cost_texts"] = cost_texts
     environment.filters["unbroken"] = _unbroken
     environment.tests["known"] = pd.notna
     if is_brief:
@@ -121,6 +121,8 @@ def report_html(
         others={name: other_column(name) for name in other_figures(run)},
         rows=front_frame(run).to_dict("records"),
         noise_db=SEED_NOISE_DB,
+        exact=exact_quantities(Shown.SENTENCES),
+        main=Shown.TABLES,
         times=latency_quantities(run.settings),
         time_sources=time_sources(run),
         papers=papers,

@@ -99,7 +99,7 @@ def _ends(pairs: Sequence[tuple[Point, Point]]) -> list[list[list[float]]]:
 
 
 def _name(view: ParetoView) -> str:
-    return re.sub("[^A-Za-z0-9-]", "-", view.quantity.name)
+    return re.sub("[^A-Za-z0-9-]", "-", view.quantity.word)
 
 
 def _key(view: ParetoView) -> str:
@@ -121,5 +121,5 @@ def _key(view: ParetoView) -> str:
         key += f'<p class="note">Off this view: {escape(off)}.</p>'
     if view.origin is None:
         return key
-    depends_on = f"{view.quantity.axis}: {view.quantity.depends_on}; origin at worst: {view.origin}."
+    depends_on = f"{view.quantity.axis}: {view.depends_on}; origin at worst: {view.origin}."
     return f'{key}<p class="note">{escape(depends_on)}</p>'

@@ -6,9 +6,9 @@ import heapq
 from collections.abc import Mapping
 from typing import Any
 
+from evaluators.quantities import cost_texts
 from reports.run.advice import beats_baseline, recommended
 from reports.run.describe import description_parts, in_words
-from reports.run.quantities import cost_parts
 from search.pareto import front, front_rung
 from search.records import RunResult, TrialRecord
 
@@ -48,7 +48,7 @@ def network_cards(run: RunResult, shown: Mapping[str, TrialRecord], has_weights:
             "title": f"#{trial.trial}" + (f" {in_words(trial)}" if trial.is_fixed else ""),
             "notes": _notes(trial, run, members, trial is best_choice),
             "quality": _quality(trial, run, rung),
-            "costs": cost_parts(trial.costs),
+            "costs": cost_texts(trial.costs),
             "parts": description_parts(trial.architecture),
             "knobs": [f"{name} {value}" for name, value in trial.knobs.items()],
             "key": trial.architecture.key,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import textwrap
 from pathlib import Path
@@ -12,14 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from reports.labels import Label, place_labels
-from reports.places import RIGHT, UP_LEFT
+from reports.plotting.labels import Label, place_labels
+from reports.plotting.places import RIGHT, UP_LEFT
+from reports.plotting.style import BASELINE, FRONT, INK, OTHER, PAPER, SAME_TIME, STYLE, TIE, literal_texts, rendered
 from reports.run.pareto_references import draw_references
 from reports.run.pareto_view import LEAST_HEIGHT_DB, ParetoView, pareto_view
 from reports.run.published_view import PublishedView, published_view
-from reports.run.quantities import cost_objectives, cost_ticks
+from reports.run.quantities import cost_objectives
 from reports.run.ties import SEED_NOISE_DB
-from reports.style import BASELINE, FRONT, INK, METADATA, OTHER, PAPER, SAME_TIME, STYLE, TIE, literal_texts
 from search.records import RunResult
 from space.files import write_atomically
 from space.zoo.published_result import PublishedResult
@@ -40,9 +39,7 @@ def write_pareto(
         figure = pareto_figure(run, published)
         literal_texts(figure)
         for path in paths:
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format=path.suffix[1:], dpi=150, metadata=METADATA[path.suffix])
-            write_atomically(path, buffer.getvalue())
+            write_atomically(path, rendered(figure, path.suffix))
     return paths
 
 
@@ -76,9 +73,8 @@ def published_svg(view: PublishedView) -> str:
         figure = Figure(figsize=(10, 5.6), facecolor="white")
         figure.subplots_adjust(left=0.08, right=0.99, top=0.98, bottom=0.11)
         draw_published(figure.subplots(), view, titled=False)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata=METADATA[".svg"])
-    return buffer.getvalue()[buffer.getvalue().index("<svg") :]
+        text = rendered(figure, ".svg", dpi=figure.dpi).decode()
+    return text[text.index("<svg") :]
 
 
 def draw_pareto(axes: Axes, view: ParetoView) -> None:
@@ -87,7 +83,7 @@ def draw_pareto(axes: Axes, view: ParetoView) -> None:
     axes.set_xlabel(view.quantity.axis, labelpad=4)
     axes.set_ylabel(f"{view.metric_name} (dB)")
     if view.origin:
-        _fine_print(axes, f"{view.quantity.depends_on}; origin at worst: {view.origin}")
+        _fine_print(axes, f"{view.depends_on}; origin at worst: {view.origin}")
     if not view.points:
         axes.text(0.5, 0.5, "no trained network yet", transform=axes.transAxes, ha="center", color=BASELINE)
         axes.set(xticks=[], yticks=[])
@@ -255,6 +251,13 @@ def _limits(axes: Axes, view: ParetoView) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
     axes.grid(axis="y", color="#EEEEEE", lw=0.8)
     axes.set_axisbelow(True)
+
+
+def cost_ticks(low: float, high: float) -> list[float]:
+    """Round numbers from ``low`` to ``high`` for a logarithmic axis, few enough to be written side by side."""
+    steps = (1, 2, 5) if high < 700 * low else (1, 3) if high < 5000 * low else (1,)
+    ticks = [step * 10.0**power for power in range(-6, 13) for step in steps]
+    return [tick for tick in ticks if low <= tick <= high]
 
 
 def _cost_ticks(axes: Axes) -> None:

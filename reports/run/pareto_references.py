@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
 
+from reports.plotting.style import BASELINE, INK, OTHER, PAPER
 from reports.run.pareto_view import ParetoView
-from reports.style import BASELINE, INK, OTHER, PAPER
 
 
 def draw_references(axes: Axes, view: ParetoView) -> list[Text]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from evaluators.latency import table_of
+from evaluators.quantities import Quantity
 from reports.run.advice import beats_baseline
 from reports.run.describe import short_label
-from reports.run.quantities import Quantity, latency_quantities, number
+from reports.run.quantities import depends_on, latency_quantities
 from reports.run.ties import same_time, ties
 from reports.run.times import worst_origin
 from reports.text import replace_invalid
@@ -43,7 +43,7 @@ class ParetoView:
     ``lines_db`` are the levels of the baseline and of classical methods, by name; those that lie below the axis, and
     methods more than the front's height above the best, are in ``beyond_db``. ``budget`` and ``over_budget`` are costs.
     ``ties`` are neighbours of one quality, ``same_time`` neighbours whose predicted milliseconds cannot be told apart.
-    ``origin`` is the worst origin of predicted costs, None of exact ones.
+    ``origin`` is the worst origin of predicted costs, None of exact ones; ``depends_on`` what they hold for.
     """
 
     quantity: Quantity
@@ -54,6 +54,7 @@ class ParetoView:
     ties: tuple[tuple[Point, Point], ...]
     same_time: tuple[tuple[Point, Point], ...]
     origin: str | None
+    depends_on: str
     below: tuple[Point, ...]
     bottom_db: float | None
     metric_name: str
@@ -83,7 +84,7 @@ def pareto_view(run: RunResult, quantity: Quantity) -> ParetoView:
     points = {
         trial.trial: Point(
             trial,
-            quantity.of(trial.costs),
+            quantity.on_axis(trial.costs),
             trial.at_rung(rung).psnr_db,
             short_label(trial),
             trial.trial in numbers and beats_baseline(run, trial),
@@ -97,11 +98,11 @@ def pareto_view(run: RunResult, quantity: Quantity) -> ParetoView:
     lines_db = _lines_db(run, bottom_db, [points[trial.trial].psnr_db for trial in members])
     above = tuple(point for point in points.values() if bottom_db is None or point.psnr_db >= bottom_db)
     outline = _outline(tuple(t for t in members if beats_baseline(run, t)), rung, quantity)
-    table = table_of(quantity.name)
+    table = quantity.table
     same = (same_time(run, table, members) or ()) if table else ()
-    over_budget = tuple(quantity.of(trial.costs) for trial in run.trials if trial.status == "over-budget")
-    limit = budget_limits(run.settings.budget).get(quantity.name)
-    budget = limit / quantity.per_unit if limit else None
+    over_budget = tuple(quantity.on_axis(trial.costs) for trial in run.trials if trial.status == "over-budget")
+    limit = budget_limits(run.settings.budget).get(quantity.word)
+    budget = limit / quantity.per_axis_unit if limit else None
     costs = [*(point.cost for point in points.values()), *([budget] if budget else [])]
     return ParetoView(
         quantity=quantity,
@@ -112,6 +113,7 @@ def pareto_view(run: RunResult, quantity: Quantity) -> ParetoView:
         ties=tuple((points[a.trial], points[b.trial]) for a, b in ties(outline, rung)),
         same_time=tuple((points[a.trial], points[b.trial]) for a, b in same),
         origin=worst_origin([point.trial for point in points.values()], table) if table else None,
+        depends_on=depends_on(quantity, run.settings),
         below=below,
         bottom_db=bottom_db,
         metric_name=run.settings.rules.measure.metric_name,
@@ -119,7 +121,7 @@ def pareto_view(run: RunResult, quantity: Quantity) -> ParetoView:
         lines_db=lines_db,
         beyond_db={name: db for name, db in _levels_db(run).items() if name not in lines_db},
         budget=budget,
-        budget_text=f"budget {number(limit, quantity)} {quantity.unit}" if limit else None,
+        budget_text=f"budget {quantity.number(limit)} {quantity.unit}" if limit else None,
         over_budget=over_budget,
         log_cost=bool(costs) and max(costs) > LOG_SPAN * min(costs),
         caption=caption(run, rung),
@@ -132,9 +134,10 @@ def caption(run: RunResult, rung: int) -> str:
     width, height = settings.input_size
     trained = [trial for trial in run.trials if trial.at_rung(rung) is not None]
     times = (
-        f"; {q.unit}: predicted with a 90 % band for {q.depends_on}, origin {worst_origin(trained, table_of(q.name))}"
-        for q in latency_quantities(settings)
-        if q.name not in settings.objectives
+        f"; {q.unit}: predicted with a 90 % band for {depends_on(q, settings)}, "
+        f"origin {worst_origin(trained, use.name)}"
+        for q, use in zip(latency_quantities(settings), settings.tables, strict=True)
+        if q.word not in settings.objectives
     )
     steps = f"after {settings.rungs[rung]:,} training steps (rung {rung + 1} of {len(settings.rungs)})"
     return replace_invalid(
@@ -156,7 +159,7 @@ def budget_limits(budget: str) -> dict[str, float]:
 def _outline(members: tuple[TrialRecord, ...], rung: int, quantity: Quantity) -> list[TrialRecord]:
     if not members:
         return []
-    ranks = non_dominated_ranks(losses_at_rung(members, rung, ("psnr", quantity.name)))
+    ranks = non_dominated_ranks(losses_at_rung(members, rung, ("psnr", quantity.word)))
     chosen = [trial for trial, rank in zip(members, ranks, strict=True) if rank == 0]
     return sorted(chosen, key=lambda trial: (quantity.of(trial.costs), trial.trial))
 

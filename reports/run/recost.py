@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from evaluators.cost import architecture_costs
-from evaluators.latency import latency_word
+from evaluators.costs import architecture_costs
+from evaluators.quantities import latency_word, quantity
 from reports.run.front import write_front
 from reports.run.html import write_report
 from reports.run.pareto_plot import write_pareto
@@ -24,7 +24,6 @@ from search.records import RunResult, TrialRecord
 from space.errors import UserError
 from space.files import write_atomically
 
-SIZE_FREE = ("params", "weights")  # limits that hold at every input size
 FEWEST = 4  # a rank correlation of fewer networks says nothing
 
 
@@ -75,7 +74,7 @@ def recost(run: RunResult, use: TableUse, input_size: tuple[int, int]) -> Recost
 def rank_changes(run: RunResult, recosted: Sequence[Recosted]) -> dict[tuple[str, str], float | None]:
     """Spearman's correlation of the networks' costs: of the run's own first cost with each table's milliseconds, and
     of each two tables; None where fewer than four networks have both."""
-    own = cost_objectives(run.settings)[0].name
+    own = cost_objectives(run.settings)[0].word
     trained = [trial for trial in run.trials if trial.rungs and trial.costs.has(own)]
     costs = {f"the run's {own}": {trial.trial: trial.cost(own) for trial in trained}}
     for other in recosted:
@@ -143,4 +142,5 @@ def _budget_at(run: RunResult, input_size: tuple[int, int]) -> str:
     """The run's limits that still mean something: at another input size those of work, memory and time do not."""
     if input_size == run.settings.input_size or not run.settings.budget:
         return run.settings.budget
-    return ",".join(limit.text for limit in parse_budget(run.settings.budget).limits if limit.quantity in SIZE_FREE)
+    limits = parse_budget(run.settings.budget).limits
+    return ",".join(limit.text for limit in limits if quantity(limit.quantity).is_fixed)

@@ -9,13 +9,13 @@ import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from evaluators.latency import ms_text, table_of
+from evaluators.quantities import Shown, exact_quantities, ms_text
 from reports.run.front import front_frame, other_column, other_figures
-from reports.run.quantities import QUANTITIES, latency_quantities, number
+from reports.run.quantities import depends_on, latency_quantities
 from reports.run.times import worst_origin
 from search.records import RunResult
 
-COSTS = ("", "#", "from", "params", "MACs")
+FIRST = ("", "#", "from")
 QUALITY = ("PSNR\ndB", "gain")
 HEADING_COLUMNS = 8  # a heading is broken to lines of so many characters
 APPROXIMATION = "°"
@@ -36,7 +36,14 @@ def front_table(run: RunResult, width_columns: int = 80) -> Table:
     names = [use.name for use in settings.tables]
     others = other_figures(run)
     times = ("\n".join(("ms", *_broken(name))) for name in names)
-    headings = (*COSTS, *times, *QUALITY, *("\n".join(_broken(f"{name} dB")) for name in others), "steps")
+    headings = (
+        *FIRST,
+        *(each.unit for each in exact_quantities(Shown.TABLES)),
+        *times,
+        *QUALITY,
+        *("\n".join(_broken(f"{name} dB")) for name in others),
+        "steps",
+    )
     caption = "\n".join(
         (
             f"* on the front; ~ tied within the seed noise; {baseline_name} {run.baseline_psnr_db:.2f} dB",
@@ -85,8 +92,8 @@ def _depends_on(run: RunResult) -> list[str]:
     """What the milliseconds of each table hold for."""
     trained = [trial for trial in run.trials if trial.rungs]
     return [
-        f"{q.unit}: {q.depends_on}, predicted, origin at worst {worst_origin(trained, table_of(q.name))}"
-        for q in latency_quantities(run.settings)
+        f"{q.unit}: {depends_on(q, run.settings)}, predicted, origin at worst {worst_origin(trained, use.name)}"
+        for q, use in zip(latency_quantities(run.settings), run.settings.tables, strict=True)
     ]
 
 
@@ -101,8 +108,7 @@ def _cells(row: dict[str, Any], tables: list[str], others: tuple[str, ...]) -> t
         ("*" if row["on_front"] and not row["gain_db"] <= 0 else "") + ("~" if row["within_noise_of"] else ""),
         str(row["trial"]),
         row["source"] + APPROXIMATION * row["approximation"],
-        number(row["params"], QUANTITIES["params"]),
-        number(row["macs"], QUANTITIES["macs"]),
+        *(each.number(row[each.column]) for each in exact_quantities(Shown.TABLES)),
         *(_time(row, table) for table in tables),
         _or_dash(row["psnr_db"], ".2f"),
         _or_dash(row["gain_db"], "+.2f"),

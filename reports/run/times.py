@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evaluators.latency import Milliseconds, explained
+from evaluators.latency import explained
+from latency_tables.tables.estimate import Latency
 from latency_tables.tables.rows import ORIGINS
 from latency_tables.tables.table import PROVENANCE_KEYS, LatencyTable
 from reports.run.shown import shown_members
@@ -37,7 +38,7 @@ class NetworkTime:
     """
 
     label: str
-    figure: Milliseconds
+    figure: Latency
     kinds: tuple[tuple[str, float], ...]
     upsampler: float
     guessed: float
@@ -78,14 +79,15 @@ def _source(run: RunResult, use: TableUse, members: Mapping[str, TrialRecord]) -
 
 
 def _network(run: RunResult, table: LatencyTable, label: str, trial: TrialRecord) -> NetworkTime:
-    latency = explained(trial.architecture, run.settings.input_size, table)
-    kinds = tuple((kind, ms / latency.ms) for kind, ms in list(latency.by_kind.items())[:MOST_KINDS])
+    found = explained(trial.architecture, run.settings.input_size, table)
+    ms = found.latency.ms
+    kinds = tuple((kind, of_kind / ms) for kind, of_kind in list(found.by_kind.items())[:MOST_KINDS])
     return NetworkTime(
         label,
         trial.costs.latency[table.name],
         kinds,
-        latency.by_part.get(UPSAMPLER, 0.0) / latency.ms,
-        latency.by_origin.get(TRAFFIC_ESTIMATE, 0.0) / latency.ms,
+        found.by_part.get(UPSAMPLER, 0.0) / ms,
+        found.by_origin.get(TRAFFIC_ESTIMATE, 0.0) / ms,
     )
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from rich.table import Table
 
-from evaluators.cost import architecture_costs
+from evaluators.costs import architecture_costs
+from evaluators.quantities import QUANTITIES, Shown, exact_quantities
 from latency_tables.cli.console import Console
 from search.cli.network_card import print_card
 from search.cli.output import known_runs
@@ -77,16 +78,16 @@ def execute(options: argparse.Namespace) -> int:
     )
     for task in TASKS.values():
         console.print(f"{task.name}: {_architectures(task):,} different architectures in its space", highlight=False)
+    quantities = exact_quantities(Shown.TABLES)
     for task, size in dict.fromkeys((entry.task, size) for entry, size, _ in networks.values()):
         console.print(
             _table(
                 f"Published networks for {TASKS[task].title}, at an input of {size[0]}x{size[1]}",
-                ("network", "params", "MACs", "every run", "remark"),
+                ("network", *(each.unit for each in quantities), "every run", "remark"),
                 [
                     (
                         name,
-                        f"{costs.params:,}",
-                        f"{costs.macs / 1e9:.2f} G",
+                        *(each.number(each.of(costs)) for each in quantities),
                         "yes" if entry.runs_with_search else "",
                         f"approximation: {entry.note}" if entry.approximation else entry.note,
                     )
@@ -124,8 +125,9 @@ def _architectures(task: Task) -> int:
 def _table(title: str, headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:
     """The first column is a name that the user may have to type: it is never broken."""
     table = Table(title=title, title_justify="left", pad_edge=False)
+    units = {each.unit for each in QUANTITIES.values()}
     for index, heading in enumerate(headings):
-        table.add_column(heading, no_wrap=index == 0 or heading in ("params", "MACs"))
+        table.add_column(heading, no_wrap=index == 0 or heading in units)
     for row in rows:
         table.add_row(*row)
     return table

@@ -9,11 +9,12 @@ from typing import Any
 
 from rich.table import Table
 
-from evaluators.cost import Costs, PaperCounts, network_costs, paper_counts
+from evaluators.costs import Costs, PaperCounts, network_costs, paper_counts
+from evaluators.quantities import QUANTITIES
 from latency_tables.cli.console import Console
 from latency_tables.cli.network_input import input_sizes, parse_channels
 from latency_tables.lowering.fusion import network_operators
-from latency_tables.tables.estimate import Latency, MissingOperatorError, predict
+from latency_tables.tables.estimate import Explanation, MissingOperatorError, explain
 from latency_tables.tables.table import load_table, table_names
 from search.cli.latency_columns import latency_columns
 from search.cli.options.cost import SHOWN_TABLES
@@ -52,7 +53,7 @@ def execute(options: argparse.Namespace) -> int:
     console.print(_exact(costs, counts))
     if counts is not None and counts.rule:
         console.print(f"the paper counts {counts.rule}", highlight=False)
-    if not costs.macs and not any(figure.ms for figure in figures.values()) and not refused:
+    if not costs.macs and not any(figure.latency.ms for figure in figures.values()) and not refused:
         console.print("no operator runs: it gives back what it gets, and costs nothing", highlight=False)
     elif figures:
         console.print(latency_columns(figures))
@@ -86,18 +87,18 @@ def _tables(options: argparse.Namespace) -> tuple[str, ...]:
 
 def _milliseconds(
     own: NamedNetwork, size: tuple[int, int], more: tuple[Shape, ...], names: tuple[str, ...]
-) -> tuple[dict[str, Latency], dict[str, str]]:
+) -> tuple[dict[str, Explanation], dict[str, str]]:
     """By table: the prediction, or why there is none."""
     tables = {name: load_table(name) for name in names}
     try:
         operators = network_operators(own.network, own.in_channels, size, more)
     except UserError as error:
         return {}, dict.fromkeys(names, str(error))
-    figures: dict[str, Latency] = {}
+    figures: dict[str, Explanation] = {}
     refused: dict[str, str] = {}
     for name, table in tables.items():
         try:
-            figures[name] = predict(table, operators)
+            figures[name] = explain(table, operators)
         except MissingOperatorError as error:
             refused[name] = str(error)
     return figures, refused
@@ -108,18 +109,11 @@ def _exact(costs: Costs, counts: PaperCounts | None) -> Table:
     headings = ("", "true", "by the paper's rule") if counts else ("", "true")
     for heading in headings:
         table.add_column(heading, justify="left" if not heading else "right")
-    by_rule = ("–", "–", "–", "–")
-    if counts:
-        macs = "–" if counts.macs_paper_rule is None else f"{counts.macs_paper_rule / 1e9:.2f} G"
-        by_rule = (f"{counts.params_paper_rule:,}", macs, "–", "–")
-    rows = (
-        ("parameters", f"{costs.params:,}"),
-        ("multiply-accumulates", f"{costs.macs / 1e9:.2f} G"),
-        ("peak activation memory", f"{costs.peak_activation_bytes / 1e6:.1f} MB"),
-        ("weights", f"{costs.weight_bytes / 1e6:.2f} MB"),
-    )
-    for row, rule in zip(rows, by_rule, strict=True):
-        table.add_row(*row, *([rule] if counts else []))
+    by_rule = {"params": counts.params_paper_rule, "macs": counts.macs_paper_rule} if counts else {}
+    for word, meant in QUANTITIES.items():
+        count = by_rule.get(word)
+        rule = "–" if count is None else meant.number(count)
+        table.add_row(meant.name, meant.number(meant.of(costs)), *([rule] if counts else []))
     return table
 
 
@@ -129,25 +123,10 @@ def _document(
     costs: Costs,
     counts: PaperCounts | None,
     described: dict[str, Any],
-    figures: dict[str, Latency],
+    figures: dict[str, Explanation],
     refused: dict[str, str],
 ) -> dict[str, Any]:
-    latency = {
-        name: {
-            "ms": figure.ms,
-            "low": figure.low,
-            "high": figure.high,
-            "origin": figure.origin,
-            "version_low": figure.version_low,
-            "version_high": figure.version_high,
-            "distance": figure.distance,
-            "by_kind": figure.by_kind,
-            "by_part": figure.by_part,
-            "by_origin": figure.by_origin,
-            "caption": load_table(name).caption,
-        }
-        for name, figure in figures.items()
-    }
+    latency = {name: {**figure.to_dict(), "caption": load_table(name).caption} for name, figure in figures.items()}
     return {
         "name": own.name,
         **costs.to_dict(),

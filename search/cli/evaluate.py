@@ -6,7 +6,7 @@ import argparse
 import json
 
 from evaluators import data
-from evaluators.cost import network_costs
+from evaluators.costs import network_costs
 from evaluators.images.pair_folders import NamedPair
 from evaluators.quality import SELF_ENSEMBLE, baseline, classical_baselines, evaluate
 from evaluators.tasks import TaskRules, rules_from_text

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from evaluators.latency import ms_text
-from latency_tables.tables.estimate import Latency
+from evaluators.quantities import ms_text
+from latency_tables.tables.estimate import Explanation
 from latency_tables.tables.rows import ORIGINS
 
 LEAST_SHARE = 0.02  # smaller shares, on every table, are added up as "other"
 
 
-def latency_columns(figures: Mapping[str, Latency]) -> Table:
+def latency_columns(figures: Mapping[str, Explanation]) -> Table:
     """Rows: ms, its 90 % bands, shares by origin (worst last), by kind of operator and by part; columns: the tables."""
     table = Table(
         pad_edge=False, box=SIMPLE_HEAD, show_edge=False, title="predicted milliseconds", title_justify="left"
@@ -23,11 +23,12 @@ def latency_columns(figures: Mapping[str, Latency]) -> Table:
     for name in figures:
         table.add_column(name, justify="right", no_wrap=True)
     found = tuple(figures.values())
-    totals = [figure.ms for figure in found]
-    table.add_row("milliseconds", *(ms_text(figure.ms) for figure in found), style="bold")
-    table.add_row("90 % band from", *(ms_text(figure.low) for figure in found))
-    table.add_row("to", *(ms_text(figure.high) for figure in found))
-    if any(figure.version_high < figure.high for figure in found):
+    latencies = [each.latency for each in found]
+    totals = [figure.ms for figure in latencies]
+    table.add_row("milliseconds", *(ms_text(figure.ms) for figure in latencies), style="bold")
+    table.add_row("90 % band from", *(ms_text(figure.low) for figure in latencies))
+    table.add_row("to", *(ms_text(figure.high) for figure in latencies))
+    if any(each.version_high < each.latency.high for each in found):
         table.add_row("this version from", *(ms_text(figure.version_low) for figure in found))
         table.add_row("to", *(ms_text(figure.version_high) for figure in found))
     origins = [figure.by_origin for figure in found]

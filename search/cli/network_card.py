@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from evaluators.cost import architecture_costs
+from evaluators.costs import architecture_costs
 from space.tasks import TASKS
 from space.zoo import published_network
 from space.zoo.literature import published_results

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from evaluators import data
 from evaluators.quality import restore
+from evaluators.quantities import cost_texts
 from evaluators.tasks import TaskRules
 from evaluators.training.weights import load_weights
 from latency_tables.cli.console import Console
@@ -136,7 +137,6 @@ def _shown(
 ) -> tuple[dict[str, list[np.ndarray]], dict[str, str]]:
     """By label, the outputs of the baseline, of classical methods and of the networks worth a picture, and the
     networks' costs in words."""
-    from reports.run.quantities import all_costs
     from reports.run.shown import shown_members
 
     methods = {rules.measure.baseline_name: rules.measure.baseline, **rules.measure.classical_baselines}
@@ -145,7 +145,7 @@ def _shown(
     for label, trial in shown_members(run).items():
         outputs = _restored(trial, folder, front_rung(run), pairs, rules)
         if outputs is not None:
-            restored[label], notes[label] = outputs, all_costs(trial.costs)
+            restored[label], notes[label] = outputs, " · ".join(cost_texts(trial.costs))
     return restored, notes
 
 

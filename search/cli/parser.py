@@ -7,8 +7,7 @@ import itertools
 import re
 from pathlib import Path
 
-from evaluators.cost import COST_FIELDS
-from evaluators.latency import latency_word
+from evaluators.quantities import PREFIX, QUANTITIES, latency_word
 from evaluators.tasks import TaskRules, rules_of
 from evaluators.tasks.rules import TRAINING, VALIDATION
 from search.environment import available_cores
@@ -97,21 +96,21 @@ def parse_input(text: str | None, task: Task, scale: int) -> tuple[int, int]:
 def parse_objectives(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """``psnr`` and one or more costs, psnr first; and the latency tables that they name, by name or path.
 
-    Costs are params, macs, memory, weights and ``latency@TABLE``, which may stand there for several tables.
+    Costs are the words of ``QUANTITIES`` and ``ms@TABLE``, which may stand there for several tables.
     """
-    known = f"{', '.join(COST_FIELDS)}, latency@TABLE"
+    known = f"{', '.join(QUANTITIES)}, {PREFIX}TABLE"
     words, sources = [], []
     for given in text.split(","):
         word, at, source = given.strip().partition("@")
         word = word.lower()
         if word in ("latency", "ms"):
-            if not at or word == "ms":
+            if not at or word == "latency":
                 raise UserError(
-                    f"--objective in milliseconds must be latency@TABLE, got {given.strip()!r}; {tables_there_are()}"
+                    f"--objective in milliseconds must be {PREFIX}TABLE, got {given.strip()!r}; {tables_there_are()}"
                 )
             words.append(latency_word(table_name("--objective", source)))
             sources.append(source)
-        elif at or word not in ("psnr", *COST_FIELDS):
+        elif at or word not in ("psnr", *QUANTITIES):
             raise UserError(f"--objective must be psnr and any of {known}, got {given.strip()!r}")
         else:
             words.append(word)

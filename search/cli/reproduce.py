@@ -11,8 +11,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from latency_tables.cli.console import Console
-from reports.counts import COLUMNS, cells, network_counts
-from reports.reproduction import rows, write_reproduction
+from reports.experiments.reproduction import rows, write_reproduction
+from reports.networks.counts import COLUMNS, cells, network_counts
 from search.cli.parser import task_words
 from search.cli.trainings import sit, sitting_of
 from search.trainings.reproduction import cheapest_first, chosen, trainings
@@ -22,7 +22,7 @@ from space.tasks import TASKS
 from space.zoo import PublishedNetwork
 
 FOLDER = Path("runs/reproduce")
-SHOWN = COLUMNS.index("true G MACs") + 1  # columns in a terminal; all are in `reports.counts`
+SHOWN = COLUMNS.index("true G MACs") + 1  # columns in a terminal; all are in `reports.networks.counts`
 WIDE = 130  # characters, where the output is no terminal
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from evaluators.data import rules_of_folders
 from evaluators.images.names import escaped_name
-from evaluators.latency import latency_word
+from evaluators.quantities import latency_word
 from evaluators.tasks import rules_from_text
 from latency_tables.cli.console import Console
 from latency_tables.tables.table import table_names

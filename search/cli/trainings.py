@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from evaluators.cost import architecture_costs
+from evaluators.costs import architecture_costs
 from evaluators.images.names import escaped_name
 from evaluators.training.precision import choose_precision
 from latency_tables.cli.console import Console

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from evaluators.cost import architecture_costs
+from evaluators.costs import architecture_costs
 from search.trainings.network_words import forms
 from search.trainings.queue_file import named_training
 from search.trainings.training import Training

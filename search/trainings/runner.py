@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from evaluators.cost import architecture_costs
+from evaluators.costs import architecture_costs
 from evaluators.data import validation_pairs
 from evaluators.quality import Quality, baseline, evaluate
 from evaluators.tasks import Pair, TaskRules

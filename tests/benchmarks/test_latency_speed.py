@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from latency_tables.lowering.fusion import engine_operators
-from latency_tables.tables.estimate import predict, workload
+from latency_tables.tables.estimate import estimate, workload
 from latency_tables.tables.table import load_table
 from space import TASKS
 from space.operators import screen
@@ -35,7 +35,7 @@ def test_predicting_many_architectures(benchmark, capsys: pytest.CaptureFixture[
         listed_s.append(time.perf_counter() - begun)
         begun = time.perf_counter()
         works = [workload(operators) for operators in networks]
-        figures = [predict(table, work) for work in works for table in tables]
+        figures = [estimate(table, work) for work in works for table in tables]
         predicted_s.append(time.perf_counter() - begun)
         assert all(figure.ms > 0 for figure in figures)
     seconds = {
@@ -48,4 +48,4 @@ def test_predicting_many_architectures(benchmark, capsys: pytest.CaptureFixture[
             f"\n1,000 architectures: {seconds['predict 1,000 on 5 tables']:.2f} s to predict on five tables, "
             f"{seconds['list and fuse']:.2f} s to list and fuse their operators before"
         )
-    benchmark.pedantic(lambda: [predict(table, works[0]) for table in tables], rounds=20)
+    benchmark.pedantic(lambda: [estimate(table, works[0]) for table in tables], rounds=20)

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from evaluators.cost import architecture_costs
+from evaluators.costs import architecture_costs
 from space import TASKS, build
 from space.architecture import Architecture
 from space.backbones import BACKBONES

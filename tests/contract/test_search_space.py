@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from evaluators.cost import architecture_costs
+from evaluators.costs import architecture_costs
 from search.smallest import smallest
 from space import TASKS, ZOO, SearchSpace, UserError
 from space.search_space import BACKBONE, Parameter, first, middle, one_step

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from latency_tables.lowering.operators import EngineOperator
-from latency_tables.tables.estimate import MissingOperatorError, predict, price
+from latency_tables.tables.estimate import MissingOperatorError, estimate, price
 from latency_tables.tables.rows import ORIGINS
 from latency_tables.tables.table import load_table, table_names
 
@@ -46,8 +46,8 @@ def test_no_price_is_negative_and_each_says_its_origin(name: str) -> None:
 @pytest.mark.parametrize("name", table_names())
 def test_more_channels_and_more_pixels_never_cost_less(name: str, kind: str) -> None:
     table, operator = load_table(name), OPERATORS[kind]
-    by_channels = [predict(table, [operator(channels)]).ms for channels in CHANNELS]
-    by_pixels = [predict(table, [operator(16, *size)]).ms for size in PIXELS]
+    by_channels = [estimate(table, [operator(channels)]).ms for channels in CHANNELS]
+    by_pixels = [estimate(table, [operator(16, *size)]).ms for size in PIXELS]
     for costs in (by_channels, by_pixels):
         assert costs[0] > 0
         assert costs == sorted(costs)
@@ -59,7 +59,7 @@ def test_an_unknown_operator_is_refused_by_name(name: str) -> None:
     table = load_table(name)
     assert price(table, unknown) is None
     with pytest.raises(MissingOperatorError, match="teleport"):
-        predict(table, [unknown])
+        estimate(table, [unknown])
 
 
 @pytest.mark.parametrize("name", [name for name in table_names() if name.endswith("-int8")])

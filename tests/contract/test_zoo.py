@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from evaluators.cost import architecture_costs, network_costs, paper_counts
+from evaluators.costs import architecture_costs, network_costs, paper_counts
 from latency_tables.lowering.fusion import architecture_operators, network_operators
-from latency_tables.tables.estimate import predict
+from latency_tables.tables.estimate import estimate
 from latency_tables.tables.table import LatencyTable, load_table
 from space import PAPERS, TASKS, ZOO, architecture_from_dict, build, zoo
 from space.architecture import Architecture
@@ -137,9 +137,9 @@ def test_every_operator_has_milliseconds_more_for_more_pixels(name: str, tables:
         assert small_input == network_operators(build(arch), arch.shape.in_channels, (64, 64))
     assert "norm" not in {operator.kind for operator in small_input}
     for table in tables:
-        latency = predict(table, large)
+        latency = estimate(table, large)
         assert 0 < latency.low < latency.ms < latency.high < math.inf
-        assert 0 < predict(table, small_input).ms < latency.ms
+        assert 0 < estimate(table, small_input).ms < latency.ms
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluators.cost import architecture_costs
-from evaluators.latency import Milliseconds, explained, latency_difference, latency_word, milliseconds, table_of
+from evaluators.costs import architecture_costs
+from evaluators.latency import explained, latency_difference
+from evaluators.quantities import latency_word, table_of
+from latency_tables.tables.estimate import Latency
 from latency_tables.tables.table import LatencyTable, load_table
 from space import TASKS, ZOO, UserError
 from tests.random_networks import random_architecture
@@ -27,12 +29,13 @@ def test_screening_gives_the_milliseconds_of_a_full_trace(table: LatencyTable) -
     for _ in range(20):
         arch = random_architecture(task.shape(4), task.backbones, generator)
         whole = explained(arch, SIZE, table)
-        assert milliseconds(arch, SIZE, (table,)) == {
-            "board-x1": Milliseconds(
-                pytest.approx(whole.ms), pytest.approx(whole.low), pytest.approx(whole.high), whole.origin
+        figure = whole.latency
+        assert architecture_costs(arch, SIZE, (table,)).latency == {
+            "board-x1": Latency(
+                pytest.approx(figure.ms), pytest.approx(figure.low), pytest.approx(figure.high), figure.origin
             )
         }
-        assert sum(whole.by_part.values()) == pytest.approx(whole.ms)
+        assert sum(whole.by_part.values()) == pytest.approx(figure.ms)
         assert whole.by_part["upsampler"] > 0
 
 
@@ -42,16 +45,11 @@ def test_costs_carry_the_tables_that_were_asked_for(table: LatencyTable, tmp_pat
     plain, both = architecture_costs(arch, SIZE), architecture_costs(arch, SIZE, (table, slow))
     assert plain.latency == {}
     assert set(both.latency) == {"board-x1", "board-y2"}
-    assert both.of("latency@board-y2") == pytest.approx(2 * both.of("latency@board-x1"))
+    assert both.of("ms@board-y2") == pytest.approx(2 * both.of("ms@board-x1"))
     assert (both.of("params"), both.of("macs")) == (plain.of("params"), plain.of("macs"))
-    assert [both.has(word) for word in ("macs", "latency@board-x1", "latency@else", "psnr")] == [
-        True,
-        True,
-        False,
-        False,
-    ]
+    assert [both.has(word) for word in ("macs", "ms@board-x1", "ms@else", "psnr")] == [True, True, False, False]
     with pytest.raises(UserError, match="known: board-x1, board-y2"):
-        both.of("latency@else")
+        both.of("ms@else")
 
 
 def test_what_two_networks_share_cancels(table: LatencyTable) -> None:
@@ -59,7 +57,7 @@ def test_what_two_networks_share_cancels(table: LatencyTable) -> None:
     same = latency_difference(first, first, SIZE, table)
     assert (same.ms, same.tied) == (0, True)
     found = latency_difference(other, first, SIZE, table)
-    figures = [milliseconds(arch, SIZE, (table,))["board-x1"] for arch in (other, first)]
+    figures = [architecture_costs(arch, SIZE, (table,)).latency["board-x1"] for arch in (other, first)]
     assert found.ms == pytest.approx(figures[1].ms - figures[0].ms)
     assert found.high - found.low < figures[1].high - figures[0].low
 

@@ -9,7 +9,7 @@ import pytest
 
 from latency_tables.fitting.tables import SHIPPED
 from latency_tables.lowering.operators import EngineOperator
-from latency_tables.tables.estimate import DEFAULT_RESIDUAL, difference, predict, version_spread
+from latency_tables.tables.estimate import DEFAULT_RESIDUAL, difference, estimate, explain, version_spread
 from latency_tables.tables.relatives import Z90
 from latency_tables.tables.rows import Row
 from latency_tables.tables.table import load_table
@@ -23,9 +23,10 @@ OTHERS = (1 / 0.71, 1762 / 1410, 1146 / 902, 775 / 698, 0.68)
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_band_of_shipped_tables_holds_for_other_versions(name: str) -> None:
-    figure = predict(load_table(name), CELL)
+    found = explain(load_table(name), CELL)
+    figure = found.latency
     assert all(figure.low < ratio * figure.ms < figure.high for ratio in OTHERS)
-    assert figure.low < figure.version_low < figure.ms < figure.version_high < figure.high
+    assert figure.low < found.version_low < figure.ms < found.version_high < figure.high
 
 
 def test_the_spread_is_what_others_differ_by() -> None:
@@ -45,5 +46,5 @@ def test_a_common_factor_widens_no_difference() -> None:
 
     one, any_version = made(), made(version_spread=0.3)
     assert difference(one, CELL, (wide,)) == difference(any_version, CELL, (wide,))
-    assert predict(one, CELL).high == predict(one, CELL).version_high == predict(any_version, CELL).version_high
-    assert predict(any_version, CELL).high > predict(any_version, CELL).ms * math.exp(Z90 * 0.3)
+    assert estimate(one, CELL).high == explain(one, CELL).version_high == explain(any_version, CELL).version_high
+    assert estimate(any_version, CELL).high > estimate(any_version, CELL).ms * math.exp(Z90 * 0.3)

@@ -14,7 +14,7 @@ from latency_tables.fitting.calibrate import calibrate
 from latency_tables.fitting.measurements import measurements
 from latency_tables.fitting.networks import networks
 from latency_tables.fitting.timings import COLUMNS, Timings, read_timings
-from latency_tables.tables.estimate import predict
+from latency_tables.tables.estimate import estimate
 from latency_tables.tables.table import load_table
 from space.errors import UserError
 
@@ -56,13 +56,13 @@ def rows(**changes: str) -> list[dict[str, str]]:
 def test_five_timings_of_a_scaled_core_give_the_scale() -> None:
     """Were the board the same core at half the clock, every prediction would double."""
     table = load_table("pixel4-a76")
-    exact = tuple(2 * predict(table, networks()[name]).ms for name in FIVE)
+    exact = tuple(2 * estimate(table, networks()[name]).ms for name in FIVE)
     timings = Timings(BOARD, FIVE, ("224x224",) * 5, exact, tuple(networks()[name] for name in FIVE))
     calibration = calibrate(table, timings, "board-y")
     assert (calibration.method, calibration.scale) == ("scale", pytest.approx(2, rel=1e-9))
     assert calibration.mape < 1e-6
     for name in ("vovnet27s", "mobilenet_wd4"):
-        before, after = predict(table, networks()[name]), predict(calibration.table, networks()[name])
+        before, after = estimate(table, networks()[name]), estimate(calibration.table, networks()[name])
         assert after.ms == pytest.approx(2 * before.ms, rel=1e-3)
         assert after.origin == before.origin
     assert calibration.table.device == "Board Y"
@@ -77,7 +77,7 @@ def test_ten_and_twenty_timings_predict_an_unseen_core() -> None:
 
     def error(number: int) -> float:
         calibration = calibrate(table, timed("a03s-a53", tuple(chosen[:number])), "board-y")
-        predicted = [predict(calibration.table, ops).ms for ops in others.operators]
+        predicted = [estimate(calibration.table, ops).ms for ops in others.operators]
         return 100 * float(np.abs(np.array(predicted) / others.latency_ms - 1).mean())
 
     five, ten, twenty = error(5), error(10), error(20)
@@ -150,7 +150,7 @@ def test_command_writes_a_table_that_loads(tmp_path: Path, capsys: pytest.Captur
     assert "% mean error" in shown
     table = load_table(str(out))
     assert table.caption == "Board Y, Cortex-A75, 1 thread, fp32, LiteRT 2.3.0"
-    assert predict(table, networks()["bagnet9"]).ms > 0
+    assert estimate(table, networks()["bagnet9"]).ms > 0
     options = parser.parse_args(["mi8se-a75", "--from", str(timings), "--out", "board-y.txt"])
     with pytest.raises(UserError, match=r"got board-y\.txt"):
         command.execute(options)

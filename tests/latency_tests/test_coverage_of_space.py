@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from latency_tables.lowering.fusion import architecture_operators
-from latency_tables.tables.estimate import predict, price
+from latency_tables.tables.estimate import estimate, price
 from latency_tables.tables.table import load_table
 from space import TASKS
 from tests.random_networks import random_architecture
@@ -25,7 +25,7 @@ def test_no_random_network_is_refused(name: str, networks: int) -> None:
     shape = task.shape(task.default_scale)
     for _ in range(networks):
         arch = random_architecture(shape, task.backbones, generator)
-        assert predict(table, architecture_operators(arch, (320, 180))).ms > 0
+        assert estimate(table, architecture_operators(arch, (320, 180))).ms > 0
 
 
 def test_its_own_task_is_measured_or_between() -> None:

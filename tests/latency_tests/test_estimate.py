@@ -7,7 +7,7 @@ import pytest
 
 from latency_tables.lowering.operators import EngineOperator
 from latency_tables.tables.classes import cost_class
-from latency_tables.tables.estimate import MissingOperatorError, difference, predict, price
+from latency_tables.tables.estimate import MissingOperatorError, difference, estimate, explain, price
 from latency_tables.tables.grid import FamilyGrid
 from latency_tables.tables.rows import Row
 from latency_tables.tables.table import LatencyTable
@@ -124,26 +124,27 @@ def test_what_is_not_known_is_refused_by_name_and_never_free() -> None:
     gather = EngineOperator("gather", 180, 320, 8, 8, 460800, function="grid_sampler_2d")
     wide = EngineOperator("transposed_conv", 360, 640, 8, 8, 460800, kernel=(4, 4), stride=(2, 2))
     with pytest.raises(MissingOperatorError, match=r"gather grid_sampler_2d.*; transposed_conv 4x4 stride 2x2"):
-        predict(known, (conv(8, 8), gather, wide))
+        estimate(known, (conv(8, 8), gather, wide))
 
 
 def test_a_class_whose_prices_are_all_zero_is_not_free() -> None:
     free = {(cost_class(conv(8, 8)), "GMAC"): Row(0.0, "fitted", 0.1, "test")}
     with pytest.raises(MissingOperatorError):
-        predict(table(name="free", shapes={}, classes=free, draws=np.zeros((0, 0))), (conv(8, 8),))
+        estimate(table(name="free", shapes={}, classes=free, draws=np.zeros((0, 0))), (conv(8, 8),))
 
 
 def test_shares_add_up() -> None:
     operators = (replace(conv(8, 8), part="body.0"), replace(conv(8, 16), part="tail"), conv(64, 3))
-    figure = predict(measured(CONVS), operators)
-    for shares in (figure.by_kind, figure.by_part, figure.by_origin):
+    found = explain(measured(CONVS), operators)
+    figure = found.latency
+    for shares in (found.by_kind, found.by_part, found.by_origin):
         assert sum(shares.values()) == pytest.approx(figure.ms)
-    assert set(figure.by_part) == {"body", "tail", "between parts"}
+    assert set(found.by_part) == {"body", "tail", "between parts"}
     assert figure.low < figure.ms < figure.high
 
 
 def test_the_worst_origin_is_named() -> None:
-    figure = predict(measured(CONVS), (conv(8, 8), conv(24, 24)))
+    figure = estimate(measured(CONVS), (conv(8, 8), conv(24, 24)))
     assert figure.origin == "interpolated"
 
 
@@ -154,7 +155,7 @@ def test_what_two_networks_share_cancels_in_their_difference() -> None:
     assert difference(known, small, small).ms == 0
     apart = difference(known, small, large)
     assert apart.ms == pytest.approx(true_ms(conv(8, 16)) - true_ms(conv(8, 8)))
-    whole = predict(known, large)
+    whole = estimate(known, large)
     assert apart.high - apart.low < 0.1 * (whole.high - whole.low)
 
 

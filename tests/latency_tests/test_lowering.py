@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from latency_tables.lowering.fusion import network_operators
 from latency_tables.lowering.operators import EngineOperator
-from latency_tables.tables.estimate import predict
+from latency_tables.tables.estimate import estimate
 from latency_tables.tables.table import load_table
 from space.operators import trace
 
@@ -55,7 +55,7 @@ PRODUCTS = {
 @pytest.mark.parametrize("table", TABLES)
 def test_one_product_has_one_price_however_it_is_spelt(table: str) -> None:
     """3.69 M multiply-accumulates; 475 ms on pixel4-a76 where the weight stands on the left, before."""
-    prices = {name: predict(load_table(table), of_function(function)).ms for name, function in PRODUCTS.items()}
+    prices = {name: estimate(load_table(table), of_function(function)).ms for name, function in PRODUCTS.items()}
     assert all(sum(op.macs for op in of_function(function)) == 3_686_400 for function in PRODUCTS.values())
     assert prices == pytest.approx(dict.fromkeys(PRODUCTS, prices["convolution"]))
 
@@ -68,12 +68,14 @@ def test_a_product_of_two_activations_keeps_its_inner_size() -> None:
 def test_a_product_at_many_pixels_costs_no_less_than_at_one() -> None:
     for name in TABLES:
         table = load_table(name)
-        prices = [predict(table, [EngineOperator("matmul", rows, 1, 999, 999, 999 * rows)]).ms for rows in (1, 2, 3, 9)]
+        prices = [
+            estimate(table, [EngineOperator("matmul", rows, 1, 999, 999, 999 * rows)]).ms for rows in (1, 2, 3, 9)
+        ]
         assert prices == sorted(prices)
 
 
 def convolved(*after: nn.Module) -> float:
-    return predict(load_table("pixel4-a76"), operators(nn.Sequential(nn.Conv2d(16, 16, 3, padding=1), *after))).ms
+    return estimate(load_table("pixel4-a76"), operators(nn.Sequential(nn.Conv2d(16, 16, 3, padding=1), *after))).ms
 
 
 def test_only_what_an_engine_folds_is_free() -> None:
@@ -108,9 +110,9 @@ def test_a_slice_is_priced_as_the_concatenation_that_undoes_it() -> None:
     halves = of_function(lambda w, x: x[:, :16] * x[:, 16:], 32, (160, 96))
     copies = [op for op in halves if op.kind == "copy"]
     joined = of_function(lambda w, x: torch.cat((x, x), 1), 16, (160, 96))
-    assert predict(table, copies).ms == pytest.approx(predict(table, joined).ms, rel=0.3)
+    assert estimate(table, copies).ms == pytest.approx(estimate(table, joined).ms, rel=0.3)
     turned = of_function(lambda w, x: x[:, :16].transpose(2, 3).contiguous(), 32, (160, 96))
-    assert predict(table, turned).ms > 2 * predict(table, copies[:1]).ms
+    assert estimate(table, turned).ms > 2 * estimate(table, copies[:1]).ms
 
 
 def test_a_slice_that_is_copied_is_one_copy() -> None:
@@ -137,7 +139,7 @@ def test_bicubic_enlargement_of_many_channels_keeps_them_apart() -> None:
 def test_a_mirrored_border_is_dearer_than_one_of_zeros() -> None:
     table = load_table("pixel4-a76")
     layers = (nn.ZeroPad2d(1), nn.ReflectionPad2d(1), nn.ReplicationPad2d(1))
-    ms = [predict(table, operators(layer)) for layer in layers]
+    ms = [estimate(table, operators(layer)) for layer in layers]
     assert ms[1].ms == ms[2].ms > 5 * ms[0].ms
     assert [figure.origin for figure in ms] == ["fitted", "traffic-estimate", "traffic-estimate"]
 
@@ -153,6 +155,6 @@ def test_a_window_of_a_pooling_costs_its_taps() -> None:
     16 channels; the tables gave 0.06 to 0.08."""
     table = load_table("pixel4-a76")
     for size in ((32, 32), (160, 90)):
-        pooled = predict(table, operators(nn.AvgPool2d(3, 1, 1), 16, size)).ms
-        convolution = predict(table, operators(nn.Conv2d(16, 16, 3, padding=1), 16, size)).ms
+        pooled = estimate(table, operators(nn.AvgPool2d(3, 1, 1), 16, size)).ms
+        convolution = estimate(table, operators(nn.Conv2d(16, 16, 3, padding=1), 16, size)).ms
         assert 0.15 < pooled / convolution < 0.35

@@ -14,7 +14,7 @@ from latency_tables.measuring.measure import measure, operator_key, operator_of,
 from latency_tables.measuring.plan import Plan
 from latency_tables.measuring.raw_timings import RawTimings, figure, own_ms
 from latency_tables.measuring.targets.session import ConnectionLostError, Device
-from latency_tables.tables.estimate import predict
+from latency_tables.tables.estimate import estimate
 from latency_tables.tables.table import load_table
 from space.errors import UserError
 from tests.latency_tests.fake_device import FakeSession, cost_ms, harness
@@ -162,7 +162,7 @@ def test_chains_leave_the_boundary_out(tmp_path: Path) -> None:
         assert measured.table.shapes[op].latency_ms == pytest.approx(cost_ms(op), rel=0.02)
         elements = op.read_elements + op.written_elements
         assert alone.table.shapes[op].latency_ms == pytest.approx(cost_ms(op) + elements * 5e-6, rel=1e-4)
-    assert predict(measured.table, (conv(8, 8),)).origin == "measured"
+    assert estimate(measured.table, (conv(8, 8),)).origin == "measured"
 
 
 def test_keys_name_operators() -> None:

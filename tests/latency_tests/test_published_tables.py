@@ -12,7 +12,7 @@ from latency_tables.cli import fit
 from latency_tables.fitting.tables import SHIPPED, build_table
 from latency_tables.lowering.operators import EngineOperator
 from latency_tables.tables.classes import cost_class
-from latency_tables.tables.estimate import MissingOperatorError, predict, price
+from latency_tables.tables.estimate import MissingOperatorError, estimate, price
 from latency_tables.tables.table import DATA, load_table, write_table
 
 KERNELS = ((1, 1), (3, 3), (5, 5), (7, 7))
@@ -109,7 +109,7 @@ def test_written_anew_is_the_same_to_the_byte(name: str, tmp_path: Path) -> None
 
 def test_gather_is_refused_by_name() -> None:
     with pytest.raises(MissingOperatorError, match="gather grid_sampler_2d"):
-        predict(load_table("pixel4-a76"), [EngineOperator("gather", 8, 8, 3, 3, 192, function="grid_sampler_2d")])
+        estimate(load_table("pixel4-a76"), [EngineOperator("gather", 8, 8, 3, 3, 192, function="grid_sampler_2d")])
 
 
 def test_no_step_at_any_number_of_channels() -> None:
@@ -139,10 +139,10 @@ def test_narrow_convolutions_cost_more_per_mac() -> None:
 def test_estimated_operators_carry_a_wide_band() -> None:
     table = load_table("pixel4-a55")
     shuffle = EngineOperator("pixel_shuffle", 720, 1280, 48, 3, 180 * 320 * 48, factor=4)
-    latency = predict(table, [shuffle])
+    latency = estimate(table, [shuffle])
     assert latency.origin == "traffic-estimate"
     assert latency.high / latency.low > 2
-    assert predict(table, [replace(shuffle, kind="add", factor=1)]).origin == "fitted"
+    assert estimate(table, [replace(shuffle, kind="add", factor=1)]).origin == "fitted"
 
 
 def test_fit_command_writes_and_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ from latency_tables.measuring.engines.input_shapes import input_shapes
 from latency_tables.measuring.engines.tflite import chain, patterned_weights, stand_alone, write_tflite
 from latency_tables.measuring.engines.tflite_nodes import NODES, output_shape
 from latency_tables.measuring.validate import draw_networks
-from latency_tables.tables.estimate import predict
+from latency_tables.tables.estimate import estimate
 from latency_tables.tables.table import load_table
 from space.errors import UserError
 from space.search_space import first
@@ -204,7 +204,7 @@ def test_lightweight_choices_are_priced_and_run(name: str, wanted: dict) -> None
     values = space.fill(first, {"backbone": name, **wanted})
     assert wanted.items() <= values.items()
     operators = architecture_operators(space.decode(values), (32, 24))
-    assert all(predict(load_table(table), operators).ms > 0 for table in ("pixel4-a76", "a03s-a53-int8"))
+    assert all(estimate(load_table(table), operators).ms > 0 for table in ("pixel4-a76", "a03s-a53-int8"))
     (output,) = run(write_tflite(operators), np.full((1, 24, 32, 3), 0.5, np.float32))
     assert output.shape == (1, 48, 64, 3)
     assert np.isfinite(output).all()

@@ -26,7 +26,7 @@ from latency_tables.measuring.validate import (
     validate,
     write_points,
 )
-from latency_tables.tables.estimate import predict
+from latency_tables.tables.estimate import estimate, explain
 from latency_tables.tables.table import LatencyTable, load_table, write_table
 from space.build import architecture_from_dict
 from space.errors import UserError
@@ -95,8 +95,8 @@ def test_a_network_that_crashes_is_left_out(table: LatencyTable, tmp_path: Path)
 def test_the_bias_is_put_on_the_kind_that_has_it(table: LatencyTable) -> None:
     points = []
     for arch in NETWORKS:
-        predicted = predict(table, architecture_operators(arch, SIZE))
-        real = predicted.ms - 0.25 * predicted.by_kind.get("conv 3x3", 0.0)
+        predicted = explain(table, architecture_operators(arch, SIZE))
+        real = predicted.latency.ms - 0.25 * predicted.by_kind.get("conv 3x3", 0.0)
         points.append(Point(arch.key, arch, predicted, real, 0.01, float("nan")))
     bias = kind_bias(points)
     assert bias["conv 3x3"] == pytest.approx(0.25, abs=0.03)
@@ -125,8 +125,10 @@ def test_files_for_people(table: LatencyTable, tmp_path: Path) -> None:
 def test_what_validation_found_becomes_the_width_of_the_bands(table: LatencyTable, tmp_path: Path) -> None:
     points = []
     for index, arch in enumerate(NETWORKS):
-        predicted = predict(table, architecture_operators(arch, SIZE))
-        points.append(Point(arch.key, arch, predicted, predicted.ms * (1.1 if index % 2 else 0.9), 0.01, float("nan")))
+        predicted = explain(table, architecture_operators(arch, SIZE))
+        points.append(
+            Point(arch.key, arch, predicted, predicted.latency.ms * (1.1 if index % 2 else 0.9), 0.01, float("nan"))
+        )
     path = tmp_path / "board.csv"
     write_table(path, table)
     before = load_table(str(path))
@@ -135,7 +137,7 @@ def test_what_validation_found_becomes_the_width_of_the_bands(table: LatencyTabl
     assert after.provenance["validated"] == {"networks": len(points)}
     assert after.provenance["residual"] == pytest.approx(np.log(1 / 0.9) / 1.645, rel=0.01)
     assert after.fingerprint != before.fingerprint
-    figure = predict(after, architecture_operators(NETWORKS[0], SIZE))
+    figure = estimate(after, architecture_operators(NETWORKS[0], SIZE))
     assert figure.high / figure.ms == pytest.approx(1.1, abs=0.02)
     with pytest.raises(UserError, match="--record"):
         record(Path("pixel4-a76"), before, points, {})

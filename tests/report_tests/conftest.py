@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from evaluators.cost import architecture_costs
+from evaluators.costs import architecture_costs
 from search.latency import TableUse, load_used, tables_of
 from search.records import SEARCHED, RungResult, RunResult, RunSettings, TrialRecord
 from space.architecture import Architecture, IOShape
@@ -130,7 +130,7 @@ def tables(tmp_path_factory) -> tuple[TableUse, ...]:
 def timed_run(tables) -> RunResult:
     """A run that was asked for milliseconds on two boards."""
     return synthetic_run(
-        budget="200k-params,700ms@board-x1", objectives=("psnr", "latency@board-x1", "latency@board-y2"), tables=tables
+        budget="200k-params,700ms@board-x1", objectives=("psnr", "ms@board-x1", "ms@board-y2"), tables=tables
     )
 
 

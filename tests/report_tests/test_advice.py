@@ -6,11 +6,11 @@ import io
 import pytest
 from rich.console import Console
 
+from evaluators.quantities import QUANTITIES
 from reports.run.advice import alternatives, recommendation, recommended, worthwhile
 from reports.run.html import report_html
 from reports.run.interactive import chart
 from reports.run.pareto_view import pareto_view
-from reports.run.quantities import QUANTITIES
 from reports.run.shown import shown_members
 from reports.run.tables import front_table
 from reports.run.ties import SEED_NOISE_DB

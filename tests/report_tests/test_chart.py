@@ -8,13 +8,14 @@ import subprocess
 import pytest
 from matplotlib.transforms import Bbox
 
+from evaluators.quantities import QUANTITIES
 from reports.run.chart_labels import WIDTHS_PX, _extent, first_window, label_sets
 from reports.run.describe import description_parts
 from reports.run.html import report_html, write_report
 from reports.run.interactive import as_script, chart
 from reports.run.network_cards import network_cards
 from reports.run.pareto_view import pareto_view
-from reports.run.quantities import QUANTITIES, cost_objectives
+from reports.run.quantities import cost_objectives
 from reports.run.shown import shown_members
 from search.pareto import front, front_rung
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from evaluators import data
+from evaluators.quantities import QUANTITIES
 from evaluators.tasks import rules_of
 from reports.run.chart_labels import label_sets
 from reports.run.front import write_front
@@ -17,7 +18,6 @@ from reports.run.html import report_html
 from reports.run.pareto_plot import pareto_figure
 from reports.run.pareto_view import pareto_view
 from reports.run.pictures import make_strips
-from reports.run.quantities import QUANTITIES
 from reports.run.tables import front_table
 from search.pareto import front, front_rung
 

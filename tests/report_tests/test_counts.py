@@ -1,6 +1,6 @@
 """The table of published networks and their counts."""
 
-from reports.counts import page
+from reports.networks.counts import page
 from space.zoo import ZOO
 
 NAMES = ("s-lwsr16", "s-lwsr32c", "fsrcnn", "dncnn", "feature-align")

@@ -6,7 +6,7 @@ import numpy as np
 
 from latency_tables.fitting.fit import published_problem
 from latency_tables.fitting.tables import SHIPPED
-from reports import latency_fit
+from reports.networks import latency_fit
 
 
 def test_a_line_for_each_table() -> None:

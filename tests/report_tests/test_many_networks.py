@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports.places import _along, _passed
+from evaluators.quantities import QUANTITIES
+from reports.plotting.places import _along, _passed
 from reports.run import effects, html, network_cards, pareto_plot
 from reports.run.effects import KnobEffect, effect_svg
 from reports.run.html import report_html
 from reports.run.interactive import chart
 from reports.run.pareto_view import pareto_view
-from reports.run.quantities import QUANTITIES
 from search.pareto import front, front_rung
 
 COPIES = 40

@@ -5,10 +5,11 @@ import dataclasses
 import pytest
 from matplotlib.figure import Figure
 
+from evaluators.quantities import QUANTITIES
 from reports.run.interactive import front_html
 from reports.run.pareto_plot import draw_pareto
 from reports.run.pareto_view import pareto_view
-from reports.run.quantities import QUANTITIES, cost_objectives
+from reports.run.quantities import cost_objectives
 from search.pareto import front, front_rung
 
 MACS = QUANTITIES["macs"]

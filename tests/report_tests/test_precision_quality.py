@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reports.precision_quality import interval_db, pairs, write
+from reports.experiments.precision_quality import interval_db, pairs, write
 from search.trainings.studies import comparison
 from search.trainings.training import SetResult, TrainingRecord
 from space.errors import UserError

@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 
 from latency_tables.measuring import plots
 from latency_tables.plot_style import KINDS, STYLE
-from reports import designs, style
-from reports.redraw import redraw
-from reports.reproduction import comparable
+from reports.experiments.redraw import redraw
+from reports.experiments.reproduction import comparable
+from reports.networks import designs
+from reports.plotting import style
 from reports.study_page import figure as study_figure
 from reports.study_page import stored_variants
 from search.trainings.studies import STUDIES, comparison

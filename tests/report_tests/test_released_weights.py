@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from reports.released_weights import SETS, FileResult, file_result, page
+from reports.networks.released_weights import SETS, FileResult, file_result, page
 from tests.space_tests.test_weights_layouts import released_state
 
 
@@ -29,7 +29,7 @@ def test_a_file_of_a_network_that_is_built_is_measured(tmp_path: Path, sets: Pat
     assert len(result.psnr_db) == 2
     # The grey picture measured as colour has the narrower range of Y.
     assert result.psnr_db[1] == pytest.approx(result.grey_db + 20 * np.log10(255 / 219), abs=0.05)
-    text = page([result], "python -m reports.released_weights")
+    text = page([result], "python -m reports.networks.released_weights")
     assert f"| 31.69 p | {result.psnr_db[0]:.3f} | {result.psnr_db[0] - 31.69:+.3f} | 28.31 p |" in text
 
 

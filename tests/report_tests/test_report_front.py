@@ -9,7 +9,8 @@ import json
 import pytest
 from rich.console import Console
 
-from evaluators.latency import latency_difference, ms_text
+from evaluators.latency import latency_difference
+from evaluators.quantities import ms_text
 from reports.run.describe import describe, short_label
 from reports.run.front import COLUMNS, columns, front_frame, other_column, write_front
 from reports.run.headline import asked, best_found, comparisons, outcome

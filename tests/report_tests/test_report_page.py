@@ -244,7 +244,7 @@ def test_the_page_says_where_milliseconds_come_from(timed_run):
 def test_shares_are_of_the_figure_in_the_record(timed_run):
     (table, *_) = load_used(timed_run.settings.tables)
     for trial in shown_members(timed_run).values():
-        latency = explained(trial.architecture, timed_run.settings.input_size, table)
+        latency = explained(trial.architecture, timed_run.settings.input_size, table).latency
         assert latency.ms == pytest.approx(trial.costs.latency["board-x1"].ms)
 
 

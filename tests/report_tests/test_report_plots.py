@@ -7,15 +7,15 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from evaluators.latency import ms_text
-from reports.places import Surroundings, Wanted, find_places
+from evaluators.quantities import QUANTITIES, ms_text
+from reports.plotting.places import Surroundings, Wanted, find_places
 from reports.run.chart_labels import WIDTHS_PX, label_sets
 from reports.run.effects import KnobEffect, effect_svg, gain_window, knob_effects
 from reports.run.interactive import front_html
-from reports.run.pareto_plot import draw_pareto, pareto_figure, write_pareto
+from reports.run.pareto_plot import cost_ticks, draw_pareto, pareto_figure, write_pareto
 from reports.run.pareto_view import budget_limits, pareto_view
 from reports.run.published_view import published_view, results_for
-from reports.run.quantities import QUANTITIES, cost_objectives, cost_ticks, number
+from reports.run.quantities import cost_objectives
 from search.pareto import front, front_rung
 
 MACS, PARAMS = QUANTITIES["macs"], QUANTITIES["params"]
@@ -38,10 +38,10 @@ def test_the_line_goes_through_the_front_cheapest_first(run):
 
 def test_costs_are_in_the_unit_of_the_axis(run):
     trial = run.trials[0]
-    assert MACS.of(trial.costs) == pytest.approx(trial.costs.macs / 1e9)
-    assert PARAMS.of(trial.costs) == 143.755
+    assert MACS.on_axis(trial.costs) == pytest.approx(trial.costs.macs / 1e9)
+    assert PARAMS.on_axis(trial.costs) == 143.755
     assert PARAMS.text(trial.costs) == "143,755 params"
-    assert number(10_190_000_000, MACS) == "10.19 G"
+    assert MACS.number(10_190_000_000) == "10.19 G"
 
 
 def test_the_budget_is_a_line_only_on_its_own_axis(run):
@@ -222,9 +222,9 @@ def test_the_charts_labels_name_every_star_at_every_width(make_run, quantity):
 
 def test_milliseconds_are_drawn_with_their_band_and_what_they_depend_on(timed_run):
     first, second = cost_objectives(timed_run.settings)
-    assert (first.name, second.name) == ("latency@board-x1", "latency@board-y2")
+    assert (first.word, second.word) == ("ms@board-x1", "ms@board-y2")
     view = pareto_view(timed_run, first)
-    assert first.depends_on == "Board X, Cortex-X, 1 thread, fp32, Engine 1.0, 320×180 input"
+    assert view.depends_on == "Board X, Cortex-X, 1 thread, fp32, Engine 1.0, 320×180 input"
     assert view.origin == "traffic-estimate"
     assert all(point.band[0] < point.cost < point.band[1] for point in view.points)
     assert (view.budget, view.budget_text) == (700, "budget 700 ms on board-x1")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reports.reproduction import figure, page, published_on, rows, set_title, write_reproduction
+from reports.experiments.reproduction import figure, page, published_on, rows, set_title, write_reproduction
 from search.trainings.queue_file import named_training
 from search.trainings.training import SetResult, Training, TrainingRecord
 

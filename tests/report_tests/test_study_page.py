@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluators.cost import architecture_costs
-from reports.counts import PHONES
+from evaluators.costs import architecture_costs
+from reports.networks.counts import PHONES
 from reports.study_page import page, variants, write_study
 from search.trainings.studies import Comparison, comparison
 from search.trainings.training import SetResult, TrainingRecord

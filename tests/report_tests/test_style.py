@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from latency_tables.measuring import plots
-from reports.style import write_png
+from reports.plotting.style import write_png
 
 NAMES = ["phone $x^_{$", "a$b$c", r"$\\nothing{$", "[train]"]
 

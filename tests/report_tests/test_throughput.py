@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from evaluators.cost import architecture_costs
+from evaluators.costs import architecture_costs
 from latency_tables.tables.table import LatencyTable, load_table
-from reports import throughput
-from reports.throughput import GROUPS, Point, figure, points, shares, tenths
+from reports.networks import throughput
+from reports.networks.throughput import GROUPS, Point, figure, points, shares, tenths
 from space.tasks import TASKS
 from space.zoo import ZOO
 

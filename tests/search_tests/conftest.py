@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluators.cost import architecture_costs
+from evaluators.costs import architecture_costs
 from search.budget import parse_budget
 from search.initial_trials import enqueue_initial
 from search.jobs import Answer, Failed, Job, Measured, Progress, Timed, TimingJob

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluators.cost import Costs, architecture_costs
-from evaluators.latency import Milliseconds
+from evaluators.costs import Costs, architecture_costs
+from latency_tables.tables.estimate import Latency
 from latency_tables.tables.table import load_table
 from search.budget import parse_budget
 from search.latency import check_measured, load_used, tables_of
@@ -15,10 +15,7 @@ from space import TASKS, SearchSpace, UserError
 from tests.random_networks import random_architecture
 from tests.small_table import write_small_table
 
-TIMES = {
-    "pixel4-a76": Milliseconds(1400.0, 1200.0, 1700.0, "fitted"),
-    "my-phone": Milliseconds(9.0, 8.0, 10.0, "measured"),
-}
+TIMES = {"pixel4-a76": Latency(1400.0, 1200.0, 1700.0, "fitted"), "my-phone": Latency(9.0, 8.0, 10.0, "measured")}
 COSTS = Costs(
     params=150_000, macs=9_000_000_000, peak_activation_bytes=120_000_000, weight_bytes=600_000, latency=TIMES
 )
@@ -159,7 +156,7 @@ def test_nobody_searches_by_milliseconds_of_another_number_format(tmp_path: Path
     tables = tables_of("--budget", [str(write_small_table(tmp_path, "board-x1-int8", dtype="int8"))])
     check_measured("--budget", ["params"], tables)
     with pytest.raises(UserError, match=r"must name fp32 tables.*got board-x1-int8 \(int8\).*recost"):
-        check_measured("--budget", ["params", "latency@board-x1-int8"], tables)
+        check_measured("--budget", ["params", "ms@board-x1-int8"], tables)
 
 
 def test_an_impossible_time_names_the_fastest_network(tmp_path: Path) -> None:
@@ -171,14 +168,14 @@ def test_an_impossible_time_names_the_fastest_network(tmp_path: Path) -> None:
         check_possible(parse_budget("0.1ms@board-x1"), SearchSpace(task, task.shape(4)), size, tables)
     assert "\n" not in str(caught.value)
     _, least = smallest(
-        lambda costs: costs.of("latency@board-x1"),
+        lambda costs: costs.of("ms@board-x1"),
         SearchSpace(task, task.shape(4)),
         lambda arch: architecture_costs(arch, size, tables),
     )
     generator = np.random.default_rng(0)
     for _ in range(100):
         arch = random_architecture(task.shape(4), task.backbones, generator)
-        assert architecture_costs(arch, size, tables).of("latency@board-x1") >= least.of("latency@board-x1")
+        assert architecture_costs(arch, size, tables).of("ms@board-x1") >= least.of("ms@board-x1")
 
 
 def test_an_impossible_budget_names_the_smallest_network() -> None:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from evaluators.tasks import rules_of
 from evaluators.training.weights import save_weights
-from reports.reproduction import rows, write_reproduction
+from reports.experiments.reproduction import rows, write_reproduction
 from reports.run.pareto_view import caption
 from search.cli import main
 from search.cli import run as run_command

@@ -13,8 +13,8 @@ from PIL import Image
 from scipy.stats import spearmanr
 
 import search.screening
-from evaluators.cost import Costs, architecture_costs
-from evaluators.latency import latency_word
+from evaluators.costs import Costs, architecture_costs
+from evaluators.quantities import latency_word
 from latency_tables.tables import estimate
 from latency_tables.tables.table import load_table
 from search.cli import main
@@ -33,7 +33,7 @@ from tests.search_tests.conftest import settings
 from tests.search_tests.test_loop import as_result
 from tests.small_table import write_small_table
 
-WORD = "latency@board-x1"
+WORD = "ms@board-x1"
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_a_search_by_milliseconds(folder: Path, run_loop, tables) -> None:
 def test_several_tables_as_objectives(folder: Path, run_loop, tables, tmp_path: Path) -> None:
     both = tables_of("--budget", [tables[0].source, str(write_small_table(tmp_path, "board-y2", 2.0, 4.0))])
     study, _ = run_loop(
-        folder, trials=4, rungs=(100,), budget="60k-params", objectives=("psnr", WORD, "latency@board-y2"), tables=both
+        folder, trials=4, rungs=(100,), budget="60k-params", objectives=("psnr", WORD, "ms@board-y2"), tables=both
     )
     assert all(set(record.costs.latency) == {"board-x1", "board-y2"} for record in study.records.values())
 
@@ -269,8 +269,8 @@ def test_a_budget_in_milliseconds_makes_them_the_objective(folder: Path, photos:
     request = session_of(folder, photos, "--budget", limit, "--latency", str(other)).request
     assert request.objectives == ("psnr", WORD)
     assert [use.name for use in request.tables] == ["board-x1", "board-y2"]
-    request = session_of(folder, photos, "--budget", limit, "--objective", f"latency@{other},psnr,macs").request
-    assert request.objectives == ("psnr", "latency@board-y2", "macs")
+    request = session_of(folder, photos, "--budget", limit, "--objective", f"ms@{other},psnr,macs").request
+    assert request.objectives == ("psnr", "ms@board-y2", "macs")
     assert [use.name for use in request.tables] == ["board-x1", "board-y2"]
     assert session_of(folder, photos, "--budget", "9k-params").request.objectives == ("psnr", "macs")
 
@@ -292,7 +292,7 @@ def test_a_run_goes_on_only_with_its_own_tables(folder: Path, photos: Path, tabl
 
 def test_int8_milliseconds_are_no_limit_and_no_objective(folder: Path, photos: Path, tmp_path: Path) -> None:
     table = write_small_table(tmp_path, "board-x1-int8", dtype="int8")
-    for arguments in (["--budget", f"9ms@{table}"], ["--budget", "9k-params", "--objective", f"psnr,latency@{table}"]):
+    for arguments in (["--budget", f"9ms@{table}"], ["--budget", "9k-params", "--objective", f"psnr,ms@{table}"]):
         with pytest.raises(UserError, match=r"must name fp32 tables.*got board-x1-int8 \(int8\)"):
             session_of(folder, photos, *arguments)
     shown = session_of(folder, photos, "--budget", "9k-params", "--latency", str(table)).request

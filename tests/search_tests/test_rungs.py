@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from evaluators.cost import Costs
+from evaluators.costs import Costs
 from search.pareto import front, front_rung, non_dominated_ranks
 from search.records import RungResult, RunResult, TrialRecord
 from search.rungs import LADDER, default_ladder, fit_ladder, next_fixed, promotable, ranked

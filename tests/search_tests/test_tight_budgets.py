@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluators.cost import architecture_costs
+from evaluators.costs import architecture_costs
 from search.budget import Budget, parse_budget
 from search.calibrate import step_seconds
 from search.initial_points import small_networks
@@ -29,7 +29,7 @@ from tests.small_table import write_small_table
 
 OF_PLAIN = {"backbone": "plain"}
 SLACK = 1.3  # of what the smallest network takes
-UNITS = {"params": "params", "macs": "macs", "memory": "memory", "weights": "weights", "ms": "latency@board-x1"}
+UNITS = {"params": "params", "macs": "macs", "memory": "memory", "weights": "weights", "ms": "ms@board-x1"}
 
 
 @pytest.fixture(scope="module")

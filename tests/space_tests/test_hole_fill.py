@@ -13,7 +13,7 @@ from evaluators.quality import evaluate
 from evaluators.tasks import rules_of
 from latency_tables.lowering.fusion import architecture_operators
 from latency_tables.measuring.engines.tflite import write_tflite
-from latency_tables.tables.estimate import predict
+from latency_tables.tables.estimate import estimate
 from latency_tables.tables.table import load_table
 from space import TASKS, architecture, architecture_from_dict, build
 from space.architecture import Architecture, IOShape
@@ -90,7 +90,7 @@ def test_it_is_traced_as_it_is_screened_and_has_a_price(name: str, size: tuple[i
     ]
     assert screened.macs == screen(copying, *size).macs  # it has no convolution
     for word in ("pixel4-a76", "a03s-a53-int8"):
-        ms, without = (predict(load_table(word), architecture_operators(arch, size)).ms for arch in (filling, copying))
+        ms, without = (estimate(load_table(word), architecture_operators(arch, size)).ms for arch in (filling, copying))
         assert math.isfinite(ms)
         assert ms > without > 0
     assert write_tflite(architecture_operators(filling, size))

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from evaluators.cost import architecture_costs, network_costs
+from evaluators.costs import architecture_costs, network_costs
 from space import TASKS, ZOO, UserError, build
 from space.architecture import Architecture, IOShape
 from space.backbones import BACKBONES

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 import space
-from evaluators.cost import network_costs
+from evaluators.costs import network_costs
 from space.errors import UserError
 from space.layers.protocols import Foldable
 from space.named_network import named_network

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from evaluators.cost import architecture_costs, network_costs
-from evaluators.latency import milliseconds
+from evaluators.costs import architecture_costs, network_costs
 from latency_tables.lowering.fusion import architecture_operators, network_operators
 from latency_tables.tables.table import load_table
 from space import TASKS, UserError, architecture, architecture_from_dict, build
@@ -45,7 +44,7 @@ def test_all_are_stored_and_one_runs(name: str) -> None:
         assert costs == network_costs(network, SIZE, shape.in_channels)
         assert (costs.params, costs.weight_bytes) == (count * alone.params, count * alone.weight_bytes)
         assert (costs.macs, costs.peak_activation_bytes) == (alone.macs, alone.peak_activation_bytes)
-        assert milliseconds(arch, SIZE, [table]) == milliseconds(one, SIZE, [table])
+        assert architecture_costs(arch, SIZE, [table]).latency == architecture_costs(one, SIZE, [table]).latency
         traced = network_operators(network, shape.in_channels, SIZE)
         assert [op.kind for op in traced] == [op.kind for op in architecture_operators(arch, SIZE)]
         assert len(networks_of(network)) == count

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from evaluators.cost import architecture_costs, network_costs, paper_counts
+from evaluators.costs import architecture_costs, network_costs, paper_counts
 from space import TASKS, ZOO, architecture, build
 from space.zoo import with_input_skip
 from space.zoo.slwsr import released

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from evaluators.quantities import PREFIX, QUANTITIES
 from search.cli.options.shared import FRAMES_HELP, PRECISION_HELP, add_task_options
 from space.tasks import TASKS
 
@@ -12,6 +13,7 @@ DEFAULT_TIME = "10m"
 # A parameter budget says what may be stored; what is left open, and costs time on a phone, is the work per image. A
 # budget in milliseconds says what counts, and the front is then over those.
 DEFAULT_OBJECTIVE = "psnr,macs"
+WORDS = ", ".join((*QUANTITIES, f"{PREFIX}TABLE"))
 DESCRIPTION = (
     "Search networks for a task under a budget. The same command continues a run that was stopped; a longer --time "
     "goes on from a finished one."
@@ -36,14 +38,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--budget",
         required=True,
         metavar="LIMIT[,LIMIT]",
-        help="params, macs, memory, weights or ms@TABLE, such as 200k-params, 11g-macs,128mb-memory or "
-        "1300ms@pixel4-a76",
+        help=f"at most so much of {WORDS}, such as 200k-params, 11g-macs,128mb-memory or 1300ms@pixel4-a76",
     )
     wanted.add_argument(
         "--objective",
         metavar="WORDS",
-        help=f"psnr and any of params, macs, memory, weights, latency@TABLE (default: {DEFAULT_OBJECTIVE}, or psnr and "
-        "latency@TABLE of every table in the budget)",
+        help=f"psnr and any of {WORDS} (default: {DEFAULT_OBJECTIVE}, or psnr and {PREFIX}TABLE of every table in the "
+        "budget)",
     )
     wanted.add_argument(
         "--input",

@@ -1,4 +1,4 @@
-"""``python -m reports.throughput FOLDER``: multiply-accumulates against milliseconds, and which operators part them.
+"""``python -m reports.networks.throughput FOLDER``: MACs against milliseconds, and which operators part them.
 
 Papers, references and 1,000 random architectures of super-resolution x4 at 320x180 on one phone core.
 """
@@ -21,11 +21,12 @@ from matplotlib.figure import Figure
 
 from latency_tables.lowering.fusion import architecture_operators
 from latency_tables.lowering.operators import EngineOperator
-from latency_tables.tables.estimate import predict
+from latency_tables.tables.estimate import estimate
 from latency_tables.tables.table import LatencyTable, load_table
-from reports.labels import Label, place_labels
-from reports.places import RIGHT
-from reports.style import PAPER, write_png
+from reports import markdown
+from reports.plotting.labels import Label, place_labels
+from reports.plotting.places import RIGHT
+from reports.plotting.style import PAPER, write_png
 from space.architecture import Architecture
 from space.files import write_atomically
 from space.search_space import SearchSpace
@@ -78,11 +79,11 @@ def group(operator: EngineOperator) -> str:
 
 def point(name: str, arch: Architecture, table: LatencyTable, input_size: tuple[int, int]) -> Point:
     operators = architecture_operators(arch, input_size)
-    latency = predict(table, operators)
+    latency = estimate(table, operators)
     macs, ms = Counter(), Counter()
     for operator in operators:
         macs[group(operator)] += operator.macs
-        ms[group(operator)] += predict(table, [operator]).ms
+        ms[group(operator)] += estimate(table, [operator]).ms
     return Point(name, arch.backbone, sum(macs.values()), latency.ms, dict(macs), dict(ms))
 
 
@@ -234,21 +235,28 @@ def page(found: Sequence[Point], table: LatencyTable) -> str:
         "# Multiply-accumulates against milliseconds\n",
         f"Super-resolution x4 at 320x180, batch 1, fp32; milliseconds are predictions for {table.caption}. {COUNT} "
         f"random architectures (seed {SEED}) and the published networks. This page: "
-        "`python -m reports.throughput reports/published/throughput`.\n",
+        "`python -m reports.networks.throughput reports/published/throughput`.\n",
         "![MACs against milliseconds](throughput.png)\n",
         f"Random architectures make {np.percentile(rates, 5):.1f} to {np.percentile(rates, 95):.1f} G MACs a second "
         f"(5th to 95th percentile, median {np.median(rates):.1f}).\n",
-        "| operators | share of MACs | of time | G MACs/s | dearest tenth: MACs | time | cheapest tenth: MACs | time |",
-        "| --- |" + " ---: |" * 7,
     ]
+    heads = ["operators", "share of MACs", "of time", "G MACs/s"]
+    heads += ["dearest tenth: MACs", "time", "cheapest tenth: MACs", "time"]
+    rows = []
     in_dear, in_cheap = shares(dear), shares(cheap)
     for name, (macs, ms, rate) in shares(random).items():
         cells = [f"{macs:.0%}", f"{ms:.0%}", f"{rate:.1f}" if rate else "–"]
         cells += [f"{share:.0%}" for part in (in_dear, in_cheap) for share in part.get(name, (0, 0, None))[:2]]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    lines += ["\n| published network | G MACs | ms | G MACs/s |", "| --- | ---: | ---: | ---: |"]
-    for each in sorted((each for each in found if each.name), key=lambda each: each.gmacs_per_s):
-        lines.append(f"| {each.name} | {each.macs / 1e9:.2f} | {each.ms:,.0f} | {each.gmacs_per_s:.1f} |")
+        rows.append((name, *cells))
+    published = sorted((each for each in found if each.name), key=lambda each: each.gmacs_per_s)
+    lines += [
+        *markdown.table(heads, rows),
+        "",
+        *markdown.table(
+            ("published network", "G MACs", "ms", "G MACs/s"),
+            ((each.name, f"{each.macs / 1e9:.2f}", f"{each.ms:,.0f}", f"{each.gmacs_per_s:.1f}") for each in published),
+        ),
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -2,7 +2,7 @@
 
 python -m search study precision --steps 400 --precision fp32 --out runs/precision/fp32
 python -m search study precision --steps 400 --precision bf16 --out runs/precision/bf16
-python -m reports.precision_quality runs/precision/fp32 runs/precision/bf16 --out FOLDER
+python -m reports.experiments.precision_quality runs/precision/fp32 runs/precision/bf16 --out FOLDER
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
+from reports import markdown
 from search.trainings.studies import comparison
 from search.trainings.training import TrainingRecord, records_in
 from space.architecture import Architecture
@@ -87,15 +88,15 @@ def page(found: Sequence[Pair], record: TrainingRecord, commands: Sequence[str])
         "measured in float32 on the six embedded photographs (PSNR on Y, 4 px shaved). Both precisions begin "
         "with the same weights and see the same patches, so differences are taken seed by seed; ± is the standard "
         "deviation over seeds, of the difference half the 95 % interval of its mean.\n",
-        "| network | params | fp32, dB | bf16, dB | bf16 − fp32, dB | each seed, dB |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
+    rows = []
     for pair in found:
         difference, own_half = interval_db(pair.differences_db)
         cells = [pair.name, f"{pair.params:,}", _spread(pair.fp32_db), _spread(pair.bf16_db)]
         cells += [f"{difference:+.3f}" + ("" if own_half is None else f" ± {own_half:.3f}")]
         cells += [", ".join(f"{value:+.3f}" for value in pair.differences_db)]
-        lines.append("| " + " | ".join(cells) + " |")
+        rows.append(cells)
+    lines += markdown.table(("network", "params", "fp32, dB", "bf16, dB", "bf16 − fp32, dB", "each seed, dB"), rows)
     over_all = f"{mean:+.3f} dB" + ("" if half is None else f" ± {half:.3f}")
     lines.append(
         f"\nOver all {len(everything)} pairs: {over_all} (mean and half its 95 % interval); the largest single "

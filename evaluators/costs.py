@@ -9,11 +9,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from evaluators.latency import Milliseconds, milliseconds, table_of
-from latency_tables.tables.table import LatencyTable
+from evaluators.latency import latencies
+from evaluators.quantities import QUANTITIES, quantity, table_of
+from latency_tables.lowering.fusion import engine_operators
+from latency_tables.tables.estimate import Latency
+from latency_tables.tables.table import LatencyTable, load_table
 from space.architecture import Architecture
 from space.build import assemble, construct, deploy_form
-from space.errors import UserError
+from space.named_network import given_network
 from space.operators import meta_copy, screen, trace
 from space.operators.meta import stored_elements
 from space.operators.operator import Shape
@@ -36,26 +39,19 @@ class Costs:
     macs: int
     peak_activation_bytes: int
     weight_bytes: int
-    latency: Mapping[str, Milliseconds] = field(default_factory=dict, hash=False)
+    latency: Mapping[str, Latency] = field(default_factory=dict, hash=False)
 
     def of(self, word: str) -> float:
         """The cost that a word of ``--budget`` or ``--objective`` means: a count, bytes, or milliseconds.
 
         Raises:
-            UserError: the word names a latency table on which this network has no figure.
+            UserError: there is no such quantity, or no figure on the latency table that the word names.
         """
-        table = table_of(word)
-        if table is None:
-            return getattr(self, COST_FIELDS[word])
-        if table not in self.latency:
-            raise UserError(
-                f"no milliseconds on {table} are known of a network; known: {', '.join(self.latency) or 'none'}"
-            )
-        return self.latency[table].ms
+        return quantity(word).of(self)
 
     def has(self, word: str) -> bool:
         """Whether ``of(word)`` has an answer."""
-        return word in COST_FIELDS or table_of(word) in self.latency
+        return word in QUANTITIES or table_of(word) in self.latency
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON knows it; without ``latency`` where no table was asked for."""
@@ -66,12 +62,8 @@ class Costs:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Costs:
-        latency = {name: Milliseconds.from_dict(figure) for name, figure in data.get("latency", {}).items()}
+        latency = {name: Latency.from_dict(figure) for name, figure in data.get("latency", {}).items()}
         return cls(**{**data, "latency": latency})
-
-
-# The words of ``--budget`` and ``--objective`` without a table, and the costs they mean; ``latency@TABLE`` joins them.
-COST_FIELDS = {"params": "params", "macs": "macs", "memory": "peak_activation_bytes", "weights": "weight_bytes"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +75,35 @@ class PaperCounts:
     rule: str | None
 
 
+def cost(
+    network: nn.Module | Architecture | str,
+    input_size: tuple[int, int] | None = None,
+    tables: Sequence[LatencyTable | str] = (),
+) -> Costs:
+    """What a network costs in its deploy form, batch 1, fp32.
+
+    Args:
+        network: any module that takes an image, an architecture, or the name of a published network.
+        input_size: (width, height) in pixels; the network's own if None.
+        tables: latency tables to predict milliseconds on, by name or path (``python -m latency_tables list``).
+
+    Raises:
+        UserError: the network is not known or cannot run at this size, or a table does not know one of its operators.
+
+    >>> import evaluators
+    >>> costs = evaluators.cost("s-lwsr16", input_size=(320, 180), tables=["pixel4-a76"])
+    >>> costs.params, costs.macs, costs.peak_activation_bytes
+    (143755, 10193414400, 117964800)
+    >>> round(costs.latency["pixel4-a76"].ms)
+    1377
+    """
+    loaded = tuple(load_table(table) if isinstance(table, str) else table for table in tables)
+    own = given_network(network)
+    size = input_size or own.input_size
+    own.check_size(size)
+    return network_costs(own.network, size, own.in_channels, own.more_inputs((size,)), loaded)
+
+
 def architecture_costs(arch: Architecture, input_size: tuple[int, int], tables: Sequence[LatencyTable] = ()) -> Costs:
     """Costs of one of our architectures at an input of (width, height) pixels: a fraction of a millisecond.
 
@@ -91,33 +112,37 @@ def architecture_costs(arch: Architecture, input_size: tuple[int, int], tables: 
     Raises:
         UserError: it has an operator that a table does not know.
     """
-    screening = screen(arch, *input_size)
-    return Costs(
-        screening.params,
-        screening.macs,
-        BYTES_PER_VALUE * screening.peak_elements,
-        BYTES_PER_VALUE * screening.params,
-        milliseconds(arch, input_size, tables),
-    )
+    found = screen(arch, *input_size)
+    latency = latencies(engine_operators(found.operators, (found.output,)), tables) if tables else {}
+    return _costs(found.params, found.macs, found.peak_elements, latency)
 
 
 def network_costs(
-    network: nn.Module, input_size: tuple[int, int], in_channels: int = 3, more_inputs: Sequence[Shape] = ()
+    network: nn.Module,
+    input_size: tuple[int, int],
+    in_channels: int = 3,
+    more_inputs: Sequence[Shape] = (),
+    tables: Sequence[LatencyTable] = (),
 ) -> Costs:
     """Costs of any network, by a full trace, at an input of (width, height) pixels; the network is left as it is.
 
     ``more_inputs`` are the shapes of its inputs besides that image. Tied weights count once, and weights that are
-    computed from others as they are stored: once, in the smaller form.
+    computed from others as they are stored: once, in the smaller form. Milliseconds are predicted on ``tables``.
 
     Raises:
         UnknownOperatorError: it runs an operator whose cost is not known.
-        UserError: it cannot run at this size.
+        UserError: it cannot run at this size, or a table does not know one of its operators.
     """
     width_px, height_px = input_size
     deployed = deploy_form(meta_copy(network))
     listed = trace(deployed, (1, in_channels, height_px, width_px), *more_inputs)
     params = stored_elements(deployed.parameters()) + listed.change_of_params
-    return Costs(params, listed.macs, BYTES_PER_VALUE * listed.peak_elements(), BYTES_PER_VALUE * params)
+    latency = latencies(engine_operators(listed.operators, listed.outputs), tables) if tables else {}
+    return _costs(params, listed.macs, listed.peak_elements(), latency)
+
+
+def _costs(params: int, macs: int, peak_elements: int, latency: Mapping[str, Latency]) -> Costs:
+    return Costs(params, macs, BYTES_PER_VALUE * peak_elements, BYTES_PER_VALUE * params, latency)
 
 
 def paper_counts(

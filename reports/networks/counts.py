@@ -1,4 +1,4 @@
-"""``python -m reports.counts FILE.md``: all published networks, counted as published, by their rule, and truly.
+"""``python -m reports.networks.counts FILE.md``: published networks, counted as published, by their rule, and truly.
 
 Published figures are those of the zoo (``PublishedNetwork.results``); where it has none there is a dash, never a guess.
 """
@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluators.cost import Costs, architecture_costs, paper_counts
-from evaluators.latency import ms_text
+from evaluators.costs import Costs, architecture_costs, paper_counts
+from evaluators.quantities import ms_text
 from latency_tables.tables.table import load_table
+from reports import markdown
 from space.files import write_atomically
 from space.tasks import TASKS
 from space.zoo import ZOO, PublishedNetwork
@@ -108,7 +109,7 @@ def page(networks: Iterable[PublishedNetwork]) -> str:
         "Deployed: batch norm and re-parameterised branches folded, everything stored counted. *off*: ours by the "
         "paper's rule against what it prints, which is rounded. True MACs and predicted milliseconds (one thread, "
         "fp32) are at the task's input. *approximation*: the paper does not say enough; the reasons stand at the end. "
-        "This page: `python -m reports.counts FILE.md`.\n",
+        "This page: `python -m reports.networks.counts FILE.md`.\n",
         *(f"- {name}: {load_table(name).caption}" for name in PHONES),
     ]
     for task in TASKS.values():
@@ -138,10 +139,8 @@ def cells(counts: NetworkCounts) -> Iterator[str]:
 
 
 def _table(entries: list[PublishedNetwork]) -> Iterator[str]:
-    yield "| " + " | ".join(COLUMNS) + " |"
-    yield "| --- |" + " ---: |" * (len(COLUMNS) - 2) + " --- |"
-    for entry in entries:
-        yield "| " + " | ".join(cells(network_counts(entry))) + " |"
+    align = "l" + "r" * (len(COLUMNS) - 2) + "l"
+    yield from markdown.table(COLUMNS, (cells(network_counts(entry)) for entry in entries), align)
 
 
 def _off(ours: int, published: int | None) -> float | None:

@@ -1,4 +1,4 @@
-"""``python -m reports.designs FOLDER``: what a designer's choices cost on phones, starting from s-LWSR16.
+"""``python -m reports.networks.designs FOLDER``: what a designer's choices cost on phones, starting from s-LWSR16.
 
 Its upsamplers, and networks of about the same multiply-accumulates out of other blocks. With ``--measured TABLE``,
 a table that ``python -m latency_tables measure`` made of this machine, the networks are also run whole here, or with
@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from evaluators.cost import Costs, architecture_costs
+from evaluators.costs import Costs, architecture_costs
 from evaluators.latency import explained, latency_difference
 from latency_tables.lowering.fusion import architecture_operators
 from latency_tables.measuring.engines import engine_format
@@ -25,9 +25,10 @@ from latency_tables.measuring.measure import Harness
 from latency_tables.measuring.rounds import Protocol
 from latency_tables.measuring.targets.target import open_session
 from latency_tables.measuring.validate import validate
-from latency_tables.tables.estimate import Latency, MissingOperatorError, predict
+from latency_tables.tables.estimate import Explanation, MissingOperatorError, explain
 from latency_tables.tables.table import load_table
-from reports.style import FRONT, OTHER, PAPER, write_png
+from reports import markdown
+from reports.plotting.style import FRONT, OTHER, PAPER, write_png
 from space.architecture import Architecture
 from space.blocks.block import BlockSpec
 from space.blocks.inverted import InvertedSpec
@@ -53,7 +54,7 @@ class Design:
     name: str
     arch: Architecture
     costs: Costs
-    latency: Mapping[str, Latency]
+    latency: Mapping[str, Explanation]
     measured_ms: float | None = None
 
 
@@ -103,12 +104,12 @@ def priced(tables: Sequence[str], measured: Mapping[str, float]) -> tuple[Design
     )
 
 
-def _latencies(arch: Architecture, tables: Sequence[str]) -> dict[str, Latency]:
+def _latencies(arch: Architecture, tables: Sequence[str]) -> dict[str, Explanation]:
     """By table; none of a table that lacks an operator of ``arch``."""
     found = {}
     for table in tables:
         try:
-            found[table] = predict(load_table(table), architecture_operators(arch, INPUT))
+            found[table] = explain(load_table(table), architecture_operators(arch, INPUT))
         except MissingOperatorError:
             continue
     return found
@@ -149,8 +150,8 @@ def kept(folder: Path) -> dict[str, float]:
 
 @lru_cache(maxsize=256)
 def upsampler_share(arch: Architecture, table: str) -> float:
-    latency = explained(arch, INPUT, load_table(table))
-    return latency.by_part["upsampler"] / latency.ms
+    found = explained(arch, INPUT, load_table(table))
+    return found.by_part["upsampler"] / found.latency.ms
 
 
 def page(found: Sequence[Design], own: str | None) -> str:
@@ -163,26 +164,27 @@ def page(found: Sequence[Design], own: str | None) -> str:
         "the engine; in brackets the "
         "upsampler's share. " + "; ".join(f"{name}: {load_table(name).caption}" for name in PHONES) + ".",
         *([f"The last columns: {here.caption}, predicted by its own measured table and run whole."] if here else []),
-        "\nThis page: `python -m reports.designs reports/published/designs"
+        "\nThis page: `python -m reports.networks.designs reports/published/designs"
         + (f" --measured {own}`; `--kept` takes what was measured from `{MEASURED}`.\n" if own else "`.\n"),
         "![Milliseconds of each design relative to s-LWSR16](designs.png)\n",
     ]
     heads = ["network", "params", "G MACs", *(f"{name}, ms" for name in PHONES)]
     if here:
         heads += ["here predicted, ms", "here measured, ms", "error"]
-    lines += ["| " + " | ".join(heads) + " |", "| --- |" + " ---: |" * (len(heads) - 1)]
+    rows = []
     for design in found:
         cells = [design.name, f"{design.costs.params:,}", f"{design.costs.macs / 1e9:.2f}"]
         for name in PHONES:
-            figure = design.latency[name]
+            of = design.latency[name]
             share = upsampler_share(design.arch, name)
-            cells.append(f"{figure.ms:,.0f} ({figure.version_low:,.0f} to {figure.version_high:,.0f}) [{share:.0%}]")
+            cells.append(f"{of.latency.ms:,.0f} ({of.version_low:,.0f} to {of.version_high:,.0f}) [{share:.0%}]")
         if here:
-            predicted, measured = design.latency.get(own), design.measured_ms
+            own_figure, measured = design.latency.get(own), design.measured_ms
+            predicted = own_figure and own_figure.latency
             cells += [f"{predicted.ms:,.1f}" if predicted else "–", f"{measured:,.1f}" if measured else "–"]
             cells += [f"{predicted.ms / measured - 1:+.1%}" if predicted and measured else "–"]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+        rows.append(cells)
+    return "\n".join((*lines, *markdown.table(heads, rows))) + "\n"
 
 
 def figure(found: Sequence[Design], here: str = "this machine") -> Figure:
@@ -205,8 +207,8 @@ def figure(found: Sequence[Design], here: str = "this machine") -> Figure:
         label="MACs",
     )
     for offset, name in zip((-0.2, 0.0, 0.2), PHONES, strict=True):
-        scale = base.latency[name].ms
-        centres = [design.latency[name].ms / scale for design in found]
+        scale = base.latency[name].latency.ms
+        centres = [design.latency[name].latency.ms / scale for design in found]
         apart = [latency_difference(base.arch, design.arch, INPUT, load_table(name)) for design in found]
         spread = [[(each.ms - each.low) / scale for each in apart], [(each.high - each.ms) / scale for each in apart]]
         axes.errorbar(

@@ -1,4 +1,4 @@
-"""``python -m reports.redraw FOLDER``: the picture of a study or a reproduction again, from the figures beside it.
+"""``python -m reports.experiments.redraw FOLDER``: draw a study or a reproduction again, from its figures.
 
 A folder with ``psnr.csv`` is a study's, one with ``reproduction.csv`` a reproduction's. Nothing is trained.
 """
@@ -13,11 +13,11 @@ from pathlib import Path
 import pandas as pd
 
 from evaluators.tasks import TaskRules, rules_of
-from reports.reproduction import comparable, picture_name
-from reports.reproduction_figure import figure as reproduction_figure
+from reports.experiments.reproduction import comparable, picture_name
+from reports.experiments.reproduction_figure import figure as reproduction_figure
+from reports.plotting.style import write_png
 from reports.study_page import figure as study_figure
 from reports.study_page import stored_variants
-from reports.style import write_png
 from search.trainings.studies import STUDIES, comparison
 from space.errors import UserError
 from space.tasks import TASKS

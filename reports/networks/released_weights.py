@@ -1,4 +1,4 @@
-"""``python -m reports.released_weights FOLDER --weights DIR --data DIR``: what the authors' weight files give here.
+"""``python -m reports.networks.released_weights FOLDER --weights DIR --data DIR``: what the authors' files give here.
 
 Every file in DIR is read; one of a network that is built here is measured on Set5 and Set14 and set beside the figure
 that it must give. The files are their authors' and not part of this project; the page says where each is from.
@@ -15,6 +15,7 @@ from statistics import fmean
 from evaluators import data
 from evaluators.quality import evaluate
 from evaluators.tasks import rules_of
+from reports import markdown
 from space.errors import UserError
 from space.files import write_atomically
 from space.weights import read_stored
@@ -127,9 +128,7 @@ def page(results: Iterable[FileResult], command: str) -> str:
             "that of the set 0.094 dB. *Got* follows them; the last column measures it as it is, as this project does "
             "everywhere else and as the published bicubic of 26.00 dB does. Set5, Set14 and the files are not part of "
             f"this project.\n\nMade by `{command}`.\n",
-            "| " + " | ".join(COLUMNS) + " |",
-            "| --- | --- | --- | ---: |" + " ---: |" * (len(COLUMNS) - 4),
-            *("| " + " | ".join(_cells(row)) + " |" for row in rows),
+            *markdown.table(COLUMNS, map(_cells, rows), "lll"),
             "",
         )
     )
@@ -153,7 +152,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of Set5 and Set14, with HR pictures in HR/")
     options = parser.parse_args()
     files = sorted(path for path in options.weights.iterdir() if path.suffix in SUFFIXES)
-    command = f"python -m reports.released_weights {options.folder} --weights weights --data data"
+    command = f"python -m reports.networks.released_weights {options.folder} --weights weights --data data"
     options.folder.mkdir(parents=True, exist_ok=True)
     results = [file_result(path, options.data) for path in files]
     write_atomically(options.folder / "README.md", page(results, command).encode())

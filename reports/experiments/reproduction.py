@@ -10,10 +10,11 @@ from pathlib import Path
 import pandas as pd
 
 from evaluators.tasks import TaskRules
-from reports.counts import DASH, NetworkCounts, network_counts, percent
-from reports.reported_sets import reported_set, set_title
-from reports.reproduction_figure import figure
-from reports.style import write_png
+from reports import markdown
+from reports.experiments.reported_sets import reported_set, set_title
+from reports.experiments.reproduction_figure import figure
+from reports.networks.counts import DASH, NetworkCounts, network_counts, percent
+from reports.plotting.style import write_png
 from search.trainings.network_words import entry_of
 from search.trainings.training import Training, TrainingRecord
 from space.files import write_atomically
@@ -144,9 +145,8 @@ def page(records: Sequence[TrainingRecord]) -> str:
         for word in words:
             heads += [f"{set_title(word, here[0].training.rules)}: ours", "published"]
         lines += [f"\n## {title}\n", *([f"![PSNR of {title}]({picture_name(title)})\n"] if words else [])]
-        lines += ["| " + " | ".join(heads) + " |", "| --- |" + " ---: |" * (len(heads) - 1)]
-        table = [_without(here, words), *(_cells(record, words) for record in sorted(here, key=lambda r: r.params))]
-        lines += ["| " + " | ".join(cells) + " |" for cells in table]
+        trained = (_cells(record, words) for record in sorted(here, key=lambda r: r.params))
+        lines += markdown.table(heads, (_without(here, words), *trained))
     commands = dict.fromkeys(f"`{record.command}`" for record in records)
     lines += ["\nCommands: " + "; ".join(commands) + ".\n"]
     made: dict[str, list[str]] = {}

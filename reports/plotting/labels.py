@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 from matplotlib.transforms import Bbox
 
-from reports.places import UP_LEFT, Surroundings, Wanted, find_places
+from reports.plotting.places import UP_LEFT, Surroundings, Wanted, find_places
 
 
 @dataclass(frozen=True, slots=True)

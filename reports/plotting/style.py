@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -13,7 +14,19 @@ from matplotlib.text import Text
 from latency_tables.plot_style import BASELINE, FRONT, INK, METADATA, OTHER, PAPER, SAME_TIME, STYLE, TIE
 from space.files import write_atomically
 
-__all__ = ["BASELINE", "FRONT", "INK", "METADATA", "OTHER", "PAPER", "SAME_TIME", "STYLE", "TIE", "write_png"]
+__all__ = [
+    "BASELINE",
+    "FRONT",
+    "INK",
+    "OTHER",
+    "PAPER",
+    "SAME_TIME",
+    "STYLE",
+    "TIE",
+    "literal_texts",
+    "rendered",
+    "write_png",
+]
 
 
 def write_png(path: Path, draw: Callable[[], Figure]) -> None:
@@ -21,9 +34,14 @@ def write_png(path: Path, draw: Callable[[], Figure]) -> None:
     with matplotlib.rc_context(STYLE):
         figure = draw()
         literal_texts(figure)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=150, metadata=METADATA[".png"])
-    write_atomically(path, buffer.getvalue())
+        write_atomically(path, rendered(figure, ".png"))
+
+
+def rendered(figure: Figure, suffix: str, dpi: float = 150, **options: Any) -> bytes:
+    """``figure`` as a file of that ``suffix``, the same bytes for the same data; ``options`` are those of `savefig`."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=suffix[1:], dpi=dpi, metadata=METADATA[suffix], **options)
+    return buffer.getvalue()
 
 
 def literal_texts(figure: Figure) -> None:

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from evaluators.tasks import TaskRules
-from reports.reported_sets import reported_set, set_title
-from reports.style import BASELINE, FRONT, PAPER
+from reports.experiments.reported_sets import reported_set, set_title
+from reports.plotting.style import BASELINE, FRONT, PAPER
 from search.fixed_trials import SKIP_SUFFIX
 
 ROW_HEIGHT_IN = 0.27
@@ -24,7 +24,7 @@ def figure(table: pd.DataFrame, rules: TaskRules) -> Figure:
     Trainings of different lengths stand in blocks of their own, the shortest first, because they cannot be compared.
 
     Args:
-        table: of one task: rows as in ``reproduction.csv`` (``reports.reproduction.rows``).
+        table: of one task: rows as in ``reproduction.csv`` (``reports.experiments.reproduction.rows``).
     """
     table = table.assign(form=table["network"].str.replace(SKIP_SUFFIX, "", regex=False))
     words = list(dict.fromkeys(table["test"]))

@@ -1,4 +1,4 @@
-"""``python -m reports.latency_fit FOLDER``: how well the tables of published phones predict what they have not seen."""
+"""``python -m reports.networks.latency_fit FOLDER``: how well the published tables predict what they have not seen."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from latency_tables.fitting.held_out import leave_out, pairs_held_out
 from latency_tables.fitting.tables import SHIPPED, VERSION_SPREAD, family_held_out, reference_errors
 from latency_tables.fitting.transfer import from_common, from_one_core, other_devices
 from latency_tables.tables.table import load_table
-from reports.style import FRONT, OTHER, PAPER, write_png
+from reports.plotting.style import FRONT, OTHER, PAPER, write_png
 from space.files import write_atomically
 
 SHOWN = ("pixel4-a76", "pixel4-a55", "a03s-a53", "mi8se-a75", "s10-m4", "pixel4-a76-int8")
@@ -44,7 +44,7 @@ def readme() -> str:
         "qed-usc/mobile-ml-benchmark, MIT). Mean absolute error in percent; *family left out*: each network from a fit "
         f"without its family ({len(set(problem.families))} families by name, `latency_tables/fitting/networks.py`), "
         "on this and every other core set; *reference*: an earlier fit to the same data, one price per operator class. "
-        "This page: `python -m reports.latency_fit reports/published/latency-tables`.\n",
+        "This page: `python -m reports.networks.latency_fit reports/published/latency-tables`.\n",
         "![Held-out predictions against measurements](held-out.png)\n",
         "Diamonds: dla46c, resnet18_wd4 and preresnet18_wd4, whose first stages have 16 channels, and bagnet9, a "
         "BagNet with a receptive field of 9 pixels: the one network that runs 3x3 convolutions of 64 channels at "

@@ -1,0 +1,244 @@
+"""The quantities that a network costs: of each its words, its units, and how a person reads it.
+
+Budgets, objectives, constraints, ``front.csv``, tables, plots, sentences and the dashboard read ``QUANTITIES``. A new
+quantity is a field of ``evaluators.costs.Costs``, filled in there, and an entry here. Nothing here waits for torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from space.errors import UserError
+
+if TYPE_CHECKING:
+    from evaluators.costs import Costs
+
+COUNT_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+BYTE_UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+TIME_UNITS = {"ms": 1, "s": 1000}
+PREFIX = "ms@"  # of a cost word that means milliseconds on a table
+SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+class Shown(IntEnum):
+    """Where a quantity stands unasked: in files alone, also in sentences, or in every table too."""
+
+    FILES = 0
+    SENTENCES = 1
+    TABLES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """One quantity.
+
+    ``word`` means it in ``--budget`` and ``--objective``; ``column`` is its field of ``Costs`` and its column in
+    ``front.csv``. ``units`` are those of a budget, in the quantity's own unit: one parameter, MAC, byte, millisecond.
+    """
+
+    word: str
+    column: str
+    units: Mapping[str, int]
+    name: str  # in a table: "peak activation memory"
+    noun: str  # after a comparative: "23% less activation memory"
+    unit: str  # after a formatted number: "118.0 MB activations"
+    exact_unit: str  # after a whole number: "117,964,800 bytes of activations"
+    axis: str  # label of a plot's axis, with its unit
+    per_axis_unit: float
+    number: Callable[[float], str]  # formatted, without ``unit``: "118.0 MB"
+    is_counted: bool = False  # "fewer" and "many", not "less" and "much"
+    is_fixed: bool = False  # the same at every input size
+    shown: Shown = Shown.SENTENCES
+
+    @property
+    def table(self) -> str | None:
+        """The latency table of a quantity in milliseconds."""
+        return table_of(self.word)
+
+    def of(self, costs: Costs) -> float:
+        """The figure in the quantity's own unit.
+
+        Raises:
+            UserError: it is milliseconds on a table on which ``costs`` has no figure.
+        """
+        table = self.table
+        if table is None:
+            exact: float = getattr(costs, self.column)
+            return exact
+        if table not in costs.latency:
+            known = ", ".join(costs.latency) or "none"
+            raise UserError(f"no milliseconds on {table} are known of a network; known: {known}")
+        return costs.latency[table].ms
+
+    def on_axis(self, costs: Costs) -> float:
+        """The figure in the unit of the axis."""
+        return self.of(costs) / self.per_axis_unit
+
+    def band(self, costs: Costs) -> tuple[float, float] | None:
+        """The ends of a prediction's 90 % band in the unit of the axis; None of a figure that is exact."""
+        return None if self.table is None else (costs.latency[self.table].low, costs.latency[self.table].high)
+
+    def text(self, costs: Costs) -> str:
+        """The figure with its unit: ``143,755 params``, ``10.19 G MACs``, ``1,482 ms on pixel4-a76``."""
+        return f"{self.number(self.of(costs))} {self.unit}"
+
+    def exact_text(self, costs: Costs) -> str:
+        """The figure to the last digit: ``10,193,414,400 MACs``; of a prediction ``text``."""
+        return f"{self.of(costs):,.0f} {self.exact_unit}" if self.table is None else self.text(costs)
+
+    def limit_text(self, number: float, unit: str = "") -> str:
+        """A limit as a budget writes it: ``200k-params``, ``1300ms@pixel4-a76``; ``number`` is in ``unit``."""
+        return f"{number:.12g}{unit}-{self.word}" if self.table is None else f"{number:.12g}{self.word}"
+
+    def saving(self, share: float) -> str:
+        """``28% fewer MACs``, ``7% more parameters``, ``as much time on pixel4-a76``: ``share`` is what is saved."""
+        percent = f"{abs(share):.0%}"
+        if percent == "0%":
+            return f"as {'many' if self.is_counted else 'much'} {self.noun}"
+        less = "fewer" if self.is_counted else "less"
+        return f"{percent} {less if share > 0 else 'more'} {self.noun}"
+
+    @property
+    def least(self) -> str:
+        """``the fewest MACs``."""
+        return f"the {'fewest' if self.is_counted else 'least'} {self.noun}"
+
+
+def latency_word(table: str) -> str:
+    """The cost word of milliseconds on the table called ``table``: ``ms@pixel4-a76``."""
+    return PREFIX + table
+
+
+def table_of(word: str) -> str | None:
+    """The name of the table in a cost word; None if it means something else than milliseconds."""
+    return word.removeprefix(PREFIX) if word.startswith(PREFIX) else None
+
+
+def ms_text(ms: float) -> str:
+    """As many digits as a prediction deserves: ``1,482``, ``98.7``, ``3.42``."""
+    return f"{ms:,.{0 if ms >= 100 else 1 if ms >= 10 else 2}f}"
+
+
+def short_number(value: float) -> str:
+    """Three or four digits and a suffix: ``144 k``, ``10.19 G``, ``11 G``."""
+    for size, suffix in SUFFIXES:
+        if value >= size:
+            scaled = value / size
+            return f"{scaled:.{2 if scaled < 100 else 0}f}".removesuffix(".00") + f" {suffix}"
+    return f"{value:.0f}"
+
+
+def bytes_text(value: float) -> str:
+    """``118.0 MB``, ``575 kB``."""
+    return f"{value / 1e6:.1f} MB" if value >= 1e6 else f"{value / 1e3:.0f} kB"
+
+
+QUANTITIES: dict[str, Quantity] = {
+    quantity.word: quantity
+    for quantity in (
+        Quantity(
+            word="params",
+            column="params",
+            units=COUNT_UNITS,
+            name="parameters",
+            noun="parameters",
+            unit="params",
+            exact_unit="params",
+            axis="Parameters (thousands)",
+            per_axis_unit=1e3,
+            number="{:,.0f}".format,
+            is_counted=True,
+            is_fixed=True,
+            shown=Shown.TABLES,
+        ),
+        Quantity(
+            word="macs",
+            column="macs",
+            units=COUNT_UNITS,
+            name="multiply-accumulates",
+            noun="MACs",
+            unit="MACs",
+            exact_unit="MACs",
+            axis="Multiply-accumulates (G)",
+            per_axis_unit=1e9,
+            number=short_number,
+            is_counted=True,
+            shown=Shown.TABLES,
+        ),
+        Quantity(
+            word="memory",
+            column="peak_activation_bytes",
+            units=BYTE_UNITS,
+            name="peak activation memory",
+            noun="activation memory",
+            unit="activations",
+            exact_unit="bytes of activations",
+            axis="Peak activation memory (MB)",
+            per_axis_unit=1e6,
+            number=bytes_text,
+        ),
+        Quantity(
+            word="weights",
+            column="weight_bytes",
+            units=BYTE_UNITS,
+            name="weights",
+            noun="weight memory",
+            unit="weights",
+            exact_unit="bytes of weights",
+            axis="Weights (MB)",
+            per_axis_unit=1e6,
+            number=bytes_text,
+            is_fixed=True,
+            shown=Shown.FILES,
+        ),
+    )
+}
+
+
+def milliseconds_on(table: str) -> Quantity:
+    """The predicted time of one inference on the latency table called ``table``."""
+    return Quantity(
+        word=latency_word(table),
+        column=latency_word(table),
+        units=TIME_UNITS,
+        name=f"milliseconds on {table}",
+        noun=f"time on {table}",
+        unit=f"ms on {table}",
+        exact_unit=f"ms on {table}",
+        axis=f"Predicted latency on {table} (ms)",
+        per_axis_unit=1.0,
+        number=ms_text,
+        shown=Shown.TABLES,
+    )
+
+
+def quantity(word: str) -> Quantity:
+    """What a word of ``--budget`` or ``--objective`` means.
+
+    Raises:
+        UserError: there is no such quantity.
+    """
+    table = table_of(word)
+    if table is not None:
+        return milliseconds_on(table)
+    if word not in QUANTITIES:
+        raise UserError(f"quantity must be one of {', '.join(QUANTITIES)}, {PREFIX}TABLE, got {word!r}")
+    return QUANTITIES[word]
+
+
+def exact_quantities(shown: Shown) -> tuple[Quantity, ...]:
+    """Those of ``QUANTITIES`` that stand where ``shown`` says."""
+    return tuple(each for each in QUANTITIES.values() if each.shown >= shown)
+
+
+def quantities_of(costs: Costs, shown: Shown = Shown.FILES) -> tuple[Quantity, ...]:
+    """``exact_quantities``, then the milliseconds that ``costs`` has a figure of."""
+    return (*exact_quantities(shown), *map(milliseconds_on, costs.latency))
+
+
+def cost_texts(costs: Costs, shown: Shown = Shown.SENTENCES) -> list[str]:
+    """Each of these quantities with its unit: ``143,755 params``, ``10.19 G MACs``, ``1,482 ms on pixel4-a76``."""
+    return [each.text(costs) for each in quantities_of(costs, shown)]

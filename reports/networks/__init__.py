@@ -1,0 +1,1 @@
+"""What published and designed networks cost, weigh and give, each page made by one command."""

@@ -1,0 +1,1 @@
+"""How plots look and are written, and where their labels go."""
