@@ -13,7 +13,33 @@ from matplotlib.text import Text
 from latency_tables.plot_style import BASELINE, FRONT, INK, METADATA, OTHER, PAPER, SAME_TIME, STYLE, TIE
 from space.files import write_atomically
 
-__all__ = ["BASELINE", "FRONT", "INK", "METADATA", "OTHER", "PAPER", "SAME_TIME", "STYLE", "TIE", "write_png"]
+__all__ = [
+    "BASELINE",
+    "FRONT",
+    "INK",
+    "METADATA",
+    "OTHER",
+    "PAPER",
+    "SAME_TIME",
+    "STYLE",
+    "TIE",
+    "ShownFigure",
+    "png",
+    "write_png",
+]
+
+
+class ShownFigure(Figure):
+    """A figure that a notebook shows by itself; Matplotlib's own is shown only where pyplot is in use."""
+
+    def _repr_png_(self) -> bytes:
+        return png(self)
+
+
+def png(figure: Figure, dpi: int = 150) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, metadata=METADATA[".png"])
+    return buffer.getvalue()
 
 
 def write_png(path: Path, draw: Callable[[], Figure]) -> None:
@@ -21,9 +47,8 @@ def write_png(path: Path, draw: Callable[[], Figure]) -> None:
     with matplotlib.rc_context(STYLE):
         figure = draw()
         literal_texts(figure)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=150, metadata=METADATA[".png"])
-    write_atomically(path, buffer.getvalue())
+        pixels = png(figure)
+    write_atomically(path, pixels)
 
 
 def literal_texts(figure: Figure) -> None:

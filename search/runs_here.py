@@ -12,7 +12,9 @@ from typing import Any
 
 from search.journal import JOURNAL, OWNER
 from search.records import RunSettings
+from space.errors import UserError
 
+RUNS = Path("runs")
 HEAD_BYTES = 1 << 20  # of the journal, in which the settings stand: they are written first
 SETTINGS, SITTING, DONE = (f'"user_attr":{{"{name}":'.encode() for name in ("settings", "sessions", "done"))
 
@@ -52,6 +54,25 @@ def glance(folder: Path) -> RunGlance:
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         state = "damaged: its settings cannot be read"
     return RunGlance(str(folder), created, task, budget, state, _size_bytes(folder))
+
+
+def run_folder(name: Path | str) -> Path:
+    """The folder of a run that is given by its path, or by its name below ``runs/``.
+
+    Raises:
+        UserError: there is neither.
+    """
+    for folder in (Path(name), RUNS / name):
+        if (folder / JOURNAL).exists():
+            return folder
+    raise UserError(
+        f"{str(name)!r} must be a run's folder or its name in runs/, got neither; see: python -m search list"
+    )
+
+
+def known_runs() -> list[Path]:
+    """Folders of runs below ``runs/``."""
+    return sorted(path.parent for path in RUNS.glob(f"*/{JOURNAL}"))
 
 
 def _settings(head: bytes) -> RunSettings:

@@ -11,8 +11,7 @@ from rich.table import Table
 from evaluators.cost import architecture_costs
 from latency_tables.cli.console import Console
 from search.cli.network_card import print_card
-from search.cli.output import known_runs
-from search.runs_here import glance
+from search.runs_here import glance, known_runs
 from space.backbones import BACKBONES
 from space.count import task_architectures
 from space.knobs import SPECIALISTS, Knob

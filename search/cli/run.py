@@ -13,10 +13,10 @@ from evaluators.latency import latency_word
 from evaluators.tasks import rules_from_words
 from latency_tables.cli.console import Console
 from latency_tables.table import table_names
+from search.api.searching import StoppedError, search_for
 from search.budget import Budget, parse_budget
-from search.cli.interrupts import noted_interrupts
 from search.cli.options.run import DEFAULT_OBJECTIVE, DEFAULT_TIME
-from search.cli.output import finish
+from search.cli.output import show
 from search.cli.parser import (
     check_needed,
     parse_input,
@@ -30,15 +30,11 @@ from search.cli.parser import (
     task_words,
     written_folder,
 )
-from search.durations import duration_text
 from search.latency import TableUse, check_measured, tables_of
-from search.progress import progress_for
-from search.proposals import family, fixed_trials
 from search.samplers import sampler
-from search.session import Request, Session, default_workers
+from search.session import Request, default_workers
 from space.command_line import parse_count
 from space.errors import UserError
-from space.logs import LOG_FILE
 from space.tasks import task
 
 RUNS = Path("runs")
@@ -110,76 +106,10 @@ def _objectives_and_tables(options: argparse.Namespace, budget: Budget) -> tuple
 
 
 def execute(options: argparse.Namespace) -> int:
-    session = Session(request_from(options))
-    request = session.request
     console = Console(stderr=True) if options.json else Console()
-    console.print(_understood(session), highlight=False)
-
-    if session.is_finished:
-        console.print("This run is finished; a longer --time or more --trials continues it.")
-        status = 0
-    else:
-        with noted_interrupts() as interrupted, progress_for(console, session.settings) as listener:
-            problem = session.search(listener, interrupted)
-        status = 130 if interrupted() else 1 if problem else 0
-        if problem:
-            print(
-                f"error: stopped: {problem}; no finished trial is lost, and the same command continues (more in "
-                f"{request.folder / LOG_FILE})",
-                file=sys.stderr,
-            )
-            return status
-    return finish(request.folder, console, status, as_json=options.json, session=session)
-
-
-def _understood(session: Session) -> str:
-    request, settings = session.request, session.settings
-    width, height = request.input_size
-    limits = " and ".join(
-        filter(
-            None,
-            (
-                duration_text(request.time_s) if request.time_s else "",
-                f"{request.trials} networks" if request.trials else "",
-            ),
-        )
-    )
-    beside = _beside(session)
-    times = "".join(f"  milliseconds on {table.name}: predicted for {table.caption}\n" for table in request.tables)
-    note = f"  {session.precision_note}\n" if session.precision_note else ""
-    levels = (
-        f"  up to {settings.specialists} networks share the noise levels, chosen by a picture's known level "
-        "(--specialists 1: one for all)\n"
-        if settings.specialists > 1
-        else ""
-    )
-    overlap = (
-        f"  warning: {settings.overlap}; what is measured says nothing of new pictures (other --val-data)\n"
-        if settings.overlap
-        else ""
-    )
-    return (
-        f"{request.task.title} ({settings.rules.title}) under {request.budget.text}, "
-        f"objectives {', '.join(request.objectives)}"
-        f"{' (the default)' * request.has_default_objective}, for {limits}\n"
-        f"  costs at an input of {width}x{height}, fp32; sampler {request.sampler}, seed {request.seed}, "
-        f"{request.workers} worker{'s' * (request.workers > 1)}\n"
-        f"{beside}"
-        f"{times}{levels}"
-        f"  training in {session.precision.word} ({session.precision.reason})\n"
-        f"{note}"
-        f"  training on {settings.train_data}; measuring on {settings.val_data}\n"
-        f"{overlap}"
-        f"  run folder {request.folder}"
-    )
-
-
-def _beside(session: Session) -> str:
-    """Which published networks are trained under the same protocol, and which were asked for in vain."""
-    request = session.request
-    trials = list(fixed_trials(request.task, session.settings, request.budget))
-    names = dict.fromkeys(family(record.source) for record in trials if record.status != "failed")
-    left_out = [name for name in request.networks if name not in {family(record.source) for record in trials}]
-    lines = [f"beside the search: {', '.join(names)}"] if names else []
-    lines += [f"over the budget, so not trained: {', '.join(left_out)}"] if left_out else []
-    return "".join(f"  {line}\n" for line in lines)
+    try:
+        run = search_for(request_from(options), console, owns_process=True)
+    except StoppedError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return show(run, console, 130 if run.state == "interrupted" else 0, as_json=options.json)

@@ -15,11 +15,13 @@ LEFT_S = 8.0  # after the second one, until the process ends whatever it is doin
 
 
 @contextmanager
-def noted_interrupts() -> Iterator[Callable[[], bool]]:
-    """Inside, SIGINT and SIGTERM are noted; gives the question whether one has come.
+def noted_interrupts(owns_process: bool = True) -> Iterator[Callable[[], bool]]:
+    """Inside, SIGINT is noted, and SIGTERM too in a process of our own; gives the question whether one has come.
+
+    Only the main thread of a process gets signals: in another nothing is noted.
 
     Raises:
-        KeyboardInterrupt: at the second one. Should the program not end by it, it is ended ``LEFT_S`` later.
+        KeyboardInterrupt: at the second one. Should a process of our own not end by it, it is ended ``LEFT_S`` later.
     """
     interrupts: list[int] = []
     timer = threading.Timer(LEFT_S, _end_at_once)
@@ -28,16 +30,20 @@ def noted_interrupts() -> Iterator[Callable[[], bool]]:
     def on_signal(number: int, _frame: object) -> None:
         interrupts.append(number)
         if len(interrupts) == 2:
-            timer.start()
+            if owns_process:
+                timer.start()
             raise KeyboardInterrupt
 
-    previous = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = (signal.SIGINT, signal.SIGTERM) if owns_process else (signal.SIGINT,)
+    if threading.current_thread() is not threading.main_thread():
+        numbers = ()
+    previous = {number: signal.signal(number, on_signal) for number in numbers}
     try:
         yield lambda: bool(interrupts)
     finally:
         timer.cancel()
         for number, handler in previous.items():
-            signal.signal(number, handler)
+            signal.signal(number, handler or signal.SIG_DFL)
 
 
 def _end_at_once() -> None:

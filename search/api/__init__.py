@@ -1,0 +1,1 @@
+"""The door for programs: start a search, read a run back, and everything that a run leaves behind."""
