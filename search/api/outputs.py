@@ -12,10 +12,10 @@ from torch import nn
 
 from evaluators import data
 from evaluators.evaluate import restore
-from evaluators.tasks import TaskRules
+from evaluators.tasks import Pair, TaskRules
 from evaluators.training.weights import load_weights
 from reports.run.network_cards import weights_name
-from reports.run.pictures import make_frame_strips, make_strips
+from reports.run.pictures import Strip, make_frame_strips, make_strips
 from reports.run.quantities import all_costs
 from reports.run.report import write_all
 from reports.run.shown import shown_members
@@ -29,7 +29,7 @@ MAX_PICTURES = 12
 
 
 def write_outputs(
-    run: RunResult, folder: Path, images: Sequence[data.NamedImage] | None = None, frames: Sequence[data.Pair] = ()
+    run: RunResult, folder: Path, images: Sequence[data.Picture] | None = None, frames: Sequence[Pair] = ()
 ) -> Path:
     """Write the front's weights and all reports into ``folder``; returns the path of the page.
 
@@ -58,14 +58,14 @@ def keep_weights(run: RunResult, folder: Path) -> None:
             shutil.copyfile(source, copy)
 
 
-def _embedded(run: RunResult) -> Sequence[data.NamedImage]:
+def _embedded(run: RunResult) -> Sequence[data.Picture]:
     """The embedded validation photographs, if that is what the run was measured on."""
     if run.settings.val_data.startswith(data.EMBEDDED):
         return data.validation_images(None, run.settings.rules)
     return ()
 
 
-def picture_strips(run: RunResult, folder: Path, images: Sequence[data.NamedImage]) -> tuple:
+def picture_strips(run: RunResult, folder: Path, images: Sequence[data.Picture]) -> tuple[Strip, ...]:
     """Strips of input, baseline, classical methods, networks and truth, without networks that cannot be run
     (``_restored``)."""
     rules = run.settings.rules
@@ -76,7 +76,7 @@ def picture_strips(run: RunResult, folder: Path, images: Sequence[data.NamedImag
     return make_strips(pairs, restored, rules, notes)
 
 
-def frame_strips(run: RunResult, folder: Path, pairs: Sequence[data.Pair]) -> tuple:
+def frame_strips(run: RunResult, folder: Path, pairs: Sequence[Pair]) -> tuple[Strip, ...]:
     """Strips of real frames, noisy and restored; ``pairs`` have no truth."""
     rules = run.settings.rules
     restored, notes = _shown(run, folder, pairs, rules)
@@ -88,7 +88,7 @@ def frame_strips(run: RunResult, folder: Path, pairs: Sequence[data.Pair]) -> tu
 
 
 def _shown(
-    run: RunResult, folder: Path, pairs: Sequence[data.Pair], rules: TaskRules
+    run: RunResult, folder: Path, pairs: Sequence[Pair], rules: TaskRules
 ) -> tuple[dict[str, list[np.ndarray]], dict[str, str]]:
     """By label, the outputs of the baseline, of classical methods and of the networks worth a picture, and the
     networks' costs in words."""
@@ -103,7 +103,7 @@ def _shown(
 
 
 def _restored(
-    trial: TrialRecord, folder: Path, rung: int, pairs: Sequence[data.Pair], rules: TaskRules
+    trial: TrialRecord, folder: Path, rung: int, pairs: Sequence[Pair], rules: TaskRules
 ) -> list[np.ndarray] | None:
     """Its outputs; None where its weights are gone, or where specialists cannot know the noise level."""
     is_shared = trial.architecture.shape.specialists > 1
@@ -116,7 +116,7 @@ def _restored(
 
 
 def trained_network(trial: TrialRecord, folder: Path, rung: int) -> nn.Module | None:
-    """The network of ``trial`` in eval mode with its averaged weights as measured on ``rung``; None where they are gone.
+    """The network of ``trial`` in eval mode with its averaged weights of ``rung``; None where they are gone.
 
     Raises:
         UserError: the file cannot be read, or its weights are another network's.

@@ -201,7 +201,7 @@ class Run:
         return pareto_figure(self.result)
 
     def report(self, frames: Path | str | None = None) -> Path:
-        """Write ``weights/``, ``front.csv``, ``front.json``, the figure, pictures and the page; returns the page's path.
+        """Write ``weights/``, ``front.csv``, ``front.json``, figure, pictures and page; returns the page's path.
 
         Args:
             frames: of a run of raw-denoise, a folder of real Bayer frames to show on the page.
