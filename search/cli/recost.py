@@ -7,8 +7,8 @@ import json
 
 from latency_tables.cli.console import Console
 from search.cli.output import run_folder
-from search.cli.parser import parse_input, parse_tables, written_folder
 from search.latency import tables_of
+from search.option_values import parse_input, parse_tables, written_folder
 from search.records import RunResult
 from search.run_files import read_run
 from space.errors import UserError
