@@ -6,19 +6,15 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import fields
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-
-import torch
 
 from evaluators import data
 from evaluators.evaluate import baseline, yardsticks
 from evaluators.images.overlap import shared_picture
 from evaluators.images.pair_folders import NamedPair
-from evaluators.tasks import TaskRules
-from search.budget import Budget
 from search.calibrate import TimingFailedError, step_seconds
 from search.clock import Clock
 from search.deadline import Deadline
@@ -26,11 +22,12 @@ from search.durations import duration_text
 from search.environment import available_cores, environment
 from search.jobs import PAIRS_FILE, POOL_FOLDER, JobRunner, Setting
 from search.journal import own
-from search.latency import TableUse, changed, load_used
+from search.latency import changed, load_used
 from search.loop import Limits, SearchLoop
 from search.progress import Listener
 from search.proposals import prepare_fixed
-from search.records import RunSettings
+from search.records import KEPT, RunSettings
+from search.request import Request
 from search.run_files import drop_checkpoints
 from search.run_precision import checked, precision_for
 from search.rungs import default_ladder, fit_ladder
@@ -41,52 +38,8 @@ from search.workers import ProcessWorkers, Workers
 from space.errors import UserError
 from space.knobs import SPECIALISTS
 from space.logs import LOG_FILE, LOGGER, log_to
-from space.tasks import Task
 
 OURS = ("owner.lock", "journal.log", LOG_FILE)  # what a run has that was ended before its first result
-SAME = (
-    "task",
-    "scale",
-    "rules",
-    "budget",
-    "objectives",
-    "input_size",
-    "networks",
-    "sampler",
-    "seed",
-    "train_data",
-    "val_data",
-    "training",
-    "specialists",
-)
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a person asked for, checked and complete."""
-
-    task: Task
-    rules: TaskRules
-    budget: Budget
-    objectives: tuple[str, ...]
-    input_size: tuple[int, int]
-    sampler: str
-    seed: int
-    folder: Path
-    time_s: float | None
-    trials: int | None
-    workers: int
-    rungs: tuple[int, ...] | None = None
-    train_folder: Path | None = None
-    val_folder: Path | None = None
-    frames_folder: Path | None = None
-    device: str | None = None
-    command: str = ""
-    tables: tuple[TableUse, ...] = ()
-    networks: tuple[str, ...] = ()
-    has_default_objective: bool = False
-    specialists: int | None = None  # the most; None for as many as there can be
-    precision: str = "auto"  # a word of ``--precision``
 
 
 class Session:
@@ -100,8 +53,9 @@ class Session:
         self.existing = Study.open(request.folder, owned=False)
         begun = self.existing.settings if self.existing else None
         self.precision, self.precision_note = precision_for(request.device, request.precision, begun, request.folder)
-        tables = load_used(request.tables)
-        check_possible(request.budget, request.rules.shape, request.task.backbones, request.input_size, tables)
+        tables = load_used(request.wanted.tables)
+        input_size = request.wanted.input_size
+        check_possible(request.budget, request.rules.shape, request.task.backbones, input_size, tables)
         self.train = data.training_images(request.train_folder, request.rules)
         self.val = data.validation_images(request.val_folder, request.rules)
         data.check_measurable(self.val, request.val_folder, request.rules)
@@ -126,7 +80,7 @@ class Session:
 
     @property
     def threads(self) -> int:
-        return max(1, available_cores() // self.request.workers)
+        return max(1, available_cores() // self.request.wanted.workers)
 
     @property
     def is_finished(self) -> bool:
@@ -173,7 +127,7 @@ class Session:
         prepare_fixed(study, request.task, request.budget)
         setting = Setting(request.folder / "data", request.rules, self.plan, self.precision)
         log = request.folder / LOG_FILE
-        workers = ProcessWorkers(request.workers, partial(JobRunner, setting), self.threads, log)
+        workers = ProcessWorkers(request.wanted.workers, partial(JobRunner, setting), self.threads, log)
         clock = Clock(study, spent_s, self.begun, listener)
         try:
             clock.known([record for record in study.records.values() if record.rungs])
@@ -218,10 +172,10 @@ class Session:
             fixed_s, searched_s = step_seconds(study, workers, request.task, request.budget, is_over)
             if is_over() and not searched_s:
                 return
-            wanted = fit_ladder(request.time_s * request.workers, fixed_s, searched_s)
+            wanted = fit_ladder(request.time_s * request.wanted.workers, fixed_s, searched_s)
             used_s = time.monotonic() - self.begun + study.noted("elapsed_s", 0.0)
             if not any(record.rungs for record in study.records.values()) and (
-                notice := too_short(request.time_s, used_s, fixed_s, searched_s, request.workers)
+                notice := too_short(request.time_s, used_s, fixed_s, searched_s, request.wanted.workers)
             ):
                 listener.said(notice)
         if len(wanted) > len(study.settings.rungs):
@@ -251,34 +205,17 @@ class Session:
     def _settings(self) -> RunSettings:
         request = self.request
         return RunSettings(
-            task=request.task.name,
-            scale=request.rules.scale,
-            budget=request.budget.text,
-            objectives=request.objectives,
-            input_size=request.input_size,
-            sampler=request.sampler,
-            seed=request.seed,
+            **vars(request.wanted),
             rungs=(),
-            workers=request.workers,
             train_data=data.describe(request.train_folder, self.train, request.rules),
             val_data=data.describe(request.val_folder, self.val, request.rules, validates=True),
             training=self.plan.to_dict(),
-            environment=environment(self.precision, request.workers, self.threads),
+            environment=environment(self.precision, request.wanted.workers, self.threads),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            tables=request.tables,
-            options=request.rules.options,
-            networks=request.networks,
             specialists=_specialists(request, (self.train[0], self.val[0])),
             precision=self.precision.to_dict(),
             overlap=_overlap(request, self.train, self.val),
         )
-
-
-def default_workers(device: str | None) -> int:
-    """A process per core on a CPU, with one thread each (``tests/benchmarks`` measures the gain); one on a GPU."""
-    if (device or ("cuda" if torch.cuda.is_available() else "cpu")).startswith("cuda"):
-        return 1
-    return min(available_cores(), 8)
 
 
 def _overlap(request: Request, train: Sequence[data.Picture], val: Sequence[data.Picture]) -> str:
@@ -317,14 +254,26 @@ def _check_new(folder: Path) -> None:
 
 
 def _check_same(existing: RunSettings, asked: RunSettings, folder: Path) -> None:
-    for name in SAME:
-        before, now = getattr(existing, name), getattr(asked, name)
-        if before != now:
-            what = "" if name == "rules" else f"{name.replace('_', ' ')} "
-            raise UserError(
-                f"run {folder} was made with {what}{_shown(before) or 'none'}, got {_shown(now) or 'none'}; use "
-                "--run-dir for a new run"
-            )
+    """Refuse to continue a run as another one.
+
+    Raises:
+        UserError: names the first value that a run keeps and that differs.
+    """
+    for kept in fields(RunSettings):
+        before, now = getattr(existing, kept.name), getattr(asked, kept.name)
+        if kept.metadata != KEPT or before == now:
+            continue
+        if kept.name == "tables":
+            _check_tables(existing, asked, folder)
+            continue
+        what = "" if kept.name == "options" else f"{kept.name.replace('_', ' ')} "
+        raise UserError(
+            f"run {folder} was made with {what}{_shown(before) or 'none'}, got {_shown(now) or 'none'}; use "
+            "--run-dir for a new run"
+        )
+
+
+def _check_tables(existing: RunSettings, asked: RunSettings, folder: Path) -> None:
     before, now = ({use.name: use for use in settings.tables} for settings in (existing, asked))
     if before.keys() != now.keys():
         raise UserError(
@@ -337,6 +286,6 @@ def _check_same(existing: RunSettings, asked: RunSettings, folder: Path) -> None
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, TaskRules):
-        return ", ".join(f"{name} {_shown(option)}" for name, option in value.options.items())
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_shown(option)}" for name, option in value.items())
     return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)

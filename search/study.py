@@ -52,7 +52,7 @@ class Proposal:
     @property
     def fixed_record(self) -> dict[str, Any] | None:
         attributes = self._trial.storage.get_trial_system_attrs(self._trial._trial_id)
-        return attributes.get(RECORD, self._trial.user_attrs.get("record"))
+        return attributes.get(RECORD)
 
     def choose(self, knob: Knob) -> Value:
         return choose(self._trial, knob)
@@ -300,8 +300,8 @@ def short_attributes(record: TrialRecord) -> dict[str, Any]:
 
 
 def _stored(trial: optuna.trial.FrozenTrial) -> dict[str, Any] | None:
-    """The record in the storage, if there is one; older runs have it in one piece among the user's attributes."""
-    first = trial.system_attrs.get(RECORD, trial.user_attrs.get("record"))
+    """The record in the storage, if there is one."""
+    first = trial.system_attrs.get(RECORD)
     return None if first is None else {**first, **trial.system_attrs.get(RESULT, {})}
 
 

@@ -11,8 +11,8 @@ from reports.run.advice import recommended
 from reports.run.network_cards import weights_name
 from search.pareto import front
 from search.records import RunResult, TrialRecord
+from search.runs_here import RUNS
 
-RUNS = Path("runs")
 LONGER = 3  # a run that goes on gets this many times its time
 _TIME = re.compile(r"(?P<number>[0-9.]+)(?P<unit>[a-z]*)")
 

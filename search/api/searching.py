@@ -2,21 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+import shlex
+from collections.abc import Callable, Iterable, Mapping
 
+from evaluators.images.names import printable
 from latency_tables.cli.console import Console
 from search.api.outputs import write_outputs
 from search.api.run import Run, load
-from search.durations import duration_text
+from search.api.understood import understood
 from search.interrupts import noted_interrupts
 from search.progress import progress_for
-from search.proposals import family, fixed_trials
-from search.session import Request, Session
+from search.request import Request, request_from_options
+from search.run_options import RUN_OPTIONS, Option
+from search.session import Session
 from space.logs import LOG_FILE
 
 
 class StoppedError(RuntimeError):
     """The machine did not let a search go on (disk, memory); no finished trial is lost, and the same call continues."""
+
+
+def run(
+    task: str, budget: str, *, progress: bool = True, stop: Callable[[], bool] = lambda: False, **options: object
+) -> Run:
+    """Search networks for ``task`` under ``budget``, and leave the run with all reports in its folder.
+
+    The same call continues a run that was stopped; a longer ``time`` or more ``trials`` go on from a finished one.
+    Ctrl-C, or a notebook's stop button, ends the search with everything saved and returns the run as it stands; so
+    does ``stop()`` once it is true, which also another thread may decide. Training takes processes of its own, which
+    need nothing of the calling program: no ``if __name__ == "__main__"``.
+
+    >>> import search
+    >>> run = search.run(
+    ...     task="sr", budget="4k-params", trials=1, rungs=(2,), workers=1, run_dir="runs/example", progress=False
+    ... )
+    >>> len(run.trained)
+    1
+
+    Args:
+        task: what to restore: one of those in ``space.TASKS``.
+        budget: limits joined by commas, such as ``"200k-params,1300ms@pixel4-a76"``.
+        progress: whether it says what it understood and how it goes: a panel in a terminal or a notebook, else lines.
+        stop: asked several times a second.
+
+    Raises:
+        UserError: an option that cannot be understood or met; the existing run stays as it was.
+        StoppedError: trouble of the machine.
+    """
+    given = {"task": task, "budget": budget, **options}
+    request = request_from_options(_command(given), **given)
+    return search_for(request, Console() if progress else None, stop)
+
+
+def _described(options: Iterable[Option]) -> str:
+    """The options of a run as ``help(search.run)`` lists them."""
+    lines = [f"        {option.key}: {option.help}." for option in options if not option.required]
+    return "\n".join(["", "    Options, with plain Python values or the words of the command line:", *lines, "    "])
+
+
+def _signature(function: Callable[..., Run], options: Iterable[Option]) -> inspect.Signature:
+    """That of ``function`` with the names of ``options``, which notebooks and shells complete."""
+    own = inspect.signature(function)
+    named = [each for each in own.parameters.values() if each.kind is not each.VAR_KEYWORD]
+    more = [
+        inspect.Parameter(option.key, inspect.Parameter.KEYWORD_ONLY, default=option.default)
+        for option in options
+        if not option.required
+    ]
+    return own.replace(parameters=[*named, *more])
+
+
+run.__doc__ = f"{run.__doc__ or ''}{_described(RUN_OPTIONS)}"
+vars(run)["__signature__"] = _signature(run, RUN_OPTIONS)
+
+
+def _command(options: Mapping[str, object]) -> str:
+    """The command line that makes the same request."""
+    given = [option for option in RUN_OPTIONS if options.get(option.key) is not None]
+    words = [word for option in given for word in (f"--{option.name}", option.word(options[option.key]))]
+    return printable("python -m search run " + shlex.join(map(str, words)))
 
 
 def search_for(
@@ -53,57 +118,3 @@ def search_for(
 def _say(console: Console | None, text: str) -> None:
     if console is not None:
         console.print(text, highlight=False)
-
-
-def understood(session: Session) -> str:
-    """What was asked for, and what was made of it, in lines."""
-    request, settings = session.request, session.settings
-    width, height = request.input_size
-    limits = " and ".join(
-        filter(
-            None,
-            (
-                duration_text(request.time_s) if request.time_s else "",
-                f"{request.trials} networks" if request.trials else "",
-            ),
-        )
-    )
-    beside = _beside(session)
-    times = "".join(f"  milliseconds on {table.name}: predicted for {table.caption}\n" for table in request.tables)
-    note = f"  {session.precision_note}\n" if session.precision_note else ""
-    levels = (
-        f"  up to {settings.specialists} networks share the noise levels, chosen by a picture's known level "
-        "(--specialists 1: one for all)\n"
-        if settings.specialists > 1
-        else ""
-    )
-    overlap = (
-        f"  warning: {settings.overlap}; what is measured says nothing of new pictures (other --val-data)\n"
-        if settings.overlap
-        else ""
-    )
-    return (
-        f"{request.task.title} ({settings.rules.title}) under {request.budget.text}, "
-        f"objectives {', '.join(request.objectives)}"
-        f"{' (the default)' * request.has_default_objective}, for {limits}\n"
-        f"  costs at an input of {width}x{height}, fp32; sampler {request.sampler}, seed {request.seed}, "
-        f"{request.workers} worker{'s' * (request.workers > 1)}\n"
-        f"{beside}"
-        f"{times}{levels}"
-        f"  training in {session.precision.word} ({session.precision.reason})\n"
-        f"{note}"
-        f"  training on {settings.train_data}; measuring on {settings.val_data}\n"
-        f"{overlap}"
-        f"  run folder {request.folder}"
-    )
-
-
-def _beside(session: Session) -> str:
-    """Which published networks are trained under the same protocol, and which were asked for in vain."""
-    request = session.request
-    trials = list(fixed_trials(request.task, session.settings, request.budget))
-    names = dict.fromkeys(family(record.source) for record in trials if record.status != "failed")
-    left_out = [name for name in request.networks if name not in {family(record.source) for record in trials}]
-    lines = [f"beside the search: {', '.join(names)}"] if names else []
-    lines += [f"over the budget, so not trained: {', '.join(left_out)}"] if left_out else []
-    return "".join(f"  {line}\n" for line in lines)

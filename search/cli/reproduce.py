@@ -13,8 +13,8 @@ from rich.table import Table
 from latency_tables.cli.console import Console
 from reports.counts import COLUMNS, cells, network_counts
 from reports.reproduction import rows, write_reproduction
-from search.cli.parser import task_words
 from search.cli.trainings import sit, sitting_of
+from search.option_values import task_words
 from search.trainings.reproduction import cheapest_first, chosen, trainings
 from search.trainings.training import records_in
 from space.command_line import parse_count
@@ -33,7 +33,7 @@ def execute(options: argparse.Namespace) -> int:
     console = Console(stderr=True) if options.json else Console()
     asked = trainings(
         entries,
-        {"scale": options.scale, **task_words(options)},
+        {"scale": options.scale, **task_words(vars(options))},
         options.protocol,
         parse_count("--steps", options.steps, 1),
         parse_count("--seed", options.seed, 0),

@@ -14,12 +14,12 @@ from evaluators.cost import architecture_costs
 from evaluators.images.names import printable
 from evaluators.training.precision import choose_precision
 from latency_tables.cli.console import Console
-from search.cli.parser import parse_processes, parse_time, written_folder
 from search.durations import duration_text
 from search.environment import available_cores
 from search.first_step import tried
 from search.interrupts import noted_interrupts
 from search.jobs import Progress
+from search.option_values import parse_processes, parse_time, written_folder
 from search.trainings.side_by_side import Outcome, Sitting, default_count, run_trainings
 from search.trainings.training import Training, TrainingRecord
 from space.logs import LOG_FILE

@@ -15,14 +15,15 @@ from rich.console import Console
 from evaluators.tasks import rules_of
 from evaluators.training.precision import Precision, choose_precision
 from search import first_step, run_precision
+from search.api.understood import understood
 from search.budget import parse_budget
 from search.cli import main
-from search.cli.run import _understood
 from search.cli.trainings import _checked
 from search.first_step import designs, tried
 from search.records import RunSettings
+from search.request import Request, request_from_options
 from search.run_precision import checked, precision_for
-from search.session import Request, Session
+from search.session import Session
 from search.study import Study
 from search.trainings.network_words import named_architecture
 from search.trainings.side_by_side import Sitting
@@ -165,16 +166,6 @@ def test_a_run_continues_in_its_precision_on_another_machine(monkeypatch, word: 
         precision_for("cpu", here, begun_in(word), Path("r"))
 
 
-@pytest.mark.parametrize(
-    ("words", "word"), [("training float32 (x)", "fp32"), ("training bfloat16 (CPU with AMX)", "bf16")]
-)
-def test_an_older_run_says_its_precision_in_words(words: str, word: str) -> None:
-    older = replace(settings(), environment={"precision": f"{words}, evaluation float32"})
-    assert older.trained_in == word
-    assert precision_for("cpu", "auto", older, Path("r"))[0].word == word
-    assert RunSettings.from_dict(older.to_dict()) == older
-
-
 def test_a_begun_run_never_falls_back(lacks_bfloat16, monkeypatch) -> None:
     monkeypatch.setattr(run_precision, "designs", lambda *_: (SKIPPING[0][0],))
     with pytest.raises(UserError, match="a run begun in bf16 must go on in it"):
@@ -183,29 +174,15 @@ def test_a_begun_run_never_falls_back(lacks_bfloat16, monkeypatch) -> None:
 
 
 def request(folder: Path, **changes: object) -> Request:
-    task = TASKS["sr"]
-    return Request(
-        task=task,
-        rules=rules_of("sr", 4),
-        budget=BUDGET,
-        objectives=("psnr", "macs"),
-        input_size=task.input_sizes[4],
-        sampler="tpe",
-        seed=0,
-        folder=folder,
-        time_s=None,
-        trials=1,
-        workers=1,
-        device="cpu",
-        **changes,
-    )
+    common = {"task": "sr", "budget": BUDGET.text, "trials": 1, "workers": 1, "device": "cpu", "run_dir": folder}
+    return request_from_options(**common, **changes)
 
 
 def test_the_record_of_a_run_says_what_became_of_its_precision(tmp_path: Path, lacks_bfloat16, with_amx) -> None:
     session = Session(request(tmp_path / "run"))
     assert session.precision.word == session.settings.trained_in == "fp32"
     assert MISSING in session.precision_note
-    assert f"  {session.precision_note}\n" in _understood(session)
+    assert f"  {session.precision_note}\n" in understood(session)
     assert MISSING in session.settings.environment["precision"]
     assert session.settings.environment["precision"].startswith("training float32 (")
     (tmp_path / "run").mkdir()

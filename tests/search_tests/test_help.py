@@ -13,7 +13,7 @@ import pytest
 
 import latency_tables.cli
 import search.cli
-from search.cli.options.shared import option_help
+from search.run_options import option_help
 from search.samplers import SAMPLERS
 from search.trainings.studies import STUDIES
 from search.trainings.training import PROTOCOLS

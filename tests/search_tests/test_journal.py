@@ -65,7 +65,7 @@ def test_a_run_has_one_owner(tmp_path: Path) -> None:
 def test_another_record_version_is_refused(tmp_path: Path) -> None:
     study = Study.create(tmp_path, settings())
     study.note("settings", {**settings().to_dict(), "version": 99})
-    with pytest.raises(UserError, match="record version 1, got 99"):
+    with pytest.raises(UserError, match="record version 2, got 99"):
         Study.open(tmp_path, owned=True)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -145,26 +144,3 @@ def test_a_damaged_journal_is_one_line_of_error(tmp_path: Path, run_loop, damage
     (tmp_path / JOURNAL).write_bytes(b"\n".join(lines))
     with pytest.raises(UserError, match=said):
         Study.open(tmp_path, owned=owned)
-
-
-def test_a_run_with_records_among_the_users_attributes_opens(tmp_path: Path, run_loop) -> None:
-    """As runs were written before the dashboard had names: one wide record, later rungs among the user's notes."""
-    study, _ = run_loop(trials=3, rungs=(100, 200))
-    old = []
-    for line in (tmp_path / JOURNAL).read_text().splitlines():
-        log = json.loads(line)
-        hidden = log.get("system_attr", {})
-        for name, value in hidden.items():
-            if name.startswith(("litefront:", "later-rungs/", "failed/")):
-                of_trial = "trial_id" in log
-                first = study.trials()[log["trial_id"]].system_attrs["litefront:record"] if of_trial else {}
-                shown = {"record": {**first, **value}} if name.startswith("litefront:") else {name: value}
-                log = {**log, "op_code": 8 if "trial_id" in log else 2, "user_attr": shown}
-                del log["system_attr"]
-        if "litefront:record" in log.get("system_attrs", {}):
-            log["user_attrs"] = {"record": log["system_attrs"].pop("litefront:record")}
-        old.append(json.dumps(log))
-    (tmp_path / JOURNAL).write_text("\n".join(old) + "\n")
-    again = Study.open(tmp_path, owned=True)
-    assert again.records == study.records
-    assert again.sources() == study.sources()

@@ -53,10 +53,8 @@ def test_a_paper_is_one_network_and_its_neighbours_share_the_range() -> None:
     assert sum(knobs["specialists"] == 1 for knobs in found) >= len(found) - 2
 
 
-def test_an_older_run_has_one_network_for_all_and_is_not_continued_with_more() -> None:
-    old = of_range().to_dict()
-    del old["specialists"]
-    again = RunSettings.from_dict(old)
+def test_a_run_with_one_network_for_all_is_not_continued_with_more() -> None:
+    again = replace(of_range(), specialists=1)
     assert again.shape == again.rules.shape
     assert of_range().shape == replace(again.shape, specialists=4)
     with pytest.raises(UserError, match="made with specialists 1, got 4"):

@@ -9,15 +9,16 @@ import pytest
 from optuna.search_space import IntersectionSearchSpace
 
 from evaluators.tasks import rules_from_words, rules_of
+from search.api.understood import beside
 from search.budget import parse_budget
 from search.cli import main
-from search.cli.parser import parse_networks, run_name
-from search.cli.run import _beside
 from search.journal import JOURNAL, storage
 from search.loop import Limits, SearchLoop
 from search.neighbours import PLAIN, starts
+from search.option_values import parse_networks
 from search.proposals import family, fixed_trials, prepare_fixed
 from search.records import SEARCHED, RunSettings, TrialRecord
+from search.request import run_name
 from search.run_files import read_run
 from search.session import _check_same
 from search.study import Study
@@ -36,14 +37,6 @@ SAME_SIZE = [name for name, task in TASKS.items() if not task.has_scales]
 
 def of_task(name: str, **options: object) -> RunSettings:
     return replace(settings(rungs=(100, 200)), task=name, scale=1, input_size=(32, 32), options=options)
-
-
-def test_a_record_without_options_means_the_defaults() -> None:
-    old = settings().to_dict()
-    del old["options"]
-    again = RunSettings.from_dict(old)
-    assert again.rules == rules_of("sr", 4)
-    _check_same(again, replace(settings(), options=rules_of("sr", 4).options), Path("run"))
 
 
 def test_a_run_remembers_its_options_and_is_not_continued_with_others() -> None:
@@ -171,27 +164,16 @@ def test_a_search_beside_nearest_builds_starts_with_every_backbone(tmp_path: Pat
 
 def test_a_run_says_what_it_trains_beside_the_search_and_what_is_over_the_budget() -> None:
     asked = replace(of_task("denoise"), networks=("dncnn-color", "ircnn-color"))
-    request = SimpleNamespace(task=TASKS["denoise"], budget=parse_budget("200k-params"), networks=asked.networks)
-    assert _beside(SimpleNamespace(request=request, settings=asked)) == (
+    request = SimpleNamespace(task=TASKS["denoise"], budget=parse_budget("200k-params"))
+    assert beside(SimpleNamespace(request=request, settings=asked)) == (
         "  beside the search: dncnn-list-color, ircnn-color\n  over the budget, so not trained: dncnn-color\n"
     )
 
 
-def test_a_record_without_networks_has_none_and_is_not_continued_with_some() -> None:
-    old = settings().to_dict()
-    del old["networks"]
-    again = RunSettings.from_dict(old)
-    assert again.networks == ()
+def test_a_run_without_networks_is_not_continued_with_some() -> None:
+    again = RunSettings.from_dict(settings().to_dict())
     with pytest.raises(UserError, match="was made with networks none, got imdn,smfanet; use --run-dir"):
         _check_same(again, replace(again, networks=("imdn", "smfanet")), Path("run"))
-
-
-def test_a_trial_of_an_older_run_is_no_nearest_build() -> None:
-    record = next(iter(fixed_trials(TASKS["deblur"], of_task("deblur"), parse_budget("200k-params"))))
-    assert TrialRecord.from_dict(record.to_dict()).nearest_build
-    old = record.to_dict()
-    del old["nearest_build"]
-    assert not TrialRecord.from_dict(old).nearest_build
 
 
 def test_results_keep_a_task_s_further_figures(tmp_path: Path) -> None:

@@ -1,15 +1,16 @@
-"""Values of arguments that several commands read the same way."""
+"""Values of options, as they are written on a command line and read by every command the same way."""
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from evaluators.cost import COST_FIELDS
 from evaluators.latency import latency_word
-from evaluators.tasks import TaskRules, rules_of
+from evaluators.tasks import TaskRules
 from evaluators.tasks.rules import TRAINING, VALIDATION
 from search.environment import available_cores
 from search.latency import table_name, tables_there_are
@@ -24,12 +25,12 @@ LONGEST_S = 365 * 24 * 3600.0
 TIME_UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
 
 
-def task_words(options: argparse.Namespace) -> dict[str, str | None]:
-    """By name, the words given for a task's options; None where the default is meant."""
-    return {name: getattr(options, name) for name in ("channels", *OPTIONS)}
+def task_words(options: Mapping[str, Any]) -> dict[str, str | None]:
+    """Of ``options``, the words given for those of a task; None where the default is meant."""
+    return {name: options.get(name) for name in ("channels", *OPTIONS)}
 
 
-def check_needed(options: argparse.Namespace, rules: TaskRules) -> None:
+def check_needed(options: Mapping[str, Any], rules: TaskRules) -> None:
     """Refuse options that would change nothing: those of degradation where all pictures come with theirs.
 
     Raises:
@@ -38,21 +39,11 @@ def check_needed(options: argparse.Namespace, rules: TaskRules) -> None:
     if rules.given != {TRAINING, VALIDATION}:
         return
     for name in TASKS[rules.task].options:
-        if getattr(options, name, None) is not None:
+        if options.get(name) is not None:
             raise UserError(
-                f"--{name} says how clean pictures are degraded, got {getattr(options, name)!r} with pairs, to which "
+                f"--{name} says how clean pictures are degraded, got {options[name]!r} with pairs, to which "
                 "nothing is added; leave it out"
             )
-
-
-def run_name(rules: TaskRules) -> str:
-    """``sr-x4``, ``denoise-sigma25-25``: the task and those of its options that are not at their default."""
-    default = rules_of(rules.task, rules.scale).options
-    words = [rules.task, *([f"x{rules.scale}"] if TASKS[rules.task].has_scales else [])]
-    for name, value in rules.options.items():
-        if value != default[name]:
-            words.append(name + ("-".join(f"{v:g}" for v in value) if isinstance(value, list) else f"-{value}"))
-    return "-".join([*words, *(["given-pairs"] if rules.given else [])])
 
 
 def parse_time(text: str) -> float:
