@@ -24,6 +24,7 @@ __all__ = [
     "STYLE",
     "TIE",
     "ShownFigure",
+    "literal_texts",
     "png",
     "write_png",
 ]

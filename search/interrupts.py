@@ -34,9 +34,9 @@ def noted_interrupts(owns_process: bool = True) -> Iterator[Callable[[], bool]]:
                 timer.start()
             raise KeyboardInterrupt
 
-    numbers = (signal.SIGINT, signal.SIGTERM) if owns_process else (signal.SIGINT,)
+    numbers = [signal.SIGINT, signal.SIGTERM] if owns_process else [signal.SIGINT]
     if threading.current_thread() is not threading.main_thread():
-        numbers = ()
+        numbers = []
     previous = {number: signal.signal(number, on_signal) for number in numbers}
     try:
         yield lambda: bool(interrupts)

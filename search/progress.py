@@ -18,7 +18,7 @@ from rich.text import Text
 
 from evaluators.latency import ms_text
 from search.jobs import Progress
-from search.pareto import non_dominated_ranks
+from search.pareto import losses_at_rung, non_dominated_ranks
 from search.records import RunSettings, TrialRecord
 from space.terminal import printable
 
@@ -162,8 +162,7 @@ class _Panel(AbstractContextManager["_Panel"]):
         """The front of the highest rung that anything has reached yet."""
         rung = max(len(record.rungs) for record in self._records.values()) - 1
         there = [record for record in self._records.values() if len(record.rungs) > rung]
-        costs = [name for name in self._settings.objectives if name != "psnr"]
-        ranks = non_dominated_ranks([[-r.rungs[rung].psnr_db, *(r.cost(name) for name in costs)] for r in there])
+        ranks = non_dominated_ranks(losses_at_rung(there, rung, self._settings.objectives))
         best = sorted(
             (r for r, rank in zip(there, ranks, strict=True) if rank == 0), key=lambda r: -r.rungs[rung].psnr_db
         )

@@ -20,7 +20,6 @@ def understood(session: Session) -> str:
             ),
         )
     )
-    beside = beside(session)
     times = "".join(f"  milliseconds on {table.name}: predicted for {table.caption}\n" for table in settings.tables)
     note = f"  {session.precision_note}\n" if session.precision_note else ""
     levels = (
@@ -40,7 +39,7 @@ def understood(session: Session) -> str:
         f"{' (the default)' * request.has_default_objective}, for {limits}\n"
         f"  costs at an input of {width}x{height}, fp32; sampler {settings.sampler}, seed {settings.seed}, "
         f"{settings.workers} worker{'s' * (settings.workers > 1)}\n"
-        f"{beside}"
+        f"{beside(session)}"
         f"{times}{levels}"
         f"  training in {session.precision.word} ({session.precision.reason})\n"
         f"{note}"
