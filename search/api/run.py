@@ -53,7 +53,7 @@ class Run:
 
     >>> import search
     >>> search.load("runs/example")
-    <Run example: 1 networks trained, ... on the front, finished>
+    <Run example: 1 network trained, ... on the front, finished>
     """
 
     def __init__(self, folder: Path, result: RunResult) -> None:
@@ -235,7 +235,8 @@ class Run:
 
     def __repr__(self) -> str:
         name, members = self.result.name, len(front(self.result))
-        return f"<Run {name}: {len(self.trained)} networks trained, {members} on the front, {self.state}>"
+        networks = f"{len(self.trained)} network{'s'[: len(self.trained) != 1]}"
+        return f"<Run {name}: {networks} trained, {members} on the front, {self.state}>"
 
     def _repr_html_(self) -> str:
         return run_html(self.result)
