@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from search.trainings.studies import comparison
-from search.trainings.training import TrainingRecord, records_in
+from search.experiments.ablations import comparison
+from search.experiments.training import TrainingRecord, records_in
 from space.architecture import Architecture
 from space.errors import UserError
 from space.files import write_atomically

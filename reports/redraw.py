@@ -15,10 +15,10 @@ import pandas as pd
 from evaluators.tasks import TaskRules, rules_of
 from reports.reproduction import comparable, picture_name
 from reports.reproduction_figure import figure as reproduction_figure
-from reports.study_page import figure as study_figure
-from reports.study_page import stored_variants
+from reports.ablation_page import figure as study_figure
+from reports.ablation_page import stored_variants
 from reports.style import write_png
-from search.trainings.studies import STUDIES, comparison
+from search.experiments.ablations import STUDIES, comparison
 from space.errors import UserError
 from space.tasks import TASKS
 

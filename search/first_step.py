@@ -23,7 +23,7 @@ from evaluators.tasks import TaskRules
 from evaluators.training.precision import Precision
 from evaluators.training.trainer import Trainer
 from search.budget import Budget
-from search.failures import death
+from search.workers.failures import death
 from search.latency import load_used
 from search.proposals import fixed_trials
 from search.records import RunSettings

@@ -22,7 +22,7 @@ from evaluators.training.precision import Precision
 from evaluators.training.trainer import NonFiniteLossError, Trainer
 from evaluators.training.weights import save_weights
 from search.deadline import Deadline
-from search.failures import machine_reason, reason_of
+from search.workers.failures import machine_reason, reason_of
 from space.build import architecture_from_dict, build
 from space.errors import UserError
 from space.specialists import networks_of

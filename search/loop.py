@@ -16,7 +16,7 @@ from search.proposals import next_trial
 from search.records import RungResult, TrialRecord
 from search.rungs import next_fixed, promotable
 from search.study import Study
-from search.verdicts import Verdicts
+from search.workers.verdicts import Verdicts
 from search.workers import Workers
 from space.tasks import Task
 

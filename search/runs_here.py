@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from search.journal import JOURNAL, OWNER
+from search.storage.journal import JOURNAL, OWNER
 from search.records import RunSettings
 
 HEAD_BYTES = 1 << 20  # of the journal, in which the settings stand: they are written first
@@ -60,7 +60,7 @@ def _settings(head: bytes) -> RunSettings:
 
 
 def _is_owned(lock: Path) -> bool:
-    """Whether a search holds the lock of its folder (``search.journal.own``)."""
+    """Whether a search holds the lock of its folder (``search.storage.journal.own``)."""
     try:
         with open(lock, "rb") as handle:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -15,13 +15,13 @@ from evaluators import data
 from evaluators.evaluate import baseline, yardsticks
 from evaluators.images.overlap import shared_picture
 from evaluators.images.pair_folders import NamedPair
-from search.calibrate import TimingFailedError, step_seconds
+from search.step_timing import TimingFailedError, step_seconds
 from search.clock import Clock
 from search.deadline import Deadline
 from search.durations import duration_text
 from search.environment import available_cores, environment
 from search.jobs import PAIRS_FILE, POOL_FOLDER, JobRunner, Setting
-from search.journal import own
+from search.storage.journal import own
 from search.latency import changed, load_used
 from search.loop import Limits, SearchLoop
 from search.progress import Listener
@@ -34,7 +34,7 @@ from search.rungs import default_ladder, fit_ladder
 from search.smallest import check_possible
 from search.study import Study
 from search.too_short import too_short, usable_s
-from search.workers import ProcessWorkers, Workers
+from search.workers.processes import ProcessWorkers, Workers
 from space.errors import UserError
 from space.knobs import SPECIALISTS
 from space.logs import LOG_FILE, LOGGER, log_to

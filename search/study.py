@@ -25,7 +25,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.budget import Budget
-from search.journal import JOURNAL, repair, storage, whole_bytes
+from search.storage.journal import JOURNAL, repair, storage, whole_bytes
 from search.records import RECORD_VERSION, SEARCHED, RungResult, RunSettings, TrialRecord
 from search.samplers import choose, reseeded
 from space.errors import UserError

@@ -13,8 +13,8 @@ from evaluators.tasks import TaskRules, rules_from_words
 from latency_tables.cli.console import Console
 from search.cli.weights_file import network_from_file, origin
 from search.option_values import check_needed, task_words
-from search.trainings.data_words import word_anywhere
-from search.trainings.network_words import channels_of, entry_of
+from search.experiments.data_specs import word_anywhere
+from search.experiments.network_specs import channels_of, entry_of
 from space.command_line import parse_count
 from space.errors import UserError
 from space.papers import PAPERS, Paper

@@ -8,8 +8,8 @@ from pathlib import Path
 from latency_tables.cli.console import Console
 from reports.reproduction import write_reproduction
 from search.cli.trainings import sit, sitting_of
-from search.trainings.queue_file import read_queue
-from search.trainings.training import Begun, Training, TrainingRecord, records_in
+from search.experiments.queue_file import read_queue
+from search.experiments.training import Begun, Training, TrainingRecord, records_in
 
 RUNS = Path("runs")
 

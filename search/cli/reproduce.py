@@ -15,8 +15,8 @@ from reports.counts import COLUMNS, cells, network_counts
 from reports.reproduction import rows, write_reproduction
 from search.cli.trainings import sit, sitting_of
 from search.option_values import task_words
-from search.trainings.reproduction import cheapest_first, chosen, trainings
-from search.trainings.training import records_in
+from search.experiments.reproduction import cheapest_first, chosen, trainings
+from search.experiments.training import records_in
 from space.command_line import parse_count
 from space.papers import Paper
 from space.tasks import TASKS

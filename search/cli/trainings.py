@@ -20,8 +20,8 @@ from search.environment import available_cores
 from search.first_step import tried
 from search.jobs import Progress
 from search.option_values import parse_processes, parse_time, written_folder
-from search.trainings.side_by_side import Outcome, Sitting, default_count, run_trainings
-from search.trainings.training import Training, TrainingRecord
+from search.experiments.sessions import Outcome, Sitting, default_count, run_trainings
+from search.experiments.training import Training, TrainingRecord
 from space.logs import LOG_FILE
 
 PROGRESS_EVERY_S = 30

@@ -18,7 +18,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 
 from search.budget import parse_budget
-from search.journal import JOURNAL, _with_crc
+from search.storage.journal import JOURNAL, _with_crc
 from search.latency import tables_of
 from search.proposals import next_trial
 from search.records import RungResult, RunSettings

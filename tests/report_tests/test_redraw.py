@@ -16,9 +16,9 @@ from latency_tables.plot_style import KINDS, STYLE
 from reports import designs, style
 from reports.redraw import redraw
 from reports.reproduction import comparable
-from reports.study_page import figure as study_figure
-from reports.study_page import stored_variants
-from search.trainings.studies import STUDIES, comparison
+from reports.ablation_page import figure as study_figure
+from reports.ablation_page import stored_variants
+from search.experiments.ablations import STUDIES, comparison
 from space.errors import UserError
 
 PUBLISHED = Path(__file__).parents[2] / "reports" / "published"

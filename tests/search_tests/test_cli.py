@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 from search.cli import main
-from search.journal import JOURNAL
+from search.storage.journal import JOURNAL
 from search.run_files import read_run
 from space import PAPERS, build
 

@@ -12,7 +12,7 @@ import pytest
 
 from search.cli import main
 from search.dashboard_view import dashboard_view
-from search.journal import JOURNAL, storage
+from search.storage.journal import JOURNAL, storage
 from search.run_files import read_run, result_of
 from search.study import Study
 

@@ -25,9 +25,9 @@ from search.request import Request, request_from_options
 from search.run_precision import checked, precision_for
 from search.session import Session
 from search.study import Study
-from search.trainings.network_words import named_architecture
-from search.trainings.side_by_side import Sitting
-from search.trainings.training import Begun, Training, TrainingRecord
+from search.experiments.network_specs import named_architecture
+from search.experiments.sessions import Sitting
+from search.experiments.training import Begun, Training, TrainingRecord
 from space import TASKS
 from space.blocks.image_ends import InputSkip
 from space.errors import UserError

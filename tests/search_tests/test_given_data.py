@@ -24,8 +24,8 @@ from search.cli.options.run import add_options
 from search.cli.run import request_of
 from search.records import RunSettings
 from search.session import Session
-from search.trainings.network_words import named_architecture
-from search.trainings.training import SetResult, Training, TrainingRecord
+from search.experiments.network_specs import named_architecture
+from search.experiments.training import SetResult, Training, TrainingRecord
 from space.build import build
 from tests.report_tests.conftest import synthetic_run
 from tests.search_tests.conftest import settings

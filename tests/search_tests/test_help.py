@@ -15,8 +15,8 @@ import latency_tables.cli
 import search.cli
 from search.run_options import option_help
 from search.samplers import SAMPLERS
-from search.trainings.studies import STUDIES
-from search.trainings.training import PROTOCOLS
+from search.experiments.ablations import STUDIES
+from search.experiments.training import PROTOCOLS
 from space.command_line import INTERNAL_ERROR, VERSION_UNKNOWN, installed_version, join_values, parser_for, starting
 from space.logs import LOGGER
 from space.tasks import OPTIONS, TASKS

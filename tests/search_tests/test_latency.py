@@ -20,7 +20,7 @@ from latency_tables.table import load_table
 from search.cli import main
 from search.cli import run as run_command
 from search.cli.options.run import add_options
-from search.journal import JOURNAL, storage
+from search.storage.journal import JOURNAL, storage
 from search.latency import load_used, tables_of
 from search.pareto import front
 from search.run_files import read_run

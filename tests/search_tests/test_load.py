@@ -12,10 +12,10 @@ from optuna.storages.journal import JournalFileBackend
 
 import search.study
 from search.budget import parse_budget
-from search.journal import JOURNAL, storage
+from search.storage.journal import JOURNAL, storage
 from search.pareto import non_dominated_ranks
 from search.proposals import next_trial
-from search.replay import DamagedLineError, parsed
+from search.storage.replay import DamagedLineError, parsed
 from search.rungs import REDUCTION, promotable, ranked
 from search.samplers import STARTUP_TRIALS
 from search.study import Study

@@ -8,10 +8,10 @@ import optuna
 import pytest
 
 from search.budget import parse_budget
-from search.calibrate import TimingFailedError, step_seconds
+from search.step_timing import TimingFailedError, step_seconds
 from search.deadline import Deadline
 from search.jobs import Failed, MachineTrouble, Timed
-from search.journal import JOURNAL, storage
+from search.storage.journal import JOURNAL, storage
 from search.loop import Limits, SearchLoop
 from search.pareto import front, front_rung
 from search.proposals import prepare_fixed

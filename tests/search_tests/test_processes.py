@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from search import worker_process
-from search.failures import death, machine_death
+from search.workers import worker_process
+from search.workers.failures import death, machine_death
 from search.jobs import Failed, MachineTrouble, Progress, Stopped, TimingJob
-from search.watchdog import Patience, Watchdog, cpu_s
-from search.workers import ProcessWorkers
+from search.workers.watchdog import Patience, Watchdog, cpu_s
+from search.workers.processes import ProcessWorkers
 from tests.search_tests.fake_runners import FakeJob, FakeRunner, make_unusable
 
 HASTY = Patience(quiet_s=3.0, silent_s=10.0, start_s=100.0, factor=1.0, stop_s=2.0, close_s=2.0)
@@ -185,8 +185,8 @@ def test_closing_takes_one_deadline_for_all(start) -> None:
 def test_only_time_in_which_the_search_runs_counts(monkeypatch) -> None:
     """Ctrl-Z stops the search and its workers; an hour later nobody has hung."""
     now = [0.0]
-    monkeypatch.setattr("search.watchdog.time.monotonic", lambda: now[0])
-    monkeypatch.setattr("search.watchdog.cpu_s", lambda pid: 1.0)
+    monkeypatch.setattr("search.workers.watchdog.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("search.workers.watchdog.cpu_s", lambda pid: 1.0)
     watchdog = Watchdog(1, Patience())
     watchdog.restart(is_ready=True)
     now[0] += 3600
@@ -200,8 +200,8 @@ def test_only_time_in_which_the_search_runs_counts(monkeypatch) -> None:
 
 def test_a_worker_is_given_as_long_as_its_steps_take(monkeypatch) -> None:
     now, used = [0.0], [0.0]
-    monkeypatch.setattr("search.watchdog.time.monotonic", lambda: now[0])
-    monkeypatch.setattr("search.watchdog.cpu_s", lambda pid: used[0])
+    monkeypatch.setattr("search.workers.watchdog.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("search.workers.watchdog.cpu_s", lambda pid: used[0])
     watchdog = Watchdog(1, Patience())
     watchdog.restart(is_ready=True)
 

@@ -11,7 +11,7 @@ import pytest
 from search.cli import main
 from search.cli.catalogue import size_text
 from search.durations import duration_text
-from search.journal import JOURNAL, own
+from search.storage.journal import JOURNAL, own
 from search.runs_here import glance
 from search.study import Study
 from tests.search_tests.conftest import settings

@@ -12,7 +12,7 @@ from evaluators.tasks import rules_from_words, rules_of
 from search.budget import parse_budget
 from search.cli import main
 from search.cli.run import _beside
-from search.journal import JOURNAL, storage
+from search.storage.journal import JOURNAL, storage
 from search.loop import Limits, SearchLoop
 from search.neighbours import PLAIN, starts
 from search.option_values import parse_networks

@@ -28,13 +28,13 @@ from search import deadline
 from search.cli import main
 from search.cli.trainings import _Lines
 from search.jobs import Failed, MachineTrouble, Progress, Stopped
-from search.journal import own
-from search.trainings import runner as runner_module
-from search.trainings import side_by_side
-from search.trainings.network_words import named_architecture
-from search.trainings.queue_file import COLUMNS
-from search.trainings.runner import Finished, TrainingJob, TrainingRunner
-from search.trainings.training import CHECKPOINT_FILE, RECORD_FILE, WEIGHTS_FILE, Begun, Training, TrainingRecord
+from search.storage.journal import own
+from search.experiments import training_jobs
+from search.experiments import sessions
+from search.experiments.network_specs import named_architecture
+from search.experiments.queue_file import COLUMNS
+from search.experiments.training_jobs import Finished, TrainingJob, TrainingRunner
+from search.experiments.training import CHECKPOINT_FILE, RECORD_FILE, WEIGHTS_FILE, Begun, Training, TrainingRecord
 from space.errors import UserError
 
 CPU = Precision("cpu", None, True, "test")

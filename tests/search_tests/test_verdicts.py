@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from search.budget import parse_budget
-from search.failures import is_out_of_memory, machine_reason, reason_of
+from search.workers.failures import is_out_of_memory, machine_reason, reason_of
 from search.jobs import Failed, MachineTrouble, answered
 from search.loop import Limits, SearchLoop
 from search.proposals import prepare_fixed
 from search.study import Study
-from search.verdicts import ANY_REASON, SAME_REASON, Verdicts
+from search.workers.verdicts import ANY_REASON, SAME_REASON, Verdicts
 from space import TASKS
 from space.errors import UserError
 from tests.search_tests.conftest import FormulaWorkers, SilentListener, settings

@@ -30,7 +30,7 @@ from search.jobs import (
     Stopped,
     TimingJob,
 )
-from search.workers import ProcessWorkers
+from search.workers.processes import ProcessWorkers
 from space import TASKS, build, random_architecture
 
 ARCHITECTURE = random_architecture(TASKS["sr"].shape(2), ("plain",), np.random.default_rng(4))

@@ -49,7 +49,7 @@ class Training:
     """All that determines one training.
 
     ``name`` says which network it is (``s-lwsr16+skip``); ``train`` and ``test`` are data words
-    (``search.trainings.data_words``). ``seed`` is that of weights and patches.
+    (``search.experiments.data_specs``). ``seed`` is that of weights and patches.
     """
 
     name: str

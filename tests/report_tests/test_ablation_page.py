@@ -11,9 +11,9 @@ import pytest
 
 from evaluators.cost import architecture_costs
 from reports.counts import PHONES
-from reports.study_page import page, variants, write_study
-from search.trainings.studies import Comparison, comparison
-from search.trainings.training import SetResult, TrainingRecord
+from reports.ablation_page import page, variants, write_study
+from search.experiments.ablations import Comparison, comparison
+from search.experiments.training import SetResult, TrainingRecord
 from space.tasks import TASKS
 
 GAINS_DB = {"none": (0.0, 0.0, 0.0), "head, 1x1": (0.1, 0.2, 0.3)}  # of seeds 0, 1, 2

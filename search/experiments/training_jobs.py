@@ -23,8 +23,8 @@ from evaluators.training.weights import load_weights, save_weights
 from search.deadline import Deadline
 from search.environment import environment
 from search.jobs import Answer, Progress, Stopped, answered
-from search.trainings.data_words import describe, pictures
-from search.trainings.training import (
+from search.experiments.data_specs import describe, pictures
+from search.experiments.training import (
     BEGUN_FILE,
     CHECKPOINT_FILE,
     WEIGHTS_FILE,

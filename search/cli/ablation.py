@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from latency_tables.cli.console import Console
-from reports.study_page import write_study
+from reports.ablation_page import write_study
 from search.cli.trainings import sit, sitting_of
-from search.trainings.studies import comparison
+from search.experiments.ablations import comparison
 from space.command_line import parse_count
 
 

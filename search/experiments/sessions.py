@@ -16,12 +16,12 @@ from evaluators.training.precision import Precision
 from search.deadline import Deadline
 from search.environment import available_cores
 from search.jobs import Failed, MachineTrouble, Progress, Stopped
-from search.journal import own
-from search.trainings.data_words import check_apart, describe, pictures
-from search.trainings.runner import Finished, TrainingJob, TrainingRunner
-from search.trainings.training import Training, TrainingRecord
-from search.verdicts import Verdicts
-from search.workers import ProcessWorkers
+from search.storage.journal import own
+from search.experiments.data_specs import check_apart, describe, pictures
+from search.experiments.training_jobs import Finished, TrainingJob, TrainingRunner
+from search.experiments.training import Training, TrainingRecord
+from search.workers.verdicts import Verdicts
+from search.workers.processes import ProcessWorkers
 from space.errors import UserError
 from space.logs import LOG_FILE, LOGGER, log_to
 

@@ -1,7 +1,7 @@
 """Whose failure an exception or a dead process is, and the one line that says so.
 
 A network's: it diverged, or takes more memory than there is. The machine's: files that cannot be written, a GPU that is
-gone. Anything else is first taken for the network's; ``search.verdicts`` finds out where it is not.
+gone. Anything else is first taken for the network's; ``search.workers.verdicts`` finds out where it is not.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a comparison of ``search.trainings.studies`` found: a table, a figure, and the trainings behind them."""
+"""What a comparison of ``search.experiments.ablations`` found: a table, a figure, and the trainings behind them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from latency_tables.table import load_table
 from reports.counts import DASH, PHONES
 from reports.designs import COLOURS
 from reports.style import FRONT, OTHER, PAPER, write_png
-from search.trainings.studies import Comparison
-from search.trainings.training import TrainingRecord
+from search.experiments.ablations import Comparison
+from search.experiments.training import TrainingRecord
 from space.files import write_atomically
 from space.tasks import TASKS
 

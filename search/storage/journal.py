@@ -19,7 +19,7 @@ from typing import IO, Any
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from search.replay import DamagedLineError, QuickStorage, parsed
+from search.storage.replay import DamagedLineError, QuickStorage, parsed
 from space.errors import UserError
 
 JOURNAL = "journal.log"

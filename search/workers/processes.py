@@ -19,10 +19,10 @@ from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
 from typing import Any, Protocol
 
-from search.failures import death, machine_death
+from search.workers.failures import death, machine_death
 from search.jobs import Answer, Failed, MachineTrouble, Progress, Stopped
-from search.watchdog import Patience, Watchdog
-from search.worker_process import DECIDED_BY_THE_SEARCH, Alive, Broken, Ready
+from search.workers.watchdog import Patience, Watchdog
+from search.workers.worker_process import DECIDED_BY_THE_SEARCH, Alive, Broken, Ready
 from space.logs import LOGGER
 
 ATTEMPTS = 2  # a worker that dies is replaced, and its job tried once more
@@ -30,7 +30,7 @@ MESSAGE_S = 10  # what a message may take; a process stopped amid one must not b
 LOOK_EVERY_S = 0.25
 BOOTSTRAP = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from search.worker_process import main; main(int(sys.argv[2]), int(sys.argv[3]))"
+    "from search.workers.worker_process import main; main(int(sys.argv[2]), int(sys.argv[3]))"
 )
 
 _processes: weakref.WeakSet[subprocess.Popen] = weakref.WeakSet()

@@ -1,6 +1,6 @@
 """The training queue: a CSV file of trainings in priority order, one a line.
 
-Columns: ``network`` (``search.trainings.network_words``), ``task``, ``options`` (``scale=4 channels=grey sigma=25``,
+Columns: ``network`` (``search.experiments.network_specs``), ``task``, ``options`` (``scale=4 channels=grey sigma=25``,
 as on the command line), ``protocol``, ``steps``, ``seed``, ``train`` and ``test`` (data words joined by spaces).
 Lines that begin with ``#`` are comments.
 """
@@ -10,8 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from evaluators.tasks import rules_from_words
-from search.trainings.network_words import channels_of, entry_of, named_architecture
-from search.trainings.training import Training
+from search.experiments.network_specs import channels_of, entry_of, named_architecture
+from search.experiments.training import Training
 from space.command_line import parse_count
 from space.errors import UserError
 from space.text_files import csv_rows, read_file, shortened

@@ -13,12 +13,12 @@ from PIL import Image
 
 from evaluators.images.folders import NamedImage
 from evaluators.tasks import rules_of
-from search.trainings.data_words import check_apart, describe, pictures, word_anywhere
-from search.trainings.network_words import forms, named_architecture
-from search.trainings.queue_file import COLUMNS, read_queue
-from search.trainings.reproduction import cheapest_first, chosen, trainings
-from search.trainings.studies import STUDIES, comparison
-from search.trainings.training import PROTOCOLS, Training
+from search.experiments.data_specs import check_apart, describe, pictures, word_anywhere
+from search.experiments.network_specs import forms, named_architecture
+from search.experiments.queue_file import COLUMNS, read_queue
+from search.experiments.reproduction import cheapest_first, chosen, trainings
+from search.experiments.ablations import STUDIES, comparison
+from search.experiments.training import PROTOCOLS, Training
 from space.errors import UserError
 from space.papers import PAPERS, paper, with_input_skip
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from evaluators.tasks import TaskRules, rules_of
-from search.trainings.network_words import named_architecture
-from search.trainings.training import Training
+from search.experiments.network_specs import named_architecture
+from search.experiments.training import Training
 from space.architecture import Architecture
 from space.backbones import BACKBONES
 from space.build import architecture
