@@ -7,6 +7,7 @@ from pathlib import Path
 
 from search.records import RunResult
 from search.rungs import ranked
+from search.storage.artifacts import ArtifactStore, checkpoint_name
 from search.study import Study
 from space.errors import UserError
 
@@ -40,7 +41,7 @@ def result_of(study: Study, folder: Path) -> RunResult:
     )
 
 
-def drop_checkpoints(study: Study, folder: Path) -> None:
+def drop_checkpoints(study: Study, artifacts: ArtifactStore) -> None:
     """Delete checkpoints that are least likely to be continued: searched trials in the worse half of a rung.
 
     Should one be promoted after all, it is trained again from its seed, to the same weights.
@@ -50,4 +51,4 @@ def drop_checkpoints(study: Study, folder: Path) -> None:
         here = [record for record in records if len(record.rungs) == rung + 1]
         if here:
             for record in ranked(here, rung, study.settings.objectives)[(len(here) + 1) // 2 :]:
-                (folder / "checkpoints" / f"trial-{record.trial}.safetensors").unlink(missing_ok=True)
+                artifacts.delete(checkpoint_name(record.trial))

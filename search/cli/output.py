@@ -16,11 +16,12 @@ from evaluators.evaluate import restore
 from evaluators.tasks import TaskRules
 from evaluators.training.weights import load_weights
 from latency_tables.cli.console import Console
-from search.loop import weights_file
 from search.pareto import front, front_rung
 from search.records import RunResult, TrialRecord
 from search.run_files import read_run
 from search.session import Session
+from search.storage import is_run
+from search.storage.artifacts import LocalArtifacts, measured_weights_name
 from space.build import build
 from space.errors import UserError
 from space.specialists import network_at
@@ -46,7 +47,7 @@ def finish(
     if not any(trial.rungs for trial in run.trials):
         console.print("No network has completed its first rung yet; the same command continues.")
         return status or 1
-    page = write_outputs(run, folder, session, frames or (session.frames if session else ()))
+    page = write_outputs(run, folder, session, frames or (session.data.frames if session else ()))
     if as_json:
         print((folder / "front.json").read_text("utf-8"))
     else:
@@ -88,8 +89,8 @@ def keep_weights(run: RunResult, folder: Path) -> None:
     target.mkdir(exist_ok=True)
     rung, wanted = front_rung(run), {}
     for trial in front(run):
-        source = weights_file(folder, trial.trial, rung)
-        if source.exists():
+        source = LocalArtifacts(folder).get(measured_weights_name(trial.trial, rung))
+        if source is not None:
             wanted[f"trial-{trial.trial}.safetensors"] = source
     for stale in set(target.iterdir()) - {target / name for name in wanted}:
         stale.unlink()
@@ -99,7 +100,7 @@ def keep_weights(run: RunResult, folder: Path) -> None:
 
 def validation_images(run: RunResult, session: Session | None) -> Sequence[data.NamedImage]:
     if session is not None:
-        return session.val
+        return session.data.val
     if run.settings.val_data.startswith(data.EMBEDDED):
         return data.validation_images(None, run.settings.rules)
     return ()
@@ -153,9 +154,9 @@ def _restored(
     trial: TrialRecord, folder: Path, rung: int, pairs: Sequence[data.Pair], rules: TaskRules
 ) -> list[np.ndarray] | None:
     """Its outputs; None where its weights are gone, or where specialists cannot know the noise level."""
-    path = weights_file(folder, trial.trial, rung)
+    path = LocalArtifacts(folder).get(measured_weights_name(trial.trial, rung))
     is_shared = trial.architecture.shape.specialists > 1
-    if not path.exists() or (is_shared and any(math.isnan(pair.level) for pair in pairs)):
+    if path is None or (is_shared and any(math.isnan(pair.level) for pair in pairs)):
         return None
     network = build(trial.architecture).eval()
     load_weights(path, network)
@@ -169,11 +170,11 @@ def run_folder(name: str) -> Path:
         UserError: there is neither.
     """
     for folder in (Path(name), Path("runs") / name):
-        if (folder / "journal.log").exists():
+        if is_run(folder):
             return folder
     raise UserError(f"{name!r} must be a run's folder or its name in runs/, got neither; see: python -m search list")
 
 
 def known_runs() -> list[Path]:
     """Folders of runs below ``runs/``."""
-    return sorted(path.parent for path in Path("runs").glob("*/journal.log"))
+    return sorted(folder for folder in Path("runs").glob("*") if is_run(folder))

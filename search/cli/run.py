@@ -15,7 +15,7 @@ from search.progress import progress_for
 from search.proposals import family, fixed_trials
 from search.request import Request, request_from_options
 from search.run_options import RUN_OPTIONS
-from search.session import Session
+from search.session import Session, check_and_read
 from space.logs import LOG_FILE
 
 
@@ -30,7 +30,7 @@ def request_of(options: argparse.Namespace) -> Request:
 
 
 def execute(options: argparse.Namespace) -> int:
-    session = Session(request_of(options))
+    session = check_and_read(request_of(options))
     request = session.request
     console = Console(stderr=True) if options.json else Console()
     console.print(_understood(session), highlight=False)

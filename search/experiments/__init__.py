@@ -1,1 +1,1 @@
-"""Trainings to the end: one configuration, one protocol, many steps; alone, side by side, or from a queue."""
+"""Long trainings: one configuration, one protocol, many steps; reproductions, ablations, queues."""

@@ -36,7 +36,7 @@ def records_in_precision(word: str, steps: int = 400) -> list[TrainingRecord]:
                     60.0,
                     "photographs",
                     environment,
-                    f"python -m search study precision --precision {word}",
+                    f"python -m search ablation precision --precision {word}",
                     "2026-01-01T00:00:00+00:00",
                 )
             )

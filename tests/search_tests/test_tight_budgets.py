@@ -10,7 +10,6 @@ import pytest
 
 from evaluators.cost import architecture_costs
 from search.budget import Budget, parse_budget
-from search.step_timing import step_seconds
 from search.latency import load_used, tables_of
 from search.loop import Limits, SearchLoop
 from search.neighbours import starts
@@ -18,6 +17,7 @@ from search.pareto import front
 from search.proposals import prepare_fixed
 from search.records import RunResult, RunSettings
 from search.smallest import check_possible, smallest
+from search.step_timing import step_seconds
 from search.study import Study
 from search.too_short import too_short, usable_s
 from search.within import FROM_INPUT, Screen, fitted
