@@ -14,8 +14,8 @@ from reports.counts import DASH, NetworkCounts, network_counts, percent
 from reports.reported_sets import reported_set, set_title
 from reports.reproduction_figure import figure
 from reports.style import write_png
-from search.trainings.network_words import entry_of
-from search.trainings.training import Training, TrainingRecord
+from search.experiments.network_specs import entry_of
+from search.experiments.training import Training, TrainingRecord
 from space.files import write_atomically
 from space.papers import paper
 from space.papers.published import PublishedResult, published_results

@@ -23,10 +23,10 @@ from evaluators.tasks import TaskRules
 from evaluators.training.precision import Precision
 from evaluators.training.trainer import Trainer
 from search.budget import Budget
-from search.failures import death
 from search.latency import load_used
 from search.proposals import fixed_trials
 from search.records import RunSettings
+from search.workers.failures import death
 from space.architecture import Architecture
 from space.build import architecture, backbone, build
 from space.errors import UserError

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from search.workers import kill_all
+from search.workers.one_process import kill_all
 
 LEFT_S = 8.0  # after the second one, until the process ends whatever it is doing
 

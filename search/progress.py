@@ -17,9 +17,9 @@ from rich.table import Table
 from rich.text import Text
 
 from evaluators.latency import ms_text
-from search.jobs import Progress
 from search.pareto import losses_at_rung, non_dominated_ranks
 from search.records import RunSettings, TrialRecord
+from search.workers.messages import Progress
 from space.terminal import printable
 
 SHOWN = 6  # of the best points so far
@@ -116,9 +116,9 @@ class _Panel(AbstractContextManager["_Panel"]):
         self._jobs[record.trial] = (record, steps, None)
 
     def progressed(self, progress: Progress) -> None:
-        if progress.trial in self._jobs:
-            record, steps, _ = self._jobs[progress.trial]
-            self._jobs[progress.trial] = (record, steps, progress)
+        if progress.number in self._jobs:
+            record, steps, _ = self._jobs[progress.number]
+            self._jobs[progress.number] = (record, steps, progress)
 
     def measured(self, record: TrialRecord) -> None:
         self._jobs.pop(record.trial, None)

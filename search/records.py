@@ -6,6 +6,7 @@ Nothing here knows Optuna. ``search.study`` reads these values out of the storag
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
 from typing import Any
 
 from evaluators.cost import Costs
@@ -18,7 +19,16 @@ from space.build import architecture_from_dict
 
 RECORD_VERSION = 2
 SEARCHED = "search"
-STATUSES = ("trained", "over-budget", "duplicate", "failed", "running")
+
+
+class Status(StrEnum):
+    """How a trial stands."""
+
+    RUNNING = "running"  # begun, and without a result yet
+    TRAINED = "trained"  # measured on one rung at least
+    FAILED = "failed"
+    OVER_BUDGET = "over-budget"  # too dear, so never trained
+    DUPLICATE = "duplicate"  # the network of another trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +62,7 @@ class TrialRecord:
 
     trial: int
     source: str  # SEARCHED, or a paper's configuration such as "s-lwsr16"
-    status: str  # one of STATUSES
+    status: Status
     architecture: Architecture
     knobs: dict[str, Any]
     costs: Costs
@@ -83,6 +93,7 @@ class TrialRecord:
             **{
                 **fields,
                 "architecture": architecture_from_dict(data["architecture"]),
+                "status": Status(data["status"]),
                 "costs": Costs.from_dict(data["costs"]),
                 "rungs": tuple(RungResult.from_dict(rung) for rung in data["rungs"]),
             }
@@ -166,10 +177,11 @@ class RunResult:
     baseline_psnr_db: float  # of doing without a network, on the same validation images
     elapsed_s: float
     command: str
-    sessions: tuple[str, ...] = ()  # when, by which commit and for what each sitting was
+    sessions: tuple[str, ...] = ()  # when, by which commit and for what each was
     baseline_others_db: dict[str, float] = field(default_factory=dict)  # the task's further figures
     yardsticks_db: dict[str, float] = field(default_factory=dict)  # PSNR of classical methods
     stopped_train_s: float = 0.0  # spent on rungs that the end of a session cut short; their checkpoints remain
+    is_finished: bool = False  # whether the last session came to its own end
 
     @property
     def worker_shares(self) -> dict[str, float]:

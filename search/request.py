@@ -31,6 +31,7 @@ from search.option_values import (
 from search.records import Wanted
 from search.run_options import DEFAULT_OBJECTIVE, DEFAULT_TIME, words_of
 from search.samplers import sampler
+from search.storage import checked_url
 from space.command_line import parse_count
 from space.errors import UserError
 from space.tasks import TASKS, Task, task
@@ -58,6 +59,7 @@ class Request:
     frames_folder: Path | None = None
     device: str | None = None
     precision: str = "auto"  # a word of ``--precision``
+    storage: str | None = None  # a URL (``search.storage``); None for the journal in ``folder``
     has_default_objective: bool = False
     command: str = ""  # which makes the same request again
 
@@ -125,6 +127,7 @@ def request_from_options(command: str = "", **options: object) -> Request:
         frames_folder=frames,
         device=device,
         precision=words["precision"],
+        storage=checked_url("--storage", words["storage"]) if "storage" in words else None,
         has_default_objective="objective" not in words,
         command=command,
     )

@@ -120,6 +120,14 @@ RUN_OPTIONS: tuple[Option, ...] = (
     Option("val-data", FILES, "images (default: embedded photographs)", "FOLDER"),
     Option("frames", FILES, FRAMES_HELP, "FOLDER"),
     Option("run-dir", FILES, "where the run is kept (default: runs/TASK-OPTIONS-BUDGET)", "FOLDER"),
+    Option(
+        "storage",
+        FILES,
+        "where its trials are kept: sqlite:///FILE, postgresql://USER@HOST/DATABASE or another storage of Optuna's; "
+        "weights and pages stay in the folder, and one command at a time works on a run (default: a journal in the "
+        "folder)",
+        "URL",
+    ),
 )
 
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from search.journal import JOURNAL, OWNER
 from search.records import RunSettings
+from search.storage import is_run
+from search.storage.journal import JOURNAL
+from search.storage.lock import is_owned
 from space.errors import UserError
 
 RUNS = Path("runs")
 HEAD_BYTES = 1 << 20  # of the journal, in which the settings stand: they are written first
-SETTINGS, SITTING, DONE = (f'"user_attr":{{"{name}":'.encode() for name in ("settings", "sessions", "done"))
+SETTINGS, SESSIONS, DONE = (f'"user_attr":{{"{name}":'.encode() for name in ("settings", "sessions", "done"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,8 @@ def glance(folder: Path) -> RunGlance:
         asked = _settings(data[:HEAD_BYTES])
         created, task, budget = asked.created, asked.rules.title, asked.budget
         # What was last begun is done if its end was written down after it.
-        state = "finished" if data.rfind(DONE) > data.rfind(SITTING) else "interrupted"
-        if _is_owned(folder / OWNER):
+        state = "finished" if data.rfind(DONE) > data.rfind(SESSIONS) else "interrupted"
+        if is_owned(folder):
             state = "running"
     except OSError as error:
         state = f"damaged: {error.strerror or type(error).__name__}"
@@ -63,7 +64,7 @@ def run_folder(name: Path | str) -> Path:
         UserError: there is neither.
     """
     for folder in (Path(name), RUNS / name):
-        if (folder / JOURNAL).exists():
+        if is_run(folder):
             return folder
     raise UserError(
         f"{str(name)!r} must be a run's folder or its name in runs/, got neither; see: python -m search list"
@@ -72,24 +73,12 @@ def run_folder(name: Path | str) -> Path:
 
 def known_runs() -> list[Path]:
     """Folders of runs below ``runs/``."""
-    return sorted(path.parent for path in RUNS.glob(f"*/{JOURNAL}"))
+    return sorted(folder for folder in RUNS.glob("*") if is_run(folder))
 
 
 def _settings(head: bytes) -> RunSettings:
     line = next(line for line in (*head.split(b"\n"), b"{}") if SETTINGS in line or line == b"{}")
     return RunSettings.from_dict(json.loads(line)["user_attr"]["settings"])
-
-
-def _is_owned(lock: Path) -> bool:
-    """Whether a search holds the lock of its folder (``search.journal.own``)."""
-    try:
-        with open(lock, "rb") as handle:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
 
 
 def _size_bytes(folder: Path) -> int:

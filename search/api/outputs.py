@@ -19,9 +19,9 @@ from reports.run.pictures import Strip, make_frame_strips, make_strips
 from reports.run.quantities import all_costs
 from reports.run.report import write_all
 from reports.run.shown import shown_members
-from search.loop import weights_file
 from search.pareto import front, front_rung
 from search.records import RunResult, TrialRecord
+from search.storage.artifacts import LocalArtifacts, measured_weights_name
 from space.build import build
 from space.specialists import network_at
 
@@ -50,11 +50,12 @@ def keep_weights(run: RunResult, folder: Path) -> None:
     """
     target = folder / "weights"
     target.mkdir(exist_ok=True)
-    copies = {folder / weights_name(trial): weights_file(folder, trial.trial, front_rung(run)) for trial in front(run)}
+    rung, artifacts = front_rung(run), LocalArtifacts(folder)
+    copies = {folder / weights_name(trial): measured_weights_name(trial.trial, rung) for trial in front(run)}
     for stale in set(target.iterdir()) - copies.keys():
         stale.unlink()
-    for copy, source in copies.items():
-        if source.exists():
+    for copy, name in copies.items():
+        if (source := artifacts.get(name)) is not None:
             shutil.copyfile(source, copy)
 
 
@@ -121,11 +122,11 @@ def trained_network(trial: TrialRecord, folder: Path, rung: int) -> nn.Module | 
     Raises:
         UserError: the file cannot be read, or its weights are another network's.
     """
-    path = weights_file(folder, trial.trial, rung)
-    if not path.exists():
-        path = folder / weights_name(trial)  # of a front member, in a folder without its checkpoints
-        if not path.exists():
-            return None
+    artifacts = LocalArtifacts(folder)
+    # A front member's is also where a run's folder has lost its checkpoints.
+    path = artifacts.get(measured_weights_name(trial.trial, rung)) or artifacts.get(weights_name(trial))
+    if path is None:
+        return None
     network = build(trial.architecture).eval()
     load_weights(path, network)
     return network

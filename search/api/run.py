@@ -22,7 +22,8 @@ from search.latency import load_used, tables_of
 from search.pareto import front, front_rung
 from search.records import RunResult, RunSettings, TrialRecord
 from search.run_files import read_run
-from search.runs_here import glance, run_folder
+from search.runs_here import run_folder
+from search.storage.lock import is_owned
 from space.errors import UserError
 
 NOTHING_YET = "{} must have a trained network, got none yet; the same call continues it"
@@ -72,14 +73,15 @@ class Run:
 
     @property
     def state(self) -> str:
-        """``running``, ``finished``, ``interrupted`` (the same call goes on), or ``damaged`` and why; asked anew each
-        time.
+        """``running`` while a search works in the folder; else ``finished``, or ``interrupted``: the same call goes on.
 
         >>> import search
         >>> search.load("runs/example").state
         'finished'
         """
-        return glance(self.folder).state
+        if is_owned(self.folder):
+            return "running"
+        return "finished" if self.result.is_finished else "interrupted"
 
     @property
     def table(self) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from search.interrupts import noted_interrupts
 from search.progress import progress_for
 from search.request import Request, request_from_options
 from search.run_options import RUN_OPTIONS, Option
-from search.session import Session
+from search.session import check_and_read
 from space.logs import LOG_FILE
 
 
@@ -97,7 +97,7 @@ def search_for(
         UserError: the request cannot be met; the existing run stays as it was.
         StoppedError: trouble of the machine.
     """
-    session = Session(request)
+    session = check_and_read(request)
     _say(console, understood(session))
     if session.is_finished:
         _say(console, "This run is finished; a longer --time or more --trials continues it.")
@@ -111,7 +111,7 @@ def search_for(
             )
     run = load(request.folder)
     if run.trained:
-        write_outputs(run.result, run.folder, session.val, session.frames)
+        write_outputs(run.result, run.folder, session.data.val, session.data.frames)
     return run
 
 

@@ -12,9 +12,9 @@ from evaluators.images.pair_folders import NamedPair
 from evaluators.tasks import TaskRules, rules_from_words
 from latency_tables.cli.console import Console
 from search.cli.weights_file import network_from_file, origin
+from search.experiments.data_specs import spec_anywhere
+from search.experiments.network_specs import channels_of, entry_of
 from search.option_values import check_needed, task_words
-from search.trainings.data_words import word_anywhere
-from search.trainings.network_words import channels_of, entry_of
 from space.command_line import parse_count
 from space.errors import UserError
 from space.papers import PAPERS, Paper
@@ -30,7 +30,7 @@ def execute(options: argparse.Namespace) -> int:
     loaded = network_from_file(options.name, options.weights, scale)
     network, scale = loaded.network, loaded.scale
     rules = _rules(entry, scale, options)
-    word = word_anywhere(options.data)
+    word = spec_anywhere(options.data)
     images = word.pictures(rules, validates=True)
     is_given = isinstance(images[0], NamedPair)
     rules = rules.of_pairs(training=is_given, validation=is_given)

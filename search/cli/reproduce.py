@@ -13,10 +13,10 @@ from rich.table import Table
 from latency_tables.cli.console import Console
 from reports.counts import COLUMNS, cells, network_counts
 from reports.reproduction import rows, write_reproduction
-from search.cli.trainings import sit, sitting_of
+from search.cli.experiments import run_session, session_of
+from search.experiments.reproduction import cheapest_first, chosen, trainings
+from search.experiments.training import records_in
 from search.option_values import task_words
-from search.trainings.reproduction import cheapest_first, chosen, trainings
-from search.trainings.training import records_in
 from space.command_line import parse_count
 from space.papers import Paper
 from space.tasks import TASKS
@@ -42,7 +42,7 @@ def execute(options: argparse.Namespace) -> int:
     )
     if not options.names:
         asked = cheapest_first(asked)
-    outcome, status = sit(asked, sitting_of(options, options.out), console)
+    outcome, status = run_session(asked, session_of(options, options.out), console)
     if records := records_in(options.out):
         write_reproduction(options.out, records)
         console.print(f"published beside ours: {options.out / 'README.md'}", highlight=False, soft_wrap=True)

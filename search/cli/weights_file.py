@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from search.trainings.network_words import entry_of, named_architecture
+from search.experiments.network_specs import entry_of, named_architecture
 from space.errors import UserError
 from space.papers.fitting import Form, forms_of
 from space.papers.published_weights import LAYOUTS, LoadedNetwork, load_stored

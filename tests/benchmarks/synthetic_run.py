@@ -18,10 +18,10 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 
 from search.budget import parse_budget
-from search.journal import JOURNAL, _with_crc
 from search.latency import tables_of
 from search.proposals import next_trial
 from search.records import RungResult, RunSettings
+from search.storage.journal import JOURNAL, _with_crc
 from search.study import DIRECTIONS, NAME, Study
 from space import TASKS
 

@@ -15,7 +15,7 @@ from evaluators.tasks import rules_of
 from evaluators.training.plan import TrainingPlan
 from evaluators.training.precision import choose_precision
 from search.jobs import PAIRS_FILE, POOL_FOLDER, Job, JobRunner, Measured, Setting
-from search.workers import ProcessWorkers
+from search.workers.processes import ProcessWorkers
 from space import PAPERS
 
 STEPS, ROUNDS, WARM_UP = 40, 5, 4

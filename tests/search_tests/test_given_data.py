@@ -22,10 +22,10 @@ from search.api.understood import understood
 from search.cli import main
 from search.cli.options.run import add_options
 from search.cli.run import request_of
+from search.experiments.network_specs import named_architecture
+from search.experiments.training import SetResult, Training, TrainingRecord
 from search.records import RunSettings
-from search.session import Session
-from search.trainings.network_words import named_architecture
-from search.trainings.training import SetResult, Training, TrainingRecord
+from search.session import Session, check_and_read
 from space.build import build
 from tests.report_tests.conftest import synthetic_run
 from tests.search_tests.conftest import settings
@@ -63,7 +63,7 @@ def session(*words: str) -> Session:
     parser = argparse.ArgumentParser()
     add_options(parser)
     options = parser.parse_args(["--budget", "5k-params", "--trials", "1", *words])
-    return Session(request_of(options))
+    return check_and_read(request_of(options))
 
 
 def test_real_pairs_are_not_called_by_a_noise_level(home: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from search.journal import JOURNAL, own, repair
+from search.storage.journal import JOURNAL, repair
+from search.storage.lock import own
 from search.study import Study
 from space import UserError
 from tests.search_tests.conftest import settings
@@ -142,6 +143,6 @@ def test_a_folder_that_cannot_be_locked_is_not_said_to_be_taken(tmp_path: Path, 
     def no_locks(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr("search.journal.fcntl.flock", no_locks)
+    monkeypatch.setattr("search.storage.lock.fcntl.flock", no_locks)
     with pytest.raises(OSError, match="No locks available"):
         own(tmp_path)

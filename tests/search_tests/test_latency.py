@@ -20,11 +20,11 @@ from latency_tables.table import load_table
 from search.cli import main
 from search.cli import run as run_command
 from search.cli.options.run import add_options
-from search.journal import JOURNAL, storage
 from search.latency import load_used, tables_of
 from search.pareto import front
 from search.run_files import read_run
-from search.session import Session
+from search.session import Session, check_and_read
+from search.storage.journal import JOURNAL, journal_storage
 from search.study import Study
 from space import UserError
 from space.command_line import Parser
@@ -53,7 +53,7 @@ def test_a_search_by_milliseconds(folder: Path, run_loop, tables) -> None:
     assert all(record.cost(WORD) <= 12 for record in trained)
     slow = [record for record in study.records.values() if "ms on board-x1 > 12ms@board-x1" in (record.reason or "")]
     assert slow
-    stored = optuna.load_study(study_name="litefront", storage=storage(folder / JOURNAL)).trials
+    stored = optuna.load_study(study_name="litefront", storage=journal_storage(folder / JOURNAL)).trials
     assert all(stored[record.trial].constraints[WORD] == record.cost(WORD) - 12 > 0 for record in slow)
     assert all(stored[record.trial].values[1] == record.cost(WORD) for record in trained)
     assert Study.open(folder, owned=True).records == study.records
@@ -244,7 +244,7 @@ def session_of(folder: Path, photos: Path, *arguments: str) -> Session:
     add_options(parser)
     common = ["--task", "sr", "--trials", "1", "--workers", "1", "--input", "64x36", "--run-dir", str(folder)]
     data = ["--train-data", str(photos), "--val-data", str(photos)]
-    return Session(run_command.request_of(parser.parse_args([*common, *data, *arguments])))
+    return check_and_read(run_command.request_of(parser.parse_args([*common, *data, *arguments])))
 
 
 def test_a_budget_in_milliseconds_makes_them_the_objective(folder: Path, photos: Path, tables, tmp_path: Path) -> None:

@@ -12,12 +12,12 @@ from optuna.storages.journal import JournalFileBackend
 
 import search.study
 from search.budget import parse_budget
-from search.journal import JOURNAL, storage
 from search.pareto import non_dominated_ranks
 from search.proposals import next_trial
-from search.replay import DamagedLineError, parsed
 from search.rungs import REDUCTION, promotable, ranked
 from search.samplers import STARTUP_TRIALS
+from search.storage.journal import JOURNAL, journal_storage
+from search.storage.replay import DamagedLineError, parsed
 from search.study import Study
 from space import TASKS, UserError
 from tests.search_tests.test_rungs import trial
@@ -100,7 +100,7 @@ def test_proposals_are_those_of_optunas_own_sampler(tmp_path: Path, run_loop, mo
 
 def test_the_journal_is_read_as_optuna_reads_it(tmp_path: Path, run_loop) -> None:
     run_loop(trials=8, rungs=(100, 200), budget="60k-params")
-    quick = storage(tmp_path / JOURNAL)
+    quick = journal_storage(tmp_path / JOURNAL)
     plain = JournalStorage(JournalFileBackend(str(tmp_path / JOURNAL)))
     for known in (quick.get_all_trials(0), quick.get_all_studies()):
         assert known
@@ -111,7 +111,7 @@ def test_the_journal_is_read_as_optuna_reads_it(tmp_path: Path, run_loop) -> Non
 
 def test_lines_of_another_process_are_read_when_they_come(tmp_path: Path, run_loop) -> None:
     run_loop(trials=2, rungs=(100,))
-    first, second = storage(tmp_path / JOURNAL), storage(tmp_path / JOURNAL)
+    first, second = journal_storage(tmp_path / JOURNAL), journal_storage(tmp_path / JOURNAL)
     second.set_study_user_attr(0, "note", "from another")
     assert first.get_study_user_attrs(0)["note"] == "from another"
     first.set_study_user_attr(0, "note", "and back")

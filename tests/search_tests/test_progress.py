@@ -11,8 +11,8 @@ from types import ModuleType
 import pytest
 from rich.console import Console
 
-from search.jobs import Progress
 from search.progress import LiveProgress, NoProgress, NotebookProgress, PlainProgress, progress_for
+from search.workers.messages import Progress
 from tests.search_tests.conftest import settings
 
 

@@ -10,12 +10,12 @@ from PIL import Image
 from reports.run.describe import describe, short_label
 from search.budget import parse_budget
 from search.cli import main
+from search.continuing import check_same
 from search.loop import Limits, SearchLoop
 from search.neighbours import neighbours
 from search.proposals import fixed_trials
 from search.records import RunSettings
 from search.run_files import read_run
-from search.session import _check_same
 from search.study import Study
 from space import TASKS, UserError
 from tests.search_tests.conftest import FormulaWorkers, SilentListener
@@ -58,7 +58,7 @@ def test_a_run_with_one_network_for_all_is_not_continued_with_more() -> None:
     assert again.shape == again.rules.shape
     assert of_range().shape == replace(again.shape, specialists=4)
     with pytest.raises(UserError, match="made with specialists 1, got 4"):
-        _check_same(again, of_range(), Path("run"))
+        check_same(again, of_range(), Path("run"))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from evaluators.tasks import rules_from_words, rules_of
 from search.api.understood import beside
 from search.budget import parse_budget
 from search.cli import main
-from search.journal import JOURNAL, storage
+from search.continuing import check_same
 from search.loop import Limits, SearchLoop
 from search.neighbours import PLAIN, starts
 from search.option_values import parse_networks
@@ -20,7 +20,7 @@ from search.proposals import family, fixed_trials, prepare_fixed
 from search.records import SEARCHED, RunSettings, TrialRecord
 from search.request import run_name
 from search.run_files import read_run
-from search.session import _check_same
+from search.storage.journal import JOURNAL, journal_storage
 from search.study import Study
 from space import PAPERS, TASKS, UserError, architecture
 from space.backbones import BACKBONES
@@ -44,7 +44,7 @@ def test_a_run_remembers_its_options_and_is_not_continued_with_others() -> None:
     again = RunSettings.from_dict(made.to_dict())
     assert again.rules.title == "denoise σ 0–50 grey"
     with pytest.raises(UserError, match=r"sigma 0\.0,50\.0.*got.*sigma 25\.0,25\.0"):
-        _check_same(again, replace(again, options={"channels": "grey", "sigma": [25.0, 25.0]}), Path("run"))
+        check_same(again, replace(again, options={"channels": "grey", "sigma": [25.0, 25.0]}), Path("run"))
 
 
 def test_default_folders_name_what_differs() -> None:
@@ -145,7 +145,7 @@ def test_networks_by_name_run_beside_the_default_ones(tmp_path: Path) -> None:
     assert all(len(trial.rungs) == 2 for trial in fixed.values())
     assert run.settings.networks == asked.networks
     # Networks without parameters do not hide those of the others from NSGA and GP.
-    stored = optuna.load_study(study_name="litefront", storage=storage(tmp_path / JOURNAL))
+    stored = optuna.load_study(study_name="litefront", storage=journal_storage(tmp_path / JOURNAL))
     assert "backbone" in IntersectionSearchSpace().calculate(stored)
 
 
@@ -153,7 +153,7 @@ def test_networks_by_name_run_beside_the_default_ones(tmp_path: Path) -> None:
 def test_a_search_beside_nearest_builds_starts_with_every_backbone(tmp_path: Path, name: str) -> None:
     study, task = Study.create(tmp_path, of_task(name)), TASKS[name]
     prepare_fixed(study, task, parse_budget("200k-params"))
-    queued = optuna.load_study(study_name="litefront", storage=storage(tmp_path / JOURNAL)).trials
+    queued = optuna.load_study(study_name="litefront", storage=journal_storage(tmp_path / JOURNAL)).trials
     free = [trial.system_attrs["fixed_params"] for trial in queued if "source" not in trial.user_attrs]
     backbones = [point["backbone"] for point in free]
     assert set(backbones) == set(task.backbones)
@@ -173,7 +173,7 @@ def test_a_run_says_what_it_trains_beside_the_search_and_what_is_over_the_budget
 def test_a_run_without_networks_is_not_continued_with_some() -> None:
     again = RunSettings.from_dict(settings().to_dict())
     with pytest.raises(UserError, match="was made with networks none, got imdn,smfanet; use --run-dir"):
-        _check_same(again, replace(again, networks=("imdn", "smfanet")), Path("run"))
+        check_same(again, replace(again, networks=("imdn", "smfanet")), Path("run"))
 
 
 def test_results_keep_a_task_s_further_figures(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def _empty(folder: Path) -> Path:
 def _trained(study: Study, workers: FormulaWorkers, folder: Path) -> list[TrialRecord]:
     task, budget = TASKS[study.settings.task], parse_budget("30k-params")
     prepare_fixed(study, task, budget)
-    SearchLoop(study, task, budget, workers, Limits(None, 1), folder, SilentListener(), lambda: False).run()
+    SearchLoop(study, task, budget, workers, Limits(None, 1), SilentListener(), lambda: False).run()
     return [record for record in study.records.values() if record.rungs]
 
 

@@ -10,7 +10,6 @@ import pytest
 
 from evaluators.cost import architecture_costs
 from search.budget import Budget, parse_budget
-from search.calibrate import step_seconds
 from search.latency import load_used, tables_of
 from search.loop import Limits, SearchLoop
 from search.neighbours import starts
@@ -18,6 +17,7 @@ from search.pareto import front
 from search.proposals import prepare_fixed
 from search.records import RunResult, RunSettings
 from search.smallest import check_possible, smallest
+from search.step_timing import step_seconds
 from search.study import Study
 from search.too_short import too_short, usable_s
 from search.within import FROM_INPUT, Screen, fitted
@@ -128,7 +128,7 @@ def test_a_network_that_no_table_prices_is_no_fit(table: str) -> None:
 
 def test_no_network_to_time_is_one_line(tmp_path: Path, monkeypatch) -> None:
     study = Study.create(tmp_path, settings(budget="4k-params"))
-    monkeypatch.setattr("search.calibrate._random_within", lambda *_: iter(()))
+    monkeypatch.setattr("search.step_timing._random_within", lambda *_: iter(()))
     with pytest.raises(UserError, match="--budget 4k-params fits no network found"):
         step_seconds(study, FormulaWorkers(), TASKS["sr"], parse_budget("4k-params"), lambda: False)
 

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from evaluators.cost import architecture_costs
+from reports.ablation_page import page, variants, write_ablation
 from reports.counts import PHONES
-from reports.study_page import page, variants, write_study
-from search.trainings.studies import Comparison, comparison
-from search.trainings.training import SetResult, TrainingRecord
+from search.experiments.ablations import Comparison, comparison
+from search.experiments.training import SetResult, TrainingRecord
 from space.tasks import TASKS
 
 GAINS_DB = {"none": (0.0, 0.0, 0.0), "head, 1x1": (0.1, 0.2, 0.3)}  # of seeds 0, 1, 2
@@ -40,7 +40,7 @@ def records_of(study: Comparison, seeds: int = 3) -> list[TrainingRecord]:
                     60.0,
                     "photographs",
                     environment,
-                    "python -m search study malleconv",
+                    "python -m search ablation malleconv",
                     "2026-01-01T00:00:00+00:00",
                 )
             )
@@ -73,13 +73,13 @@ def test_one_seed_has_no_spread(study: Comparison) -> None:
 
 def test_the_page_holds_claim_costs_and_command(study: Comparison, tmp_path: Path) -> None:
     records = records_of(study)
-    write_study(tmp_path, study, records, "embedded")
+    write_ablation(tmp_path, study, records, "embedded")
     assert {path.name for path in tmp_path.iterdir()} == {"README.md", "psnr.csv", "malleconv.png"}
     text = (tmp_path / "README.md").read_text()
     assert "arXiv 2201.00392" in text
     assert "against none" in text
     assert "| 31.200 ± 1.100 | +0.200 ± 0.248 | 3 | 60 |" in text
-    assert "by `python -m search study malleconv`" in text
+    assert "by `python -m search ablation malleconv`" in text
     table = pd.read_csv(tmp_path / "psnr.csv")
     assert len(table) == 6
     assert (table[[f"ms_{name}" for name in PHONES]] > 0).all(axis=None)
@@ -95,7 +95,7 @@ def test_a_training_that_diverged_is_in_no_mean(study: Comparison, tmp_path: Pat
     assert head.psnr_db.keys() == {0, 2}
     assert head.diverged_db == {1: 9.33}
     assert head.gain_over(base)[0] == pytest.approx(0.2)
-    write_study(tmp_path, study, records, "embedded")
+    write_ablation(tmp_path, study, records, "embedded")
     text = (tmp_path / "README.md").read_text()
     assert "| 31.200 ± 1.556 | +0.200 ± 1.271 | 2, 1 diverged | 60 |" in text
     assert "head, 1x1 with seed 1 (9.33 dB)" in text

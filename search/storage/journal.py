@@ -1,4 +1,4 @@
-"""The journal file on disk: one owner at a time, openable after any kill, and refused where a byte of it was changed.
+"""The journal file on disk: openable after any kill, and refused where a byte of it was changed.
 
 A line is a JSON object of Optuna's with one more value at its end, ``crc``: the CRC-32 of the line before it. Lines of
 older runs have none.
@@ -6,53 +6,25 @@ older runs have none.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from search.replay import DamagedLineError, QuickStorage, parsed
+from search.storage.replay import DamagedLineError, QuickStorage, parsed
 from space.errors import UserError
 
 JOURNAL = "journal.log"
-OWNER = "owner.lock"
 _BEFORE_CRC, MOST_CRC_DIGITS = b',"crc":', 10
 _CRC = re.compile(rb'(.*),"crc":(\d{1,10})', re.DOTALL)
 _END = b"}\n"
-
-
-def own(folder: Path) -> IO[str]:
-    """Take ``folder`` (a run, a queue's trainings) for this process until the returned file is closed, or the
-    process ends in any way.
-
-    Raises:
-        UserError: another process has it.
-    """
-    handle = open(folder / OWNER, "a+", encoding="utf-8")  # noqa: SIM115 (held open as long as the folder is ours)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        handle.seek(0)
-        owner = handle.read().strip() or "unknown"
-        handle.close()
-        raise UserError(
-            f"{folder} is being written by another command (process {owner}); wait for it or stop it"
-        ) from None
-    except BaseException:
-        handle.close()
-        raise
-    handle.truncate(0)
-    handle.write(str(os.getpid()))
-    handle.flush()
-    return handle
 
 
 def repair(path: Path) -> int:
@@ -114,7 +86,7 @@ class WholeLinesBackend(JournalFileBackend):
         super().__init__(str(path))
         self._path = path
 
-    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
         """As Optuna's: an unfinished or damaged last line is not there.
 
         Raises:
@@ -145,7 +117,7 @@ class WholeLinesBackend(JournalFileBackend):
             raise
 
 
-def storage(path: Path) -> JournalStorage:
+def journal_storage(path: Path) -> JournalStorage:
     """Optuna's storage over the journal at ``path``.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What ``reproduce``, ``queue`` and ``study`` share: options, and a sitting with its progress lines."""
+"""What ``reproduce``, ``queue`` and ``ablation`` share: options, and a session with its progress lines."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ from evaluators.images.names import printable
 from evaluators.training.precision import choose_precision
 from latency_tables.cli.console import Console
 from search.durations import duration_text
-from search.environment import available_cores
+from search.environment import threads_of
+from search.experiments.sessions import Outcome, TrainingSession, default_count, run_trainings
+from search.experiments.training import Training, TrainingRecord
 from search.first_step import tried
 from search.interrupts import noted_interrupts
-from search.jobs import Progress
 from search.option_values import parse_processes, parse_time, written_folder
-from search.trainings.side_by_side import Outcome, Sitting, default_count, run_trainings
-from search.trainings.training import Training, TrainingRecord
+from search.workers.messages import Progress
 from space.logs import LOG_FILE
 
 PROGRESS_EVERY_S = 30
 SIZE = (64, 64)  # at which parameters are counted; they are the same at any
 
 
-def sitting_of(options: argparse.Namespace, folder: Path) -> Sitting:
+def session_of(options: argparse.Namespace, folder: Path) -> TrainingSession:
     precision = choose_precision(options.device, options.precision)
     count = default_count(precision)
     if options.side_by_side is not None:
         count = parse_processes("--side-by-side", options.side_by_side, count)
-    return Sitting(
+    return TrainingSession(
         written_folder("--out", folder),
         options.data,
         precision,
         count,
-        max(1, available_cores() // count),
+        threads_of(count),
         parse_time(options.time) if options.time else None,
         printable("python -m search " + shlex.join(sys.argv[1:])),
     )
 
 
-def sit(trainings: Sequence[Training], sitting: Sitting, console: Console) -> tuple[Outcome, int]:
+def run_session(trainings: Sequence[Training], session: TrainingSession, console: Console) -> tuple[Outcome, int]:
     """Run them with a line per event; the outcome and the exit status. Ctrl-C stops with checkpoints."""
-    sitting = _checked(trainings, sitting, console)
+    session = _checked(trainings, session, console)
     with noted_interrupts() as interrupted:
-        outcome = run_trainings(trainings, sitting, _Lines(console), interrupted)
+        outcome = run_trainings(trainings, session, _Lines(console), interrupted)
     console.print(
         f"{len(outcome.finished)} of {len(trainings)} trainings are finished"
         + (f", {len(outcome.failed)} failed" if outcome.failed else "")
@@ -58,20 +58,20 @@ def sit(trainings: Sequence[Training], sitting: Sitting, console: Console) -> tu
     if outcome.problem:
         print(
             f"error: stopped: {outcome.problem}; no finished training is lost, and the same command continues (more in "
-            f"{sitting.folder / LOG_FILE})",
+            f"{session.folder / LOG_FILE})",
             file=sys.stderr,
         )
         return outcome, 1
     return outcome, 130 if interrupted() else 1 if outcome.failed else 0
 
 
-def _checked(trainings: Sequence[Training], sitting: Sitting, console: Console) -> Sitting:
-    """``sitting`` in the precision that a first step of the narrowest and the widest network shows to work."""
-    records = {each: TrainingRecord.read(sitting.folder / each.folder_name) for each in trainings}
-    others = [record for record in records.values() if record and record.trained_in != sitting.precision.word]
-    if others and sitting.precision.asked:
+def _checked(trainings: Sequence[Training], session: TrainingSession, console: Console) -> TrainingSession:
+    """``session`` in the precision that a first step of the narrowest and the widest network shows to work."""
+    records = {each: TrainingRecord.read(session.artifacts_of(each)) for each in trainings}
+    others = [record for record in records.values() if record and record.trained_in != session.precision.word]
+    if others and session.precision.asked:
         console.print(
-            f"{len(others)} of these are finished in another precision than {sitting.precision.word} and stay so; "
+            f"{len(others)} of these are finished in another precision than {session.precision.word} and stay so; "
             "another --out trains them anew",
             highlight=False,
             soft_wrap=True,
@@ -79,10 +79,10 @@ def _checked(trainings: Sequence[Training], sitting: Sitting, console: Console) 
     waiting = [training for training, record in records.items() if record is None]
     waiting.sort(key=lambda training: architecture_costs(training.architecture, SIZE).params)
     ends = dict.fromkeys((each.architecture, each.rules) for each in (*waiting[:1], *waiting[-1:]))
-    precision, failed = tried(sitting.precision, ends)
+    precision, failed = tried(session.precision, ends)
     if failed:
         console.print(failed, highlight=False, markup=False, soft_wrap=True)
-    return replace(sitting, precision=precision)
+    return replace(session, precision=precision)
 
 
 class _Lines:
@@ -102,7 +102,7 @@ class _Lines:
             self._line(f"  {training.name}, seed {training.seed}: step {progress.step:,}, loss {progress.loss:.4f}")
 
     def finished(self, record: TrainingRecord) -> None:
-        measured = ", ".join(f"{word} {result.psnr_db:.2f} dB" for word, result in record.results.items())
+        measured = ", ".join(f"{spec} {result.psnr_db:.2f} dB" for spec, result in record.results.items())
         training = record.training
         self._line(f"finished {training.name}, seed {training.seed}, after {duration_text(record.train_s)}: {measured}")
 

@@ -9,11 +9,14 @@ from statistics import median
 import numpy as np
 
 from search.budget import Budget
-from search.jobs import Answer, Timed, TimingJob
+from search.dispatcher import POLL_S
+from search.jobs import Timed, TimingJob
 from search.proposals import fixed_trials
+from search.records import Status
 from search.study import Study
 from search.within import Screen, fitted
-from search.workers import Workers
+from search.workers.messages import Answer, Failed, MachineTrouble, Progress
+from search.workers.protocol import Workers
 from space.architecture import Architecture
 from space.errors import UserError
 from space.logs import LOGGER
@@ -21,8 +24,8 @@ from space.sample import random_knobs
 from space.tasks import Task
 
 TIMED_NETWORKS = 5  # random networks that stand for what the search will propose
-DRAWS = 2_000
-LUCK = 50  # draws that may miss the budget before they are turned down into it
+MOST_SAMPLED = 2_000  # random networks that are looked at
+LUCK = 50  # of them that may miss the budget before they are turned down into it
 NOTE = "step_seconds"
 
 
@@ -44,16 +47,16 @@ def step_seconds(
     known = study.noted(NOTE)
     if known is None:
         settings = study.settings
-        fixed = [r.architecture for r in fixed_trials(task, settings, budget) if r.status != "failed"]
+        fixed = [r.architecture for r in fixed_trials(task, settings, budget) if r.status != Status.FAILED]
         typical = list(itertools.islice(_random_within(study, task, budget), TIMED_NETWORKS))
         if not fixed and not typical:
-            raise UserError(f"--budget {budget.text} fits no network found in {DRAWS:,} draws; try a larger one")
-        workers.submit(TimingJob(tuple(network.to_dict() for network in (*fixed, *typical))))
-        answers: list[Answer] = []
+            raise UserError(f"--budget {budget.text} fits none of {MOST_SAMPLED:,} random networks; try a larger one")
+        workers.submit(TimingJob(architectures=(*fixed, *typical)))
+        answers: list[Answer | Progress] = []
         while not answers:
             if interrupted():
                 return 0.0, 0.0
-            answers = workers.poll(0.25)
+            answers = workers.poll(POLL_S)
         measured = _measured(answers[0])
         trained = [seconds for seconds in measured if seconds is not None]
         searched = median([seconds for seconds in measured[len(fixed) :] if seconds is not None] or trained)
@@ -65,13 +68,13 @@ def step_seconds(
     return known["fixed"], known["searched"]
 
 
-def _measured(answer: Answer) -> tuple[float | None, ...]:
+def _measured(answer: Answer | Progress) -> tuple[float | None, ...]:
     """Seconds per step, of which at least one is known."""
-    trace = getattr(answer, "trace", "")
-    if trace:
-        LOGGER.error("timing of steps: %s\n%s", answer.reason, trace)
+    if isinstance(answer, Timed | Failed | MachineTrouble) and answer.trace:
+        LOGGER.error("timing of steps: %s\n%s", answer.reason, answer.trace)
     if not isinstance(answer, Timed):
-        raise TimingFailedError(getattr(answer, "reason", "the training process stopped"))
+        reason = answer.reason if isinstance(answer, Failed | MachineTrouble) else "the training process stopped"
+        raise TimingFailedError(reason)
     if answer.step_s and all(seconds is None for seconds in answer.step_s):
         raise TimingFailedError(f"none of {len(answer.step_s)} networks could be trained: {answer.reason}")
     return answer.step_s
@@ -81,12 +84,12 @@ def _random_within(study: Study, task: Task, budget: Budget) -> Iterator[Archite
     """Random networks within the budget; under a tight one, those that are near random ones (``search.within``)."""
     settings, generator = study.settings, np.random.default_rng(study.settings.seed)
     screen, backbones = Screen(settings, budget), task.backbones
-    for draw in range(DRAWS):
+    for sampled in range(MOST_SAMPLED):
         name = backbones[int(generator.integers(len(backbones)))]
         knobs = random_knobs(settings.shape, name, generator)
         if screen.excess(name, knobs) <= 0:
             yield screen.arch(name, knobs)
-        elif draw >= LUCK:
+        elif sampled >= LUCK:
             near = fitted(name, knobs, screen, generator)
             if near is not None:
                 yield screen.arch(name, near)

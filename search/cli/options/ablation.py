@@ -1,4 +1,4 @@
-"""Options of ``study``."""
+"""Options of ``ablation``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from search.cli.options.shared import EMBEDDED, add_training_options
 
 DESCRIPTION = "Test a paper's claim: one choice turned, everything else equal, several seeds."
-EXAMPLES = (("python -m search study upsamplers --steps 1000 --seeds 3", "its table and figure go to runs/"),)
+EXAMPLES = (("python -m search ablation upsamplers --steps 1000 --seeds 3", "its table and figure go to runs/"),)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -17,5 +17,5 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", default="3", help="trainings of each variant (default: 3)")
     parser.add_argument("--train", default=EMBEDDED, help="data to train on, joined by commas (default: embedded)")
     parser.add_argument("--test", default=EMBEDDED, help="data to measure on (default: embedded)")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="results (default: runs/study-NAME)")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="results (default: runs/ablation-NAME)")
     add_training_options(parser)

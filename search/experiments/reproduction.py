@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from evaluators.cost import architecture_costs
-from search.trainings.network_words import forms
-from search.trainings.queue_file import named_training
-from search.trainings.training import Training
+from search.experiments.network_specs import forms
+from search.experiments.queue_file import named_training
+from search.experiments.training import Training
 from space.command_line import parse_count
 from space.errors import UserError
 from space.papers import PAPERS, Paper, paper

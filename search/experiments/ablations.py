@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from evaluators.tasks import TaskRules, rules_of
-from search.trainings.network_words import named_architecture
-from search.trainings.training import Training
+from search.experiments.network_specs import named_architecture
+from search.experiments.training import Training
 from space.architecture import Architecture
 from space.backbones import BACKBONES
 from space.build import architecture
@@ -63,13 +63,9 @@ def comparison(name: str) -> Comparison:
     Raises:
         UserError: there is none; the message lists those there are.
     """
-    makers = {"upsamplers": _upsamplers, "recursion": _recursion, "malleconv": _malleconv, "precision": _precision}
-    if name not in makers:
-        raise UserError(f"unknown study {name!r}; known: {', '.join(makers)}")
-    return makers[name](name)
-
-
-STUDIES = ("upsamplers", "recursion", "malleconv", "precision")
+    if name not in ABLATIONS:
+        raise UserError(f"unknown ablation {name!r}; known: {', '.join(ABLATIONS)}")
+    return ABLATIONS[name](name)
 
 
 def _upsamplers(name: str) -> Comparison:
@@ -157,3 +153,11 @@ def _plain(rules: TaskRules, turned: Mapping[str, Value]) -> Architecture:
     for knob in active(BACKBONES["plain"].knobs_for(rules.shape), knobs):
         knobs[knob.name] = values[knob.name]
     return architecture(rules.shape, "plain", knobs)
+
+
+ABLATIONS: dict[str, Callable[[str], Comparison]] = {
+    "upsamplers": _upsamplers,
+    "recursion": _recursion,
+    "malleconv": _malleconv,
+    "precision": _precision,
+}

@@ -1,4 +1,4 @@
-"""What a comparison of ``search.trainings.studies`` found: a table, a figure, and the trainings behind them."""
+"""What a comparison of ``search.experiments.ablations`` found: a table, a figure, and the trainings behind them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from latency_tables.table import load_table
 from reports.counts import DASH, PHONES
 from reports.designs import COLOURS
 from reports.style import FRONT, OTHER, PAPER, write_png
-from search.trainings.studies import Comparison
-from search.trainings.training import TrainingRecord
+from search.experiments.ablations import Comparison
+from search.experiments.training import TrainingRecord
 from space.files import write_atomically
 from space.tasks import TASKS
 
@@ -62,12 +62,12 @@ class Variant:
         return float(np.mean(paired)), float(student.ppf(0.975, len(paired) - 1)) * spread
 
 
-def variants(study: Comparison, records: Sequence[TrainingRecord], test: str) -> tuple[Variant, ...]:
-    """The variants that have a finished training, in the study's order."""
-    size = TASKS[study.rules.task].input_sizes[study.rules.scale]
+def variants(ablation: Comparison, records: Sequence[TrainingRecord], test: str) -> tuple[Variant, ...]:
+    """The variants that have a finished training, in the ablation's order."""
+    size = TASKS[ablation.rules.task].input_sizes[ablation.rules.scale]
     tables = [load_table(name) for name in PHONES]
     found = []
-    for name, arch in study.variants.items():
+    for name, arch in ablation.variants.items():
         own = [record for record in records if record.training.architecture == arch and test in record.results]
         if own:
             results = {record.training.seed: record.results[test] for record in own}
@@ -88,14 +88,14 @@ def variants(study: Comparison, records: Sequence[TrainingRecord], test: str) ->
     return tuple(found)
 
 
-def stored_variants(study: Comparison, table: pd.DataFrame) -> tuple[Variant, ...]:
-    """The variants in ``psnr.csv``, in the study's order: what a picture needs. Their bands and training times are NaN.
+def stored_variants(ablation: Comparison, table: pd.DataFrame) -> tuple[Variant, ...]:
+    """The variants in ``psnr.csv``, in the ablation's order: what a picture needs. Bands and training times are NaN.
 
     Raises:
         KeyError: a column is missing.
     """
     found = []
-    for name in study.variants:
+    for name in ablation.variants:
         own = table[table["variant"] == name]
         if len(own):
             first = own.iloc[0]
@@ -118,13 +118,13 @@ def stored_variants(study: Comparison, table: pd.DataFrame) -> tuple[Variant, ..
     return tuple(found)
 
 
-def _base(study: Comparison, found: Sequence[Variant]) -> Variant:
-    return next(variant for variant in found if variant.name == study.base)
+def _base(ablation: Comparison, found: Sequence[Variant]) -> Variant:
+    return next(variant for variant in found if variant.name == ablation.base)
 
 
-def write_study(folder: Path, study: Comparison, records: Sequence[TrainingRecord], test: str) -> None:
+def write_ablation(folder: Path, ablation: Comparison, records: Sequence[TrainingRecord], test: str) -> None:
     """``README.md``, ``NAME.png`` and ``psnr.csv`` (a row per training) into ``folder``."""
-    found = variants(study, records, test)
+    found = variants(ablation, records, test)
     baseline_db = records[0].results[test].baseline_psnr_db
     rows = [
         {
@@ -142,25 +142,25 @@ def write_study(folder: Path, study: Comparison, records: Sequence[TrainingRecor
         for seed, value in sorted({**variant.psnr_db, **variant.diverged_db}.items())
     ]
     write_atomically(folder / "psnr.csv", pd.DataFrame(rows).to_csv(index=False).encode())
-    write_png(folder / f"{study.name}.png", lambda: figure(study, found))
-    write_atomically(folder / "README.md", page(study, found, records, test).encode())
+    write_png(folder / f"{ablation.name}.png", lambda: figure(ablation, found))
+    write_atomically(folder / "README.md", page(ablation, found, records, test).encode())
 
 
-def page(study: Comparison, found: Sequence[Variant], records: Sequence[TrainingRecord], test: str) -> str:
-    first, base = records[0], _base(study, found)
+def page(ablation: Comparison, found: Sequence[Variant], records: Sequence[TrainingRecord], test: str) -> str:
+    first, base = records[0], _base(ablation, found)
     width, height = first.input_size
     heads = ["variant", "params", "G MACs", "peak activations, MB", *(f"{name}, ms" for name in PHONES)]
-    heads += [f"{study.rules.metric_name}, dB", f"against {base.name}", "seeds", "training, s"]
+    heads += [f"{ablation.rules.metric_name}, dB", f"against {base.name}", "seeds", "training, s"]
     lines = [
-        f"# {study.title}\n",
-        f"The claim: {study.claim} ({study.source}).\n",
+        f"# {ablation.title}\n",
+        f"The claim: {ablation.claim} ({ablation.source}).\n",
         f"Each variant was trained for {first.training.steps:,} steps ({first.rules.title}) under one protocol "
         f"(`{first.training.plan}`) and measured on {first.results[test].data}; "
-        f"{study.rules.metric_rule}, mean and standard deviation over seeds. Differences are taken "
+        f"{ablation.rules.metric_rule}, mean and standard deviation over seeds. Differences are taken "
         "seed by seed, with their 95 % interval. Costs at an input of "
         f"{width}x{height}, milliseconds predicted with 90 % bands. Doing without a network: "
         f"{first.results[test].baseline_psnr_db:.2f} dB.\n",
-        f"![{study.title}]({study.name}.png)\n",
+        f"![{ablation.title}]({ablation.name}.png)\n",
         "| " + " | ".join(heads) + " |",
         "| --- |" + " ---: |" * (len(heads) - 1),
     ]
@@ -193,9 +193,9 @@ def page(study: Comparison, found: Sequence[Variant], records: Sequence[Training
     return "\n".join(lines)
 
 
-def figure(study: Comparison, found: Sequence[Variant]) -> Figure:
+def figure(ablation: Comparison, found: Sequence[Variant]) -> Figure:
     """A row per variant: PSNR of every seed and their mean; MACs and milliseconds relative to the base's."""
-    base = _base(study, found)
+    base = _base(ablation, found)
     drawn = Figure(figsize=(12.4, 0.46 * len(found) + 1.9), layout="constrained")
     drawn.get_layout_engine().set(w_pad=0.12)
     left, right = drawn.subplots(1, 2, sharey=True)
@@ -225,7 +225,7 @@ def figure(study: Comparison, found: Sequence[Variant]) -> Figure:
         axes.grid(axis="y", color="#f0f0f0")
     for axes in (left, right):
         axes.xaxis.set_major_locator(MaxNLocator(MOST_TICKS))
-    left.set(yticks=rows, yticklabels=[variant.name for variant in found], xlabel=f"{study.rules.metric_name}, dB")
+    left.set(yticks=rows, yticklabels=[variant.name for variant in found], xlabel=f"{ablation.rules.metric_name}, dB")
     left.set_title("Quality: each seed, and the mean")
     right.set(xlabel=f"times that of “{base.name}”")
     right.set_title("Cost")
@@ -239,5 +239,5 @@ def figure(study: Comparison, found: Sequence[Variant]) -> Figure:
         for name in PHONES
     ]
     drawn.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
-    drawn.suptitle(study.title, fontsize=12)
+    drawn.suptitle(ablation.title, fontsize=12)
     return drawn

@@ -13,12 +13,12 @@ from PIL import Image
 
 from evaluators.images.folders import NamedImage
 from evaluators.tasks import rules_of
-from search.trainings.data_words import check_apart, describe, pictures, word_anywhere
-from search.trainings.network_words import forms, named_architecture
-from search.trainings.queue_file import COLUMNS, read_queue
-from search.trainings.reproduction import cheapest_first, chosen, trainings
-from search.trainings.studies import STUDIES, comparison
-from search.trainings.training import PROTOCOLS, Training
+from search.experiments.ablations import ABLATIONS, comparison
+from search.experiments.data_specs import check_apart, describe, pictures, spec_anywhere
+from search.experiments.network_specs import forms, named_architecture
+from search.experiments.queue_file import COLUMNS, read_queue
+from search.experiments.reproduction import cheapest_first, chosen, trainings
+from search.experiments.training import PROTOCOLS, Training
 from space.errors import UserError
 from space.papers import PAPERS, paper, with_input_skip
 
@@ -185,16 +185,16 @@ def test_a_list_may_name_what_is_no_utf_8_or_has_two_endings(root: Path) -> None
 
 def test_words_anywhere_mean_the_same_as_below_a_root(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def found(text: str) -> list[str]:
-        return [picture.name for picture in word_anywhere(text).pictures(SR, validates=True)]
+        return [picture.name for picture in spec_anywhere(text).pictures(SR, validates=True)]
 
     assert found(f"{root}/photos@{root}/two.txt") == ["c.png", "a.png"]
     monkeypatch.chdir(root)
     assert found("photos@two.txt") == found("./photos@./two.txt") == names("photos@two.txt", root)
     assert found("photos!b") == ["a.png", "c.png"]
-    assert len(found("embedded")) == len(word_anywhere(None).pictures(SR, validates=True)) == 6
+    assert len(found("embedded")) == len(spec_anywhere(None).pictures(SR, validates=True)) == 6
     shutil.copytree("photos", "a@b:2")
     assert found("a@b:2") == ["a.png", "b.png", "c.png"]
-    word = word_anywhere("photos@two.txt")
+    word = spec_anywhere("photos@two.txt")
     assert word.describe(word.pictures(SR, True), SR, True).startswith("photos@two.txt: folder photos, 2 images, ")
     with pytest.raises(UserError, match="image folder must exist, got nowhere"):
         found("nowhere@two.txt")
@@ -359,7 +359,7 @@ def test_everything_can_be_asked_for() -> None:
         trainings(entries[:1], {"scale": "big"}, "short", 4, 0, ("embedded",), ())
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", ABLATIONS)
 def test_the_variants_of_a_study_are_different_networks(name: str) -> None:
     study = comparison(name)
     assert len({arch.key for arch in study.variants.values()}) == len(study.variants) > 4

@@ -1,14 +1,20 @@
 """Whose failure an exception or a dead process is, and the one line that says so.
 
 A network's: it diverged, or takes more memory than there is. The machine's: files that cannot be written, a GPU that is
-gone. Anything else is first taken for the network's; ``search.verdicts`` finds out where it is not.
+gone. Anything else is first taken for the network's; ``search.workers.verdicts`` finds out where it is not.
 """
 
 from __future__ import annotations
 
 import re
 import signal
+import traceback
+from collections.abc import Callable
 
+from evaluators.evaluate import NonFiniteOutputError
+from evaluators.training.trainer import NonFiniteLossError
+from search.workers.messages import Answer, Failed, MachineTrouble
+from space.errors import UserError
 from space.os_errors import first_line, os_error_line, shared_memory_line
 
 OUT_OF_MEMORY = ("not enough memory", "out of memory", "bad_alloc", "cannot allocate memory", "can't allocate memory")
@@ -16,6 +22,21 @@ GPU_TROUBLE = re.compile(
     r"CUDA error|CUDA driver|No CUDA GPUs|NVIDIA driver|not compiled with CUDA|cuDNN error|CUBLAS_STATUS|CUDNN_STATUS",
     re.IGNORECASE,
 )
+
+
+def answered(number: int, work: Callable[[], Answer]) -> Answer:
+    """What ``work`` answers, or what went wrong with job ``number``: any exception, whatever its type."""
+    try:
+        return work()
+    except (NonFiniteLossError, NonFiniteOutputError) as error:
+        return Failed(number, str(error), diverged=True)
+    except UserError as error:
+        return Failed(number, str(error), traceback.format_exc())
+    except Exception as error:
+        trouble = machine_reason(error)
+        if trouble is not None:
+            return MachineTrouble(number, trouble, traceback.format_exc())
+        return Failed(number, reason_of(error), traceback.format_exc())
 
 
 def reason_of(error: BaseException) -> str:

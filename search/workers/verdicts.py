@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from search.jobs import Failed, MachineTrouble
+from search.workers.messages import Failed, MachineTrouble
 from space.logs import LOGGER
 
 SAME_REASON = 3  # networks in a row that fail for one reason
@@ -17,7 +17,7 @@ class Verdicts:
     """Decides of every failure whether it is the network's; until it is known, the failure is a suspicion.
 
     A failure is settled when another network succeeds after it. Where none does, and ``SAME_REASON`` different
-    networks failed for the same reason (its numbers aside), ``problem`` says so and the session has to end: the trials
+    networks failed for the same reason (its numbers aside), ``problem`` says so and the session has to end: the jobs
     under suspicion stay as they were, to be tried again. A training that diverged is settled at once: that happens
     inside the network.
     """
@@ -28,7 +28,7 @@ class Verdicts:
 
     @property
     def suspects(self) -> frozenset[int]:
-        """Trials whose failure is not settled; they are not to be begun again in this session."""
+        """Jobs whose failure is not settled; they are not to be begun again in this session."""
         return frozenset(self._suspects)
 
     def succeeded(self) -> list[Failed]:
@@ -38,10 +38,10 @@ class Verdicts:
 
     def failed(self, answer: Failed, network: str) -> list[Failed]:
         """``network`` says which one it is (``Architecture.key``); returns the failures that are settled."""
-        LOGGER.error("trial %d failed: %s\n%s", answer.trial, answer.reason, answer.trace)
+        LOGGER.error("job %d failed: %s\n%s", answer.number, answer.reason, answer.trace)
         if answer.diverged:
             return [answer]
-        self._suspects[answer.trial] = (answer, network)
+        self._suspects[answer.number] = (answer, network)
         same = {key for other, key in self._suspects.values() if _kind(other) == _kind(answer)}
         if len(same) >= SAME_REASON:
             self._stop(f"{len(same)} networks in a row failed for the same reason, {answer.reason}")

@@ -1,4 +1,4 @@
-"""Words for data: ``embedded``, or a folder: ``BSDS500_train``, ``photos_cc:2`` (reduced by 2),
+"""Specs of data: ``embedded``, or a folder: ``BSDS500_train``, ``photos_cc:2`` (reduced by 2),
 ``BSDS500_train!302003`` (without that picture), ``B100/HR@B100/cbsd68.txt`` (those of a list).
 
 A folder is looked for below one root, so that a queue says the same on every machine.
@@ -7,7 +7,7 @@ A folder is looked for below one root, so that a queue says the same on every ma
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -22,12 +22,12 @@ from evaluators.tasks import TaskRules
 from space.errors import UserError
 
 EMBEDDED = "embedded"
-_WORD = re.compile(r"(?P<folder>[^:@!]+)(?::(?P<factor>[2-8]))?(?:@(?P<list>[^:@!]+))?(?:!(?P<without>[^:@]+))?")
-_AFTER = re.compile(r"(?P<folder>.+?)(?::(?P<factor>[2-8]))?(?:@(?P<list>[^@!]+))?(?:!(?P<without>[^:@]+))?")
+_BELOW = re.compile(r"(?P<folder>[^:@!]+)(?::(?P<factor>[2-8]))?(?:@(?P<list>[^:@!]+))?(?:!(?P<without>[^:@]+))?")
+_ANYWHERE = re.compile(r"(?P<folder>.+?)(?::(?P<factor>[2-8]))?(?:@(?P<list>[^@!]+))?(?:!(?P<without>[^:@]+))?")
 
 
 @dataclass(frozen=True)
-class DataWord:
+class DataSpec:
     """Which pictures are meant: those of ``folder``, or of ``listed`` in it, ``without`` some, reduced by ``factor``.
 
     ``text`` is how messages call it. Without a folder the embedded photographs are meant.
@@ -72,74 +72,74 @@ class DataWord:
         return self.factor == 1 and self.listed is None and not self.without
 
 
-def word_below(word: str, root: Path | None) -> DataWord:
-    """What ``word`` means, with folders below ``root``.
+def spec_below(spec: str, root: Path | None) -> DataSpec:
+    """What ``spec`` means, with folders below ``root``.
 
     Raises:
-        UserError: a word that cannot be read, a folder without a root or one that leads out of it.
+        UserError: a spec that cannot be read, a folder without a root or one that leads out of it.
     """
-    if word == EMBEDDED:
-        return DataWord(word, None)
-    match = _WORD.fullmatch(word)
+    if spec == EMBEDDED:
+        return DataSpec(spec, None)
+    match = _BELOW.fullmatch(spec)
     if match is None:
-        raise _unreadable(word)
-    return _word(match, path_below(match["folder"], root), match["list"] and path_below(match["list"], root))
+        raise _unreadable(spec)
+    return _spec(match, path_below(match["folder"], root), path_below(match["list"], root) if match["list"] else None)
 
 
-def word_anywhere(text: str | None) -> DataWord:
+def spec_anywhere(text: str | None) -> DataSpec:
     """What ``--data`` of a command means that measures once: FOLDER, or FOLDER@LIST, wherever they are.
 
     A folder that is called so is meant as it is, whatever signs its name holds. None: the embedded photographs.
     """
     if text is None or (text == EMBEDDED and not Path(text).exists()):
-        return DataWord(EMBEDDED, None)
+        return DataSpec(EMBEDDED, None)
     if Path(text).is_dir():
-        return DataWord(text, Path(text))
-    match = _AFTER.fullmatch(text)
+        return DataSpec(text, Path(text))
+    match = _ANYWHERE.fullmatch(text)
     if match is None:
         raise _unreadable(text)
-    return _word(match, Path(match["folder"]), match["list"] and Path(match["list"]))
+    return _spec(match, Path(match["folder"]), Path(match["list"]) if match["list"] else None)
 
 
-def _word(match: re.Match[str], folder: Path, chosen: Path | None) -> DataWord:
+def _spec(match: re.Match[str], folder: Path, chosen: Path | None) -> DataSpec:
     without = tuple(match["without"].split("!")) if match["without"] else ()
-    return DataWord(printable(match[0]), folder, int(match["factor"] or 1), chosen or None, without)
+    return DataSpec(printable(match[0]), folder, int(match["factor"] or 1), chosen or None, without)
 
 
-def _unreadable(word: str) -> UserError:
+def _unreadable(spec: str) -> UserError:
     return UserError(
         f"data must be {EMBEDDED} or FOLDER, with :2 to :8 (reduced), @LIST (those of a file) or !NAME (without it), "
-        f"got {word!r}"
+        f"got {spec!r}"
     )
 
 
-def pictures(word: str, root: Path | None, rules: TaskRules, validates: bool) -> tuple[Picture, ...]:
-    """The pictures that ``word`` means, to measure on if ``validates``, else to train on.
+def pictures(spec: str, root: Path | None, rules: TaskRules, validates: bool) -> tuple[Picture, ...]:
+    """The pictures that ``spec`` means, to measure on if ``validates``, else to train on.
 
     Raises:
-        UserError: a word that cannot be read, a folder without a root, a missing folder, list or picture.
+        UserError: a spec that cannot be read, a folder without a root, a missing folder, list or picture.
     """
-    return word_below(word, root).pictures(rules, validates)
+    return spec_below(spec, root).pictures(rules, validates)
 
 
-def describe(word: str, root: Path | None, found: Sequence[Picture], rules: TaskRules, validates: bool) -> str:
-    """``word`` with the number of its pictures and the fingerprint of their pixels."""
-    return f"{word}: {data.describe(word_below(word, root).folder, found, rules, validates)}"
+def describe(spec: str, root: Path | None, found: Sequence[Picture], rules: TaskRules, validates: bool) -> str:
+    """``spec`` with the number of its pictures and the fingerprint of their pixels."""
+    return f"{spec}: {data.describe(spec_below(spec, root).folder, found, rules, validates)}"
 
 
-def check_apart(train: dict[str, Sequence[Picture]], test: dict[str, Sequence[Picture]]) -> None:
+def check_apart(train: Mapping[str, Sequence[Picture]], test: Mapping[str, Sequence[Picture]]) -> None:
     """Refuse to train on what is measured on, whatever the files are called.
 
     Raises:
         UserError: names the first picture that two sets share.
     """
-    for train_word, train_pictures in train.items():
-        for test_word, test_pictures in test.items():
+    for train_spec, train_pictures in train.items():
+        for test_spec, test_pictures in test.items():
             shared = shared_picture(train_pictures, test_pictures)
             if shared is not None:
                 raise UserError(
-                    f"training data must not hold pictures of a test set, got {shared[0]} of {train_word}, which shows "
-                    f"what {shared[1]} of {test_word} shows; leave it out with {train_word}!{Path(shared[0]).stem}"
+                    f"training data must not hold pictures of a test set, got {shared[0]} of {train_spec}, which shows "
+                    f"what {shared[1]} of {test_spec} shows; leave it out with {train_spec}!{Path(shared[0]).stem}"
                 )
 
 
@@ -156,7 +156,7 @@ def path_below(text: str, root: Path | None) -> Path:
     return root / text
 
 
-def _reduced(picture: Picture, factor: int, word: str) -> NamedImage:
+def _reduced(picture: Picture, factor: int, spec: str) -> NamedImage:
     if not isinstance(picture, NamedImage):
-        raise UserError(f"only folders of single pictures can be reduced, got pairs in {word!r}")
+        raise UserError(f"only folders of single pictures can be reduced, got pairs in {spec!r}")
     return replace(picture, pixels=downscale(picture.pixels, factor))

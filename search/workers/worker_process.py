@@ -1,6 +1,6 @@
 """A worker's own process: jobs in, progress and answers out, until its pipe closes or the search is gone.
 
-Started by ``search.workers``. Whatever it prints goes to the run's log.
+Started by ``search.workers.processes``. Whatever it prints goes to the run's log.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from search.workers.protocol import Runner
 
 PROGRESS_EVERY_S = 0.5
 ALONE_S = 60.0  # to save its work when the search is gone; one that hangs would stay for ever
@@ -102,7 +105,7 @@ def _end_alone(parent: int, look_every_s: float = 2.0) -> None:
     os._exit(1)
 
 
-def _runner(line: _Line) -> Any:
+def _runner(line: _Line) -> Runner | None:
     """What does the jobs; None, and the reason sent, where it cannot be made."""
     try:
         make_runner, threads = line.receive()
@@ -118,20 +121,16 @@ def _runner(line: _Line) -> Any:
         return None
 
 
-def _work(line: _Line, runner: Any) -> None:
-    from search.jobs import Failed, Stopped, TimingJob, answered
+def _work(line: _Line, runner: Runner) -> None:
+    from search.workers.failures import answered
+    from search.workers.messages import Failed, Stopped
 
     while not line.is_gone:
         job = line.receive()
-        work: Callable[[], Any]
         if line.should_stop():
-            line.send(Stopped(job.trial))
+            line.send(Stopped(job.number))
             continue
-        if isinstance(job, TimingJob):
-            work = lambda job=job: runner.time(job, line.should_stop)  # noqa: E731
-        else:
-            work = lambda job=job: runner.run(job, line.on_progress, line.should_stop)  # noqa: E731
-        answer = answered(job.trial, work)
+        answer = answered(job.number, partial(runner.run, job, line.on_progress, line.should_stop))
         line.send(answer)
         if isinstance(answer, Failed) and "CUDA" in answer.reason:
             sys.exit(0)  # after an error a CUDA context gives nothing but errors; a new process has a new one

@@ -11,6 +11,7 @@ from typing import Any
 from evaluators.data import describes_pairs
 from evaluators.tasks import TaskRules, rules_of
 from evaluators.training.plan import TrainingPlan
+from search.storage.artifacts import ArtifactStore, LocalArtifacts
 from space.architecture import Architecture
 from space.build import architecture_from_dict
 from space.errors import UserError
@@ -48,8 +49,8 @@ PROTOCOLS = {"short": short_protocol, "long": long_protocol, "large-batch": larg
 class Training:
     """All that determines one training.
 
-    ``name`` says which network it is (``s-lwsr16+skip``); ``train`` and ``test`` are data words
-    (``search.trainings.data_words``). ``seed`` is that of weights and patches.
+    ``name`` says which network it is (``s-lwsr16+skip``); ``train`` and ``test`` are data specs
+    (``search.experiments.data_specs``). ``seed`` is that of weights and patches.
     """
 
     name: str
@@ -113,7 +114,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Begun:
-    """How far a training that is not finished has come, over all sittings; ``train_s`` is the time spent on steps.
+    """How far a training that is not finished has come, over all sessions; ``train_s`` is the time spent on steps.
 
     ``precision`` is ``fp32`` or ``bf16``, None of older ones.
     """
@@ -123,16 +124,17 @@ class Begun:
     train_data: str
     precision: str | None = None
 
-    def write(self, folder: Path) -> None:
-        write_atomically(folder / BEGUN_FILE, json.dumps(asdict(self)).encode())
+    def write(self, artifacts: ArtifactStore) -> None:
+        _put_json(artifacts, BEGUN_FILE, json.dumps(asdict(self)))
 
     @classmethod
-    def read(cls, folder: Path) -> Begun | None:
-        """What is known of the training in ``folder``; None where there is no checkpoint, or the note is damaged."""
+    def read(cls, artifacts: ArtifactStore) -> Begun | None:
+        """What is known of a training; None where there is no checkpoint, or the note is damaged."""
         try:
-            if not (folder / CHECKPOINT_FILE).exists():
+            if artifacts.get(CHECKPOINT_FILE) is None:
                 return None
-            return cls(**json.loads((folder / BEGUN_FILE).read_text("utf-8")))
+            with artifacts.open(BEGUN_FILE) as file:
+                return cls(**json.load(file))
         except (OSError, ValueError, TypeError):
             return None
 
@@ -152,7 +154,7 @@ class SetResult:
 
 @dataclass(frozen=True)
 class TrainingRecord:
-    """A finished training. ``results`` are by test word, those of ``training``; ``train_s`` is as in ``Begun``."""
+    """A finished training. ``results`` are by data spec, those of ``training``; ``train_s`` is as in ``Begun``."""
 
     training: Training
     params: int
@@ -179,31 +181,31 @@ class TrainingRecord:
         return self.training.rules.of_pairs(trained, all(measured) if measured else trained)
 
     def lacks(self, asked: Training) -> tuple[str, ...]:
-        """The test words of ``asked`` that it was not measured on yet."""
+        """The test sets of ``asked`` that it was not measured on yet."""
         return tuple(word for word in asked.test if word not in self.results)
 
     def with_result(self, word: str, result: SetResult) -> TrainingRecord:
         results = {**self.results, word: result}
         return replace(self, training=replace(self.training, test=tuple(results)), results=results)
 
-    def write(self, folder: Path) -> None:
+    def write(self, artifacts: ArtifactStore) -> None:
         values = {name: value for name, value in vars(self).items() if name not in ("training", "results")}
         values["results"] = {name: asdict(result) for name, result in self.results.items()}
         text = json.dumps({"version": RECORD_VERSION, "training": self.training.to_dict(), **values}, indent=1)
-        write_atomically(folder / RECORD_FILE, (text + "\n").encode())
+        _put_json(artifacts, RECORD_FILE, text + "\n")
 
     @classmethod
-    def read(cls, folder: Path) -> TrainingRecord | None:
-        """The record in ``folder``, None where there is none yet.
+    def read(cls, artifacts: ArtifactStore) -> TrainingRecord | None:
+        """The record of a training, None where there is none yet.
 
         Raises:
             UserError: a record that cannot be read.
         """
-        path = folder / RECORD_FILE
-        if not path.is_file():
+        if artifacts.get(RECORD_FILE) is None:
             return None
         try:
-            data = dict(json.loads(path.read_text("utf-8")))
+            with artifacts.open(RECORD_FILE) as file:
+                data = dict(json.load(file))
             version = data.pop("version")
             if version != RECORD_VERSION:
                 raise ValueError(f"version {version} instead of {RECORD_VERSION}")
@@ -216,7 +218,12 @@ class TrainingRecord:
                 }
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
+            path = artifacts.where(RECORD_FILE)
             raise UserError(f"{path} must be a training's record, got: {error}; delete its folder") from None
+
+
+def _put_json(artifacts: ArtifactStore, name: str, text: str) -> None:
+    artifacts.put(name, lambda path: write_atomically(path, text.encode()))
 
 
 def records_in(folder: Path) -> tuple[TrainingRecord, ...]:
@@ -225,5 +232,5 @@ def records_in(folder: Path) -> tuple[TrainingRecord, ...]:
     Raises:
         UserError: a record that cannot be read.
     """
-    records = (TrainingRecord.read(path.parent) for path in sorted(folder.glob(f"*/{RECORD_FILE}")))
+    records = (TrainingRecord.read(LocalArtifacts(path.parent)) for path in sorted(folder.glob(f"*/{RECORD_FILE}")))
     return tuple(record for record in records if record is not None)

@@ -1,7 +1,7 @@
 """The training queue: a CSV file of trainings in priority order, one a line.
 
-Columns: ``network`` (``search.trainings.network_words``), ``task``, ``options`` (``scale=4 channels=grey sigma=25``,
-as on the command line), ``protocol``, ``steps``, ``seed``, ``train`` and ``test`` (data words joined by spaces).
+Columns: ``network`` (``search.experiments.network_specs``), ``task``, ``options`` (``scale=4 channels=grey sigma=25``,
+as on the command line), ``protocol``, ``steps``, ``seed``, ``train`` and ``test`` (data specs joined by spaces).
 Lines that begin with ``#`` are comments.
 """
 
@@ -10,8 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from evaluators.tasks import rules_from_words
-from search.trainings.network_words import channels_of, entry_of, named_architecture
-from search.trainings.training import Training
+from search.experiments.network_specs import channels_of, entry_of, named_architecture
+from search.experiments.training import Training
 from space.command_line import parse_count
 from space.errors import UserError
 from space.text_files import csv_rows, read_file, shortened
@@ -54,7 +54,7 @@ def _training(row: list[str]) -> Training:
     if len(row) != len(COLUMNS):
         raise UserError(f"a line must have {len(COLUMNS)} values, got {len(row)}")
     values = dict(zip(COLUMNS, row, strict=True))
-    words = {}
+    words: dict[str, str | None] = {}
     for assignment in values["options"].split():
         name, equals, value = assignment.partition("=")
         if not equals:
@@ -85,7 +85,7 @@ def named_training(
     train: tuple[str, ...],
     test: tuple[str, ...],
 ) -> Training:
-    """A training of a network by its word; ``words`` are the task's options as on a command line, and the scale.
+    """A training of a network by its spec; ``words`` are the task's options as on a command line, and the scale.
 
     Raises:
         UserError: a name, option or value that is not known, or a network of another task.
