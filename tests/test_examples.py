@@ -15,6 +15,7 @@ import search
 PACKAGES = ("space", "latency_tables", "evaluators", "search", "reports")
 # What README's "From Python" names.
 DOCUMENTED = {
+    "space.build",
     "search.run",
     "search.load",
     "search.Run",
