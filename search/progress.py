@@ -219,13 +219,13 @@ class NotebookProgress(_Panel):
         super().tick(time_left_s)
         if time.monotonic() - self._shown_at >= NOTEBOOK_EVERY_S:
             self._shown_at = time.monotonic()
-            self._cell.update(self._html(as_html(self.draw())))
+            self._cell.update(self._html(_as_html(self.draw())))
 
     def __exit__(self, *_: object) -> None:
         self._cell.update(self._html(""))
 
 
-def as_html(panel: RenderableType) -> str:
+def _as_html(panel: RenderableType) -> str:
     """``panel`` as a notebook shows text, with its colours."""
     console = Console(file=io.StringIO(), record=True, width=NOTEBOOK_COLUMNS, force_jupyter=False)
     console.print(panel)

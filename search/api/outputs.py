@@ -36,14 +36,14 @@ def write_outputs(
     The page has pictures where the validation images can be had: ``images``, or the embedded ones. It also shows
     ``frames`` (``evaluators.data.frame_pairs``).
     """
-    keep_weights(run, folder)
+    _keep_weights(run, folder)
     if images is None:
         images = _embedded(run)
-    strips = picture_strips(run, folder, images)
-    return write_all(run, folder, strips, frame_strips=frame_strips(run, folder, frames))
+    strips = _picture_strips(run, folder, images)
+    return write_all(run, folder, strips, frame_strips=_frame_strips(run, folder, frames))
 
 
-def keep_weights(run: RunResult, folder: Path) -> None:
+def _keep_weights(run: RunResult, folder: Path) -> None:
     """Copy the averaged weights of the front's members, as measured on the front's rung, to ``weights/``.
 
     A copy whose original is gone stays, as long as its network is on the front.
@@ -66,7 +66,7 @@ def _embedded(run: RunResult) -> Sequence[data.Picture]:
     return ()
 
 
-def picture_strips(run: RunResult, folder: Path, images: Sequence[data.Picture]) -> tuple[Strip, ...]:
+def _picture_strips(run: RunResult, folder: Path, images: Sequence[data.Picture]) -> tuple[Strip, ...]:
     """Strips of input, baseline, classical methods, networks and truth, without networks that cannot be run
     (``_restored``)."""
     rules = run.settings.rules
@@ -77,7 +77,7 @@ def picture_strips(run: RunResult, folder: Path, images: Sequence[data.Picture])
     return make_strips(pairs, restored, rules, notes)
 
 
-def frame_strips(run: RunResult, folder: Path, pairs: Sequence[Pair]) -> tuple[Strip, ...]:
+def _frame_strips(run: RunResult, folder: Path, pairs: Sequence[Pair]) -> tuple[Strip, ...]:
     """Strips of real frames, noisy and restored; ``pairs`` have no truth."""
     rules = run.settings.rules
     restored, notes = _shown(run, folder, pairs, rules)
