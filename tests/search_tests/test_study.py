@@ -9,14 +9,14 @@ import optuna
 import pytest
 
 from search.budget import parse_budget
-from search.proposals import next_trial, prepare_fixed
+from search.proposals import next_trial
 from search.records import RungResult, Status, TrialRecord
 from search.study import TOLD_AS, Study
 from search.trial_attributes import RECORD, RESULT, directions, metric_names, short_attributes
 from space import TASKS
 from tests.search_tests.conftest import settings
 
-BUDGET = parse_budget("60k-params")
+BUDGET = parse_budget("100m-params")  # that every proposal fits
 
 
 def result(psnr_db: float, rung: int = 0) -> RungResult:
@@ -25,9 +25,7 @@ def result(psnr_db: float, rung: int = 0) -> RungResult:
 
 @pytest.fixture
 def study(tmp_path: Path) -> Study:
-    made = Study.create(tmp_path, settings(budget=BUDGET.text))
-    prepare_fixed(made, TASKS["sr"], BUDGET)
-    return made
+    return Study.create(tmp_path, settings(budget=BUDGET.text))
 
 
 @pytest.fixture
