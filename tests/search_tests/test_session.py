@@ -43,7 +43,7 @@ def test_a_request_that_cannot_work_reads_no_data(tmp_path: Path, monkeypatch: p
         raise AssertionError("data were read")
 
     monkeypatch.setattr(session_module, "read_data", refuse)
-    (tmp_path / JOURNAL).write_bytes(b"no journal\n")
+    (tmp_path / JOURNAL).write_bytes(b"no journal\n{}\n")
     with pytest.raises(UserError, match="damaged at line 1"):
         check_and_read(request(tmp_path))
 
