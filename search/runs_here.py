@@ -13,6 +13,7 @@ from search.records import RunSettings
 from search.storage import is_run
 from search.storage.journal import JOURNAL
 from search.storage.lock import is_owned
+from search.storage.studies import open_study
 from space.errors import UserError
 
 RUNS = Path("runs")
@@ -40,18 +41,16 @@ class RunGlance:
 
 
 def glance(folder: Path) -> RunGlance:
-    """What ``folder``, which has a journal, says at once; never raises, whatever lies there."""
+    """What ``folder``, in which a run was begun, says at once; never raises, whatever lies there."""
     created = task = budget = ""
     try:
-        data = (folder / JOURNAL).read_bytes()
-        asked = _settings(data[:HEAD_BYTES])
+        asked, is_finished = _of_journal(folder) if (folder / JOURNAL).exists() else _of_storage(folder)
         created, task, budget = asked.created, asked.rules.title, asked.budget
-        # What was last begun is done if its end was written down after it.
-        state = "finished" if data.rfind(DONE) > data.rfind(SESSIONS) else "interrupted"
-        if is_owned(folder):
-            state = "running"
+        state = "running" if is_owned(folder) else "finished" if is_finished else "interrupted"
     except OSError as error:
         state = f"damaged: {error.strerror or type(error).__name__}"
+    except UserError as error:
+        state = f"damaged: {error}"
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         state = "damaged: its settings cannot be read"
     return RunGlance(str(folder), created, task, budget, state, _size_bytes(folder))
@@ -76,9 +75,21 @@ def known_runs() -> list[Path]:
     return sorted(folder for folder in RUNS.glob("*") if is_run(folder))
 
 
-def _settings(head: bytes) -> RunSettings:
-    line = next(line for line in (*head.split(b"\n"), b"{}") if SETTINGS in line or line == b"{}")
-    return RunSettings.from_dict(json.loads(line)["user_attr"]["settings"])
+def _of_journal(folder: Path) -> tuple[RunSettings, bool]:
+    """Its settings, and whether it is finished: what was last begun is if its end was written down after it."""
+    data = (folder / JOURNAL).read_bytes()
+    lines = (*data[:HEAD_BYTES].split(b"\n"), b"{}")
+    line = next(line for line in lines if SETTINGS in line or line == b"{}")
+    settings = RunSettings.from_dict(json.loads(line)["user_attr"]["settings"])
+    return settings, data.rfind(DONE) > data.rfind(SESSIONS)
+
+
+def _of_storage(folder: Path) -> tuple[RunSettings, bool]:
+    """The same of a run whose trials are kept elsewhere."""
+    study = open_study(folder, None, owned=False)
+    notes: dict[str, Any] = {} if study is None else study.user_attrs
+    done = notes.get("done", {})
+    return RunSettings.from_dict(notes["settings"]), done.get("sessions") == len(notes.get("sessions", ()))
 
 
 def _size_bytes(folder: Path) -> int:

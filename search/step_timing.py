@@ -50,7 +50,9 @@ def step_seconds(
         fixed = [r.architecture for r in fixed_trials(task, settings, budget) if r.status != Status.FAILED]
         typical = list(itertools.islice(_random_within(study, task, budget), TIMED_NETWORKS))
         if not fixed and not typical:
-            raise UserError(f"--budget {budget.text} fits none of {MOST_SAMPLED:,} random networks; try a larger one")
+            raise UserError(
+                f"--budget {budget.text} fits no network found among {MOST_SAMPLED:,} random ones; try a larger one"
+            )
         workers.submit(TimingJob(architectures=(*fixed, *typical)))
         answers: list[Answer | Progress] = []
         while not answers:

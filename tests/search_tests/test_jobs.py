@@ -80,11 +80,14 @@ def test_the_saved_weights_are_those_that_were_measured(tmp_path: Path, setting:
     assert evaluate(network.eval(), runner.pairs, rules_of("sr", 2)).psnr_db == answer.psnr_db
 
 
-def test_stopping_keeps_a_checkpoint(tmp_path: Path, setting: Setting) -> None:
-    runner = JobRunner(setting)
+def test_stopping_keeps_a_checkpoint_of_what_was_done(tmp_path: Path, setting: Setting) -> None:
+    runner, told = JobRunner(setting), list[int]()
     assert isinstance(run(runner, job("a", 3, left_s=-1)), Stopped)
-    assert isinstance(run(runner, job("a", 3), stop=True), Stopped)
+    assert not (tmp_path / "a" / "checkpoint.safetensors").exists()  # nothing was done
+    stopped = runner.run(job("a", 3), lambda progress: told.append(progress.step), lambda: len(told) == 2)
+    assert isinstance(stopped, Stopped)
     assert (tmp_path / "a" / "checkpoint.safetensors").exists()
+    assert run(runner, job("a", 3)).steps_made == 1
 
 
 def test_a_damaged_checkpoint_means_from_the_start(tmp_path: Path, setting: Setting) -> None:

@@ -84,7 +84,7 @@ def test_a_network_that_the_table_cannot_price_fails_with_its_reason(
     refused = [record for record in study.records.values() if record.status == "failed"]
     assert refused
     assert all("no figure for gather" in record.reason and not record.costs.latency for record in refused)
-    assert not {record.trial for record in refused} & {job.trial for job in workers.done}
+    assert not {record.trial for record in refused} & {job.number for job in workers.done}
     assert Study.open(folder, owned=True).records == study.records
 
 

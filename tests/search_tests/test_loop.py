@@ -97,7 +97,7 @@ def test_the_front_compares_one_rung_only(run_loop) -> None:
 
 def test_a_failed_trial_is_recorded_and_the_search_goes_on(tmp_path: Path, run_loop) -> None:
     study, workers = run_loop(trials=4, rungs=(100,), workers=FormulaWorkers(broken=frozenset({7})))
-    broken = workers.done[7].trial
+    broken = workers.done[7].number
     assert study.records[broken].status == "failed"
     assert "not finite" in study.records[broken].reason
     again = Study.open(tmp_path, owned=True)

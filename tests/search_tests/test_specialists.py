@@ -31,7 +31,7 @@ def of_range(most: int = 4) -> RunSettings:
 def test_a_run_tries_them_at_their_cost_and_says_so(tmp_path: Path) -> None:
     study, budget = Study.create(tmp_path, of_range()), parse_budget("2m-params")
     limits = Limits(None, 4)
-    SearchLoop(study, TASK, budget, FormulaWorkers(), limits, tmp_path, SilentListener(), lambda: False).run()
+    SearchLoop(study, TASK, budget, FormulaWorkers(), limits, SilentListener(), lambda: False).run()
     trained = [trial for trial in read_run(tmp_path).trials if trial.rungs and not trial.is_fixed]
     assert len({trial.knobs["specialists"] for trial in trained}) > 1
     for trial in trained:

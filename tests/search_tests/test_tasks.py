@@ -78,7 +78,7 @@ def test_a_run_of_every_task_records_results_of_its_own_shape(tmp_path: Path, na
     budget, task = parse_budget("30k-params"), TASKS[name]
     prepare_fixed(study, task, budget)
     limits = Limits(None, 2)
-    loop = SearchLoop(study, task, budget, FormulaWorkers(), limits, tmp_path, SilentListener(), lambda: False)
+    loop = SearchLoop(study, task, budget, FormulaWorkers(), limits, SilentListener(), lambda: False)
     assert loop.run() is None
     run = read_run(tmp_path)
     trained = [trial for trial in run.trials if trial.status == "trained"]
@@ -136,7 +136,7 @@ def test_networks_by_name_run_beside_the_default_ones(tmp_path: Path) -> None:
     assert asked.networks == ("dncnn-color", "ircnn-color")  # the table's order, without what runs anyway
     study = Study.create(tmp_path, asked)
     prepare_fixed(study, task, budget)
-    loop = SearchLoop(study, task, budget, FormulaWorkers(), Limits(None, 1), tmp_path, SilentListener(), lambda: False)
+    loop = SearchLoop(study, task, budget, FormulaWorkers(), Limits(None, 1), SilentListener(), lambda: False)
     assert loop.run() is None
     run = read_run(tmp_path)
     fixed = {trial.source: trial for trial in run.trials if trial.is_fixed}

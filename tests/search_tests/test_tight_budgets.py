@@ -66,7 +66,7 @@ def test_a_tight_budget_is_searched_from_inside(tmp_path: Path, table: str, task
     study, workers, task = Study.create(tmp_path, asked), FormulaWorkers(), TASKS[task_name]
     assert min(step_seconds(study, workers, task, budget, lambda: False)[1:]) > 0  # there are networks to time
     prepare_fixed(study, task, budget)
-    loop = SearchLoop(study, task, budget, workers, Limits(None, 6), tmp_path, SilentListener(), lambda: False)
+    loop = SearchLoop(study, task, budget, workers, Limits(None, 6), SilentListener(), lambda: False)
     assert loop.run() is None
     trained = [record for record in study.records.values() if record.status == "trained"]
     assert len(trained) >= 6

@@ -272,7 +272,7 @@ def test_a_queue_goes_on_after_a_training_that_fails(queue: Path, monkeypatch, c
         monkeypatch.setattr(Trainer, "train_to", whole)
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr("search.cli.trainings.tried", lambda precision, networks: (precision, None))
+    monkeypatch.setattr("search.cli.experiments.tried", lambda precision, networks: (precision, None))
     monkeypatch.setattr(Trainer, "train_to", breaks_first)
     assert main(["queue", str(queue), "--data", "."]) == 1
     out = capsys.readouterr().out
