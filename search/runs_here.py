@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from search.records import RunSettings
-from search.storage import is_run
+from search.storage import URL_FILE, is_run
 from search.storage.journal import JOURNAL
 from search.storage.lock import is_owned
 from search.storage.studies import open_study
@@ -44,7 +44,7 @@ def glance(folder: Path) -> RunGlance:
     """What ``folder``, in which a run was begun, says at once; never raises, whatever lies there."""
     created = task = budget = ""
     try:
-        asked, is_finished = _of_journal(folder) if (folder / JOURNAL).exists() else _of_storage(folder)
+        asked, is_finished = _of_storage(folder) if (folder / URL_FILE).exists() else _of_journal(folder)
         created, task, budget = asked.created, asked.rules.title, asked.budget
         state = "running" if is_owned(folder) else "finished" if is_finished else "interrupted"
     except OSError as error:
