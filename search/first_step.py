@@ -36,7 +36,7 @@ from space.specialists import networks_of
 from space.tasks import Task
 
 BATCH = 2  # images of the step: enough for every operator, and cheap
-DRAWS = 40  # random designs, of which the widest within the budget is tried
+RANDOM_DESIGNS = 40  # of which the widest within the budget is tried
 LONGEST_S = 300  # for the steps in a process of their own, its start included, on a machine that does much else
 CHILD = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from search.first_step import survive; survive()"
 
@@ -49,7 +49,7 @@ def designs(task: Task, settings: RunSettings, budget: Budget) -> tuple[Architec
     chosen = [_narrowest(settings, name) for name in task.backbones]
     tables, generator = load_used(settings.tables), np.random.default_rng(settings.seed)
     drawn = []
-    for _ in range(DRAWS):
+    for _ in range(RANDOM_DESIGNS):
         arch = random_architecture(shape, task.backbones, generator)
         try:
             costs = architecture_costs(arch, settings.input_size, tables)

@@ -70,14 +70,13 @@ def url_of(folder: Path, asked: str | None = None) -> str:
     Raises:
         UserError: another storage is asked for than the run has.
     """
-    own = f"{JOURNAL_SCHEME}{folder / JOURNAL}"
     if (folder / URL_FILE).is_file():
         known = (folder / URL_FILE).read_text("utf-8").strip()
     elif asked is None or (folder / JOURNAL).exists():
-        known = own
+        known = f"{JOURNAL_SCHEME}{folder / JOURNAL}"
     else:
         return asked
-    if asked is not None and asked not in (known, f"{JOURNAL_SCHEME}{(folder / JOURNAL).resolve()}"):
+    if asked not in (None, known, known.replace(str(folder), str(folder.resolve()))):
         raise UserError(f"run {folder} was made with --storage {known}, got {asked}; use --run-dir for a new run")
     return known
 
