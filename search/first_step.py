@@ -30,7 +30,7 @@ from search.workers.failures import death
 from space.architecture import Architecture
 from space.build import architecture, backbone, build
 from space.errors import UserError
-from space.knobs import active
+from space.knobs import Value, active
 from space.sample import random_architecture
 from space.specialists import networks_of
 from space.tasks import Task
@@ -67,7 +67,7 @@ def designs(task: Task, settings: RunSettings, budget: Budget) -> tuple[Architec
 def _narrowest(settings: RunSettings, name: str) -> Architecture:
     """The first value of every knob, with the last, most particular way to add the input to the output."""
     shape = settings.rules.shape
-    knobs = {}
+    knobs: dict[str, Value] = {}
     for knob in active(backbone(name).knobs_for(shape), knobs):
         knobs[knob.name] = knob.values[-1 if knob.name == "input_skip" else 0]
     return architecture(shape, name, knobs)
