@@ -30,13 +30,13 @@ from search.workers.failures import death
 from space.architecture import Architecture
 from space.build import architecture, backbone, build
 from space.errors import UserError
-from space.knobs import active
+from space.knobs import Value, active
 from space.sample import random_architecture
 from space.specialists import networks_of
 from space.tasks import Task
 
 BATCH = 2  # images of the step: enough for every operator, and cheap
-DRAWS = 40  # random designs, of which the widest within the budget is tried
+RANDOM_DESIGNS = 40  # of which the widest within the budget is tried
 LONGEST_S = 300  # for the steps in a process of their own, its start included, on a machine that does much else
 CHILD = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from search.first_step import survive; survive()"
 
@@ -49,7 +49,7 @@ def designs(task: Task, settings: RunSettings, budget: Budget) -> tuple[Architec
     chosen = [_narrowest(settings, name) for name in task.backbones]
     tables, generator = load_used(settings.tables), np.random.default_rng(settings.seed)
     drawn = []
-    for _ in range(DRAWS):
+    for _ in range(RANDOM_DESIGNS):
         arch = random_architecture(shape, task.backbones, generator)
         try:
             costs = architecture_costs(arch, settings.input_size, tables)
@@ -67,7 +67,7 @@ def designs(task: Task, settings: RunSettings, budget: Budget) -> tuple[Architec
 def _narrowest(settings: RunSettings, name: str) -> Architecture:
     """The first value of every knob, with the last, most particular way to add the input to the output."""
     shape = settings.rules.shape
-    knobs = {}
+    knobs: dict[str, Value] = {}
     for knob in active(backbone(name).knobs_for(shape), knobs):
         knobs[knob.name] = knob.values[-1 if knob.name == "input_skip" else 0]
     return architecture(shape, name, knobs)

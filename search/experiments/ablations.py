@@ -149,7 +149,8 @@ def _precision(name: str) -> Comparison:
 
 
 def _plain(rules: TaskRules, turned: Mapping[str, Value]) -> Architecture:
-    knobs, values = {}, {**PLAIN, **turned}
+    knobs: dict[str, Value] = {}
+    values = {**PLAIN, **turned}
     for knob in active(BACKBONES["plain"].knobs_for(rules.shape), knobs):
         knobs[knob.name] = values[knob.name]
     return architecture(rules.shape, "plain", knobs)

@@ -14,6 +14,7 @@ from space.errors import UserError
 from space.files import write_atomically
 from space.os_errors import first_line
 
+NAME = "litefront"  # of the study in a run's own journal; elsewhere it is called as the run's folder
 JOURNAL_SCHEME = "journal://"
 URL_FILE = "storage.url"  # in a run's folder, where its trials are kept elsewhere
 EXAMPLES = "journal:///path/run.log, sqlite:////path/runs.db, postgresql://user@host/database"
@@ -70,22 +71,30 @@ def url_of(folder: Path, asked: str | None = None) -> str:
     Raises:
         UserError: another storage is asked for than the run has.
     """
-    own = f"{JOURNAL_SCHEME}{folder / JOURNAL}"
     if (folder / URL_FILE).is_file():
-        known = (folder / URL_FILE).read_text("utf-8").strip()
+        known = (folder / URL_FILE).read_text("utf-8").splitlines()[0]
     elif asked is None or (folder / JOURNAL).exists():
-        known = own
+        known = f"{JOURNAL_SCHEME}{folder / JOURNAL}"
     else:
         return asked
-    if asked is not None and asked not in (known, f"{JOURNAL_SCHEME}{(folder / JOURNAL).resolve()}"):
+    if asked not in (None, known, known.replace(str(folder), str(folder.resolve()))):
         raise UserError(f"run {folder} was made with --storage {known}, got {asked}; use --run-dir for a new run")
     return known
 
 
-def note_url(folder: Path, url: str) -> None:
-    """Have ``folder`` say where its trials are, unless they are in its own journal."""
+def note_url(folder: Path, url: str, name: str) -> None:
+    """Have ``folder`` say where its trials are, and what their study is called, unless they are in its own journal."""
     if journal_path(url) != folder / JOURNAL:
-        write_atomically(folder / URL_FILE, f"{url}\n".encode())
+        write_atomically(folder / URL_FILE, f"{url}\n{name}\n".encode())
+
+
+def name_of(folder: Path, url: str) -> str:
+    """What the study of the run in ``folder`` is called: as it was made, wherever the folder was moved since."""
+    if journal_path(url) == folder / JOURNAL:
+        return NAME
+    if (folder / URL_FILE).is_file():
+        return (folder / URL_FILE).read_text("utf-8").splitlines()[1]
+    return folder.resolve().name
 
 
 def is_run(folder: Path) -> bool:

@@ -9,13 +9,11 @@ from pathlib import Path
 
 import optuna
 
-from search.storage import journal_path, note_url, open_storage, url_of
-from search.storage.journal import JOURNAL, repair, whole_bytes
+from search.storage import journal_path, name_of, note_url, open_storage, url_of
+from search.storage.journal import repair, whole_bytes
 from search.trial_attributes import Direction
 from space.errors import UserError
 from space.os_errors import first_line
-
-NAME = "litefront"  # of the study in a run's own journal; elsewhere it is called as the run's folder
 
 
 def create_study(
@@ -23,11 +21,10 @@ def create_study(
 ) -> optuna.Study:
     """The study of the new run in ``folder``, kept at ``url``; in the folder's journal if None."""
     url = url_of(folder, url)
-    study = optuna.create_study(
-        study_name=_name(folder, url), storage=open_storage(url), load_if_exists=True, directions=directions
-    )
+    name = name_of(folder, url)
+    study = optuna.create_study(study_name=name, storage=open_storage(url), load_if_exists=True, directions=directions)
     study.set_metric_names(list(metric_names))
-    note_url(folder, url)
+    note_url(folder, url, name)
     return study
 
 
@@ -50,7 +47,7 @@ def open_study(folder: Path, url: str | None, owned: bool) -> optuna.Study | Non
         if not (path.stat().st_size if owned else whole_bytes(path, path.read_bytes())):
             return None  # ended before its first line was written
     stored = open_storage(url)
-    name = _name(folder, url)
+    name = name_of(folder, url)
     if path is None and name not in {summary.study_name for summary in stored.get_all_studies()}:
         return None
     try:
@@ -81,7 +78,3 @@ def without_collection() -> Iterator[None]:
             gc.freeze()
             gc.unfreeze()  # what is there now counts as old: else the next object made has all of it looked at
             gc.enable()
-
-
-def _name(folder: Path, url: str) -> str:
-    return NAME if journal_path(url) == folder / JOURNAL else folder.resolve().name

@@ -117,6 +117,12 @@ def test_a_run_stays_in_its_storage(folder: Path, url: str | None) -> None:
         Study.open(folder, owned=False, url=f"sqlite:///{folder}/another.db")
 
 
+def test_a_folder_that_is_renamed_finds_its_trials(folder: Path, url: str | None) -> None:
+    study, _ = begun(folder, url)
+    moved = folder.rename(folder.parent / "another-name")
+    assert read_run(moved).trials == tuple(record for _, record in sorted(study.records.items()))
+
+
 def test_runs_in_one_database_are_told_apart_by_their_folders(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/runs.db"
     for name, seed in (("a", 0), ("b", 1)):
