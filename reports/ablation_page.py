@@ -11,15 +11,15 @@ import matplotlib
 import matplotlib.lines
 import numpy as np
 import pandas as pd
+from latency_tables.tables.table import load_table
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from scipy.stats import t as student
 
 from evaluators.latency import Milliseconds, milliseconds
-from latency_tables.table import load_table
-from reports.counts import DASH, PHONES
-from reports.designs import COLOURS
-from reports.style import FRONT, OTHER, PAPER, write_png
+from reports.networks.counts import DASH, PHONES
+from reports.networks.designs import COLOURS
+from reports.plotting.style import FRONT, OTHER, PAPER, write_png
 from search.experiments.ablations import Comparison
 from search.experiments.training import TrainingRecord
 from space.files import write_atomically
@@ -150,13 +150,13 @@ def page(ablation: Comparison, found: Sequence[Variant], records: Sequence[Train
     first, base = records[0], _base(ablation, found)
     width, height = first.input_size
     heads = ["variant", "params", "G MACs", "peak activations, MB", *(f"{name}, ms" for name in PHONES)]
-    heads += [f"{ablation.rules.metric_name}, dB", f"against {base.name}", "seeds", "training, s"]
+    heads += [f"{ablation.rules.measure.metric_name}, dB", f"against {base.name}", "seeds", "training, s"]
     lines = [
         f"# {ablation.title}\n",
         f"The claim: {ablation.claim} ({ablation.source}).\n",
         f"Each variant was trained for {first.training.steps:,} steps ({first.rules.title}) under one protocol "
         f"(`{first.training.plan}`) and measured on {first.results[test].data}; "
-        f"{ablation.rules.metric_rule}, mean and standard deviation over seeds. Differences are taken "
+        f"{ablation.rules.measure.metric_rule}, mean and standard deviation over seeds. Differences are taken "
         "seed by seed, with their 95 % interval. Costs at an input of "
         f"{width}x{height}, milliseconds predicted with 90 % bands. Doing without a network: "
         f"{first.results[test].baseline_psnr_db:.2f} dB.\n",
@@ -225,7 +225,9 @@ def figure(ablation: Comparison, found: Sequence[Variant]) -> Figure:
         axes.grid(axis="y", color="#f0f0f0")
     for axes in (left, right):
         axes.xaxis.set_major_locator(MaxNLocator(MOST_TICKS))
-    left.set(yticks=rows, yticklabels=[variant.name for variant in found], xlabel=f"{ablation.rules.metric_name}, dB")
+    left.set(
+        yticks=rows, yticklabels=[variant.name for variant in found], xlabel=f"{ablation.rules.measure.metric_name}, dB"
+    )
     left.set_title("Quality: each seed, and the mean")
     right.set(xlabel=f"times that of “{base.name}”")
     right.set_title("Cost")

@@ -2,7 +2,7 @@
 
 python -m search ablation precision --steps 400 --precision fp32 --out runs/precision/fp32
 python -m search ablation precision --steps 400 --precision bf16 --out runs/precision/bf16
-python -m reports.precision_quality runs/precision/fp32 runs/precision/bf16 --out FOLDER
+python -m reports.experiments.precision_quality runs/precision/fp32 runs/precision/bf16 --out FOLDER
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``python -m reports.redraw FOLDER``: the picture of an ablation or a reproduction again, from the figures beside it.
+"""``python -m reports.experiments.redraw FOLDER``: the picture of an ablation or a reproduction again, from the figures beside it.
 
 A folder with ``psnr.csv`` is an ablation's, one with ``reproduction.csv`` a reproduction's. Nothing is trained.
 """
@@ -15,9 +15,9 @@ import pandas as pd
 from evaluators.tasks import TaskRules, rules_of
 from reports.ablation_page import figure as ablation_figure
 from reports.ablation_page import stored_variants
-from reports.reproduction import comparable, picture_name
-from reports.reproduction_figure import figure as reproduction_figure
-from reports.style import write_png
+from reports.experiments.reproduction import comparable, picture_name
+from reports.experiments.reproduction_figure import figure as reproduction_figure
+from reports.plotting.style import write_png
 from search.experiments.ablations import ABLATIONS, comparison
 from space.errors import UserError
 from space.tasks import TASKS

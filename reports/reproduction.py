@@ -10,10 +10,10 @@ from pathlib import Path
 import pandas as pd
 
 from evaluators.tasks import TaskRules
-from reports.counts import DASH, NetworkCounts, network_counts, percent
-from reports.reported_sets import reported_set, set_title
-from reports.reproduction_figure import figure
-from reports.style import write_png
+from reports.experiments.reported_sets import reported_set, set_title
+from reports.experiments.reproduction_figure import figure
+from reports.networks.counts import DASH, NetworkCounts, network_counts, percent
+from reports.plotting.style import write_png
 from search.experiments.network_specs import entry_of
 from search.experiments.training import Training, TrainingRecord
 from space.files import write_atomically
@@ -88,8 +88,8 @@ def published_on(training: Training, word: str, images: int) -> PublishedResult 
         and row.dataset in there.names
         and not row.is_self_ensemble
         and row.psnr_db is not None
-        and row.metric == rules.metric_name
-        and row.level == rules.published_level
+        and row.metric == rules.measure.metric_name
+        and row.level == rules.measure.published_level
     ]
     return min(found, key=lambda row: not row.is_own, default=None)
 
@@ -102,7 +102,7 @@ def _note(word: str, published: PublishedResult | None) -> str:
 def comparable(rules: TaskRules) -> tuple:
     """What two trainings must have in common to be compared: task, options but the input's channels, and measure."""
     options = {name: value for name, value in rules.options.items() if name != "channels"}
-    return rules.task, rules.scale, str(options), rules.given, rules.metric_rule
+    return rules.task, rules.scale, str(options), rules.given, rules.measure.metric_rule
 
 
 def _groups(records: Sequence[TrainingRecord]) -> dict[str, list[TrainingRecord]]:
@@ -182,7 +182,7 @@ def _cells(record: TrainingRecord, words: Sequence[str]) -> Iterator[str]:
 
 def _without(records: Sequence[TrainingRecord], words: Sequence[str]) -> Iterator[str]:
     """The first row of a table: the baseline on each set."""
-    yield from (f"*{records[0].training.rules.baseline_name}*", *[DASH] * 6)
+    yield from (f"*{records[0].training.rules.measure.baseline_name}*", *[DASH] * 6)
     for word in words:
         results = [record.results[word] for record in records if word in record.results]
         figures = dict.fromkeys(f"{result.baseline_psnr_db:.2f} / {result.baseline_ssim:.4f}" for result in results)

@@ -15,8 +15,8 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from evaluators.costs import architecture_costs
 
-from evaluators.cost import architecture_costs
 from evaluators.data import pools_of, training_pool
 from evaluators.images.folders import NamedImage
 from evaluators.tasks import TaskRules
@@ -140,10 +140,10 @@ def _failure(precision: Precision, arch: Architecture, rules: TaskRules) -> str 
 
 
 def _step(precision: Precision, arch: Architecture, rules: TaskRules) -> None:
-    plan = replace(rules.plan, batch=BATCH)
-    side_px = (plan.patch_px + 2) * rules.pixels_per_patch_pixel + 2 * rules.margin_px
+    plan = replace(rules.degrade.plan, batch=BATCH)
+    side_px = (plan.patch_px + 2) * rules.degrade.pixels_per_patch_pixel + 2 * rules.degrade.margin_px
     ramp = np.linspace(0, 255, side_px)
     pixels = np.stack(np.broadcast_arrays(ramp[:, None], ramp[None], ramp[::-1, None]), axis=2).astype(np.uint8)
     network = build(arch, torch.Generator().manual_seed(0))
     pools = pools_of(training_pool((NamedImage("ramp", pixels),), rules), rules, len(networks_of(network)))
-    Trainer(network, pools, plan, precision, seed=0, loss=rules.loss).train_to(len(pools))
+    Trainer(network, pools, plan, precision, seed=0, loss=rules.measure.loss).train_to(len(pools))

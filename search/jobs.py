@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from evaluators.quality import evaluate
+
 from evaluators.data import load_pairs
-from evaluators.evaluate import evaluate
 from evaluators.tasks import Pair, TaskRules
 from evaluators.training.plan import TrainingPlan
 from evaluators.training.pool import PatchPool
@@ -89,7 +90,7 @@ class JobRunner:
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
-        self.pool = PatchPool.open(setting.data_folder / POOL_FOLDER, setting.rules.finish_patches)
+        self.pool = PatchPool.open(setting.data_folder / POOL_FOLDER, setting.rules.degrade.finish_patches)
         self.pairs: Sequence[Pair] = load_pairs(setting.data_folder / PAIRS_FILE)
 
     def run(

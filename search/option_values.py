@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from evaluators.cost import COST_FIELDS
+from evaluators.costs import COST_FIELDS
+
 from evaluators.latency import latency_word
 from evaluators.tasks import TaskRules
 from evaluators.tasks.rules import TRAINING, VALIDATION
@@ -88,9 +89,9 @@ def parse_input(text: str | None, task: Task, scale: int) -> tuple[int, int]:
 def parse_objectives(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """``psnr`` and one or more costs, psnr first; and the latency tables that they name, by name or path.
 
-    Costs are params, macs, memory, weights and ``latency@TABLE``, which may stand there for several tables.
+    Costs are params, macs, memory, weights and ``ms@TABLE``, which may stand there for several tables.
     """
-    known = f"{', '.join(COST_FIELDS)}, latency@TABLE"
+    known = f"{', '.join(COST_FIELDS)}, ms@TABLE"
     words, sources = [], []
     for given in text.split(","):
         word, at, source = given.strip().partition("@")
@@ -98,7 +99,7 @@ def parse_objectives(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         if word in ("latency", "ms"):
             if not at or word == "ms":
                 raise UserError(
-                    f"--objective in milliseconds must be latency@TABLE, got {given.strip()!r}; {tables_there_are()}"
+                    f"--objective in milliseconds must be ms@TABLE, got {given.strip()!r}; {tables_there_are()}"
                 )
             words.append(latency_word(table_name("--objective", source)))
             sources.append(source)

@@ -20,7 +20,7 @@ from evaluators.latency import ms_text
 from search.pareto import losses_at_rung, non_dominated_ranks
 from search.records import RunSettings, TrialRecord
 from search.workers.messages import Progress
-from space.terminal import printable
+from space.terminal import escape_controls
 
 SHOWN = 6  # of the best points so far
 BAR_CHARACTERS, JOB_BAR_CHARACTERS = 40, 12
@@ -126,7 +126,7 @@ class _Panel(AbstractContextManager["_Panel"]):
 
     def failed(self, record: TrialRecord) -> None:
         self._jobs.pop(record.trial, None)
-        self._failed.append(printable(f"{_name(record)}: {record.reason}"))
+        self._failed.append(escape_controls(f"{_name(record)}: {record.reason}"))
 
     def tick(self, time_left_s: float | None) -> None:
         self._time_left_s = time_left_s

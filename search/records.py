@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from evaluators.cost import Costs
+from evaluators.costs import Costs
+
 from evaluators.data import describes_pairs
 from evaluators.tasks import TaskRules, rules_of
 from evaluators.training.precision import Precision
@@ -68,7 +69,7 @@ class TrialRecord:
     costs: Costs
     rungs: tuple[RungResult, ...] = ()
     reason: str | None = None  # why it was stopped or failed
-    nearest_build: bool = False  # stands for a network that its paper does not determine
+    approximation: bool = False  # stands for a network that its paper does not determine
 
     @property
     def is_fixed(self) -> bool:
@@ -116,7 +117,7 @@ class Wanted:
     scale: int = field(metadata=KEPT)
     options: dict[str, Any] = field(default_factory=dict, metadata=KEPT)  # of the task (``TaskRules.options``)
     budget: str = field(metadata=KEPT)  # canonical text, "200k-params,11g-macs"
-    # "psnr" first, then cost words (evaluators.cost): "macs", "latency@pixel4-a76"
+    # "psnr" first, then cost words (evaluators.costs): "macs", "ms@pixel4-a76"
     objectives: tuple[str, ...] = field(metadata=KEPT)
     input_size: tuple[int, int] = field(metadata=KEPT)  # width, height of the network input that costs are given for
     networks: tuple[str, ...] = field(default=(), metadata=KEPT)  # fixed trials asked for, beside those of every search
@@ -179,7 +180,7 @@ class RunResult:
     command: str
     sessions: tuple[str, ...] = ()  # when, by which commit and for what each was
     baseline_others_db: dict[str, float] = field(default_factory=dict)  # the task's further figures
-    yardsticks_db: dict[str, float] = field(default_factory=dict)  # PSNR of classical methods
+    classical_baselines_db: dict[str, float] = field(default_factory=dict)  # PSNR of classical methods
     stopped_train_s: float = 0.0  # spent on rungs that the end of a session cut short; their checkpoints remain
     is_finished: bool = False  # whether the last session came to its own end
 

@@ -8,11 +8,11 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
+from latency_tables.tables.table import table_names
 
 from evaluators.data import rules_of_folders
 from evaluators.latency import latency_word
-from evaluators.tasks import TaskRules, rules_from_words, rules_of
-from latency_tables.table import table_names
+from evaluators.tasks import TaskRules, rules_from_text, rules_of
 from search.budget import Budget, parse_budget
 from search.environment import available_cores
 from search.latency import TableUse, check_measured, tables_of
@@ -88,7 +88,7 @@ def request_from_options(command: str = "", **options: object) -> Request:
     words = words_of(options)
     wanted_task = task(words["task"])
     scale = parse_count("--scale", words["scale"], 1) if "scale" in words else wanted_task.default_scale
-    rules = rules_from_words(wanted_task.name, scale, task_words(words))
+    rules = rules_from_text(wanted_task.name, scale, task_words(words))
     budget = parse_budget(words["budget"])
     sampler(words["sampler"], 0)
     device = words.get("device")

@@ -36,7 +36,7 @@ class Resumable:
 
     def begun(self, precision: Precision) -> Trainer:
         network = self.network()
-        return Trainer(network, self._pools(network), self.plan, precision, self.seed, self.rules.loss)
+        return Trainer(network, self._pools(network), self.plan, precision, self.seed, self.rules.measure.loss)
 
     def resumed(self, checkpoint: Path | None, precision: Precision) -> Trainer | None:
         """From ``checkpoint``; None where there is none or it is damaged: the same seed then gives the same again."""
@@ -44,7 +44,9 @@ class Resumable:
             return None
         network = self.network()
         try:
-            return Trainer.load(checkpoint, network, self._pools(network), precision, self.plan, self.rules.loss)
+            return Trainer.load(
+                checkpoint, network, self._pools(network), precision, self.plan, self.rules.measure.loss
+            )
         except UserError:
             return None
 

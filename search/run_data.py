@@ -61,7 +61,7 @@ class RunData:
     def _specialists(self) -> int:
         """The most networks that may share the range of noise levels; 1 where there is none, or no level is known."""
         asked, most, rules = self.request.specialists, max(map(int, SPECIALISTS.values)), self.request.rules
-        if not rules.divided(1):
+        if not rules.degrade.divided(1):
             most, why = 1, f"{rules.title} has no range of noise levels"
         elif any(isinstance(picture, NamedPair) for picture in (self.train[0], self.val[0])):
             most, why = 1, "the noise level of pairs in a folder is not known"

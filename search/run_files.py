@@ -37,7 +37,7 @@ def result_of(study: Study, folder: Path) -> RunResult:
         command=study.noted("command", ""),
         sessions=sessions,
         baseline_others_db=baseline.get("others_db", {}),
-        yardsticks_db=study.noted("yardsticks", {}),
+        classical_baselines_db=study.noted("classical_baselines", {}),
         stopped_train_s=study.noted("stopped_train_s", 0.0),
         is_finished=bool(sessions) and done.get("sessions") == len(sessions),
     )

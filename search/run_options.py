@@ -81,8 +81,8 @@ RUN_OPTIONS: tuple[Option, ...] = (
     Option(
         "objective",
         WANTED,
-        f"psnr and any of params, macs, memory, weights, latency@TABLE (default: {DEFAULT_OBJECTIVE}, or psnr and "
-        "latency@TABLE of every table in the budget)",
+        f"psnr and any of params, macs, memory, weights, ms@TABLE (default: {DEFAULT_OBJECTIVE}, or psnr and "
+        "ms@TABLE of every table in the budget)",
         "WORDS",
     ),
     Option(

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
+from evaluators.quality import baseline, classical_baselines
 from optuna.exceptions import StorageInternalError
 
-from evaluators.evaluate import baseline, yardsticks
 from evaluators.training.precision import Precision
 from search.clock import Clock
 from search.continuing import check_new, check_same
@@ -119,9 +119,9 @@ class Session:
                     quality = baseline(pairs, self.request.rules)
                     figures = {"by_image": quality.psnr_db_by_image, "others_db": quality.others_db}
                     study.note("baseline", {"psnr_db": quality.psnr_db, **figures})
-                if study.noted("yardsticks") is None:
-                    classical = yardsticks(pairs, self.request.rules)
-                    study.note("yardsticks", {name: quality.psnr_db for name, quality in classical.items()})
+                if study.noted("classical_baselines") is None:
+                    classical = classical_baselines(pairs, self.request.rules)
+                    study.note("classical_baselines", {name: quality.psnr_db for name, quality in classical.items()})
                 return self._search(study, listener, interrupted)
             except StorageInternalError as error:
                 raise OSError(f"the storage of the run does not answer: {first_line(error)}") from error
@@ -133,7 +133,7 @@ class Session:
         spent_s = study.noted("elapsed_s", 0.0)
         prepare_fixed(study, request.task, request.budget)
         artifacts, count = LocalArtifacts(request.folder), request.wanted.workers
-        setting = Setting(request.folder / "data", artifacts, request.rules, request.rules.plan, self.precision)
+        setting = Setting(request.folder / "data", artifacts, request.rules, request.rules.degrade.plan, self.precision)
         log = request.folder / LOG_FILE
         workers = ProcessWorkers(count, partial(JobRunner, setting), threads_of(count), log)
         clock = Clock(study, spent_s, self.begun, listener)
@@ -202,7 +202,7 @@ def _settings(data: RunData, precision: Precision) -> RunSettings:
         **vars(request.wanted),
         **data.described(),
         rungs=(),
-        training=request.rules.plan.to_dict(),
+        training=request.rules.degrade.plan.to_dict(),
         environment=environment(precision, count, threads_of(count)),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         precision=precision.to_dict(),

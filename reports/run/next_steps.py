@@ -26,7 +26,7 @@ ON_A_PHOTOGRAPH = """\
 
 import numpy as np
 from PIL import Image
-from evaluators.evaluate import restore
+from evaluators.quality import restore
 
 photograph = np.asarray(Image.open("photograph.png").convert("RGB"))
 Image.fromarray(restore(network, photograph, run.settings.rules)).save("restored.png")

@@ -8,12 +8,12 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from evaluators.latency import ms_text
+from reports.plotting.style import png
 from reports.run.advice import recommendation
 from reports.run.front import front_frame
 from reports.run.headline import asked
 from reports.run.pareto_plot import pareto_figure
 from reports.run.quantities import QUANTITIES, number
-from reports.style import png
 from search.records import RunResult
 
 MOST_ROWS = 12

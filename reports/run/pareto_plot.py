@@ -12,14 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from reports.labels import Label, place_labels
-from reports.places import RIGHT, UP_LEFT
-from reports.run.pareto_references import draw_references
-from reports.run.pareto_view import LEAST_HEIGHT_DB, ParetoView, pareto_view
-from reports.run.published_view import PublishedView, published_view
-from reports.run.quantities import cost_objectives, cost_ticks
-from reports.run.ties import SEED_NOISE_DB
-from reports.style import (
+from reports.plotting.labels import Label, place_labels
+from reports.plotting.places import RIGHT, UP_LEFT
+from reports.plotting.style import (
     BASELINE,
     FRONT,
     INK,
@@ -32,6 +27,11 @@ from reports.style import (
     ShownFigure,
     literal_texts,
 )
+from reports.run.pareto_references import draw_references
+from reports.run.pareto_view import LEAST_HEIGHT_DB, ParetoView, pareto_view
+from reports.run.published_view import PublishedView, published_view
+from reports.run.quantities import cost_objectives, cost_ticks
+from reports.run.ties import SEED_NOISE_DB
 from search.records import RunResult
 from space.files import write_atomically
 from space.papers.published import PublishedResult
@@ -129,7 +129,7 @@ def draw_pareto(axes: Axes, view: ParetoView) -> None:
     axes.scatter([p.cost for p in found], [p.psnr_db for p in found], s=58, color=FRONT, ec="white", lw=1, zorder=6)
     papers = view.papers
     for point in papers:
-        fill, edge = ("white", PAPER) if point.trial.nearest_build else (PAPER, "white")
+        fill, edge = ("white", PAPER) if point.trial.approximation else (PAPER, "white")
         axes.plot(point.cost, point.psnr_db, "*", ms=14, color=fill, mec=edge, mew=0.9, zorder=7)
     taken = [text.get_window_extent() for text in draw_references(axes, view)]
     short = len(found) > MOST_LONG_LABELS
@@ -238,7 +238,7 @@ def _counts(view: ParetoView) -> str:
     if others:
         words.append(f"grey: {others} found, not on it")
     if view.papers:
-        hollow = any(point.trial.nearest_build for point in view.papers)
+        hollow = any(point.trial.approximation for point in view.papers)
         words.append(f"stars: the papers' networks{' (hollow: nearest builds)' if hollow else ''}")
     if view.ties:
         words.append(f"orange: tied, less than {SEED_NOISE_DB:g} dB apart")

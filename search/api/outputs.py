@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from evaluators.quality import restore
 from torch import nn
 
 from evaluators import data
-from evaluators.evaluate import restore
 from evaluators.tasks import Pair, TaskRules
 from evaluators.training.weights import load_weights
 from reports.run.network_cards import weights_name
@@ -82,7 +82,7 @@ def _frame_strips(run: RunResult, folder: Path, pairs: Sequence[Pair]) -> tuple[
     rules = run.settings.rules
     restored, notes = _shown(run, folder, pairs, rules)
     pictures = {
-        label: [rules.picture(output, pair) for output, pair in zip(outputs, pairs, strict=True)]
+        label: [rules.show.picture(output, pair) for output, pair in zip(outputs, pairs, strict=True)]
         for label, outputs in restored.items()
     }
     return make_frame_strips([pair.name for pair in pairs], pictures, notes) if notes else ()
@@ -93,8 +93,8 @@ def _shown(
 ) -> tuple[dict[str, list[np.ndarray]], dict[str, str]]:
     """By label, the outputs of the baseline, of classical methods and of the networks worth a picture, and the
     networks' costs in words."""
-    methods = {rules.baseline_name: rules.baseline, **rules.yardsticks}
-    restored = {label: [method(pair.low) for pair in pairs] for label, method in methods.items()}
+    methods = {rules.measure.baseline_name: rules.measure.baseline, **rules.measure.classical_baselines}
+    restored = {label: [method(pair.degraded) for pair in pairs] for label, method in methods.items()}
     notes = {}
     for label, trial in shown_members(run).items():
         outputs = _restored(trial, folder, front_rung(run), pairs, rules)
@@ -113,7 +113,7 @@ def _restored(
     network = trained_network(trial, folder, rung)
     if network is None:
         return None
-    return [restore(network_at(network, pair.level), pair.low, rules) for pair in pairs]
+    return [restore(network_at(network, pair.level), pair.degraded, rules) for pair in pairs]
 
 
 def trained_network(trial: TrialRecord, folder: Path, rung: int) -> nn.Module | None:

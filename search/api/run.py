@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+from evaluators.costs import architecture_costs
 from matplotlib.figure import Figure
 from torch import nn
 
 from evaluators import data
-from evaluators.cost import architecture_costs
 from reports.run.advice import best_of
 from reports.run.front import front_frame
 from reports.run.notebook import run_html

@@ -6,7 +6,7 @@ import inspect
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 
-from evaluators.images.names import printable
+from evaluators.images.names import escaped_name
 from latency_tables.cli.console import Console
 from search.api.outputs import write_outputs
 from search.api.run import Run, load
@@ -81,7 +81,7 @@ def _command(options: Mapping[str, object]) -> str:
     """The command line that makes the same request."""
     given = [option for option in RUN_OPTIONS if options.get(option.key) is not None]
     words = [word for option in given for word in (f"--{option.name}", option.word(options[option.key]))]
-    return printable("python -m search run " + shlex.join(map(str, words)))
+    return escaped_name("python -m search run " + shlex.join(map(str, words)))
 
 
 def search_for(

@@ -6,9 +6,9 @@ import argparse
 import json
 from typing import Any
 
+from evaluators.costs import architecture_costs
 from rich.table import Table
 
-from evaluators.cost import architecture_costs
 from latency_tables.cli.console import Console
 from search.cli.network_card import print_card
 from search.runs_here import glance, known_runs

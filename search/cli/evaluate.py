@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 
+from evaluators.costs import network_costs
+from evaluators.quality import SELF_ENSEMBLE, baseline, classical_baselines, evaluate
+
 from evaluators import data
-from evaluators.cost import network_costs
-from evaluators.evaluate import SELF_ENSEMBLE, baseline, evaluate, yardsticks
 from evaluators.images.pair_folders import NamedPair
-from evaluators.tasks import TaskRules, rules_from_words
+from evaluators.tasks import TaskRules, rules_from_text
 from latency_tables.cli.console import Console
 from search.cli.weights_file import network_from_file, origin
 from search.experiments.data_specs import spec_anywhere
@@ -37,7 +38,7 @@ def execute(options: argparse.Namespace) -> int:
     check_needed(vars(options), rules)
     pairs = data.validation_pairs(images, rules)
     quality = evaluate(network, pairs, rules, self_ensemble=options.self_ensemble)
-    reference, classical = baseline(pairs, rules), yardsticks(pairs, rules)
+    reference, classical = baseline(pairs, rules), classical_baselines(pairs, rules)
     runs = SELF_ENSEMBLE if options.self_ensemble else 1
     size = TASKS[entry.task].input_sizes[scale]
     macs = runs * network_costs(network, size, rules.shape.in_channels).macs
@@ -54,7 +55,7 @@ def execute(options: argparse.Namespace) -> int:
                     "ssim": quality.ssim,
                     "baseline_psnr_db": reference.psnr_db,
                     "baseline_ssim": reference.ssim,
-                    "yardsticks": {
+                    "classical_baselines": {
                         name: {"psnr_db": figures.psnr_db, "ssim": figures.ssim} for name, figures in classical.items()
                     },
                     "psnr_db_by_image": quality.psnr_db_by_image,
@@ -72,8 +73,8 @@ def execute(options: argparse.Namespace) -> int:
     console.print(f"weights: {origin(loaded)}", highlight=False, markup=False)
     title = PAPERS[loaded.name].title if loaded.name in PAPERS else options.name
     console.print(
-        f"{title}, {rules.title}, on {measured_on}: {rules.metric_name} "
-        f"{quality.psnr_db:.3f} dB, SSIM {quality.ssim:.4f}; {rules.baseline_name} {reference.psnr_db:.3f} dB, "
+        f"{title}, {rules.title}, on {measured_on}: {rules.measure.metric_name} "
+        f"{quality.psnr_db:.3f} dB, SSIM {quality.ssim:.4f}; {rules.measure.baseline_name} {reference.psnr_db:.3f} dB, "
         f"{reference.ssim:.4f}"
         + "".join(f"; {name} {figures.psnr_db:.3f} dB, {figures.ssim:.4f}" for name, figures in classical.items()),
         highlight=False,
@@ -93,7 +94,7 @@ def _rules(entry: Paper, scale: int, options: argparse.Namespace) -> TaskRules:
     words = task_words(vars(options))
     if words["channels"] is None:
         words["channels"] = fitting
-    rules = rules_from_words(entry.task, scale, words)
+    rules = rules_from_text(entry.task, scale, words)
     if rules.channels != fitting:
         raise UserError(
             f"--channels of {entry.name} must be {fitting or 'among its task'}, got {rules.channels}; "

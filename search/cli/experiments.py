@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from evaluators.cost import architecture_costs
-from evaluators.images.names import printable
+from evaluators.costs import architecture_costs
+
+from evaluators.images.names import escaped_name
 from evaluators.training.precision import choose_precision
 from latency_tables.cli.console import Console
 from search.durations import duration_text
@@ -40,7 +41,7 @@ def session_of(options: argparse.Namespace, folder: Path) -> TrainingSession:
         count,
         threads_of(count),
         parse_time(options.time) if options.time else None,
-        printable("python -m search " + shlex.join(sys.argv[1:])),
+        escaped_name("python -m search " + shlex.join(sys.argv[1:])),
     )
 
 

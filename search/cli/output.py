@@ -10,7 +10,7 @@ from latency_tables.cli.console import Console
 from reports.run.advice import alternatives, recommendation
 from reports.run.next_steps import next_steps
 from reports.run.tables import front_table
-from reports.text import printable
+from reports.text import replace_invalid
 from search.api.run import Run
 
 
@@ -33,4 +33,4 @@ def _print_advice(run: Run, console: Console) -> None:
     console.print(Text("\n".join(("", recommendation(run.result), *alternatives(run.result)))))
     for step in next_steps(run.result, run.folder):
         lines = textwrap.indent(step.text.rstrip(), "    ")
-        console.print(Text(printable(f"\n{step.purpose}:\n{lines}")), soft_wrap=True)
+        console.print(Text(replace_invalid(f"\n{step.purpose}:\n{lines}")), soft_wrap=True)

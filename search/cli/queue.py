@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from reports.experiments.reproduction import write_reproduction
+
 from latency_tables.cli.console import Console
-from reports.reproduction import write_reproduction
 from search.cli.experiments import run_session, session_of
 from search.experiments.queue_file import read_queue
 from search.experiments.sessions import artifacts_of

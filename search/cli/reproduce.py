@@ -7,12 +7,12 @@ import json
 from itertools import islice
 from pathlib import Path
 
+from reports.experiments.reproduction import rows, write_reproduction
+from reports.networks.counts import COLUMNS, cells, network_counts
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from latency_tables.cli.console import Console
-from reports.counts import COLUMNS, cells, network_counts
-from reports.reproduction import rows, write_reproduction
 from search.cli.experiments import run_session, session_of
 from search.experiments.reproduction import cheapest_first, chosen, trainings
 from search.experiments.training import records_in
@@ -22,7 +22,7 @@ from space.papers import Paper
 from space.tasks import TASKS
 
 FOLDER = Path("runs/reproduce")
-SHOWN = COLUMNS.index("true G MACs") + 1  # columns in a terminal; all are in `reports.counts`
+SHOWN = COLUMNS.index("true G MACs") + 1  # columns in a terminal; all are in `reports.networks.counts`
 WIDE = 130  # characters, where the output is no terminal
 
 

@@ -6,7 +6,7 @@ import argparse
 import shlex
 import sys
 
-from evaluators.images.names import printable
+from evaluators.images.names import escaped_name
 from latency_tables.cli.console import Console
 from search.api.searching import StoppedError, search_for
 from search.cli.output import show
@@ -20,7 +20,7 @@ def request_of(options: argparse.Namespace) -> Request:
     Raises:
         UserError: the first option that cannot be understood.
     """
-    command = printable("python -m search " + shlex.join(sys.argv[1:]))
+    command = escaped_name("python -m search " + shlex.join(sys.argv[1:]))
     return request_from_options(command, **{option.key: getattr(options, option.key) for option in RUN_OPTIONS})
 
 

@@ -127,7 +127,7 @@ def _malleconv(name: str) -> Comparison:
 
 
 def _precision(name: str) -> Comparison:
-    """The same six networks whichever ``--precision`` they are trained in: ``reports.precision_quality`` compares."""
+    """The same six networks whichever ``--precision`` they are trained in: ``reports.experiments.precision_quality`` compares."""
     rules = rules_of("sr", 4)
     variants = {
         f"plain, {width} channels": _plain(

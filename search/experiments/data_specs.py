@@ -15,7 +15,7 @@ from evaluators import data
 from evaluators.data import Picture
 from evaluators.images.folders import NamedImage
 from evaluators.images.lists import listed, names_by_stem
-from evaluators.images.names import printable
+from evaluators.images.names import escaped_name
 from evaluators.images.overlap import shared_picture
 from evaluators.images.resize import downscale
 from evaluators.tasks import TaskRules
@@ -103,7 +103,7 @@ def spec_anywhere(text: str | None) -> DataSpec:
 
 def _spec(match: re.Match[str], folder: Path, chosen: Path | None) -> DataSpec:
     without = tuple(match["without"].split("!")) if match["without"] else ()
-    return DataSpec(printable(match[0]), folder, int(match["factor"] or 1), chosen or None, without)
+    return DataSpec(escaped_name(match[0]), folder, int(match["factor"] or 1), chosen or None, without)
 
 
 def _unreadable(spec: str) -> UserError:

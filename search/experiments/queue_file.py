@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from evaluators.tasks import rules_from_words
+from evaluators.tasks import rules_from_text
 from search.experiments.network_specs import channels_of, entry_of, named_architecture
 from search.experiments.training import Training
 from space.command_line import parse_count
@@ -101,5 +101,5 @@ def named_training(
     scale = parse_count("scale", scale_text, 1) if scale_text else entry.architecture.shape.scale
     if words.get("channels") is None:
         words["channels"] = channels_of(entry)
-    rules = rules_from_words(task_name, scale, words)
+    rules = rules_from_text(task_name, scale, words)
     return Training(network, named_architecture(network, scale), rules, protocol, steps, seed, train, test)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from evaluators.cost import architecture_costs
+from evaluators.costs import architecture_costs
+
 from search.experiments.network_specs import forms
 from search.experiments.queue_file import named_training
 from search.experiments.training import Training

@@ -24,12 +24,12 @@ RECORD_VERSION = 1
 
 def short_protocol(rules: TaskRules, steps: int) -> TrainingPlan:
     """As the search trains its candidates: small patches and a constant rate."""
-    return rules.plan
+    return rules.degrade.plan
 
 
 def long_protocol(rules: TaskRules, steps: int) -> TrainingPlan:
     """For trainings of many thousand steps: patches of twice the side, and a rate that falls to zero at the end."""
-    return replace(rules.plan, patch_px=2 * rules.plan.patch_px, decay_steps=steps)
+    return replace(rules.degrade.plan, patch_px=2 * rules.degrade.plan.patch_px, decay_steps=steps)
 
 
 def large_batch_protocol(rules: TaskRules, steps: int) -> TrainingPlan:

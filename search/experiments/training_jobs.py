@@ -10,10 +10,10 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
+from evaluators.costs import architecture_costs
+from evaluators.quality import Quality, baseline, evaluate
 
-from evaluators.cost import architecture_costs
 from evaluators.data import validation_pairs
-from evaluators.evaluate import Quality, baseline, evaluate
 from evaluators.tasks import Pair, TaskRules
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
@@ -183,7 +183,7 @@ class TrainingRunner:
 
 
 def _resumable(training: Training, pool: Path) -> Resumable:
-    patches = PatchPool.open(pool, training.rules.finish_patches)
+    patches = PatchPool.open(pool, training.rules.degrade.finish_patches)
     return Resumable(training.architecture, training.seed, training.rules, training.plan, patches)
 
 

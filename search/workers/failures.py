@@ -11,7 +11,8 @@ import signal
 import traceback
 from collections.abc import Callable
 
-from evaluators.evaluate import NonFiniteOutputError
+from evaluators.quality import NonFiniteOutputError
+
 from evaluators.training.trainer import NonFiniteLossError
 from search.workers.messages import Answer, Failed, MachineTrouble
 from space.errors import UserError

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from latency_tables.fitting.timings import COLUMNS, read_timings
 from PIL import Image
 
 from evaluators.images.bayer_frames import load_frames
 from evaluators.images.folders import load_folder
 from latency_tables.cli import main as latency_tables
-from latency_tables.timings import COLUMNS, read_timings
 from search.experiments.data_specs import pictures
 from search.experiments.queue_file import COLUMNS as QUEUE
 from search.experiments.queue_file import read_queue

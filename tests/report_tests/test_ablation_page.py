@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from evaluators.costs import architecture_costs
+from reports.networks.counts import PHONES
 
-from evaluators.cost import architecture_costs
 from reports.ablation_page import page, variants, write_ablation
-from reports.counts import PHONES
 from search.experiments.ablations import Comparison, comparison
 from search.experiments.training import SetResult, TrainingRecord
 from space.tasks import TASKS

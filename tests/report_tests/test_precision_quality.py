@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from reports.experiments.precision_quality import interval_db, pairs, write
 
-from reports.precision_quality import interval_db, pairs, write
 from search.experiments.ablations import comparison
 from search.experiments.training import SetResult, TrainingRecord
 from space.errors import UserError

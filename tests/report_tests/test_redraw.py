@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from latency_tables.measuring import plots
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from reports.experiments.redraw import redraw
+from reports.experiments.reproduction import comparable
 
-from latency_tables.harness import plots
 from latency_tables.plot_style import KINDS, STYLE
 from reports import designs, style
 from reports.ablation_page import figure as ablation_figure
 from reports.ablation_page import stored_variants
-from reports.redraw import redraw
-from reports.reproduction import comparable
 from search.experiments.ablations import ABLATIONS, comparison
 from space.errors import UserError
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from reports.experiments.reproduction import figure, page, published_on, rows, set_title, write_reproduction
 
-from reports.reproduction import figure, page, published_on, rows, set_title, write_reproduction
 from search.experiments.queue_file import named_training
 from search.experiments.training import SetResult, Training, TrainingRecord
 

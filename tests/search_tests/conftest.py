@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from evaluators.costs import architecture_costs
 
-from evaluators.cost import architecture_costs
 from search.budget import parse_budget
 from search.jobs import Measured, RungJob, Timed, TimingJob
 from search.latency import TableUse

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from reports.experiments.reproduction import rows, write_reproduction
 
 from evaluators.tasks import rules_of
 from evaluators.training.weights import save_weights
-from reports.reproduction import rows, write_reproduction
 from reports.run.pareto_view import caption
 from search.api.understood import understood
 from search.cli import main

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from evaluators.quality import evaluate
 
 from evaluators import data
-from evaluators.evaluate import evaluate
 from evaluators.images.folders import NamedImage
 from evaluators.tasks import rules_of
 from evaluators.training.plan import TrainingPlan

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
+from evaluators.costs import Costs, architecture_costs
+from latency_tables.tables.table import load_table
 from PIL import Image
 from scipy.stats import spearmanr
 
 import search.proposals
-from evaluators.cost import Costs, architecture_costs
 from evaluators.latency import latency_word
 from latency_tables import estimate
-from latency_tables.table import load_table
 from search.cli import main
 from search.cli import run as run_command
 from search.cli.options.run import add_options
@@ -31,7 +31,7 @@ from space.command_line import Parser
 from tests.search_tests.test_loop import as_result
 from tests.small_table import write_small_table
 
-WORD = "latency@board-x1"
+WORD = "ms@board-x1"
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_search_by_milliseconds(folder: Path, run_loop, tables) -> None:
 def test_several_tables_as_objectives(folder: Path, run_loop, tables, tmp_path: Path) -> None:
     both = tables_of("--budget", [tables[0].source, str(write_small_table(tmp_path, "board-y2", 2.0, 4.0))])
     study, _ = run_loop(
-        folder, trials=4, rungs=(100,), budget="60k-params", objectives=("psnr", WORD, "latency@board-y2"), tables=both
+        folder, trials=4, rungs=(100,), budget="60k-params", objectives=("psnr", WORD, "ms@board-y2"), tables=both
     )
     assert all(set(record.costs.latency) == {"board-x1", "board-y2"} for record in study.records.values())
 
@@ -257,8 +257,8 @@ def test_a_budget_in_milliseconds_makes_them_the_objective(folder: Path, photos:
     request = session_of(folder, photos, "--budget", limit, "--latency", str(other)).request
     assert request.wanted.objectives == ("psnr", WORD)
     assert [use.name for use in request.wanted.tables] == ["board-x1", "board-y2"]
-    request = session_of(folder, photos, "--budget", limit, "--objective", f"latency@{other},psnr,macs").request
-    assert request.wanted.objectives == ("psnr", "latency@board-y2", "macs")
+    request = session_of(folder, photos, "--budget", limit, "--objective", f"ms@{other},psnr,macs").request
+    assert request.wanted.objectives == ("psnr", "ms@board-y2", "macs")
     assert [use.name for use in request.wanted.tables] == ["board-x1", "board-y2"]
     assert session_of(folder, photos, "--budget", "9k-params").request.wanted.objectives == ("psnr", "macs")
 
@@ -280,7 +280,7 @@ def test_a_run_goes_on_only_with_its_own_tables(folder: Path, photos: Path, tabl
 
 def test_int8_milliseconds_are_no_limit_and_no_objective(folder: Path, photos: Path, tmp_path: Path) -> None:
     table = write_small_table(tmp_path, "board-x1-int8", dtype="int8")
-    for arguments in (["--budget", f"9ms@{table}"], ["--budget", "9k-params", "--objective", f"psnr,latency@{table}"]):
+    for arguments in (["--budget", f"9ms@{table}"], ["--budget", "9k-params", "--objective", f"psnr,ms@{table}"]):
         with pytest.raises(UserError, match=r"must name fp32 tables.*got board-x1-int8 \(int8\)"):
             session_of(folder, photos, *arguments)
     shown = session_of(folder, photos, "--budget", "9k-params", "--latency", str(table)).request

@@ -80,7 +80,7 @@ def test_short_attributes_are_what_a_person_looks_for(study: Study, record: Tria
 
 
 def test_objectives_are_named_and_directed() -> None:
-    assert directions(("psnr", "macs", "latency@x")) == ["maximize", "minimize", "minimize"]
+    assert directions(("psnr", "macs", "ms@x")) == ["maximize", "minimize", "minimize"]
     assert metric_names(("psnr", "macs")) == ["PSNR dB, first rung", "macs"]
 
 

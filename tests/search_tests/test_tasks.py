@@ -8,7 +8,7 @@ import optuna
 import pytest
 from optuna.search_space import IntersectionSearchSpace
 
-from evaluators.tasks import rules_from_words, rules_of
+from evaluators.tasks import rules_from_text, rules_of
 from search.api.understood import beside
 from search.budget import parse_budget
 from search.cli import main
@@ -40,7 +40,7 @@ def of_task(name: str, **options: object) -> RunSettings:
 
 
 def test_a_run_remembers_its_options_and_is_not_continued_with_others() -> None:
-    made = of_task("denoise", **rules_from_words("denoise", 1, {"sigma": "0-50", "channels": "grey"}).options)
+    made = of_task("denoise", **rules_from_text("denoise", 1, {"sigma": "0-50", "channels": "grey"}).options)
     again = RunSettings.from_dict(made.to_dict())
     assert again.rules.title == "denoise σ 0–50 grey"
     with pytest.raises(UserError, match=r"sigma 0\.0,50\.0.*got.*sigma 25\.0,25\.0"):
@@ -50,7 +50,7 @@ def test_a_run_remembers_its_options_and_is_not_continued_with_others() -> None:
 def test_default_folders_name_what_differs() -> None:
     assert run_name(rules_of("sr", 4)) == "sr-x4"
     assert run_name(rules_of("denoise")) == "denoise"
-    assert run_name(rules_from_words("denoise", 1, {"sigma": "50"})) == "denoise-sigma50-50"
+    assert run_name(rules_from_text("denoise", 1, {"sigma": "50"})) == "denoise-sigma50-50"
 
 
 @pytest.mark.parametrize("name", SAME_SIZE)
@@ -117,7 +117,7 @@ def test_the_papers_of_every_task_are_its_fixed_trials(name: str) -> None:
     records = list(fixed_trials(TASKS[name], asked, parse_budget("20m-params")))
     assert list(dict.fromkeys(family(record.source) for record in records)) == DEFAULTS[name]
     for record in records:
-        assert record.nearest_build != PAPERS[family(record.source)].reproducible
+        assert record.approximation != PAPERS[family(record.source)].reproducible
         assert record.architecture.shape == asked.rules.shape
     # Twice only what has the setting and no skip.
     assert len(records) == (2 if name == "sr" else 1) * len(DEFAULTS[name])
@@ -141,7 +141,7 @@ def test_networks_by_name_run_beside_the_default_ones(tmp_path: Path) -> None:
     run = read_run(tmp_path)
     fixed = {trial.source: trial for trial in run.trials if trial.is_fixed}
     assert list(fixed) == ["dncnn-list-color", "ircnn-color", "cbdnet-lite", "dncnn-color"]
-    assert {name for name, trial in fixed.items() if trial.nearest_build} == {"cbdnet-lite"}
+    assert {name for name, trial in fixed.items() if trial.approximation} == {"cbdnet-lite"}
     assert all(len(trial.rungs) == 2 for trial in fixed.values())
     assert run.settings.networks == asked.networks
     # Networks without parameters do not hide those of the others from NSGA and GP.
@@ -185,10 +185,10 @@ def test_results_keep_a_task_s_further_figures(tmp_path: Path) -> None:
 
 
 def test_a_run_measures_the_yardsticks_of_its_task(tmp_path: Path) -> None:
-    assert read_run(_empty(tmp_path / "older")).yardsticks_db == {}
+    assert read_run(_empty(tmp_path / "older")).classical_baselines_db == {}
     words = ["--task", "inpaint", "--budget", "3.2k-params", "--rungs", "1", "--trials", "1", "--workers", "1"]
     assert main(["run", *words, "--run-dir", str(tmp_path / "run")]) == 0
-    assert read_run(tmp_path / "run").yardsticks_db == {"diffusion": pytest.approx(20.67, abs=0.05)}
+    assert read_run(tmp_path / "run").classical_baselines_db == {"diffusion": pytest.approx(20.67, abs=0.05)}
 
 
 def _empty(folder: Path) -> Path:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from evaluators.costs import architecture_costs
 
-from evaluators.cost import architecture_costs
 from search.budget import Budget, parse_budget
 from search.latency import load_used, tables_of
 from search.loop import Limits, SearchLoop
@@ -28,7 +28,7 @@ from tests.search_tests.test_rungs import result_of, trial
 from tests.small_table import write_small_table
 
 SLACK = 1.3  # of what the smallest network takes
-UNITS = {"params": "params", "macs": "macs", "memory": "memory", "weights": "weights", "ms": "latency@board-x1"}
+UNITS = {"params": "params", "macs": "macs", "memory": "memory", "weights": "weights", "ms": "ms@board-x1"}
 
 
 @pytest.fixture(scope="module")
