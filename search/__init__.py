@@ -1,1 +1,33 @@
-"""Which networks to try next: budgets, proposals, the ladder of training, workers, and the run on disk."""
+"""Which networks to try next: budgets, proposals, the ladder of training, workers, and the run on disk.
+
+The door for programs is ``search.run`` and ``search.load``. They are loaded when they are first asked for: reading a
+command line, and starting a worker, must not wait for them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from search.api.run import RecostedRun, Run, load
+    from search.api.searching import StoppedError, run
+    from search.records import TrialRecord
+
+_HOMES = {
+    "search.api.run": ("RecostedRun", "Run", "load"),
+    "search.api.searching": ("StoppedError", "run"),
+    "search.records": ("TrialRecord",),
+}
+__all__ = ["RecostedRun", "Run", "StoppedError", "TrialRecord", "load", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    home = next((home for home, names in _HOMES.items() if name in names), None)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

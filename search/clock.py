@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 
-from search.jobs import Progress
 from search.progress import Listener
 from search.records import TrialRecord
 from search.study import Study
+from search.workers.messages import Progress
 
 
 class Clock:

@@ -16,8 +16,9 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.pareto import front, front_rung, loss
-from search.records import RunResult, TrialRecord
-from search.study import DIRECTIONS, Study, short_attributes
+from search.records import RunResult, Status, TrialRecord
+from search.study import Study
+from search.trial_attributes import directions, short_attributes
 from space.files import write_text_atomically
 
 PICTURES = ("strip-*.png", "pareto.png")  # of a run's folder
@@ -52,7 +53,7 @@ def _new_study(run: RunResult, rung: int, storage: InMemoryStorage) -> optuna.St
     study = optuna.create_study(
         storage=storage,
         study_name=f"{run.name}, after {steps:,} steps",
-        directions=[DIRECTIONS.get(name, "minimize") for name in objectives],
+        directions=directions(objectives),
         sampler=optuna.samplers.RandomSampler(),
     )
     study.set_metric_names([f"PSNR dB after {steps:,} steps" if name == "psnr" else name for name in objectives])
@@ -90,8 +91,9 @@ def _add(
         upload_artifact(artifact_store=store, file_path=str(path), study_or_trial=trial)
     described.unlink()
     if record.at_rung(rung) is not None:
-        directed = [-1 if DIRECTIONS.get(name) == "maximize" else 1 for name in run.settings.objectives]
-        values = [sign * loss(record, rung, name) for sign, name in zip(directed, run.settings.objectives, strict=True)]
+        objectives = run.settings.objectives
+        signs = [-1 if direction == "maximize" else 1 for direction in directions(objectives)]
+        values = [sign * loss(record, rung, name) for sign, name in zip(signs, objectives, strict=True)]
         study.tell(trial, values)
-    elif record.status != "running":
-        study.tell(trial, state=TrialState.FAIL if record.status == "failed" else TrialState.PRUNED)
+    elif record.status != Status.RUNNING:
+        study.tell(trial, state=TrialState.FAIL if record.status == Status.FAILED else TrialState.PRUNED)

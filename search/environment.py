@@ -34,6 +34,11 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def threads_of(processes: int) -> int:
+    """How many threads each of so many processes takes."""
+    return max(1, available_cores() // processes)
+
+
 def _own_version() -> str:
     try:
         return importlib.metadata.version("litefront")

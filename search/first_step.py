@@ -23,10 +23,10 @@ from evaluators.tasks import TaskRules
 from evaluators.training.precision import Precision
 from evaluators.training.trainer import Trainer
 from search.budget import Budget
-from search.failures import death
 from search.fixed_trials import fixed_trials
 from search.latency import load_used
 from search.records import RunSettings
+from search.workers.failures import death
 from space.architecture import Architecture
 from space.build import build
 from space.errors import UserError
@@ -36,7 +36,7 @@ from space.specialists import networks_of
 from space.tasks import Task
 
 BATCH = 2  # images of the step: enough for every operator, and cheap
-DRAWS = 40  # random designs, of which the widest within the budget is tried
+RANDOM_DESIGNS = 40  # of which the widest within the budget is tried
 LONGEST_S = 300  # for the steps in a process of their own, its start included, on a machine that does much else
 CHILD = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from search.first_step import survive; survive()"
 
@@ -49,7 +49,7 @@ def designs(task: Task, settings: RunSettings, budget: Budget) -> tuple[Architec
     chosen = [_narrowest(space, name) for name in task.backbones]
     tables, generator = load_used(settings.tables), np.random.default_rng(settings.seed)
     drawn = []
-    for _ in range(DRAWS):
+    for _ in range(RANDOM_DESIGNS):
         arch = space.decode(space.random(generator))
         try:
             costs = architecture_costs(arch, settings.input_size, tables)

@@ -1,71 +1,60 @@
-"""What a worker is asked to do, and what it answers."""
+"""The jobs of a search: train a trial to its next rung and measure it, or find out how long steps take."""
 
 from __future__ import annotations
 
 import hashlib
-import math
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import torch
-
-from evaluators.data import Pair, load_pairs, pools_of
-from evaluators.quality import NonFiniteOutputError, evaluate
-from evaluators.tasks import TaskRules
+from evaluators.data import load_pairs
+from evaluators.quality import evaluate
+from evaluators.tasks import Pair, TaskRules
 from evaluators.training.plan import TrainingPlan
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
-from evaluators.training.trainer import NonFiniteLossError, Trainer
 from evaluators.training.weights import save_weights
 from search.deadline import Deadline
-from search.failures import machine_reason, reason_of
-from space.build import architecture_from_dict, build
-from space.errors import UserError
-from space.specialists import networks_of
+from search.resumable import Resumable, asking, train
+from search.storage.artifacts import ArtifactStore
+from search.workers.failures import machine_reason, reason_of
+from search.workers.messages import Job, Progress, Result, Stopped
+from space.architecture import Architecture
 
 POOL_FOLDER = "pool"
 PAIRS_FILE = "validation.npz"
+LONG_STEP_S = 0.5  # one that takes longer is timed at once, without a step to warm up
 
 
-@dataclass(frozen=True)
-class Job:
-    """Train one trial until ``steps`` steps have been made in all, then measure it."""
+@dataclass(frozen=True, kw_only=True)
+class RungJob(Job):
+    """Train one trial until ``steps`` steps have been made in all, then measure it; ``number`` is the trial's.
 
-    trial: int
+    ``checkpoint`` and ``weights`` are names of artifacts; the weights are the averaged ones that are measured.
+    """
+
     rung: int
     steps: int
-    architecture: dict[str, Any]
+    architecture: Architecture
     seed: int
-    checkpoint: Path
-    weights: Path  # the averaged weights that are measured
-    left_s: float = math.inf  # from when it is begun; then training stops with a checkpoint
+    checkpoint: str
+    weights: str
 
 
-@dataclass(frozen=True)
-class TimingJob:
+@dataclass(frozen=True, kw_only=True)
+class TimingJob(Job):
     """Measure the seconds that a step of each architecture takes."""
 
-    architectures: tuple[dict[str, Any], ...]
-    trial: int = -1  # of none
+    architectures: tuple[Architecture, ...]
+    number: int = -1  # of no trial
 
 
 @dataclass(frozen=True)
-class Progress:
-    trial: int
-    step: int
-    steps: int
-    loss: float
-
-
-@dataclass(frozen=True)
-class Measured:
+class Measured(Result):
     """A completed rung; ``train_s`` and ``steps_made`` count this job only."""
 
-    trial: int
     psnr_db: float
     ssim: float
     psnr_db_by_image: dict[str, float]
@@ -76,43 +65,12 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Stopped:
-    """Training ended before its rung because it was told to; a checkpoint holds what was done."""
-
-    trial: int
-    train_s: float = 0.0
-
-
-@dataclass(frozen=True)
-class Failed:
-    """The trial broke; ``diverged`` is what can only be the network's doing. ``trace`` is for the log."""
-
-    trial: int
-    reason: str
-    trace: str = ""
-    diverged: bool = False
-
-
-@dataclass(frozen=True)
-class MachineTrouble:
-    """A file could not be written, a GPU is gone; the trial itself is well."""
-
-    trial: int
-    reason: str
-    trace: str = ""
-
-
-@dataclass(frozen=True)
-class Timed:
+class Timed(Result):
     """Seconds per step, None of an architecture that could not be trained; ``reason`` is the last one's."""
 
     step_s: tuple[float | None, ...]
     reason: str | None = None
     trace: str = ""
-    trial: int = -1
-
-
-Answer = Measured | Stopped | Failed | MachineTrouble | Timed
 
 
 @dataclass(frozen=True)
@@ -120,43 +78,53 @@ class Setting:
     """What all jobs of a run share, small enough to send to a new process."""
 
     data_folder: Path
+    artifacts: ArtifactStore
     rules: TaskRules
     plan: TrainingPlan
     precision: Precision
 
 
 class JobRunner:
-    """Does jobs, one at a time, with data that is loaded once."""
+    """Does the jobs of a search, one at a time, with data that is loaded once."""
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self.pool = PatchPool.open(setting.data_folder / POOL_FOLDER, setting.rules.degrade.finish_patches)
         self.pairs: Sequence[Pair] = load_pairs(setting.data_folder / PAIRS_FILE)
 
-    def run(self, job: Job, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]) -> Answer:
-        """Train and measure; whatever goes wrong with this trial is its answer, never an exception."""
-        return answered(job.trial, lambda: self._run(job, on_progress, should_stop))
+    def run(
+        self, job: Job, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]
+    ) -> Result | Stopped:
+        if isinstance(job, TimingJob):
+            return self._time(job, should_stop)
+        assert isinstance(job, RungJob)
+        return self._climb(job, on_progress, should_stop)
 
-    def _run(self, job: Job, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]) -> Answer:
-        deadline = Deadline(job.left_s)
-        trainer = self._trainer(job)
+    def _climb(
+        self, job: RungJob, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]
+    ) -> Measured | Stopped:
+        deadline, artifacts, precision = Deadline(job.left_s), self.setting.artifacts, self.setting.precision
+        training = self._training(job.architecture, job.seed)
+        trainer = training.resumed(artifacts.get(job.checkpoint), precision) or training.begun(precision)
         begun, first_step = time.perf_counter(), trainer.step
-        trainer.train_to(
+        train(
+            trainer,
             job.steps,
-            on_step=lambda step, loss: on_progress(Progress(job.trial, step, job.steps, loss)),
-            should_stop=lambda: should_stop() or deadline.is_over,
+            on_step=lambda step, loss: on_progress(Progress(job.number, step, job.steps, loss)),
+            ends=lambda: should_stop() or deadline.is_over,
+            save=lambda: artifacts.put(job.checkpoint, trainer.save),
         )
         train_s = time.perf_counter() - begun
-        trainer.save(job.checkpoint)
         if trainer.step < job.steps:
-            return Stopped(job.trial, train_s)
+            return Stopped(job.number, train_s)
         begun = time.perf_counter()
         network = trainer.averaged_network()
-        quality = evaluate(network, _told(self.pairs, should_stop), self.setting.rules, self.setting.precision.device)
+        quality = evaluate(network, asking(self.pairs, should_stop), self.setting.rules, precision.device)
         eval_s = time.perf_counter() - begun
-        save_weights(job.weights, network, {"steps": str(trainer.step), "trial": str(job.trial)})
+        about = {"steps": str(trainer.step), "trial": str(job.number)}
+        artifacts.put(job.weights, lambda path: save_weights(path, network, about))
         return Measured(
-            job.trial,
+            job.number,
             quality.psnr_db,
             quality.ssim,
             quality.psnr_db_by_image,
@@ -166,35 +134,7 @@ class JobRunner:
             quality.others_db,
         )
 
-    def _trainer(self, job: Job) -> Trainer:
-        """Continue from the trial's checkpoint, or begin: a lost or damaged one means from the start, same seed."""
-        network = self._network(job.architecture, job.seed)
-        if job.checkpoint.exists():
-            try:
-                setting = self.setting
-                return Trainer.load(
-                    job.checkpoint,
-                    network,
-                    self._pools(network),
-                    setting.precision,
-                    setting.plan,
-                    setting.rules.measure.loss,
-                )
-            except UserError:
-                network = self._network(job.architecture, job.seed)
-        return self._new_trainer(network, job.seed)
-
-    def _new_trainer(self, network: torch.nn.Module, seed: int) -> Trainer:
-        setting = self.setting
-        return Trainer(network, self._pools(network), setting.plan, setting.precision, seed, setting.rules.measure.loss)
-
-    def _pools(self, network: torch.nn.Module) -> tuple[PatchPool, ...]:
-        return pools_of(self.pool, self.setting.rules, len(networks_of(network)))
-
-    def _network(self, architecture: dict[str, Any], seed: int) -> torch.nn.Module:
-        return build(architecture_from_dict(architecture), torch.Generator().manual_seed(seed))
-
-    def time(self, job: TimingJob, should_stop: Callable[[], bool] = lambda: False) -> Timed:
+    def _time(self, job: TimingJob, should_stop: Callable[[], bool]) -> Timed:
         """Seconds per training step: of the second step, or of the first where one takes long."""
         measured: list[float | None] = []
         reason, trace = None, ""
@@ -206,40 +146,22 @@ class JobRunner:
                     raise
                 measured.append(None)
                 reason, trace = reason_of(error), traceback.format_exc()
-        return Timed(tuple(measured), reason, trace)
+        return Timed(job.number, tuple(measured), reason, trace)
 
-    def _step_s(self, architecture: dict[str, Any], should_stop: Callable[[], bool]) -> float:
-        trainer = self._new_trainer(self._network(architecture, 0), 0)
+    def _step_s(self, architecture: Architecture, should_stop: Callable[[], bool]) -> float:
+        trainer = self._training(architecture, 0).begun(self.setting.precision)
+        seconds = 0.0
         for step in (1, 2):
             should_stop()
             begun = time.perf_counter()
             trainer.train_to(step)
             seconds = time.perf_counter() - begun
-            if seconds > 0.5:
+            if seconds > LONG_STEP_S:
                 break
         return seconds
 
-
-def _told(pairs: Sequence[Pair], should_stop: Callable[[], bool]) -> Iterator[Pair]:
-    """``pairs``, with the question before each of them: asking is a worker's sign of life."""
-    for pair in pairs:
-        should_stop()
-        yield pair
-
-
-def answered(trial: int, work: Callable[[], Answer]) -> Answer:
-    """What ``work`` answers, or what went wrong with it: any exception, whatever its type."""
-    try:
-        return work()
-    except (NonFiniteLossError, NonFiniteOutputError) as error:
-        return Failed(trial, str(error), diverged=True)
-    except UserError as error:
-        return Failed(trial, str(error), traceback.format_exc())
-    except Exception as error:
-        trouble = machine_reason(error)
-        if trouble is not None:
-            return MachineTrouble(trial, trouble, traceback.format_exc())
-        return Failed(trial, reason_of(error), traceback.format_exc())
+    def _training(self, architecture: Architecture, seed: int) -> Resumable:
+        return Resumable(architecture, seed, self.setting.rules, self.setting.plan, self.pool)
 
 
 def training_seed(run_seed: int, architecture_key: str) -> int:

@@ -1,7 +1,8 @@
-"""What a person sees while a search runs: a live panel in a terminal, one line per event elsewhere."""
+"""What a person sees while a search runs: a live panel in a terminal or a notebook, one line per event elsewhere."""
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Collection
 from contextlib import AbstractContextManager
@@ -9,20 +10,22 @@ from types import TracebackType
 from typing import Protocol
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from evaluators.quantities import Shown, cost_texts, exact_quantities, milliseconds_on
-from search.jobs import Progress
-from search.pareto import non_dominated_ranks
+from search.pareto import losses_at_rung, non_dominated_ranks
 from search.records import RunSettings, TrialRecord
+from search.workers.messages import Progress
 from space.terminal import escape_controls
 
 SHOWN = 6  # of the best points so far
 BAR_CHARACTERS, JOB_BAR_CHARACTERS = 40, 12
+NOTEBOOK_COLUMNS, NOTEBOOK_EVERY_S = 110, 1.0
+NOTEBOOK_HTML = '<pre style="line-height: normal">{code}</pre>'
 
 
 class Listener(Protocol):
@@ -37,7 +40,20 @@ class Listener(Protocol):
     def tick(self, time_left_s: float | None) -> None: ...
 
 
-class PlainProgress(AbstractContextManager):
+class NoProgress(AbstractContextManager["NoProgress"]):
+    """Nothing, for programs."""
+
+    def said(self, line: str) -> None: ...
+    def known(self, records: Collection[TrialRecord]) -> None: ...
+    def started(self, record: TrialRecord, steps: int) -> None: ...
+    def progressed(self, progress: Progress) -> None: ...
+    def measured(self, record: TrialRecord) -> None: ...
+    def failed(self, record: TrialRecord) -> None: ...
+    def tick(self, time_left_s: float | None) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
+
+
+class PlainProgress(AbstractContextManager["PlainProgress"]):
     """One line per event, for logs and pipes."""
 
     def __init__(self, console: Console, settings: RunSettings) -> None:
@@ -78,21 +94,20 @@ class PlainProgress(AbstractContextManager):
         self._console.print(text + left, highlight=False, markup=False, soft_wrap=True)
 
 
-class LiveProgress(AbstractContextManager):
-    """A panel that is redrawn in place: jobs in work, counts, best points so far, time left."""
+class _Panel(AbstractContextManager["_Panel"]):
+    """Jobs in work, counts, best points so far, time left; whoever shows it asks for ``draw()``."""
 
     def __init__(self, console: Console, settings: RunSettings) -> None:
-        self._settings = settings
+        self._console, self._settings = console, settings
         self._jobs: dict[int, tuple[TrialRecord, int, Progress | None]] = {}
         self._records: dict[int, TrialRecord] = {}
         self._failed: list[str] = []
         self._time_left_s: float | None = None
         self._longest_left_s = 0.0
         self._begun = time.monotonic()
-        self._live = Live(console=console, refresh_per_second=4, transient=True, get_renderable=self._draw)
 
     def said(self, line: str) -> None:
-        self._live.console.print(line, highlight=False, markup=False)
+        self._console.print(line, highlight=False, markup=False)
 
     def known(self, records: Collection[TrialRecord]) -> None:
         self._records.update({record.trial: record for record in records})
@@ -101,9 +116,9 @@ class LiveProgress(AbstractContextManager):
         self._jobs[record.trial] = (record, steps, None)
 
     def progressed(self, progress: Progress) -> None:
-        if progress.trial in self._jobs:
-            record, steps, _ = self._jobs[progress.trial]
-            self._jobs[progress.trial] = (record, steps, progress)
+        if progress.number in self._jobs:
+            record, steps, _ = self._jobs[progress.number]
+            self._jobs[progress.number] = (record, steps, progress)
 
     def measured(self, record: TrialRecord) -> None:
         self._jobs.pop(record.trial, None)
@@ -117,16 +132,7 @@ class LiveProgress(AbstractContextManager):
         self._time_left_s = time_left_s
         self._longest_left_s = max(self._longest_left_s, time_left_s or 0.0)
 
-    def __enter__(self) -> LiveProgress:
-        self._live.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._live.__exit__(kind, error, trace)
-
-    def _draw(self) -> Group:
+    def draw(self) -> Group:
         left = (
             f"{_clock(self._time_left_s)} left"
             if self._time_left_s is not None
@@ -156,8 +162,7 @@ class LiveProgress(AbstractContextManager):
         """The front of the highest rung that anything has reached yet."""
         rung = max(len(record.rungs) for record in self._records.values()) - 1
         there = [record for record in self._records.values() if len(record.rungs) > rung]
-        costs = [name for name in self._settings.objectives if name != "psnr"]
-        ranks = non_dominated_ranks([[-r.rungs[rung].psnr_db, *(r.cost(name) for name in costs)] for r in there])
+        ranks = non_dominated_ranks(losses_at_rung(there, rung, self._settings.objectives))
         best = sorted(
             (r for r, rank in zip(there, ranks, strict=True) if rank == 0), key=lambda r: -r.rungs[rung].psnr_db
         )
@@ -181,8 +186,57 @@ class LiveProgress(AbstractContextManager):
         return table
 
 
-def progress_for(console: Console, settings: RunSettings) -> PlainProgress | LiveProgress:
-    """The panel in a terminal, lines elsewhere and where a terminal cannot move its cursor (``TERM=dumb``)."""
+class LiveProgress(_Panel):
+    """The panel in a terminal, redrawn in place."""
+
+    def __init__(self, console: Console, settings: RunSettings) -> None:
+        super().__init__(console, settings)
+        self._live = Live(console=console, refresh_per_second=4, transient=True, get_renderable=self.draw)
+
+    def __enter__(self) -> LiveProgress:
+        self._live.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.__exit__(kind, error, trace)
+
+
+class NotebookProgress(_Panel):
+    """The panel under a notebook's cell, redrawn in place; rich's own would need ipywidgets."""
+
+    def __enter__(self) -> NotebookProgress:
+        from IPython.display import HTML, display
+
+        self._html, self._shown_at = HTML, time.monotonic()
+        self._cell = display(HTML(""), display_id=True)
+        return self
+
+    def tick(self, time_left_s: float | None) -> None:
+        super().tick(time_left_s)
+        if time.monotonic() - self._shown_at >= NOTEBOOK_EVERY_S:
+            self._shown_at = time.monotonic()
+            self._cell.update(self._html(_as_html(self.draw())))
+
+    def __exit__(self, *_: object) -> None:
+        self._cell.update(self._html(""))
+
+
+def _as_html(panel: RenderableType) -> str:
+    """``panel`` as a notebook shows text, with its colours."""
+    console = Console(file=io.StringIO(), record=True, width=NOTEBOOK_COLUMNS, force_jupyter=False)
+    console.print(panel)
+    return console.export_html(inline_styles=True, code_format=NOTEBOOK_HTML)
+
+
+def progress_for(console: Console | None, settings: RunSettings) -> NoProgress | PlainProgress | _Panel:
+    """The panel in a terminal and a notebook, lines elsewhere and where a terminal cannot move its cursor
+    (``TERM=dumb``); nothing without a console."""
+    if console is None:
+        return NoProgress()
+    if console.is_jupyter:
+        return NotebookProgress(console, settings)
     can_redraw = console.is_terminal and not console.is_dumb_terminal
     return LiveProgress(console, settings) if can_redraw else PlainProgress(console, settings)
 

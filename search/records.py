@@ -6,6 +6,7 @@ Nothing here knows Optuna. ``search.study`` reads these values out of the storag
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
 from typing import Any
 
 from evaluators.costs import Costs
@@ -18,7 +19,16 @@ from space.build import architecture_from_dict
 
 RECORD_VERSION = 2
 SEARCHED = "search"
-STATUSES = ("trained", "over-budget", "duplicate", "failed", "running")
+
+
+class Status(StrEnum):
+    """How a trial stands."""
+
+    RUNNING = "running"  # begun, and without a result yet
+    TRAINED = "trained"  # measured on one rung at least
+    FAILED = "failed"
+    OVER_BUDGET = "over-budget"  # too dear, so never trained
+    DUPLICATE = "duplicate"  # the network of another trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +62,13 @@ class TrialRecord:
 
     trial: int
     source: str  # SEARCHED, or a paper's configuration such as "s-lwsr16"
-    status: str  # one of STATUSES
+    status: Status
     architecture: Architecture
     knobs: dict[str, Any]
     costs: Costs
     rungs: tuple[RungResult, ...] = ()
     reason: str | None = None  # why it was stopped or failed
-    approximation: bool = False  # of a network that its paper does not determine
+    approximation: bool = False  # stands for a network that its paper does not determine
 
     @property
     def is_fixed(self) -> bool:
@@ -83,6 +93,7 @@ class TrialRecord:
             **{
                 **fields,
                 "architecture": architecture_from_dict(data["architecture"]),
+                "status": Status(data["status"]),
                 "costs": Costs.from_dict(data["costs"]),
                 "rungs": tuple(RungResult.from_dict(rung) for rung in data["rungs"]),
             }
@@ -94,31 +105,41 @@ class TrialRecord:
         return next((result for result in self.rungs if result.rung == rung), None)
 
 
-@dataclass(frozen=True)
-class RunSettings:
+KEPT = {"kept": True}  # of a field: a run is continued with the same value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a run is asked for, whatever session it is: as the options say it, before any data are read."""
+
+    task: str = field(metadata=KEPT)
+    scale: int = field(metadata=KEPT)
+    options: dict[str, Any] = field(default_factory=dict, metadata=KEPT)  # of the task (``TaskRules.options``)
+    budget: str = field(metadata=KEPT)  # canonical text, "200k-params,11g-macs"
+    # "psnr" first, then cost words (evaluators.costs): "macs", "ms@pixel4-a76"
+    objectives: tuple[str, ...] = field(metadata=KEPT)
+    input_size: tuple[int, int] = field(metadata=KEPT)  # width, height of the network input that costs are given for
+    networks: tuple[str, ...] = field(default=(), metadata=KEPT)  # fixed trials asked for, beside those of every search
+    sampler: str = field(metadata=KEPT)
+    seed: int = field(metadata=KEPT)
+    tables: tuple[TableUse, ...] = field(default=(), metadata=KEPT)  # latency tables that milliseconds are given on
+    workers: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings(Wanted):
     """Everything a run was asked for, and where it ran; written once when the run is made."""
 
-    task: str
-    scale: int
-    budget: str  # canonical text, "200k-params,11g-macs"
-    objectives: tuple[str, ...]  # "psnr" first, then cost words (evaluators.costs): "macs", "ms@pixel4-a76"
-    input_size: tuple[int, int]  # width, height of the network input that costs are given for
-    sampler: str
-    seed: int
+    train_data: str = field(metadata=KEPT)  # "embedded photographs" or the folder's name, with a fingerprint
+    val_data: str = field(metadata=KEPT)
+    training: dict[str, Any] = field(metadata=KEPT)  # batch, patch, learning rate, ...
+    specialists: int = field(default=1, metadata=KEPT)  # the most networks that may share the range of noise levels
     rungs: tuple[int, ...]  # steps of training in all, per rung
-    workers: int
-    train_data: str  # "embedded photographs" or the folder's name, with a fingerprint
-    val_data: str
-    training: dict[str, Any]  # batch, patch, learning rate, ...
+    precision: dict[str, Any] = field(default_factory=dict)  # of training (``Precision``)
+    overlap: str = ""  # which picture training and validation share, in words; none if empty
     environment: dict[str, str]  # versions, commit, device
     created: str  # ISO 8601, UTC
     version: int = RECORD_VERSION
-    tables: tuple[TableUse, ...] = ()  # latency tables that milliseconds are given on; none in older runs
-    options: dict[str, Any] = field(default_factory=dict)  # of the task (``TaskRules.options``); none in older runs
-    networks: tuple[str, ...] = ()  # fixed trials that were asked for by name, beside those of every search
-    specialists: int = 1  # the most networks that may share the range of noise levels; 1 in older runs
-    precision: dict[str, Any] = field(default_factory=dict)  # of training (``Precision``); none in older runs
-    overlap: str = ""  # which picture training and validation share, in words; none, or an older run, if empty
 
     @property
     def rules(self) -> TaskRules:
@@ -128,10 +149,8 @@ class RunSettings:
 
     @property
     def trained_in(self) -> str:
-        """``bf16`` or ``fp32``: the arithmetic of training; older runs say it in words."""
-        if self.precision:
-            return Precision.from_dict(self.precision).word
-        return "bf16" if self.environment.get("precision", "").startswith("training bfloat16") else "fp32"
+        """``bf16`` or ``fp32``: the arithmetic of training."""
+        return Precision.from_dict(self.precision).word if self.precision else "fp32"
 
     @property
     def shape(self) -> IOShape:
@@ -143,10 +162,9 @@ class RunSettings:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> RunSettings:
-        tuples = {name: tuple(data[name]) for name in ("objectives", "input_size", "rungs")}
-        tables = tuple(TableUse.from_dict(table) for table in data.get("tables", ()))
-        networks = tuple(data.get("networks", ()))
-        return cls(**{**data, **tuples, "tables": tables, "networks": networks})
+        tuples = {name: tuple(data[name]) for name in ("objectives", "input_size", "rungs", "networks")}
+        tables = tuple(TableUse.from_dict(table) for table in data["tables"])
+        return cls(**{**data, **tuples, "tables": tables})
 
 
 @dataclass(frozen=True)
@@ -159,12 +177,11 @@ class RunResult:
     baseline_psnr_db: float  # of doing without a network, on the same validation images
     elapsed_s: float
     command: str
-    sessions: tuple[str, ...] = ()  # when, by which commit and for what each sitting was
-    baseline_others_db: dict[str, float] = field(default_factory=dict)  # the task's further figures; none in older runs
-    classical_baselines_db: dict[str, float] = field(
-        default_factory=dict
-    )  # PSNR of classical methods; none in older runs
+    sessions: tuple[str, ...] = ()  # when, by which commit and for what each was
+    baseline_others_db: dict[str, float] = field(default_factory=dict)  # the task's further figures
+    classical_baselines_db: dict[str, float] = field(default_factory=dict)  # PSNR of classical methods
     stopped_train_s: float = 0.0  # spent on rungs that the end of a session cut short; their checkpoints remain
+    is_finished: bool = False  # whether the last session came to its own end
 
     @property
     def worker_shares(self) -> dict[str, float]:

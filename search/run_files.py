@@ -7,6 +7,7 @@ from pathlib import Path
 
 from search.records import RunResult
 from search.rungs import ranked
+from search.storage.artifacts import ArtifactStore, checkpoint_name
 from search.study import Study
 from space.errors import UserError
 
@@ -26,6 +27,7 @@ def read_run(folder: Path) -> RunResult:
 def result_of(study: Study, folder: Path) -> RunResult:
     """All that is known of the run that was opened in ``folder``."""
     baseline = study.noted("baseline") or {"psnr_db": math.nan}
+    sessions, done = tuple(study.noted("sessions", ())), study.noted("done") or {}
     return RunResult(
         name=folder.resolve().name,
         settings=study.settings,
@@ -33,14 +35,15 @@ def result_of(study: Study, folder: Path) -> RunResult:
         baseline_psnr_db=baseline["psnr_db"],
         elapsed_s=study.noted("elapsed_s", 0.0),
         command=study.noted("command", ""),
-        sessions=tuple(study.noted("sessions", ())),
+        sessions=sessions,
         baseline_others_db=baseline.get("others_db", {}),
         classical_baselines_db=study.noted("classical_baselines", {}),
         stopped_train_s=study.noted("stopped_train_s", 0.0),
+        is_finished=bool(sessions) and done.get("sessions") == len(sessions),
     )
 
 
-def drop_checkpoints(study: Study, folder: Path) -> None:
+def drop_checkpoints(study: Study, artifacts: ArtifactStore) -> None:
     """Delete checkpoints that are least likely to be continued: searched trials in the worse half of a rung.
 
     Should one be promoted after all, it is trained again from its seed, to the same weights.
@@ -50,4 +53,4 @@ def drop_checkpoints(study: Study, folder: Path) -> None:
         here = [record for record in records if len(record.rungs) == rung + 1]
         if here:
             for record in ranked(here, rung, study.settings.objectives)[(len(here) + 1) // 2 :]:
-                (folder / "checkpoints" / f"trial-{record.trial}.safetensors").unlink(missing_ok=True)
+                artifacts.delete(checkpoint_name(record.trial))

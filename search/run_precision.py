@@ -35,10 +35,7 @@ def precision_for(
         raise UserError(
             f"run {folder} was made with --precision {begun.trained_in}, got {wanted}; use --run-dir for a new run"
         )
-    if begun.precision:
-        recorded = replace(Precision.from_dict(begun.precision), device=chosen.device)
-    else:
-        recorded = replace(chosen, autocast="bfloat16" if begun.trained_in == "bf16" else None)
+    recorded = replace(Precision.from_dict(begun.precision), device=chosen.device)
     if recorded.word == chosen.word:
         return recorded, None
     return recorded, f"training goes on in {begun.trained_in}, as the run was begun; here it would be {chosen.word}"

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from search.journal import JOURNAL, OWNER
 from search.records import RunSettings
+from search.storage import URL_FILE, is_run
+from search.storage.journal import JOURNAL
+from search.storage.lock import is_owned
+from search.storage.studies import open_study
+from space.errors import UserError
 
+RUNS = Path("runs")
 HEAD_BYTES = 1 << 20  # of the journal, in which the settings stand: they are written first
-SETTINGS, SITTING, DONE = (f'"user_attr":{{"{name}":'.encode() for name in ("settings", "sessions", "done"))
+SETTINGS, SESSIONS, DONE = (f'"user_attr":{{"{name}":'.encode() for name in ("settings", "sessions", "done"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,38 +41,55 @@ class RunGlance:
 
 
 def glance(folder: Path) -> RunGlance:
-    """What ``folder``, which has a journal, says at once; never raises, whatever lies there."""
+    """What ``folder``, in which a run was begun, says at once; never raises, whatever lies there."""
     created = task = budget = ""
     try:
-        data = (folder / JOURNAL).read_bytes()
-        asked = _settings(data[:HEAD_BYTES])
+        asked, is_finished = _of_storage(folder) if (folder / URL_FILE).exists() else _of_journal(folder)
         created, task, budget = asked.created, asked.rules.title, asked.budget
-        # What was last begun is done if its end was written down after it.
-        state = "finished" if data.rfind(DONE) > data.rfind(SITTING) else "interrupted"
-        if _is_owned(folder / OWNER):
-            state = "running"
+        state = "running" if is_owned(folder) else "finished" if is_finished else "interrupted"
     except OSError as error:
         state = f"damaged: {error.strerror or type(error).__name__}"
+    except UserError as error:
+        state = f"damaged: {error}"
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         state = "damaged: its settings cannot be read"
     return RunGlance(str(folder), created, task, budget, state, _size_bytes(folder))
 
 
-def _settings(head: bytes) -> RunSettings:
-    line = next(line for line in (*head.split(b"\n"), b"{}") if SETTINGS in line or line == b"{}")
-    return RunSettings.from_dict(json.loads(line)["user_attr"]["settings"])
+def run_folder(name: Path | str) -> Path:
+    """The folder of a run that is given by its path, or by its name below ``runs/``.
+
+    Raises:
+        UserError: there is neither.
+    """
+    for folder in (Path(name), RUNS / name):
+        if is_run(folder):
+            return folder
+    raise UserError(
+        f"{str(name)!r} must be a run's folder or its name in runs/, got neither; see: python -m search list"
+    )
 
 
-def _is_owned(lock: Path) -> bool:
-    """Whether a search holds the lock of its folder (``search.journal.own``)."""
-    try:
-        with open(lock, "rb") as handle:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
+def known_runs() -> list[Path]:
+    """Folders of runs below ``runs/``."""
+    return sorted(folder for folder in RUNS.glob("*") if is_run(folder))
+
+
+def _of_journal(folder: Path) -> tuple[RunSettings, bool]:
+    """Its settings, and whether it is finished: what was last begun is if its end was written down after it."""
+    data = (folder / JOURNAL).read_bytes()
+    lines = (*data[:HEAD_BYTES].split(b"\n"), b"{}")
+    line = next(line for line in lines if SETTINGS in line or line == b"{}")
+    settings = RunSettings.from_dict(json.loads(line)["user_attr"]["settings"])
+    return settings, data.rfind(DONE) > data.rfind(SESSIONS)
+
+
+def _of_storage(folder: Path) -> tuple[RunSettings, bool]:
+    """The same of a run whose trials are kept elsewhere."""
+    study = open_study(folder, None, owned=False)
+    notes: dict[str, Any] = {} if study is None else study.user_attrs
+    done = notes.get("done", {})
+    return RunSettings.from_dict(notes["settings"]), done.get("sessions") == len(notes.get("sessions", ()))
 
 
 def _size_bytes(folder: Path) -> int:

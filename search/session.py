@@ -1,134 +1,92 @@
-"""One sitting at a run: check everything that was asked for, open or make the run, search until the limits."""
+"""One session at a run: everything that was asked for is checked, then the run is opened or made and searched."""
 
 from __future__ import annotations
 
 import math
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 
-import torch
+from optuna.exceptions import StorageInternalError
 
-from evaluators import data
-from evaluators.images.overlap import shared_picture
-from evaluators.images.pair_folders import NamedPair
 from evaluators.quality import baseline, classical_baselines
-from evaluators.tasks import TaskRules
-from search.budget import Budget
-from search.calibrate import TimingFailedError, step_seconds
+from evaluators.training.precision import Precision
 from search.clock import Clock
+from search.continuing import check_new, check_same
 from search.deadline import Deadline
 from search.durations import duration_text
-from search.environment import available_cores, environment
+from search.environment import environment, threads_of
 from search.initial_trials import enqueue_initial
-from search.jobs import PAIRS_FILE, POOL_FOLDER, JobRunner, Setting
-from search.journal import own
-from search.latency import TableUse, changed, load_used
+from search.jobs import JobRunner, Setting
+from search.latency import load_used
 from search.loop import Limits, SearchLoop
 from search.progress import Listener
 from search.records import RunSettings
+from search.request import Request
+from search.run_data import RunData, read_data
 from search.run_files import drop_checkpoints
 from search.run_precision import checked, precision_for
 from search.rungs import default_ladder, fit_ladder
 from search.smallest import check_possible
+from search.step_timing import TimingFailedError, step_seconds
+from search.storage.artifacts import LocalArtifacts
+from search.storage.lock import own
 from search.study import Study
 from search.too_short import too_short, usable_s
-from search.workers import ProcessWorkers, Workers
+from search.workers.processes import ProcessWorkers
+from search.workers.protocol import Workers
 from space.errors import UserError
-from space.knobs import SPECIALISTS
 from space.logs import LOG_FILE, LOGGER, log_to
+from space.os_errors import first_line
 from space.search_space import SearchSpace
-from space.tasks import Task
 
-OURS = ("owner.lock", "journal.log", LOG_FILE)  # what a run has that was ended before its first result
-SAME = (
-    "task",
-    "scale",
-    "rules",
-    "budget",
-    "objectives",
-    "input_size",
-    "networks",
-    "sampler",
-    "seed",
-    "train_data",
-    "val_data",
-    "training",
-    "specialists",
-)
+
+def check_and_read(request: Request) -> Session:
+    """The session that ``request`` asks for: its data are read, and a first step is made where that can fail.
+
+    Raises:
+        UserError: anything cannot work; an existing run is left as it was.
+    """
+    begun = time.monotonic()
+    existing = Study.open(request.folder, owned=False, url=request.storage)
+    begun_settings = existing.settings if existing else None
+    precision, note = precision_for(request.device, request.precision, begun_settings, request.folder)
+    wanted = request.wanted
+    space = SearchSpace(request.task, request.rules.shape)
+    check_possible(request.budget, space, wanted.input_size, load_used(wanted.tables))
+    data = read_data(request)
+    settings = _settings(data, precision)
+    if begun_settings is None:
+        check_new(request.folder)
+    else:
+        check_same(begun_settings, settings, request.folder)
+    session = Session(request, data, settings, precision, note, existing, begun)
+    if session.is_finished:
+        return session
+    precision, failed = checked(precision, request.task, settings, request.budget, continues=existing is not None)
+    if failed is None:
+        return session
+    return Session(request, data, _settings(data, precision), precision, failed, existing, begun)
 
 
 @dataclass(frozen=True)
-class Request:
-    """What a person asked for, checked and complete."""
-
-    task: Task
-    rules: TaskRules
-    budget: Budget
-    objectives: tuple[str, ...]
-    input_size: tuple[int, int]
-    sampler: str
-    seed: int
-    folder: Path
-    time_s: float | None
-    trials: int | None
-    workers: int
-    rungs: tuple[int, ...] | None = None
-    train_folder: Path | None = None
-    val_folder: Path | None = None
-    frames_folder: Path | None = None
-    device: str | None = None
-    command: str = ""
-    tables: tuple[TableUse, ...] = ()
-    networks: tuple[str, ...] = ()
-    has_default_objective: bool = False
-    specialists: int | None = None  # the most; None for as many as there can be
-    precision: str = "auto"  # a word of ``--precision``
-
-
 class Session:
-    """A request whose every part was checked before the run's folder is touched."""
+    """A checked request with its data; ``existing`` is the run that it goes on with, if there is one.
 
-    def __init__(self, request: Request) -> None:
-        """Raises: UserError for anything that cannot work, with the existing run as it was."""
-        self.request = request
-        self.begun = time.monotonic()
-        self.plan = request.rules.degrade.plan
-        self.existing = Study.open(request.folder, owned=False)
-        begun = self.existing.settings if self.existing else None
-        self.precision, self.precision_note = precision_for(request.device, request.precision, begun, request.folder)
-        tables = load_used(request.tables)
-        space = SearchSpace(request.task, request.rules.shape)
-        check_possible(request.budget, space, request.input_size, tables)
-        self.train = data.training_images(request.train_folder, request.rules)
-        self.val = data.validation_images(request.val_folder, request.rules)
-        data.check_measurable(self.val, request.val_folder, request.rules)
-        self.frames = data.frame_pairs(request.frames_folder, request.rules)
-        self.settings = self._settings()
-        if self.existing is None:
-            _check_new(request.folder)
-        else:
-            _check_same(self.existing.settings, self.settings, request.folder)
-        if not self.is_finished:
-            self._check_precision()
+    ``precision_note`` is the line to tell of the arithmetic, if there is anything to tell. ``begun`` is by
+    ``time.monotonic``.
+    """
 
-    def _check_precision(self) -> None:
-        """Make a first step, and have the record say what came of it."""
-        request = self.request
-        self.precision, failed = checked(
-            self.precision, request.task, self.settings, request.budget, continues=self.existing is not None
-        )
-        if failed:
-            self.precision_note = failed
-            self.settings = self._settings()
-
-    @property
-    def threads(self) -> int:
-        return max(1, available_cores() // self.request.workers)
+    request: Request
+    data: RunData
+    settings: RunSettings
+    precision: Precision
+    precision_note: str | None
+    existing: Study | None
+    begun: float
 
     @property
     def is_finished(self) -> bool:
@@ -149,13 +107,13 @@ class Session:
         except OSError as error:
             raise UserError(f"--run-dir must be a folder that can be written, got {folder}: {error.strerror}") from None
         with own(folder), log_to(folder / LOG_FILE):
-            study = Study.open(folder, owned=True)
+            study = Study.open(folder, owned=True, url=self.request.storage)
             if study is None:
-                study = Study.create(folder, self.settings)
+                study = Study.create(folder, self.settings, self.request.storage)
                 study.note("command", self.request.command)
             LOGGER.info("%s; %s", self.request.command or "a session", self._describe_session())
             study.note("sessions", [*study.noted("sessions", []), self._describe_session()])
-            pairs = self._prepare_data(folder / "data")
+            pairs = self.data.write(folder / "data")
             try:
                 if study.noted("baseline") is None:
                     quality = baseline(pairs, self.request.rules)
@@ -164,8 +122,9 @@ class Session:
                 if study.noted("classical_baselines") is None:
                     classical = classical_baselines(pairs, self.request.rules)
                     study.note("classical_baselines", {name: quality.psnr_db for name, quality in classical.items()})
-                (folder / "checkpoints").mkdir(exist_ok=True)
                 return self._search(study, listener, interrupted)
+            except StorageInternalError as error:
+                raise OSError(f"the storage of the run does not answer: {first_line(error)}") from error
             finally:
                 shutil.rmtree(folder / "data", ignore_errors=True)
 
@@ -173,9 +132,10 @@ class Session:
         request = self.request
         spent_s = study.noted("elapsed_s", 0.0)
         enqueue_initial(study, request.task, request.budget)
-        setting = Setting(request.folder / "data", request.rules, self.plan, self.precision)
+        artifacts, count = LocalArtifacts(request.folder), request.wanted.workers
+        setting = Setting(request.folder / "data", artifacts, request.rules, request.rules.degrade.plan, self.precision)
         log = request.folder / LOG_FILE
-        workers = ProcessWorkers(request.workers, partial(JobRunner, setting), self.threads, log)
+        workers = ProcessWorkers(count, partial(JobRunner, setting), threads_of(count), log)
         clock = Clock(study, spent_s, self.begun, listener)
         try:
             clock.known([record for record in study.records.values() if record.rungs])
@@ -185,16 +145,8 @@ class Session:
             self._fit_ladder(
                 study, workers, listener, lambda: interrupted() or (deadline is not None and deadline.is_over)
             )
-            loop = SearchLoop(
-                study,
-                request.task,
-                request.budget,
-                workers,
-                Limits(deadline, request.trials),
-                request.folder,
-                clock,
-                interrupted,
-            )
+            limits = Limits(deadline, request.trials)
+            loop = SearchLoop(study, request.task, request.budget, workers, limits, clock, interrupted)
             problem = loop.run()
         except TimingFailedError as error:
             problem = str(error)
@@ -202,8 +154,9 @@ class Session:
             workers.close()
             clock.save()
         if problem is None and not interrupted():
-            study.note("done", {"time_s": request.time_s, "trials": request.trials})
-            drop_checkpoints(study, request.folder)
+            sessions = len(study.noted("sessions"))
+            study.note("done", {"time_s": request.time_s, "trials": request.trials, "sessions": sessions})
+            drop_checkpoints(study, artifacts)
         return problem
 
     def _fit_ladder(self, study: Study, workers: Workers, listener: Listener, is_over: Callable[[], bool]) -> None:
@@ -220,25 +173,17 @@ class Session:
             fixed_s, searched_s = step_seconds(study, workers, request.task, request.budget, is_over)
             if is_over() and not searched_s:
                 return
-            wanted = fit_ladder(request.time_s * request.workers, fixed_s, searched_s)
+            wanted = fit_ladder(request.time_s * request.wanted.workers, fixed_s, searched_s)
             used_s = time.monotonic() - self.begun + study.noted("elapsed_s", 0.0)
             if not any(record.rungs for record in study.records.values()) and (
-                notice := too_short(request.time_s, used_s, fixed_s, searched_s, request.workers)
+                notice := too_short(request.time_s, used_s, fixed_s, searched_s, request.wanted.workers)
             ):
                 listener.said(notice)
         if len(wanted) > len(study.settings.rungs):
             study.extend(wanted)
 
-    def _prepare_data(self, folder: Path) -> tuple[data.Pair, ...]:
-        """Write pool and validation pairs where every worker maps them from."""
-        folder.mkdir(exist_ok=True)
-        data.training_pool(self.train, self.request.rules).save(folder / POOL_FOLDER)
-        pairs = data.validation_pairs(self.val, self.request.rules)
-        data.save_pairs(folder / PAIRS_FILE, pairs)
-        return pairs
-
     def _describe_session(self) -> str:
-        """Where and for what a sitting was: a run may be continued by another version."""
+        """Where and for what it is: a run may be continued by another version."""
         limits = ", ".join(
             filter(
                 None,
@@ -250,95 +195,15 @@ class Session:
         )
         return f"{self.settings.created}, commit {self.settings.environment['commit']}, up to {limits}"
 
-    def _settings(self) -> RunSettings:
-        request = self.request
-        return RunSettings(
-            task=request.task.name,
-            scale=request.rules.scale,
-            budget=request.budget.text,
-            objectives=request.objectives,
-            input_size=request.input_size,
-            sampler=request.sampler,
-            seed=request.seed,
-            rungs=(),
-            workers=request.workers,
-            train_data=data.describe(request.train_folder, self.train, request.rules),
-            val_data=data.describe(request.val_folder, self.val, request.rules, validates=True),
-            training=self.plan.to_dict(),
-            environment=environment(self.precision, request.workers, self.threads),
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            tables=request.tables,
-            options=request.rules.options,
-            networks=request.networks,
-            specialists=_specialists(request, (self.train[0], self.val[0])),
-            precision=self.precision.to_dict(),
-            overlap=_overlap(request, self.train, self.val),
-        )
 
-
-def default_workers(device: str | None) -> int:
-    """A process per core on a CPU, with one thread each (``tests/benchmarks`` measures the gain); one on a GPU."""
-    if (device or ("cuda" if torch.cuda.is_available() else "cpu")).startswith("cuda"):
-        return 1
-    return min(available_cores(), 8)
-
-
-def _overlap(request: Request, train: Sequence[data.Picture], val: Sequence[data.Picture]) -> str:
-    """In words, a picture that is measured on and was trained on; the embedded photographs share none."""
-    if request.train_folder is None and request.val_folder is None:
-        return ""
-    shared = shared_picture(train, val)
-    if shared is None:
-        return ""
-    return f"training has seen it: {shared[0]} shows what {shared[1]} of the validation pictures shows"
-
-
-def _specialists(request: Request, examples: tuple[data.Picture, ...]) -> int:
-    """The most networks that may share the range of noise levels; 1 where there is none, or where no level is known.
-
-    Raises:
-        UserError: more are asked for than there can be.
-    """
-    asked, most = request.specialists, max(SPECIALISTS.values)
-    if not request.rules.degrade.divided(1):
-        most, why = 1, f"{request.rules.title} has no range of noise levels"
-    elif any(isinstance(picture, NamedPair) for picture in examples):
-        most, why = 1, "the noise level of pairs in a folder is not known"
-    else:
-        why = "more are not searched"
-    if asked is not None and asked > most:
-        raise UserError(f"--specialists must be at most {most}, for {why}; got {asked}")
-    return asked or most
-
-
-def _check_new(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"--run-dir must be a folder, got the file {folder}")
-    if folder.exists() and any(entry.name not in OURS for entry in folder.iterdir()):
-        raise UserError(f"--run-dir must be empty or hold a run, got {folder} with other files; choose another")
-
-
-def _check_same(existing: RunSettings, asked: RunSettings, folder: Path) -> None:
-    for name in SAME:
-        before, now = getattr(existing, name), getattr(asked, name)
-        if before != now:
-            what = "" if name == "rules" else f"{name.replace('_', ' ')} "
-            raise UserError(
-                f"run {folder} was made with {what}{_shown(before) or 'none'}, got {_shown(now) or 'none'}; use "
-                "--run-dir for a new run"
-            )
-    before, now = ({use.name: use for use in settings.tables} for settings in (existing, asked))
-    if before.keys() != now.keys():
-        raise UserError(
-            f"run {folder} was made with latency tables {_shown(tuple(before)) or 'none'}, got "
-            f"{_shown(tuple(now)) or 'none'}; for another phone: python -m search recost {folder} --device TABLE"
-        )
-    for name, use in before.items():
-        if use.fingerprint != now[name].fingerprint:
-            raise UserError(f"{changed(use, now[name].fingerprint)}; use --run-dir for a new run")
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, TaskRules):
-        return ", ".join(f"{name} {_shown(option)}" for name, option in value.options.items())
-    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+def _settings(data: RunData, precision: Precision) -> RunSettings:
+    request, count = data.request, data.request.wanted.workers
+    return RunSettings(
+        **vars(request.wanted),
+        **data.described(),
+        rungs=(),
+        training=request.rules.degrade.plan.to_dict(),
+        environment=environment(precision, count, threads_of(count)),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        precision=precision.to_dict(),
+    )

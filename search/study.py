@@ -1,21 +1,15 @@
 """The run in Optuna's storage: the only truth about every trial.
 
 A trial is told when its first rung is done: its values are those of the first rung, which every trial has, so that
-the sampler compares like with like, and the names of the objectives say so. Later rungs are attributes of the study
-(``later-rungs/TRIAL``), because Optuna closes a trial once it is told. Over-budget candidates and duplicates are told
-as PRUNED with their constraints, as are published networks outside the search space; their results are in their
-records.
-
-Records are system attributes, which Optuna's dashboard does not list; what a person looks for is in short user
-attributes beside them (``short_attributes``). Both lie in the same journal.
+the sampler compares like with like, and the names of the objectives say so. Over-budget candidates and duplicates are
+told as PRUNED with their constraints, as are published networks outside the search space; their results are in their
+records (``search.trial_attributes``).
 """
 
 from __future__ import annotations
 
-import gc
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,22 +17,28 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from evaluators.quantities import quantities_of
 from search.budget import Budget
-from search.journal import JOURNAL, repair, storage, whole_bytes
 from search.proposers import Proposer, proposer
 from search.proposers.suggest import suggest
-from search.records import RECORD_VERSION, SEARCHED, RungResult, RunSettings, TrialRecord
+from search.records import RECORD_VERSION, SEARCHED, RungResult, RunSettings, Status, TrialRecord
+from search.storage.studies import create_study, open_study, unreadable, without_collection
+from search.trial_attributes import (
+    CHANGING,
+    FAILED,
+    LATER_RUNGS,
+    RECORD,
+    RESULT,
+    directions,
+    metric_names,
+    short_attributes,
+    stored_record,
+    whole_record,
+)
 from space.errors import UserError
 from space.knobs import Value
-from space.os_errors import first_line
 from space.search_space import Parameter, SearchSpace
 
-NAME = "litefront"
-RECORD, RESULT = "litefront:record", "litefront:result"  # attributes of a trial
-CHANGING = ("status", "reason", "rungs")  # of a record, once it is written
-DIRECTIONS = {"psnr": "maximize"}  # everything else is a cost
-TOLD_AS = {"over-budget": TrialState.PRUNED, "duplicate": TrialState.PRUNED, "failed": TrialState.FAIL}
+TOLD_AS = {Status.OVER_BUDGET: TrialState.PRUNED, Status.DUPLICATE: TrialState.PRUNED, Status.FAILED: TrialState.FAIL}
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
@@ -54,14 +54,14 @@ class Proposal:
     @property
     def fixed_record(self) -> dict[str, Any] | None:
         attributes = self._trial.storage.get_trial_system_attrs(self._trial._trial_id)
-        return attributes.get(RECORD, self._trial.user_attrs.get("record"))
+        return attributes.get(RECORD)
 
     def choose(self, parameter: Parameter) -> Value:
         return suggest(self._trial, parameter)
 
 
 class Study:
-    """One run's trials and notes, in the journal of its folder."""
+    """One run's trials and notes."""
 
     def __init__(self, study: optuna.Study) -> None:
         self._study = study
@@ -74,51 +74,40 @@ class Study:
         self.settings = RunSettings.from_dict(self._notes["settings"])
         self._sources: set[str] = set()
         for trial in study.get_trials(deepcopy=False):
-            stored = _stored(trial)
+            stored = stored_record(trial)
             if stored is not None:
                 self._sources |= {stored["source"]} - {SEARCHED}
                 if trial.state != TrialState.WAITING:
-                    self.records[trial.number] = _with_later_results(trial.number, stored, later)
+                    self.records[trial.number] = whole_record(trial.number, stored, later)
 
     @classmethod
-    def create(cls, folder: Path, settings: RunSettings) -> Study:
-        study = optuna.create_study(
-            study_name=NAME,
-            storage=storage(folder / JOURNAL),
-            load_if_exists=True,
-            directions=[DIRECTIONS.get(name, "minimize") for name in settings.objectives],
-        )
-        study.set_metric_names(metric_names(settings.objectives))
+    def create(cls, folder: Path, settings: RunSettings, url: str | None = None) -> Study:
+        """A new run in ``folder``, whose trials are kept at ``url`` (``search.storage``), or in its journal if None."""
+        objectives = settings.objectives
+        study = create_study(folder, url, directions(objectives), metric_names(objectives))
         study.set_user_attr("settings", settings.to_dict())
         return cls(study)
 
     @classmethod
-    def open(cls, folder: Path, owned: bool) -> Study | None:
+    def open(cls, folder: Path, owned: bool, url: str | None = None) -> Study | None:
         """The run in ``folder``; None where none was begun.
 
         Args:
-            owned: whether the caller owns the folder (``journal.own``): only then is what a kill left mended.
+            owned: whether the caller owns the folder (``search.storage.lock.own``): only then is what a kill left
+                mended.
+            url: where its trials are kept, if the folder does not say so.
 
         Raises:
-            UserError: the journal is damaged, or was written by an incompatible version.
+            UserError: the storage is damaged, or was written by an incompatible version.
         """
-        path = folder / JOURNAL
-        if not path.exists():
-            return None
-        with _without_collection():
-            if owned:
-                repair(path)
-            if not (path.stat().st_size if owned else whole_bytes(path, path.read_bytes())):
-                return None  # ended before its first line was written
-            stored = storage(path)
-            try:
-                study = optuna.load_study(study_name=NAME, storage=stored)
-            except Exception as error:  # Optuna does not say of what kind a line is that it cannot replay
-                raise _unreadable(path, error) from error
-            asked = stored.get_study_user_attrs(study._study_id).get("settings")
+        with without_collection():
+            study = open_study(folder, url, owned)
+            if study is None:
+                return None
+            asked = study._storage.get_study_user_attrs(study._study_id).get("settings")
             if asked is None:
                 if study.get_trials(deepcopy=False):
-                    raise _unreadable(path, "trials, and nothing of what was asked for")
+                    raise unreadable(folder, url, "trials, and nothing of what was asked for")
                 return None
             if asked.get("version") != RECORD_VERSION:
                 raise UserError(
@@ -128,7 +117,7 @@ class Study:
             try:
                 opened = cls(study)
             except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-                raise _unreadable(path, error) from error
+                raise unreadable(folder, url, error) from error
         if owned:
             opened._finish_interrupted()
         return opened
@@ -224,24 +213,24 @@ class Study:
 
     def fail(self, trial: int, reason: str) -> None:
         """Close a trial that broke in training; its results on earlier rungs stay."""
-        record = replace(self.records[trial], status="failed", reason=reason)
+        record = replace(self.records[trial], status=Status.FAILED, reason=reason)
         if trial in self._open:
             self._save(record)
             self._study.tell(self._open.pop(trial), state=TrialState.FAIL)
         else:
             self.records[trial] = record
-            self._hide(f"failed/{trial}", reason)
+            self._hide(f"{FAILED}{trial}", reason)
 
     def add_result(self, trial: int, result: RungResult) -> None:
         """Add a completed rung; durable when this returns."""
         record = self.records[trial]
-        record = replace(record, status="trained", rungs=(*record.rungs, result))
+        record = replace(record, status=Status.TRAINED, rungs=(*record.rungs, result))
         if trial in self._open:
             self._save(record)
             self._tell(record)
         else:
             self.records[trial] = record
-            self._hide(f"later-rungs/{trial}", [later.to_dict() for later in record.rungs[1:]])
+            self._hide(f"{LATER_RUNGS}{trial}", [later.to_dict() for later in record.rungs[1:]])
 
     def _tell(self, record: TrialRecord) -> None:
         """Tell the values of the first rung; not of a network outside the space, for nothing can be learned from it.
@@ -272,50 +261,3 @@ class Study:
     def _hide(self, name: str, value: Any) -> None:
         """Remember ``value`` (JSON) about a trial that is closed, where the dashboard does not list it."""
         self._study._storage.set_study_system_attr(self._study._study_id, name, value)
-
-
-@contextmanager
-def _without_collection() -> Iterator[None]:
-    """Python looks for unreachable objects again and again while millions are made; here it would find none."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.freeze()
-            gc.unfreeze()  # what is there now counts as old: else the next object made has all of it looked at
-            gc.enable()
-
-
-def metric_names(objectives: Sequence[str]) -> list[str]:
-    """What the dashboard calls the objectives."""
-    return ["PSNR dB, first rung" if name == "psnr" else name for name in objectives]
-
-
-def short_attributes(record: TrialRecord) -> dict[str, Any]:
-    """What a person looks for in a trial: source, key, costs, and PSNR by the steps of training."""
-    quality = {f"psnr@{result.steps}": round(result.psnr_db, 3) for result in record.rungs}
-    reason = {} if record.reason is None else {"reason": record.reason}
-    costs = {each.column: round(each.of(record.costs), 3) for each in quantities_of(record.costs)}
-    return {"source": record.source, "key": record.architecture.key, **costs, **quality, **reason}
-
-
-def _stored(trial: optuna.trial.FrozenTrial) -> dict[str, Any] | None:
-    """The record in the storage, if there is one; older runs have it in one piece among the user's attributes."""
-    first = trial.system_attrs.get(RECORD, trial.user_attrs.get("record"))
-    return None if first is None else {**first, **trial.system_attrs.get(RESULT, {})}
-
-
-def _with_later_results(number: int, stored: dict[str, Any], notes: Mapping[str, Any]) -> TrialRecord:
-    later, failure = notes.get(f"later-rungs/{number}", ()), notes.get(f"failed/{number}")
-    changed = {} if failure is None else {"status": "failed", "reason": failure}
-    return TrialRecord.from_dict({**stored, "trial": number, "rungs": [*stored["rungs"], *later], **changed})
-
-
-def _unreadable(path: Path, why: object) -> UserError:
-    """``why`` is an exception, or what was found."""
-    got = why if isinstance(why, str) else f"{type(why).__name__}: {first_line(why)}"
-    return UserError(
-        f"journal {path} must be that of a run, undamaged, got {got}; restore the file, or use --run-dir for a new run"
-    )

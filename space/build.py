@@ -69,6 +69,11 @@ def build(arch: Architecture, generator: torch.Generator | None = None) -> nn.Mo
     An ordinary ``nn.Module`` from `(N, in, H, W)` to `(N, out, scale*H, scale*W)`, float32, images in [0, 1].
     A network that adds to its input starts as that input: its last convolution (``residual_end``) is zero.
     Specialists are a ``Specialists`` of such networks, which differ in their weights.
+
+    >>> import space, torch
+    >>> network = space.build(space.PAPERS["s-lwsr16"].architecture)
+    >>> network(torch.rand(1, 3, 24, 32)).shape
+    torch.Size([1, 3, 96, 128])
     """
     networks = [assemble(arch, construct) for _ in range(arch.shape.specialists)]
     for network in networks:

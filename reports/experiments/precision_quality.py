@@ -1,7 +1,7 @@
-"""What training in bfloat16 costs in quality: ``study precision`` in fp32 and in bf16, seed by seed.
+"""What training in bfloat16 costs in quality: ``ablation precision`` in fp32 and in bf16, seed by seed.
 
-python -m search study precision --steps 400 --precision fp32 --out runs/precision/fp32
-python -m search study precision --steps 400 --precision bf16 --out runs/precision/bf16
+python -m search ablation precision --steps 400 --precision fp32 --out runs/precision/fp32
+python -m search ablation precision --steps 400 --precision bf16 --out runs/precision/bf16
 python -m reports.experiments.precision_quality runs/precision/fp32 runs/precision/bf16 --out FOLDER
 """
 
@@ -17,8 +17,8 @@ import pandas as pd
 from scipy.stats import t as student
 
 from reports import markdown
-from search.trainings.studies import comparison
-from search.trainings.training import TrainingRecord, records_in
+from search.experiments.ablations import comparison
+from search.experiments.training import TrainingRecord, records_in
 from space.architecture import Architecture
 from space.errors import UserError
 from space.files import write_atomically
@@ -42,7 +42,7 @@ class Pair:
 
 
 def pairs(fp32: Sequence[TrainingRecord], bf16: Sequence[TrainingRecord]) -> tuple[Pair, ...]:
-    """Every network of the study that was trained in both.
+    """Every network of the ablation that was trained in both.
 
     Raises:
         UserError: records of another precision than their place says, or of different lengths, or no pair at all.
@@ -52,7 +52,9 @@ def pairs(fp32: Sequence[TrainingRecord], bf16: Sequence[TrainingRecord]) -> tup
             if record.trained_in != word:
                 raise UserError(f"trainings in {word} are needed, got {record.training.name} in {record.trained_in}")
     if len({record.training.steps for record in (*fp32, *bf16)}) > 1:
-        raise UserError("all trainings must have the same number of steps, got several; give two folders of one study")
+        raise UserError(
+            "all trainings must have the same number of steps, got several; give two folders of one ablation"
+        )
     found = []
     for name, arch in comparison("precision").variants.items():
         by_seed = [_by_seed(records, arch) for records in (fp32, bf16)]
@@ -62,7 +64,7 @@ def pairs(fp32: Sequence[TrainingRecord], bf16: Sequence[TrainingRecord]) -> tup
             values = [{seed: own[seed].results[TEST].psnr_db for seed in seeds} for own in by_seed]
             found.append(Pair(name, one.params, *values))
     if not found:
-        raise UserError("a network of the study must be trained in both precisions, got none")
+        raise UserError("a network of the ablation must be trained in both precisions, got none")
     return tuple(found)
 
 
@@ -139,8 +141,8 @@ def write(folder: Path, fp32: Sequence[TrainingRecord], bf16: Sequence[TrainingR
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("fp32", type=Path, help="folder of the study trained with --precision fp32")
-    parser.add_argument("bf16", type=Path, help="folder of the study trained with --precision bf16")
+    parser.add_argument("fp32", type=Path, help="folder of the ablation trained with --precision fp32")
+    parser.add_argument("bf16", type=Path, help="folder of the ablation trained with --precision bf16")
     parser.add_argument("--out", type=Path, required=True, help="where the table goes")
     options = parser.parse_args()
     write(options.out, records_in(options.fp32), records_in(options.bf16))

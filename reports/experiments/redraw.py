@@ -1,6 +1,6 @@
-"""``python -m reports.experiments.redraw FOLDER``: draw a study or a reproduction again, from its figures.
+"""``python -m reports.experiments.redraw FOLDER``: draw an ablation or a reproduction again, from its figures.
 
-A folder with ``psnr.csv`` is a study's, one with ``reproduction.csv`` a reproduction's. Nothing is trained.
+A folder with ``psnr.csv`` is an ablation's, one with ``reproduction.csv`` a reproduction's. Nothing is trained.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from pathlib import Path
 import pandas as pd
 
 from evaluators.tasks import TaskRules, rules_of
+from reports.ablation_page import figure as ablation_figure
+from reports.ablation_page import stored_variants
 from reports.experiments.reproduction import comparable, picture_name
 from reports.experiments.reproduction_figure import figure as reproduction_figure
 from reports.plotting.style import write_png
-from reports.study_page import figure as study_figure
-from reports.study_page import stored_variants
-from search.trainings.studies import STUDIES, comparison
+from search.experiments.ablations import ABLATIONS, comparison
 from space.errors import UserError
 from space.tasks import TASKS
 
@@ -29,25 +29,25 @@ def redraw(folder: Path) -> tuple[Path, ...]:
     """Draw the pictures in ``folder`` again and return their paths.
 
     Raises:
-        UserError: the folder holds neither a study nor a reproduction.
+        UserError: the folder holds neither an ablation nor a reproduction.
     """
     if (folder / "psnr.csv").is_file():
-        return (_study(folder),)
+        return (_ablation(folder),)
     if (folder / "reproduction.csv").is_file():
         return tuple(_reproduction(folder))
-    raise UserError(f"{folder} must hold psnr.csv of a study or reproduction.csv, got neither; check the name")
+    raise UserError(f"{folder} must hold psnr.csv of an ablation or reproduction.csv, got neither; check the name")
 
 
-def _study(folder: Path) -> Path:
+def _ablation(folder: Path) -> Path:
     table = pd.read_csv(folder / "psnr.csv")
     variants = set(table.get("variant", ()))
-    for name in STUDIES:
-        study = comparison(name)
-        if variants and variants <= set(study.variants):
+    for name in ABLATIONS:
+        ablation = comparison(name)
+        if variants and variants <= set(ablation.variants):
             path = folder / f"{name}.png"
-            write_png(path, partial(study_figure, study, stored_variants(study, table)))
+            write_png(path, partial(ablation_figure, ablation, stored_variants(ablation, table)))
             return path
-    raise UserError(f"{folder / 'psnr.csv'} must hold variants of one of {', '.join(STUDIES)}, got others")
+    raise UserError(f"{folder / 'psnr.csv'} must hold variants of one of {', '.join(ABLATIONS)}, got others")
 
 
 def _reproduction(folder: Path) -> Iterator[Path]:

@@ -15,8 +15,8 @@ from reports.experiments.reported_sets import reported_set, set_title
 from reports.experiments.reproduction_figure import figure
 from reports.networks.counts import DASH, NetworkCounts, network_counts, percent
 from reports.plotting.style import write_png
-from search.trainings.network_words import entry_of
-from search.trainings.training import Training, TrainingRecord
+from search.experiments.network_specs import entry_of
+from search.experiments.training import Training, TrainingRecord
 from space.files import write_atomically
 from space.zoo import published_network
 from space.zoo.literature import published_results

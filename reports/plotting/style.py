@@ -23,10 +23,18 @@ __all__ = [
     "SAME_TIME",
     "STYLE",
     "TIE",
+    "ShownFigure",
     "literal_texts",
     "rendered",
     "write_png",
 ]
+
+
+class ShownFigure(Figure):
+    """A figure that a notebook shows by itself; Matplotlib's own is shown only where pyplot is in use."""
+
+    def _repr_png_(self) -> bytes:
+        return rendered(self, ".png")
 
 
 def write_png(path: Path, draw: Callable[[], Figure]) -> None:

@@ -11,27 +11,23 @@ from reports.run.advice import recommended
 from reports.run.network_cards import weights_name
 from search.pareto import front
 from search.records import RunResult, TrialRecord
+from search.runs_here import RUNS
 
-RUNS = Path("runs")
 LONGER = 3  # a run that goes on gets this many times its time
 _TIME = re.compile(r"(?P<number>[0-9.]+)(?P<unit>[a-z]*)")
 
 PYTHON = """\
-from pathlib import Path
+import search
+
+run = search.load({folder})
+network = run.network({trial})
+"""
+ON_A_PHOTOGRAPH = """\
+
 import numpy as np
 from PIL import Image
 from evaluators.quality import restore
-from evaluators.training.weights import load_weights
-from search.run_files import read_run
-from space.build import build
 
-folder = Path({folder})
-run = read_run(folder)
-trial = next(trial for trial in run.trials if trial.trial == {trial})
-network = build(trial.architecture).eval()
-load_weights(folder / "{weights}", network)
-"""
-ON_A_PHOTOGRAPH = """\
 photograph = np.asarray(Image.open("photograph.png").convert("RGB"))
 Image.fromarray(restore(network, photograph, run.settings.rules)).save("restored.png")
 """
@@ -94,19 +90,10 @@ def longer(run: RunResult) -> str:
 
 def python(run: RunResult, trial: TrialRecord, folder: Path) -> str:
     """Lines that build the network of ``trial`` with its weights and, where that is all it takes, run it."""
-    text = PYTHON.format(folder=repr(str(folder)), trial=trial.trial, weights=weights_name(trial))
+    text = PYTHON.format(folder=repr(str(folder)), trial=trial.trial)
     shape = trial.architecture.shape
     is_plain = run.settings.task == "sr" or (run.settings.task in COLOUR_TASKS and shape.in_channels == 3)
-    if is_plain and shape.specialists == 1:
-        return text + ON_A_PHOTOGRAPH
-    return (
-        "\n".join(
-            line
-            for line in text.splitlines()
-            if "numpy" not in line and "PIL" not in line and "import restore" not in line
-        )
-        + "\n"
-    )
+    return text + ON_A_PHOTOGRAPH if is_plain and shape.specialists == 1 else text
 
 
 def _more(value: str) -> str:

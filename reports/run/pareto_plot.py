@@ -13,7 +13,19 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from reports.plotting.labels import Label, place_labels
 from reports.plotting.places import RIGHT, UP_LEFT
-from reports.plotting.style import BASELINE, FRONT, INK, OTHER, PAPER, SAME_TIME, STYLE, TIE, literal_texts, rendered
+from reports.plotting.style import (
+    BASELINE,
+    FRONT,
+    INK,
+    OTHER,
+    PAPER,
+    SAME_TIME,
+    STYLE,
+    TIE,
+    ShownFigure,
+    literal_texts,
+    rendered,
+)
 from reports.run.pareto_references import draw_references
 from reports.run.pareto_view import LEAST_HEIGHT_DB, ParetoView, pareto_view
 from reports.run.published_view import PublishedView, published_view
@@ -37,19 +49,19 @@ def write_pareto(
     paths[0].parent.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context(STYLE):
         figure = pareto_figure(run, published)
-        literal_texts(figure)
         for path in paths:
             write_atomically(path, rendered(figure, path.suffix))
     return paths
 
 
+@matplotlib.rc_context(STYLE)
 def pareto_figure(run: RunResult, published: tuple[PublishedResult, ...] | None = None) -> Figure:
     """One panel per cost asked for and, apart from them, one of published results."""
     views = [pareto_view(run, quantity) for quantity in cost_objectives(run.settings)]
     papers = published_view(run, published)
     widths = [PANEL_WIDTH_IN if len(views) == 1 else NARROW_PANEL_IN] * len(views)
     widths += [PUBLISHED_WIDTH_IN] if papers else []
-    figure = Figure(figsize=(sum(widths), HEIGHT_IN), dpi=150, facecolor="white")
+    figure = ShownFigure(figsize=(sum(widths), HEIGHT_IN), dpi=150, facecolor="white")
     lines = textwrap.wrap(views[0].caption + ".", int(sum(widths) * 13.2))
     predicted = any(view.origin for view in views)
     bottom = 0.14 + 0.03 * len(lines) + 0.04 * predicted
@@ -64,6 +76,7 @@ def pareto_figure(run: RunResult, published: tuple[PublishedResult, ...] | None 
         draw_pareto(axes, view)
     if papers:
         draw_published(panels[-1], papers)
+    literal_texts(figure)
     return figure
 
 

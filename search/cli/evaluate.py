@@ -11,10 +11,10 @@ from evaluators.images.pair_folders import NamedPair
 from evaluators.quality import SELF_ENSEMBLE, baseline, classical_baselines, evaluate
 from evaluators.tasks import TaskRules, rules_from_text
 from latency_tables.cli.console import Console
-from search.cli.parser import check_needed, task_words
 from search.cli.weights_file import network_from_file, origin
-from search.trainings.data_words import word_anywhere
-from search.trainings.network_words import channels_of, entry_of
+from search.experiments.data_specs import spec_anywhere
+from search.experiments.network_specs import channels_of, entry_of
+from search.option_values import check_needed, task_words
 from space.command_line import parse_count
 from space.errors import UserError
 from space.tasks import TASKS
@@ -30,11 +30,11 @@ def execute(options: argparse.Namespace) -> int:
     loaded = network_from_file(options.name, options.weights, scale)
     network, scale = loaded.network, loaded.scale
     rules = _rules(entry, scale, options)
-    word = word_anywhere(options.data)
+    word = spec_anywhere(options.data)
     images = word.pictures(rules, validates=True)
     is_given = isinstance(images[0], NamedPair)
     rules = rules.of_pairs(training=is_given, validation=is_given)
-    check_needed(options, rules)
+    check_needed(vars(options), rules)
     pairs = data.validation_pairs(images, rules)
     quality = evaluate(network, pairs, rules, self_ensemble=options.self_ensemble)
     reference, classical = baseline(pairs, rules), classical_baselines(pairs, rules)
@@ -90,7 +90,7 @@ def execute(options: argparse.Namespace) -> int:
 def _rules(entry: PublishedNetwork, scale: int, options: argparse.Namespace) -> TaskRules:
     """The paper's task with the given options; the channels are those that the network has."""
     fitting = channels_of(entry)
-    words = task_words(options)
+    words = task_words(vars(options))
     if words["channels"] is None:
         words["channels"] = fitting
     rules = rules_from_text(entry.task, scale, words)

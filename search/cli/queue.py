@@ -7,9 +7,10 @@ from pathlib import Path
 
 from latency_tables.cli.console import Console
 from reports.experiments.reproduction import write_reproduction
-from search.cli.trainings import sit, sitting_of
-from search.trainings.queue_file import read_queue
-from search.trainings.training import Begun, Training, TrainingRecord, records_in
+from search.cli.experiments import run_session, session_of
+from search.experiments.queue_file import read_queue
+from search.experiments.sessions import artifacts_of
+from search.experiments.training import Begun, Training, TrainingRecord, records_in
 
 RUNS = Path("runs")
 
@@ -22,7 +23,7 @@ def execute(options: argparse.Namespace) -> int:
         for training in trainings:
             console.print(_line(training, folder), highlight=False, markup=False, soft_wrap=True)
         return 0
-    _, status = sit(trainings, sitting_of(options, folder), console)
+    _, status = run_session(trainings, session_of(options, folder), console)
     if records := records_in(folder):
         write_reproduction(folder, records)
         console.print(f"published beside ours: {folder / 'README.md'}", highlight=False, soft_wrap=True)
@@ -31,8 +32,8 @@ def execute(options: argparse.Namespace) -> int:
 
 def _line(training: Training, folder: Path) -> str:
     """What is done of ``training``, and what it is."""
-    own = folder / training.folder_name
-    begun, record = Begun.read(own), TrainingRecord.read(own)
+    artifacts = artifacts_of(training, folder)
+    begun, record = Begun.read(artifacts), TrainingRecord.read(artifacts)
     if record:
         state = "measuring" if record.lacks(training) else "done"
     else:

@@ -13,10 +13,10 @@ from rich.table import Table
 from latency_tables.cli.console import Console
 from reports.experiments.reproduction import rows, write_reproduction
 from reports.networks.counts import COLUMNS, cells, network_counts
-from search.cli.parser import task_words
-from search.cli.trainings import sit, sitting_of
-from search.trainings.reproduction import cheapest_first, chosen, trainings
-from search.trainings.training import records_in
+from search.cli.experiments import run_session, session_of
+from search.experiments.reproduction import cheapest_first, chosen, trainings
+from search.experiments.training import records_in
+from search.option_values import task_words
 from space.command_line import parse_count
 from space.tasks import TASKS
 from space.zoo import PublishedNetwork
@@ -33,7 +33,7 @@ def execute(options: argparse.Namespace) -> int:
     console = Console(stderr=True) if options.json else Console()
     asked = trainings(
         entries,
-        {"scale": options.scale, **task_words(options)},
+        {"scale": options.scale, **task_words(vars(options))},
         options.protocol,
         parse_count("--steps", options.steps, 1),
         parse_count("--seed", options.seed, 0),
@@ -42,7 +42,7 @@ def execute(options: argparse.Namespace) -> int:
     )
     if not options.names:
         asked = cheapest_first(asked)
-    outcome, status = sit(asked, sitting_of(options, options.out), console)
+    outcome, status = run_session(asked, session_of(options, options.out), console)
     if records := records_in(options.out):
         write_reproduction(options.out, records)
         console.print(f"published beside ours: {options.out / 'README.md'}", highlight=False, soft_wrap=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from search.trainings.network_words import entry_of, named_architecture
+from search.experiments.network_specs import entry_of, named_architecture
 from space.errors import UserError
 from space.tasks import TASKS
 from space.weights import read_stored

@@ -18,11 +18,13 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 
 from search.budget import parse_budget
-from search.journal import JOURNAL, _with_crc
 from search.latency import tables_of
 from search.next_trial import next_trial
 from search.records import RungResult, RunSettings
-from search.study import DIRECTIONS, NAME, Study
+from search.storage.journal import JOURNAL, _with_crc
+from search.storage.studies import NAME
+from search.study import Study
+from search.trial_attributes import directions
 from space import TASKS
 
 INPUT = (64, 36)
@@ -69,8 +71,9 @@ def write_run(folder: Path, trials: int, sampler: str = "tpe", table: str | None
     """Write the journal of a run with ``trials`` trained networks, drawn at random, that goes on with ``sampler``."""
     backend = MemoryBackend()
     asked = settings(table=table)
-    directions = [DIRECTIONS.get(name, "minimize") for name in asked.objectives]
-    stored = optuna.create_study(study_name=NAME, storage=JournalStorage(backend), directions=directions)
+    stored = optuna.create_study(
+        study_name=NAME, storage=JournalStorage(backend), directions=directions(asked.objectives)
+    )
     stored.set_user_attr("settings", asked.to_dict())
     study, generator = Study(stored), np.random.default_rng(0)
     budget, task = parse_budget(asked.budget), TASKS["sr"]

@@ -16,7 +16,7 @@ from evaluators.training.plan import TrainingPlan
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import choose_precision
 from evaluators.training.trainer import Trainer
-from search.trainings.network_words import named_architecture
+from search.experiments.network_specs import named_architecture
 from space import build
 
 NETWORKS = ("s-lwsr16+skip:width=8", "s-lwsr16+skip", "s-lwsr32+skip")

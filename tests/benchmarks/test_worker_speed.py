@@ -14,25 +14,25 @@ from evaluators import data
 from evaluators.tasks import rules_of
 from evaluators.training.plan import TrainingPlan
 from evaluators.training.precision import choose_precision
-from search.jobs import PAIRS_FILE, POOL_FOLDER, Job, JobRunner, Measured, Setting
-from search.workers import ProcessWorkers
+from search.jobs import PAIRS_FILE, POOL_FOLDER, JobRunner, Measured, RungJob, Setting
+from search.storage.artifacts import LocalArtifacts
+from search.workers.processes import ProcessWorkers
 from space import ZOO
 
 STEPS, ROUNDS, WARM_UP = 40, 5, 4
 
 
-def steps_per_minute(workers: ProcessWorkers, folder: Path, jobs: int, steps: int, tag: str) -> float:
-    architecture = ZOO["s-lwsr16"].architecture.to_dict()
+def steps_per_minute(workers: ProcessWorkers, jobs: int, steps: int, tag: str) -> float:
     waiting = [
-        Job(
-            trial,
-            0,
-            steps,
-            architecture,
-            trial,
-            folder / f"{tag}-{trial}.safetensors",
-            folder / f"{tag}-{trial}-w.safetensors",
-            600,
+        RungJob(
+            number=trial,
+            rung=0,
+            steps=steps,
+            architecture=ZOO["s-lwsr16"].architecture,
+            seed=trial,
+            checkpoint=f"{tag}-{trial}.safetensors",
+            weights=f"{tag}-{trial}-w.safetensors",
+            left_s=600,
         )
         for trial in range(jobs)
     ]
@@ -54,22 +54,22 @@ def test_two_workers_against_one(benchmark, tmp_path: Path) -> None:
     data.save_pairs(
         tmp_path / PAIRS_FILE, data.validation_pairs(images[:1], rules_of("sr", 4))
     )  # measuring takes no time
-    setting = Setting(tmp_path, rules_of("sr", 4), TrainingPlan(), choose_precision())
+    setting = Setting(tmp_path, LocalArtifacts(tmp_path), rules_of("sr", 4), TrainingPlan(), choose_precision())
     pools = {count: ProcessWorkers(count, partial(JobRunner, setting), 2 // count) for count in (1, 2)}
     try:
         measured: dict[int, list[float]] = {1: [], 2: []}
         for count, workers in pools.items():
-            steps_per_minute(workers, tmp_path, count, WARM_UP, f"warm-up-{count}")
+            steps_per_minute(workers, count, WARM_UP, f"warm-up-{count}")
         for turn in range(ROUNDS):
             for count, workers in pools.items():
-                measured[count].append(steps_per_minute(workers, tmp_path, 2, STEPS, f"{turn}-{count}"))
+                measured[count].append(steps_per_minute(workers, 2, STEPS, f"{turn}-{count}"))
         ratio = statistics.median(two / one for one, two in zip(measured[1], measured[2], strict=True))
         benchmark.extra_info |= {"two_workers_over_one": round(ratio, 3)}
         print(
             f"\nworkers: {statistics.median(measured[2]):.0f} steps a minute with two processes of one thread, "
             f"{statistics.median(measured[1]):.0f} with one of two threads, ratio {ratio:.2f}"
         )
-        benchmark.pedantic(steps_per_minute, args=(pools[2], tmp_path, 2, 5, "last"), rounds=1)
+        benchmark.pedantic(steps_per_minute, args=(pools[2], 2, 5, "last"), rounds=1)
     finally:
         for workers in pools.values():
             workers.close()

@@ -9,7 +9,7 @@ from evaluators.quantities import QUANTITIES, Quantity, Shown, milliseconds_on, 
 from latency_tables.tables.table import load_table
 from reports.run.front import COLUMNS
 from search.budget import parse_budget
-from search.cli.parser import parse_objectives
+from search.option_values import parse_objectives
 from space import PAPERS, UserError
 
 TABLE = "pixel4-a76"

@@ -22,9 +22,9 @@ from evaluators.images.bayer_frames import load_frames
 from evaluators.images.folders import load_folder
 from latency_tables.cli import main as latency_tables
 from latency_tables.fitting.timings import COLUMNS, read_timings
-from search.trainings.data_words import pictures
-from search.trainings.queue_file import COLUMNS as QUEUE
-from search.trainings.queue_file import read_queue
+from search.experiments.data_specs import pictures
+from search.experiments.queue_file import COLUMNS as QUEUE
+from search.experiments.queue_file import read_queue
 from space.errors import UserError
 from tests.evaluator_tests.picture_files import (
     DEFLATE,

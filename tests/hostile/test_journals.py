@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from search.journal import JOURNAL
+from search.storage.journal import JOURNAL
 from search.study import Study
 from space.errors import UserError
 from tests.search_tests.conftest import run_loop  # noqa: F401 (a fixture)

@@ -47,7 +47,8 @@ def test_the_python_loads_the_weights_and_restores_a_photograph(run, tmp_path, m
     (folder / "weights").mkdir(parents=True)
     network = build(trial.architecture)
     save_weights(folder / "weights" / f"trial-{trial.trial}.safetensors", network, {})
-    monkeypatch.setattr("search.run_files.read_run", lambda _: run)
+    monkeypatch.setattr("search.api.run.run_folder", Path)
+    monkeypatch.setattr("search.api.run.read_run", lambda _: run)
     monkeypatch.chdir(tmp_path)
     Image.fromarray(np.full((24, 32, 3), 90, np.uint8)).save("photograph.png")
     names = {}
@@ -63,7 +64,7 @@ def test_a_network_that_wants_more_than_a_photograph_is_only_loaded(run):
         other = dataclasses.replace(run, settings=dataclasses.replace(run.settings, task=task, scale=1))
         text = python(other, trial, Path("runs/demo"))
         compile(text, "snippet", "exec")
-        assert "load_weights(folder" in text
+        assert "run.network(" in text
         assert "photograph" not in text
 
 

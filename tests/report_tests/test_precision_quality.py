@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from reports.experiments.precision_quality import interval_db, pairs, write
-from search.trainings.studies import comparison
-from search.trainings.training import SetResult, TrainingRecord
+from search.experiments.ablations import comparison
+from search.experiments.training import SetResult, TrainingRecord
 from space.errors import UserError
 
 DIFFERENCES_DB = (-0.01, 0.02, 0.02)  # bf16 minus fp32, of seeds 0, 1, 2
@@ -36,7 +36,7 @@ def records_in_precision(word: str, steps: int = 400) -> list[TrainingRecord]:
                     60.0,
                     "photographs",
                     environment,
-                    f"python -m search study precision --precision {word}",
+                    f"python -m search ablation precision --precision {word}",
                     "2026-01-01T00:00:00+00:00",
                 )
             )

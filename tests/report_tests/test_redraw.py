@@ -13,13 +13,13 @@ from matplotlib.figure import Figure
 
 from latency_tables.measuring import plots
 from latency_tables.plot_style import KINDS, STYLE
+from reports.ablation_page import figure as ablation_figure
+from reports.ablation_page import stored_variants
 from reports.experiments.redraw import redraw
 from reports.experiments.reproduction import comparable
 from reports.networks import designs
 from reports.plotting import style
-from reports.study_page import figure as study_figure
-from reports.study_page import stored_variants
-from search.trainings.studies import STUDIES, comparison
+from search.experiments.ablations import ABLATIONS, comparison
 from space.errors import UserError
 
 PUBLISHED = Path(__file__).parents[2] / "reports" / "published"
@@ -37,12 +37,12 @@ def copied(name: str, tmp_path: Path, *files: str) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", [name for name in STUDIES if name != "precision"])  # its page compares two runs
+@pytest.mark.parametrize("name", [name for name in ABLATIONS if name != "precision"])  # its page compares two runs
 def test_a_study_s_labels_keep_apart_and_its_legend_inside(name: str) -> None:
     table = pd.read_csv(PUBLISHED / f"study-{name}" / "psnr.csv")
     study = comparison(name)
     assert set(table["variant"]) == set(study.variants)
-    figure = rendered(study_figure(study, stored_variants(study, table)))
+    figure = rendered(ablation_figure(study, stored_variants(study, table)))
     boxes = [
         label.get_window_extent()
         for axes in figure.axes

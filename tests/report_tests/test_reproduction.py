@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from reports.experiments.reproduction import figure, page, published_on, rows, set_title, write_reproduction
-from search.trainings.queue_file import named_training
-from search.trainings.training import SetResult, Training, TrainingRecord
+from search.experiments.queue_file import named_training
+from search.experiments.training import SetResult, Training, TrainingRecord
 
 BSD = "B100/HR@B100/cbsd68.txt"
 

@@ -10,19 +10,20 @@ import pytest
 from evaluators.costs import architecture_costs
 from search.budget import parse_budget
 from search.initial_trials import enqueue_initial
-from search.jobs import Answer, Failed, Job, Measured, Progress, Timed, TimingJob
+from search.jobs import Measured, RungJob, Timed, TimingJob
 from search.latency import TableUse
 from search.loop import Limits, SearchLoop
 from search.records import RunSettings
 from search.study import Study
-from space import TASKS, architecture_from_dict
+from search.workers.messages import Answer, Failed, Job, Progress
+from space import TASKS
+from space.architecture import Architecture
 
 INPUT = (64, 36)
 
 
-def formula_psnr_db(architecture: dict, steps: int) -> float:
+def formula_psnr_db(arch: Architecture, steps: int) -> float:
     """Rises with MACs and steps, and an input skip pays: enough for a front to exist."""
-    arch = architecture_from_dict(architecture)
     macs = architecture_costs(arch, INPUT).macs
     skips = arch.ends is not None and arch.ends.input_skip == "bicubic"
     return 28 + 0.2 * (macs / 1e8) ** 0.5 + 0.3 * skips + 0.0005 * steps
@@ -41,7 +42,7 @@ class FormulaWorkers:
     def idle(self) -> int:
         return self.count - len(self.jobs)
 
-    def submit(self, job: Job | TimingJob) -> None:
+    def submit(self, job: Job) -> None:
         self.jobs.append(job)
 
     def poll(self, timeout_s: float) -> list[Answer | Progress]:
@@ -50,11 +51,12 @@ class FormulaWorkers:
         job = self.jobs.pop(0)
         self.done.append(job)
         if isinstance(job, TimingJob):
-            return [Timed(tuple(0.1 * (1 + index) for index in range(len(job.architectures))))]
+            return [Timed(job.number, tuple(0.1 * (1 + index) for index in range(len(job.architectures))))]
+        assert isinstance(job, RungJob)
         if len(self.done) - 1 in self.broken:
-            return [Progress(job.trial, 1, job.steps, 0.1), Failed(job.trial, "the loss is not finite at step 7")]
+            return [Progress(job.number, 1, job.steps, 0.1), Failed(job.number, "the loss is not finite at step 7")]
         psnr_db = formula_psnr_db(job.architecture, job.steps)
-        return [Measured(job.trial, psnr_db, 0.8, {"a": psnr_db}, 1.0, job.steps, 0.1)]
+        return [Measured(job.number, psnr_db, 0.8, {"a": psnr_db}, 1.0, job.steps, 0.1)]
 
     def stop(self) -> None:
         self.jobs.clear()
@@ -114,9 +116,7 @@ def run_loop(tmp_path: Path):
         study = Study.open(folder, owned=True) or Study.create(folder, settings(**changes))
         budget = parse_budget(study.settings.budget)
         enqueue_initial(study, TASKS["sr"], budget)
-        loop = SearchLoop(
-            study, TASKS["sr"], budget, workers, Limits(None, trials), folder, SilentListener(), lambda: False
-        )
+        loop = SearchLoop(study, TASKS["sr"], budget, workers, Limits(None, trials), SilentListener(), lambda: False)
         assert loop.run() is None
         return study, workers
 

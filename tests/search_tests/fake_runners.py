@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.jobs import Answer, Progress, Stopped, Timed, TimingJob
+from search.workers.messages import Job, Progress, Stopped
 from space.errors import UserError
 
 
@@ -18,20 +18,19 @@ class TextlessError(Exception):
     """An exception without a text."""
 
 
-@dataclass(frozen=True)
-class FakeJob:
+@dataclass(frozen=True, kw_only=True)
+class FakeJob(Job):
     """``does`` names a behaviour of ``FakeRunner``; with ``mark``, a file, it is only the first time like that."""
 
-    trial: int
     does: str
     mark: Path | None = None
 
 
 class FakeRunner:
-    def run(self, job: FakeJob, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]) -> Answer:
+    def run(self, job: FakeJob, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]) -> Stopped:
         if job.mark is not None:
             if job.mark.exists():
-                return Stopped(job.trial, 1.0)
+                return Stopped(job.number, 1.0)
             job.mark.touch()
         word, _, value = job.does.partition(" ")
         if word == "signal":
@@ -49,18 +48,14 @@ class FakeRunner:
                 time.sleep(0.01)
         elif word == "train":
             while not should_stop():
-                on_progress(Progress(job.trial, 1, 2, 0.5))
+                on_progress(Progress(job.number, 1, 2, 0.5))
                 time.sleep(0.01)
         elif word == "print":
             print("to standard output", flush=True)
             print("to standard error", file=sys.stderr, flush=True)
         elif word == "raise":
             raise {"memory": MemoryError(), "textless": TextlessError(), "lines": ValueError("first\nsecond")}[value]
-        return Stopped(job.trial, 1.0)
-
-    def time(self, job: TimingJob, should_stop: Callable[[], bool]) -> Timed:
-        os.kill(os.getpid(), signal.SIGKILL)
-        raise AssertionError
+        return Stopped(job.number, 1.0)
 
 
 def make_unusable() -> FakeRunner:

@@ -12,8 +12,8 @@ import pytest
 
 from search.cli import main
 from search.dashboard_view import dashboard_view
-from search.journal import JOURNAL, storage
 from search.run_files import read_run, result_of
+from search.storage.journal import JOURNAL, journal_storage
 from search.study import Study
 
 LONGEST = 80  # characters of an attribute that a dashboard shows in a table
@@ -27,7 +27,7 @@ def run(tmp_path: Path, run_loop) -> Path:
 
 
 def test_the_stored_study_has_names_and_short_attributes(run: Path) -> None:
-    study = optuna.load_study(study_name="litefront", storage=storage(run / JOURNAL))
+    study = optuna.load_study(study_name="litefront", storage=journal_storage(run / JOURNAL))
     assert study.metric_names == ["PSNR dB, first rung", "macs"]
     records = Study.open(run, owned=False).records
     for trial in study.trials:

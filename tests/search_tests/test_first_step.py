@@ -15,18 +15,20 @@ from rich.console import Console
 from evaluators.tasks import rules_of
 from evaluators.training.precision import Precision, choose_precision
 from search import first_step, run_precision
+from search.api.understood import understood
 from search.budget import parse_budget
 from search.cli import main
-from search.cli.run import _understood
-from search.cli.trainings import _checked
+from search.cli.experiments import _checked
+from search.experiments.network_specs import named_architecture
+from search.experiments.sessions import TrainingSession
+from search.experiments.training import Begun, Training, TrainingRecord
 from search.first_step import designs, tried
 from search.records import RunSettings
+from search.request import Request, request_from_options
 from search.run_precision import checked, precision_for
-from search.session import Request, Session
+from search.session import check_and_read
+from search.storage.artifacts import LocalArtifacts
 from search.study import Study
-from search.trainings.network_words import named_architecture
-from search.trainings.side_by_side import Sitting
-from search.trainings.training import Begun, Training, TrainingRecord
 from space import TASKS
 from space.errors import UserError
 from space.layers.image_ends import InputSkip
@@ -165,16 +167,6 @@ def test_a_run_continues_in_its_precision_on_another_machine(monkeypatch, word: 
         precision_for("cpu", here, begun_in(word), Path("r"))
 
 
-@pytest.mark.parametrize(
-    ("words", "word"), [("training float32 (x)", "fp32"), ("training bfloat16 (CPU with AMX)", "bf16")]
-)
-def test_an_older_run_says_its_precision_in_words(words: str, word: str) -> None:
-    older = replace(settings(), environment={"precision": f"{words}, evaluation float32"})
-    assert older.trained_in == word
-    assert precision_for("cpu", "auto", older, Path("r"))[0].word == word
-    assert RunSettings.from_dict(older.to_dict()) == older
-
-
 def test_a_begun_run_never_falls_back(lacks_bfloat16, monkeypatch) -> None:
     monkeypatch.setattr(run_precision, "designs", lambda *_: (SKIPPING[0][0],))
     with pytest.raises(UserError, match="a run begun in bf16 must go on in it"):
@@ -183,42 +175,28 @@ def test_a_begun_run_never_falls_back(lacks_bfloat16, monkeypatch) -> None:
 
 
 def request(folder: Path, **changes: object) -> Request:
-    task = TASKS["sr"]
-    return Request(
-        task=task,
-        rules=rules_of("sr", 4),
-        budget=BUDGET,
-        objectives=("psnr", "macs"),
-        input_size=task.input_sizes[4],
-        sampler="tpe",
-        seed=0,
-        folder=folder,
-        time_s=None,
-        trials=1,
-        workers=1,
-        device="cpu",
-        **changes,
-    )
+    common = {"task": "sr", "budget": BUDGET.text, "trials": 1, "workers": 1, "device": "cpu", "run_dir": folder}
+    return request_from_options(**common, **changes)
 
 
 def test_the_record_of_a_run_says_what_became_of_its_precision(tmp_path: Path, lacks_bfloat16, with_amx) -> None:
-    session = Session(request(tmp_path / "run"))
+    session = check_and_read(request(tmp_path / "run"))
     assert session.precision.word == session.settings.trained_in == "fp32"
     assert MISSING in session.precision_note
-    assert f"  {session.precision_note}\n" in _understood(session)
+    assert f"  {session.precision_note}\n" in understood(session)
     assert MISSING in session.settings.environment["precision"]
     assert session.settings.environment["precision"].startswith("training float32 (")
     (tmp_path / "run").mkdir()
     Study.create(tmp_path / "run", session.settings)
-    again = Session(request(tmp_path / "run"))
+    again = check_and_read(request(tmp_path / "run"))
     assert again.precision_note == "training goes on in fp32, as the run was begun; here it would be bf16"
     assert again.precision == session.precision
     with pytest.raises(UserError, match="was made with --precision fp32, got bf16"):
-        Session(request(tmp_path / "run", precision="bf16"))
+        check_and_read(request(tmp_path / "run", precision="bf16"))
 
 
 def test_a_run_that_works_in_bfloat16_stays_in_it(tmp_path: Path, with_amx) -> None:
-    session = Session(request(tmp_path / "run"))
+    session = check_and_read(request(tmp_path / "run"))
     assert (session.precision.word, session.precision_note) == ("bf16", None)
     assert session.settings.environment["precision"] == "training bfloat16 (CPU with AMX), evaluation float32"
 
@@ -228,7 +206,7 @@ def test_a_run_that_works_in_bfloat16_stays_in_it(tmp_path: Path, with_amx) -> N
     [
         ["run", "--task", "sr", "--budget", "200k-params"],
         ["reproduce", "fsrcnn"],
-        ["study", "upsamplers"],
+        ["ablation", "upsamplers"],
         ["queue", "queue.csv"],
     ],
 )
@@ -252,13 +230,13 @@ def sr_training(name: str = "s-lwsr16+skip:width=8") -> Training:
     return Training(name, named_architecture(name, 4), rules_of("sr", 4), "short", 2, 0, ("embedded",), ("embedded",))
 
 
-def sitting(folder: Path, precision: Precision) -> Sitting:
-    return Sitting(folder, None, precision, 1, 1, None, "python -m search test")
+def session(folder: Path, precision: Precision) -> TrainingSession:
+    return TrainingSession(folder, None, precision, 1, 1, None, "python -m search test")
 
 
-def test_a_sitting_falls_back_with_one_line(tmp_path: Path, lacks_bfloat16) -> None:
+def test_a_session_falls_back_with_one_line(tmp_path: Path, lacks_bfloat16) -> None:
     console = Console(file=io.StringIO(), width=80)
-    found = _checked([sr_training(), sr_training("s-lwsr16")], sitting(tmp_path, BF16), console)
+    found = _checked([sr_training(), sr_training("s-lwsr16")], session(tmp_path, BF16), console)
     assert found.precision.word == "fp32"
     lines = console.file.getvalue().splitlines()
     assert len(lines) == 1
@@ -273,28 +251,28 @@ def test_finished_trainings_of_another_precision_are_told(root: Path) -> None:  
     record = replace(finished.record, training=training)
     folder = root / "all" / training.folder_name
     folder.mkdir(parents=True)
-    record.write(folder)
+    record.write(LocalArtifacts(folder))
     for precision, told in ((ASKED, 1), (BF16, 0), (choose_precision("cpu", "fp32"), 0)):
         console = Console(file=io.StringIO(), width=80)
-        _checked([training], sitting(root / "all", precision), console)
+        _checked([training], session(root / "all", precision), console)
         assert console.file.getvalue().count("finished in another precision than bf16") == told
 
 
 def test_a_training_continues_in_the_precision_it_was_begun_in(root: Path, monkeypatch) -> None:  # noqa: F811
     monkeypatch.setattr("tests.search_tests.test_trainings.CPU", ASKED)
     run(root, job(root, "begun"), stop_after=3)
-    assert Begun.read(root / "begun").precision == "bf16"
+    assert Begun.read(LocalArtifacts(root / "begun")).precision == "bf16"
     monkeypatch.setattr("tests.search_tests.test_trainings.CPU", CPU)
     finished = run(root, job(root, "begun"))
     assert finished.record.trained_in == "bf16"
     assert "begun in bf16" in finished.record.environment["precision"]
-    assert TrainingRecord.read(root / "begun").trained_in == "bf16"
+    assert TrainingRecord.read(LocalArtifacts(root / "begun")).trained_in == "bf16"
 
 
 def test_an_older_note_of_a_training_begun_has_no_precision(tmp_path: Path) -> None:
     (tmp_path / "begun.json").write_text('{"step": 3, "train_s": 1.0, "train_data": "x"}')
     (tmp_path / "checkpoint.safetensors").touch()
-    assert Begun.read(tmp_path) == Begun(3, 1.0, "x", None)
+    assert Begun.read(LocalArtifacts(tmp_path)) == Begun(3, 1.0, "x", None)
 
 
 def test_a_whole_run_in_bfloat16_on_any_processor(tmp_path: Path, monkeypatch, capsys) -> None:

@@ -18,14 +18,14 @@ from evaluators.tasks import rules_of
 from evaluators.training.weights import save_weights
 from reports.experiments.reproduction import rows, write_reproduction
 from reports.run.pareto_view import caption
+from search.api.understood import understood
 from search.cli import main
-from search.cli import run as run_command
 from search.cli.options.run import add_options
-from search.cli.run import request_from
+from search.cli.run import request_of
+from search.experiments.network_specs import named_architecture
+from search.experiments.training import SetResult, Training, TrainingRecord
 from search.records import RunSettings
-from search.session import Session
-from search.trainings.network_words import named_architecture
-from search.trainings.training import SetResult, Training, TrainingRecord
+from search.session import Session, check_and_read
 from space.build import build
 from tests.report_tests.conftest import synthetic_run
 from tests.search_tests.conftest import settings
@@ -63,17 +63,15 @@ def session(*words: str) -> Session:
     parser = argparse.ArgumentParser()
     add_options(parser)
     options = parser.parse_args(["--budget", "5k-params", "--trials", "1", *words])
-    return Session(request_from(options))
+    return check_and_read(request_of(options))
 
 
 def test_real_pairs_are_not_called_by_a_noise_level(home: Path) -> None:
     both = session("--task", "denoise", "--train-data", "pairs", "--val-data", "other-pairs")
     assert both.settings.rules.title == "denoise of given pairs"
     assert both.request.folder.name == "denoise-given-pairs-5k-params"
-    assert "σ" not in run_command._understood(both)
-    assert "25" not in run_command._understood(both).replace(both.settings.val_data, "").replace(
-        both.settings.train_data, ""
-    )
+    assert "σ" not in understood(both)
+    assert "25" not in understood(both).replace(both.settings.val_data, "").replace(both.settings.train_data, "")
     half = session("--task", "denoise", "--train-data", "pairs")
     assert half.settings.rules.title == "denoise σ 25, trained on given pairs"
     plain = session("--task", "denoise", "--train-data", "train")
@@ -93,18 +91,16 @@ def test_an_option_that_would_change_nothing_is_refused(home: Path, capsys, task
     assert not (home / "runs").exists()
 
 
-def test_records_of_older_runs_say_it_as_well() -> None:
-    older = replace(settings(), task="denoise", scale=1, train_data=PAIRS, val_data=PAIRS)
-    assert RunSettings.from_dict(older.to_dict()).rules.title == "denoise of given pairs"
-    assert replace(older, train_data=PHOTOGRAPHS, val_data=PHOTOGRAPHS).rules == rules_of("denoise")
-    without = {name: value for name, value in older.to_dict().items() if name != "overlap"}
-    assert RunSettings.from_dict(without).overlap == ""
+def test_a_record_says_what_its_data_hold() -> None:
+    made = replace(settings(), task="denoise", scale=1, train_data=PAIRS, val_data=PAIRS)
+    assert RunSettings.from_dict(made.to_dict()).rules.title == "denoise of given pairs"
+    assert replace(made, train_data=PHOTOGRAPHS, val_data=PHOTOGRAPHS).rules == rules_of("denoise")
 
 
 def test_pictures_that_training_and_validation_share_are_questioned(home: Path) -> None:
     same = session("--task", "sr", "--train-data", "train", "--val-data", "train")
     assert same.settings.overlap == "training has seen it: 0.png shows what 0.png of the validation pictures shows"
-    assert f"warning: {same.settings.overlap}" in run_command._understood(same)
+    assert f"warning: {same.settings.overlap}" in understood(same)
     save(home / "val" / "renamed.png", 21)
     assert (
         "1.png shows what renamed.png"
@@ -114,7 +110,7 @@ def test_pictures_that_training_and_validation_share_are_questioned(home: Path) 
     for words in (("--train-data", "train", "--val-data", "val"), ("--train-data", "train"), ()):
         apart = session("--task", "sr", *words)
         assert apart.settings.overlap == ""
-        assert "warning" not in run_command._understood(apart)
+        assert "warning" not in understood(apart)
 
 
 def test_the_shared_picture_stands_in_the_caption() -> None:
@@ -133,7 +129,7 @@ def test_names_of_any_bytes_come_into_the_record(home: Path, monkeypatch: pytest
     assert r"folder f\xe9t, 1 images" in given.settings.train_data
     assert given.request.command == r"python -m search run --train-data 'f\xe9t'"
     json.dumps(given.settings.to_dict(), ensure_ascii=False).encode()
-    run_command._understood(given).encode()
+    understood(given).encode()
 
 
 def network_file(path: Path) -> Path:

@@ -13,10 +13,10 @@ import pytest
 
 import latency_tables.cli
 import search.cli
-from search.cli.options.shared import option_help
+from search.experiments.ablations import ABLATIONS
+from search.experiments.training import PROTOCOLS
 from search.proposers import PROPOSERS
-from search.trainings.studies import STUDIES
-from search.trainings.training import PROTOCOLS
+from search.run_options import option_help
 from space.command_line import INTERNAL_ERROR, VERSION_UNKNOWN, installed_version, join_values, parser_for, starting
 from space.logs import LOGGER
 from space.tasks import OPTIONS, TASKS
@@ -108,7 +108,7 @@ def test_help_of_run_is_grouped_with_three_examples(capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize(
     ("command", "option", "words"),
-    [("run", "--sampler", PROPOSERS), ("reproduce", "--protocol", PROTOCOLS), ("study", "NAME", STUDIES)],
+    [("run", "--sampler", PROPOSERS), ("reproduce", "--protocol", PROTOCOLS), ("ablation", "NAME", ABLATIONS)],
 )
 def test_help_lists_the_words_there_are(command: str, option: str, words, capsys: pytest.CaptureFixture) -> None:
     text = " ".join(help_of("search", command, capsys).split())

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from search.cli import interrupts
-from search.cli.interrupts import noted_interrupts
+from search import interrupts
+from search.interrupts import noted_interrupts
 
 
 @pytest.fixture

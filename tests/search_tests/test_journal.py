@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from search.journal import JOURNAL, own, repair
+from search.storage.journal import JOURNAL, repair
+from search.storage.lock import own
 from search.study import Study
 from space import UserError
 from tests.search_tests.conftest import settings
@@ -65,7 +66,7 @@ def test_a_run_has_one_owner(tmp_path: Path) -> None:
 def test_another_record_version_is_refused(tmp_path: Path) -> None:
     study = Study.create(tmp_path, settings())
     study.note("settings", {**settings().to_dict(), "version": 99})
-    with pytest.raises(UserError, match="record version 1, got 99"):
+    with pytest.raises(UserError, match="record version 2, got 99"):
         Study.open(tmp_path, owned=True)
 
 
@@ -142,6 +143,6 @@ def test_a_folder_that_cannot_be_locked_is_not_said_to_be_taken(tmp_path: Path, 
     def no_locks(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr("search.journal.fcntl.flock", no_locks)
+    monkeypatch.setattr("search.storage.lock.fcntl.flock", no_locks)
     with pytest.raises(OSError, match="No locks available"):
         own(tmp_path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +11,13 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from search.budget import parse_budget
-from search.journal import JOURNAL, storage
 from search.next_trial import next_trial
 from search.pareto import non_dominated_ranks
 from search.proposers import PROPOSERS
 from search.proposers.optuna_samplers import STARTUP_TRIALS, OptunaProposer
-from search.replay import DamagedLineError, parsed
 from search.rungs import REDUCTION, promotable, ranked
+from search.storage.journal import JOURNAL, journal_storage
+from search.storage.replay import DamagedLineError, parsed
 from search.study import Study
 from space import TASKS, UserError
 from tests.search_tests.test_rungs import trial
@@ -101,7 +100,7 @@ def test_proposals_are_those_of_optunas_own_sampler(tmp_path: Path, run_loop, mo
 
 def test_the_journal_is_read_as_optuna_reads_it(tmp_path: Path, run_loop) -> None:
     run_loop(trials=8, rungs=(100, 200), budget="60k-params")
-    quick = storage(tmp_path / JOURNAL)
+    quick = journal_storage(tmp_path / JOURNAL)
     plain = JournalStorage(JournalFileBackend(str(tmp_path / JOURNAL)))
     for known in (quick.get_all_trials(0), quick.get_all_studies()):
         assert known
@@ -112,7 +111,7 @@ def test_the_journal_is_read_as_optuna_reads_it(tmp_path: Path, run_loop) -> Non
 
 def test_lines_of_another_process_are_read_when_they_come(tmp_path: Path, run_loop) -> None:
     run_loop(trials=2, rungs=(100,))
-    first, second = storage(tmp_path / JOURNAL), storage(tmp_path / JOURNAL)
+    first, second = journal_storage(tmp_path / JOURNAL), journal_storage(tmp_path / JOURNAL)
     second.set_study_user_attr(0, "note", "from another")
     assert first.get_study_user_attrs(0)["note"] == "from another"
     first.set_study_user_attr(0, "note", "and back")
@@ -145,26 +144,3 @@ def test_a_damaged_journal_is_one_line_of_error(tmp_path: Path, run_loop, damage
     (tmp_path / JOURNAL).write_bytes(b"\n".join(lines))
     with pytest.raises(UserError, match=said):
         Study.open(tmp_path, owned=owned)
-
-
-def test_a_run_with_records_among_the_users_attributes_opens(tmp_path: Path, run_loop) -> None:
-    """As runs were written before the dashboard had names: one wide record, later rungs among the user's notes."""
-    study, _ = run_loop(trials=3, rungs=(100, 200))
-    old = []
-    for line in (tmp_path / JOURNAL).read_text().splitlines():
-        log = json.loads(line)
-        hidden = log.get("system_attr", {})
-        for name, value in hidden.items():
-            if name.startswith(("litefront:", "later-rungs/", "failed/")):
-                of_trial = "trial_id" in log
-                first = study.trials()[log["trial_id"]].system_attrs["litefront:record"] if of_trial else {}
-                shown = {"record": {**first, **value}} if name.startswith("litefront:") else {name: value}
-                log = {**log, "op_code": 8 if "trial_id" in log else 2, "user_attr": shown}
-                del log["system_attr"]
-        if "litefront:record" in log.get("system_attrs", {}):
-            log["user_attrs"] = {"record": log["system_attrs"].pop("litefront:record")}
-        old.append(json.dumps(log))
-    (tmp_path / JOURNAL).write_text("\n".join(old) + "\n")
-    again = Study.open(tmp_path, owned=True)
-    assert again.records == study.records
-    assert again.sources() == study.sources()

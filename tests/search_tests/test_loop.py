@@ -8,16 +8,17 @@ import optuna
 import pytest
 
 from search.budget import parse_budget
-from search.calibrate import TimingFailedError, step_seconds
 from search.deadline import Deadline
 from search.initial_trials import enqueue_initial
-from search.jobs import Failed, MachineTrouble, Timed
-from search.journal import JOURNAL, storage
+from search.jobs import Timed
 from search.loop import Limits, SearchLoop
 from search.pareto import front, front_rung
 from search.proposers import PROPOSERS
 from search.records import RunResult
+from search.step_timing import TimingFailedError, step_seconds
+from search.storage.journal import JOURNAL, journal_storage
 from search.study import Study
+from search.workers.messages import Failed, MachineTrouble
 from space import TASKS
 from space.blocks import block_knobs
 from tests.search_tests.conftest import FormulaWorkers, Killed, SilentListener, settings
@@ -42,13 +43,13 @@ def test_papers_run_first_as_published_and_with_skip_and_reach_the_last_rung(run
     fixed = [record for _, record in sorted(study.records.items()) if record.is_fixed]
     assert [record.source for record in fixed] == FIXED
     assert all(len(record.rungs) == 3 for record in fixed)
-    first_jobs = [job.trial for job in workers.done[: 3 * len(FIXED)]]
+    first_jobs = [job.number for job in workers.done[: 3 * len(FIXED)]]
     assert set(first_jobs) == {record.trial for record in fixed}
 
 
 def test_fixed_trials_carry_their_knobs_as_parameters(tmp_path: Path, run_loop) -> None:
     run_loop(trials=1, rungs=(100,))
-    study = optuna.load_study(study_name="litefront", storage=storage(tmp_path / JOURNAL))
+    study = optuna.load_study(study_name="litefront", storage=journal_storage(tmp_path / JOURNAL))
     by_source = {trial.user_attrs["source"]: trial for trial in study.trials if "source" in trial.user_attrs}
     assert by_source["s-lwsr16"].params["width"] == 16
     assert by_source["s-lwsr16"].params["input_skip"] == "none"
@@ -59,8 +60,8 @@ def test_budget_breakers_are_pruned_with_their_constraint_and_never_trained(tmp_
     study, workers = run_loop(trials=20, budget="60k-params", rungs=(100,))
     over = [record for record in study.records.values() if record.status == "over-budget"]
     assert over
-    assert not {record.trial for record in over} & {job.trial for job in workers.done}
-    stored = optuna.load_study(study_name="litefront", storage=storage(tmp_path / JOURNAL)).trials
+    assert not {record.trial for record in over} & {job.number for job in workers.done}
+    stored = optuna.load_study(study_name="litefront", storage=journal_storage(tmp_path / JOURNAL)).trials
     for record in over:
         assert stored[record.trial].state == optuna.trial.TrialState.PRUNED
         assert stored[record.trial].constraints["params"] == record.costs.params - 60_000 > 0
@@ -72,14 +73,14 @@ def test_budget_breakers_are_pruned_with_their_constraint_and_never_trained(tmp_
 
 def test_no_network_is_trained_twice(run_loop) -> None:
     study, workers = run_loop(trials=25, budget="4k-params", rungs=(100,))
-    keys = Counter(study.records[job.trial].architecture.key for job in workers.done)
+    keys = Counter(study.records[job.number].architecture.key for job in workers.done)
     assert max(keys.values()) == 1
 
 
 def test_the_ladder_continues_one_rung_at_a_time_from_one_checkpoint(run_loop) -> None:
     study, workers = run_loop(trials=12, budget="60k-params")
     for record in study.records.values():
-        jobs = [job for job in workers.done if job.trial == record.trial]
+        jobs = [job for job in workers.done if job.number == record.trial]
         assert [job.rung for job in jobs] == list(range(len(jobs)))
         assert len({job.checkpoint for job in jobs}) <= 1
         assert len({job.seed for job in jobs}) <= 1
@@ -97,7 +98,7 @@ def test_the_front_compares_one_rung_only(run_loop) -> None:
 
 def test_a_failed_trial_is_recorded_and_the_search_goes_on(tmp_path: Path, run_loop) -> None:
     study, workers = run_loop(trials=4, rungs=(100,), workers=FormulaWorkers(broken=frozenset({7})))
-    broken = workers.done[7].trial
+    broken = workers.done[7].number
     assert study.records[broken].status == "failed"
     assert "not finite" in study.records[broken].reason
     again = Study.open(tmp_path, owned=True)
@@ -157,7 +158,7 @@ def test_more_trials_continue_a_finished_run(tmp_path: Path, run_loop) -> None:
     second, workers = run_loop(trials=6, budget="60k-params")
     assert all(second.records[number] == record for number, record in known.items())
     assert sum(record.status == "trained" for record in second.records.values()) == 6
-    assert not {job.trial for job in workers.done} & set(known)
+    assert not {job.number for job in workers.done} & set(known)
 
 
 def test_a_longer_ladder_lifts_the_fixed_trials_too(tmp_path: Path, run_loop) -> None:
@@ -226,7 +227,7 @@ class TimingWorkers(FormulaWorkers):
 def test_networks_that_cannot_be_timed_count_as_typical(tmp_path: Path) -> None:
     study, workers = Study.create(tmp_path, settings()), TimingWorkers()
     step_s = (0.1, None, 0.3, None, 0.5, 0.6, 1.0, None, 2.0, 3.0, 4.0)  # six fixed ones, five others
-    workers.answer = Timed(step_s, "RuntimeError: too large", "trace")
+    workers.answer = Timed(-1, step_s, "RuntimeError: too large", "trace")
     known = step_seconds(study, workers, TASKS["sr"], parse_budget("200k-params"), lambda: False)
     assert known == pytest.approx((0.1 + 2.5 + 0.3 + 2.5 + 0.5 + 0.6, 2.5))
 
@@ -234,7 +235,10 @@ def test_networks_that_cannot_be_timed_count_as_typical(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("answer", "part"),
     [
-        (Timed((None, None), "AttributeError: gone", "trace"), "none of 2 networks could be trained: AttributeError"),
+        (
+            Timed(-1, (None, None), "AttributeError: gone", "trace"),
+            "none of 2 networks could be trained: AttributeError",
+        ),
         (Failed(-1, "the training process died 2 times (SIGKILL; out of memory?)"), "died 2 times"),
         (MachineTrouble(-1, "No space left on device"), "No space left"),
     ],
@@ -251,7 +255,7 @@ def loop_until(study: Study, folder: Path, left_s: float, trials: int) -> Formul
     workers, budget = FormulaWorkers(), parse_budget(study.settings.budget)
     enqueue_initial(study, TASKS["sr"], budget)
     limits = Limits(Deadline(left_s), trials)
-    SearchLoop(study, TASKS["sr"], budget, workers, limits, folder, SilentListener(), lambda: False).run()
+    SearchLoop(study, TASKS["sr"], budget, workers, limits, SilentListener(), lambda: False).run()
     return workers
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from search.cli import parser
-from search.cli.parser import parse_processes, parse_time, written_folder
+from search import option_values
+from search.option_values import parse_processes, parse_time, written_folder
 from space.command_line import parse_count, parse_size
 from space.errors import UserError
 
@@ -16,7 +16,7 @@ from space.errors import UserError
 def test_processes_are_bounded_by_the_cores_and_it_is_said(
     given: str, always: int, runs: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(parser, "available_cores", lambda: 3)
+    monkeypatch.setattr(option_values, "available_cores", lambda: 3)
     assert parse_processes("--workers", given, always) == runs
     said = capsys.readouterr().err
     bounded = f"note: --workers {given} is more than this machine carries; {runs} run, for 3 cores\n"

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from search import worker_process
-from search.failures import death, machine_death
-from search.jobs import Failed, MachineTrouble, Progress, Stopped, TimingJob
-from search.watchdog import Patience, Watchdog, cpu_s
-from search.workers import ProcessWorkers
+from search.workers import worker_process
+from search.workers.failures import death, machine_death
+from search.workers.messages import Failed, MachineTrouble, Progress, Stopped
+from search.workers.processes import ProcessWorkers
+from search.workers.watchdog import Patience, Watchdog, cpu_s
 from tests.search_tests.fake_runners import FakeJob, FakeRunner, make_unusable
 
 HASTY = Patience(quiet_s=3.0, silent_s=10.0, start_s=100.0, factor=1.0, stop_s=2.0, close_s=2.0)
@@ -52,7 +52,7 @@ def answers(workers: ProcessWorkers, count: int = 1) -> list:
 
 
 def answer_to(workers: ProcessWorkers, does: str, mark: Path | None = None) -> object:
-    workers.submit(FakeJob(5, does, mark))
+    workers.submit(FakeJob(number=5, does=does, mark=mark))
     (answer,) = answers(workers)
     assert workers.idle() == 1
     return answer
@@ -63,7 +63,7 @@ def test_a_job_can_raise_anything(start, log: Path) -> None:
     process = workers._workers[0].process
     for what, reason in (("memory", "MemoryError"), ("textless", "TextlessError"), ("lines", "ValueError: first")):
         answer = answer_to(workers, f"raise {what}")
-        assert (answer.reason, answer.trial) == (reason, 5)
+        assert (answer.reason, answer.number) == (reason, 5)
         assert "Traceback" in answer.trace
     assert workers._workers[0].process is process
     assert answer_to(workers, "print") == Stopped(5, 1.0)
@@ -102,20 +102,20 @@ def test_a_worker_that_is_busy_without_progress_is_replaced(start, tmp_path: Pat
 def test_told_to_stop_all_answer_soon(start) -> None:
     workers = start(4, patience=replace(HASTY, quiet_s=100.0, silent_s=100.0))
     for number, does in enumerate(("train", "deaf", "signal SIGSTOP", "spin")):
-        workers.submit(FakeJob(number, does))
+        workers.submit(FakeJob(number=number, does=does))
     while not any(isinstance(message, Progress) for message in workers.poll(0.2)):
         pass
     processes = [worker.process for worker in workers._workers]
     workers.stop()
     told = answers(workers, 4)
-    assert sorted(answer.trial for answer in told) == [0, 1, 2, 3]
+    assert sorted(answer.number for answer in told) == [0, 1, 2, 3]
     assert all(isinstance(answer, Stopped) for answer in told)
     assert [worker.process for worker in workers._workers] == processes  # none is begun after that
 
 
 def test_killed_after_the_stop_they_are_not_replaced(start) -> None:
     workers = start()
-    workers.submit(FakeJob(1, "train"))
+    workers.submit(FakeJob(number=1, does="train"))
     while not workers.poll(0.2):
         pass
     workers.stop()
@@ -130,7 +130,7 @@ def test_signals_of_the_group_are_the_searchs_to_hear(start) -> None:
     pid = workers._workers[0].process.pid
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         os.kill(pid, number)  # while it starts
-    workers.submit(FakeJob(1, "train"))
+    workers.submit(FakeJob(number=1, does="train"))
     while not workers.poll(0.2):
         pass
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -156,24 +156,17 @@ def test_what_cannot_start_is_trouble_of_the_machine(start, log: Path) -> None:
 
 
 def test_a_python_that_cannot_import_leaves_its_traceback_in_the_log(start, log: Path, monkeypatch, capfd) -> None:
-    monkeypatch.setattr("search.workers.BOOTSTRAP", "import no_such_module")
+    monkeypatch.setattr("search.workers.one_process.BOOTSTRAP", "import no_such_module")
     answer = answer_to(start(), "train")
     assert "exit code 1" in answer.reason
     assert "ModuleNotFoundError" in log.read_text()
     assert capfd.readouterr() == ("", "")
 
 
-def test_timing_that_dies_is_an_answer(start) -> None:
-    workers = start()
-    workers.submit(TimingJob(({},)))
-    (answer,) = answers(workers)
-    assert isinstance(answer, Failed)
-
-
 def test_closing_takes_one_deadline_for_all(start) -> None:
     workers = start(2)
     for number in range(2):
-        workers.submit(FakeJob(number, "deaf"))
+        workers.submit(FakeJob(number=number, does="deaf"))
     for worker in workers._workers:
         os.kill(worker.process.pid, signal.SIGSTOP)
     begun = time.monotonic()
@@ -185,8 +178,8 @@ def test_closing_takes_one_deadline_for_all(start) -> None:
 def test_only_time_in_which_the_search_runs_counts(monkeypatch) -> None:
     """Ctrl-Z stops the search and its workers; an hour later nobody has hung."""
     now = [0.0]
-    monkeypatch.setattr("search.watchdog.time.monotonic", lambda: now[0])
-    monkeypatch.setattr("search.watchdog.cpu_s", lambda pid: 1.0)
+    monkeypatch.setattr("search.workers.watchdog.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("search.workers.watchdog.cpu_s", lambda pid: 1.0)
     watchdog = Watchdog(1, Patience())
     watchdog.restart(is_ready=True)
     now[0] += 3600
@@ -200,8 +193,8 @@ def test_only_time_in_which_the_search_runs_counts(monkeypatch) -> None:
 
 def test_a_worker_is_given_as_long_as_its_steps_take(monkeypatch) -> None:
     now, used = [0.0], [0.0]
-    monkeypatch.setattr("search.watchdog.time.monotonic", lambda: now[0])
-    monkeypatch.setattr("search.watchdog.cpu_s", lambda pid: used[0])
+    monkeypatch.setattr("search.workers.watchdog.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("search.workers.watchdog.cpu_s", lambda pid: used[0])
     watchdog = Watchdog(1, Patience())
     watchdog.restart(is_ready=True)
 

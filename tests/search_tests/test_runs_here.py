@@ -11,8 +11,9 @@ import pytest
 from search.cli import main
 from search.cli.catalogue import size_text
 from search.durations import duration_text
-from search.journal import JOURNAL, own
 from search.runs_here import glance
+from search.storage.journal import JOURNAL
+from search.storage.lock import own
 from search.study import Study
 from tests.search_tests.conftest import settings
 

@@ -10,13 +10,13 @@ from PIL import Image
 from reports.run.describe import describe, short_label
 from search.budget import parse_budget
 from search.cli import main
+from search.continuing import check_same
 from search.fixed_trials import fixed_trials
 from search.initial_points import neighbours
 from search.loop import Limits, SearchLoop
 from search.records import RunSettings
 from search.run_files import read_run
 from search.screening import Screen
-from search.session import _check_same
 from search.study import Study
 from space import TASKS, UserError
 from tests.search_tests.conftest import FormulaWorkers, SilentListener
@@ -32,7 +32,7 @@ def of_range(most: int = 4) -> RunSettings:
 def test_a_run_tries_them_at_their_cost_and_says_so(tmp_path: Path) -> None:
     study, budget = Study.create(tmp_path, of_range()), parse_budget("2m-params")
     limits = Limits(None, 4)
-    SearchLoop(study, TASK, budget, FormulaWorkers(), limits, tmp_path, SilentListener(), lambda: False).run()
+    SearchLoop(study, TASK, budget, FormulaWorkers(), limits, SilentListener(), lambda: False).run()
     trained = [trial for trial in read_run(tmp_path).trials if trial.rungs and not trial.is_fixed]
     assert len({trial.knobs["specialists"] for trial in trained}) > 1
     for trial in trained:
@@ -54,14 +54,12 @@ def test_a_paper_is_one_network_and_its_neighbours_share_the_range() -> None:
     assert sum(knobs["specialists"] == 1 for knobs in found) >= len(found) - 2
 
 
-def test_an_older_run_has_one_network_for_all_and_is_not_continued_with_more() -> None:
-    old = of_range().to_dict()
-    del old["specialists"]
-    again = RunSettings.from_dict(old)
+def test_a_run_with_one_network_for_all_is_not_continued_with_more() -> None:
+    again = replace(of_range(), specialists=1)
     assert again.shape == again.rules.shape
     assert of_range().shape == replace(again.shape, specialists=4)
     with pytest.raises(UserError, match="made with specialists 1, got 4"):
-        _check_same(again, of_range(), Path("run"))
+        check_same(again, of_range(), Path("run"))
 
 
 @pytest.mark.parametrize(

@@ -9,19 +9,20 @@ import pytest
 from optuna.search_space import IntersectionSearchSpace
 
 from evaluators.tasks import rules_from_text, rules_of
+from search.api.understood import beside
 from search.budget import parse_budget
 from search.cli import main
-from search.cli.parser import parse_networks, run_name
-from search.cli.run import _beside
+from search.continuing import check_same
 from search.fixed_trials import base_name, fixed_trials
 from search.initial_points import PLAIN, small_networks
 from search.initial_trials import enqueue_initial
-from search.journal import JOURNAL, storage
 from search.loop import Limits, SearchLoop
+from search.option_values import parse_networks
 from search.records import SEARCHED, RunSettings, TrialRecord
+from search.request import run_name
 from search.run_files import read_run
 from search.screening import Screen
-from search.session import _check_same
+from search.storage.journal import JOURNAL, journal_storage
 from search.study import Study
 from space import TASKS, ZOO, UserError
 from space.backbones import BACKBONES
@@ -40,20 +41,12 @@ def of_task(name: str, **options: object) -> RunSettings:
     return replace(settings(rungs=(100, 200)), task=name, scale=1, input_size=(32, 32), options=options)
 
 
-def test_a_record_without_options_means_the_defaults() -> None:
-    old = settings().to_dict()
-    del old["options"]
-    again = RunSettings.from_dict(old)
-    assert again.rules == rules_of("sr", 4)
-    _check_same(again, replace(settings(), options=rules_of("sr", 4).options), Path("run"))
-
-
 def test_a_run_remembers_its_options_and_is_not_continued_with_others() -> None:
     made = of_task("denoise", **rules_from_text("denoise", 1, {"sigma": "0-50", "channels": "grey"}).options)
     again = RunSettings.from_dict(made.to_dict())
     assert again.rules.title == "denoise σ 0–50 grey"
     with pytest.raises(UserError, match=r"sigma 0\.0,50\.0.*got.*sigma 25\.0,25\.0"):
-        _check_same(again, replace(again, options={"channels": "grey", "sigma": [25.0, 25.0]}), Path("run"))
+        check_same(again, replace(again, options={"channels": "grey", "sigma": [25.0, 25.0]}), Path("run"))
 
 
 def test_default_folders_name_what_differs() -> None:
@@ -88,7 +81,7 @@ def test_a_run_of_every_task_records_results_of_its_own_shape(tmp_path: Path, na
     budget, task = parse_budget("30k-params"), TASKS[name]
     enqueue_initial(study, task, budget)
     limits = Limits(None, 2)
-    loop = SearchLoop(study, task, budget, FormulaWorkers(), limits, tmp_path, SilentListener(), lambda: False)
+    loop = SearchLoop(study, task, budget, FormulaWorkers(), limits, SilentListener(), lambda: False)
     assert loop.run() is None
     run = read_run(tmp_path)
     trained = [trial for trial in run.trials if trial.status == "trained"]
@@ -146,7 +139,7 @@ def test_networks_by_name_run_beside_the_default_ones(tmp_path: Path) -> None:
     assert asked.networks == ("dncnn-color", "ircnn-color")  # the table's order, without what runs anyway
     study = Study.create(tmp_path, asked)
     enqueue_initial(study, task, budget)
-    loop = SearchLoop(study, task, budget, FormulaWorkers(), Limits(None, 1), tmp_path, SilentListener(), lambda: False)
+    loop = SearchLoop(study, task, budget, FormulaWorkers(), Limits(None, 1), SilentListener(), lambda: False)
     assert loop.run() is None
     run = read_run(tmp_path)
     fixed = {trial.source: trial for trial in run.trials if trial.is_fixed}
@@ -155,7 +148,7 @@ def test_networks_by_name_run_beside_the_default_ones(tmp_path: Path) -> None:
     assert all(len(trial.rungs) == 2 for trial in fixed.values())
     assert run.settings.networks == asked.networks
     # Networks without parameters do not hide those of the others from NSGA and GP.
-    stored = optuna.load_study(study_name="litefront", storage=storage(tmp_path / JOURNAL))
+    stored = optuna.load_study(study_name="litefront", storage=journal_storage(tmp_path / JOURNAL))
     assert "backbone" in IntersectionSearchSpace().calculate(stored)
 
 
@@ -163,7 +156,7 @@ def test_networks_by_name_run_beside_the_default_ones(tmp_path: Path) -> None:
 def test_a_search_beside_approximations_starts_with_every_backbone(tmp_path: Path, name: str) -> None:
     study, task = Study.create(tmp_path, of_task(name)), TASKS[name]
     enqueue_initial(study, task, parse_budget("200k-params"))
-    queued = optuna.load_study(study_name="litefront", storage=storage(tmp_path / JOURNAL)).trials
+    queued = optuna.load_study(study_name="litefront", storage=journal_storage(tmp_path / JOURNAL)).trials
     free = [trial.system_attrs["fixed_params"] for trial in queued if "source" not in trial.user_attrs]
     backbones = [point["backbone"] for point in free]
     assert set(backbones) == set(task.backbones)
@@ -174,24 +167,16 @@ def test_a_search_beside_approximations_starts_with_every_backbone(tmp_path: Pat
 
 def test_a_run_says_what_it_trains_beside_the_search_and_what_is_over_the_budget() -> None:
     asked = replace(of_task("denoise"), networks=("dncnn-color", "ircnn-color"))
-    request = SimpleNamespace(task=TASKS["denoise"], budget=parse_budget("200k-params"), networks=asked.networks)
-    assert _beside(SimpleNamespace(request=request, settings=asked)) == (
+    request = SimpleNamespace(task=TASKS["denoise"], budget=parse_budget("200k-params"))
+    assert beside(SimpleNamespace(request=request, settings=asked)) == (
         "  beside the search: dncnn-list-color, ircnn-color\n  over the budget, so not trained: dncnn-color\n"
     )
 
 
-def test_a_record_without_networks_has_none_and_is_not_continued_with_some() -> None:
-    old = settings().to_dict()
-    del old["networks"]
-    again = RunSettings.from_dict(old)
-    assert again.networks == ()
+def test_a_run_without_networks_is_not_continued_with_some() -> None:
+    again = RunSettings.from_dict(settings().to_dict())
     with pytest.raises(UserError, match="was made with networks none, got imdn,smfanet; use --run-dir"):
-        _check_same(again, replace(again, networks=("imdn", "smfanet")), Path("run"))
-
-
-def test_an_approximation_is_stored_as_one() -> None:
-    record = next(iter(fixed_trials(TASKS["deblur"], of_task("deblur"), parse_budget("200k-params"))))
-    assert TrialRecord.from_dict(record.to_dict()).approximation
+        check_same(again, replace(again, networks=("imdn", "smfanet")), Path("run"))
 
 
 def test_results_keep_a_task_s_further_figures(tmp_path: Path) -> None:
@@ -218,7 +203,7 @@ def _empty(folder: Path) -> Path:
 def _trained(study: Study, workers: FormulaWorkers, folder: Path) -> list[TrialRecord]:
     task, budget = TASKS[study.settings.task], parse_budget("30k-params")
     enqueue_initial(study, task, budget)
-    SearchLoop(study, task, budget, workers, Limits(None, 1), folder, SilentListener(), lambda: False).run()
+    SearchLoop(study, task, budget, workers, Limits(None, 1), SilentListener(), lambda: False).run()
     return [record for record in study.records.values() if record.rungs]
 
 

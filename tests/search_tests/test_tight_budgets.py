@@ -10,7 +10,6 @@ import pytest
 
 from evaluators.costs import architecture_costs
 from search.budget import Budget, parse_budget
-from search.calibrate import step_seconds
 from search.initial_points import small_networks
 from search.initial_trials import enqueue_initial
 from search.latency import load_used, tables_of
@@ -20,6 +19,7 @@ from search.records import RunResult, RunSettings
 from search.repair import FROM_INPUT, repaired
 from search.screening import Screen
 from search.smallest import check_possible, smallest
+from search.step_timing import step_seconds
 from search.study import Study
 from search.too_short import too_short, usable_s
 from space import TASKS, SearchSpace, UserError
@@ -67,7 +67,7 @@ def test_a_tight_budget_is_searched_from_inside(tmp_path: Path, table: str, task
     study, workers, task = Study.create(tmp_path, asked), FormulaWorkers(), TASKS[task_name]
     assert min(step_seconds(study, workers, task, budget, lambda: False)[1:]) > 0  # there are networks to time
     enqueue_initial(study, task, budget)
-    loop = SearchLoop(study, task, budget, workers, Limits(None, 6), tmp_path, SilentListener(), lambda: False)
+    loop = SearchLoop(study, task, budget, workers, Limits(None, 6), SilentListener(), lambda: False)
     assert loop.run() is None
     trained = [record for record in study.records.values() if record.status == "trained"]
     assert len(trained) >= 6
@@ -123,7 +123,7 @@ def test_a_network_that_no_table_prices_is_no_fit(table: str) -> None:
 
 def test_no_network_to_time_is_one_line(tmp_path: Path, monkeypatch) -> None:
     study = Study.create(tmp_path, settings(budget="4k-params"))
-    monkeypatch.setattr("search.calibrate._random_within", lambda *_: iter(()))
+    monkeypatch.setattr("search.step_timing._random_within", lambda *_: iter(()))
     with pytest.raises(UserError, match="--budget 4k-params fits no network found"):
         step_seconds(study, FormulaWorkers(), TASKS["sr"], parse_budget("4k-params"), lambda: False)
 

@@ -8,8 +8,6 @@ import json
 import multiprocessing
 import os
 import signal
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,52 +22,24 @@ from evaluators.tasks import rules_of
 from evaluators.training.precision import Precision
 from evaluators.training.trainer import Trainer
 from evaluators.training.weights import read_state_dict
-from search import deadline
+from search import deadline, resumable
 from search.cli import main
-from search.cli.trainings import _Lines
-from search.jobs import Failed, MachineTrouble, Progress, Stopped
-from search.journal import own
-from search.trainings import runner as runner_module
-from search.trainings import side_by_side
-from search.trainings.network_words import named_architecture
-from search.trainings.queue_file import COLUMNS
-from search.trainings.runner import Finished, TrainingJob, TrainingRunner
-from search.trainings.training import CHECKPOINT_FILE, RECORD_FILE, WEIGHTS_FILE, Begun, Training, TrainingRecord
+from search.cli.experiments import _Lines
+from search.experiments import sessions, training_jobs
+from search.experiments.network_specs import named_architecture
+from search.experiments.queue_file import COLUMNS
+from search.experiments.training import CHECKPOINT_FILE, RECORD_FILE, WEIGHTS_FILE, Begun, Training, TrainingRecord
+from search.experiments.training_jobs import Finished, TrainingJob, TrainingRunner
+from search.storage.artifacts import LocalArtifacts
+from search.storage.lock import own
+from search.workers.failures import answered
+from search.workers.messages import Failed, MachineTrouble, Progress, Stopped
 from space.errors import UserError
+from tests.in_process_workers import InProcessWorkers
 
 CPU = Precision("cpu", None, True, "test")
 RULES = rules_of("sr", 2, {"channels": "y"})
 STEPS = 8
-
-
-class InlineWorkers:
-    """Does one job at a time in this process; ``stop`` is heard before each step."""
-
-    def __init__(self, count: int, make_runner: Callable[[], TrainingRunner], threads: int, log: Path) -> None:
-        self.runner, self.jobs, self.stopped = make_runner(), [], False
-
-    def idle(self) -> int:
-        return 1 - len(self.jobs)
-
-    @property
-    def is_busy(self) -> bool:
-        return bool(self.jobs)
-
-    def submit(self, job: TrainingJob) -> None:
-        self.jobs.append(job)
-
-    def poll(self, timeout_s: float) -> list:
-        if not self.jobs:
-            return []
-        told: list = []
-        told.append(self.runner.run(self.jobs.pop(), told.append, lambda: self.stopped))
-        return told
-
-    def stop(self) -> None:
-        self.stopped = True
-
-    def close(self) -> None:
-        pass
 
 
 @pytest.fixture
@@ -95,14 +65,18 @@ def job(root: Path, folder: str, what: Training | None = None, **changes: object
     pool = root / "pool"
     if not pool.exists():
         data.training_pool(data.training_images(root / "train", RULES), RULES).save(pool)
-    return replace(TrainingJob(0, what, root / folder, pool, "three pictures", float("inf")), **changes)
+    artifacts = LocalArtifacts(root / folder)
+    made = TrainingJob(number=0, training=what, artifacts=artifacts, pool=pool, train_data="three pictures")
+    return replace(made, **changes)
 
 
 def run(root: Path, what: TrainingJob, stop_after: int | None = None):
     """The answer; told to stop after ``stop_after`` further steps."""
     told: list[Progress] = []
     runner = TrainingRunner(root, CPU, 1, 1, "python -m search test")
-    return runner.run(what, told.append, lambda: stop_after is not None and len(told) >= stop_after)
+    return answered(
+        what.number, lambda: runner.run(what, told.append, lambda: stop_after is not None and len(told) >= stop_after)
+    )
 
 
 def steps_told(root: Path, what: TrainingJob) -> list[int]:
@@ -120,8 +94,8 @@ def assert_same_weights(one: Path, other: Path) -> None:
 def run_until_killed(root: Path, at_step: int) -> None:
     """Make a checkpoint every other step, and end as ``kill -9`` ends a process, after ``at_step`` steps."""
     ticks = itertools.count()
-    runner_module.time = SimpleNamespace(perf_counter=time.perf_counter, monotonic=lambda: next(ticks))
-    runner_module.SAVE_EVERY_S = 2
+    resumable.time = SimpleNamespace(monotonic=lambda: next(ticks))
+    resumable.SAVE_EVERY_S = 2
 
     def die(progress: Progress) -> None:
         if progress.step == at_step:
@@ -137,9 +111,9 @@ def test_a_stopped_training_continues_bit_for_bit(root: Path) -> None:
     whole = run(root, job(root, "whole"))
     assert isinstance(whole, Finished)
     assert isinstance(run(root, job(root, "pieces"), stop_after=3), Stopped)
-    assert Begun.read(root / "pieces").step == 3
+    assert Begun.read(LocalArtifacts(root / "pieces")).step == 3
     assert isinstance(run(root, job(root, "pieces"), stop_after=2), Stopped)
-    assert Begun.read(root / "pieces").step == 5
+    assert Begun.read(LocalArtifacts(root / "pieces")).step == 5
     pieces = run(root, job(root, "pieces"))
     assert_same_weights(root / "whole", root / "pieces")
     assert pieces.record.results == whole.record.results
@@ -152,7 +126,7 @@ def test_a_killed_training_continues_bit_for_bit(root: Path) -> None:
     process.start()
     process.join(120)
     assert process.exitcode == -signal.SIGKILL
-    assert Begun.read(root / "killed").step == 4
+    assert Begun.read(LocalArtifacts(root / "killed")).step == 4
     assert steps_told(root, job(root, "killed")) == [5, 6, 7, 8]
     assert_same_weights(root / "whole", root / "killed")
 
@@ -161,7 +135,7 @@ def test_the_time_limit_leaves_a_checkpoint(root: Path, monkeypatch) -> None:
     clock = iter(range(100))
     monkeypatch.setattr(deadline, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     assert isinstance(run(root, job(root, "timed", left_s=4)), Stopped)
-    assert 1 <= Begun.read(root / "timed").step < STEPS
+    assert 1 <= Begun.read(LocalArtifacts(root / "timed")).step < STEPS
     assert (root / "timed" / CHECKPOINT_FILE).exists()
 
 
@@ -176,11 +150,11 @@ def test_a_break_while_measuring_costs_only_the_measuring(root: Path, monkeypatc
         raise RuntimeError("out of memory")
 
     with monkeypatch.context() as patched:
-        patched.setattr(runner_module, "evaluate", breaks)
+        patched.setattr(training_jobs, "evaluate", breaks)
         assert isinstance(run(root, job(root, "a")), Failed)
-    assert TrainingRecord.read(root / "a").results == {}
+    assert TrainingRecord.read(LocalArtifacts(root / "a")).results == {}
     assert steps_told(root, job(root, "a")) == []
-    assert set(TrainingRecord.read(root / "a").results) == {"test"}
+    assert set(TrainingRecord.read(LocalArtifacts(root / "a")).results) == {"test"}
 
 
 def test_stopped_while_measuring_it_keeps_the_sets_that_are_done(root: Path) -> None:
@@ -190,11 +164,11 @@ def test_stopped_while_measuring_it_keeps_the_sets_that_are_done(root: Path) -> 
     stopped = TrainingRunner(root, CPU, 1, 1, "command").run(more, lambda _progress: None, lambda: next(asked) == 3)
     assert isinstance(stopped, Stopped)
     assert next(asked) == 4
-    record = TrainingRecord.read(root / "a")
+    record = TrainingRecord.read(LocalArtifacts(root / "a"))
     assert set(record.results) == {"test"}
     assert record.lacks(more.training) == ("train:2",)
     assert steps_told(root, more) == []
-    assert TrainingRecord.read(root / "a").lacks(more.training) == ()
+    assert TrainingRecord.read(LocalArtifacts(root / "a")).lacks(more.training) == ()
 
 
 def test_other_training_data_do_not_continue_a_training(root: Path) -> None:
@@ -202,7 +176,7 @@ def test_other_training_data_do_not_continue_a_training(root: Path) -> None:
     answer = run(root, job(root, "a", train_data="four pictures"))
     assert isinstance(answer, Failed)
     assert "begun with (three pictures), got four pictures" in answer.reason
-    assert Begun.read(root / "a").step == 3
+    assert Begun.read(LocalArtifacts(root / "a")).step == 3
 
 
 def test_a_full_disk_is_not_the_trainings_fault(root: Path, monkeypatch) -> None:
@@ -217,7 +191,7 @@ def test_a_full_disk_is_not_the_trainings_fault(root: Path, monkeypatch) -> None
 
 def test_a_record_comes_back_as_it_was_written(root: Path) -> None:
     record = run(root, job(root, "a")).record
-    assert TrainingRecord.read(root / "a") == record
+    assert TrainingRecord.read(LocalArtifacts(root / "a")) == record
     result = record.results["test"]
     assert result.images == 1
     assert result.data.startswith("test: folder test, 1 images, ")
@@ -227,10 +201,10 @@ def test_a_record_comes_back_as_it_was_written(root: Path) -> None:
     for text in ("[]", "7", "{", '{"version": 1}', (root / "a" / RECORD_FILE).read_text().replace("seed", "sead")):
         (root / "a" / RECORD_FILE).write_text(text)
         with pytest.raises(UserError, match="must be a training's record"):
-            TrainingRecord.read(root / "a")
+            TrainingRecord.read(LocalArtifacts(root / "a"))
     (root / "a" / RECORD_FILE).write_text(json.dumps({"version": 1}))
     with pytest.raises(UserError, match="version 1 instead of 2"):
-        TrainingRecord.read(root / "a")
+        TrainingRecord.read(LocalArtifacts(root / "a"))
 
 
 def test_a_further_test_set_is_measured_with_the_weights_there_are(root: Path) -> None:
@@ -238,7 +212,7 @@ def test_a_further_test_set_is_measured_with_the_weights_there_are(root: Path) -
     weights = (root / "a" / WEIGHTS_FILE).read_bytes()
     more = job(root, "a", training(test=("test", "train:2")))
     assert steps_told(root, more) == []
-    record = TrainingRecord.read(root / "a")
+    record = TrainingRecord.read(LocalArtifacts(root / "a"))
     assert record.results["test"] == first.record.results["test"]
     assert record.results["train:2"].images == 3
     assert (root / "a" / WEIGHTS_FILE).read_bytes() == weights
@@ -251,7 +225,7 @@ def test_a_further_test_set_is_measured_with_the_weights_there_are(root: Path) -
 def queue(root: Path, monkeypatch) -> Path:
     """Two trainings of ``STEPS`` steps; they run in this process."""
     monkeypatch.chdir(root)
-    monkeypatch.setattr(side_by_side, "ProcessWorkers", InlineWorkers)
+    monkeypatch.setattr(sessions, "ProcessWorkers", InProcessWorkers)
     path = root / "jobs.csv"
     lines = (f"ecbsr-m4c8,sr,scale=2,short,{STEPS},{seed},train,test" for seed in (0, 1))
     path.write_text("\n".join((",".join(COLUMNS), *lines)) + "\n")
@@ -298,7 +272,7 @@ def test_a_queue_goes_on_after_a_training_that_fails(queue: Path, monkeypatch, c
         monkeypatch.setattr(Trainer, "train_to", whole)
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr("search.cli.trainings.tried", lambda precision, networks: (precision, None))
+    monkeypatch.setattr("search.cli.experiments.tried", lambda precision, networks: (precision, None))
     monkeypatch.setattr(Trainer, "train_to", breaks_first)
     assert main(["queue", str(queue), "--data", "."]) == 1
     out = capsys.readouterr().out
@@ -425,7 +399,7 @@ def test_weights_of_another_form_of_the_network_are_refused(queue: Path, capsys)
     assert_one_line(capsys, main(["evaluate", plain, *command]), f"must be of {plain}, got those of {word} (")
     assert_one_line(capsys, main(["evaluate", "s-lwsr16", *command]), f"must be of s-lwsr16, got those of {word} (")
     assert main(["evaluate", word, *command]) == 0
-    (record,) = (TrainingRecord.read(folder) for folder in Path("out").glob("s-lwsr16*"))
+    (record,) = (TrainingRecord.read(LocalArtifacts(folder)) for folder in Path("out").glob("s-lwsr16*"))
     assert json.loads(capsys.readouterr().out)["psnr_db"] == pytest.approx(record.results["test"].psnr_db, abs=1e-6)
 
 
@@ -464,17 +438,17 @@ def test_reproduce_trains_both_forms_and_leaves_table_and_figure(queue: Path, ca
 
 
 def test_a_study_leaves_its_page_and_continues(queue: Path, capsys) -> None:
-    command = ["study", "upsamplers", "--steps", "1", "--data", ".", "--train", "train", "--test", "test"]
+    command = ["ablation", "upsamplers", "--steps", "1", "--data", ".", "--train", "train", "--test", "test"]
     assert main([*command, "--seeds", "1"]) == 0
-    folder = Path("runs/study-upsamplers")
+    folder = Path("runs/ablation-upsamplers")
     assert (folder / "upsamplers.png").read_bytes().startswith(b"\x89PNG")
     assert len((folder / "psnr.csv").read_text().splitlines()) == 1 + 6
     capsys.readouterr()
     assert main([*command, "--seeds", "2"]) == 0
     assert "training 6 of 6" in capsys.readouterr().out  # of the second seed alone
     assert "against dense, two steps" in (folder / "README.md").read_text()
-    assert main(["study", "widths"]) == 2
-    assert_one_line(capsys, 2, "unknown study 'widths'; known: upsamplers, recursion, malleconv")
+    assert main(["ablation", "widths"]) == 2
+    assert_one_line(capsys, 2, "unknown ablation 'widths'; known: upsamplers, recursion, malleconv")
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from search.budget import parse_budget
-from search.failures import is_out_of_memory, machine_reason, reason_of
 from search.initial_trials import enqueue_initial
-from search.jobs import Failed, MachineTrouble, answered
 from search.loop import Limits, SearchLoop
 from search.study import Study
-from search.verdicts import ANY_REASON, SAME_REASON, Verdicts
+from search.workers.failures import answered, is_out_of_memory, machine_reason, reason_of
+from search.workers.messages import Failed, MachineTrouble
+from search.workers.verdicts import ANY_REASON, SAME_REASON, Verdicts
 from space import TASKS
 from space.errors import UserError
 from tests.search_tests.conftest import FormulaWorkers, SilentListener, settings
@@ -37,7 +37,7 @@ def test_any_exception_is_a_failure_with_its_first_line(error: Exception, reason
 
     answer = answered(4, work)
     assert isinstance(answer, Failed)
-    assert (answer.trial, answer.reason) == (4, reason)
+    assert (answer.number, answer.reason) == (4, reason)
     assert "Traceback" in answer.trace
 
 
@@ -107,11 +107,11 @@ def test_a_success_settles_what_failed_before_it() -> None:
     verdicts = Verdicts()
     verdicts.failed(failure(1), "a")
     verdicts.failed(failure(2), "b")
-    assert [answer.trial for answer in verdicts.succeeded()] == [1, 2]
+    assert [answer.number for answer in verdicts.succeeded()] == [1, 2]
     verdicts.failed(failure(3), "c")
     verdicts.failed(failure(4), "d")
     assert verdicts.problem is None
-    assert [answer.trial for answer in verdicts.finish()] == [3, 4]
+    assert [answer.number for answer in verdicts.finish()] == [3, 4]
 
 
 def test_many_reasons_in_a_row_end_the_session_too() -> None:
@@ -148,7 +148,7 @@ class TroubledWorkers(FormulaWorkers):
         def work() -> None:
             raise self.raises
 
-        return [answered(job.trial, work)]
+        return [answered(job.number, work)]
 
     def stop(self) -> None:
         pass
@@ -159,7 +159,7 @@ def search(folder: Path, workers: TroubledWorkers, trials: int = 3) -> tuple[Stu
     budget = parse_budget(study.settings.budget)
     enqueue_initial(study, TASKS["sr"], budget)
     limits = Limits(None, trials)
-    loop = SearchLoop(study, TASKS["sr"], budget, workers, limits, folder, SilentListener(), lambda: False)
+    loop = SearchLoop(study, TASKS["sr"], budget, workers, limits, SilentListener(), lambda: False)
     return study, loop.run()
 
 
@@ -180,7 +180,7 @@ def test_trouble_leaves_no_trial_failed_and_the_mended_run_trains_all(tmp_path: 
 def test_a_failure_before_a_success_is_written_down(tmp_path: Path, run_loop) -> None:
     study, workers = run_loop(trials=2, rungs=(100,), workers=FormulaWorkers(broken=frozenset({0, 1})))
     failed = {record.trial for record in study.records.values() if record.status == "failed"}
-    assert failed == {job.trial for job in workers.done[:2]}
+    assert failed == {job.number for job in workers.done[:2]}
     assert {n for n, r in Study.open(tmp_path, owned=True).records.items() if r.status == "failed"} == failed
 
 

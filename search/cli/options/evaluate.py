@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from search.cli.options.shared import add_task_options
+from search.cli.options.shared import add_listed
+from search.run_options import task_options
 
 DESCRIPTION = "PSNR and SSIM of a published network with given weights, by the papers' rules."
 EXAMPLES = (
@@ -28,7 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER[@LIST]",
         help="images, or those that a text file names, a name a line (default: embedded validation photographs)",
     )
-    add_task_options(parser, "upscaling factor (default: what the weights say, else the paper's)")
+    add_listed(parser, task_options("upscaling factor (default: what the weights say, else the paper's)"))
     parser.add_argument(
         "--self-ensemble", action="store_true", help="sr: mean over 8 flips and turns of the input, at 8 times the cost"
     )

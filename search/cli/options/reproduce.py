@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from search.cli.options.shared import EMBEDDED, add_task_options, add_training_options
+from search.cli.options.shared import EMBEDDED, add_listed, add_training_options
+from search.run_options import task_options
 from space.tasks import TASKS
 
 FOLDER = Path("runs/reproduce")
@@ -28,7 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     wanted.add_argument("--task", help=f"all networks of one of {', '.join(TASKS)}")
     wanted.add_argument("--all", action="store_true", help="all networks, the cheapest to train first")
     wanted.add_argument("--counts-only", action="store_true", help="parameters and multiply-accumulates, no training")
-    add_task_options(parser, "upscaling factor (default: each paper's)")
+    add_listed(parser, task_options("upscaling factor (default: each paper's)"))
     how = parser.add_argument_group("protocol and data")
     how.add_argument("--steps", default="1000", help="of training (default: 1000)")
     how.add_argument("--protocol", default="short", help="one of short, long, large-batch (default: short)")

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
-from space.tasks import OPTIONS, TASKS
+from search.run_options import PRECISION_HELP, Option
 
 EMBEDDED = "embedded"  # the data word of the photographs that come with the program
 RUN_HELP = "a run's folder, or its name in runs/"
-PRECISION_HELP = "arithmetic of training: auto (the fastest here), fp32 or bf16 (default: auto)"
-FRAMES_HELP = "raw-denoise: folder of real Bayer frames and their frames.csv, for pictures on the page"
 
 
-def add_task_options(parser: argparse.ArgumentParser, scale_help: str) -> None:
-    """The options that say what a task restores; each belongs to some tasks only."""
-    group = parser.add_argument_group("options of the tasks")
-    group.add_argument("--scale", metavar="N", help=f"sr: {scale_help}")
-    channels = "; ".join(
-        f"{task.name}: {', '.join(task.channels)}" for task in TASKS.values() if len(task.channels) > 1
-    )
-    group.add_argument("--channels", metavar="WORD", help=f"what a network sees. {channels}")
-    for name in OPTIONS:
-        group.add_argument(f"--{name}", metavar="VALUE", help=option_help(name))
-
-
-def option_help(name: str) -> str:
-    """What the option means, for each of the tasks that have it."""
-    return "; ".join(f"{task.name}: {task.options[name]}" for task in TASKS.values() if name in task.options)
+def add_listed(parser: argparse.ArgumentParser, options: Iterable[Option]) -> dict[str, argparse._ArgumentGroup]:
+    """Add ``options`` in their groups, which are returned by name."""
+    groups: dict[str, argparse._ArgumentGroup] = {}
+    for option in options:
+        if option.group not in groups:
+            groups[option.group] = parser.add_argument_group(option.group)
+        groups[option.group].add_argument(
+            f"--{option.name}",
+            help=option.help,
+            metavar=option.metavar,
+            default=option.default,
+            required=option.required,
+        )
+    return groups
 
 
 def add_training_options(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,275 @@
+"""A run as a program holds it: its front, its trials, its networks with their weights, and its reports."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+from torch import nn
+
+from evaluators import data
+from evaluators.costs import architecture_costs
+from evaluators.quantities import quantity
+from reports.run.advice import best_of
+from reports.run.front import front_frame
+from reports.run.notebook import run_html
+from reports.run.pareto_plot import pareto_figure
+from reports.run.recost import Recosted, recost, write_recost
+from search.api.outputs import trained_network, write_outputs
+from search.budget import Budget, parse_budget
+from search.latency import load_used, tables_of
+from search.pareto import front, front_rung
+from search.records import RunResult, RunSettings, TrialRecord
+from search.run_files import read_run
+from search.runs_here import run_folder
+from search.storage.lock import is_owned
+from space.errors import UserError
+
+NOTHING_YET = "{} must have a trained network, got none yet; the same call continues it"
+
+
+def load(folder: Path | str) -> Run:
+    """The run in ``folder``, which is a path or a name below ``runs/``, as it stands now.
+
+    A search that is still going on is read as far as it has come; load it again for what is new.
+
+    >>> import search
+    >>> run = search.load("runs/example")
+    >>> run.settings.task, run.settings.budget
+    ('sr', '4k-params')
+
+    Raises:
+        UserError: there is no run, or it cannot be read.
+    """
+    found = run_folder(folder)
+    return Run(found, read_run(found))
+
+
+class Run:
+    """A run as it stood when it was read: ``search.run`` and ``search.load`` give one.
+
+    In a notebook it shows what it found. Trials are ``TrialRecord``: ``trial`` (the number), ``source``, ``status``,
+    ``architecture``, ``costs``, ``rungs`` (the quality after each rung of training).
+
+    >>> import search
+    >>> search.load("runs/example")
+    <Run example: 1 network trained, ... on the front, finished>
+    """
+
+    def __init__(self, folder: Path, result: RunResult) -> None:
+        self.folder = folder
+        self.result = result
+
+    @property
+    def settings(self) -> RunSettings:
+        """What was asked for, and where it ran.
+
+        >>> import search
+        >>> search.load("runs/example").settings.objectives
+        ('psnr', 'macs')
+        """
+        return self.result.settings
+
+    @property
+    def state(self) -> str:
+        """``running`` while a search works in the folder; else ``finished``, or ``interrupted``: the same call goes on.
+
+        >>> import search
+        >>> search.load("runs/example").state
+        'finished'
+        """
+        if is_owned(self.folder):
+            return "running"
+        return "finished" if self.result.is_finished else "interrupted"
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The rows of ``front.csv``: the front's members and the papers' networks, cheapest first.
+
+        >>> import search
+        >>> run = search.load("runs/example")
+        >>> {"trial", "source", "on_front", "params", "macs", "psnr_db"} <= set(run.table.columns)
+        True
+        """
+        return front_frame(self.result)
+
+    @property
+    def front(self) -> pd.DataFrame:
+        """The rows of ``table`` that are on the front, cheapest first.
+
+        >>> import search
+        >>> front = search.load("runs/example").front
+        >>> (front["params"] <= 4000).all() and front["macs"].is_monotonic_increasing
+        True
+        """
+        table = self.table
+        return table[table["on_front"]].reset_index(drop=True)
+
+    @property
+    def trials(self) -> tuple[TrialRecord, ...]:
+        """Every candidate in the order of its number, also those over the budget and those that failed.
+
+        >>> import search
+        >>> trials = search.load("runs/example").trials
+        >>> all(trial.costs.params <= 4000 for trial in trials if trial.status == "trained")
+        True
+        """
+        return self.result.trials
+
+    @property
+    def trained(self) -> tuple[TrialRecord, ...]:
+        """The trials that have a result.
+
+        >>> import search
+        >>> [len(trial.rungs) for trial in search.load("runs/example").trained]
+        [1]
+        """
+        return tuple(trial for trial in self.trials if trial.rungs)
+
+    @property
+    def page(self) -> Path:
+        """Where ``search.run`` and ``report`` write the page.
+
+        >>> import search
+        >>> search.load("runs/example").page.name
+        'report.html'
+        """
+        return self.folder / "report.html"
+
+    def best(self, budget: str | None = None) -> TrialRecord:
+        """The network of the highest PSNR within ``budget``, of all that have reached the front's rung.
+
+        Args:
+            budget: other limits than the run's, in the same words; a latency table may be any. Nothing is trained.
+
+        Raises:
+            UserError: no network is within it.
+
+        >>> import search
+        >>> run = search.load("runs/example")
+        >>> run.best("3k-params").costs.params <= 3000
+        True
+        """
+        text = budget or self.settings.budget
+        asked = parse_budget(text) if text else Budget(())
+        tables = load_used(tables_of("--budget", asked.sources))
+        rung, size = front_rung(self.result), self.settings.input_size
+        there = [trial for trial in self.trials if trial.status == "trained" and trial.at_rung(rung) is not None]
+        if tables:
+            there = [replace(trial, costs=architecture_costs(trial.architecture, size, tables)) for trial in there]
+        best = best_of(self.result, [trial for trial in there if asked.allows(trial.costs)])
+        if best is not None:
+            return best
+        if not there:
+            raise UserError(NOTHING_YET.format(self.result.name))
+        word = asked.limits[0].quantity
+        least = quantity(word).exact_text(min(there, key=lambda trial: trial.cost(word)).costs)
+        raise UserError(f"--budget must allow a trained network of {self.result.name}, got {text}; one has {least}")
+
+    def network(self, trial: TrialRecord | int) -> nn.Module:
+        """The network of ``trial``, in eval mode with its averaged weights, whose PSNR ``front`` tells.
+
+        From `(N, in, H, W)` to `(N, out, scale*H, scale*W)`, float32 in [0, 1]; where networks share a range of noise
+        levels, all of them (``space.specialists``).
+
+        Raises:
+            UserError: there is no such trial, or it has no weights.
+
+        >>> import search, torch
+        >>> run = search.load("runs/example")
+        >>> network = run.network(run.best())
+        >>> network(torch.rand(1, 3, 24, 32)).shape
+        torch.Size([1, 3, 96, 128])
+        """
+        number = trial if isinstance(trial, int) else trial.trial
+        record = next((each for each in self.trials if each.trial == number), None)
+        if record is None:
+            raise UserError(f"trial must be one of the {len(self.trials)} of {self.result.name}, got {number}")
+        if not record.rungs:
+            raise UserError(f"trial must be one that was trained, got {number}, which is {record.status}")
+        measured = record.at_rung(front_rung(self.result)) or record.rungs[-1]
+        network = trained_network(record, self.folder, measured.rung)
+        if network is None:
+            raise UserError(f"the weights of trial {number} must be in {self.folder}, got none; they were deleted")
+        return network
+
+    def plot(self) -> Figure:
+        """The front as a figure of Matplotlib, the papers' networks on it; ``savefig`` writes it.
+
+        >>> import search
+        >>> search.load("runs/example").plot().savefig("front.png")
+        """
+        return pareto_figure(self.result)
+
+    def report(self, frames: Path | str | None = None) -> Path:
+        """Write ``weights/``, ``front.csv``, ``front.json``, figure, pictures and page; returns the page's path.
+
+        Args:
+            frames: of a run of raw-denoise, a folder of real Bayer frames to show on the page.
+
+        Raises:
+            UserError: nothing was measured yet.
+
+        >>> import search
+        >>> search.load("runs/example").report().name
+        'report.html'
+        """
+        if not self.trained:
+            raise UserError(NOTHING_YET.format(self.result.name))
+        shown = data.frame_pairs(Path(frames), self.settings.rules) if frames else ()
+        return write_outputs(self.result, self.folder, frames=shown)
+
+    def recost(self, table: str, input_size: tuple[int, int] | None = None) -> RecostedRun:
+        """The run's networks on another phone: the front over PSNR and that phone's milliseconds. Nothing is trained.
+
+        Args:
+            table: a latency table, by name or path.
+            input_size: width and height of the network's input in pixels; the run's if None.
+
+        >>> import search
+        >>> again = search.load("runs/example").recost("a03s-a53")
+        >>> again.front["ms@a03s-a53"].is_monotonic_increasing
+        True
+        """
+        (use,) = tables_of("--device", (table,))
+        return RecostedRun(self, recost(self.result, use, input_size or self.settings.input_size))
+
+    def __repr__(self) -> str:
+        name, members = self.result.name, len(front(self.result))
+        networks = f"{len(self.trained)} network{'s'[: len(self.trained) != 1]}"
+        return f"<Run {name}: {networks} trained, {members} on the front, {self.state}>"
+
+    def _repr_html_(self) -> str:
+        return run_html(self.result)
+
+
+class RecostedRun(Run):
+    """A run on another phone (``Run.recost``): the same networks and their quality, with that phone's milliseconds.
+
+    ``refused`` are trained networks that the latency table cannot price, each with the reason.
+    """
+
+    def __init__(self, original: Run, recosted: Recosted) -> None:
+        super().__init__(original.folder, recosted.run)
+        self.original, self.recosted = original, recosted
+
+    @property
+    def refused(self) -> tuple[tuple[TrialRecord, str], ...]:
+        return self.recosted.refused
+
+    @property
+    def page(self) -> Path:
+        return self.folder / "recost" / f"report-{self.recosted.use.name}.html"
+
+    def report(self, frames: Path | str | None = None) -> Path:
+        """Write table, figure and page into ``recost/`` of the run's folder; returns the page's path.
+
+        Raises:
+            UserError: ``frames`` are given, which the run's own page alone shows.
+        """
+        if frames is not None:
+            raise UserError(f"frames are shown by the run's own page alone, got {str(frames)!r}; leave them out")
+        write_recost(self.original.result, [self.recosted], self.page.parent)
+        return self.page

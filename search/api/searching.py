@@ -1,0 +1,120 @@
+"""A search from its request to the run that it leaves: checked, shown while it goes on, finished with its reports."""
+
+from __future__ import annotations
+
+import inspect
+import shlex
+from collections.abc import Callable, Iterable, Mapping
+
+from evaluators.images.names import escaped_name
+from latency_tables.cli.console import Console
+from search.api.outputs import write_outputs
+from search.api.run import Run, load
+from search.api.understood import understood
+from search.interrupts import noted_interrupts
+from search.progress import progress_for
+from search.request import Request, request_from_options
+from search.run_options import RUN_OPTIONS, Option
+from search.session import check_and_read
+from space.logs import LOG_FILE
+
+
+class StoppedError(RuntimeError):
+    """The machine did not let a search go on (disk, memory); no finished trial is lost, and the same call continues."""
+
+
+def run(
+    task: str, budget: str, *, progress: bool = True, stop: Callable[[], bool] = lambda: False, **options: object
+) -> Run:
+    """Search networks for ``task`` under ``budget``, and leave the run with all reports in its folder.
+
+    The same call continues a run that was stopped; a longer ``time`` or more ``trials`` go on from a finished one.
+    Ctrl-C, or a notebook's stop button, ends the search with everything saved and returns the run as it stands; so
+    does ``stop()`` once it is true, which also another thread may decide. Training takes processes of its own, which
+    need nothing of the calling program: no ``if __name__ == "__main__"``.
+
+    >>> import search
+    >>> run = search.run(
+    ...     task="sr", budget="4k-params", trials=1, rungs=(2,), workers=1, run_dir="runs/example", progress=False
+    ... )
+    >>> len(run.trained)
+    1
+
+    Args:
+        task: what to restore: one of those in ``space.TASKS``.
+        budget: limits joined by commas, such as ``"200k-params,1300ms@pixel4-a76"``.
+        progress: whether it says what it understood and how it goes: a panel in a terminal or a notebook, else lines.
+        stop: asked several times a second.
+
+    Raises:
+        UserError: an option that cannot be understood or met; the existing run stays as it was.
+        StoppedError: trouble of the machine.
+    """
+    given = {"task": task, "budget": budget, **options}
+    request = request_from_options(_command(given), **given)
+    return search_for(request, Console() if progress else None, stop)
+
+
+def _described(options: Iterable[Option]) -> str:
+    """The options of a run as ``help(search.run)`` lists them."""
+    lines = [f"        {option.key}: {option.help}." for option in options if not option.required]
+    return "\n".join(["", "    Options, with plain Python values or the words of the command line:", *lines, "    "])
+
+
+def _signature(function: Callable[..., Run], options: Iterable[Option]) -> inspect.Signature:
+    """That of ``function`` with the names of ``options``, which notebooks and shells complete."""
+    own = inspect.signature(function)
+    named = [each for each in own.parameters.values() if each.kind is not each.VAR_KEYWORD]
+    more = [
+        inspect.Parameter(option.key, inspect.Parameter.KEYWORD_ONLY, default=option.default)
+        for option in options
+        if not option.required
+    ]
+    return own.replace(parameters=[*named, *more])
+
+
+run.__doc__ = f"{run.__doc__ or ''}{_described(RUN_OPTIONS)}"
+vars(run)["__signature__"] = _signature(run, RUN_OPTIONS)
+
+
+def _command(options: Mapping[str, object]) -> str:
+    """The command line that makes the same request."""
+    given = [option for option in RUN_OPTIONS if options.get(option.key) is not None]
+    words = [word for option in given for word in (f"--{option.name}", option.word(options[option.key]))]
+    return escaped_name("python -m search run " + shlex.join(map(str, words)))
+
+
+def search_for(
+    request: Request, console: Console | None, stop: Callable[[], bool] = lambda: False, owns_process: bool = False
+) -> Run:
+    """Search until the request is met, it is interrupted or ``stop()``; leave all reports in the run's folder.
+
+    Args:
+        console: where it says what it understood and how it goes; None to say nothing.
+        owns_process: see ``search.interrupts``.
+
+    Raises:
+        UserError: the request cannot be met; the existing run stays as it was.
+        StoppedError: trouble of the machine.
+    """
+    session = check_and_read(request)
+    _say(console, understood(session))
+    if session.is_finished:
+        _say(console, "This run is finished; a longer --time or more --trials continues it.")
+    else:
+        with noted_interrupts(owns_process) as interrupted, progress_for(console, session.settings) as listener:
+            problem = session.search(listener, lambda: interrupted() or stop())
+        if problem:
+            raise StoppedError(
+                f"stopped: {problem}; no finished trial is lost, and the same command continues (more in "
+                f"{request.folder / LOG_FILE})"
+            )
+    run = load(request.folder)
+    if run.trained:
+        write_outputs(run.result, run.folder, session.data.val, session.data.frames)
+    return run
+
+
+def _say(console: Console | None, text: str) -> None:
+    if console is not None:
+        console.print(text, highlight=False)

@@ -1,0 +1,113 @@
+"""What ``reproduce``, ``queue`` and ``ablation`` share: options, and a session with its progress lines."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from evaluators.costs import architecture_costs
+from evaluators.images.names import escaped_name
+from evaluators.training.precision import choose_precision
+from latency_tables.cli.console import Console
+from search.durations import duration_text
+from search.environment import threads_of
+from search.experiments.sessions import Outcome, TrainingSession, default_count, run_trainings
+from search.experiments.training import Training, TrainingRecord
+from search.first_step import tried
+from search.interrupts import noted_interrupts
+from search.option_values import parse_processes, parse_time, written_folder
+from search.workers.messages import Progress
+from space.logs import LOG_FILE
+
+PROGRESS_EVERY_S = 30
+SIZE = (64, 64)  # at which parameters are counted; they are the same at any
+
+
+def session_of(options: argparse.Namespace, folder: Path) -> TrainingSession:
+    precision = choose_precision(options.device, options.precision)
+    count = default_count(precision)
+    if options.side_by_side is not None:
+        count = parse_processes("--side-by-side", options.side_by_side, count)
+    return TrainingSession(
+        written_folder("--out", folder),
+        options.data,
+        precision,
+        count,
+        threads_of(count),
+        parse_time(options.time) if options.time else None,
+        escaped_name("python -m search " + shlex.join(sys.argv[1:])),
+    )
+
+
+def run_session(trainings: Sequence[Training], session: TrainingSession, console: Console) -> tuple[Outcome, int]:
+    """Run them with a line per event; the outcome and the exit status. Ctrl-C stops with checkpoints."""
+    session = _checked(trainings, session, console)
+    with noted_interrupts() as interrupted:
+        outcome = run_trainings(trainings, session, _Lines(console), interrupted)
+    console.print(
+        f"{len(outcome.finished)} of {len(trainings)} trainings are finished"
+        + (f", {len(outcome.failed)} failed" if outcome.failed else "")
+        + ("; the same command continues" if outcome.left else ""),
+        highlight=False,
+    )
+    if outcome.problem:
+        print(
+            f"error: stopped: {outcome.problem}; no finished training is lost, and the same command continues (more in "
+            f"{session.folder / LOG_FILE})",
+            file=sys.stderr,
+        )
+        return outcome, 1
+    return outcome, 130 if interrupted() else 1 if outcome.failed else 0
+
+
+def _checked(trainings: Sequence[Training], session: TrainingSession, console: Console) -> TrainingSession:
+    """``session`` in the precision that a first step of the narrowest and the widest network shows to work."""
+    records = {each: TrainingRecord.read(session.artifacts_of(each)) for each in trainings}
+    others = [record for record in records.values() if record and record.trained_in != session.precision.word]
+    if others and session.precision.asked:
+        console.print(
+            f"{len(others)} of these are finished in another precision than {session.precision.word} and stay so; "
+            "another --out trains them anew",
+            highlight=False,
+            soft_wrap=True,
+        )
+    waiting = [training for training, record in records.items() if record is None]
+    waiting.sort(key=lambda training: architecture_costs(training.architecture, SIZE).params)
+    ends = dict.fromkeys((each.architecture, each.rules) for each in (*waiting[:1], *waiting[-1:]))
+    precision, failed = tried(session.precision, ends)
+    if failed:
+        console.print(failed, highlight=False, markup=False, soft_wrap=True)
+    return replace(session, precision=precision)
+
+
+class _Lines:
+    """One line per event; of each training's progress, one every half minute."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._told: dict[str, float] = {}
+
+    def started(self, training: Training, number: int, of: int) -> None:
+        self._line(f"training {number} of {of}: {training.name} ({training.rules.title}) to {training.steps:,} steps")
+
+    def progressed(self, training: Training, progress: Progress) -> None:
+        now = time.monotonic()
+        if now - self._told.setdefault(training.folder_name, now) > PROGRESS_EVERY_S:
+            self._told[training.folder_name] = now
+            self._line(f"  {training.name}, seed {training.seed}: step {progress.step:,}, loss {progress.loss:.4f}")
+
+    def finished(self, record: TrainingRecord) -> None:
+        measured = ", ".join(f"{spec} {result.psnr_db:.2f} dB" for spec, result in record.results.items())
+        training = record.training
+        self._line(f"finished {training.name}, seed {training.seed}, after {duration_text(record.train_s)}: {measured}")
+
+    def failed(self, training: Training, reason: str) -> None:
+        self._line(f"failed   {training.name}, seed {training.seed}: {reason}")
+
+    def _line(self, text: str) -> None:
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,1 @@
+"""Long trainings: one configuration, one protocol, many steps; reproductions, ablations, queues."""

@@ -1,0 +1,95 @@
+"""Specs of networks: ``NAME``, ``NAME+skip``, and either with knobs turned, ``s-lwsr16+skip:upsampler=grouped``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+from search.fixed_trials import SKIP_SUFFIX
+from space.architecture import Architecture
+from space.errors import UserError
+from space.knobs import Value
+from space.search_space import BACKBONE, Parameter, SearchSpace
+from space.tasks import TASKS
+from space.zoo import PublishedNetwork, published_network, with_input_skip
+
+
+def entry_of(spec: str) -> PublishedNetwork:
+    """The published configuration that ``spec`` starts from."""
+    return published_network(spec.partition(":")[0].removesuffix(SKIP_SUFFIX))
+
+
+def named_architecture(spec: str, scale: int) -> Architecture:
+    """The network that ``spec`` means, at ``scale``.
+
+    ``+skip`` adds its input to its output; turned knobs are those of the search space, from the paper's own point.
+
+    Raises:
+        UserError: an unknown name, a network that has no such form, or a knob that cannot be turned so.
+    """
+    head, _, turned = spec.partition(":")
+    entry = entry_of(spec)
+    arch = _turned(entry, scale, turned.split(","), spec) if turned else entry.at_scale(scale)
+    if head.endswith(SKIP_SUFFIX):
+        if not arch.lacks_input_skip:
+            raise UserError(
+                f"{SKIP_SUFFIX} is for networks that can take one and have none, got {spec!r}; leave it out"
+            )
+        arch = with_input_skip(arch)
+    return arch
+
+
+def forms(entry: PublishedNetwork, scale: int) -> tuple[str, ...]:
+    """The specs of its fixed trials: as published and, where it can have one and has none, with our input skip."""
+    return (entry.name, *([entry.name + SKIP_SUFFIX] if entry.at_scale(scale).lacks_input_skip else []))
+
+
+def channels_of(entry: PublishedNetwork) -> str | None:
+    """The word of its task's channels that the network of ``entry`` has; None where it has others."""
+    shape = entry.architecture.shape
+    pairs = TASKS[entry.task].channels
+    return next((word for word, pair in pairs.items() if pair == (shape.in_channels, shape.out_channels)), None)
+
+
+def _turned(entry: PublishedNetwork, scale: int, assignments: Sequence[str], spec: str) -> Architecture:
+    if BACKBONE not in entry.knobs:
+        raise UserError(f"{entry.name} has no knobs to turn, got {spec!r}; leave out what follows the colon")
+    space = SearchSpace(TASKS[entry.task], entry.at_scale(scale).shape)
+    knobs: dict[str, Value] = dict(entry.knobs)
+    values = {parameter.key: parameter.values for parameter in space.of(str(knobs[BACKBONE]))}
+    for assignment in assignments:
+        turned, equals, text = assignment.partition("=")
+        if not equals or turned not in values:
+            raise UserError(
+                f"a turned knob of {entry.name} must be NAME=VALUE with one of {', '.join(values)}, got "
+                f"{assignment!r} in {spec!r}"
+            )
+        by_text = {str(value): value for value in values[turned]}
+        if text not in by_text:
+            raise UserError(f"{turned} of {entry.name} must be one of {', '.join(by_text)}, got {text!r} in {spec!r}")
+        knobs[turned] = by_text[text]
+
+    def unsaid(parameter: Parameter) -> Value:
+        if parameter.knob.default is not None:
+            return parameter.knob.default
+        known = ", ".join(map(str, parameter.values))
+        raise UserError(f"{spec!r} must say {parameter.key}, which now matters: one of {known}")
+
+    changed = space.decode(space.fill(unsaid, knobs))
+    return _with_changes(entry.at_scale(scale), space.decode(entry.knobs), changed)
+
+
+def _with_changes(arch: Architecture, before: Architecture, after: Architecture) -> Architecture:
+    """``arch`` with what ``after`` has different from ``before``; what no knob turns stays the paper's."""
+    return replace(
+        arch,
+        settings=replace(arch.settings, **_changes(before.settings, after.settings)),
+        ends=replace(arch.ends, **_changes(before.ends, after.ends)),
+    )
+
+
+def _changes(before: Any, after: Any) -> dict[str, Any]:
+    """The fields of ``after``, a dataclass, that differ from those of ``before``."""
+    values = {each.name: getattr(after, each.name) for each in fields(after)}
+    return {name: value for name, value in values.items() if value != getattr(before, name)}

@@ -1,0 +1,105 @@
+"""The training queue: a CSV file of trainings in priority order, one a line.
+
+Columns: ``network`` (``search.experiments.network_specs``), ``task``, ``options`` (``scale=4 channels=grey sigma=25``,
+as on the command line), ``protocol``, ``steps``, ``seed``, ``train`` and ``test`` (data specs joined by spaces).
+Lines that begin with ``#`` are comments.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from evaluators.tasks import rules_from_text
+from search.experiments.network_specs import channels_of, entry_of, named_architecture
+from search.experiments.training import Training
+from space.command_line import parse_count
+from space.errors import UserError
+from space.text_files import csv_rows, read_file, shortened
+
+MOST_STEPS = 1_000_000_000  # a century of one core
+LARGEST_SEED = 2**63 - 1  # what torch takes
+COLUMNS = ("network", "task", "options", "protocol", "steps", "seed", "train", "test")
+
+
+def read_queue(path: Path) -> tuple[Training, ...]:
+    """The trainings of the file, in its order.
+
+    Raises:
+        UserError: no such file, other columns, or a line that cannot be read; names the line.
+    """
+    rows = [
+        (line, [value.strip() for value in fields])
+        for line, fields in csv_rows(path.name, read_file(path, "a queue"), comment="#")
+    ]
+    if not rows or tuple(rows[0][1]) != COLUMNS:
+        found = ",".join(rows[0][1]) if rows else "nothing"
+        raise UserError(f"{path} must begin with the columns {','.join(COLUMNS)}, got {shortened(found)}")
+    trainings: dict[str, Training] = {}
+    for number, row in rows[1:]:
+        try:
+            training = _training(row)
+        except UserError as error:
+            raise UserError(f"{path.name}, line {number}: {error}") from None
+        if training.folder_name in trainings:
+            raise UserError(
+                f"{path.name}, line {number}: every training must stand there once, got {training.name} again"
+            )
+        trainings[training.folder_name] = training
+    if not trainings:
+        raise UserError(f"{path} must hold at least one training, got none")
+    return tuple(trainings.values())
+
+
+def _training(row: list[str]) -> Training:
+    if len(row) != len(COLUMNS):
+        raise UserError(f"a line must have {len(COLUMNS)} values, got {len(row)}")
+    values = dict(zip(COLUMNS, row, strict=True))
+    words: dict[str, str | None] = {}
+    for assignment in values["options"].split():
+        name, equals, value = assignment.partition("=")
+        if not equals:
+            raise UserError(f"options must be NAME=VALUE joined by spaces, got {assignment!r}")
+        words[name] = value
+    train, test = (tuple(values[name].split()) for name in ("train", "test"))
+    if not train:
+        raise UserError("train must name data, got nothing; for example embedded")
+    return named_training(
+        values["network"],
+        values["task"],
+        words,
+        values["protocol"],
+        parse_count("steps", values["steps"], 1),
+        parse_count("seed", values["seed"], 0),
+        train,
+        test,
+    )
+
+
+def named_training(
+    network: str,
+    task_name: str,
+    words: dict[str, str | None],
+    protocol: str,
+    steps: int,
+    seed: int,
+    train: tuple[str, ...],
+    test: tuple[str, ...],
+) -> Training:
+    """A training of a network by its spec; ``words`` are the task's options as on a command line, and the scale.
+
+    Raises:
+        UserError: a name, option or value that is not known, or a network of another task.
+    """
+    for name, value, largest in (("steps", steps, MOST_STEPS), ("seed", seed, LARGEST_SEED)):
+        if value > largest:
+            raise UserError(f"{name} must be at most {largest:,}, got {shortened(str(value))}")
+    entry = entry_of(network)
+    if entry.task != task_name:
+        raise UserError(f"{entry.name} must be trained for its task {entry.task}, got {task_name!r}")
+    words = dict(words)
+    scale_text = words.pop("scale", None)
+    scale = parse_count("scale", scale_text, 1) if scale_text else entry.architecture.shape.scale
+    if words.get("channels") is None:
+        words["channels"] = channels_of(entry)
+    rules = rules_from_text(task_name, scale, words)
+    return Training(network, named_architecture(network, scale), rules, protocol, steps, seed, train, test)

@@ -1,0 +1,236 @@
+"""One network trained once under a stated protocol, and what came out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from evaluators.data import describes_pairs
+from evaluators.tasks import TaskRules, rules_of
+from evaluators.training.plan import TrainingPlan
+from search.storage.artifacts import ArtifactStore, LocalArtifacts
+from space.architecture import Architecture
+from space.build import architecture_from_dict
+from space.errors import UserError
+from space.files import write_atomically
+
+RECORD_FILE, WEIGHTS_FILE, CHECKPOINT_FILE = "record.json", "weights.safetensors", "checkpoint.safetensors"
+BEGUN_FILE = "begun.json"  # beside the checkpoint
+RECORD_VERSION = 2
+
+
+def short_protocol(rules: TaskRules, steps: int) -> TrainingPlan:
+    """As the search trains its candidates: small patches and a constant rate."""
+    return rules.degrade.plan
+
+
+def long_protocol(rules: TaskRules, steps: int) -> TrainingPlan:
+    """For trainings of many thousand steps: patches of twice the side, and a rate that falls to zero at the end."""
+    return replace(rules.degrade.plan, patch_px=2 * rules.degrade.plan.patch_px, decay_steps=steps)
+
+
+def large_batch_protocol(rules: TaskRules, steps: int) -> TrainingPlan:
+    """As ``long_protocol``, with four times the batch, for GPUs: a phone-sized network leaves one idle otherwise.
+
+    The rate stays: s-LWSR16's bore twice as much at the small batch (``evaluators.training.plan.LEARNING_RATE``), and
+    what a large batch would allow beyond that was not measured.
+    """
+    plan = long_protocol(rules, steps)
+    return replace(plan, batch=4 * plan.batch)
+
+
+PROTOCOLS = {"short": short_protocol, "long": long_protocol, "large-batch": large_batch_protocol}
+
+
+@dataclass(frozen=True)
+class Training:
+    """All that determines one training.
+
+    ``name`` says which network it is (``s-lwsr16+skip``); ``train`` and ``test`` are data specs
+    (``search.experiments.data_specs``). ``seed`` is that of weights and patches.
+    """
+
+    name: str
+    architecture: Architecture
+    rules: TaskRules
+    protocol: str
+    steps: int
+    seed: int
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.protocol not in PROTOCOLS:
+            raise UserError(f"protocol must be one of {', '.join(PROTOCOLS)}, got {self.protocol!r}")
+        if self.steps < 1:
+            raise UserError(f"steps must be at least 1, got {self.steps}; for example 1000")
+        if self.architecture.shape != self.rules.shape:
+            raise UserError(
+                f"{self.name} must take and give {self.rules.title}'s {self.rules.shape}, got "
+                f"{self.architecture.shape}; give the task's --channels and --scale"
+            )
+
+    @property
+    def plan(self) -> TrainingPlan:
+        return PROTOCOLS[self.protocol](self.rules, self.steps)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "architecture": self.architecture.to_dict(),
+            "task": self.rules.task,
+            "scale": self.rules.scale,
+            "options": self.rules.options,
+            "protocol": self.protocol,
+            "plan": self.plan.to_dict(),
+            "steps": self.steps,
+            "seed": self.seed,
+            "train": list(self.train),
+            "test": list(self.test),
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Training:
+        values = {name: data[name] for name in ("name", "protocol", "steps", "seed")}
+        return cls(
+            architecture=architecture_from_dict(data["architecture"]),
+            rules=rules_of(data["task"], data["scale"], data["options"]),
+            train=tuple(data["train"]),
+            test=tuple(data["test"]),
+            **values,
+        )
+
+    @property
+    def folder_name(self) -> str:
+        """Readable, and another one for whatever trains otherwise; what it is measured on does not matter."""
+        about = {name: value for name, value in self.to_dict().items() if name not in ("name", "test")}
+        digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:8]
+        name = "".join(letter if letter.isalnum() or letter in "+-.=" else "-" for letter in self.name)
+        return f"{name}-{self.steps}-seed{self.seed}-{digest}"
+
+
+@dataclass(frozen=True)
+class Begun:
+    """How far a training that is not finished has come, over all sessions; ``train_s`` is the time spent on steps.
+
+    ``precision`` is ``fp32`` or ``bf16``, None of older ones.
+    """
+
+    step: int
+    train_s: float
+    train_data: str
+    precision: str | None = None
+
+    def write(self, artifacts: ArtifactStore) -> None:
+        _put_json(artifacts, BEGUN_FILE, json.dumps(asdict(self)))
+
+    @classmethod
+    def read(cls, artifacts: ArtifactStore) -> Begun | None:
+        """What is known of a training; None where there is no checkpoint, or the note is damaged."""
+        try:
+            if artifacts.get(CHECKPOINT_FILE) is None:
+                return None
+            with artifacts.open(BEGUN_FILE) as file:
+                return cls(**json.load(file))
+        except (OSError, ValueError, TypeError):
+            return None
+
+
+@dataclass(frozen=True)
+class SetResult:
+    """Means over the pictures of one test set, and those of doing without a network."""
+
+    psnr_db: float
+    ssim: float
+    baseline_psnr_db: float
+    baseline_ssim: float
+    images: int
+    data: str  # the set as ``evaluators.data.describe`` says it
+    others_db: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """A finished training. ``results`` are by data spec, those of ``training``; ``train_s`` is as in ``Begun``."""
+
+    training: Training
+    params: int
+    macs: int
+    peak_activation_bytes: int
+    input_size: tuple[int, int]
+    results: dict[str, SetResult]
+    train_s: float
+    train_data: str
+    environment: dict[str, str]
+    command: str
+    finished: str  # ISO 8601, UTC
+
+    @property
+    def trained_in(self) -> str:
+        """``bf16`` or ``fp32``."""
+        return "bf16" if self.environment.get("precision", "").startswith("training bfloat16") else "fp32"
+
+    @property
+    def rules(self) -> TaskRules:
+        """The training's, with what is known of its data: whether they, and all that was measured on, are pairs."""
+        measured = [describes_pairs(result.data) for result in self.results.values()]
+        trained = describes_pairs(self.train_data)
+        return self.training.rules.of_pairs(trained, all(measured) if measured else trained)
+
+    def lacks(self, asked: Training) -> tuple[str, ...]:
+        """The test sets of ``asked`` that it was not measured on yet."""
+        return tuple(word for word in asked.test if word not in self.results)
+
+    def with_result(self, word: str, result: SetResult) -> TrainingRecord:
+        results = {**self.results, word: result}
+        return replace(self, training=replace(self.training, test=tuple(results)), results=results)
+
+    def write(self, artifacts: ArtifactStore) -> None:
+        values = {name: value for name, value in vars(self).items() if name not in ("training", "results")}
+        values["results"] = {name: asdict(result) for name, result in self.results.items()}
+        text = json.dumps({"version": RECORD_VERSION, "training": self.training.to_dict(), **values}, indent=1)
+        _put_json(artifacts, RECORD_FILE, text + "\n")
+
+    @classmethod
+    def read(cls, artifacts: ArtifactStore) -> TrainingRecord | None:
+        """The record of a training, None where there is none yet.
+
+        Raises:
+            UserError: a record that cannot be read.
+        """
+        if artifacts.get(RECORD_FILE) is None:
+            return None
+        try:
+            with artifacts.open(RECORD_FILE) as file:
+                data = dict(json.load(file))
+            version = data.pop("version")
+            if version != RECORD_VERSION:
+                raise ValueError(f"version {version} instead of {RECORD_VERSION}")
+            return cls(
+                **{
+                    **data,
+                    "training": Training.from_dict(data["training"]),
+                    "input_size": tuple(data["input_size"]),
+                    "results": {name: SetResult(**result) for name, result in data["results"].items()},
+                }
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            path = artifacts.where(RECORD_FILE)
+            raise UserError(f"{path} must be a training's record, got: {error}; delete its folder") from None
+
+
+def _put_json(artifacts: ArtifactStore, name: str, text: str) -> None:
+    artifacts.put(name, lambda path: write_atomically(path, text.encode()))
+
+
+def records_in(folder: Path) -> tuple[TrainingRecord, ...]:
+    """All finished trainings that ``folder`` keeps, whichever command made them, in the order of their folders' names.
+
+    Raises:
+        UserError: a record that cannot be read.
+    """
+    records = (TrainingRecord.read(LocalArtifacts(path.parent)) for path in sorted(folder.glob(f"*/{RECORD_FILE}")))
+    return tuple(record for record in records if record is not None)

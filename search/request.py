@@ -1,0 +1,174 @@
+"""What a person asks of a run, read from the words of its options and complete; no data are read yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from evaluators.data import rules_of_folders
+from evaluators.quantities import latency_word
+from evaluators.tasks import TaskRules, rules_from_text, rules_of
+from latency_tables.tables.table import table_names
+from search.budget import Budget, parse_budget
+from search.environment import available_cores
+from search.latency import TableUse, check_measured, tables_of
+from search.option_values import (
+    check_needed,
+    parse_input,
+    parse_networks,
+    parse_objectives,
+    parse_processes,
+    parse_rungs,
+    parse_tables,
+    parse_time,
+    task_words,
+    written_folder,
+)
+from search.proposers import proposer
+from search.records import Wanted
+from search.run_options import DEFAULT_OBJECTIVE, DEFAULT_TIME, words_of
+from search.storage import checked_url
+from space.command_line import parse_count
+from space.errors import UserError
+from space.tasks import TASKS, Task, task
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A run, and what one session may do for it.
+
+    ``wanted`` is what the run is and remains; the session's limits, its folders and its machine stand beside it.
+    ``budget`` is that of ``wanted``, with the latency tables as they were named.
+    """
+
+    wanted: Wanted
+    budget: Budget
+    folder: Path
+    time_s: float | None
+    trials: int | None
+    rungs: tuple[int, ...] | None = None  # None: fitted to the time
+    specialists: int | None = None  # the most; None for as many as there can be
+    train_folder: Path | None = None  # None: the embedded photographs, also of ``val_folder``
+    val_folder: Path | None = None
+    frames_folder: Path | None = None
+    device: str | None = None
+    precision: str = "auto"  # a word of ``--precision``
+    storage: str | None = None  # a URL (``search.storage``); None for the journal in ``folder``
+    has_default_objective: bool = False
+    command: str = ""  # which makes the same request again
+
+    @property
+    def task(self) -> Task:
+        return TASKS[self.wanted.task]
+
+    @cached_property
+    def rules(self) -> TaskRules:
+        """The task with its options, before the folders are looked into."""
+        return rules_of(self.wanted.task, self.wanted.scale, self.wanted.options)
+
+
+def request_from_options(command: str = "", **options: object) -> Request:
+    """The request that ``options`` make, checked one by one.
+
+    They are those of ``search.run_options``, each a word as on the command line or the plain value that it stands for:
+    ``request_from_options(task="sr", budget="200k-params", trials=20, input=(320, 180))``.
+
+    Args:
+        command: what a person types to make the same request again.
+
+    Raises:
+        UserError: the first option that there is not, or that cannot be understood.
+    """
+    words = words_of(options)
+    wanted_task = task(words["task"])
+    scale = parse_count("--scale", words["scale"], 1) if "scale" in words else wanted_task.default_scale
+    rules = rules_from_text(wanted_task.name, scale, task_words(words))
+    budget = parse_budget(words["budget"])
+    proposer(words["sampler"])
+    device = words.get("device")
+    _check_device(device)
+    objectives, tables = _objectives_and_tables(words, budget)
+    time, trials = words.get("time"), words.get("trials")
+    if not time and not trials:
+        time = DEFAULT_TIME
+    train, val, frames = (Path(words[name]) if name in words else None for name in ("train_data", "val_data", "frames"))
+    named = rules_of_folders(rules, train, val)
+    check_needed(words, named)
+    default_folder = RUNS / f"{run_name(named)}-{budget.text.replace(',', '_')}"
+    wanted = Wanted(
+        task=wanted_task.name,
+        scale=scale,
+        options=rules.options,
+        budget=budget.text,
+        objectives=objectives,
+        input_size=parse_input(words.get("input"), wanted_task, scale),
+        networks=parse_networks(words["networks"], rules) if "networks" in words else (),
+        sampler=words["sampler"],
+        seed=parse_count("--seed", words["seed"], 0),
+        tables=tables,
+        workers=parse_processes("--workers", words["workers"]) if "workers" in words else default_workers(device),
+    )
+    return Request(
+        wanted=wanted,
+        budget=budget,
+        folder=written_folder("--run-dir", Path(words["run_dir"]) if "run_dir" in words else default_folder),
+        time_s=parse_time(time) if time else None,
+        trials=parse_count("--trials", trials, 1) if trials else None,
+        rungs=parse_rungs(words["rungs"]) if words.get("rungs") else None,
+        specialists=parse_count("--specialists", words["specialists"], 1) if words.get("specialists") else None,
+        train_folder=train,
+        val_folder=val,
+        frames_folder=frames,
+        device=device,
+        precision=words["precision"],
+        storage=checked_url("--storage", words["storage"]) if "storage" in words else None,
+        has_default_objective="objective" not in words,
+        command=command,
+    )
+
+
+def run_name(rules: TaskRules) -> str:
+    """``sr-x4``, ``denoise-sigma25-25``: the task and those of its options that are not at their default."""
+    default = rules_of(rules.task, rules.scale).options
+    words = [rules.task, *([f"x{rules.scale}"] if TASKS[rules.task].has_scales else [])]
+    for name, value in rules.options.items():
+        if value != default[name]:
+            words.append(name + ("-".join(f"{v:g}" for v in value) if isinstance(value, list) else f"-{value}"))
+    return "-".join([*words, *(["given-pairs"] if rules.given else [])])
+
+
+def default_workers(device: str | None) -> int:
+    """A process per core on a CPU, with one thread each (``tests/benchmarks`` measures the gain); one on a GPU."""
+    if (device or ("cuda" if torch.cuda.is_available() else "cpu")).startswith("cuda"):
+        return 1
+    return min(available_cores(), 8)
+
+
+def _check_device(device: str | None) -> None:
+    if device in table_names():
+        raise UserError(
+            f"--device of run must be where it trains (cpu, cuda or cuda:N), got the latency table {device}; "
+            f"for milliseconds on it: --latency {device}, or a limit such as 1300ms@{device}"
+        )
+
+
+def _objectives_and_tables(words: Mapping[str, str], budget: Budget) -> tuple[tuple[str, ...], tuple[TableUse, ...]]:
+    """The objectives, and every latency table that budget, objectives or ``--latency`` name."""
+    limited = tables_of("--budget", budget.sources)
+    check_measured("--budget", (limit.quantity for limit in budget.limits), limited)
+    objectives: tuple[str, ...]
+    sources: tuple[str, ...]
+    if "objective" not in words and limited:
+        objectives, sources = ("psnr", *(latency_word(table.name) for table in limited)), ()
+    else:
+        objectives, sources = parse_objectives(words.get("objective") or DEFAULT_OBJECTIVE)
+        check_measured("--objective", objectives, tables_of("--objective", sources))
+    shown = parse_tables("--latency", words["latency"]) if words.get("latency") else ()
+    tables_of("--latency", shown)
+    return objectives, tables_of("--budget, --objective and --latency", (*budget.sources, *sources, *shown))

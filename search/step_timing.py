@@ -1,0 +1,95 @@
+"""How long training steps take here: what the ladder's length is fitted to."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from statistics import median
+
+import numpy as np
+
+from search.budget import Budget
+from search.dispatcher import POLL_S
+from search.fixed_trials import fixed_trials
+from search.jobs import Timed, TimingJob
+from search.records import Status
+from search.repair import repaired
+from search.screening import Screen
+from search.study import Study
+from search.workers.messages import Answer, Failed, MachineTrouble, Progress
+from search.workers.protocol import Workers
+from space.architecture import Architecture
+from space.errors import UserError
+from space.logs import LOGGER
+from space.tasks import Task
+
+TIMED_NETWORKS = 5  # random networks that stand for what the search will propose
+MOST_SAMPLED = 2_000  # random networks that are looked at
+LUCK = 50  # of them that may miss the budget before they are turned down into it
+NOTE = "step_seconds"
+
+
+class TimingFailedError(Exception):
+    """No network could be trained; the text says why."""
+
+
+def step_seconds(
+    study: Study, workers: Workers, task: Task, budget: Budget, interrupted: Callable[[], bool]
+) -> tuple[float, float]:
+    """Seconds per training step: of all fixed trials added up, and of a typical network within the budget.
+
+    Measured once per run by an idle worker, and written down; zeros if interrupted. A network that cannot be trained
+    counts as a typical one.
+
+    Raises:
+        TimingFailedError: none can be trained, or the training process does not survive it.
+    """
+    known = study.noted(NOTE)
+    if known is None:
+        settings = study.settings
+        fixed = [r.architecture for r in fixed_trials(task, settings, budget) if r.status != Status.FAILED]
+        typical = list(itertools.islice(_random_within(study, task, budget), TIMED_NETWORKS))
+        if not fixed and not typical:
+            raise UserError(
+                f"--budget {budget.text} fits no network found among {MOST_SAMPLED:,} random ones; try a larger one"
+            )
+        workers.submit(TimingJob(architectures=(*fixed, *typical)))
+        answers: list[Answer | Progress] = []
+        while not answers:
+            if interrupted():
+                return 0.0, 0.0
+            answers = workers.poll(POLL_S)
+        measured = _measured(answers[0])
+        trained = [seconds for seconds in measured if seconds is not None]
+        searched = median([seconds for seconds in measured[len(fixed) :] if seconds is not None] or trained)
+        known = {
+            "fixed": sum(searched if seconds is None else seconds for seconds in measured[: len(fixed)]),
+            "searched": searched,
+        }
+        study.note(NOTE, known)
+    return known["fixed"], known["searched"]
+
+
+def _measured(answer: Answer | Progress) -> tuple[float | None, ...]:
+    """Seconds per step, of which at least one is known."""
+    if isinstance(answer, Timed | Failed | MachineTrouble) and answer.trace:
+        LOGGER.error("timing of steps: %s\n%s", answer.reason, answer.trace)
+    if not isinstance(answer, Timed):
+        reason = answer.reason if isinstance(answer, Failed | MachineTrouble) else "the training process stopped"
+        raise TimingFailedError(reason)
+    if answer.step_s and all(seconds is None for seconds in answer.step_s):
+        raise TimingFailedError(f"none of {len(answer.step_s)} networks could be trained: {answer.reason}")
+    return answer.step_s
+
+
+def _random_within(study: Study, task: Task, budget: Budget) -> Iterator[Architecture]:
+    """Random networks within the budget; under a tight one, random ones repaired (``search.repair``)."""
+    screen, generator = Screen(task, study.settings, budget), np.random.default_rng(study.settings.seed)
+    for sampled in range(MOST_SAMPLED):
+        values = screen.space.random(generator)
+        if screen.excess(values) <= 0:
+            yield screen.space.decode(values)
+        elif sampled >= LUCK:
+            near = repaired(values, screen, generator)
+            if near is not None:
+                yield screen.space.decode(near)

@@ -1,0 +1,146 @@
+"""Jobs and the processes that do them: continuing, failing, dying."""
+
+from __future__ import annotations
+
+import errno
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evaluators import data
+from evaluators.images.folders import NamedImage
+from evaluators.quality import evaluate
+from evaluators.tasks import rules_of
+from evaluators.training.plan import TrainingPlan
+from evaluators.training.precision import Precision
+from evaluators.training.trainer import NonFiniteLossError, Trainer
+from evaluators.training.weights import load_weights
+from search.jobs import PAIRS_FILE, POOL_FOLDER, JobRunner, Measured, RungJob, Setting, TimingJob
+from search.storage.artifacts import LocalArtifacts
+from search.workers.failures import answered
+from search.workers.messages import Answer, Failed, MachineTrouble, Stopped
+from search.workers.processes import ProcessWorkers
+from space import TASKS, build
+from tests.random_networks import random_architecture
+
+ARCHITECTURE = random_architecture(TASKS["sr"].shape(2), ("plain",), np.random.default_rng(4))
+
+
+@pytest.fixture
+def setting(tmp_path: Path) -> Setting:
+    generator = np.random.default_rng(0)
+    images = [
+        NamedImage(name, generator.integers(0, 256, (10, 10, 3)).repeat(6, 0).repeat(6, 1).astype(np.uint8))
+        for name in "ab"
+    ]
+    folder = tmp_path / "data"
+    data.training_pool(images, rules_of("sr", 2)).save(folder / POOL_FOLDER)
+    data.save_pairs(folder / PAIRS_FILE, data.validation_pairs(images, rules_of("sr", 2)))
+    precision = Precision("cpu", None, True, "test")
+    return Setting(folder, LocalArtifacts(tmp_path), rules_of("sr", 2), TrainingPlan(batch=2, patch_px=8), precision)
+
+
+def job(name: str, steps: int, left_s: float = float("inf"), rung: int = 0) -> RungJob:
+    """Its artifacts lie in the folder ``name``."""
+    return RungJob(
+        number=3,
+        rung=rung,
+        steps=steps,
+        architecture=ARCHITECTURE,
+        seed=7,
+        checkpoint=f"{name}/checkpoint.safetensors",
+        weights=f"{name}/weights-{steps}.safetensors",
+        left_s=left_s,
+    )
+
+
+def run(runner: JobRunner, what: RungJob, stop: bool = False) -> Answer:
+    return answered(what.number, lambda: runner.run(what, lambda progress: None, lambda: stop))
+
+
+def test_a_rung_continues_and_equals_training_in_one_go(tmp_path: Path, setting: Setting) -> None:
+    runner = JobRunner(setting)
+    for name, ladder in (("climbed", (2, 4)), ("at-once", (4,))):
+        for steps in ladder:
+            answer = run(runner, job(name, steps))
+        assert isinstance(answer, Measured)
+        if name == "climbed":
+            climbed = answer
+            assert answer.steps_made == 2
+    assert answer.psnr_db_by_image == climbed.psnr_db_by_image
+
+
+def test_the_saved_weights_are_those_that_were_measured(tmp_path: Path, setting: Setting) -> None:
+    runner = JobRunner(setting)
+    answer = run(runner, job("a", 3))
+    network = build(ARCHITECTURE)
+    load_weights(tmp_path / "a" / "weights-3.safetensors", network)
+    assert evaluate(network.eval(), runner.pairs, rules_of("sr", 2)).psnr_db == answer.psnr_db
+
+
+def test_stopping_keeps_a_checkpoint_of_what_was_done(tmp_path: Path, setting: Setting) -> None:
+    runner, told = JobRunner(setting), list[int]()
+    assert isinstance(run(runner, job("a", 3, left_s=-1)), Stopped)
+    assert not (tmp_path / "a" / "checkpoint.safetensors").exists()  # nothing was done
+    stopped = runner.run(job("a", 3), lambda progress: told.append(progress.step), lambda: len(told) == 2)
+    assert isinstance(stopped, Stopped)
+    assert (tmp_path / "a" / "checkpoint.safetensors").exists()
+    assert run(runner, job("a", 3)).steps_made == 1
+
+
+def test_a_damaged_checkpoint_means_from_the_start(tmp_path: Path, setting: Setting) -> None:
+    runner = JobRunner(setting)
+    run(runner, job("a", 2))
+    (tmp_path / "a" / "checkpoint.safetensors").write_bytes(b"rubbish")
+    again = run(runner, job("a", 3))
+    assert again.steps_made == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "part"),
+    [
+        (NonFiniteLossError("the loss", 7), Failed, "not finite at training step 7"),
+        (MemoryError("cannot allocate"), Failed, "MemoryError: cannot allocate"),
+        (OSError(errno.ENOSPC, "No space left on device"), MachineTrouble, "No space left"),
+    ],
+)
+def test_what_breaks_a_job_is_its_answer(tmp_path: Path, setting: Setting, monkeypatch, error, kind, part) -> None:
+    def breaks(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Trainer, "train_to", breaks)
+    answer = run(JobRunner(setting), job("a", 2))
+    assert isinstance(answer, kind)
+    assert part in answer.reason
+
+
+def test_timing_gives_seconds_for_every_architecture(setting: Setting) -> None:
+    timed = JobRunner(setting).run(TimingJob(architectures=(ARCHITECTURE,) * 2), lambda progress: None, lambda: False)
+    assert len(timed.step_s) == 2
+    assert all(seconds > 0 for seconds in timed.step_s)
+
+
+def test_a_worker_that_is_killed_is_replaced_and_its_job_done_once_more(tmp_path: Path, setting: Setting) -> None:
+    workers = ProcessWorkers(1, partial(JobRunner, setting), 1)
+    try:
+        workers.submit(job("a", 100_000, left_s=12))
+        workers._workers[0].process.kill()
+        answers: list = []
+        deadline = time.monotonic() + 120
+        while not answers and time.monotonic() < deadline:
+            answers = [answer for answer in workers.poll(0.2) if isinstance(answer, Measured | Stopped | Failed)]
+        assert isinstance(answers[0], Stopped)
+        assert workers.idle() == 1
+        workers.submit(job("a", 100_000))
+        workers._workers[0].attempts = 2
+        workers._workers[0].process.kill()
+        answers = []
+        while not answers and time.monotonic() < deadline:
+            answers = [answer for answer in workers.poll(0.2) if isinstance(answer, Measured | Stopped | Failed)]
+        assert isinstance(answers[0], Failed)
+        assert "died" in answers[0].reason
+    finally:
+        workers.close()
