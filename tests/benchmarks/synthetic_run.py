@@ -22,7 +22,7 @@ from search.latency import tables_of
 from search.next_trial import next_trial
 from search.records import RungResult, RunSettings
 from search.storage.journal import JOURNAL, _with_crc
-from search.storage.studies import NAME
+from search.storage import NAME
 from search.study import Study
 from search.trial_attributes import directions
 from space import TASKS

@@ -20,7 +20,7 @@ import pytest
 import latency_tables.cli
 import latency_tables.cli.measuring
 import search.cli
-from search.cli import queue, reproduce, run, study
+from search.cli import ablation, queue, reproduce, run
 from space.command_line import parser_for
 from space.errors import UserError
 from space.search_space import SearchSpace
