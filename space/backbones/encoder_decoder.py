@@ -17,7 +17,7 @@ from space import knobs as k
 from space.architecture import IOShape, Nested
 from space.backbones.ends import ENDS_KNOBS
 from space.backbones.restoration_net import Make, RestorationNet, Trunk
-from space.blocks import BLOCKS, block_knobs, changing_block
+from space.blocks import BLOCKS, at_widths, block_knobs, changing_block
 from space.blocks.block import BlockSpec, Residual
 from space.layers.feature_align import FeatureAlign
 from space.layers.resampling import doubling, halving
@@ -101,7 +101,7 @@ class EncoderDecoderTrunk(Trunk):
         self.widths = widths = [settings.width * 2**level for level in levels]
         self.in_encoder = settings.feature_align in ("encoder", "all")
         self.in_decoder = settings.feature_align in ("decoder", "all")
-        specs = [settings.block.at_width(width) for width in widths]
+        specs = at_widths(settings.block, tuple(widths))
 
         def convert(spec: BlockSpec, out_channels: int, aligned: bool) -> nn.Module:
             if aligned:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from space import knobs as k
 from space.architecture import IOShape, MalleSpec, Nested
 from space.backbones.restoration_net import Make, RestorationNet, Trunk
-from space.blocks import BLOCKS, block, block_knobs
+from space.blocks import BLOCKS, at_widths, block, block_knobs
 from space.blocks.block import BlockSpec
 from space.layers.batch_norm import Normed
 from space.layers.malle import GatedMalle
@@ -149,7 +149,7 @@ class PyramidTrunk(Trunk):
             else make(halving, settings.resample, widths[level - 1], widths[level])
             for level in levels[1:]
         )
-        specs = [settings.block.at_width(width) for width in widths]
+        specs = at_widths(settings.block, tuple(widths))
         self.first = nn.ModuleList(make(block, spec) for spec in specs)
         self.enlarge = nn.ModuleList(make(doubling, settings.resample, widths[level]) for level in levels[1:])
         self.merge = nn.ModuleList(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 from torch import nn
 
@@ -27,6 +28,12 @@ BLOCKS: dict[str, type[BlockSpec]] = {
 def block(spec: BlockSpec, scale: float = 1) -> nn.Module:
     """The module that ``spec`` describes: `(N, width, H, W)` to the same shape, input plus ``scale`` times a branch."""
     return spec.residual(scale)
+
+
+@lru_cache(maxsize=4096)
+def at_widths(spec: BlockSpec, widths: tuple[int, ...]) -> tuple[BlockSpec, ...]:
+    """The design of ``spec`` at each of ``widths``; networks of one run have few different ones."""
+    return tuple(spec.at_width(width) for width in widths)
 
 
 def changing_block(spec: BlockSpec, out_width: int) -> nn.Module:
