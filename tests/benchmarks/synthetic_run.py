@@ -21,8 +21,8 @@ from search.budget import parse_budget
 from search.latency import tables_of
 from search.next_trial import next_trial
 from search.records import RungResult, RunSettings
-from search.storage.journal import JOURNAL, _with_crc
 from search.storage import NAME
+from search.storage.journal import JOURNAL, _with_crc
 from search.study import Study
 from search.trial_attributes import directions
 from space import TASKS

@@ -246,7 +246,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.chdir(folder)
         patch.setattr(run, "Session", begins)
         patch.setattr(SearchSpace, "count", lambda _: 10**9)  # half a minute of counting
-        for module in (reproduce, queue, study):
+        for module in (reproduce, queue, ablation):
             patch.setattr(module, "sit", begins)
         patch.setattr(latency_tables.cli.measuring, "open_session", begins)
         yield folder
