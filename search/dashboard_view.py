@@ -17,8 +17,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.pareto import front, front_rung, loss
 from search.records import RunResult, Status, TrialRecord
-from search.study import Study
-from search.trial_attributes import directions, short_attributes
+from search.storage.study import Study
+from search.storage.trial_attributes import directions, short_attributes
 from space.files import write_text_atomically
 
 PICTURES = ("strip-*.png", "pareto.png")  # of a run's folder

@@ -6,17 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from statistics import median
 
-from search.budget import Budget
-from search.deadline import Deadline
-from search.dispatcher import Dispatcher
-from search.jobs import Measured, RungJob, training_seed
-from search.next_trial import next_trial
+from search.candidates.next_trial import next_trial
 from search.pareto import ENOUGH_TRIALS
-from search.progress import Listener
 from search.records import RungResult, Status, TrialRecord
+from search.request.budget import Budget
 from search.rungs import next_fixed, promotable
+from search.sessions.deadline import Deadline
+from search.sessions.progress import Listener
 from search.storage.artifacts import checkpoint_name, measured_weights_name
-from search.study import Study
+from search.storage.study import Study
+from search.workers.dispatcher import Dispatcher
+from search.workers.jobs import Measured, RungJob, training_seed
 from search.workers.messages import Failed, Job, Progress, Result
 from search.workers.protocol import Workers
 from space.tasks import Task

@@ -1,6 +1,6 @@
 """What a run knows, as plain values: the boundary between the search and the reports.
 
-Nothing here knows Optuna. ``search.study`` reads these values out of the storage; reports draw them.
+Nothing here knows Optuna. ``search.storage.study`` reads these values out of the storage; reports draw them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from evaluators.costs import Costs
 from evaluators.data import describes_pairs
 from evaluators.tasks import TaskRules, rules_of
 from evaluators.training.precision import Precision
-from search.latency import TableUse
+from search.request.tables import TableUse
 from space.architecture import Architecture, IOShape
 from space.build import architecture_from_dict
 

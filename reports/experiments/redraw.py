@@ -13,8 +13,8 @@ from pathlib import Path
 import pandas as pd
 
 from evaluators.tasks import TaskRules, rules_of
-from reports.ablation_page import figure as ablation_figure
-from reports.ablation_page import stored_variants
+from reports.experiments.ablation_page import figure as ablation_figure
+from reports.experiments.ablation_page import stored_variants
 from reports.experiments.reproduction import comparable, picture_name
 from reports.experiments.reproduction_figure import figure as reproduction_figure
 from reports.plotting.style import write_png

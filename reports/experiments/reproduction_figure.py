@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from evaluators.tasks import TaskRules
 from reports.experiments.reported_sets import reported_set, set_title
 from reports.plotting.style import BASELINE, FRONT, PAPER
-from search.fixed_trials import SKIP_SUFFIX
+from search.candidates.fixed_trials import SKIP_SUFFIX
 
 ROW_HEIGHT_IN = 0.27
 SKIPPING = "#009E73"

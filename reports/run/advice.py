@@ -9,9 +9,9 @@ from evaluators.quantities import cost_texts, quantity
 from reports.run.describe import in_words
 from reports.run.quantities import cost_objectives
 from reports.run.ties import SEED_NOISE_DB
-from search.budget import parse_budget
 from search.pareto import front, front_rung
 from search.records import RunResult, TrialRecord
+from search.request.budget import parse_budget
 
 
 def beats_baseline(run: RunResult, trial: TrialRecord, by_db: float = 0.0) -> bool:

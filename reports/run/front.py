@@ -11,10 +11,10 @@ from typing import Any
 import pandas as pd
 
 from evaluators.quantities import QUANTITIES
+from reports.plotting.text import replace_invalid
 from reports.run.describe import describe
 from reports.run.quantities import cost_objectives
 from reports.run.ties import same_time, tied_with, ties
-from reports.text import replace_invalid
 from search.pareto import front, front_rung
 from search.records import RunResult, TrialRecord
 from space.files import write_atomically

@@ -12,6 +12,7 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from evaluators.quantities import QUANTITIES, Shown, cost_texts, exact_quantities, ms_text
+from reports.plotting.text import replace_invalid
 from reports.run.advice import alternatives, beats_baseline, recommendation, recommended
 from reports.run.describe import describe, in_words
 from reports.run.effects import ENOUGH, KnobEffect, effect_svg, gain_window, knob_effects
@@ -30,7 +31,6 @@ from reports.run.quantities import cost_objectives, latency_quantities
 from reports.run.shown import shown_members
 from reports.run.ties import SEED_NOISE_DB
 from reports.run.times import time_sources
-from reports.text import replace_invalid
 from search.durations import duration_text
 from search.pareto import front_rung
 from search.records import RunResult

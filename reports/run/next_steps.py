@@ -11,7 +11,7 @@ from reports.run.advice import recommended
 from reports.run.network_cards import weights_name
 from search.pareto import front
 from search.records import RunResult, TrialRecord
-from search.runs_here import RUNS
+from search.storage.runs_here import RUNS
 
 LONGER = 3  # a run that goes on gets this many times its time
 _TIME = re.compile(r"(?P<number>[0-9.]+)(?P<unit>[a-z]*)")

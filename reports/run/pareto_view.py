@@ -6,15 +6,15 @@ import math
 from dataclasses import dataclass
 
 from evaluators.quantities import Quantity
+from reports.plotting.text import replace_invalid
 from reports.run.advice import beats_baseline
 from reports.run.describe import short_label
 from reports.run.quantities import depends_on, latency_quantities
 from reports.run.ties import same_time, ties
 from reports.run.times import worst_origin
-from reports.text import replace_invalid
-from search.budget import parse_budget
 from search.pareto import front, front_rung, losses_at_rung, non_dominated_ranks
 from search.records import RunResult, TrialRecord
+from search.request.budget import parse_budget
 
 LOG_SPAN = 10  # a cost axis that spans more than this factor is logarithmic
 FOCUS = 2.0  # points this many front heights below the best are noted at the lower edge, not drawn to scale

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from evaluators.quantities import Quantity, milliseconds_on, quantity
-from search.latency import TRAINED_DTYPE
 from search.records import RunSettings
+from search.request.tables import TRAINED_DTYPE
 
 
 def cost_objectives(settings: RunSettings) -> tuple[Quantity, ...]:

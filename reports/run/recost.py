@@ -17,10 +17,10 @@ from reports.run.front import write_front
 from reports.run.html import write_report
 from reports.run.pareto_plot import write_pareto
 from reports.run.quantities import cost_objectives
-from search.budget import parse_budget
-from search.latency import TableUse, load_used
 from search.pareto import front
 from search.records import RunResult, TrialRecord
+from search.request.budget import parse_budget
+from search.request.tables import TableUse, load_used
 from space.errors import UserError
 from space.files import write_atomically
 

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 from evaluators.latency import latency_difference
 from latency_tables.tables.table import LatencyTable
-from search.latency import load_used
 from search.records import RunResult, RunSettings, TrialRecord
+from search.request.tables import load_used
 from space.errors import UserError
 
 SEED_NOISE_DB = 0.045

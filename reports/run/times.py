@@ -11,8 +11,8 @@ from latency_tables.tables.estimate import Latency
 from latency_tables.tables.rows import ORIGINS
 from latency_tables.tables.table import PROVENANCE_KEYS, LatencyTable
 from reports.run.shown import shown_members
-from search.latency import TableUse, load_used
 from search.records import RunResult, TrialRecord
+from search.request.tables import TableUse, load_used
 from space.errors import UserError
 
 UPSAMPLER = "upsampler"  # the part of every backbone that enlarges

@@ -18,13 +18,13 @@ from reports.run.notebook import run_html
 from reports.run.pareto_plot import pareto_figure
 from reports.run.recost import Recosted, recost, write_recost
 from search.api.outputs import trained_network, write_outputs
-from search.budget import Budget, parse_budget
-from search.latency import load_used, tables_of
 from search.pareto import front, front_rung
 from search.records import RunResult, RunSettings, TrialRecord
-from search.run_files import read_run
-from search.runs_here import run_folder
+from search.request.budget import Budget, parse_budget
+from search.request.tables import load_used, tables_of
 from search.storage.lock import is_owned
+from search.storage.run_files import read_run
+from search.storage.runs_here import run_folder
 from space.errors import UserError
 
 NOTHING_YET = "{} must have a trained network, got none yet; the same call continues it"

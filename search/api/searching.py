@@ -11,11 +11,11 @@ from latency_tables.cli.console import Console
 from search.api.outputs import write_outputs
 from search.api.run import Run, load
 from search.api.understood import understood
-from search.interrupts import noted_interrupts
-from search.progress import progress_for
-from search.request import Request, request_from_options
-from search.run_options import RUN_OPTIONS, Option
-from search.session import check_and_read
+from search.request.options import RUN_OPTIONS, Option
+from search.request.request import Request, request_from_options
+from search.sessions.interrupts import noted_interrupts
+from search.sessions.progress import progress_for
+from search.sessions.session import check_and_read
 from space.logs import LOG_FILE
 
 
@@ -91,7 +91,7 @@ def search_for(
 
     Args:
         console: where it says what it understood and how it goes; None to say nothing.
-        owns_process: see ``search.interrupts``.
+        owns_process: see ``search.sessions.interrupts``.
 
     Raises:
         UserError: the request cannot be met; the existing run stays as it was.

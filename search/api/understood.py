@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from search.candidates.fixed_trials import base_name, fixed_trials
 from search.durations import duration_text
-from search.fixed_trials import base_name, fixed_trials
-from search.session import Session
+from search.sessions.session import Session
 
 
 def understood(session: Session) -> str:

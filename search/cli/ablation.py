@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from latency_tables.cli.console import Console
-from reports.ablation_page import write_ablation
+from reports.experiments.ablation_page import write_ablation
 from search.cli.experiments import run_session, session_of
 from search.experiments.ablations import comparison
 from space.command_line import parse_count

@@ -12,7 +12,7 @@ from evaluators.costs import architecture_costs
 from evaluators.quantities import QUANTITIES, Shown, exact_quantities
 from latency_tables.cli.console import Console
 from search.cli.network_card import print_card
-from search.runs_here import glance, known_runs
+from search.storage.runs_here import glance, known_runs
 from space.backbones import BACKBONES
 from space.knobs import SPECIALISTS, Knob
 from space.search_space import SearchSpace

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from latency_tables.cli.console import Console
 from search.dashboard_view import dashboard_view
-from search.run_files import result_of
-from search.runs_here import run_folder
-from search.study import Study
+from search.storage.run_files import result_of
+from search.storage.runs_here import run_folder
+from search.storage.study import Study
 from space.command_line import parse_count
 from space.errors import UserError
 

@@ -14,7 +14,7 @@ from latency_tables.cli.console import Console
 from search.cli.weights_file import network_from_file, origin
 from search.experiments.data_specs import spec_anywhere
 from search.experiments.network_specs import channels_of, entry_of
-from search.option_values import check_needed, task_words
+from search.request.values import check_needed, task_words
 from space.command_line import parse_count
 from space.errors import UserError
 from space.tasks import TASKS

@@ -18,9 +18,9 @@ from search.durations import duration_text
 from search.environment import threads_of
 from search.experiments.sessions import Outcome, TrainingSession, default_count, run_trainings
 from search.experiments.training import Training, TrainingRecord
-from search.first_step import tried
-from search.interrupts import noted_interrupts
-from search.option_values import parse_processes, parse_time, written_folder
+from search.request.values import parse_processes, parse_time, written_folder
+from search.sessions.first_step import tried
+from search.sessions.interrupts import noted_interrupts
 from search.workers.messages import Progress
 from space.logs import LOG_FILE
 

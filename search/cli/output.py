@@ -7,10 +7,10 @@ import textwrap
 from rich.text import Text
 
 from latency_tables.cli.console import Console
+from reports.plotting.text import replace_invalid
 from reports.run.advice import alternatives, recommendation
 from reports.run.next_steps import next_steps
 from reports.run.tables import front_table
-from reports.text import replace_invalid
 from search.api.run import Run
 
 

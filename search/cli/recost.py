@@ -10,9 +10,9 @@ from latency_tables.cli.console import Console
 from reports.run.recost import Recosted, only_on, rank_changes, summary, write_recost
 from reports.run.tables import front_table
 from search.api.run import load
-from search.latency import tables_of
-from search.option_values import parse_input, parse_tables, written_folder
 from search.records import RunResult
+from search.request.tables import tables_of
+from search.request.values import parse_input, parse_tables, written_folder
 from space.errors import UserError
 from space.tasks import task
 

@@ -16,7 +16,7 @@ from reports.networks.counts import COLUMNS, cells, network_counts
 from search.cli.experiments import run_session, session_of
 from search.experiments.reproduction import cheapest_first, chosen, trainings
 from search.experiments.training import records_in
-from search.option_values import task_words
+from search.request.values import task_words
 from space.command_line import parse_count
 from space.tasks import TASKS
 from space.zoo import PublishedNetwork

@@ -10,8 +10,8 @@ from evaluators.images.names import escaped_name
 from latency_tables.cli.console import Console
 from search.api.searching import StoppedError, search_for
 from search.cli.output import show
-from search.request import Request, request_from_options
-from search.run_options import RUN_OPTIONS
+from search.request.options import RUN_OPTIONS
+from search.request.request import Request, request_from_options
 
 
 def request_of(options: argparse.Namespace) -> Request:

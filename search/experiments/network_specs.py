@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from search.fixed_trials import SKIP_SUFFIX
+from search.candidates.fixed_trials import SKIP_SUFFIX
 from space.architecture import Architecture
 from space.errors import UserError
 from space.knobs import Value

@@ -13,14 +13,14 @@ from typing import Protocol
 
 from evaluators.data import training_pool
 from evaluators.training.precision import Precision
-from search.deadline import Deadline
-from search.dispatcher import Dispatcher
 from search.environment import available_cores
 from search.experiments.data_specs import check_apart, describe, pictures
 from search.experiments.training import Training, TrainingRecord
 from search.experiments.training_jobs import Finished, TrainingJob, TrainingRunner
+from search.sessions.deadline import Deadline
 from search.storage.artifacts import LocalArtifacts
 from search.storage.lock import own
+from search.workers.dispatcher import Dispatcher
 from search.workers.messages import Failed, Job, Progress, Result
 from search.workers.processes import ProcessWorkers
 from space.errors import UserError

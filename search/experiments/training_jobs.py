@@ -18,7 +18,6 @@ from evaluators.tasks import Pair, TaskRules
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
 from evaluators.training.weights import load_weights, save_weights
-from search.deadline import Deadline
 from search.environment import environment
 from search.experiments.data_specs import describe, pictures
 from search.experiments.training import (
@@ -30,9 +29,10 @@ from search.experiments.training import (
     Training,
     TrainingRecord,
 )
-from search.resumable import Resumable, asking, train
+from search.sessions.deadline import Deadline
 from search.storage.artifacts import ArtifactStore
 from search.workers.messages import Job, Progress, Result, Stopped
+from search.workers.resumable import Resumable, asking, train
 from space.build import build
 from space.errors import UserError
 from space.tasks import TASKS

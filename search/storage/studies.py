@@ -11,7 +11,7 @@ import optuna
 
 from search.storage import journal_path, name_of, note_url, open_storage, url_of
 from search.storage.journal import repair, whole_bytes
-from search.trial_attributes import Direction
+from search.storage.trial_attributes import Direction
 from space.errors import UserError
 from space.os_errors import first_line
 

@@ -17,14 +17,14 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 
-from search.budget import parse_budget
-from search.latency import tables_of
-from search.next_trial import next_trial
+from search.candidates.next_trial import next_trial
 from search.records import RungResult, RunSettings
+from search.request.budget import parse_budget
+from search.request.tables import tables_of
 from search.storage import NAME
 from search.storage.journal import JOURNAL, _with_crc
-from search.study import Study
-from search.trial_attributes import directions
+from search.storage.study import Study
+from search.storage.trial_attributes import directions
 from space import TASKS
 
 INPUT = (64, 36)

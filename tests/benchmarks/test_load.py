@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from reports.run.report import write_all
-from search.budget import parse_budget
-from search.next_trial import next_trial
-from search.run_files import read_run
+from search.candidates.next_trial import next_trial
+from search.request.budget import parse_budget
 from search.rungs import promotable
-from search.study import Study
+from search.storage.run_files import read_run
+from search.storage.study import Study
 from space import TASKS
 from tests.benchmarks.synthetic_run import write_run
 

@@ -14,8 +14,8 @@ from evaluators import data
 from evaluators.tasks import rules_of
 from evaluators.training.plan import TrainingPlan
 from evaluators.training.precision import choose_precision
-from search.jobs import PAIRS_FILE, POOL_FOLDER, JobRunner, Measured, RungJob, Setting
 from search.storage.artifacts import LocalArtifacts
+from search.workers.jobs import PAIRS_FILE, POOL_FOLDER, JobRunner, Measured, RungJob, Setting
 from search.workers.processes import ProcessWorkers
 from space import ZOO
 

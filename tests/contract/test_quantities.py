@@ -8,8 +8,8 @@ from evaluators.costs import Costs, architecture_costs
 from evaluators.quantities import QUANTITIES, Quantity, Shown, milliseconds_on, quantities_of, quantity
 from latency_tables.tables.table import load_table
 from reports.run.front import COLUMNS
-from search.budget import parse_budget
-from search.option_values import parse_objectives
+from search.request.budget import parse_budget
+from search.request.values import parse_objectives
 from space import PAPERS, UserError
 
 TABLE = "pixel4-a76"

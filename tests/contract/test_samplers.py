@@ -10,12 +10,12 @@ import pytest
 from optuna.samplers import BaseSampler, PartialFixedSampler, RandomSampler
 from optuna.trial import TrialState
 
-from search.budget import parse_budget
-from search.initial_trials import enqueue_initial
-from search.next_trial import next_trial
+from search.candidates.initial_trials import enqueue_initial
+from search.candidates.next_trial import next_trial
 from search.proposers import PROPOSERS, proposer
 from search.records import RungResult, RunSettings, TrialRecord
-from search.study import Study
+from search.request.budget import parse_budget
+from search.storage.study import Study
 from space import TASKS, SearchSpace, UserError
 
 INPUT = (64, 36)

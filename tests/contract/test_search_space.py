@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from evaluators.costs import architecture_costs
-from search.smallest import smallest
+from search.candidates.smallest import smallest
 from space import TASKS, ZOO, SearchSpace, UserError
 from space.search_space import BACKBONE, Parameter, first, middle, one_step
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import optuna
 import pytest
 
-from search.budget import parse_budget
-from search.next_trial import next_trial
+from search.candidates.next_trial import next_trial
 from search.records import RungResult, RunSettings, Status, TrialRecord
-from search.run_files import read_run
+from search.request.budget import parse_budget
 from search.storage import URL_FILE, checked_url, is_run, open_storage, url_of
 from search.storage.journal import JOURNAL
-from search.study import Study
+from search.storage.run_files import read_run
+from search.storage.study import Study
 from space import TASKS
 from space.errors import UserError
 from tests.search_tests.conftest import settings

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from search.deadline import Deadline
-from search.dispatcher import Dispatcher
+from search.sessions.deadline import Deadline
+from search.workers.dispatcher import Dispatcher
 from search.workers.messages import Answer, Failed, Job, MachineTrouble, Progress, Result, Stopped
 from search.workers.processes import ProcessWorkers
 from search.workers.protocol import Workers

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from search.run_files import read_run
+from search.storage.run_files import read_run
 from space.errors import UserError
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from search.storage.journal import JOURNAL
-from search.study import Study
+from search.storage.study import Study
 from space.errors import UserError
 from tests.search_tests.conftest import run_loop  # noqa: F401 (a fixture)
 

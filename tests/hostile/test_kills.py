@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from search.run_files import read_run
+from search.storage.run_files import read_run
 from tests.hostile.commands import (
     FOLDER,
     RUN,

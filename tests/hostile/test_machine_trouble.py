@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from search.run_files import read_run
+from search.storage.run_files import read_run
 from space.errors import UserError
 from tests.hostile.commands import FOLDER, RUN, begin, kill_group, make_photos, results, tracebacks, wait_for
 

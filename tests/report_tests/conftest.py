@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from evaluators.costs import architecture_costs
-from search.latency import TableUse, load_used, tables_of
 from search.records import SEARCHED, RungResult, RunResult, RunSettings, TrialRecord
+from search.request.tables import TableUse, load_used, tables_of
 from space.architecture import Architecture, IOShape
 from space.backbones import BACKBONES
 from space.zoo import ZOO, with_input_skip

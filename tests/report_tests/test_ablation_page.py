@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from evaluators.costs import architecture_costs
-from reports.ablation_page import page, variants, write_ablation
+from reports.experiments.ablation_page import page, variants, write_ablation
 from reports.networks.counts import PHONES
 from search.experiments.ablations import Comparison, comparison
 from search.experiments.training import SetResult, TrainingRecord

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from reports.plotting.text import replace_invalid
 from reports.run.front import write_front
 from reports.run.gallery import PICTURES_BYTES, gallery_html
 from reports.run.html import report_html, write_report
 from reports.run.pareto_plot import write_pareto
 from reports.run.pictures import WHOLE_PX, Crop, Strip, reduced
-from reports.text import replace_invalid
 
 ODD = "<b>&\"'\udcff\x1b[31m"
 

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from latency_tables.measuring import plots
 from latency_tables.plot_style import KINDS, STYLE
-from reports.ablation_page import figure as ablation_figure
-from reports.ablation_page import stored_variants
+from reports.experiments.ablation_page import figure as ablation_figure
+from reports.experiments.ablation_page import stored_variants
 from reports.experiments.redraw import redraw
 from reports.experiments.reproduction import comparable
 from reports.networks import designs

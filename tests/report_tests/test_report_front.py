@@ -19,8 +19,8 @@ from reports.run.ladder import ladder
 from reports.run.shown import shown_members
 from reports.run.tables import front_table
 from reports.run.ties import SEED_NOISE_DB, same_time, tied_with, ties
-from search.latency import load_used
 from search.pareto import front, front_rung
+from search.request.tables import load_used
 
 
 def trained_only_on(run, source, rungs):

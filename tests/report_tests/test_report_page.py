@@ -20,7 +20,7 @@ from reports.run.pictures import best_window, make_frame_strips, make_strips, wr
 from reports.run.report import write_all
 from reports.run.shown import shown_members
 from reports.run.times import time_sources
-from search.latency import load_used
+from search.request.tables import load_used
 
 SR4 = rules_of("sr", 4)
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from evaluators.costs import architecture_costs
-from search.budget import parse_budget
-from search.initial_trials import enqueue_initial
-from search.jobs import Measured, RungJob, Timed, TimingJob
-from search.latency import TableUse
+from search.candidates.initial_trials import enqueue_initial
 from search.loop import Limits, SearchLoop
 from search.records import RunSettings
-from search.study import Study
+from search.request.budget import parse_budget
+from search.request.tables import TableUse
+from search.storage.study import Study
+from search.workers.jobs import Measured, RungJob, Timed, TimingJob
 from search.workers.messages import Answer, Failed, Job, Progress
 from space import TASKS
 from space.architecture import Architecture

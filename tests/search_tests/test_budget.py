@@ -8,9 +8,9 @@ import pytest
 from evaluators.costs import Costs, architecture_costs
 from latency_tables.tables.estimate import Latency
 from latency_tables.tables.table import load_table
-from search.budget import parse_budget
-from search.latency import check_measured, load_used, tables_of
-from search.smallest import check_possible, smallest
+from search.candidates.smallest import check_possible, smallest
+from search.request.budget import parse_budget
+from search.request.tables import check_measured, load_used, tables_of
 from space import TASKS, SearchSpace, UserError
 from tests.random_networks import random_architecture
 from tests.small_table import write_small_table

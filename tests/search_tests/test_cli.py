@@ -17,8 +17,8 @@ import torch
 from PIL import Image
 
 from search.cli import main
-from search.run_files import read_run
 from search.storage.journal import JOURNAL
+from search.storage.run_files import read_run
 from space import ZOO, build
 
 TINY = ["--budget", "4k-params", "--rungs", "2,4", "--trials", "2", "--workers", "1"]

@@ -12,9 +12,9 @@ import pytest
 
 from search.cli import main
 from search.dashboard_view import dashboard_view
-from search.run_files import read_run, result_of
 from search.storage.journal import JOURNAL, journal_storage
-from search.study import Study
+from search.storage.run_files import read_run, result_of
+from search.storage.study import Study
 
 LONGEST = 80  # characters of an attribute that a dashboard shows in a table
 

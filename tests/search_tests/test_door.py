@@ -21,10 +21,10 @@ from evaluators.quality import evaluate
 from evaluators.training.weights import read_state_dict
 from reports.run.notebook import run_html
 from search import Run
-from search.budget import parse_budget
 from search.pareto import front_rung
-from search.run_files import read_run
-from search.run_options import RUN_OPTIONS
+from search.request.budget import parse_budget
+from search.request.options import RUN_OPTIONS
+from search.storage.run_files import read_run
 from space.errors import UserError
 
 TINY = {"task": "sr", "budget": "4k-params", "rungs": (2,), "workers": 1, "progress": False}
@@ -255,7 +255,7 @@ def test_a_stopped_search_returns_the_run_and_goes_on(sessions: tuple[Run, ...])
 
 
 def test_trouble_of_the_machine_is_an_error_of_its_own(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("search.session.Session.search", lambda *_: "no space left on the disk")
+    monkeypatch.setattr("search.sessions.session.Session.search", lambda *_: "no space left on the disk")
     with pytest.raises(search.StoppedError, match="stopped: no space left on the disk; no finished trial is lost"):
         search.run(**TINY, trials=1, run_dir=tmp_path / "run")
 

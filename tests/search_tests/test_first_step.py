@@ -14,21 +14,22 @@ from rich.console import Console
 
 from evaluators.tasks import rules_of
 from evaluators.training.precision import Precision, choose_precision
-from search import first_step, run_precision
 from search.api.understood import understood
-from search.budget import parse_budget
 from search.cli import main
 from search.cli.experiments import _checked
 from search.experiments.network_specs import named_architecture
 from search.experiments.sessions import TrainingSession
 from search.experiments.training import Begun, Training, TrainingRecord
-from search.first_step import designs, tried
 from search.records import RunSettings
-from search.request import Request, request_from_options
-from search.run_precision import checked, precision_for
-from search.session import check_and_read
+from search.request.budget import parse_budget
+from search.request.request import Request, request_from_options
+from search.sessions import first_step
+from search.sessions import precision as run_precision
+from search.sessions.first_step import designs, tried
+from search.sessions.precision import checked, precision_for
+from search.sessions.session import check_and_read
 from search.storage.artifacts import LocalArtifacts
-from search.study import Study
+from search.storage.study import Study
 from space import TASKS
 from space.errors import UserError
 from space.layers.image_ends import InputSkip

@@ -25,7 +25,7 @@ from search.cli.run import request_of
 from search.experiments.network_specs import named_architecture
 from search.experiments.training import SetResult, Training, TrainingRecord
 from search.records import RunSettings
-from search.session import Session, check_and_read
+from search.sessions.session import Session, check_and_read
 from space.build import build
 from tests.report_tests.conftest import synthetic_run
 from tests.search_tests.conftest import settings
@@ -54,7 +54,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         save(tmp_path / "train" / f"{index}.png", 20 + index)
         save(tmp_path / "val" / f"{index}.png", 30 + index)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("search.session.check_possible", lambda *what: None)  # seconds, and not what is asked here
+    monkeypatch.setattr(
+        "search.sessions.session.check_possible", lambda *what: None
+    )  # seconds, and not what is asked here
     return tmp_path
 
 

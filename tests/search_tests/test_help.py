@@ -16,7 +16,7 @@ import search.cli
 from search.experiments.ablations import ABLATIONS
 from search.experiments.training import PROTOCOLS
 from search.proposers import PROPOSERS
-from search.run_options import option_help
+from search.request.options import option_help
 from space.command_line import INTERNAL_ERROR, VERSION_UNKNOWN, installed_version, join_values, parser_for, starting
 from space.logs import LOGGER
 from space.tasks import OPTIONS, TASKS

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from search import interrupts
-from search.interrupts import noted_interrupts
+from search.sessions import interrupts
+from search.sessions.interrupts import noted_interrupts
 
 
 @pytest.fixture

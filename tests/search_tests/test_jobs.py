@@ -18,9 +18,9 @@ from evaluators.training.plan import TrainingPlan
 from evaluators.training.precision import Precision
 from evaluators.training.trainer import NonFiniteLossError, Trainer
 from evaluators.training.weights import load_weights
-from search.jobs import PAIRS_FILE, POOL_FOLDER, JobRunner, Measured, RungJob, Setting, TimingJob
 from search.storage.artifacts import LocalArtifacts
 from search.workers.failures import answered
+from search.workers.jobs import PAIRS_FILE, POOL_FOLDER, JobRunner, Measured, RungJob, Setting, TimingJob
 from search.workers.messages import Answer, Failed, MachineTrouble, Stopped
 from search.workers.processes import ProcessWorkers
 from space import TASKS, build

@@ -10,7 +10,7 @@ import pytest
 
 from search.storage.journal import JOURNAL, repair
 from search.storage.lock import own
-from search.study import Study
+from search.storage.study import Study
 from space import UserError
 from tests.search_tests.conftest import settings
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from scipy.stats import spearmanr
 
-import search.screening
+import search.candidates.screening
 from evaluators.costs import Costs, architecture_costs
 from evaluators.quantities import latency_word
 from latency_tables.tables import estimate
@@ -20,12 +20,12 @@ from latency_tables.tables.table import load_table
 from search.cli import main
 from search.cli import run as run_command
 from search.cli.options.run import add_options
-from search.latency import load_used, tables_of
 from search.pareto import front
-from search.run_files import read_run
-from search.session import Session, check_and_read
+from search.request.tables import load_used, tables_of
+from search.sessions.session import Session, check_and_read
 from search.storage.journal import JOURNAL, journal_storage
-from search.study import Study
+from search.storage.run_files import read_run
+from search.storage.study import Study
 from space import UserError
 from space.command_line import Parser
 from tests.search_tests.test_loop import as_result
@@ -72,14 +72,14 @@ def test_several_tables_as_objectives(folder: Path, run_loop, tables, tmp_path: 
 def test_a_network_that_the_table_cannot_price_fails_with_its_reason(
     folder: Path, run_loop, tables, monkeypatch
 ) -> None:
-    price = search.screening.architecture_costs
+    price = search.candidates.screening.architecture_costs
 
     def refusing(arch, size, tables=()):
         if tables and arch.ends.upsampler.kind != "dense-two-step":
             raise estimate.MissingOperatorError("table board-x1 has no figure for gather 16 channels at 320x180")
         return price(arch, size, tables)
 
-    monkeypatch.setattr(search.screening, "architecture_costs", refusing)
+    monkeypatch.setattr(search.candidates.screening, "architecture_costs", refusing)
     study, workers = run_loop(folder, trials=24, rungs=(100,), objectives=("psnr", WORD), tables=tables)
     refused = [record for record in study.records.values() if record.status == "failed"]
     assert refused
@@ -91,14 +91,14 @@ def test_a_network_that_the_table_cannot_price_fails_with_its_reason(
 def test_a_fixed_trial_that_cannot_be_priced_is_listed_and_not_trained(
     folder: Path, run_loop, tables, monkeypatch
 ) -> None:
-    price = search.screening.architecture_costs
+    price = search.candidates.screening.architecture_costs
 
     def refusing(arch, size, tables=()):
         if tables and arch.ends.input_skip == "bicubic":
             raise estimate.MissingOperatorError("table board-x1 has no figure for resize bicubic")
         return price(arch, size, tables)
 
-    monkeypatch.setattr(search.screening, "architecture_costs", refusing)
+    monkeypatch.setattr(search.candidates.screening, "architecture_costs", refusing)
     study, _ = run_loop(folder, trials=2, rungs=(100,), objectives=("psnr", WORD), tables=tables)
     by_source = {record.source: record for record in study.records.values() if record.is_fixed}
     assert by_source["s-lwsr16"].status == "trained"

@@ -10,15 +10,15 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from search.budget import parse_budget
-from search.next_trial import next_trial
+from search.candidates.next_trial import next_trial
 from search.pareto import non_dominated_ranks
 from search.proposers import PROPOSERS
 from search.proposers.optuna_samplers import STARTUP_TRIALS, OptunaProposer
+from search.request.budget import parse_budget
 from search.rungs import REDUCTION, promotable, ranked
 from search.storage.journal import JOURNAL, journal_storage
 from search.storage.replay import DamagedLineError, parsed
-from search.study import Study
+from search.storage.study import Study
 from space import TASKS, UserError
 from tests.search_tests.test_rungs import trial
 

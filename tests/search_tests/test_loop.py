@@ -7,17 +7,17 @@ from pathlib import Path
 import optuna
 import pytest
 
-from search.budget import parse_budget
-from search.deadline import Deadline
-from search.initial_trials import enqueue_initial
-from search.jobs import Timed
+from search.candidates.initial_trials import enqueue_initial
 from search.loop import Limits, SearchLoop
 from search.pareto import front, front_rung
 from search.proposers import PROPOSERS
 from search.records import RunResult
-from search.step_timing import TimingFailedError, step_seconds
+from search.request.budget import parse_budget
+from search.sessions.deadline import Deadline
+from search.sessions.step_timing import TimingFailedError, step_seconds
 from search.storage.journal import JOURNAL, journal_storage
-from search.study import Study
+from search.storage.study import Study
+from search.workers.jobs import Timed
 from search.workers.messages import Failed, MachineTrouble
 from space import TASKS
 from space.blocks import block_knobs

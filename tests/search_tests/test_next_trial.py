@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-import search.next_trial
-from search.budget import Budget, parse_budget
-from search.fixed_trials import SKIP_SUFFIX, base_name, fixed_trials
-from search.initial_trials import enqueue_initial
-from search.next_trial import next_trial
+import search.candidates.next_trial
+from search.candidates.fixed_trials import SKIP_SUFFIX, base_name, fixed_trials
+from search.candidates.initial_trials import enqueue_initial
+from search.candidates.next_trial import next_trial
 from search.records import RungResult, TrialRecord
-from search.study import Study
+from search.request.budget import Budget, parse_budget
+from search.storage.study import Study
 from space import PAPERS, TASKS, SearchSpace
 from tests.search_tests.conftest import settings
 
@@ -85,8 +85,8 @@ def test_the_same_network_is_not_trained_twice(tmp_path: Path) -> None:
 
 
 def test_a_space_where_all_is_known_or_too_large_is_exhausted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search.next_trial, "ATTEMPTS", 12)
-    monkeypatch.setattr(search.next_trial, "REPAIRS_IN_VAIN", 0)
+    monkeypatch.setattr(search.candidates.next_trial, "ATTEMPTS", 12)
+    monkeypatch.setattr(search.candidates.next_trial, "REPAIRS_IN_VAIN", 0)
     study, budget = started(tmp_path, "2.05k-params")
     assert next_trial(study, SR, budget) is None
     assert [record.status for record in study.records.values()] == ["over-budget"] * 12

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from search import option_values
-from search.option_values import parse_processes, parse_time, written_folder
+from search.request import values as option_values
+from search.request.values import parse_processes, parse_time, written_folder
 from space.command_line import parse_count, parse_size
 from space.errors import UserError
 

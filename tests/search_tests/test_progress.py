@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 from rich.console import Console
 
-from search.progress import LiveProgress, NoProgress, NotebookProgress, PlainProgress, progress_for
+from search.sessions.progress import LiveProgress, NoProgress, NotebookProgress, PlainProgress, progress_for
 from search.workers.messages import Progress
 from tests.search_tests.conftest import settings
 
@@ -51,7 +51,7 @@ def test_the_place_decides_who_shows(console: Callable[[], Console | None], kind
 
 
 def test_a_notebook_shows_the_panel_and_takes_it_away(run_loop, cell: Cell, monkeypatch) -> None:
-    monkeypatch.setattr("search.progress.NOTEBOOK_EVERY_S", 0)
+    monkeypatch.setattr("search.sessions.progress.NOTEBOOK_EVERY_S", 0)
     study, _ = run_loop(trials=2)
     records = list(study.records.values())
     with NotebookProgress(Console(file=io.StringIO(), force_jupyter=True), study.settings) as progress:
@@ -69,7 +69,7 @@ def test_a_notebook_shows_the_panel_and_takes_it_away(run_loop, cell: Cell, monk
 
 
 def test_a_notebook_gets_text_as_text(run_loop, cell: Cell, monkeypatch) -> None:
-    monkeypatch.setattr("search.progress.NOTEBOOK_EVERY_S", 0)
+    monkeypatch.setattr("search.sessions.progress.NOTEBOOK_EVERY_S", 0)
     study, _ = run_loop(trials=1)
     record = replace(next(iter(study.records.values())), reason="<script>alert(1)</script>")
     with NotebookProgress(Console(file=io.StringIO(), force_jupyter=True), study.settings) as progress:

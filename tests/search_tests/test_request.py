@@ -10,8 +10,8 @@ import pytest
 from search.cli.options.run import add_options
 from search.cli.run import request_of
 from search.records import KEPT, RunSettings, Wanted
-from search.request import request_from_options
-from search.run_options import RUN_OPTIONS, words_of
+from search.request.options import RUN_OPTIONS, words_of
+from search.request.request import request_from_options
 from space.command_line import Parser
 from space.errors import UserError
 

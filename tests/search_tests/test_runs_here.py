@@ -11,10 +11,10 @@ import pytest
 from search.cli import main
 from search.cli.catalogue import size_text
 from search.durations import duration_text
-from search.runs_here import glance
 from search.storage.journal import JOURNAL
 from search.storage.lock import own
-from search.study import Study
+from search.storage.runs_here import glance
+from search.storage.study import Study
 from tests.search_tests.conftest import settings
 
 

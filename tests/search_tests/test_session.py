@@ -7,20 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from search import session as session_module
-from search.continuing import check_new, check_same
 from search.records import RunSettings
-from search.request import Request, request_from_options
-from search.session import check_and_read
+from search.request.request import Request, request_from_options
+from search.sessions import session as session_module
+from search.sessions.continuing import check_new, check_same
+from search.sessions.session import check_and_read
 from search.storage.journal import JOURNAL
-from search.study import Study
+from search.storage.study import Study
 from space.errors import UserError
 from tests.search_tests.conftest import settings
 
 
 @pytest.fixture(autouse=True)
 def _any_budget_is_possible(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("search.session.check_possible", lambda *what: None)  # seconds, and not what is asked here
+    monkeypatch.setattr(
+        "search.sessions.session.check_possible", lambda *what: None
+    )  # seconds, and not what is asked here
 
 
 def request(folder: Path, **changes: object) -> Request:

@@ -8,16 +8,16 @@ import pytest
 from PIL import Image
 
 from reports.run.describe import describe, short_label
-from search.budget import parse_budget
+from search.candidates.fixed_trials import fixed_trials
+from search.candidates.initial_points import neighbours
+from search.candidates.screening import Screen
 from search.cli import main
-from search.continuing import check_same
-from search.fixed_trials import fixed_trials
-from search.initial_points import neighbours
 from search.loop import Limits, SearchLoop
 from search.records import RunSettings
-from search.run_files import read_run
-from search.screening import Screen
-from search.study import Study
+from search.request.budget import parse_budget
+from search.sessions.continuing import check_same
+from search.storage.run_files import read_run
+from search.storage.study import Study
 from space import TASKS, UserError
 from tests.search_tests.conftest import FormulaWorkers, SilentListener
 from tests.search_tests.test_tasks import of_task

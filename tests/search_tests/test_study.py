@@ -8,11 +8,11 @@ from pathlib import Path
 import optuna
 import pytest
 
-from search.budget import parse_budget
-from search.next_trial import next_trial
+from search.candidates.next_trial import next_trial
 from search.records import RungResult, Status, TrialRecord
-from search.study import TOLD_AS, Study
-from search.trial_attributes import RECORD, RESULT, directions, metric_names, short_attributes
+from search.request.budget import parse_budget
+from search.storage.study import TOLD_AS, Study
+from search.storage.trial_attributes import RECORD, RESULT, directions, metric_names, short_attributes
 from space import TASKS
 from tests.search_tests.conftest import settings
 

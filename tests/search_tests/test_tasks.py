@@ -10,20 +10,20 @@ from optuna.search_space import IntersectionSearchSpace
 
 from evaluators.tasks import rules_from_text, rules_of
 from search.api.understood import beside
-from search.budget import parse_budget
+from search.candidates.fixed_trials import base_name, fixed_trials
+from search.candidates.initial_points import PLAIN, small_networks
+from search.candidates.initial_trials import enqueue_initial
+from search.candidates.screening import Screen
 from search.cli import main
-from search.continuing import check_same
-from search.fixed_trials import base_name, fixed_trials
-from search.initial_points import PLAIN, small_networks
-from search.initial_trials import enqueue_initial
 from search.loop import Limits, SearchLoop
-from search.option_values import parse_networks
 from search.records import SEARCHED, RunSettings, TrialRecord
-from search.request import run_name
-from search.run_files import read_run
-from search.screening import Screen
+from search.request.budget import parse_budget
+from search.request.request import run_name
+from search.request.values import parse_networks
+from search.sessions.continuing import check_same
 from search.storage.journal import JOURNAL, journal_storage
-from search.study import Study
+from search.storage.run_files import read_run
+from search.storage.study import Study
 from space import TASKS, ZOO, UserError
 from space.backbones import BACKBONES
 from space.build import backbone

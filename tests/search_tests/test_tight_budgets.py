@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 
 from evaluators.costs import architecture_costs
-from search.budget import Budget, parse_budget
-from search.initial_points import small_networks
-from search.initial_trials import enqueue_initial
-from search.latency import load_used, tables_of
+from search.candidates.initial_points import small_networks
+from search.candidates.initial_trials import enqueue_initial
+from search.candidates.repair import FROM_INPUT, repaired
+from search.candidates.screening import Screen
+from search.candidates.smallest import check_possible, smallest
 from search.loop import Limits, SearchLoop
 from search.pareto import front
 from search.records import RunResult, RunSettings
-from search.repair import FROM_INPUT, repaired
-from search.screening import Screen
-from search.smallest import check_possible, smallest
-from search.step_timing import step_seconds
-from search.study import Study
-from search.too_short import too_short, usable_s
+from search.request.budget import Budget, parse_budget
+from search.request.tables import load_used, tables_of
+from search.sessions.step_timing import step_seconds
+from search.sessions.too_short import too_short, usable_s
+from search.storage.study import Study
 from space import TASKS, SearchSpace, UserError
 from tests.search_tests.conftest import INPUT, FormulaWorkers, SilentListener, settings
 from tests.search_tests.test_rungs import result_of, trial
@@ -123,7 +123,7 @@ def test_a_network_that_no_table_prices_is_no_fit(table: str) -> None:
 
 def test_no_network_to_time_is_one_line(tmp_path: Path, monkeypatch) -> None:
     study = Study.create(tmp_path, settings(budget="4k-params"))
-    monkeypatch.setattr("search.step_timing._random_within", lambda *_: iter(()))
+    monkeypatch.setattr("search.sessions.step_timing._random_within", lambda *_: iter(()))
     with pytest.raises(UserError, match="--budget 4k-params fits no network found"):
         step_seconds(study, FormulaWorkers(), TASKS["sr"], parse_budget("4k-params"), lambda: False)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from search.clock import Clock
-from search.deadline import Deadline
-from search.study import Study
+from search.sessions.clock import Clock
+from search.sessions.deadline import Deadline
+from search.storage.study import Study
 from tests.search_tests.conftest import SilentListener, settings
 
 ROOT = Path(__file__).parents[2]

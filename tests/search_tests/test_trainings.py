@@ -22,7 +22,6 @@ from evaluators.tasks import rules_of
 from evaluators.training.precision import Precision
 from evaluators.training.trainer import Trainer
 from evaluators.training.weights import read_state_dict
-from search import deadline, resumable
 from search.cli import main
 from search.cli.experiments import _Lines
 from search.experiments import sessions, training_jobs
@@ -30,8 +29,10 @@ from search.experiments.network_specs import named_architecture
 from search.experiments.queue_file import COLUMNS
 from search.experiments.training import CHECKPOINT_FILE, RECORD_FILE, WEIGHTS_FILE, Begun, Training, TrainingRecord
 from search.experiments.training_jobs import Finished, TrainingJob, TrainingRunner
+from search.sessions import deadline
 from search.storage.artifacts import LocalArtifacts
 from search.storage.lock import own
+from search.workers import resumable
 from search.workers.failures import answered
 from search.workers.messages import Failed, MachineTrouble, Progress, Stopped
 from space.errors import UserError

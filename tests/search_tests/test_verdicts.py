@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from search.budget import parse_budget
-from search.initial_trials import enqueue_initial
+from search.candidates.initial_trials import enqueue_initial
 from search.loop import Limits, SearchLoop
-from search.study import Study
+from search.request.budget import parse_budget
+from search.storage.study import Study
 from search.workers.failures import answered, is_out_of_memory, machine_reason, reason_of
 from search.workers.messages import Failed, MachineTrouble
 from search.workers.verdicts import ANY_REASON, SAME_REASON, Verdicts

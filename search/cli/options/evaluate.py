@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from search.cli.options.shared import add_listed
-from search.run_options import task_options
+from search.request.options import task_options
 
 DESCRIPTION = "PSNR and SSIM of a published network with given weights, by the papers' rules."
 EXAMPLES = (

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from search.cli.options.shared import RUN_HELP
-from search.run_options import FRAMES_HELP
+from search.request.options import FRAMES_HELP
 
 DESCRIPTION = "Write a run's tables, plots and page again."
 EXAMPLES = (("python -m search report sr-x4-200k-params", "a run in runs/"),)

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from search.cli.options.shared import EMBEDDED, add_listed, add_training_options
-from search.run_options import task_options
+from search.request.options import task_options
 from space.tasks import TASKS
 
 FOLDER = Path("runs/reproduce")

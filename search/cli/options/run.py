@@ -1,11 +1,11 @@
-"""Options of ``run``: those of ``search.run_options``, and how the answer is printed."""
+"""Options of ``run``: those of ``search.request.options``, and how the answer is printed."""
 
 from __future__ import annotations
 
 import argparse
 
 from search.cli.options.shared import add_listed
-from search.run_options import FILES, RUN_OPTIONS
+from search.request.options import FILES, RUN_OPTIONS
 
 DESCRIPTION = (
     "Search networks for a task under a budget. The same command continues a run that was stopped; a longer --time "

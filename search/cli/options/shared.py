@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from search.run_options import PRECISION_HELP, Option
+from search.request.options import PRECISION_HELP, Option
 
 EMBEDDED = "embedded"  # the data word of the photographs that come with the program
 RUN_HELP = "a run's folder, or its name in runs/"

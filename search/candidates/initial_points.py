@@ -11,9 +11,9 @@ from itertools import islice, zip_longest
 
 import numpy as np
 
+from search.candidates.repair import FROM_INPUT, repaired
+from search.candidates.screening import Screen
 from search.records import TrialRecord
-from search.repair import FROM_INPUT, repaired
-from search.screening import Screen
 from space.errors import UserError
 from space.knobs import Value
 from space.search_space import BACKBONE, Parameter, SearchSpace, Values, first, middle
@@ -101,7 +101,8 @@ def small_networks(screen: Screen) -> list[Values]:
     """Points for a task of which no paper's network fits: ``STARTS`` of every backbone, cheapest first.
 
     Of random networks within the budget, with what ``PLAIN`` names as it says, those in the lower part of the costs, so
-    that even a short run trains several. Under a budget that few of them fit, they are repaired (``search.repair``).
+    that even a short run trains several. Under a budget that few of them fit, they are repaired
+    (``search.candidates.repair``).
     """
     space, cost = screen.space, screen.settings.objectives[1]
     generator = np.random.default_rng(screen.settings.seed)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from search.budget import Budget
-from search.fixed_trials import fixed_trials, start_fixed
-from search.initial_points import initial_points, narrow_first
-from search.screening import Screen
-from search.study import Study
+from search.candidates.fixed_trials import fixed_trials, start_fixed
+from search.candidates.initial_points import initial_points, narrow_first
+from search.candidates.screening import Screen
+from search.request.budget import Budget
+from search.storage.study import Study
 from space.tasks import Task
 
 

@@ -13,10 +13,13 @@ from evaluators.data import rules_of_folders
 from evaluators.quantities import latency_word
 from evaluators.tasks import TaskRules, rules_from_text, rules_of
 from latency_tables.tables.table import table_names
-from search.budget import Budget, parse_budget
 from search.environment import available_cores
-from search.latency import TableUse, check_measured, tables_of
-from search.option_values import (
+from search.proposers import proposer
+from search.records import Wanted
+from search.request.budget import Budget, parse_budget
+from search.request.options import DEFAULT_OBJECTIVE, DEFAULT_TIME, words_of
+from search.request.tables import TableUse, check_measured, tables_of
+from search.request.values import (
     check_needed,
     parse_input,
     parse_networks,
@@ -28,9 +31,6 @@ from search.option_values import (
     task_words,
     written_folder,
 )
-from search.proposers import proposer
-from search.records import Wanted
-from search.run_options import DEFAULT_OBJECTIVE, DEFAULT_TIME, words_of
 from search.storage import checked_url
 from space.command_line import parse_count
 from space.errors import UserError
@@ -76,7 +76,7 @@ class Request:
 def request_from_options(command: str = "", **options: object) -> Request:
     """The request that ``options`` make, checked one by one.
 
-    They are those of ``search.run_options``, each a word as on the command line or the plain value that it stands for:
+    They are those of ``search.request.options``, each a word as on the command line or the plain value of it:
     ``request_from_options(task="sr", budget="200k-params", trials=20, input=(320, 180))``.
 
     Args:

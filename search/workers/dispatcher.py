@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from search.deadline import Deadline
+from search.sessions.deadline import Deadline
 from search.workers.messages import Answer, Failed, Job, MachineTrouble, Progress, Result
 from search.workers.protocol import Workers
 from search.workers.verdicts import Verdicts

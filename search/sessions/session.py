@@ -14,28 +14,28 @@ from optuna.exceptions import StorageInternalError
 
 from evaluators.quality import baseline, classical_baselines
 from evaluators.training.precision import Precision
-from search.clock import Clock
-from search.continuing import check_new, check_same
-from search.deadline import Deadline
+from search.candidates.initial_trials import enqueue_initial
+from search.candidates.smallest import check_possible
 from search.durations import duration_text
 from search.environment import environment, threads_of
-from search.initial_trials import enqueue_initial
-from search.jobs import JobRunner, Setting
-from search.latency import load_used
 from search.loop import Limits, SearchLoop
-from search.progress import Listener
 from search.records import RunSettings
-from search.request import Request
-from search.run_data import RunData, read_data
-from search.run_files import drop_checkpoints
-from search.run_precision import checked, precision_for
+from search.request.request import Request
+from search.request.tables import load_used
 from search.rungs import default_ladder, fit_ladder
-from search.smallest import check_possible
-from search.step_timing import TimingFailedError, step_seconds
+from search.sessions.clock import Clock
+from search.sessions.continuing import check_new, check_same
+from search.sessions.deadline import Deadline
+from search.sessions.precision import checked, precision_for
+from search.sessions.progress import Listener
+from search.sessions.run_data import RunData, read_data
+from search.sessions.step_timing import TimingFailedError, step_seconds
+from search.sessions.too_short import too_short, usable_s
 from search.storage.artifacts import LocalArtifacts
 from search.storage.lock import own
-from search.study import Study
-from search.too_short import too_short, usable_s
+from search.storage.run_files import drop_checkpoints
+from search.storage.study import Study
+from search.workers.jobs import JobRunner, Setting
 from search.workers.processes import ProcessWorkers
 from search.workers.protocol import Workers
 from space.errors import UserError

@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from evaluators.quantities import quantity
-from search.budget import Budget
-from search.fixed_trials import start_fixed
+from search.candidates.fixed_trials import start_fixed
+from search.candidates.repair import repaired
+from search.candidates.screening import Screen
 from search.records import TrialRecord
-from search.repair import repaired
-from search.screening import Screen
-from search.study import Study
+from search.request.budget import Budget
+from search.storage.study import Study
 from space.search_space import BACKBONE
 from space.tasks import Task
 
@@ -26,7 +26,7 @@ def next_trial(study: Study, task: Task, budget: Budget) -> TrialRecord | None:
     """The next trial to train: a queued fixed one, else the next proposal that fits the budget and is new.
 
     A proposal over the budget is told as such, and a network near it that fits is queued to come next
-    (``search.repair``). Returns None when ``ATTEMPTS`` proposals in a row were turned away.
+    (``search.candidates.repair``). Returns None when ``ATTEMPTS`` proposals in a row were turned away.
     """
     screen = Screen(task, study.settings, budget)
     known = {

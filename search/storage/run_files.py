@@ -8,7 +8,7 @@ from pathlib import Path
 from search.records import RunResult
 from search.rungs import ranked
 from search.storage.artifacts import ArtifactStore, checkpoint_name
-from search.study import Study
+from search.storage.study import Study
 from space.errors import UserError
 
 

@@ -16,11 +16,11 @@ from evaluators.training.plan import TrainingPlan
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
 from evaluators.training.weights import save_weights
-from search.deadline import Deadline
-from search.resumable import Resumable, asking, train
+from search.sessions.deadline import Deadline
 from search.storage.artifacts import ArtifactStore
 from search.workers.failures import machine_reason, reason_of
 from search.workers.messages import Job, Progress, Result, Stopped
+from search.workers.resumable import Resumable, asking, train
 from space.architecture import Architecture
 
 POOL_FOLDER = "pool"

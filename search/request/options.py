@@ -1,6 +1,6 @@
 """The options of a run: one list, which the command line offers and a Python caller may give.
 
-Nothing here imports torch: ``--help`` does not wait for it. ``search.request`` reads the values.
+Nothing here imports torch: ``--help`` does not wait for it. ``search.request.request`` reads the values.
 """
 
 from __future__ import annotations

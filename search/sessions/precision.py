@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from evaluators.training.precision import Precision, choose_precision
-from search.budget import Budget
-from search.first_step import designs, tried
 from search.records import RunSettings
+from search.request.budget import Budget
+from search.sessions.first_step import designs, tried
 from space.errors import UserError
 from space.tasks import Task
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from search.budget import Budget
+from search.candidates.screening import Screen
 from search.records import RunSettings, TrialRecord
-from search.screening import Screen
-from search.study import Proposal, Study
+from search.request.budget import Budget
+from search.storage.study import Proposal, Study
 from space.architecture import Architecture
 from space.knobs import Value
 from space.tasks import Task

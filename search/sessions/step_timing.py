@@ -8,14 +8,14 @@ from statistics import median
 
 import numpy as np
 
-from search.budget import Budget
-from search.dispatcher import POLL_S
-from search.fixed_trials import fixed_trials
-from search.jobs import Timed, TimingJob
+from search.candidates.fixed_trials import fixed_trials
+from search.candidates.repair import repaired
+from search.candidates.screening import Screen
 from search.records import Status
-from search.repair import repaired
-from search.screening import Screen
-from search.study import Study
+from search.request.budget import Budget
+from search.storage.study import Study
+from search.workers.dispatcher import POLL_S
+from search.workers.jobs import Timed, TimingJob
 from search.workers.messages import Answer, Failed, MachineTrouble, Progress
 from search.workers.protocol import Workers
 from space.architecture import Architecture
@@ -83,7 +83,7 @@ def _measured(answer: Answer | Progress) -> tuple[float | None, ...]:
 
 
 def _random_within(study: Study, task: Task, budget: Budget) -> Iterator[Architecture]:
-    """Random networks within the budget; under a tight one, random ones repaired (``search.repair``)."""
+    """Random networks within the budget; under a tight one, random ones repaired (``search.candidates.repair``)."""
     screen, generator = Screen(task, study.settings, budget), np.random.default_rng(study.settings.seed)
     for sampled in range(MOST_SAMPLED):
         values = screen.space.random(generator)

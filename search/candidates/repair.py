@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import numpy as np
 
-from search.screening import Screen
+from search.candidates.screening import Screen
 from space.knobs import Value
 from space.search_space import BACKBONE, Parameter, SearchSpace, Values
 

@@ -22,10 +22,10 @@ from evaluators.images.folders import NamedImage
 from evaluators.tasks import TaskRules
 from evaluators.training.precision import Precision
 from evaluators.training.trainer import Trainer
-from search.budget import Budget
-from search.fixed_trials import fixed_trials
-from search.latency import load_used
+from search.candidates.fixed_trials import fixed_trials
 from search.records import RunSettings
+from search.request.budget import Budget
+from search.request.tables import load_used
 from search.workers.failures import death
 from space.architecture import Architecture
 from space.build import build
@@ -38,7 +38,9 @@ from space.tasks import Task
 BATCH = 2  # images of the step: enough for every operator, and cheap
 RANDOM_DESIGNS = 40  # of which the widest within the budget is tried
 LONGEST_S = 300  # for the steps in a process of their own, its start included, on a machine that does much else
-CHILD = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from search.first_step import survive; survive()"
+CHILD = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from search.sessions.first_step import survive; survive()"
+)
 
 _survived: set[str] = set()  # formats in which steps were made on this processor without the process dying
 

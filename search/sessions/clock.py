@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 
-from search.progress import Listener
 from search.records import TrialRecord
-from search.study import Study
+from search.sessions.progress import Listener
+from search.storage.study import Study
 from search.workers.messages import Progress
 
 

@@ -10,7 +10,7 @@ from math import gcd
 from evaluators.costs import Costs, architecture_costs
 from evaluators.quantities import ms_text, quantity
 from latency_tables.tables.table import LatencyTable
-from search.budget import Budget, Limit
+from search.request.budget import Budget, Limit
 from space.architecture import Architecture
 from space.command_line import SMALLEST_PX
 from space.errors import UserError

@@ -12,7 +12,7 @@ from evaluators.quantities import PREFIX, QUANTITIES, latency_word
 from evaluators.tasks import TaskRules
 from evaluators.tasks.rules import TRAINING, VALIDATION
 from search.environment import available_cores
-from search.latency import table_name, tables_there_are
+from search.request.tables import table_name, tables_there_are
 from space.command_line import parse_count, parse_size
 from space.errors import UserError
 from space.tasks import OPTIONS, TASKS, Task

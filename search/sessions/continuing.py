@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 from pathlib import Path
 
-from search.latency import changed
 from search.records import KEPT, RunSettings
+from search.request.tables import changed
 from search.storage import URL_FILE
 from search.storage.journal import JOURNAL
 from search.storage.lock import OWNER

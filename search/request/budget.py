@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from evaluators.costs import Costs
 from evaluators.quantities import QUANTITIES, latency_word, quantity
-from search.latency import table_name, tables_there_are
+from search.request.tables import table_name, tables_there_are
 from space.errors import UserError
 
 SMALLEST, LARGEST = 1e-6, 1e18

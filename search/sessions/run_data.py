@@ -12,8 +12,8 @@ from evaluators.data import Picture
 from evaluators.images.overlap import shared_picture
 from evaluators.images.pair_folders import NamedPair
 from evaluators.tasks import Pair
-from search.jobs import PAIRS_FILE, POOL_FOLDER
-from search.request import Request
+from search.request.request import Request
+from search.workers.jobs import PAIRS_FILE, POOL_FOLDER
 from space.errors import UserError
 from space.knobs import SPECIALISTS
 

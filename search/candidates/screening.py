@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from evaluators.costs import Costs, architecture_costs
-from search.budget import Budget
-from search.latency import load_used
 from search.records import SEARCHED, RunSettings, TrialRecord
+from search.request.budget import Budget
+from search.request.tables import load_used
 from space.architecture import Architecture
 from space.errors import UserError
 from space.knobs import Value

@@ -3,7 +3,7 @@
 A trial is told when its first rung is done: its values are those of the first rung, which every trial has, so that
 the sampler compares like with like, and the names of the objectives say so. Over-budget candidates and duplicates are
 told as PRUNED with their constraints, as are published networks outside the search space; their results are in their
-records (``search.trial_attributes``).
+records (``search.storage.trial_attributes``).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from search.budget import Budget
 from search.proposers import Proposer, proposer
 from search.proposers.suggest import suggest
 from search.records import RECORD_VERSION, SEARCHED, RungResult, RunSettings, Status, TrialRecord
+from search.request.budget import Budget
 from search.storage.studies import create_study, open_study, unreadable, without_collection
-from search.trial_attributes import (
+from search.storage.trial_attributes import (
     CHANGING,
     FAILED,
     LATER_RUNGS,
