@@ -97,7 +97,7 @@ class List(nn.Module, Foldable, TakesNorm, TakesFactor):
 def _part(norm: nn.BatchNorm2d, channels: slice) -> nn.BatchNorm2d:
     """The batch norm of some of ``norm``'s channels."""
     width = norm.weight[channels].numel()
-    part = nn.BatchNorm2d(width, eps=norm.eps, device=norm.weight.device)
+    part = nn.BatchNorm2d(width, eps=norm.eps, device=norm.weight.device, dtype=norm.weight.dtype)
     for name in ("weight", "bias", "running_mean", "running_var"):
         getattr(part, name).copy_(getattr(norm, name)[channels])
     return part

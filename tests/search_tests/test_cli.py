@@ -228,7 +228,18 @@ def test_real_frames_are_shown_by_run_and_by_report(tmp_path: Path, monkeypatch,
     columns = "file,width,height,pattern,bits,black,white,gain_r,gain_b"
     (tmp_path / "frames.csv").write_text(f"{columns}\nframe.raw,64,64,BGGR,8,0,255,2,1.5\n")
     command = ["run", "--task", "raw-denoise", "--budget", "2k-params", "--rungs", "1", "--trials", "1"]
-    command += ["--workers", "1", "--train-data", str(photos), "--val-data", str(photos), "--run-dir", "raw"]
+    command += [
+        "--workers",
+        "1",
+        "--specialists",
+        "1",
+        "--train-data",
+        str(photos),
+        "--val-data",
+        str(photos),
+        "--run-dir",
+        "raw",
+    ]
     assert main([*command, "--frames", "."]) == 0
     page, strip = tmp_path / "raw" / "report.html", tmp_path / "raw" / "strip-frame.png"
     assert "<h3>frame.raw</h3>" in page.read_text()
