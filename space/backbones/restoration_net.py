@@ -91,7 +91,7 @@ class RestorationNet(nn.Module, ResidualEnd):
 
     @property
     def residual_end(self) -> nn.Module | None:
-        return self.upsampler.last if self.adds_input else None
+        return self.upsampler.get_submodule("last") if self.adds_input else None
 
     def insert(self, place: str, x: Tensor) -> Tensor:
         """Features at ``place`` of the trunk after what stands there: a MalleConv, then attention."""

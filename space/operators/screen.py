@@ -99,6 +99,7 @@ class _Event:
         """
         reads = tuple(same.get(value, value) for value in self.reads)
         if self.known is None:
+            assert self.operator is not None
             kind, name, input_shapes, output_shape = self.operator
             sliced = self.slices if any(begin is not None for begin in self.slices) else ()
             operator = Operator(kind, name, input_shapes, output_shape, reads, (self.write,), slices=sliced)
