@@ -142,14 +142,14 @@ class _Record:
         sizes = self.sizes
         live = peak = sizes[image.id]
         for position, event in enumerate(self.events):
-            freed, reused = 0, False
-            for value in set(event.reads):
+            freed, reused, reads = 0, False, event.reads
+            for value in reads if len(reads) == 1 else set(reads):
                 if last_read[value] == position:
                     freed += sizes[value]
                     reused = reused or sizes[value] == event.size
             if event.known:
-                outside = live - sum([sizes[value] for value in event.reads])
-                kept = tuple([last_read[value] != position for value in event.reads])
+                outside = live - sum([sizes[value] for value in reads])
+                kept = tuple([last_read[value] != position for value in reads])
                 needed = outside + event.known.peak_elements(kept)
             else:
                 needed = live + (0 if event.elementwise and reused else event.size)
