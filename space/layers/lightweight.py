@@ -71,7 +71,7 @@ class List(nn.Module, Foldable, TakesNorm, TakesFactor):
     @torch.no_grad()
     def fold(self) -> None:
         """Both batch norms into the convolutions before them; the last one is split between the branches."""
-        if self.norm_first is None:
+        if self.norm_first is None or self.norm_last is None:
             return
         fold_batch_norm(self.squeeze, self.norm_first)
         self.fold_norm(self.norm_last)
