@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from evaluators.costs import architecture_costs
 from search.candidates.initial_trials import enqueue_initial
@@ -121,3 +123,15 @@ def run_loop(tmp_path: Path):
         return study, workers
 
     return run
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A data root with ``train`` of three pictures, and ``test`` of one."""
+    generator = np.random.default_rng(0)
+    for folder, names in (("train", "abc"), ("test", "d")):
+        (tmp_path / folder).mkdir()
+        for name in names:
+            small = Image.fromarray(generator.integers(0, 256, (6, 6, 3), dtype=np.uint8))
+            small.resize((80, 64), Image.Resampling.BICUBIC).save(tmp_path / folder / f"{name}.png")
+    return tmp_path
