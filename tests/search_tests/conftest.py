@@ -108,19 +108,23 @@ def settings(
     )
 
 
+def search_by_formula(folder: Path, trials: int = 6, workers: FormulaWorkers | None = None, **changes):
+    """Open or create the study in a folder and search with ``FormulaWorkers``; returns the study and the workers."""
+    workers = workers or FormulaWorkers()
+    study = Study.open(folder, owned=True) or Study.create(folder, settings(**changes))
+    budget = parse_budget(study.settings.budget)
+    enqueue_initial(study, TASKS["sr"], budget)
+    loop = SearchLoop(study, TASKS["sr"], budget, workers, Limits(None, trials), SilentListener(), lambda: False)
+    assert loop.run() is None
+    return study, workers
+
+
 @pytest.fixture
 def run_loop(tmp_path: Path):
-    """Open or create the study in a folder and search with ``FormulaWorkers``; returns the study and the workers."""
+    """``search_by_formula``, in the test's own folder where none is given."""
 
     def run(folder: Path | None = None, trials: int = 6, workers: FormulaWorkers | None = None, **changes):
-        folder = folder or tmp_path
-        workers = workers or FormulaWorkers()
-        study = Study.open(folder, owned=True) or Study.create(folder, settings(**changes))
-        budget = parse_budget(study.settings.budget)
-        enqueue_initial(study, TASKS["sr"], budget)
-        loop = SearchLoop(study, TASKS["sr"], budget, workers, Limits(None, trials), SilentListener(), lambda: False)
-        assert loop.run() is None
-        return study, workers
+        return search_by_formula(folder or tmp_path, trials, workers, **changes)
 
     return run
 
