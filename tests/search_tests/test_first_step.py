@@ -261,10 +261,10 @@ def test_finished_trainings_of_another_precision_are_told(root: Path) -> None:
 
 
 def test_a_training_continues_in_the_precision_it_was_begun_in(root: Path, monkeypatch) -> None:
-    monkeypatch.setattr("tests.search_tests.test_trainings.CPU", ASKED)
+    monkeypatch.setattr("tests.search_tests.short_trainings.CPU", ASKED)
     run(root, job(root, "begun"), stop_after=3)
     assert Begun.read(LocalArtifacts(root / "begun")).precision == "bf16"
-    monkeypatch.setattr("tests.search_tests.test_trainings.CPU", CPU)
+    monkeypatch.setattr("tests.search_tests.short_trainings.CPU", CPU)
     finished = run(root, job(root, "begun"))
     assert finished.record.trained_in == "bf16"
     assert "begun in bf16" in finished.record.environment["precision"]
