@@ -55,6 +55,12 @@ def test_libraries_stay_in_their_folders(library: str, homes: set[str]) -> None:
     assert users <= homes
 
 
+@pytest.mark.parametrize("path", sorted(ROOT.glob("tests/**/*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_test_does_not_import_from_another_test(path: Path) -> None:
+    """What several share stands in a conftest.py or a module with a name of its own."""
+    assert not {name for name in imported(path) if name.startswith("tests.") and ".test_" in name}
+
+
 def test_space_knows_torch_and_its_files_only() -> None:
     from sys import stdlib_module_names
 

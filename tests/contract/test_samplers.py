@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -35,10 +36,17 @@ class ComputedElsewhere:
 MEMBERS = {**PROPOSERS, "computed-elsewhere": ComputedElsewhere}
 
 
-@pytest.fixture(params=MEMBERS)
-def name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setitem(PROPOSERS, request.param, MEMBERS[request.param])
-    return request.param
+@pytest.fixture(scope="module", params=MEMBERS)
+def name(request: pytest.FixtureRequest) -> Iterator[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(PROPOSERS, request.param, MEMBERS[request.param])
+        yield request.param
+
+
+@pytest.fixture(scope="module")
+def whole(name: str, tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """A run of the sampler without an interruption."""
+    return searched(tmp_path_factory.mktemp("whole"), name)
 
 
 def settings(sampler: str, seed: int, task: str, budget: str) -> RunSettings:
@@ -70,7 +78,7 @@ def searched(
         study = Study.create(folder, settings(sampler, seed, task, budget))
         study.note("starts_queued", True)
     enqueue_initial(study, TASKS[task], limits)
-    while sum(bool(record.rungs) for record in study.records.values()) < trials:
+    while sum(bool(record.rungs) and not record.is_fixed for record in study.records.values()) < trials:
         record = next_trial(study, TASKS[task], limits)
         assert record is not None
         psnr_db = 28 + 0.2 * (record.costs.macs / 1e8) ** 0.5
@@ -82,8 +90,8 @@ def in_order(study: Study) -> list[TrialRecord]:
     return [record for _, record in sorted(study.records.items())]
 
 
-def test_proposals_are_points_of_the_space_with_the_parameters_that_apply(tmp_path: Path, name: str) -> None:
-    study = searched(tmp_path, name)
+def test_proposals_are_points_of_the_space_with_the_parameters_that_apply(whole: Study) -> None:
+    study = whole
     space = SearchSpace(TASKS["sr"], study.settings.shape)
     stored = study.trials()
     trained = [record for record in in_order(study) if record.status == "trained"]
@@ -95,24 +103,22 @@ def test_proposals_are_points_of_the_space_with_the_parameters_that_apply(tmp_pa
         assert (record.costs.params <= 100_000) == (record.status != "over-budget")
 
 
-def test_a_seed_gives_the_same_proposals(tmp_path: Path, name: str) -> None:
-    runs = [
-        [record.architecture.key for record in in_order(searched(tmp_path / str(index), name, seed=seed))]
-        for index, seed in enumerate((3, 3, 4))
-    ]
-    assert runs[0] == runs[1] != runs[2]
-
-
-def test_a_continued_run_goes_on_as_an_uninterrupted_one(tmp_path: Path, name: str) -> None:
-    whole = in_order(searched(tmp_path / "whole", name))
+def test_a_seed_gives_the_same_proposals_also_when_the_run_is_continued(
+    tmp_path: Path, name: str, whole: Study
+) -> None:
     for trials in range(2, TRIALS + 1, 7):
-        searched(tmp_path / "continued", name, trials)
-    assert in_order(searched(tmp_path / "continued", name)) == whole
+        searched(tmp_path, name, trials)
+    assert in_order(searched(tmp_path, name)) == in_order(whole)
+
+
+def test_another_seed_gives_other_proposals(tmp_path: Path, name: str, whole: Study) -> None:
+    others = [record.architecture for record in in_order(searched(tmp_path, name, trials=2, seed=4))]
+    assert others != [record.architecture for record in in_order(whole)][: len(others)]
 
 
 @pytest.mark.parametrize("task", FIXED_OFF_GRID)
 def test_fixed_trials_off_the_grid_do_not_stand_in_the_way(tmp_path: Path, name: str, task: str) -> None:
-    study = searched(tmp_path, name, task=task, budget=FIXED_OFF_GRID[task])
+    study = searched(tmp_path, name, trials=2, task=task, budget=FIXED_OFF_GRID[task])
     fixed = [record for record in in_order(study) if record.is_fixed]
     space, stored = SearchSpace(TASKS[task], study.settings.shape), study.trials()
     assert any(space.encode(record.architecture) is None for record in fixed)

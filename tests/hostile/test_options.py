@@ -20,7 +20,8 @@ import pytest
 import latency_tables.cli
 import latency_tables.cli.measuring
 import search.cli
-from search.cli import ablation, queue, reproduce, run
+from search.api import searching
+from search.cli import ablation, queue, reproduce
 from space.command_line import parser_for
 from space.errors import UserError
 from space.search_space import SearchSpace
@@ -244,10 +245,10 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "text.csv").write_text("network,input\n\x1b[2J,[/b]\n", "utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr(run, "Session", begins)
+        patch.setattr(searching, "check_and_read", begins)
         patch.setattr(SearchSpace, "count", lambda _: 10**9)  # half a minute of counting
         for module in (reproduce, queue, ablation):
-            patch.setattr(module, "sit", begins)
+            patch.setattr(module, "run_session", begins)
         patch.setattr(latency_tables.cli.measuring, "open_session", begins)
         yield folder
 

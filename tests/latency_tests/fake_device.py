@@ -13,6 +13,7 @@ from latency_tables.lowering.operators import EngineOperator
 from latency_tables.measuring.differential import baseline_key
 from latency_tables.measuring.engines.model_format import ModelFormat
 from latency_tables.measuring.measure import Harness, operator_of
+from latency_tables.measuring.plan import Plan
 from latency_tables.measuring.rounds import Protocol
 from latency_tables.measuring.targets.session import ConnectionLostError, Device, Job, ModelFailedError, Timing
 
@@ -78,3 +79,15 @@ def harness(session: FakeSession, differential: bool = False, **protocol: Any) -
     return Harness(
         session, FAKE, Protocol(threads=1, cores=(0,), **{"rounds": 3, "most_rounds": 3, **protocol}), differential
     )
+
+
+def conv(in_channels: int, out_channels: int) -> EngineOperator:
+    return EngineOperator("conv", 18, 32, in_channels, out_channels, 576 * in_channels, kernel=(3, 3))
+
+
+def relu(channels: int) -> EngineOperator:
+    return EngineOperator("activation", 18, 32, channels, channels, 576 * channels, "relu")
+
+
+PLAN = Plan((conv(8, 8), conv(8, 16), conv(16, 8), conv(16, 16), relu(8), relu(16)), (relu(12),))
+ABOUT = {"task": "sr", "scale": 4, "input": "32x18"}

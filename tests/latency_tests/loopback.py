@@ -12,12 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.latency_tests.stand_in_programs import program
+
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-
-
-def program(path: Path, text: str) -> None:
-    path.write_text(text)
-    path.chmod(0o755)
 
 
 def key(path: Path) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from latency_tables.measuring.targets.agent_session import AGENT, AgentSession
-from latency_tables.measuring.targets.session import ConnectionLostError, Job, ModelFailedError
+from latency_tables.measuring.targets.session import ConnectionLostError, Job
 from space.errors import UserError
 
 INTERPRETER = """
@@ -117,17 +117,6 @@ def test_the_core_set_is_kept_to(engine: Path) -> None:
     assert session.describe().identity["cores"] == [core]
     assert os.sched_getaffinity(session._process.pid) == {core}
     session.close()
-
-
-@pytest.mark.parametrize(
-    ("word", "message"),
-    [("refused", "^no such operator, really$"), ("crash", r"engine died on crash \(exit status -6")],
-)
-def test_a_model_that_fails_harms_no_other(session: AgentSession, word: str, message: str) -> None:
-    assert session.time(job("spin")).runs_ms
-    with pytest.raises(ModelFailedError, match=message):
-        session.time(job(word))
-    assert session.time(job("spin")).runs_ms
 
 
 def test_an_engine_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from latency_tables.tables.estimate import DEFAULT_RESIDUAL, difference, estimat
 from latency_tables.tables.relatives import Z90
 from latency_tables.tables.rows import Row
 from latency_tables.tables.table import load_table
-from tests.latency_tests.test_table import table
+from tests.latency_tests.made_tables import table
 
 CELL = [EngineOperator("conv", 32, 32, 16, 16, 16_384, kernel=(3, 3))] * 20
 # Measured over predicted, by others on a Pixel 4: with another version of TensorFlow Lite; a restoration network

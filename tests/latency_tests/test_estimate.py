@@ -11,7 +11,7 @@ from latency_tables.tables.estimate import MissingOperatorError, difference, est
 from latency_tables.tables.grid import FamilyGrid
 from latency_tables.tables.rows import Row
 from latency_tables.tables.table import LatencyTable
-from tests.latency_tests.test_table import table
+from tests.latency_tests.made_tables import table
 
 SIZES = ((180, 320), (360, 640))
 

@@ -16,9 +16,8 @@ from latency_tables.tables.rows import Row
 from latency_tables.tables.table import load_table
 from space import TASKS
 from space.errors import UserError
-from tests.latency_tests.fake_device import FakeSession
-from tests.latency_tests.test_measure import ABOUT, PLAN, conv, cost_ms, harness
-from tests.latency_tests.test_table import table
+from tests.latency_tests.fake_device import ABOUT, PLAN, FakeSession, conv, cost_ms, harness
+from tests.latency_tests.made_tables import table
 from tests.random_networks import random_architecture
 
 OWN = (conv(24, 8), conv(8, 24), PLAN.grid[0])

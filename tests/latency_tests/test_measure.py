@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latency_tables.lowering.operators import EngineOperator
 from latency_tables.measuring.measure import measure, operator_key, operator_of, reference_of
 from latency_tables.measuring.plan import Plan
 from latency_tables.measuring.raw_timings import RawTimings, figure, own_ms
@@ -17,20 +16,7 @@ from latency_tables.measuring.targets.session import ConnectionLostError, Device
 from latency_tables.tables.estimate import estimate
 from latency_tables.tables.table import load_table
 from space.errors import UserError
-from tests.latency_tests.fake_device import FakeSession, cost_ms, harness
-
-ABOUT = {"task": "sr", "scale": 4, "input": "32x18"}
-
-
-def conv(in_channels: int, out_channels: int) -> EngineOperator:
-    return EngineOperator("conv", 18, 32, in_channels, out_channels, 576 * in_channels, kernel=(3, 3))
-
-
-def relu(channels: int) -> EngineOperator:
-    return EngineOperator("activation", 18, 32, channels, channels, 576 * channels, "relu")
-
-
-PLAN = Plan((conv(8, 8), conv(8, 16), conv(16, 8), conv(16, 16), relu(8), relu(16)), (relu(12),))
+from tests.latency_tests.fake_device import ABOUT, PLAN, FakeSession, conv, cost_ms, harness, relu
 
 
 def test_a_table_of_what_was_measured(tmp_path: Path) -> None:

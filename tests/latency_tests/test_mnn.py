@@ -11,8 +11,6 @@ import pytest
 from latency_tables.lowering.operators import EngineOperator
 from latency_tables.measuring.engines.mnn import write_mnn
 from latency_tables.measuring.engines.tflite import chain, write_tflite
-from latency_tables.measuring.targets.local import local_session
-from latency_tables.measuring.targets.session import Job
 from space.errors import UserError
 
 pytest.importorskip("MNN")
@@ -62,10 +60,3 @@ def test_what_it_cannot_convert_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("latency_tables.measuring.engines.mnn.write_tflite", lambda operators: b"no model")
     with pytest.raises(UserError, match="MNN's converter refused conv 3x3 4 channels at 12x8"):
         write_mnn((CONV,))
-
-
-def test_the_agent_times_it() -> None:
-    session = local_session("mnn")
-    timing = session.time(Job("conv", write_mnn((CONV,)), threads=1, cores=(), warmup=1, repeats=3))
-    session.close()
-    assert len(timing.runs_ms) == 3

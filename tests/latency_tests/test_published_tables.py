@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from latency_tables.cli import fit
@@ -14,74 +13,7 @@ from latency_tables.lowering.operators import EngineOperator
 from latency_tables.tables.classes import cost_class
 from latency_tables.tables.estimate import MissingOperatorError, estimate, price
 from latency_tables.tables.table import DATA, load_table, write_table
-
-KERNELS = ((1, 1), (3, 3), (5, 5), (7, 7))
-KINDS = (
-    ("conv", ""),
-    ("depthwise_conv", ""),
-    ("grouped_conv", ""),
-    ("transposed_conv", ""),
-    ("matmul", ""),
-    ("add", ""),
-    ("multiply", "broadcast"),
-    ("concat", ""),
-    ("pad", ""),
-    ("pool", "max"),
-    ("reduce", "mean"),
-    ("resize", "nearest"),
-    ("resize", "bilinear"),
-    ("pixel_shuffle", ""),
-    ("pixel_unshuffle", ""),
-    ("softmax", ""),
-    ("copy", ""),
-    ("activation", "relu"),
-    ("activation", "prelu"),
-    ("activation", "sigmoid"),
-    ("activation", "gelu"),
-    ("activation", "hardswish"),
-    ("norm", "layer_norm"),
-    ("elementwise", "neg"),
-)
-
-
-def operator(kind: str, function: str, channels: tuple[int, int], size: tuple[int, int], kernel: int) -> EngineOperator:
-    """One of ``kind`` at ``size`` (height, width), with the channels that it can have."""
-    into, out = channels
-    if (not kind.endswith("conv") and kind != "matmul") or kind == "depthwise_conv":
-        out = into
-    groups = 4 if kind == "grouped_conv" else 1
-    window = {"kernel": KERNELS[kernel]} if kind.endswith("conv") else {}
-    height, width = size
-    return EngineOperator(
-        kind,
-        height,
-        width,
-        groups * into,
-        groups * out,
-        groups * into * height * width,
-        function=function,
-        groups=groups,
-        **window,
-    )
-
-
-@pytest.mark.parametrize("name", SHIPPED)
-def test_cost_never_falls_when_channels_or_pixels_grow(name: str) -> None:
-    table, generator = load_table(name), np.random.default_rng(SHIPPED.index(name))
-    for kind, function in KINDS:
-        for _ in range(6):
-            into, out, kernel = (int(value) for value in generator.integers((1, 1, 0), (65, 65, len(KERNELS))))
-            height, width = (int(value) for value in generator.integers(4, 400, 2))
-            small = operator(kind, function, (into, out), (height, width), kernel)
-            larger = (
-                operator(kind, function, (into + 1, out), (height, width), kernel),
-                operator(kind, function, (into, out + 1), (height, width), kernel),
-                operator(kind, function, (into, out), (height + 1, width), kernel),
-                operator(kind, function, (4 * into, 3 * out), (2 * height, 2 * width), kernel),
-            )
-            ms = price(table, small).ms
-            assert ms > 0
-            assert min(price(table, op).ms for op in larger) >= ms * (1 - 1e-12)
+from tests.latency_tests.priced_operators import KINDS, operator
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -13,7 +13,7 @@ from latency_tables.tables.classes import SEEN_TAPS, beyond_seen
 from latency_tables.tables.estimate import price
 from latency_tables.tables.rows import Row
 from latency_tables.tables.table import LatencyTable, load_table
-from tests.latency_tests.test_table import table
+from tests.latency_tests.made_tables import table
 
 
 def nearest(channels: int, factor: int, height: int = 90) -> EngineOperator:

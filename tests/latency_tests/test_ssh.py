@@ -9,19 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from latency_tables.measuring.targets.session import ConnectionLostError, Job, ModelFailedError
+from latency_tables.measuring.targets.session import ConnectionLostError, Job
 from latency_tables.measuring.targets.ssh import SshHost, SshSession
 from latency_tables.measuring.targets.target import open_session, parse_ssh
 from space.errors import UserError
-from tests.latency_tests.loopback import program, start_sshd
-
-STAND_INS = Path(__file__).parent / "stand_ins"
+from tests.latency_tests.loopback import start_sshd
+from tests.latency_tests.stand_in_programs import ENGINE, stand_in_ssh
 
 Open = Callable[..., SshSession]
-
-
-def stand_in_ssh(folder: Path) -> None:
-    program(folder / "ssh", f"#!{sys.executable} -IS\n{(STAND_INS / 'fake_ssh.py').read_text()}")
 
 
 @pytest.fixture(scope="module", params=["stand-in", pytest.param("sshd", marks=pytest.mark.long)])
@@ -47,7 +42,7 @@ def open_host(ssh_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("TMPDIR", str(remote))  # what the stand-in hands on; an sshd hands on nothing
     sessions: list[SshSession] = []
 
-    def open_(host: str = "board", python: str = sys.executable, engine: Path = STAND_INS / "engine") -> SshSession:
+    def open_(host: str = "board", python: str = sys.executable, engine: Path = ENGINE) -> SshSession:
         command = f"env TMPDIR={remote} STAND_IN={tmp_path} PYTHONPATH={engine} PYTHONDONTWRITEBYTECODE=1 {python}"
         session = SshSession(SshHost(host), "litert", python=command, waits_s=(0, 0))
         sessions.append(session)
@@ -72,14 +67,6 @@ def test_times_models_and_leaves_nothing_behind(open_host: Open) -> None:
     assert (folder / "agent.py").is_file()
     session.close()
     assert not folder.exists()
-
-
-def test_a_crash_fails_its_model_only(open_host: Open) -> None:
-    session = open_host()
-    for word in ("crash", "refused"):
-        with pytest.raises(ModelFailedError, match=r"died on crash|no such operator"):
-            session.time(job(word))
-        assert len(session.time(job("fine")).runs_ms) == 3
 
 
 def test_a_connection_that_breaks_is_made_again(open_host: Open, tmp_path: Path) -> None:

@@ -8,38 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latency_tables.lowering.operators import EngineOperator
-from latency_tables.tables.rows import COLUMNS, Row
-from latency_tables.tables.table import LatencyTable, load_table, write_table
+from latency_tables.tables.rows import COLUMNS
+from latency_tables.tables.table import load_table, write_table
 from space.errors import UserError
-
-PROVENANCE = {"repository": "here", "commit": "abc", "licence": "MIT", "conversion": "made up"}
-SHAPES = {
-    EngineOperator("conv", 18, 32, 8, 16, 4608, kernel=(3, 3)): Row(1.5, "measured", 0.02, "test"),
-    EngineOperator("add", 18, 32, 8, 8, 9216): Row(0.25, "measured", 0.05, "test"),
-}
-CLASSES = {
-    ("conv 3x3", "GMAC"): Row(50.0, "fitted", 0.1, "test"),
-    ("traffic", "M elements"): Row(1.0, "fitted", 0.5, "test"),
-}
-
-
-def table(**changes) -> LatencyTable:
-    described = {
-        "name": "t",
-        "device": "Phone",
-        "soc": "Chip",
-        "core": "Cortex",
-        "threads": 1,
-        "dtype": "fp32",
-        "engine": "Engine",
-        "engine_version": "1.0",
-        "shapes": SHAPES,
-        "classes": CLASSES,
-        "draws": np.ones((2, 5)),
-        "provenance": PROVENANCE,
-    }
-    return LatencyTable(**{**described, **changes})
+from tests.latency_tests.made_tables import CLASSES, PROVENANCE, SHAPES, table
 
 
 @pytest.fixture

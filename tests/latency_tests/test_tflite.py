@@ -10,15 +10,14 @@ from torch import Tensor, nn
 
 from latency_tables.lowering.fusion import architecture_operators, network_operators
 from latency_tables.lowering.operators import EngineOperator
-from latency_tables.measuring.engines.input_shapes import input_shapes
 from latency_tables.measuring.engines.tflite import chain, patterned_weights, stand_alone, write_tflite
-from latency_tables.measuring.engines.tflite_nodes import NODES, output_shape
 from latency_tables.measuring.validate import draw_networks
 from latency_tables.tables.estimate import estimate
 from latency_tables.tables.table import load_table
 from space.errors import UserError
 from space.search_space import first
 from space.tasks import TASKS
+from tests.latency_tests.small_operators import op
 from tests.random_networks import space_of
 
 litert = pytest.importorskip("ai_edge_litert.interpreter")
@@ -32,82 +31,6 @@ def run(model: bytes, *images: np.ndarray) -> list[np.ndarray]:
         interpreter.set_tensor(entry["index"], image)
     interpreter.invoke()
     return [interpreter.get_tensor(entry["index"]) for entry in interpreter.get_output_details()]
-
-
-def op(kind: str, in_channels: int, out_channels: int, reads: int = 1, **options: object) -> EngineOperator:
-    """At 12x8 output pixels, reading ``reads`` tensors of as many pixels."""
-    stride = options.get("stride", (1, 1))
-    pixels = 96 * stride[0] * stride[1] if kind != "transposed_conv" else 96 // stride[0] // stride[1]
-    return EngineOperator(kind, 8, 12, in_channels, out_channels, reads * pixels * in_channels, **options)
-
-
-OPERATORS = (
-    op("conv", 3, 16, kernel=(3, 3)),
-    op("conv", 4, 8, kernel=(3, 3), stride=(2, 2)),
-    op("conv", 4, 8, kernel=(3, 3), dilation=(2, 2)),
-    op("grouped_conv", 16, 16, kernel=(3, 3), dilation=(4, 4), groups=8),
-    EngineOperator("conv", 6, 10, 4, 8, 8 * 12 * 4, kernel=(3, 3)),  # without padding
-    op("depthwise_conv", 8, 8, kernel=(3, 3)),
-    op("grouped_conv", 8, 16, kernel=(3, 3), groups=4),
-    op("transposed_conv", 8, 3, kernel=(4, 4), stride=(2, 2)),
-    EngineOperator("matmul", 96, 1, 8, 4, 96 * 8),
-    EngineOperator("matmul", 96, 1, 8, 4, 96 * 8 + 8 * 4),
-    *(op("activation", 8, 8, function=name) for name in ("relu", "relu6", "prelu", "leaky_relu", "elu", "gelu")),
-    *(op("activation", 8, 8, function=name) for name in ("silu", "sigmoid", "tanh", "hardswish", "hardsigmoid")),
-    op("add", 8, 8, 2),
-    op("add", 8, 8, function="scalar"),
-    op("multiply", 8, 8, 2),
-    EngineOperator("multiply", 8, 12, 8, 8, 96 * 8 + 8, "broadcast"),
-    EngineOperator("multiply", 8, 12, 8, 8, 96 * 8 + 96, "broadcast"),
-    op("elementwise", 8, 8, function="abs"),
-    op("elementwise", 8, 8, 2, function="maximum"),
-    op("copy", 8, 8, function="slice"),
-    op("copy", 8, 8, function="plain"),
-    op("copy", 16, 16, function="channel_shuffle", groups=8),
-    op("concat", 12, 12, function="of 2"),
-    op("concat", 33, 33, function="of 11"),
-    op("pool", 8, 8, function="max", kernel=(2, 2), stride=(2, 2)),
-    op("pool", 8, 8, function="average", kernel=(3, 3)),
-    EngineOperator("resize", 8, 12, 4, 4, 24 * 4, "nearest", factor=2),
-    EngineOperator("resize", 8, 12, 4, 4, 24 * 4, "bilinear", factor=2),
-    EngineOperator("resize", 8, 12, 4, 4, 384 * 4, "bilinear"),
-    EngineOperator("pixel_shuffle", 8, 12, 16, 4, 24 * 16, factor=2),
-    EngineOperator("pixel_unshuffle", 8, 12, 4, 16, 384 * 4, factor=2),
-    EngineOperator("pad", 8, 12, 4, 4, 6 * 10 * 4),
-    op("reduce", 8, 8, function="mean"),
-    op("softmax", 8, 8),
-    op("norm", 8, 8, function="batch_norm"),
-)
-
-
-@pytest.mark.parametrize("operator", OPERATORS, ids=str)
-def test_every_operator_runs_alone(operator: EngineOperator) -> None:
-    shapes = input_shapes(operator, alone=True)
-    images = [np.linspace(0.1, 1, int(np.prod(shape)), dtype=np.float32).reshape(shape) for shape in shapes]
-    cut = 2 if operator.function == "slice" else 1  # out of twice as many channels
-    assert sum(image.size for image in images) == cut * operator.read_elements
-    (result,) = run(write_tflite((operator,)), *images)
-    assert result.shape == output_shape(operator)
-    assert np.isfinite(result).all()
-    assert np.ptp(result) > 0 or operator.kind == "softmax"
-
-
-def test_every_kind_that_is_written_is_tested() -> None:
-    assert {operator.kind for operator in OPERATORS} == set(NODES)
-
-
-@pytest.mark.parametrize(
-    ("operator", "message"),
-    [
-        (op("gather", 8, 8, function="grid_sampler_2d"), "gather grid_sampler_2d"),
-        (op("activation", 8, 8, function="softplus"), "activation softplus"),
-        (op("norm", 8, 8, function="layer_norm"), "norm layer_norm"),
-        (op("elementwise", 8, 8, function="erf"), "elementwise erf"),
-    ],
-)
-def test_what_cannot_be_written_is_refused_by_name(operator: EngineOperator, message: str) -> None:
-    with pytest.raises(UserError, match=f"no model can be written for {message} 8 channels at 12x8"):
-        write_tflite((operator,))
 
 
 class Network(nn.Module):

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from reports.networks.released_weights import SETS, FileResult, file_result, page
-from tests.space_tests.test_weights_layouts import released_state
+from tests.released_states import released_state
 
 
 @pytest.fixture

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from evaluators.costs import architecture_costs
 from search.candidates.initial_trials import enqueue_initial
@@ -106,18 +108,34 @@ def settings(
     )
 
 
+def search_by_formula(folder: Path, trials: int = 6, workers: FormulaWorkers | None = None, **changes):
+    """Open or create the study in a folder and search with ``FormulaWorkers``; returns the study and the workers."""
+    workers = workers or FormulaWorkers()
+    study = Study.open(folder, owned=True) or Study.create(folder, settings(**changes))
+    budget = parse_budget(study.settings.budget)
+    enqueue_initial(study, TASKS["sr"], budget)
+    loop = SearchLoop(study, TASKS["sr"], budget, workers, Limits(None, trials), SilentListener(), lambda: False)
+    assert loop.run() is None
+    return study, workers
+
+
 @pytest.fixture
 def run_loop(tmp_path: Path):
-    """Open or create the study in a folder and search with ``FormulaWorkers``; returns the study and the workers."""
+    """``search_by_formula``, in the test's own folder where none is given."""
 
     def run(folder: Path | None = None, trials: int = 6, workers: FormulaWorkers | None = None, **changes):
-        folder = folder or tmp_path
-        workers = workers or FormulaWorkers()
-        study = Study.open(folder, owned=True) or Study.create(folder, settings(**changes))
-        budget = parse_budget(study.settings.budget)
-        enqueue_initial(study, TASKS["sr"], budget)
-        loop = SearchLoop(study, TASKS["sr"], budget, workers, Limits(None, trials), SilentListener(), lambda: False)
-        assert loop.run() is None
-        return study, workers
+        return search_by_formula(folder or tmp_path, trials, workers, **changes)
 
     return run
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A data root with ``train`` of three pictures, and ``test`` of one."""
+    generator = np.random.default_rng(0)
+    for folder, names in (("train", "abc"), ("test", "d")):
+        (tmp_path / folder).mkdir()
+        for name in names:
+            small = Image.fromarray(generator.integers(0, 256, (6, 6, 3), dtype=np.uint8))
+            small.resize((80, 64), Image.Resampling.BICUBIC).save(tmp_path / folder / f"{name}.png")
+    return tmp_path

@@ -14,7 +14,7 @@ from search.cli import main
 from search.cli.network_card import network_card, whose_files
 from space import ZOO, build
 from space.zoo import with_input_skip
-from tests.space_tests.test_weights_layouts import released_state
+from tests.released_states import released_state
 
 
 @pytest.fixture

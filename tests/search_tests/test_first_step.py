@@ -20,6 +20,7 @@ from search.cli.experiments import _checked
 from search.experiments.network_specs import named_architecture
 from search.experiments.sessions import TrainingSession
 from search.experiments.training import Begun, Training, TrainingRecord
+from search.experiments.training_jobs import Finished
 from search.records import RunSettings
 from search.request.budget import parse_budget
 from search.request.request import Request, request_from_options
@@ -34,7 +35,7 @@ from space import TASKS
 from space.errors import UserError
 from space.layers.image_ends import InputSkip
 from tests.search_tests.conftest import settings
-from tests.search_tests.test_trainings import CPU, Finished, job, root, run  # noqa: F401
+from tests.search_tests.short_trainings import CPU, job, run
 
 BF16 = Precision("cpu", "bfloat16", True, "CPU with AMX")
 ASKED = choose_precision("cpu", "bf16")
@@ -244,7 +245,7 @@ def test_a_session_falls_back_with_one_line(tmp_path: Path, lacks_bfloat16) -> N
     assert lines[0].startswith("training in float32: ")
 
 
-def test_finished_trainings_of_another_precision_are_told(root: Path) -> None:  # noqa: F811
+def test_finished_trainings_of_another_precision_are_told(root: Path) -> None:
     finished = run(root, job(root, "begun"))
     assert isinstance(finished, Finished)
     assert finished.record.trained_in == "fp32"
@@ -259,11 +260,11 @@ def test_finished_trainings_of_another_precision_are_told(root: Path) -> None:  
         assert console.file.getvalue().count("finished in another precision than bf16") == told
 
 
-def test_a_training_continues_in_the_precision_it_was_begun_in(root: Path, monkeypatch) -> None:  # noqa: F811
-    monkeypatch.setattr("tests.search_tests.test_trainings.CPU", ASKED)
+def test_a_training_continues_in_the_precision_it_was_begun_in(root: Path, monkeypatch) -> None:
+    monkeypatch.setattr("tests.search_tests.short_trainings.CPU", ASKED)
     run(root, job(root, "begun"), stop_after=3)
     assert Begun.read(LocalArtifacts(root / "begun")).precision == "bf16"
-    monkeypatch.setattr("tests.search_tests.test_trainings.CPU", CPU)
+    monkeypatch.setattr("tests.search_tests.short_trainings.CPU", CPU)
     finished = run(root, job(root, "begun"))
     assert finished.record.trained_in == "bf16"
     assert "begun in bf16" in finished.record.environment["precision"]

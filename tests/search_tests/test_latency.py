@@ -28,7 +28,7 @@ from search.storage.run_files import read_run
 from search.storage.study import Study
 from space import UserError
 from space.command_line import Parser
-from tests.search_tests.test_loop import as_result
+from tests.search_tests.made_records import as_result
 from tests.small_table import write_small_table
 
 WORD = "ms@board-x1"

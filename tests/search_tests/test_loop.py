@@ -11,7 +11,6 @@ from search.candidates.initial_trials import enqueue_initial
 from search.loop import Limits, SearchLoop
 from search.pareto import front, front_rung
 from search.proposers import PROPOSERS
-from search.records import RunResult
 from search.request.budget import parse_budget
 from search.sessions.deadline import Deadline
 from search.sessions.step_timing import TimingFailedError, step_seconds
@@ -22,6 +21,7 @@ from search.workers.messages import Failed, MachineTrouble
 from space import TASKS
 from space.blocks import block_knobs
 from tests.search_tests.conftest import FormulaWorkers, Killed, SilentListener, settings
+from tests.search_tests.made_records import as_result
 
 FIXED = [
     "s-lwsr16",
@@ -31,11 +31,6 @@ FIXED = [
     "s-lwsr16-pool-11",
     "s-lwsr16-pool-11+skip",
 ]
-
-
-def as_result(study: Study) -> RunResult:
-    trials = tuple(study.records[number] for number in sorted(study.records))
-    return RunResult("r", study.settings, trials, 28.0, 1.0, "")
 
 
 def test_papers_run_first_as_published_and_with_skip_and_reach_the_last_rung(run_loop) -> None:

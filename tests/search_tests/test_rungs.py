@@ -3,19 +3,9 @@
 import numpy as np
 import pytest
 
-from evaluators.costs import Costs
 from search.pareto import front, front_rung, non_dominated_ranks
-from search.records import RungResult, RunResult, TrialRecord
 from search.rungs import LADDER, default_ladder, fit_ladder, next_fixed, promotable, ranked
-from space import ZOO
-from tests.search_tests.conftest import settings
-
-ARCHITECTURE = ZOO["s-lwsr16"].architecture
-
-
-def trial(number: int, macs: int, *psnr_db: float, source: str = "search", status: str = "trained") -> TrialRecord:
-    rungs = tuple(RungResult(rung, 100 * 2**rung, value, 0.8, 1.0, 0.1) for rung, value in enumerate(psnr_db))
-    return TrialRecord(number, source, status, ARCHITECTURE, {}, Costs(1000, macs, 1, 1), rungs)
+from tests.search_tests.made_records import result_of, trial
 
 
 def test_ranks_of_a_small_example() -> None:
@@ -79,10 +69,6 @@ def test_the_ladder_fits_the_time() -> None:
     assert fit_ladder(1200, fixed_step_s=6.0, searched_step_s=0.5) == (100,)
     assert fit_ladder(1, fixed_step_s=6.0, searched_step_s=0.5) == (100,)
     assert set(default_ladder()) < set(LADDER)
-
-
-def result_of(*trials: TrialRecord, rungs: tuple[int, ...] = (100, 200, 400)) -> RunResult:
-    return RunResult("r", settings(rungs=rungs), trials, 27.5, 1.0, "")
 
 
 def test_the_front_is_of_the_highest_rung_that_eight_have_reached() -> None:

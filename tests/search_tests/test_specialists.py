@@ -20,7 +20,7 @@ from search.storage.run_files import read_run
 from search.storage.study import Study
 from space import TASKS, UserError
 from tests.search_tests.conftest import FormulaWorkers, SilentListener
-from tests.search_tests.test_tasks import of_task
+from tests.search_tests.made_records import of_task
 
 TASK = TASKS["denoise"]
 

@@ -28,6 +28,7 @@ from space import TASKS, ZOO, UserError
 from space.backbones import BACKBONES
 from space.build import backbone
 from tests.search_tests.conftest import FormulaWorkers, SilentListener, settings
+from tests.search_tests.made_records import of_task
 
 PLAIN_OF = {
     "encoder_decoder": {"block": "ar", "ar_convolution": "grouped", "resample": "pool+bilinear"},
@@ -35,10 +36,6 @@ PLAIN_OF = {
 }
 
 SAME_SIZE = [name for name, task in TASKS.items() if not task.has_scales]
-
-
-def of_task(name: str, **options: object) -> RunSettings:
-    return replace(settings(rungs=(100, 200)), task=name, scale=1, input_size=(32, 32), options=options)
 
 
 def test_a_run_remembers_its_options_and_is_not_continued_with_others() -> None:

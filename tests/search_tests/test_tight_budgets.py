@@ -24,7 +24,7 @@ from search.sessions.too_short import too_short, usable_s
 from search.storage.study import Study
 from space import TASKS, SearchSpace, UserError
 from tests.search_tests.conftest import INPUT, FormulaWorkers, SilentListener, settings
-from tests.search_tests.test_rungs import result_of, trial
+from tests.search_tests.made_records import result_of, trial
 from tests.small_table import write_small_table
 
 OF_PLAIN = {"backbone": "plain"}

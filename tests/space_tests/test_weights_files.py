@@ -27,6 +27,7 @@ from torch import nn
 from space import UserError, load_published
 from space.weights import read_stored, stored_in_memory
 from space.weights.stand_ins import Array, allowed
+from tests.released_states import released_state
 
 STATE = {"conv.weight": torch.arange(36.0).reshape(4, 1, 3, 3), "conv.bias": torch.arange(4.0)}
 BESIDE: dict[str, Any] = {
@@ -335,8 +336,6 @@ def test_one_of_several_state_dicts_is_named_by_its_place(tmp_path: Path) -> Non
 
 
 def test_several_that_fit_and_none_preferred_are_refused() -> None:
-    from tests.space_tests.test_weights_layouts import released_state
-
     state = released_state("ircnn", 0, 1)
     with pytest.raises(UserError, match=r"must be of one network, got 25 that fit: 0, 1, .*; name one as FILE#0"):
         load_published("ircnn", {str(index): state for index in range(25)})

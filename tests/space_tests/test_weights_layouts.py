@@ -4,11 +4,10 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from space import ZOO, UserError, build, load_published
-from space.weights.fitting import forms_of
 from space.weights.loading import load_network
+from tests.released_states import released_state
 
 CASES = [(name, index) for name, entry in ZOO.items() for index in range(len(entry.layouts))]
 WRAPPED: dict[str, tuple[str, ...]] = {
@@ -43,16 +42,6 @@ PREFIXES = (
     "model.net.",
     "student.",
 )
-
-
-def released_state(name: str, layout: int, scale: int) -> dict[str, Tensor]:
-    """Tensors of the names and shapes of the layout, small random values."""
-    form = forms_of(name)[layout + 1]
-    generator = torch.Generator().manual_seed(0)
-    state = {}
-    for theirs, shape in form.expected(scale).values():
-        state[theirs] = torch.rand(shape, generator=generator) * 0.1 if shape else torch.tensor(3)
-    return state
 
 
 def nested(state: Any, place: tuple[str, ...]) -> Any:

@@ -98,6 +98,7 @@ class AdbSession:
         """Remove what was pushed."""
         if self.installed:
             self.installed = False
+            self.pushed.clear()
             with contextlib.suppress(ConnectionLostError):  # a phone that is gone keeps the folder
                 self._shell(f"rm -rf {self.folder}")
 

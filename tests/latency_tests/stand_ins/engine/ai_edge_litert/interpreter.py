@@ -9,7 +9,7 @@ class Interpreter:
     def __init__(self, model_content, num_threads):
         self.word = model_content.decode()
         if self.word == "refused":
-            raise ValueError("no such operator")
+            raise ValueError("no such operator,\nreally")
 
     def allocate_tensors(self):
         pass

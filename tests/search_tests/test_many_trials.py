@@ -20,7 +20,7 @@ from search.storage.journal import JOURNAL, journal_storage
 from search.storage.replay import DamagedLineError, parsed
 from search.storage.study import Study
 from space import TASKS, UserError
-from tests.search_tests.test_rungs import trial
+from tests.search_tests.made_records import trial
 
 
 def plain_ranks(losses: np.ndarray) -> list[int]:

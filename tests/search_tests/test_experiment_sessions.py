@@ -8,7 +8,6 @@ import json
 import multiprocessing
 import os
 import signal
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,15 +16,11 @@ import pytest
 import torch
 from PIL import Image
 
-from evaluators import data
-from evaluators.tasks import rules_of
-from evaluators.training.precision import Precision
 from evaluators.training.trainer import Trainer
 from evaluators.training.weights import read_state_dict
 from search.cli import main
 from search.cli.experiments import _Lines
 from search.experiments import sessions, training_jobs
-from search.experiments.network_specs import named_architecture
 from search.experiments.queue_file import COLUMNS
 from search.experiments.training import CHECKPOINT_FILE, RECORD_FILE, WEIGHTS_FILE, Begun, Training, TrainingRecord
 from search.experiments.training_jobs import Finished, TrainingJob, TrainingRunner
@@ -33,51 +28,10 @@ from search.sessions import deadline
 from search.storage.artifacts import LocalArtifacts
 from search.storage.lock import own
 from search.workers import resumable
-from search.workers.failures import answered
 from search.workers.messages import Failed, MachineTrouble, Progress, Stopped
 from space.errors import UserError
 from tests.in_process_workers import InProcessWorkers
-
-CPU = Precision("cpu", None, True, "test")
-RULES = rules_of("sr", 2, {"channels": "y"})
-STEPS = 8
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A data root with ``train`` of three pictures, and ``test`` of one."""
-    generator = np.random.default_rng(0)
-    for folder, names in (("train", "abc"), ("test", "d")):
-        (tmp_path / folder).mkdir()
-        for name in names:
-            small = Image.fromarray(generator.integers(0, 256, (6, 6, 3), dtype=np.uint8))
-            small.resize((80, 64), Image.Resampling.BICUBIC).save(tmp_path / folder / f"{name}.png")
-    return tmp_path
-
-
-def training(**changes: object) -> Training:
-    arch = named_architecture("ecbsr-m4c8", 2)
-    values = {"protocol": "long", "steps": STEPS, "seed": 3, "train": ("train",), "test": ("test",)}
-    return Training("ecbsr-m4c8", arch, RULES, **{**values, **changes})
-
-
-def job(root: Path, folder: str, what: Training | None = None, **changes: object) -> TrainingJob:
-    what = what or training()
-    pool = root / "pool"
-    if not pool.exists():
-        data.training_pool(data.training_images(root / "train", RULES), RULES).save(pool)
-    artifacts = LocalArtifacts(root / folder)
-    made = TrainingJob(number=0, training=what, artifacts=artifacts, pool=pool, train_data="three pictures")
-    return replace(made, **changes)
-
-
-def run(root: Path, what: TrainingJob, stop_after: int | None = None):
-    """The answer; told to stop after ``stop_after`` further steps."""
-    told: list[Progress] = []
-    runner = TrainingRunner(root, CPU, 1, 1, "python -m search test")
-    return answered(
-        what.number, lambda: runner.run(what, told.append, lambda: stop_after is not None and len(told) >= stop_after)
-    )
+from tests.search_tests.short_trainings import CPU, STEPS, job, run, training
 
 
 def steps_told(root: Path, what: TrainingJob) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from search.request.budget import parse_budget
 from search.request.options import RUN_OPTIONS
 from search.storage.run_files import read_run
 from space.errors import UserError
+from tests.search_tests.conftest import search_by_formula
 
 TINY = {"task": "sr", "budget": "4k-params", "rungs": (2,), "workers": 1, "progress": False}
 
@@ -61,12 +63,19 @@ def folder(sessions: tuple[Run, ...]) -> Path:
     return sessions[0].folder
 
 
-@pytest.fixture
-def searched(run_loop, tmp_path: Path) -> Run:
+@pytest.fixture(scope="module")
+def many(tmp_path_factory) -> Path:
     """A run of many networks that were not trained: quality by a formula, no weights."""
-    (tmp_path / "many").mkdir()
-    study, _ = run_loop(tmp_path / "many", trials=12)
+    folder = tmp_path_factory.mktemp("searched")
+    study, _ = search_by_formula(folder, trials=12)
     study.note("baseline", {"psnr_db": 28.0})
+    return folder
+
+
+@pytest.fixture
+def searched(many: Path, tmp_path: Path) -> Run:
+    """The run of many networks, in a folder of the test's own."""
+    shutil.copytree(many, tmp_path / "many")
     return search.load(tmp_path / "many")
 
 
