@@ -122,7 +122,7 @@ def ms_text(ms: float) -> str:
     return f"{ms:,.{0 if ms >= 100 else 1 if ms >= 10 else 2}f}"
 
 
-def short_number(value: float) -> str:
+def _short_number(value: float) -> str:
     """Three or four digits and a suffix: ``144 k``, ``10.19 G``, ``11 G``."""
     for size, suffix in SUFFIXES:
         if value >= size:
@@ -131,7 +131,7 @@ def short_number(value: float) -> str:
     return f"{value:.0f}"
 
 
-def bytes_text(value: float) -> str:
+def _bytes_text(value: float) -> str:
     """``118.0 MB``, ``575 kB``."""
     return f"{value / 1e6:.1f} MB" if value >= 1e6 else f"{value / 1e3:.0f} kB"
 
@@ -164,7 +164,7 @@ QUANTITIES: dict[str, Quantity] = {
             exact_unit="MACs",
             axis="Multiply-accumulates (G)",
             per_axis_unit=1e9,
-            number=short_number,
+            number=_short_number,
             is_counted=True,
             shown=Shown.TABLES,
         ),
@@ -178,7 +178,7 @@ QUANTITIES: dict[str, Quantity] = {
             exact_unit="bytes of activations",
             axis="Peak activation memory (MB)",
             per_axis_unit=1e6,
-            number=bytes_text,
+            number=_bytes_text,
         ),
         Quantity(
             word="weights",
@@ -190,7 +190,7 @@ QUANTITIES: dict[str, Quantity] = {
             exact_unit="bytes of weights",
             axis="Weights (MB)",
             per_axis_unit=1e6,
-            number=bytes_text,
+            number=_bytes_text,
             is_fixed=True,
             shown=Shown.FILES,
         ),

@@ -61,7 +61,7 @@ def load_frames(folder: Path) -> tuple[Frame, ...]:
     return tuple(frames)
 
 
-def to_rggb(sensor: np.ndarray, pattern: str) -> np.ndarray:
+def _to_rggb(sensor: np.ndarray, pattern: str) -> np.ndarray:
     """``sensor`` without the first row or column where ``pattern`` does not begin with red, cut to even sides."""
     row, column = FIRST_RED[pattern]
     sensor = sensor[row:, column:]
@@ -84,7 +84,7 @@ def _frame(folder: Path, row: Mapping[str, str]) -> Frame:
             f"levels of {name} must be black < white < 2^bits, got black {black:g}, white {white:g}, bits {bits:g}"
         )
     values = _values(folder / name, int(width), int(height), int(bits))
-    levels = (to_rggb(values, pattern).astype(np.float32) - black) / (white - black)
+    levels = (_to_rggb(values, pattern).astype(np.float32) - black) / (white - black)
     camera = Camera(1.0, _number(row, "gain_r", 1e-3), _number(row, "gain_b", 1e-3), mixed_colours(np.ones(4)))
     noise = (_number(row, "shot", 0), _number(row, "read", 0)) if row.get("shot") or row.get("read") else None
     return Frame(name, _middle(pack(levels)).astype(np.float32), camera, noise)

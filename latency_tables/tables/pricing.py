@@ -42,7 +42,7 @@ class Price:
         return f"{self.origin}, {self.distance:.2g} times outside" if self.distance > SAID_DISTANCE else self.origin
 
 
-def extrapolation_error(distance: float) -> float:
+def _extrapolation_error(distance: float) -> float:
     """Half the relative 90 % band of an operator that is ``distance`` times outside of what was measured."""
     return EXTRAPOLATION_ERROR * (1 + math.log2(distance))
 
@@ -106,7 +106,7 @@ class Pricer:
         elif origin == "interpolated":
             relative = INTERPOLATION_ERROR
         else:
-            relative = extrapolation_error(distance)
+            relative = _extrapolation_error(distance)
         return Price(kind_label(op), ms, origin, ms * relative / Z90, np.zeros(0), distance)
 
     def _from_relatives(self, op: EngineOperator) -> Price | None:
@@ -116,7 +116,7 @@ class Pricer:
         ms, distance = fit.ms(op), max(fit.distance(op), OTHER_FAMILY)
         if ms <= 0:
             return None
-        error = math.hypot(extrapolation_error(distance), fit.relative_error)
+        error = math.hypot(_extrapolation_error(distance), fit.relative_error)
         return Price(kind_label(op), ms, "extrapolated", ms * error / Z90, np.zeros(0), distance)
 
     def _from_class(self, op: EngineOperator, name: str) -> Price | None:
@@ -134,7 +134,7 @@ class Pricer:
         outside = 0.0
         if distance > 1:
             origin = max(origin, "extrapolated", key=ORIGINS.index)
-            outside = ms * extrapolation_error(distance) / Z90
+            outside = ms * _extrapolation_error(distance) / Z90
         if self._table.draws.size:
             draws = np.array([feature for _, feature in features]) @ self._table.draws[[index for index, _ in features]]
             return Price(kind_label(op), ms, origin, outside, draws, distance)

@@ -25,7 +25,7 @@ def description_parts(architecture: Architecture) -> list[str]:
     words = [architecture.backbone]
     if (width := getattr(settings, "width", None)) is not None:
         words.append(f"{width} ch")
-    if blocks := tuple(block_specs(settings)):
+    if blocks := tuple(_block_specs(settings)):
         words.append(f"{len(blocks)} block{'s'[: len(blocks) > 1]}{_kinds(blocks)}")
     if getattr(settings, "recursion", 1) > 1:
         words.append(f"run {settings.recursion} times")
@@ -55,14 +55,14 @@ def short_label(trial: TrialRecord) -> str:
         return trial.source
     settings, specialists = trial.architecture.settings, trial.architecture.shape.specialists
     shared = f", {specialists} specialists" if specialists > 1 else ""
-    width, blocks = getattr(settings, "width", None), len(tuple(block_specs(settings)))
+    width, blocks = getattr(settings, "width", None), len(tuple(_block_specs(settings)))
     if width is None or not blocks:
         return f"#{trial.trial}{shared}"
     recursion = getattr(settings, "recursion", 1)
     return f"#{trial.trial}  {width} ch × {blocks}{f' × {recursion}' if recursion > 1 else ''}{shared}"
 
 
-def block_specs(settings: Any) -> Iterator[Any]:
+def _block_specs(settings: Any) -> Iterator[Any]:
     """Every block spec of a trunk, in order, however the backbone nests them."""
     for name in BLOCK_FIELDS:
         yield from _flat(getattr(settings, name, ()))

@@ -53,7 +53,7 @@ def next_steps(run: RunResult, folder: Path) -> tuple[Step, ...]:
             f"python -m search recost {word} --device pixel4-a76,a03s-a53",
         ),
     ]
-    trial = to_take(run)
+    trial = _to_take(run)
     if trial is not None:
         which = f"trial {trial.trial}" if not trial.is_fixed else trial.source
         where = folder / weights_name(trial)
@@ -61,7 +61,7 @@ def next_steps(run: RunResult, folder: Path) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def to_take(run: RunResult) -> TrialRecord | None:
+def _to_take(run: RunResult) -> TrialRecord | None:
     """The recommended network, or where there is none, the first front member."""
     return recommended(run) or next(iter(front(run)), None)
 

@@ -84,7 +84,7 @@ def run_trainings(
     deadline = Deadline(session.time_s or math.inf)
     asked = tuple(dict.fromkeys(trainings))
     waiting = [training for training in asked if _record(training, session) is None]
-    check_data(waiting, session.data_root)
+    _check_data(waiting, session.data_root)
     queue = _Queue(waiting, session, listener)
     problem = None
     if waiting:
@@ -170,7 +170,7 @@ def _record(training: Training, session: TrainingSession) -> TrainingRecord | No
     return record if record is not None and not record.lacks(training) else None
 
 
-def check_data(trainings: Sequence[Training], root: Path | None) -> None:
+def _check_data(trainings: Sequence[Training], root: Path | None) -> None:
     """Read all data once, and refuse what cannot be used; every combination of words only once."""
     seen = set()
     for training in trainings:

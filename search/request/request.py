@@ -112,7 +112,7 @@ def request_from_options(command: str = "", **options: object) -> Request:
         sampler=words["sampler"],
         seed=parse_count("--seed", words["seed"], 0),
         tables=tables,
-        workers=parse_processes("--workers", words["workers"]) if "workers" in words else default_workers(device),
+        workers=parse_processes("--workers", words["workers"]) if "workers" in words else _default_workers(device),
     )
     return Request(
         wanted=wanted,
@@ -143,7 +143,7 @@ def run_name(rules: TaskRules) -> str:
     return "-".join([*words, *(["given-pairs"] if rules.given else [])])
 
 
-def default_workers(device: str | None) -> int:
+def _default_workers(device: str | None) -> int:
     """A process per core on a CPU, with one thread each (``tests/benchmarks`` measures the gain); one on a GPU."""
     if (device or ("cuda" if torch.cuda.is_available() else "cpu")).startswith("cuda"):
         return 1

@@ -49,7 +49,7 @@ def table_name(option: str, source: str) -> str:
     """
     if not source:
         raise UserError(f"{option} must name a latency table after @, got nothing; {tables_there_are()}")
-    if not is_path(source):
+    if not _is_path(source):
         return source
     name = PurePath(source).name.removesuffix(".csv")
     if not source.endswith(".csv") or not _NAME.fullmatch(name):
@@ -60,7 +60,7 @@ def table_name(option: str, source: str) -> str:
     return name
 
 
-def is_path(source: str) -> bool:
+def _is_path(source: str) -> bool:
     """Whether ``source`` is a file and not the name of a shipped table."""
     return source.endswith(".csv") or "/" in source or "\\" in source
 
@@ -80,11 +80,11 @@ def tables_of(option: str, sources: Iterable[str]) -> tuple[TableUse, ...]:
     found: dict[str, TableUse] = {}
     for source in dict.fromkeys(sources):
         name = table_name(option, source)
-        if is_path(source) and name in table_names():
+        if _is_path(source) and name in table_names():
             raise UserError(f"{option} must not name a file like a shipped table, got {source!r}; rename the file")
         if name in found:
             raise UserError(f"{option} must not name two tables {name!r}, got {found[name].source!r} and {source!r}")
-        if not is_path(source) and name not in table_names():
+        if not _is_path(source) and name not in table_names():
             near = ", ".join(difflib.get_close_matches(name, table_names(), n=3))
             nearest = f"; nearest: {near}" if near else ""
             raise UserError(f"{option}: unknown latency table {name!r}{nearest}; {tables_there_are()}")
@@ -92,7 +92,7 @@ def tables_of(option: str, sources: Iterable[str]) -> tuple[TableUse, ...]:
             table = load_table(source)
         except UserError as error:
             raise UserError(f"{option}: {error}") from error
-        place = str(Path(source).resolve()) if is_path(source) else source
+        place = str(Path(source).resolve()) if _is_path(source) else source
         found[name] = TableUse(name, place, table.fingerprint, table.caption, table.dtype)
     return tuple(found[name] for name in sorted(found))
 

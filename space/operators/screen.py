@@ -76,7 +76,7 @@ class _Event:
 
     def __init__(
         self,
-        values: tuple[ShapeValue, ...],
+        values: tuple[_ShapeValue, ...],
         write: int,
         size: int,
         known: _KnownShape | None,
@@ -130,11 +130,11 @@ class _Record:
         self.events: list[_Event] = []
         self.sizes: list[int] = []
 
-    def new(self, shape: Shape) -> ShapeValue:
+    def new(self, shape: Shape) -> _ShapeValue:
         self.sizes.append(math.prod(shape))
-        return ShapeValue(shape, len(self.sizes) - 1, self)
+        return _ShapeValue(shape, len(self.sizes) - 1, self)
 
-    def peak_elements(self, image: ShapeValue, output: ShapeValue) -> int:
+    def peak_elements(self, image: _ShapeValue, output: _ShapeValue) -> int:
         """As ``OperatorList.peak_elements``, with each part's inside already known."""
         last_read: dict[int, int] = {}
         for position, event in enumerate(self.events):
@@ -161,7 +161,7 @@ class _Record:
         return peak
 
 
-class ShapeValue:
+class _ShapeValue:
     """Stands for an activation in a backbone's ``forward``; knows the operators that backbones use between parts."""
 
     __slots__ = ("id", "record", "shape")
@@ -174,31 +174,31 @@ class ShapeValue:
     def __init__(self, shape: Shape, identity: int, record: _Record) -> None:
         self.shape, self.id, self.record = shape, identity, record
 
-    def _elementwise(self, kind: str, other: ShapeValue | float) -> ShapeValue:
-        operands = (self, other) if isinstance(other, ShapeValue) else (self,)
+    def _elementwise(self, kind: str, other: _ShapeValue | float) -> _ShapeValue:
+        operands = (self, other) if isinstance(other, _ShapeValue) else (self,)
         if any(operand.shape != self.shape for operand in operands):
             raise ValueError(f"shapes must be equal, got {[operand.shape for operand in operands]}")
         return self._write(kind, "mul" if kind == "multiply" else "add", operands, self.shape, elementwise=True)
 
     def _write(
-        self, kind: str, name: str, operands: tuple[ShapeValue, ...], shape: Shape, elementwise: bool = False
-    ) -> ShapeValue:
+        self, kind: str, name: str, operands: tuple[_ShapeValue, ...], shape: Shape, elementwise: bool = False
+    ) -> _ShapeValue:
         result = self.record.new(shape)
         described = (kind, name, tuple(operand.shape for operand in operands), shape)
         size = self.record.sizes[result.id]
         self.record.events.append(_Event(operands, result.id, size, None, described, elementwise))
         return result
 
-    def __add__(self, other: ShapeValue) -> ShapeValue:
+    def __add__(self, other: _ShapeValue) -> _ShapeValue:
         return self._elementwise("add", other)
 
-    def __mul__(self, other: ShapeValue | float) -> ShapeValue:
+    def __mul__(self, other: _ShapeValue | float) -> _ShapeValue:
         return self._elementwise("multiply", other)
 
     __radd__, __rmul__ = __add__, __mul__
 
     @classmethod
-    def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> ShapeValue:
+    def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> _ShapeValue:
         if function is not torch.cat:
             raise TypeError(f"screening does not know {function} in a backbone; put it in a part of its own")
         values, axis = args[0], args[1] if len(args) > 1 else (kwargs or {}).get("dim", 0)
@@ -242,7 +242,7 @@ class _KnownPart(nn.Module):
         self._part = (part,)  # in a tuple, so that it is not registered as a submodule
         self._shapes: dict[tuple[Shape, ...], _KnownShape] = {}
 
-    def forward(self, *values: ShapeValue) -> ShapeValue:
+    def forward(self, *values: _ShapeValue) -> _ShapeValue:
         shapes = tuple(value.shape for value in values)
         try:
             known = self._shapes[shapes]
@@ -250,11 +250,11 @@ class _KnownPart(nn.Module):
             known = self._shapes[shapes] = _KnownShape(trace(self._part[0], *shapes))
         record = values[0].record
         if known.is_view:
-            return ShapeValue(known.output_shape, values[known.viewed].id, record)
+            return _ShapeValue(known.output_shape, values[known.viewed].id, record)
         written = len(record.sizes)
         record.sizes.append(known.size)
         record.events.append(_Event(values, written, known.size, known))
-        return ShapeValue(known.output_shape, written, record)
+        return _ShapeValue(known.output_shape, written, record)
 
     __call__ = forward
 

@@ -36,7 +36,7 @@ class EcbsrSettings:
     width: int
 
 
-class ExpandedBranch(nn.Module):
+class _ExpandedBranch(nn.Module):
     """1x1 to twice the output's channels, then 3x3 without padding."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -52,7 +52,7 @@ class ExpandedBranch(nn.Module):
         return self.conv.weight, self.conv.bias
 
 
-class EdgeBranch(nn.Module):
+class _EdgeBranch(nn.Module):
     """1x1, then one fixed edge filter per channel with a learned factor and bias, without padding."""
 
     def __init__(self, in_channels: int, out_channels: int, edge: str) -> None:
@@ -83,8 +83,8 @@ class EdgeBlock(nn.Module, Foldable):
         self.conv = nn.Conv2d(in_channels, out_channels, 3, padding=1)
         self.branches = nn.ModuleList(
             [
-                ExpandedBranch(in_channels, out_channels),
-                *(EdgeBranch(in_channels, out_channels, edge) for edge in EDGES),
+                _ExpandedBranch(in_channels, out_channels),
+                *(_EdgeBranch(in_channels, out_channels, edge) for edge in EDGES),
             ]
         )
         self.activation = nn.PReLU(out_channels) if activated else nn.Identity()
@@ -135,7 +135,7 @@ class Ecbsr(nn.Module):
 ECBSR_BRANCHES = ("conv1x1_3x3", "conv1x1_sbx", "conv1x1_sby", "conv1x1_lpl")  # 3x3 and the edges in our order
 
 
-def ecbsr_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
+def _ecbsr_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
     """Block i is `backbone.{i}`; a branch's convolutions are its tensors `k0`, `b0` and `k1`, `b1`."""
     names = {}
     for index in range(entry.architecture.settings.blocks + 2):
@@ -157,7 +157,7 @@ def layouts(blocks: int) -> tuple[ReleasedLayout, ...]:
         f"backbone.{index}.{branch}.mask" for index in range(blocks) for branch in ECBSR_BRANCHES[-len(EDGES) :]
     )
     training = ReleasedLayout(
-        ecbsr_names,
+        _ecbsr_names,
         "xindongzhang/ECBSR, models/ecbsr.py and ecb.py",
         scale_by_shuffle(f"backbone.{blocks - 1}.conv3x3.bias", 1),
         pixel_range=255,

@@ -40,10 +40,10 @@ def one_per_network(results: Iterable[PublishedResult]) -> tuple[PublishedResult
 
 @cache
 def _all() -> tuple[PublishedResult, ...]:
-    return (*(result for network in ZOO.values() for result in network.results), *not_built())
+    return (*(result for network in ZOO.values() for result in network.results), *_not_built())
 
 
-def not_built() -> tuple[PublishedResult, ...]:
+def _not_built() -> tuple[PublishedResult, ...]:
     """The rows of ``published.csv``, with the metrics of one network, dataset and source joined."""
     joined: dict[tuple[str, ...], dict[str, str]] = {}
     with files("space.zoo").joinpath("published.csv").open(encoding="utf-8", newline="") as table:

@@ -33,7 +33,7 @@ class BenchmarkProgram(Protocol):
 
 
 @dataclass(frozen=True)
-class BenchmarkModel:
+class _BenchmarkModel:
     """TensorFlow Lite's and LiteRT's ``benchmark_model``.
 
     Every phase ends with a line of statistics in microseconds, ``count=50 first=.. curr=.. min=.. max=.. avg=..
@@ -63,7 +63,7 @@ class BenchmarkModel:
 
 
 @dataclass(frozen=True)
-class MnnBenchmark:
+class _MnnBenchmark:
     """MNN's ``benchmark.out``: a folder of models, then runs, warm-up, 0 for the CPU, threads, 1 for fp32.
 
     It prints ``[ - ] NAME  max = .. ms  min = .. ms  avg = .. ms`` per model and cannot be given a time limit.
@@ -84,7 +84,7 @@ class MnnBenchmark:
         return _positive(found[1], found[0])
 
 
-PROGRAMS: dict[str, BenchmarkProgram] = {"litert": BenchmarkModel(), "mnn": MnnBenchmark()}
+PROGRAMS: dict[str, BenchmarkProgram] = {"litert": _BenchmarkModel(), "mnn": _MnnBenchmark()}
 
 
 def benchmark_program(engine: str) -> BenchmarkProgram:
