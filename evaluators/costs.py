@@ -41,17 +41,17 @@ class Costs:
     weight_bytes: int
     latency: Mapping[str, Latency] = field(default_factory=dict, hash=False)
 
-    def of(self, word: str) -> float:
-        """The cost that a word of ``--budget`` or ``--objective`` means: a count, bytes, or milliseconds.
+    def of(self, key: str) -> float:
+        """The cost called ``key`` in ``--budget`` and ``--objective``: a count, bytes, or milliseconds.
 
         Raises:
-            UserError: there is no such quantity, or no figure on the latency table that the word names.
+            UserError: ``key`` is unknown, or there is no figure for the latency table it names.
         """
-        return quantity(word).of(self)
+        return quantity(key).of(self)
 
-    def has(self, word: str) -> bool:
-        """Whether ``of(word)`` has an answer."""
-        return word in QUANTITIES or table_of(word) in self.latency
+    def has(self, key: str) -> bool:
+        """Whether ``of(key)`` has an answer."""
+        return key in QUANTITIES or table_of(key) in self.latency
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON knows it; without ``latency`` where no table was asked for."""

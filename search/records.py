@@ -75,7 +75,7 @@ class TrialRecord:
         return self.source != SEARCHED
 
     def cost(self, objective: str) -> float:
-        """The cost that a word of ``--objective`` or ``--budget`` means."""
+        """The cost called ``key`` in ``--objective`` and ``--budget``."""
         return self.costs.of(objective)
 
     def to_dict(self) -> dict[str, Any]:
@@ -116,7 +116,7 @@ class Wanted:
     scale: int = field(metadata=KEPT)
     options: dict[str, Any] = field(default_factory=dict, metadata=KEPT)  # of the task (``TaskRules.options``)
     budget: str = field(metadata=KEPT)  # canonical text, "200k-params,11g-macs"
-    # "psnr" first, then cost words (evaluators.costs): "macs", "ms@pixel4-a76"
+    # "psnr" first, then quantity keys (evaluators.costs): "macs", "ms@pixel4-a76"
     objectives: tuple[str, ...] = field(metadata=KEPT)
     input_size: tuple[int, int] = field(metadata=KEPT)  # width, height of the network input that costs are given for
     networks: tuple[str, ...] = field(default=(), metadata=KEPT)  # fixed trials asked for, beside those of every search
@@ -150,7 +150,7 @@ class RunSettings(Wanted):
     @property
     def trained_in(self) -> str:
         """``bf16`` or ``fp32``: the arithmetic of training."""
-        return Precision.from_dict(self.precision).word if self.precision else "fp32"
+        return Precision.from_dict(self.precision).name if self.precision else "fp32"
 
     @property
     def shape(self) -> IOShape:

@@ -60,7 +60,7 @@ class UpsamplerSpec:
 class MalleSpec:
     """One MalleConv: where it stands, and how it predicts its kernels (``space.layers.malle``).
 
-    ``placement`` is a word of the backbone's knob ``malle``. Features are reduced ``pool`` times per side before the
+    ``placement`` is a value of the backbone's knob ``malle``. Features are reduced ``pool`` times per side before the
     predictor, and halved between its ``stages`` groups of ``blocks`` inverted residuals at ``width`` channels, which
     double from group to group if ``doubling``.
     """

@@ -48,23 +48,23 @@ def all_choices(knobs: tuple[Knob, ...]) -> Iterator[dict[str, Any]]:
     return extended({}, knobs)
 
 
-def architectures(family: Backbone, shape: IOShape) -> int:
+def architectures(backbone: Backbone, shape: IOShape) -> int:
     """The number of different architectures among all choices of knobs for networks of ``shape``, exactly."""
-    knobs = family.knobs_for(shape)
+    knobs = backbone.knobs_for(shape)
     if all(knob.name != INVERTED_RATIO.name for knob in knobs):
         return knob_sets(knobs)
-    return _block_rows(family) * knob_sets(tuple(knob for knob in knobs if knob.name not in BLOCK_ROW))
+    return _block_rows(backbone) * knob_sets(tuple(knob for knob in knobs if knob.name not in BLOCK_ROW))
 
 
 @lru_cache
-def _block_rows(family: Backbone) -> int:
+def _block_rows(backbone: Backbone) -> int:
     """The number of different settings among all choices of ``BLOCK_ROW``, all other knobs being fixed."""
-    of_blocks = tuple(knob for knob in family.knobs if knob.name in BLOCK_ROW)
-    fixed = next(all_choices(tuple(knob for knob in family.knobs if knob.name not in BLOCK_ROW)))
+    of_blocks = tuple(knob for knob in backbone.knobs if knob.name in BLOCK_ROW)
+    fixed = next(all_choices(tuple(knob for knob in backbone.knobs if knob.name not in BLOCK_ROW)))
     rows = 0
     for width, widths in _alike(of_blocks).items():
         at_width = tuple(replace(knob, values=(width,)) if knob.name == "width" else knob for knob in of_blocks)
-        rows += widths * len({family.settings_from_knobs({**fixed, **chosen}) for chosen in all_choices(at_width)})
+        rows += widths * len({backbone.settings_from_knobs({**fixed, **chosen}) for chosen in all_choices(at_width)})
     return rows
 
 

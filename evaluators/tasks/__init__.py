@@ -32,7 +32,7 @@ def rules_of(task: str, scale: int | None = None, options: Mapping[str, Any] | N
     return RULES[task](scale=scale, **values)
 
 
-def rules_from_text(task: str, scale: int | None, words: Mapping[str, str | None]) -> TaskRules:
+def rules_from_text(task: str, scale: int | None, texts: Mapping[str, str | None]) -> TaskRules:
     """The rules of ``task`` with options as given on a command line; those that are None take their default.
 
     Raises:
@@ -40,13 +40,13 @@ def rules_from_text(task: str, scale: int | None, words: Mapping[str, str | None
     """
     readers: dict[str, Callable[[str], Any]] = {"channels": str, **RULES[task].option_readers}
     values = {}
-    for name, word in words.items():
-        if word is None:
+    for name, text in texts.items():
+        if text is None:
             continue
         if name not in readers:
             others = ", ".join(other for other, each in TASKS.items() if name in each.options) or "no task"
-            raise UserError(f"--{name} is an option of {others} and not of {task}, got {word!r}; leave it out")
-        values[name] = readers[name](word)
+            raise UserError(f"--{name} is an option of {others} and not of {task}, got {text!r}; leave it out")
+        values[name] = readers[name](text)
     return rules_of(task, scale, values)
 
 

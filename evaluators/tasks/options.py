@@ -29,8 +29,8 @@ def range_text(values: tuple[float, float]) -> str:
     return f"{low:g}" if low == high else f"{low:g}–{high:g}"
 
 
-def read_word(text: str, option: str, words: tuple[str, ...]) -> str:
-    """Raises: UserError: ``text`` is none of ``words``."""
-    if text not in words:
-        raise UserError(f"{option} must be one of {', '.join(words)}, got {text!r}")
+def read_choice(text: str, option: str, choices: tuple[str, ...]) -> str:
+    """Raises: UserError: ``text`` is none of ``choices``."""
+    if text not in choices:
+        raise UserError(f"{option} must be one of {', '.join(choices)}, got {text!r}")
     return text

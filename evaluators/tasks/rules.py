@@ -26,7 +26,7 @@ class TaskRules(ABC):
     """
 
     scale: int = 1
-    channels: str = ""  # a word of the task's ``channels``; its default if empty
+    channels: str = ""  # a key of the task's ``channels``; its default if empty
     given: frozenset[str] = field(default=frozenset(), kw_only=True)  # which of TRAINING and VALIDATION are pairs
 
     task: ClassVar[str]

@@ -151,7 +151,7 @@ def _moved(
         error = float(f"{np.hypot(old.relative_error, more):.2g}")
         return Row(float(f"{old.latency_ms * factor:.4g}"), old.origin, error, old.source + said)
 
-    doubt = np.random.default_rng(SEED).standard_normal(table.draws.shape[1]) * spread / np.sqrt(len(errors))
+    doubt = np.random.default_rng(SEED).standard_normal(table.samples.shape[1]) * spread / np.sqrt(len(errors))
     key: dict[str, Any] = {column: timings.key[column] for column in KEY}
     key["threads"] = int(key["threads"])
     return LatencyTable(
@@ -159,7 +159,7 @@ def _moved(
         **key,
         shapes={op: row(old, scale) for op, old in table.shapes.items()},
         classes={entry: row(old, factor) for (entry, old), factor in zip(table.classes.items(), by_row, strict=True)},
-        draws=table.draws * by_row[:, None] * np.exp(doubt),
+        samples=table.samples * by_row[:, None] * np.exp(doubt),
         provenance={"residual": max(residual(table), spread)},
     )
 

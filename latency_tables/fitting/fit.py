@@ -22,7 +22,7 @@ from latency_tables.fitting.prices import least_prices, quantities
 # the root mean square of its share. Chosen by leave-one-family-out error over all 84 sets: 0.4 to 1.5 do equally well.
 TOWARDS_COMMON = 1.0
 TOWARDS_LEAST = 0.4  # of the common prices, towards their lower bounds: keeps twins of terms at even shares
-DRAWS = 60
+BOOTSTRAP_SAMPLES = 60
 SEED = 20240222  # any fixed number: tables are reproducible to the byte
 
 
@@ -116,8 +116,8 @@ def set_prices(problem: Problem, index: int, chosen: np.ndarray, common: np.ndar
     return fit_prices(amounts, latency_ms, problem.least[index], guess, TOWARDS_COMMON)
 
 
-def resamples(families: Sequence[str], number: int = DRAWS) -> list[np.ndarray]:
-    """Positions of networks, families drawn with replacement: siblings are no independent evidence."""
+def resamples(families: Sequence[str], number: int = BOOTSTRAP_SAMPLES) -> list[np.ndarray]:
+    """Bootstrap samples, as positions of networks: whole families drawn with replacement, as siblings are correlated."""
     names = list(dict.fromkeys(families))
     members = {name: [position for position, own in enumerate(families) if own == name] for name in names}
     generator = np.random.default_rng(SEED)
@@ -127,7 +127,7 @@ def resamples(families: Sequence[str], number: int = DRAWS) -> list[np.ndarray]:
     ]
 
 
-def draw_prices(problem: Problem, index: int, kept: np.ndarray, number: int = DRAWS) -> np.ndarray:
-    """(prices, draws): prices fitted to resampled families of the ``kept`` networks."""
+def bootstrap_prices(problem: Problem, index: int, kept: np.ndarray, number: int = BOOTSTRAP_SAMPLES) -> np.ndarray:
+    """Prices fitted to bootstrap samples of the families of the ``kept`` networks: shape (prices, samples)."""
     families = [problem.families[position] for position in kept]
     return np.array([set_prices(problem, index, kept[drawn]) for drawn in resamples(families, number)]).T

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import spearmanr
 
-from latency_tables.fitting.fit import Problem, draw_prices, set_prices
+from latency_tables.fitting.fit import Problem, bootstrap_prices, set_prices
 from latency_tables.tables.estimate import DIFFERENCE_RESIDUAL
 from latency_tables.tables.relatives import Z90
 
@@ -42,7 +42,7 @@ class HeldOut:
         return float(spearmanr(self.latency_ms, self.predicted_ms).statistic)
 
 
-def leave_out(problem: Problem, index: int, groups: Sequence[str], draws: int = 0) -> HeldOut:
+def leave_out(problem: Problem, index: int, groups: Sequence[str], samples: int = 0) -> HeldOut:
     """Each network of core set ``index`` predicted without those of its group (its family; or its own name).
 
     They are left out of the common prices too, on every core set.
@@ -52,14 +52,14 @@ def leave_out(problem: Problem, index: int, groups: Sequence[str], draws: int = 
         out = np.array([own == group for own in groups])
         kept = np.flatnonzero(~out)
         predicted[out] = problem.amounts[out] @ set_prices(problem, index, kept)
-        if draws:
-            drawn = problem.amounts[out] @ draw_prices(problem, index, kept, draws)
+        if samples:
+            drawn = problem.amounts[out] @ bootstrap_prices(problem, index, kept, samples)
             spread[out] = drawn.std(axis=1) / predicted[out]
     return HeldOut(problem.latency_ms[index], predicted, spread)
 
 
 def residual_sd(held_out: HeldOut, families: Sequence[str]) -> float:
-    """Relative standard deviation to add to that of the draws so that 90 % of held-out networks lie in their band.
+    """Relative standard deviation to add to that of the bootstrap samples so that 90 % of held-out networks lie in their band.
 
     Every family counts the same: a user's network is of a family of its own.
     """
@@ -103,9 +103,9 @@ class PairsHeldOut:
 def pairs_held_out(held_out: HeldOut, families: Sequence[str], drawn_ms: np.ndarray, closest: float) -> PairsHeldOut:
     """How the band of a difference (``tables.estimate.difference``) fares on pairs at most ``closest`` apart.
 
-    ``drawn_ms`` is (networks, draws): the networks by resampled fits. ``closest`` is the largest ratio of the two
+    ``drawn_ms`` is (networks, samples): the networks by resampled fits. ``closest`` is the largest ratio of the two
     measured latencies. Networks of different families share next to no operators, so that nothing cancels but what the
-    draws have in common.
+    bootstrap samples have in common.
     """
     first, second = np.triu_indices(len(families), 1)
     measured, predicted = held_out.latency_ms, held_out.predicted_ms

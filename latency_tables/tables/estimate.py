@@ -1,6 +1,6 @@
 """Milliseconds of a network on a device: a sum over its operators, with an error band, and where each share came from.
 
-An operator's cost is looked up exactly, else interpolated along channels and pixels within its family, else
+An operator's cost is looked up exactly, else interpolated along channels and pixels within its operation, else
 extrapolated from it, else priced by its cost class, else from measured operators of its kind, else bounded by the bytes
 it moves; else it is refused by name. Never zero.
 """
@@ -204,14 +204,14 @@ def _prices(table: LatencyTable, operators: Iterable[EngineOperator]) -> dict[En
 
 
 def _variance(counts: Mapping[EngineOperator, int], prices: dict[EngineOperator, Price]) -> float:
-    """Of a weighted sum of prices, in ms squared: the fits' draws move together, own errors do not."""
+    """Variance of a weighted sum of prices, in ms squared: bootstrap samples move together, own errors do not."""
     own = 0.0
     together: np.ndarray | float = 0.0
     for op, count in counts.items():
         found = prices[op]
         own += (count * found.own_error) ** 2
-        if found.draws.size:
-            together = together + count * found.draws
+        if found.samples.size:
+            together = together + count * found.samples
     return own + float(np.var(together))
 
 

@@ -99,7 +99,7 @@ def _ends(pairs: Sequence[tuple[Point, Point]]) -> list[list[list[float]]]:
 
 
 def _name(view: ParetoView) -> str:
-    return re.sub("[^A-Za-z0-9-]", "-", view.quantity.word)
+    return re.sub("[^A-Za-z0-9-]", "-", view.quantity.key)
 
 
 def _key(view: ParetoView) -> str:

@@ -44,7 +44,7 @@ class Step:
 
 def next_steps(run: RunResult, folder: Path) -> tuple[Step, ...]:
     """To look closer, to go on, to see the front on another phone, and to load the weights of the network to take."""
-    word = shlex.quote(run_word(folder))
+    word = shlex.quote(run_argument(folder))
     steps = [
         Step("Look closer: the table in the terminal, and this page anew", f"python -m search report {word}"),
         *([Step("Go on: the same run for longer, its networks trained further", longer(run))] if run.command else []),
@@ -66,7 +66,7 @@ def _to_take(run: RunResult) -> TrialRecord | None:
     return recommended(run) or next(iter(front(run)), None)
 
 
-def run_word(folder: Path) -> str:
+def run_argument(folder: Path) -> str:
     """What the command line calls the run in ``folder``: its name below ``runs/``, or its path."""
     folder = Path(folder)
     return folder.name if folder.parent == RUNS else str(folder)

@@ -164,8 +164,8 @@ class Run:
             return best
         if not there:
             raise UserError(NOTHING_YET.format(self.result.name))
-        word = asked.limits[0].quantity
-        least = quantity(word).exact_text(min(there, key=lambda trial: trial.cost(word)).costs)
+        key = asked.limits[0].quantity
+        least = quantity(key).exact_text(min(there, key=lambda trial: trial.cost(key)).costs)
         raise UserError(f"--budget must allow a trained network of {self.result.name}, got {text}; one has {least}")
 
     def network(self, trial: TrialRecord | int) -> nn.Module:

@@ -80,7 +80,7 @@ vars(run)["__signature__"] = _signature(run, RUN_OPTIONS)
 def _command(options: Mapping[str, object]) -> str:
     """The command line that makes the same request."""
     given = [option for option in RUN_OPTIONS if options.get(option.key) is not None]
-    words = [word for option in given for word in (f"--{option.name}", option.word(options[option.key]))]
+    words = [word for option in given for word in (f"--{option.name}", option.text(options[option.key]))]
     return escaped_name("python -m search run " + shlex.join(map(str, words)))
 
 

@@ -41,7 +41,7 @@ def understood(session: Session) -> str:
         f"{settings.workers} worker{'s' * (settings.workers > 1)}\n"
         f"{beside(session)}"
         f"{times}{levels}"
-        f"  training in {session.precision.word} ({session.precision.reason})\n"
+        f"  training in {session.precision.name} ({session.precision.reason})\n"
         f"{note}"
         f"  training on {settings.train_data}; measuring on {settings.val_data}\n"
         f"{overlap}"

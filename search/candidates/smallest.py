@@ -75,8 +75,8 @@ def _channels(arch: Architecture) -> str:
     return f", {width} channels" if isinstance(width, int) else ""
 
 
-def _least(costs: Costs, word: str) -> str:
-    meant = quantity(word)
+def _least(costs: Costs, key: str) -> str:
+    meant = quantity(key)
     if meant.table is None:
         return f"has {meant.exact_text(costs)}"
     figure = costs.latency[meant.table]

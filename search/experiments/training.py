@@ -182,10 +182,10 @@ class TrainingRecord:
 
     def lacks(self, asked: Training) -> tuple[str, ...]:
         """The test sets of ``asked`` that it was not measured on yet."""
-        return tuple(word for word in asked.test if word not in self.results)
+        return tuple(spec for spec in asked.test if spec not in self.results)
 
-    def with_result(self, word: str, result: SetResult) -> TrainingRecord:
-        results = {**self.results, word: result}
+    def with_result(self, spec: str, result: SetResult) -> TrainingRecord:
+        results = {**self.results, spec: result}
         return replace(self, training=replace(self.training, test=tuple(results)), results=results)
 
     def write(self, artifacts: ArtifactStore) -> None:

@@ -43,12 +43,12 @@ class Option:
         """Its name in Python."""
         return self.name.replace("-", "_")
 
-    def word(self, value: object) -> str | None:
+    def text(self, value: object) -> str | None:
         """``value``, which may be a number, a path or a list, as it is written on a command line."""
         if value is None:
             return self.default
         if isinstance(value, Iterable) and not isinstance(value, str):
-            return self.joint.join(str(self.word(each)) for each in value)
+            return self.joint.join(str(self.text(each)) for each in value)
         return str(value)
 
 
@@ -131,8 +131,8 @@ RUN_OPTIONS: tuple[Option, ...] = (
 )
 
 
-def words_of(options: Mapping[str, object]) -> dict[str, str]:
-    """The word of every option that is given, by its Python name (``train_data``), or that has a default.
+def option_texts(options: Mapping[str, object]) -> dict[str, str]:
+    """The text of every option that is given, by its Python name (``train_data``), or that has a default.
 
     Raises:
         UserError: an option that a run does not have, or none where one must be given.
@@ -141,11 +141,11 @@ def words_of(options: Mapping[str, object]) -> dict[str, str]:
     for name in options.keys() - known.keys():
         near = "".join(f"; nearest: {each}" for each in difflib.get_close_matches(name, known, n=1))
         raise UserError(f"an option of a run must be one of {', '.join(known)}, got {name!r}{near}")
-    words = {}
+    texts = {}
     for name, option in known.items():
-        word = option.word(options.get(name))
-        if word is not None:
-            words[name] = word
+        text = option.text(options.get(name))
+        if text is not None:
+            texts[name] = text
         elif option.required:
             raise UserError(f"{name} must be given, got nothing; {option.help}")
-    return words
+    return texts

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import Any
 
-from evaluators.quantities import latency_word
+from evaluators.quantities import latency_key
 from latency_tables.tables.table import LatencyTable, load_table, table_names
 from space.errors import UserError
 
@@ -97,15 +97,15 @@ def tables_of(option: str, sources: Iterable[str]) -> tuple[TableUse, ...]:
     return tuple(found[name] for name in sorted(found))
 
 
-def check_measured(option: str, words: Iterable[str], tables: Iterable[TableUse]) -> None:
+def check_measured(option: str, keys: Iterable[str], tables: Iterable[TableUse]) -> None:
     """Refuse to search by the milliseconds of networks whose quality is not measured: those of another number format.
 
     Raises:
-        UserError: one of the cost words ``words`` means a table that is not fp32.
+        UserError: one of the quantities ``keys`` is milliseconds on a table that is not fp32.
     """
-    wanted = set(words)
+    wanted = set(keys)
     for table in tables:
-        if latency_word(table.name) in wanted and table.dtype != TRAINED_DTYPE:
+        if latency_key(table.name) in wanted and table.dtype != TRAINED_DTYPE:
             raise UserError(
                 f"{option} must name {TRAINED_DTYPE} tables, because what is trained and measured is {TRAINED_DTYPE}, "
                 f"got {table.name} ({table.dtype}); its milliseconds: python -m search recost RUN --device {table.name}"

@@ -36,9 +36,9 @@ def precision_for(
             f"run {folder} was made with --precision {begun.trained_in}, got {wanted}; use --run-dir for a new run"
         )
     recorded = replace(Precision.from_dict(begun.precision), device=chosen.device)
-    if recorded.word == chosen.word:
+    if recorded.name == chosen.name:
         return recorded, None
-    return recorded, f"training goes on in {begun.trained_in}, as the run was begun; here it would be {chosen.word}"
+    return recorded, f"training goes on in {begun.trained_in}, as the run was begun; here it would be {chosen.name}"
 
 
 def checked(
@@ -54,7 +54,7 @@ def checked(
     found, failed = tried(precision, ((arch, settings.rules) for arch in designs(task, settings, budget)))
     if failed and continues:
         raise UserError(
-            f"a run begun in {precision.word} must go on in it, got a machine that cannot: {failed}; continue it "
+            f"a run begun in {precision.name} must go on in it, got a machine that cannot: {failed}; continue it "
             "elsewhere, or use --run-dir for a new run"
         )
     return found, failed

@@ -13,7 +13,7 @@ from importlib.resources import files
 from space.zoo import ZOO
 from space.zoo.published_result import METRICS, PublishedResult
 
-SSIM = ("SSIM_Y", "SSIM")  # words of the table
+SSIM = ("SSIM_Y", "SSIM")  # columns of the table
 
 
 def published_results(task: str, scale: int | None = None, dataset: str | None = None) -> tuple[PublishedResult, ...]:

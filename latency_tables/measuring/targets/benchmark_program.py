@@ -54,7 +54,7 @@ class _BenchmarkModel:
     def latency_ms(self, output: str) -> float:
         lines = [line for line in output.splitlines() if re.search(r"\bcount=\d+ ", line)]
         if not lines or "Inference timings in us" not in output:
-            raise ModelFailedError(last_words(output) or "benchmark_model printed no timings")
+            raise ModelFailedError(error_line(output) or "benchmark_model printed no timings")
         for key in ("median", "avg", "curr"):
             found = re.search(rf"\b{key}={NUMBER}", lines[-1])
             if found:
@@ -80,7 +80,7 @@ class _MnnBenchmark:
     def latency_ms(self, output: str) -> float:
         found = re.search(rf"^\[ - \].*\bavg\s*=\s*{NUMBER}\s*ms", output, re.MULTILINE)
         if not found:
-            raise ModelFailedError(last_words(output) or "benchmark.out printed no timings")
+            raise ModelFailedError(error_line(output) or "benchmark.out printed no timings")
         return _positive(found[1], found[0])
 
 
@@ -98,7 +98,7 @@ def benchmark_program(engine: str) -> BenchmarkProgram:
         ) from None
 
 
-def last_words(output: str) -> str:
+def error_line(output: str) -> str:
     """The last line that is an error, else the last line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from search.request.options import PRECISION_HELP, Option
 
-EMBEDDED = "embedded"  # the data word of the photographs that come with the program
+EMBEDDED = "embedded"  # the data spec of the photographs that come with the program
 RUN_HELP = "a run's folder, or its name in runs/"
 
 
