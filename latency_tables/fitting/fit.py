@@ -117,7 +117,7 @@ def set_prices(problem: Problem, index: int, chosen: np.ndarray, common: np.ndar
 
 
 def resamples(families: Sequence[str], number: int = BOOTSTRAP_SAMPLES) -> list[np.ndarray]:
-    """Bootstrap samples, as positions of networks: whole families drawn with replacement, as siblings are correlated."""
+    """Bootstrap samples, as positions of networks: whole families with replacement, because siblings are correlated."""
     names = list(dict.fromkeys(families))
     members = {name: [position for position, own in enumerate(families) if own == name] for name in names}
     generator = np.random.default_rng(SEED)

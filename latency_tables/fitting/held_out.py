@@ -59,7 +59,7 @@ def leave_out(problem: Problem, index: int, groups: Sequence[str], samples: int 
 
 
 def residual_sd(held_out: HeldOut, families: Sequence[str]) -> float:
-    """Relative standard deviation to add to that of the bootstrap samples so that 90 % of held-out networks lie in their band.
+    """Relative standard deviation to add to that of the bootstrap samples for a 90 % coverage of held-out networks.
 
     Every family counts the same: a user's network is of a family of its own.
     """
