@@ -1,4 +1,4 @@
-"""How many networks a search can propose: choices of knobs, and the different architectures that they mean."""
+"""The size of a search space: knob choices, and the distinct architectures that they describe."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ BLOCK_ROW = frozenset({"width", "blocks", "blocks_per_stage", *(knob.name for kn
 
 
 def knob_sets(knobs: tuple[Knob, ...]) -> int:
-    """The number of different choices of ``knobs``, exactly: a knob that does not apply has no value.
+    """The exact number of distinct choices of ``knobs``; a knob that does not apply has no value.
 
-    Knob after knob, partial choices that agree in all knobs that later conditions name are counted as one.
+    Works knob by knob: partial choices that agree in every knob used by a later condition are counted together.
     """
     partial: Counter[frozenset[tuple[str, Value]]] = Counter({frozenset(): 1})
     for index, knob in enumerate(knobs):
@@ -49,7 +49,7 @@ def all_choices(knobs: tuple[Knob, ...]) -> Iterator[dict[str, Any]]:
 
 
 def architectures(backbone: Backbone, shape: IOShape) -> int:
-    """The number of different architectures among all choices of knobs for networks of ``shape``, exactly."""
+    """The exact number of distinct architectures of ``backbone`` for networks of ``shape``."""
     knobs = backbone.knobs_for(shape)
     if all(knob.name != INVERTED_RATIO.name for knob in knobs):
         return knob_sets(knobs)

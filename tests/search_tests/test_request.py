@@ -75,9 +75,9 @@ def test_an_unknown_option_is_named_with_the_nearest() -> None:
 
 def test_every_option_is_read() -> None:
     """An option without a reader would be taken and mean nothing."""
-    source = (Path(__file__).parents[2] / "search" / "request.py").read_text("utf-8")
-    task_words = {option.key for option in RUN_OPTIONS if option.group == "options of the tasks"} - {"scale"}
-    unread = {option.key for option in RUN_OPTIONS if f'"{option.key}"' not in source} - task_words
+    source = (Path(__file__).parents[2] / "search" / "request" / "request.py").read_text("utf-8")
+    task_options = {option.key for option in RUN_OPTIONS if option.group == "options of the tasks"} - {"scale"}
+    unread = {option.key for option in RUN_OPTIONS if f'"{option.key}"' not in source} - task_options
     assert not unread
     assert option_texts(SR)["sampler"] == "tpe"
 
