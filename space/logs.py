@@ -74,8 +74,9 @@ def forget_log() -> None:
 
 
 def keep_traceback(error: BaseException) -> Path | None:
-    """Append the traceback of ``error`` to the command's log, or to a new file where it has none; None if neither
-    can be written.
+    """Append the traceback of ``error`` to the command's log, or to a new file if it has none.
+
+    Returns the path, or None if neither can be written.
     """
     text = "".join(traceback.format_exception(error))
     for path in _latest:

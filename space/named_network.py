@@ -108,7 +108,7 @@ def named_network(
         network = build(entry.at_scale(scale))
         return NamedNetwork(spec, network, entry.architecture.shape.in_channels, TASKS[entry.task].input_sizes[scale])
     if scale is not None:
-        raise UserError(f"--scale is for the papers' networks, got it with {spec!r}; leave it out")
+        raise UserError(f"--scale is for published networks, got it with {spec!r}; leave it out")
     if spec.endswith(".pt2"):
         return _exported(Path(spec), channels)
     module, colon, factory = spec.partition(":")
@@ -116,7 +116,8 @@ def named_network(
         raise UserError(f"unknown network {spec!r}; {known_names(spec)}; or give FILE.pt2 or MODULE:FACTORY")
     if not may_run_code:
         raise UserError(
-            f"a network in a file must be a paper's name or FILE.pt2, got {spec!r}: MODULE:FACTORY would run code; "
+            f"a network in a file must be a published network's name or FILE.pt2, got {spec!r}: MODULE:FACTORY would "
+            "run code; "
             "export it (torch.export.save) and name the file"
         )
     network = network_of_factory(spec, module, factory)
