@@ -61,7 +61,7 @@ class TrialRecord:
     """One candidate: where it came from, what it costs, and how good it was on each rung it reached."""
 
     trial: int
-    source: str  # SEARCHED, or a paper's configuration such as "s-lwsr16"
+    source: str  # SEARCHED, or a published network such as "s-lwsr16"
     status: Status
     architecture: Architecture
     knobs: dict[str, Any]
@@ -116,7 +116,7 @@ class Wanted:
     scale: int = field(metadata=KEPT)
     options: dict[str, Any] = field(default_factory=dict, metadata=KEPT)  # of the task (``TaskRules.options``)
     budget: str = field(metadata=KEPT)  # canonical text, "200k-params,11g-macs"
-    # "psnr" first, then quantity keys (evaluators.costs): "macs", "ms@pixel4-a76"
+    # "psnr" first, then quantity keys (evaluators.quantities): "macs", "ms@pixel4-a76"
     objectives: tuple[str, ...] = field(metadata=KEPT)
     input_size: tuple[int, int] = field(metadata=KEPT)  # width, height of the network input that costs are given for
     networks: tuple[str, ...] = field(default=(), metadata=KEPT)  # fixed trials asked for, beside those of every search

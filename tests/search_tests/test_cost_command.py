@@ -1,4 +1,4 @@
-"""``python -m search cost``: exact counts and a column of milliseconds per table, of published networks and the user's own."""
+"""``python -m search cost``: exact counts and milliseconds per table, of published networks and the user's own."""
 
 import json
 from pathlib import Path
