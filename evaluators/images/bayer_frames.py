@@ -5,7 +5,7 @@ A row of ``frames.csv`` is ``file,width,height,pattern,bits,black,white,gain_r,g
 - ``file`` holds ``height`` x ``width`` values, row by row: uint16 little-endian, or uint8 where ``bits`` is at most 8;
 - ``pattern`` are the colours of the first 2x2 (RGGB, GRBG, GBRG, BGGR), ``black`` and ``white`` the values that mean no
   light and full scale;
-- ``gain_r`` and ``gain_b`` are white balance, by green's;
+- ``gain_r`` and ``gain_b`` are the white balance relative to green;
 - ``shot`` and ``read``: at a signal x (0 black, 1 white) the noise's variance is x shot + read, as in a DNG's
   NoiseProfile. Only networks that take a noise map need them; they are not guessed from the frame.
 """
@@ -45,7 +45,7 @@ def load_frames(folder: Path) -> tuple[Frame, ...]:
     """The frames of ``folder``, in the order of its ``frames.csv``.
 
     Raises:
-        UserError: ``frames.csv`` or a frame cannot be used; the message says what must be so.
+        UserError: ``frames.csv`` or a frame cannot be used; the message states the rule.
     """
     folder = Path(folder)
     what = f"--frames must be a folder with {FILE} ({','.join(COLUMNS)}), and that"

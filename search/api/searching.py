@@ -20,7 +20,7 @@ from space.logs import LOG_FILE
 
 
 class StoppedError(RuntimeError):
-    """The search stopped for lack of disk space or memory; no finished trial is lost, and the same call continues it."""
+    """The search stopped for lack of disk space or memory; no finished trial is lost, the same call continues it."""
 
 
 def run(
