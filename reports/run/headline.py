@@ -1,4 +1,4 @@
-"""What came out of a run, in sentences: the best under the budget, and whether it beats the papers."""
+"""The outcome of a run, in sentences: the best under the budget, and whether it beats the papers."""
 
 from __future__ import annotations
 
@@ -38,23 +38,23 @@ class Comparison:
 
     @property
     def dominates(self) -> bool:
-        """No dearer, and better by more than the seed noise."""
+        """Costs no more and is better by more than the seed noise."""
         return self.nearest is not None and not self.is_dearer and self.gain_db >= SEED_NOISE_DB
 
     @property
     def sentence(self) -> str:
         name = in_words(self.paper)
         if self.nearest is None:
-            return f"No searched network has come as far as {name} yet."
+            return f"No searched network has reached the rung of {name} yet."
         number = f"#{self.nearest.trial}"
         costs = self._costs
         if self.dominates:
             return f"{number} dominates {name}: {self.gain_db:+.2f} dB with {costs}."
         if self.is_dearer:
-            return f"Nothing found is as cheap as {name}: the nearest, {number}, has {costs} and {self._level} it."
+            return f"Nothing found is as cheap as {name}: the closest, {number}, has {costs} and {self._level} it."
         if self.gain_db > -SEED_NOISE_DB:
             return f"{number} ties with {name} ({self.gain_db:+.2f} dB is within the seed noise) with {costs}."
-        which = "The best network found on the front" if self.is_best else "The best network found that is no dearer"
+        which = "The best network found on the front" if self.is_best else "The best network found at no higher cost"
         return f"{which}, {number}, has {costs} and {self._level} {name}."
 
     @property
@@ -91,9 +91,9 @@ def asked(settings: RunSettings) -> str:
 
 
 def outcome(run: RunResult) -> str:
-    """What came out, in a sentence; every figure is from the records.
+    """The outcome in a sentence; every figure is from the records.
 
-    The best within the budget and the best that the search found are told apart where the first is a paper's.
+    If the best network within the budget is a published one, the best searched network is named too.
     """
     found, best = best_found(run), best_of(run, front(run))
     if best is None:

@@ -46,7 +46,7 @@ def next_steps(run: RunResult, folder: Path) -> tuple[Step, ...]:
     """To look closer, to go on, to see the front on another phone, and to load the weights of the network to take."""
     word = shlex.quote(run_argument(folder))
     steps = [
-        Step("Look closer: the table in the terminal, and this page anew", f"python -m search report {word}"),
+        Step("Look closer: the table in the terminal, and this page again", f"python -m search report {word}"),
         *([Step("Go on: the same run for longer, its networks trained further", longer(run))] if run.command else []),
         Step(
             "The same front on other phones (python -m latency_tables list)",

@@ -235,7 +235,7 @@ def _counts(view: ParetoView) -> str:
         words.append(f"grey: {others} found, not on it")
     if view.papers:
         hollow = any(point.trial.approximation for point in view.papers)
-        words.append(f"stars: the papers' networks{' (hollow: approximations)' if hollow else ''}")
+        words.append(f"stars: published networks{' (hollow: approximations)' if hollow else ''}")
     if view.ties:
         words.append(f"orange: tied, less than {SEED_NOISE_DB:g} dB apart")
     if view.same_time:

@@ -138,7 +138,7 @@ def test_approximations_are_hollow_stars_and_said_to_be(run):
     )
     some = dataclasses.replace(run, trials=trials)
     axes = pareto_figure(some).axes[0]
-    assert "stars: the papers' networks (hollow: approximations)" in words_of(axes)
+    assert "stars: published networks (hollow: approximations)" in words_of(axes)
     assert "hollow" not in words_of(pareto_figure(run).axes[0])
     stars = [line for line in axes.lines if line.get_marker() == "*"]
     assert sorted(line.get_markerfacecolor() == "white" for line in stars) == [False, True]
