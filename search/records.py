@@ -27,7 +27,7 @@ class Status(StrEnum):
     RUNNING = "running"  # begun, and without a result yet
     TRAINED = "trained"  # measured on one rung at least
     FAILED = "failed"
-    OVER_BUDGET = "over-budget"  # too dear, so never trained
+    OVER_BUDGET = "over-budget"  # too expensive, never trained
     DUPLICATE = "duplicate"  # the network of another trial
 
 

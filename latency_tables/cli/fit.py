@@ -1,4 +1,4 @@
-"""``fit``: write the shipped tables anew from the published measurements."""
+"""``fit``: refit the shipped tables to the published measurements."""
 
 from __future__ import annotations
 

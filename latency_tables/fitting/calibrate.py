@@ -1,4 +1,4 @@
-"""A table for a board of which only a few whole networks were timed, from the table of a core that is well known.
+"""A table for a board on which only a few whole networks were timed, from the table of a well-measured core.
 
 Five timings fix one scale. From ten on every price may move, drawn towards the scaled one, if that predicts left-out
 timings better than the scale does.

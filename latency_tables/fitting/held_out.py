@@ -91,7 +91,7 @@ def _part(held_out: HeldOut, chosen: np.ndarray) -> HeldOut:
 class PairsHeldOut:
     """Pairs of networks of different families: shares, 0 to 1.
 
-    ``in_band`` have their true difference within the 90 % band of the predicted one. ``tied`` have nought in it.
+    ``in_band`` have their true difference within the 90 % band of the predicted one. ``tied`` have 0 in it.
     ``wrong_way`` is, of those that are not tied, the share predicted the wrong way round.
     """
 

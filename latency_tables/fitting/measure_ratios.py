@@ -1,4 +1,4 @@
-"""``python -m latency_tables.fitting.measure_ratios FILE [CLASS ...]``: measure the shipped operator_ratios.csv anew.
+"""``python -m latency_tables.fitting.measure_ratios FILE [CLASS ...]``: measure the shipped operator_ratios.csv again.
 
 Each operator is timed at several sizes beside an addition and 3x3 convolutions, in LiteRT with its own kernels, on one
 thread of this machine. Prices of its terms come from a non-negative fit to its times, and are divided by the price of

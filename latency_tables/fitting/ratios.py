@@ -50,7 +50,7 @@ class Ratio:
 
 @lru_cache(maxsize=1)
 def ratios() -> tuple[Ratio, ...]:
-    """The shipped ratios; ``python -m latency_tables.fitting.measure_ratios`` measures them anew."""
+    """The shipped ratios; ``python -m latency_tables.fitting.measure_ratios`` measures them again."""
     with RATIOS.open(encoding="utf-8", newline="") as file:
         return tuple(
             Ratio(

@@ -60,7 +60,7 @@ LARGEST_ERROR = 9.99
 
 
 def build_table(name: str) -> LatencyTable:
-    """The shipped table ``name``, fitted anew; the same to the byte every time."""
+    """The shipped table ``name``, fitted again; identical to the byte every time."""
     problem = published_problem()
     index = [core_set.table for core_set in problem.core_sets].index(name)
     core_set = problem.core_sets[index]

@@ -171,7 +171,7 @@ def agreement(points: Sequence[Point]) -> Agreement:
 def kind_bias(points: Sequence[Point]) -> dict[str, float]:
     """By how much each kind of operator is over-predicted, as a share of its own cost.
 
-    Least squares of the networks' errors on their shares per kind, pulled a little towards nought so that kinds that
+    Least squares of the networks' errors on their shares per kind, shrunk slightly towards zero so that kinds that
     always come together share what they cause.
     """
     shares = [{kind: ms / point.predicted.ms for kind, ms in point.explained.by_kind.items()} for point in points]
@@ -186,7 +186,7 @@ def kind_bias(points: Sequence[Point]) -> dict[str, float]:
 
 
 def residual_of(points: Sequence[Point]) -> float:
-    """Relative standard deviation of whole networks about their prediction: that which 90 % of them are within."""
+    """Relative standard deviation of whole networks about their prediction, such that 90 % lie within their band."""
     return float(np.quantile(np.abs(np.log([point.measured_ms / point.predicted.ms for point in points])), 0.9) / Z90)
 
 

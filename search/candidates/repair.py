@@ -1,7 +1,7 @@
-"""Repair of proposals over the budget: knobs are turned down until the network fits, for screening is cheap.
+"""Repair of proposals over the budget: turn knobs down until the network fits, since screening is cheap.
 
-Of 2,000 random x2 networks none runs within 30 ms of a Pixel 4 core at 160x120, and a sampler that only hears how far
-it is over proposes some fifty in vain before it finds one that fits. Walks down from its proposals find one each.
+Of 2,000 random x2 networks none runs within 30 ms on a Pixel 4 core at 160x120, and a sampler that only learns by how
+much it is over makes about fifty failed proposals before one fits. A walk down from each proposal finds one that fits.
 """
 
 from __future__ import annotations

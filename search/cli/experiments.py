@@ -72,7 +72,7 @@ def _checked(trainings: Sequence[Training], session: TrainingSession, console: C
     if others and session.precision.asked:
         console.print(
             f"{len(others)} of these are finished in another precision than {session.precision.name} and stay so; "
-            "another --out trains them anew",
+            "another --out trains them again",
             highlight=False,
             soft_wrap=True,
         )

@@ -33,7 +33,7 @@ class Limit:
     source: str | None = field(default=None, compare=False)
 
     def excess(self, costs: Costs) -> float:
-        """How far over the limit: positive is too dear, zero or less is within."""
+        """Excess over the limit: positive is over the budget, zero or less is within."""
         return costs.of(self.quantity) - self.value
 
 

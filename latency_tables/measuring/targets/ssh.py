@@ -94,7 +94,7 @@ class SshSession:
                 return self._reconnect().time(job)
             except ConnectionLostError as error:
                 lost = error
-        raise ConnectionLostError(f"{lost} (connected again {len(self.waits_s)} times in vain)")
+        raise ConnectionLostError(f"{lost} (reconnecting failed {len(self.waits_s)} times)")
 
     def close(self) -> None:
         """End the agent and remove its folder."""
