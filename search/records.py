@@ -1,6 +1,6 @@
-"""What a run knows, as plain values: the boundary between the search and the reports.
+"""The records of a run as plain values: the boundary between the search and the reports.
 
-Nothing here knows Optuna. ``search.storage.study`` reads these values out of the storage; reports draw them.
+Independent of Optuna: ``search.storage.study`` reads these values from the storage, and reports show them.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RungResult:
-    """Quality of one network after ``steps`` steps of training in all, by the task's rules (``RunSettings.rules``).
+    """Quality of one network after ``steps`` training steps in total, by the task's rules (``RunSettings.rules``).
 
-    ``others_db`` are the task's further figures by name, in dB.
+    ``others_db`` are the task's other metrics by name, in dB.
     """
 
     rung: int
@@ -58,7 +58,7 @@ class RungResult:
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """One candidate: where it came from, what it costs, and how good it was on each rung it reached."""
+    """One candidate: its source, its costs, and its quality on each rung it reached."""
 
     trial: int
     source: str  # SEARCHED, or a published network such as "s-lwsr16"
@@ -110,7 +110,7 @@ KEPT = {"kept": True}  # of a field: a run is continued with the same value
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What a run is asked for, whatever session it is: as the options say it, before any data are read."""
+    """The request of a run, independent of the session: the options, before any data are read."""
 
     task: str = field(metadata=KEPT)
     scale: int = field(metadata=KEPT)
@@ -128,7 +128,7 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings(Wanted):
-    """Everything a run was asked for, and where it ran; written once when the run is made."""
+    """The full request of a run and its environment; written once, when the run is created."""
 
     train_data: str = field(metadata=KEPT)  # "embedded photographs" or the folder's name, with a fingerprint
     val_data: str = field(metadata=KEPT)
@@ -143,7 +143,7 @@ class RunSettings(Wanted):
 
     @property
     def rules(self) -> TaskRules:
-        """The task with its options: degradation, metric, words; those of pairs where the data are pairs."""
+        """The rules of the task with its options; those for pairs if the data are pairs."""
         rules = rules_of(self.task, self.scale, self.options)
         return rules.of_pairs(describes_pairs(self.train_data), describes_pairs(self.val_data))
 
@@ -185,7 +185,7 @@ class RunResult:
 
     @property
     def worker_shares(self) -> dict[str, float]:
-        """Shares of the workers' time: training, measuring, and all else (starting, proposing, writing)."""
+        """Shares of worker time: training, measuring, and everything else (starting, proposing, writing)."""
         available_s = self.settings.workers * self.elapsed_s
         if not available_s:
             return {}

@@ -1,7 +1,7 @@
 """The initial points of a search: a published network with one knob changed, or small plain networks.
 
-A short run has a few dozen proposals. Random ones reveal little about a space of millions of points; the neighbours of a
-good point show what its choices are worth and give the sampler's model a start.
+A short run has a few dozen proposals. Random ones reveal little about a space of millions of points; the neighbours of
+a good point show what its choices are worth and give the sampler's model a start.
 """
 
 from __future__ import annotations
@@ -100,8 +100,8 @@ def neighbours(origin: TrialRecord, screen: Screen) -> list[Values]:
 def small_networks(screen: Screen) -> list[Values]:
     """Points for a task for which no published network fits: ``STARTS`` of every backbone, cheapest first.
 
-    They are random networks within the budget, with the values in ``PLAIN``, from the cheaper part, so that even a short
-    run trains several. Under a budget that few of them fit, they are repaired (``search.candidates.repair``).
+    They are random networks within the budget, with the values in ``PLAIN``, from the cheaper part, so that even a
+    short run trains several. Under a budget that few of them fit, they are repaired (``search.candidates.repair``).
     """
     space, cost = screen.space, screen.settings.objectives[1]
     generator = np.random.default_rng(screen.settings.seed)

@@ -1,4 +1,4 @@
-"""``list``: tasks, the papers' networks, knobs, and the runs in this folder."""
+"""``list``: tasks, published networks, knobs, and the runs in this folder."""
 
 from __future__ import annotations
 

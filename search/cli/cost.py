@@ -1,4 +1,4 @@
-"""``cost``: what a paper's network or the user's own costs: parameters, multiply-accumulates, memory, milliseconds."""
+"""``cost``: the costs of a published network or the user's own: parameters, multiply-accumulates, memory, milliseconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``evaluate``: PSNR and SSIM of a paper's network with given weights, on a folder of images."""
+"""``evaluate``: PSNR and SSIM of a published network with given weights, on a folder of images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``reproduce``: the papers' networks, counted, trained and measured, with the published figures beside ours."""
+"""``reproduce``: published networks, counted, trained and measured, with the published figures beside ours."""
 
 from __future__ import annotations
 

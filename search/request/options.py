@@ -1,6 +1,6 @@
-"""The options of a run: one list, which the command line offers and a Python caller may give.
+"""The options of a run: one list, for the command line and for Python.
 
-Nothing here imports torch: ``--help`` does not wait for it. ``search.request.request`` reads the values.
+Does not import torch, so that ``--help`` is fast. ``search.request.request`` reads the values.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Option:
         return self.name.replace("-", "_")
 
     def text(self, value: object) -> str | None:
-        """``value``, which may be a number, a path or a list, as it is written on a command line."""
+        """``value`` (a number, a path, a list, ...) as text for a command line."""
         if value is None:
             return self.default
         if isinstance(value, Iterable) and not isinstance(value, str):
@@ -59,13 +59,13 @@ def task_options(scale_help: str) -> tuple[Option, ...]:
     )
     return (
         Option("scale", TASK, f"sr: {scale_help}", "N"),
-        Option("channels", TASK, f"what a network sees. {channels}", "WORD"),
+        Option("channels", TASK, f"what a network sees. {channels}", "CHANNELS"),
         *(Option(name, TASK, option_help(name), "VALUE", joint="-") for name in OPTIONS),
     )
 
 
 def option_help(name: str) -> str:
-    """What the option means, for each of the tasks that have it."""
+    """The help of an option, for each task that has it."""
     return "; ".join(f"{task.name}: {task.options[name]}" for task in TASKS.values() if name in task.options)
 
 
@@ -83,7 +83,7 @@ RUN_OPTIONS: tuple[Option, ...] = (
         WANTED,
         f"psnr and any of params, macs, memory, weights, ms@TABLE (default: {DEFAULT_OBJECTIVE}, or psnr and "
         "ms@TABLE of every table in the budget)",
-        "WORDS",
+        "NAME,NAME",
     ),
     Option(
         "input",
@@ -115,7 +115,7 @@ RUN_OPTIONS: tuple[Option, ...] = (
     ),
     Option("workers", HOW, "training processes, at most one per core (default: one per core)", "N"),
     Option("device", HOW, "cpu, cuda or cuda:N (default: cuda where present)"),
-    Option("precision", HOW, PRECISION_HELP, "WORD", default="auto"),
+    Option("precision", HOW, PRECISION_HELP, "FORMAT", default="auto"),
     Option("train-data", FILES, "images (default: embedded photographs)", "FOLDER"),
     Option("val-data", FILES, "images (default: embedded photographs)", "FOLDER"),
     Option("frames", FILES, FRAMES_HELP, "FOLDER"),
@@ -132,10 +132,10 @@ RUN_OPTIONS: tuple[Option, ...] = (
 
 
 def option_texts(options: Mapping[str, object]) -> dict[str, str]:
-    """The text of every option that is given, by its Python name (``train_data``), or that has a default.
+    """The text of every option that is given or has a default, by its Python name (``train_data``).
 
     Raises:
-        UserError: an option that a run does not have, or none where one must be given.
+        UserError: an option is unknown, or a required one is missing.
     """
     known = {option.key: option for option in RUN_OPTIONS}
     for name in options.keys() - known.keys():

@@ -1,4 +1,4 @@
-"""What a person asks of a run, read from its options and complete; no data are read yet."""
+"""The complete request of a run, parsed from its options before any data are read."""
 
 from __future__ import annotations
 
@@ -74,16 +74,16 @@ class Request:
 
 
 def request_from_options(command: str = "", **options: object) -> Request:
-    """The request that ``options`` make, checked one by one.
+    """Parse and check ``options``.
 
     They are those of ``search.request.options``, each as text, as on the command line, or as a plain value:
     ``request_from_options(task="sr", budget="200k-params", trials=20, input=(320, 180))``.
 
     Args:
-        command: what a person types to make the same request again.
+        command: the command line that makes the same request.
 
     Raises:
-        UserError: the first option that there is not, or that cannot be understood.
+        UserError: names the first option that is unknown or invalid.
     """
     given = option_texts(options)
     wanted_task = task(given["task"])

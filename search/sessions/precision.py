@@ -22,8 +22,8 @@ def precision_for(
     bfloat16 runs, slowly, on every processor.
 
     Args:
-        wanted: a word of ``--precision``.
-        begun: of the run that is continued, if there is one.
+        wanted: a value of ``--precision``.
+        begun: the settings of the run to continue, if any.
 
     Raises:
         UserError: another arithmetic than the run's is asked for by name, or as ``choose_precision``.

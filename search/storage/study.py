@@ -1,9 +1,9 @@
 """The run in Optuna's storage: the single source of truth about every trial.
 
-A trial is told to Optuna when its first rung is complete: its values are those of the first rung, which every trial has,
-so that the sampler compares like with like; the names of the objectives say so. Over-budget candidates and duplicates
-are told as PRUNED with their constraints, as are published networks outside the search space; their results are in
-their records (``search.storage.trial_attributes``).
+A trial is told to Optuna when its first rung is complete: its values are those of the first rung, which every trial
+has, so that the sampler compares like with like; the names of the objectives say so. Over-budget candidates and
+duplicates are told as PRUNED with their constraints, as are published networks outside the search space; their results
+are in their records (``search.storage.trial_attributes``).
 """
 
 from __future__ import annotations
@@ -178,8 +178,8 @@ class Study:
     def ask(self, space: SearchSpace) -> Proposal:
         """The next trial: a fixed one while any is queued, else a proposal of the sampler.
 
-        The sampler is seeded for each trial with the run's seed and the trial's number, so that a continued run proceeds
-        as an uninterrupted one would.
+        The sampler is seeded for each trial with the run's seed and the trial's number, so that a continued run
+        proceeds as an uninterrupted one would.
         """
         number = len(self._study.get_trials(deepcopy=False))
         seed = self.settings.seed * 1_000_003 + number
