@@ -1,4 +1,4 @@
-"""What a user's own network takes in, as the options say it."""
+"""The inputs of a user's own network, from its options."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def input_sizes(text: str | None, own: NamedNetwork) -> tuple[tuple[int, int], t
     """The (width, height) of the first input, and the shapes of the others.
 
     Raises:
-        UserError: no sizes, other ones than it was exported for, or not one or one each.
+        UserError: a size cannot be read or differs from that of the export, or their number is neither one nor one per
+            input.
     """
     sizes = [parse_size("--input", cell) for cell in text.split(",")] if text is not None else [own.input_size]
     own.check_size(sizes[0])

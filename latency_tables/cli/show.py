@@ -1,4 +1,4 @@
-"""``show``: one table's figures and where they come from."""
+"""``show``: one table's figures and their provenance."""
 
 from __future__ import annotations
 

@@ -72,9 +72,9 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def record(path: Path, table: LatencyTable, points: Sequence[Point], report: dict[str, Any]) -> None:
-    """Write the table again with what its validation found, and a residual that makes its bands as wide as the errors.
+    """Write the validation results into the table, with a residual that makes its bands as wide as the errors.
 
-    Its fingerprint changes with the residual: runs that used it before do not go on with it.
+    The residual changes the fingerprint: runs that used the table before cannot be continued with it.
     """
     if path.suffix != ".csv":
         raise UserError(f"--record must have a table that is a CSV file, got {path}")

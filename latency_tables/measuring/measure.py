@@ -41,7 +41,7 @@ class Names:
 
 @dataclass(frozen=True)
 class Check:
-    """A shape that is not in the table: what the table says of it, what was measured, and that figure's own error."""
+    """A shape that is not in the table: its predicted and its measured cost, and the error of the measurement."""
 
     operator: EngineOperator
     measured_ms: float
@@ -55,7 +55,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Measured:
-    """What ``measure`` made."""
+    """The result of ``measure``."""
 
     table: LatencyTable
     checks: tuple[Check, ...]
@@ -128,7 +128,7 @@ def _operator_models(harness: Harness, operators: tuple[EngineOperator, ...]) ->
 
 
 def operator_key(op: EngineOperator) -> str:
-    """What timings call an operator."""
+    """The key of an operator in the timings."""
     return baseline_key(op)
 
 

@@ -31,14 +31,14 @@ MAX_SHAPES = 150  # of one operation; the most used ones are taken
 
 @dataclass(frozen=True)
 class Plan:
-    """``grid`` goes into the table; ``check`` are shapes between, measured to show the error of interpolation."""
+    """``grid`` goes into the table; ``check`` are shapes in between, measured to show the interpolation error."""
 
     grid: tuple[EngineOperator, ...]
     check: tuple[EngineOperator, ...]
 
 
 def plan(task: Task, scale: int, input_size: tuple[int, int], seed: int = 0) -> Plan:
-    """The operators of ``task``'s space and papers at an input of (width, height) pixels."""
+    """The operators of ``task``'s search space and published networks at an input of (width, height) pixels."""
     generator = np.random.default_rng(seed)
     used: Counter[EngineOperator] = Counter()
     for arch in _architectures(task, scale, generator):

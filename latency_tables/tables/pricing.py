@@ -18,7 +18,7 @@ from latency_tables.tables.table import TRAFFIC, LatencyTable
 
 INTERPOLATION_ERROR = 0.05  # half the 90 % band of a shape between measured ones
 EXTRAPOLATION_ERROR = 0.20  # outside them, growing with the distance
-OTHER_FAMILY = 2.0  # how far apart two kernels, strides or factors count at least
+OTHER_OPERATION = 2.0  # how far apart two kernels, strides or factors count at least
 TRAFFIC_ERROR = 1.0
 SAID_DISTANCE = 1.05
 
@@ -50,14 +50,14 @@ def _extrapolation_error(distance: float) -> float:
 
 
 def kind_label(op: EngineOperator) -> str:
-    """How shares are told apart: ``conv 3x3``, ``conv 1x1``, ``activation prelu``."""
+    """The label of a share: ``conv 3x3``, ``conv 1x1``, ``activation prelu``."""
     if op.kind.endswith("conv"):
         return f"{op.kind} {text(op.kernel)}"
     return " ".join(filter(None, (op.kind, op.function)))
 
 
 class Pricer:
-    """A table made ready for many questions."""
+    """A table prepared for pricing many operators."""
 
     def __init__(self, table: LatencyTable) -> None:
         self._table = table
@@ -119,7 +119,7 @@ class Pricer:
         fit = self._relatives.fit(op)
         if fit is None:
             return None
-        ms, distance = fit.ms(op), max(fit.distance(op), OTHER_FAMILY)
+        ms, distance = fit.ms(op), max(fit.distance(op), OTHER_OPERATION)
         if ms <= 0:
             return None
         error = math.hypot(_extrapolation_error(distance), fit.relative_error)

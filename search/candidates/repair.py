@@ -23,8 +23,10 @@ WALKS = 4  # from one proposal, in other orders, before it counts as a repeat
 def repaired(
     values: Mapping[str, Value], screen: Screen, generator: np.random.Generator, taken: Collection[str] = ()
 ) -> Values | None:
-    """A point near ``values``, with their backbone, whose network fits the budget, begins as its input where the budget
-    leaves room for that, and is none of the ``taken`` architectures (by key). None where no walk finds one."""
+    """A point near ``values``, with the same backbone, whose network fits the budget; None if no walk finds one.
+
+    It has an input skip if the budget leaves room for one, and is not one of the ``taken`` architectures (by key).
+    """
     space = screen.space
     for _ in range(WALKS):
         found = _walk_down(values, screen, generator)

@@ -1,4 +1,4 @@
-"""``cost``: the costs of a published network or the user's own: parameters, multiply-accumulates, memory, milliseconds."""
+"""``cost``: parameters, multiply-accumulates, memory and milliseconds of a published network or the user's own."""
 
 from __future__ import annotations
 
