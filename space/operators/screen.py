@@ -1,8 +1,8 @@
-"""Costs of one of our architectures in a fraction of a millisecond.
+"""Costs of an architecture in a fraction of a millisecond.
 
-Every distinct part (a block, an upsampler) is traced once per input shape and remembered. The backbone is then
-assembled out of such known parts, and its own ``forward`` runs on values that are nothing but a shape. What comes out
-equals the full trace: a test compares the two.
+Every distinct part (a block, an upsampler) is traced once per input shape and cached. The network is then assembled
+from cached parts, and its own ``forward`` runs on values that are only shapes. The result equals a full trace; a test
+compares the two.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Screening:
 def screen(arch: Architecture, width_px: int, height_px: int) -> Screening:
     """Costs of ``arch`` in its deploy form on an input of ``width_px`` by ``height_px`` pixels, batch 1.
 
-    Of specialists, the parameters of all and the work of one.
+    For specialists: the parameters of all of them and the work of one.
     """
     counted = [0]
 
