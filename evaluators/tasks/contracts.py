@@ -166,7 +166,7 @@ class Measure(_Contract[Rules], ABC):
 class Show(_Contract[Rules]):
     """What a page shows for a task: pictures, their captions, frames of a real sensor.
 
-    Called when a run is reported, for the few validation images on the page; never during training.
+    Its methods are called when a run is reported, for the few validation images on the page; never during training.
     """
 
     @property
