@@ -161,7 +161,7 @@ def paper_counts(
     if rule.operator_macs:
         width_px, height_px = input_size
         listed = trace(network, (1, published.architecture.shape.in_channels, height_px, width_px))
-        macs = sum(map(rule.operator_macs, listed.operators))
+        macs: int | None = sum(map(rule.operator_macs, listed.operators))
     else:
         macs = rule.macs(params, *input_size) if rule.macs else None
     return PaperCounts(params, macs, rule.name)

@@ -38,7 +38,8 @@ def non_dominated_ranks(losses: np.ndarray) -> np.ndarray:
 
 def _ranks_of_pairs(points: np.ndarray) -> np.ndarray:
     """As ``_ranks_of_sorted`` for two objectives: a front dominates a point if its last member does."""
-    ranks, least = np.empty(len(points), dtype=int), []  # of every front, the least second coordinate; these rise
+    ranks = np.empty(len(points), dtype=int)
+    least: list[float] = []  # of every front, the least second coordinate; these rise
     for index, second in enumerate(points[:, 1].tolist()):
         rank = bisect_right(least, second)
         least[rank : rank + 1] = [second]
@@ -61,9 +62,12 @@ def losses_at_rung(trials: Sequence[TrialRecord], rung: int, objectives: Sequenc
 
 
 def loss(trial: TrialRecord, rung: int, objective: str) -> float:
-    if objective == "psnr":
-        return -trial.at_rung(rung).psnr_db
-    return float(trial.cost(objective))
+    if objective != "psnr":
+        return float(trial.cost(objective))
+    reached = trial.at_rung(rung)
+    if reached is None:
+        raise ValueError(f"trial {trial.trial} has not reached rung {rung}")
+    return -reached.psnr_db
 
 
 def _once(function: Callable[[RunResult], T]) -> Callable[[RunResult], T]:
@@ -99,7 +103,7 @@ def front(run: RunResult) -> tuple[TrialRecord, ...]:
     rung = front_rung(run)
     trials = [trial for trial in run.trials if trial.at_rung(rung) is not None and trial.status == "trained"]
     if not math.isnan(run.baseline_psnr_db):
-        trials = [trial for trial in trials if trial.at_rung(rung).psnr_db > run.baseline_psnr_db]
+        trials = [trial for trial in trials if -loss(trial, rung, "psnr") > run.baseline_psnr_db]
     if not trials:
         return ()
     ranks = non_dominated_ranks(losses_at_rung(trials, rung, run.settings.objectives))

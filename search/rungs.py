@@ -64,7 +64,7 @@ def ranked(
     for rank in set(ranks.tolist()):
         members = np.flatnonzero(ranks == rank)
         room[members] = _room(losses[members])
-    return [trials[index] for index in np.lexsort(([trial.trial for trial in trials], -room, ranks))]
+    return [trials[index] for index in np.lexsort((np.array([trial.trial for trial in trials]), -room, ranks))]
 
 
 def _room(losses: np.ndarray) -> np.ndarray:

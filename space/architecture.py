@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
@@ -118,6 +118,12 @@ class Architecture:
         """Whether the network could have an input skip and has none."""
         return self.ends is not None and self.ends.input_skip == "none"
 
+    def with_ends(self, **changes: Any) -> Architecture:
+        """The same with ``changes`` of its ends, which it must have."""
+        if self.ends is None:
+            raise ValueError(f"{self.backbone} must have ends to change them")
+        return replace(self, ends=replace(self.ends, **changes))
+
     def to_dict(self) -> dict[str, Any]:
         stored = {"shape": _as_dict(self.shape), "backbone": self.backbone, "settings": _as_dict(self.settings)}
         return stored if self.ends is None else {**stored, "ends": _as_dict(self.ends)}
@@ -151,7 +157,8 @@ def from_dict(data: Mapping[str, Any], kind: type[Spec]) -> Spec:
     Raises:
         UserError: a field is missing or unknown, or a nested value is of an unknown kind.
     """
-    known, needed = _field_names(kind)
+    hashable: type = kind  # mypy does not know that the class of a type variable is
+    known, needed = _field_names(hashable)
     if not needed <= data.keys() <= known:
         missing, unknown = sorted(needed - data.keys()), sorted(data.keys() - known)
         raise UserError(f"{kind.__name__} must have the fields {sorted(known)}; missing {missing}, unknown {unknown}")

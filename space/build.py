@@ -48,7 +48,7 @@ def architecture_from_dict(data: Mapping[str, Any]) -> Architecture:
     Raises:
         UserError: an unknown backbone, or a field that is missing or unknown.
     """
-    settings = from_dict(data["settings"], _built_by(data["backbone"]).settings)
+    settings: Any = from_dict(data["settings"], _built_by(data["backbone"]).settings)
     ends = from_dict(data["ends"], EndsSpec) if "ends" in data else None
     return Architecture(from_dict(data["shape"], IOShape), data["backbone"], settings, ends)
 

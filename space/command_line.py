@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pkgutil import resolve_name
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from space.errors import UserError
 from space.logs import VERBOSE, forget_log, is_verbose, keep_traceback, shown_log
@@ -48,7 +48,7 @@ class Command:
 class Parser(argparse.ArgumentParser):
     """An ``argparse`` parser with one-line errors and without abbreviated options."""
 
-    def __init__(self, **options: object) -> None:
+    def __init__(self, **options: Any) -> None:
         super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
 
     def shorten_usage(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 from space.architecture import IOShape
@@ -53,10 +54,9 @@ class Knob:
     @property
     def step(self) -> int | float | None:
         """The constant distance between numeric values; None if they are names or unevenly spaced."""
-        if any(isinstance(value, str) for value in self.values):
-            return None
-        gaps = {after - before for before, after in zip(self.values, self.values[1:], strict=False)}
-        return gaps.pop() if len(gaps) == 1 else None
+        numbers = [value for value in self.values if not isinstance(value, str)]
+        gaps = {after - before for before, after in pairwise(numbers)}
+        return gaps.pop() if len(gaps) == 1 and len(numbers) == len(self.values) else None
 
 
 # Knobs that mean the same for every residual trunk.

@@ -178,17 +178,18 @@ def _exported(path: Path, channels: tuple[int, ...]) -> NamedNetwork:
     return NamedNetwork(path.stem, network, own[0], _size(shapes[0]) or DEFAULT_INPUT, bool(_size(shapes[0])), others)
 
 
-def _size(shape: Sequence[object]) -> tuple[int, int] | None:
+def _size(shape: Sequence[int | torch.SymInt]) -> tuple[int, int] | None:
     """The (width, height) that an image was exported for; None where they are free."""
     *_, height, width = shape
     return (width, height) if isinstance(height, int) and isinstance(width, int) else None
 
 
-def _other_input(path: Path, shape: Sequence[object]) -> OtherInput:
+def _other_input(path: Path, shape: Sequence[int | torch.SymInt]) -> OtherInput:
     if len(shape) == 4:
         return OtherInput(int(shape[1]), _size(shape))
-    fixed = tuple(side if isinstance(side, int) else 1 for side in shape[:1]) + tuple(shape[1:])
-    if not all(isinstance(side, int) for side in fixed):
+    one = (1,) if shape and not isinstance(shape[0], int) else ()  # of a batch of any size
+    fixed = (*one, *(side for side in shape if isinstance(side, int)))
+    if len(fixed) < len(shape):
         raise UserError(f"{path} must take images (N, C, H, W) and tensors of fixed shape, got {tuple(shape)}")
     return OtherInput(shape=fixed)
 

@@ -6,7 +6,7 @@ import errno
 
 SHARED_MEMORY = "/dev/shm"
 ENLARGE = f"shared memory is too small: enlarge {SHARED_MEMORY} (docker run --shm-size=1g)"
-REMEDIES = {
+REMEDIES: dict[int | None, str] = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space",
     errno.EFBIG: "raise the limit on file sizes (ulimit -f), or free some space",

@@ -13,8 +13,9 @@ PACKAGES = ("space", "latency_tables", "evaluators", "search", "reports")
 PLAIN_WRITES = {
     "space/files.py": "the one place that writes",
     "space/logs.py": "a log grows by a line at a time",
-    "search/journal.py": "the journal grows by a record at a time, and its owner file is a lock",
-    "search/workers.py": "a process's log grows as it writes",
+    "search/storage/journal.py": "the journal grows by a record at a time",
+    "search/storage/lock.py": "a run's owner file is a lock",
+    "search/workers/one_process.py": "a process's log grows as it writes",
     "latency_tables/measuring/raw_timings.py": "timings grow by a line at a time; a torn one is cut off",
     "latency_tables/measuring/agent.py": "a model in a temporary file of a phone; and standard output",
     "latency_tables/measuring/engines/mnn.py": "a model in a temporary folder",

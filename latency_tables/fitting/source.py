@@ -92,5 +92,5 @@ def _write_measurements(rows: Iterable[dict[str, str]], path: Path) -> None:
             sets.setdefault(key, {})[row["model"]] = row["latency_ms"]
     networks = list(next(iter(sets.values())))
     header = ("table", "device", "soc", "core", "threads", "dtype", *networks)
-    rows = ((*key, *(latency_ms[network] for network in networks)) for key, latency_ms in sets.items())
-    write_csv_atomically(path, (header, *rows))
+    lines = ((*key, *(latency_ms[network] for network in networks)) for key, latency_ms in sets.items())
+    write_csv_atomically(path, (header, *lines))

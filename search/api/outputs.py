@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from search.pareto import front, front_rung
 from search.records import RunResult, TrialRecord
 from search.storage.artifacts import LocalArtifacts, measured_weights_name
 from space.build import build
+from space.files import write_atomically
 from space.specialists import network_at
 
 MAX_PICTURES = 12
@@ -56,7 +56,7 @@ def _keep_weights(run: RunResult, folder: Path) -> None:
         stale.unlink()
     for copy, name in copies.items():
         if (source := artifacts.get(name)) is not None:
-            shutil.copyfile(source, copy)
+            write_atomically(copy, source.read_bytes())
 
 
 def _embedded(run: RunResult) -> Sequence[data.Picture]:

@@ -11,7 +11,7 @@ from evaluators.quantities import quantity
 from search.candidates.fixed_trials import start_fixed
 from search.candidates.repair import repaired
 from search.candidates.screening import Screen
-from search.records import TrialRecord
+from search.records import Status, TrialRecord
 from search.request.budget import Budget
 from search.storage.study import Study
 from space.search_space import BACKBONE
@@ -50,9 +50,10 @@ def next_trial(study: Study, task: Task, budget: Budget) -> TrialRecord | None:
             over = ", ".join(f"{quantity(limit.quantity).exact_text(record.costs)} > {limit.text}" for limit in broken)
             if repairs:
                 repairs -= not _queue_repaired(study, record, screen, known)
-            study.reject(replace(record, status="over-budget", reason=over), budget)
+            study.reject(replace(record, status=Status.OVER_BUDGET, reason=over), budget)
         elif same is not None:
-            study.reject(replace(record, status="duplicate", reason=f"the same network as trial {same.trial}"), budget)
+            reason = f"the same network as trial {same.trial}"
+            study.reject(replace(record, status=Status.DUPLICATE, reason=reason), budget)
         else:
             study.start(record, budget)
             return record

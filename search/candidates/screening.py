@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from evaluators.costs import Costs, architecture_costs
-from search.records import SEARCHED, RunSettings, TrialRecord
+from search.records import SEARCHED, RunSettings, Status, TrialRecord
 from search.request.budget import Budget
 from search.request.tables import load_used
 from space.architecture import Architecture
@@ -47,12 +47,12 @@ class Screen:
         self, number: int, source: str, arch: Architecture, values: Mapping[str, Value], approximation: bool = False
     ) -> TrialRecord:
         """A trial to train; "failed", with the reason and without milliseconds, if a table cannot price ``arch``."""
-        status, reason = "running", None
+        status, reason = Status.RUNNING, None
         try:
             costs = self.costs(arch)
         except UserError as error:
             costs = architecture_costs(arch, self.settings.input_size)
-            status, reason = "failed", str(error)
+            status, reason = Status.FAILED, str(error)
         return TrialRecord(
             number, source, status, arch, dict(values), costs, reason=reason, approximation=approximation
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from rich.table import Table
@@ -14,7 +15,7 @@ from latency_tables.cli.console import Console
 from search.cli.network_card import print_card
 from search.storage.runs_here import glance, known_runs
 from space.backbones import BACKBONES
-from space.knobs import SPECIALISTS, Knob
+from space.knobs import SPECIALISTS, Knob, Value
 from space.search_space import SearchSpace
 from space.tasks import TASKS, Task
 from space.zoo import ZOO
@@ -78,10 +79,10 @@ def execute(options: argparse.Namespace) -> int:
     for task in TASKS.values():
         console.print(f"{task.name}: {_architectures(task):,} different architectures in its space", highlight=False)
     quantities = exact_quantities(Shown.TABLES)
-    for task, size in dict.fromkeys((entry.task, size) for entry, size, _ in networks.values()):
+    for named, size in dict.fromkeys((entry.task, size) for entry, size, _ in networks.values()):
         console.print(
             _table(
-                f"Published networks for {TASKS[task].title}, at an input of {size[0]}x{size[1]}",
+                f"Published networks for {TASKS[named].title}, at an input of {size[0]}x{size[1]}",
                 ("network", *(each.unit for each in quantities), "every run", "remark"),
                 [
                     (
@@ -91,7 +92,7 @@ def execute(options: argparse.Namespace) -> int:
                         f"approximation: {entry.note}" if entry.approximation else entry.note,
                     )
                     for name, (entry, at, costs) in networks.items()
-                    if (entry.task, at) == (task, size)
+                    if (entry.task, at) == (named, size)
                 ],
             )
         )
@@ -121,7 +122,7 @@ def _architectures(task: Task) -> int:
     return SearchSpace(task, task.shape(task.default_scale)).count()
 
 
-def _table(title: str, headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:
+def _table(title: str, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Table:
     """The first column is a name that the user may have to type: it is never broken."""
     table = Table(title=title, title_justify="left", pad_edge=False)
     units = {each.unit for each in QUANTITIES.values()}
@@ -152,7 +153,7 @@ def _offered(knob: Knob) -> str:
     return "; ".join(words)
 
 
-def _values(values: tuple) -> str:
+def _values(values: tuple[Value, ...]) -> str:
     if len(values) > 6 and all(isinstance(value, int) for value in values):
         return f"{values[0]}, {values[1]}, … {values[-1]}"
     return ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values)

@@ -82,11 +82,8 @@ def _turned(entry: PublishedNetwork, scale: int, assignments: Sequence[str], spe
 
 def _with_changes(arch: Architecture, before: Architecture, after: Architecture) -> Architecture:
     """``arch`` with what ``after`` has different from ``before``; what no knob turns stays the paper's."""
-    return replace(
-        arch,
-        settings=replace(arch.settings, **_changes(before.settings, after.settings)),
-        ends=replace(arch.ends, **_changes(before.ends, after.ends)),
-    )
+    settings = replace(arch.settings, **_changes(before.settings, after.settings))
+    return replace(arch, settings=settings).with_ends(**_changes(before.ends, after.ends))
 
 
 def _changes(before: Any, after: Any) -> dict[str, Any]:

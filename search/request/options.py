@@ -9,6 +9,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from evaluators.quantities import PREFIX, QUANTITIES
 from space.errors import UserError
 from space.tasks import OPTIONS, TASKS
 
@@ -16,6 +17,7 @@ DEFAULT_TIME = "10m"
 # A parameter budget says what may be stored; what is left open, and costs time on a phone, is the work per image. A
 # budget in milliseconds says what counts, and the front is then over those.
 DEFAULT_OBJECTIVE = "psnr,macs"
+COSTS = ", ".join((*QUANTITIES, f"{PREFIX}TABLE"))
 PRECISION_HELP = "arithmetic of training: auto (the fastest here), fp32 or bf16 (default: auto)"
 FRAMES_HELP = "raw-denoise: folder of real Bayer frames and their frames.csv, for pictures on the page"
 # Groups of options, as ``--help`` shows them.
@@ -74,15 +76,15 @@ RUN_OPTIONS: tuple[Option, ...] = (
     Option(
         "budget",
         WANTED,
-        "params, macs, memory, weights or ms@TABLE, such as 200k-params, 11g-macs,128mb-memory or 1300ms@pixel4-a76",
+        f"at most so much of {COSTS}, such as 200k-params, 11g-macs,128mb-memory or 1300ms@pixel4-a76",
         "LIMIT[,LIMIT]",
         required=True,
     ),
     Option(
         "objective",
         WANTED,
-        f"psnr and any of params, macs, memory, weights, ms@TABLE (default: {DEFAULT_OBJECTIVE}, or psnr and "
-        "ms@TABLE of every table in the budget)",
+        f"psnr and any of {COSTS} (default: {DEFAULT_OBJECTIVE}, or psnr and {PREFIX}TABLE of every table in the "
+        "budget)",
         "NAME,NAME",
     ),
     Option(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from torch import nn
@@ -36,11 +37,7 @@ class Backbone:
 
     def knobs_for(self, shape: IOShape) -> tuple[Knob, ...]:
         """The knobs that change a network of ``shape``, each with the values that it has there."""
-        offered = (knob.at_shape(shape) for knob in self.knobs)
-        own = tuple(knob for knob in offered if knob is not None)
-        if shape.specialists == 1:
-            return own
-        return (replace(SPECIALISTS, values=SPECIALISTS.values[: shape.specialists]), *own)
+        return _knobs_for(self, shape, shape.masked)
 
     def ends_from_knobs(self, knobs: Mapping[str, Any]) -> EndsSpec:
         """What stands around the trunk."""
@@ -84,6 +81,16 @@ class Backbone:
         if arch.ends is None:
             raise UserError(f"an architecture of the backbone {self.name} must have ends, got none")
         return RestorationNet(arch.shape, arch.ends, self.trunk(arch.shape, arch.settings, make), make)
+
+
+@lru_cache(maxsize=256)
+def _knobs_for(backbone: Backbone, shape: IOShape, masked: bool) -> tuple[Knob, ...]:
+    """``masked`` is of ``shape``: shapes that differ in it are equal."""
+    offered = (knob.at_shape(shape) for knob in backbone.knobs)
+    own = tuple(knob for knob in offered if knob is not None)
+    if shape.specialists == 1:
+        return own
+    return (replace(SPECIALISTS, values=SPECIALISTS.values[: shape.specialists]), *own)
 
 
 BACKBONES: dict[str, Backbone] = {

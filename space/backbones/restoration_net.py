@@ -91,7 +91,7 @@ class RestorationNet(nn.Module, ResidualEnd):
 
     @property
     def residual_end(self) -> nn.Module | None:
-        return self.upsampler.last if self.adds_input else None
+        return self.upsampler.get_submodule("last") if self.adds_input else None
 
     def insert(self, place: str, x: Tensor) -> Tensor:
         """Features at ``place`` of the trunk after what stands there: a MalleConv, then attention."""
@@ -100,21 +100,22 @@ class RestorationNet(nn.Module, ResidualEnd):
         return x
 
     def forward(self, image: Tensor) -> Tensor:
-        if self.ends.mean_shift:
+        ends, trunk = self.ends, self.trunk
+        if ends.mean_shift:
             image = self.shift_in(image)
-        full = self.fill(image) if self.trunk.multiple > 1 else image
+        full = self.fill(image) if trunk.multiple > 1 else image
 
         stem = self.stem(full)
         head = self.insert("head", stem)
-        x = self.trunk(head, full, self)
-        if self.trunk.LONG_SKIP != "none":
-            x = x + (stem if self.trunk.LONG_SKIP == "stem" else head)
+        x = trunk(head, full, self)
+        if trunk.LONG_SKIP != "none":
+            x = x + (stem if trunk.LONG_SKIP == "stem" else head)
         output = self.upsampler(x)
 
-        if self.trunk.multiple > 1:
+        if trunk.multiple > 1:
             output = self.cut(output, image)
         if self.adds_input:
             output = output + self.skip(image)
-        if self.ends.mean_shift:
+        if ends.mean_shift:
             output = self.shift_out(output)
-        return self.clip(output) if self.ends.clipped else output
+        return self.clip(output) if ends.clipped else output

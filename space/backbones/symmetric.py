@@ -162,6 +162,7 @@ class SymmetricTrunk(Trunk):
 
     def _run(self, blocks: nn.Module, x: Tensor) -> list[Tensor]:
         """Outputs of each block in the last of ``recursion`` passes."""
+        assert isinstance(blocks, nn.ModuleList)
         for _ in range(self.settings.recursion):
             outputs = []
             for residual_block in blocks:

@@ -8,16 +8,23 @@ from torch import Tensor, nn
 from space.layers.protocols import Foldable, TakesFactor, TakesNorm
 
 
+def factor_and_mean(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """What ``norm`` multiplies by in eval mode, and the mean that it takes away before that, per channel."""
+    assert norm.running_mean is not None  # torch lets a norm keep no statistics
+    assert norm.running_var is not None
+    return norm.weight / torch.sqrt(norm.running_var + norm.eps), norm.running_mean
+
+
 @torch.no_grad()
 def fold_batch_norm(conv: nn.Conv2d | nn.ConvTranspose2d, norm: nn.BatchNorm2d) -> nn.Conv2d | nn.ConvTranspose2d:
     """``conv`` changed in place so that it computes ``norm(conv(x))`` in eval mode; it has a bias afterwards."""
-    scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+    scale, mean = factor_and_mean(norm)
     channels = (1, -1, 1, 1) if isinstance(conv, nn.ConvTranspose2d) else (-1, 1, 1, 1)
     if isinstance(conv, nn.ConvTranspose2d) and conv.groups > 1:
         raise ValueError(f"a transposed convolution must have one group to be folded, got {conv.groups}")
     bias = torch.zeros_like(scale) if conv.bias is None else conv.bias
     conv.weight.mul_(scale.view(channels))
-    conv.bias = nn.Parameter((bias - norm.running_mean) * scale + norm.bias, requires_grad=conv.weight.requires_grad)
+    conv.bias = nn.Parameter((bias - mean) * scale + norm.bias, requires_grad=conv.weight.requires_grad)
     return conv
 
 

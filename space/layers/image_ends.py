@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from space.layers.full_precision import autocast_runs, raised
 from space.layers.hole_fill import push_pull
 from space.layers.protocols import StartsItself
+from space.layers.weight_and_bias import weight_and_bias
 
 # RGB mean of DIV2K on a scale of 1, as in the released s-LWSR code (`common.py`, MeanShift; first used by EDSR).
 DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
@@ -30,9 +31,10 @@ class MeanShift(nn.Conv2d, StartsItself):
     def reset(self) -> None:
         if self.weight.is_meta:  # where only shapes count; torch would load its compiler to make the identity
             return
+        weight, bias = weight_and_bias(self)
         with torch.no_grad():
-            self.weight.copy_(torch.eye(3)[:, :, None, None])
-            self.bias.copy_(self.sign * torch.tensor(DIV2K_MEAN))
+            weight.copy_(torch.eye(3)[:, :, None, None])
+            bias.copy_(self.sign * torch.tensor(DIV2K_MEAN))
 
     def forward(self, image: Tensor) -> Tensor:
         if not autocast_runs(image):

@@ -71,7 +71,7 @@ class List(nn.Module, Foldable, TakesNorm, TakesFactor):
     @torch.no_grad()
     def fold(self) -> None:
         """Both batch norms into the convolutions before them; the last one is split between the branches."""
-        if self.norm_first is None:
+        if self.norm_first is None or self.norm_last is None:
             return
         fold_batch_norm(self.squeeze, self.norm_first)
         self.fold_norm(self.norm_last)
@@ -97,7 +97,7 @@ class List(nn.Module, Foldable, TakesNorm, TakesFactor):
 def _part(norm: nn.BatchNorm2d, channels: slice) -> nn.BatchNorm2d:
     """The batch norm of some of ``norm``'s channels."""
     width = norm.weight[channels].numel()
-    part = nn.BatchNorm2d(width, eps=norm.eps, device=norm.weight.device)
+    part = nn.BatchNorm2d(width, eps=norm.eps, device=norm.weight.device, dtype=norm.weight.dtype)
     for name in ("weight", "bias", "running_mean", "running_var"):
         getattr(part, name).copy_(getattr(norm, name)[channels])
     return part

@@ -8,6 +8,7 @@ unofficial port (`Jensen-JZ/MalleNet-PyTorch`), whose kernels are 1x1: one scale
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
 from typing import Any
 
 import torch
@@ -16,9 +17,10 @@ from torch import Tensor, nn
 
 from space.architecture import MalleSpec
 from space.blocks.inverted_prelu import EXPANSION, PReluInvertedSpec
-from space.layers.batch_norm import Normed
+from space.layers.batch_norm import Normed, factor_and_mean
 from space.layers.full_precision import raised
 from space.layers.protocols import Foldable
+from space.layers.weight_and_bias import weight_and_bias
 
 
 def offsets(kernel: int) -> Iterator[tuple[int, int]]:
@@ -48,14 +50,14 @@ def sliced(x: Tensor, kernels: Tensor, kernel: int) -> Tensor:
 def _apply(x: Tensor, kernels: Tensor, kernel: int) -> Tensor:
     *taps, shift = kernels.chunk(kernel**2 + 1, 1)
     size = x.shape[-2:]
-    total = None
-    for (down, right), tap in zip(offsets(kernel), taps, strict=True):
-        product = _enlarged(tap, size) * _moved(x, -down, -right)
-        total = product if total is None else total + product
-    return total + _enlarged(shift, size)
+    products = (
+        _enlarged(tap, size) * _moved(x, -down, -right)
+        for (down, right), tap in zip(offsets(kernel), taps, strict=True)
+    )
+    return reduce(torch.add, products) + _enlarged(shift, size)
 
 
-def _enlarged(tap: Tensor, size: tuple[int, int]) -> Tensor:
+def _enlarged(tap: Tensor, size: torch.Size) -> Tensor:
     return F.interpolate(tap, size=size, mode="bilinear", align_corners=False)
 
 
@@ -146,12 +148,12 @@ class MalleConv(nn.Module, Foldable):
         """Batch norm into the kernels: their prediction is scaled, and the offsets shifted."""
         if self.norm is None:
             return
-        norm, last = self.norm, self.predictor[-1]
-        scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+        weight, bias = weight_and_bias(self.predictor[-1])
+        scale, mean = factor_and_mean(self.norm)
         every_tap = scale.repeat(self.kernel**2 + 1)
-        last.weight.mul_(every_tap.view(-1, 1, 1, 1))
-        last.bias.mul_(every_tap)
-        last.bias[-len(scale) :] += norm.bias - norm.running_mean * scale
+        weight.mul_(every_tap.view(-1, 1, 1, 1))
+        bias.mul_(every_tap)
+        bias[-len(scale) :] += self.norm.bias - mean * scale
         self.norm = None
 
 

@@ -135,7 +135,7 @@ def _inside(value: object) -> Iterator[Tensor]:
 def _without_wrapper(network: nn.Module) -> nn.Module:
     """The network that DataParallel or a compiled module wraps; importing torch's compiler takes seconds, so that it
     is only asked where somebody has done it."""
-    wrappers: tuple[type, ...] = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+    wrappers = (nn.DataParallel, nn.parallel.DistributedDataParallel)
     compiler = sys.modules.get("torch._dynamo.eval_frame")
     while True:
         if isinstance(network, wrappers):

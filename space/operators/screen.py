@@ -62,7 +62,7 @@ def screen(arch: Architecture, width_px: int, height_px: int) -> Screening:
     output = network(image)
     return Screening(
         counted[0] * arch.shape.specialists,
-        sum(event.macs for event in record.events),
+        sum([event.macs for event in record.events]),
         record.peak_elements(image, output),
         tuple(record.events),
         output.id,
@@ -72,7 +72,7 @@ def screen(arch: Architecture, width_px: int, height_px: int) -> Screening:
 class _Event:
     """One known part, or one operator of the backbone's own ``forward``, at work."""
 
-    __slots__ = ("elementwise", "known", "operator", "reads", "size", "slices", "write")
+    __slots__ = ("elementwise", "known", "macs", "operator", "reads", "size", "slices", "write")
 
     def __init__(
         self,
@@ -83,13 +83,10 @@ class _Event:
         operator: tuple[Any, ...] | None = None,
         elementwise: bool = False,
     ) -> None:
-        self.reads, self.write, self.size = tuple(value.id for value in values), write, size
-        self.slices = tuple(value.begin for value in values)
+        self.reads, self.slices = tuple([value.id for value in values]), tuple([value.begin for value in values])
+        self.write, self.size = write, size
         self.known, self.operator, self.elementwise = known, operator, elementwise
-
-    @property
-    def macs(self) -> int:
-        return self.known.macs if self.known else 0
+        self.macs = known.macs if known else 0
 
     def renamed(self, first_free: int, same: dict[int, int]) -> tuple[list[Operator], int]:
         """The operators with ids of the whole network: ``first_free`` and up for what only this part sees.
@@ -99,6 +96,7 @@ class _Event:
         """
         reads = tuple(same.get(value, value) for value in self.reads)
         if self.known is None:
+            assert self.operator is not None
             kind, name, input_shapes, output_shape = self.operator
             sliced = self.slices if any(begin is not None for begin in self.slices) else ()
             operator = Operator(kind, name, input_shapes, output_shape, reads, (self.write,), slices=sliced)
@@ -144,16 +142,15 @@ class _Record:
         sizes = self.sizes
         live = peak = sizes[image.id]
         for position, event in enumerate(self.events):
-            freed, reused = 0, False
-            for value in set(event.reads):
+            freed, reused, reads = 0, False, event.reads
+            for value in reads if len(reads) == 1 else set(reads):
                 if last_read[value] == position:
                     freed += sizes[value]
                     reused = reused or sizes[value] == event.size
             if event.known:
-                outside = live - sum(sizes[value] for value in event.reads)
-                needed = outside + event.known.peak_elements(
-                    tuple(last_read[value] != position for value in event.reads)
-                )
+                outside = live - sum([sizes[value] for value in reads])
+                kept = tuple([last_read[value] != position for value in reads])
+                needed = outside + event.known.peak_elements(kept)
             else:
                 needed = live + (0 if event.elementwise and reused else event.size)
             peak = needed if needed > peak else peak
@@ -162,17 +159,15 @@ class _Record:
 
 
 class _ShapeValue:
-    """Stands for an activation in a backbone's ``forward``; knows the operators that backbones use between parts."""
+    """Stands for an activation in a backbone's ``forward``; knows the operators that backbones use between parts.
 
-    __slots__ = ("id", "record", "shape")
+    ``begin`` is 0 where it is only the first channels of the value that it stands on; None of a whole value.
+    """
 
-    @property
-    def begin(self) -> int | None:
-        """0 where it is only the first channels of the value that it stands on; None of a whole value."""
-        return 0 if math.prod(self.shape) < self.record.sizes[self.id] else None
+    __slots__ = ("begin", "id", "record", "shape")
 
-    def __init__(self, shape: Shape, identity: int, record: _Record) -> None:
-        self.shape, self.id, self.record = shape, identity, record
+    def __init__(self, shape: Shape, identity: int, record: _Record, begin: int | None = None) -> None:
+        self.shape, self.id, self.record, self.begin = shape, identity, record, begin
 
     def _elementwise(self, kind: str, other: _ShapeValue | float) -> _ShapeValue:
         operands = (self, other) if isinstance(other, _ShapeValue) else (self,)
@@ -243,14 +238,15 @@ class _KnownPart(nn.Module):
         self._shapes: dict[tuple[Shape, ...], _KnownShape] = {}
 
     def forward(self, *values: _ShapeValue) -> _ShapeValue:
-        shapes = tuple(value.shape for value in values)
+        shapes = tuple([value.shape for value in values])
         try:
             known = self._shapes[shapes]
         except KeyError:
             known = self._shapes[shapes] = _KnownShape(trace(self._part[0], *shapes))
         record = values[0].record
         if known.is_view:
-            return _ShapeValue(known.output_shape, values[known.viewed].id, record)
+            viewed = values[known.viewed].id
+            return _ShapeValue(known.output_shape, viewed, record, 0 if known.size < record.sizes[viewed] else None)
         written = len(record.sizes)
         record.sizes.append(known.size)
         record.events.append(_Event(values, written, known.size, known))

@@ -38,16 +38,16 @@ def trace(network: nn.Module, *input_shapes: Shape) -> OperatorList:
     """
     shadow = meta_copy(networks_of(network)[0])
     _check_inputs(shadow, len(input_shapes))
-    first: Exception | None = None
+    errors: list[Exception] = []
     for dtype in dict.fromkeys((_dtype(shadow), torch.float32)):
         try:
             return _traced(shadow, input_shapes, dtype)
         except UserError:
             raise
         except Exception as error:
-            first = first or error
+            errors.append(error)
     sizes = ", ".join("x".join(map(str, shape)) for shape in input_shapes)
-    raise UserError(f"the network cannot be traced at input {sizes}: {first_line(first)}") from first
+    raise UserError(f"the network cannot be traced at input {sizes}: {first_line(errors[0])}") from errors[0]
 
 
 def _traced(shadow: nn.Module, input_shapes: tuple[Shape, ...], dtype: torch.dtype) -> OperatorList:
@@ -131,7 +131,7 @@ class _Recorder(TorchDispatchMode):
     """Writes down every ATen operator, with activations told apart by their storage: a view is the same value."""
 
     def __init__(self, network: nn.Module, inputs: list[Tensor]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch gives it no annotations
         self.operators: list[Operator] = []
         self.sizes: dict[int, int] = {}
         self.path: list[str] = []
@@ -153,7 +153,7 @@ class _Recorder(TorchDispatchMode):
     def _begin(self, tensor: Tensor) -> int | None:
         """Where a slice begins in its value; None of a whole value, however it is viewed or broadcast."""
         spanned = [length for length, stride in zip(tensor.shape, tensor.stride(), strict=True) if stride]
-        return tensor.storage_offset() if math.prod(spanned) < self.sizes[self.value(tensor)] else None
+        return int(tensor.storage_offset()) if math.prod(spanned) < self.sizes[self.value(tensor)] else None
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         args, kwargs = self._on_meta(args, kwargs or {})

@@ -164,9 +164,11 @@ def _pickled_names(path: Path) -> tuple[list[str], int]:
 
 def _asked(file: BinaryIO | Any) -> tuple[list[str], int]:
     """Of one pickle."""
-    names, strings, protocol = [], [], 0
+    names: list[str] = []
+    strings: list[str] = []
+    protocol = 0
     for code, argument, _ in pickletools.genops(file):
-        if code.name == "PROTO":
+        if code.name == "PROTO" and isinstance(argument, int):
             protocol = argument
         elif code.name == "GLOBAL":
             names.append(str(argument).replace(" ", "."))

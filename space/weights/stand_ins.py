@@ -64,12 +64,12 @@ class Array(_Opaque):
             return None
 
 
-def _a_dict(*_: Any) -> dict:
+def _a_dict(*_: Any) -> dict[Any, Any]:
     """For a defaultdict: the reader fills a plain dict."""
     return {}
 
 
-def _a_list(*items: Any) -> list:
+def _a_list(*items: Any) -> list[Any]:
     """For a deque or another sequence, which the reader fills or gives whole."""
     return list(items[0]) if items and isinstance(items[0], list | tuple | set) else []
 

@@ -90,6 +90,7 @@ class CarnM(nn.Module):
             raise UserError(
                 f"CARN-M works on RGB: channels must be 3 to 3, got {shape.in_channels} to {shape.out_channels}"
             )
+        self.settings = settings
         width, groups = settings.width, settings.groups
         self.shift_in = MeanShift(-1)
         self.stem = nn.Conv2d(3, width, 3, padding=1)
@@ -105,8 +106,8 @@ class CarnM(nn.Module):
 
 def _multi_scale_parameters(network: nn.Module) -> int:
     """What the published network stores, which holds the upsamplers of all three scales."""
-    width, groups = network.stem.out_channels, network.upsampler[0].groups
-    others = [upsampler(width, groups, scale) for scale in SCALES]
+    assert isinstance(network, CarnM)
+    others = [upsampler(network.settings.width, network.settings.groups, scale) for scale in SCALES]
     counts = [sum(p.numel() for p in part.parameters()) for part in (network, network.upsampler, *others)]
     return counts[0] - counts[1] + sum(counts[2:])
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from space.architecture import Architecture, IOShape
 from space.errors import UserError
 from space.layers.protocols import Foldable
+from space.layers.weight_and_bias import weight_and_bias
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.released_layout import ReleasedLayout, scale_by_shuffle
 
@@ -49,11 +50,13 @@ class _ExpandedBranch(nn.Module):
 
     def second(self) -> tuple[Tensor, Tensor]:
         """Weight `(out, mid, 3, 3)` and bias of the second convolution."""
-        return self.conv.weight, self.conv.bias
+        return weight_and_bias(self.conv)
 
 
 class _EdgeBranch(nn.Module):
     """1x1, then one fixed edge filter per channel with a learned factor and bias, without padding."""
+
+    edge: Tensor
 
     def __init__(self, in_channels: int, out_channels: int, edge: str) -> None:
         super().__init__()
@@ -100,10 +103,12 @@ class EdgeBlock(nn.Module, Foldable):
     @torch.no_grad()
     def fold(self) -> None:
         """Add every branch to the 3x3 convolution; the block computes the same as before."""
+        whole, shift = weight_and_bias(self.conv)
         for branch in self.branches:
-            weight, bias = branch.second()
-            self.conv.weight += torch.einsum("omhw,mi->oihw", weight, branch.mix.weight[:, :, 0, 0])
-            self.conv.bias += bias + torch.einsum("omhw,m->o", weight, branch.mix.bias)
+            assert isinstance(branch, _ExpandedBranch | _EdgeBranch)
+            (mix, mix_bias), (weight, bias) = weight_and_bias(branch.mix), branch.second()
+            whole += torch.einsum("omhw,mi->oihw", weight, mix[:, :, 0, 0])
+            shift += bias + torch.einsum("omhw,m->o", weight, mix_bias)
         self.branches = nn.ModuleList()
 
 
@@ -137,7 +142,7 @@ ECBSR_BRANCHES = ("conv1x1_3x3", "conv1x1_sbx", "conv1x1_sby", "conv1x1_lpl")  #
 
 def _ecbsr_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
     """Block i is `backbone.{i}`; a branch's convolutions are its tensors `k0`, `b0` and `k1`, `b1`."""
-    names = {}
+    names: dict[str, str] = {}
     for index in range(entry.architecture.settings.blocks + 2):
         ours, theirs = f"body.{index}", f"backbone.{index}"
         names |= {f"{ours}.conv": f"{theirs}.conv3x3", f"{ours}.activation": f"{theirs}.act"}

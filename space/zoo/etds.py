@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from space.architecture import Architecture, IOShape
 from space.errors import UserError
 from space.layers.protocols import Foldable, StartsItself
+from space.layers.weight_and_bias import weight_and_bias
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.published_result import reported
 from space.zoo.released_layout import ReleasedLayout, scale_by_shuffle
@@ -81,16 +82,16 @@ class Etds(Foldable, StartsItself, nn.Module):
         if self.last_colour.weight.is_meta:  # where only shapes count
             return
         for conv in (self.first_colour, *self.colours):
-            nn.init.dirac_(conv.weight)
+            nn.init.dirac_(weight_and_bias(conv)[0])
         out, colours = self.last_colour.weight.shape[:2]
         self.last_colour.weight.zero_()
         self.last_colour.weight[:, :, 1, 1] = torch.eye(out // self.scale**2, colours).repeat_interleave(
             self.scale**2, 0
         )
         for conv in self.crossings:
-            conv.weight.zero_()
+            weight_and_bias(conv)[0].zero_()
         for conv in (self.first_colour, *self.colours, self.last_colour, *self.crossings):
-            conv.bias.zero_()
+            weight_and_bias(conv)[1].zero_()
 
     def forward(self, image: Tensor) -> Tensor:
         if self.clip is not None:
@@ -110,14 +111,15 @@ class Etds(Foldable, StartsItself, nn.Module):
         """Become the plain chain; what the network computes in evaluation stays the same."""
         if self.clip is not None:
             return
-        first = ([self.first.weight], [self.first_colour.weight])
-        convs = [_conv(side_by_side(first), torch.cat((self.first.bias, self.first_colour.bias)))]
-        for feature, crossing, own in zip(self.features, self.crossings, self.colours, strict=True):
-            none = torch.zeros_like(crossing.weight).transpose(0, 1)
-            weight = side_by_side(((feature.weight, crossing.weight), (none, own.weight)))
-            convs.append(_conv(weight, torch.cat((feature.bias + crossing.bias, own.bias))))
-        weight = side_by_side(((self.last.weight, self.last_colour.weight),))
-        bias = self.last.bias + self.last_colour.bias
+        (first, shift), (colour, colour_shift) = map(weight_and_bias, (self.first, self.first_colour))
+        convs = [_conv(side_by_side(([first], [colour])), torch.cat((shift, colour_shift)))]
+        for layer in zip(self.features, self.crossings, self.colours, strict=True):
+            (feature, shift), (crossing, crossing_shift), (own, own_shift) = map(weight_and_bias, layer)
+            none = torch.zeros_like(crossing).transpose(0, 1)
+            weight = side_by_side(((feature, crossing), (none, own)))
+            convs.append(_conv(weight, torch.cat((shift + crossing_shift, own_shift))))
+        (last, shift), (colour, colour_shift) = map(weight_and_bias, (self.last, self.last_colour))
+        weight, bias = side_by_side(([last, colour],)), shift + colour_shift
         extra = ROUNDED_FOR_3.get(self.scale, 0)
         weight = torch.cat((weight, weight.new_zeros(extra, *weight.shape[1:])))
         convs.append(_conv(-weight, torch.cat((1 - bias, bias.new_zeros(extra)))))

@@ -39,7 +39,7 @@ class IrCnn(nn.Module, ResidualEnd):
         )
 
     @property
-    def residual_end(self) -> nn.Conv2d:
+    def residual_end(self) -> nn.Module:
         """The last convolution, which gives the change of the image."""
         return self.layers[-1]
 

@@ -6,6 +6,7 @@ Those are the rows of ``published.csv``, one value per row.
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
@@ -46,17 +47,16 @@ def _all() -> tuple[PublishedResult, ...]:
 def _not_built() -> tuple[PublishedResult, ...]:
     """The rows of ``published.csv``, with the metrics of one network, dataset and source joined."""
     joined: dict[tuple[str, ...], dict[str, str]] = {}
-    with files("space.zoo").joinpath("published.csv").open(encoding="utf-8", newline="") as table:
-        for row in csv.DictReader(table):
-            key = tuple(row[name] for name in ("network", "task", "scale", "level", "dataset", "source", "note"))
-            joined.setdefault(key, row)[row["metric"]] = row["value"]
+    table = files("space.zoo").joinpath("published.csv").read_text(encoding="utf-8")
+    for row in csv.DictReader(io.StringIO(table)):
+        key = tuple(row[name] for name in ("network", "task", "scale", "level", "dataset", "source", "note"))
+        joined.setdefault(key, row)[row["metric"]] = row["value"]
     return tuple(_result(row) for row in joined.values())
 
 
 def _result(row: dict[str, str]) -> PublishedResult:
     metric = next((word for word in METRICS if word in row), None)
     ssim = next((row[word] for word in SSIM if word in row), None)
-    width_height = tuple(int(pixels) for pixels in row["multi_adds_output"].split("x") if pixels)
     return PublishedResult(
         network=row["network"],
         task=row["task"],
@@ -70,8 +70,16 @@ def _result(row: dict[str, str]) -> PublishedResult:
         params=int(row["params"]) if row["params"] else None,
         macs=int(row["multi_adds"]) if row["multi_adds"] else None,
         macs_rule=row["multi_adds_rule"] or None,
-        macs_output=width_height or None,
+        macs_output=_width_height(row["multi_adds_output"]),
         is_own=row["origin"] == "own",
         is_self_ensemble=row["self_ensemble"] == "yes",
         note=row["note"],
     )
+
+
+def _width_height(text: str) -> tuple[int, int] | None:
+    """``1280x720``, or nothing."""
+    if not text:
+        return None
+    width, height = map(int, text.split("x"))
+    return width, height

@@ -125,7 +125,7 @@ class Pmrid(nn.Module, ResidualEnd):
 def _pmrid_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
     """`models/net_torch.py`: stages `enc1` to `enc4` and `dec1` to `dec4`; separable ones `depthwise`, `pointwise`."""
 
-    def separable(ours: str, theirs: str) -> Mapping[str, str]:
+    def separable(ours: str, theirs: str) -> dict[str, str]:
         return {f"{ours}.0": f"{theirs}.depthwise", f"{ours}.1": f"{theirs}.pointwise"}
 
     def block(ours: str, theirs: str) -> dict[str, str]:

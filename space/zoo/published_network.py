@@ -72,4 +72,4 @@ def with_input_skip(arch: Architecture, mode: str | None = None) -> Architecture
     mode = mode or ("bicubic" if arch.shape.scale > 1 else "identity")
     if arch.ends is None:
         raise UserError(f"an input skip is for networks of a backbone, got {arch.backbone}")
-    return replace(arch, ends=replace(arch.ends, input_skip=mode))
+    return arch.with_ends(input_skip=mode)

@@ -47,14 +47,11 @@ def released(*, width: int, **knobs: Value) -> tuple[dict[str, Value], Architect
     """Knobs and architecture of the released x4 graph with ``knobs`` changed; the mean shift is not a knob."""
     chosen = {**RELEASED, "width": width, **knobs}
     on_grid = {**chosen, "width": min(width, WIDEST_SEARCHED)}
-    arch = _with_mean_shift(BACKBONES["symmetric"].architecture(TASKS["sr"].shape(4), on_grid))
+    arch = BACKBONES["symmetric"].architecture(TASKS["sr"].shape(4), on_grid).with_ends(mean_shift=True)
     if width > WIDEST_SEARCHED:
-        arch = _widened(arch, width)
+        upsampler = UpsamplerSpec(str(chosen["upsampler"]), width)
+        arch = _widened(arch, width).with_ends(upsampler=upsampler)
     return {"backbone": "symmetric", **chosen}, arch
-
-
-def _with_mean_shift(arch: Architecture) -> Architecture:
-    return replace(arch, ends=replace(arch.ends, mean_shift=True))
 
 
 def _widened(arch: Architecture, width: int) -> Architecture:
@@ -65,8 +62,7 @@ def _widened(arch: Architecture, width: int) -> Architecture:
 
     settings: SymmetricSettings = arch.settings
     wider = replace(settings, width=width, encoder=widen(settings.encoder), decoder=widen(settings.decoder))
-    ends = replace(arch.ends, upsampler=UpsamplerSpec(arch.ends.upsampler.kind, width))
-    return replace(arch, settings=wider, ends=ends)
+    return replace(arch, settings=wider)
 
 
 def _depth_variant() -> Architecture:
@@ -83,7 +79,7 @@ def _compressed() -> Architecture:
     """All 26 blocks at 32 channels replaced by inverted residuals of expansion 1."""
     knobs = {name: value for name, value in RELEASED.items() if name not in ("convolution", "inverted_ratio")}
     inverted = {**knobs, "width": 32, "block": "inverted", "expansion": 1}
-    return _with_mean_shift(BACKBONES["symmetric"].architecture(TASKS["sr"].shape(4), inverted))
+    return BACKBONES["symmetric"].architecture(TASKS["sr"].shape(4), inverted).with_ends(mean_shift=True)
 
 
 def _slwsr_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:

@@ -55,7 +55,7 @@ MISTAKES = [
     (["--task", "sr", "--budget", "-5k-params"], "-5"),
     (["--task", "sr", "--budget", "nan-params"], "nan"),
     (["--task", "sr", "--budget", "5k-params,6k-params"], "params twice"),
-    (["--task", "sr", "--budget", "0.1k-params"], "smallest has 2,047 params"),
+    (["--task", "sr", "--budget", "0.1k-params"], "smallest has 1,647 params"),
     (["--task", "sr", "--budget", "800ms@pixel-9000"], "unknown latency table 'pixel-9000'"),
     (["--task", "sr", "--budget", "800ms"], "got '800ms'; try 800ms@TABLE"),
     (["--task", "sr", "--budget", "9k-params", "--objective", "psnr,latency"], "ms@TABLE, got 'latency'"),
@@ -227,8 +227,19 @@ def test_real_frames_are_shown_by_run_and_by_report(tmp_path: Path, monkeypatch,
     (tmp_path / "frame.raw").write_bytes(np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8).tobytes())
     columns = "file,width,height,pattern,bits,black,white,gain_r,gain_b"
     (tmp_path / "frames.csv").write_text(f"{columns}\nframe.raw,64,64,BGGR,8,0,255,2,1.5\n")
-    command = ["run", "--task", "raw-denoise", "--budget", "2k-params", "--rungs", "1", "--trials", "1"]
-    command += ["--workers", "1", "--train-data", str(photos), "--val-data", str(photos), "--run-dir", "raw"]
+    command = ["run", "--task", "raw-denoise", "--budget", "2k-params", "--rungs", "8", "--trials", "1"]
+    command += [
+        "--workers",
+        "1",
+        "--specialists",
+        "1",
+        "--train-data",
+        str(photos),
+        "--val-data",
+        str(photos),
+        "--run-dir",
+        "raw",
+    ]
     assert main([*command, "--frames", "."]) == 0
     page, strip = tmp_path / "raw" / "report.html", tmp_path / "raw" / "strip-frame.png"
     assert "<h3>frame.raw</h3>" in page.read_text()

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+import search
 from search.request import values as option_values
+from search.request.options import RUN_OPTIONS
 from search.request.values import parse_processes, parse_time, written_folder
 from space.command_line import parse_count, parse_size
 from space.errors import UserError
+from space.tasks import OPTIONS
 
 
 @pytest.mark.parametrize(("given", "always", "runs"), [("1", 1, 1), ("3", 1, 3), ("4", 4, 4), ("100000", 1, 3)])
@@ -46,3 +49,9 @@ def test_a_folder_that_is_written_has_a_name_in_utf8() -> None:
     assert written_folder("--run-dir", Path("größe [b]$x^_{")) == Path("größe [b]$x^_{")
     with pytest.raises(UserError, match=r"--run-dir must be a name in UTF-8, got 'a\\udcff'"):
         written_folder("--run-dir", Path("a\udcff"))
+
+
+def test_the_page_of_options_has_every_option_of_run() -> None:
+    page = (Path(search.__file__).parent / "OPTIONS.md").read_text("utf-8")
+    own = [option.name for option in RUN_OPTIONS if option.name not in OPTIONS]
+    assert [name for name in own if f"`--{name}`" not in page] == []

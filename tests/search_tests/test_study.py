@@ -76,7 +76,7 @@ def test_short_attributes_are_what_a_person_looks_for(study: Study, record: Tria
     shown = stored(study, record.trial).user_attrs
     assert shown == short_attributes(study.records[record.trial])
     assert shown["psnr@100"] == 30.0
-    assert set(shown) == {"source", "key", "params", "macs", "psnr@100"}
+    assert set(shown) == {"source", "key", "params", "macs", "peak_activation_bytes", "weight_bytes", "psnr@100"}
 
 
 def test_objectives_are_named_and_directed() -> None:

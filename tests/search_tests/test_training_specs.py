@@ -331,7 +331,7 @@ def test_a_folder_name_does_not_change_between_versions() -> None:
 
 
 def test_protocols_say_how_the_steps_are_made() -> None:
-    plan = SR.plan
+    plan = SR.degrade.plan
     short, long, large = (make(SR, 500) for make in PROTOCOLS.values())
     assert short == plan
     assert (long.batch, long.patch_px, long.decay_steps) == (plan.batch, 2 * plan.patch_px, 500)

@@ -46,6 +46,7 @@ def test_both_is_channel_then_spatial() -> None:
 
 @pytest.mark.parametrize("kind", ["channel", "spatial"])
 def test_every_weight_learns_and_phones_know_every_operator(kind: str) -> None:
+    torch.manual_seed(0)  # of some weights, all of the few ReLUs start dead
     layer = attention(kind, 16)
     layer(torch.rand(2, 16, 9, 8)).square().mean().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in layer.parameters())
