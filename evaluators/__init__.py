@@ -1,6 +1,6 @@
-"""How good and how dear one network is: exact costs, images and metrics, training, evaluation.
+"""How good a network is and what it costs: exact costs, images and metrics, training, evaluation.
 
-The names below are loaded when they are first asked for: reading a command line must not wait for torch.
+Names are imported on first use, so that reading a command line does not wait for torch.
 """
 
 from __future__ import annotations

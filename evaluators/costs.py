@@ -29,10 +29,10 @@ BYTES_PER_VALUE = 4  # fp32, for weights and activations
 class Costs:
     """Exact costs of a network in its deploy form, at a stated input size, batch 1, fp32.
 
-    ``params`` counts what the deployed network stores, fixed numbers such as a mean shift included; ``macs`` are true
-    multiply-accumulates of convolutions and matrix products; ``peak_activation_bytes`` is the largest sum of live
-    activations, weights excluded (``space.operators.OperatorList.peak_elements``). ``latency`` is predicted, by
-    the name of each latency table that was asked for.
+    ``params`` counts every stored number of the deployed network, including fixed ones such as a mean shift. ``macs``
+    are true multiply-accumulates of convolutions and matrix products. ``peak_activation_bytes`` is the largest sum of
+    live activations, without weights (``space.operators.OperatorList.peak_elements``). ``latency`` maps the name of
+    each requested latency table to its prediction.
     """
 
     params: int
@@ -41,20 +41,20 @@ class Costs:
     weight_bytes: int
     latency: Mapping[str, Latency] = field(default_factory=dict, hash=False)
 
-    def of(self, word: str) -> float:
-        """The cost that a word of ``--budget`` or ``--objective`` means: a count, bytes, or milliseconds.
+    def of(self, key: str) -> float:
+        """The cost called ``key`` in ``--budget`` and ``--objective``: a count, bytes, or milliseconds.
 
         Raises:
-            UserError: there is no such quantity, or no figure on the latency table that the word names.
+            UserError: ``key`` is unknown, or there is no figure for the latency table it names.
         """
-        return quantity(word).of(self)
+        return quantity(key).of(self)
 
-    def has(self, word: str) -> bool:
-        """Whether ``of(word)`` has an answer."""
-        return word in QUANTITIES or table_of(word) in self.latency
+    def has(self, key: str) -> bool:
+        """Whether ``of(key)`` has an answer."""
+        return key in QUANTITIES or table_of(key) in self.latency
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON knows it; without ``latency`` where no table was asked for."""
+        """As JSON values; without ``latency`` if no table was requested."""
         values = asdict(self)
         if not self.latency:
             del values["latency"]
@@ -68,7 +68,7 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class PaperCounts:
-    """A configuration's counts under its paper's own rule; None where the paper has no rule of its own."""
+    """A configuration's counts by its paper's own rule; None if the paper has none."""
 
     params_paper_rule: int
     macs_paper_rule: int | None
@@ -80,15 +80,15 @@ def cost(
     input_size: tuple[int, int] | None = None,
     tables: Sequence[LatencyTable | str] = (),
 ) -> Costs:
-    """What a network costs in its deploy form, batch 1, fp32.
+    """The costs of a network in its deploy form, batch 1, fp32.
 
     Args:
-        network: any module that takes an image, an architecture, or the name of a published network.
-        input_size: (width, height) in pixels; the network's own if None.
+        network: a module that takes an image, an architecture, or the name of a published network.
+        input_size: (width, height) in pixels; the network's default if None.
         tables: latency tables to predict milliseconds on, by name or path (``python -m latency_tables list``).
 
     Raises:
-        UserError: the network is not known or cannot run at this size, or a table does not know one of its operators.
+        UserError: the network is unknown or cannot run at this size, or a table lacks one of its operators.
 
     >>> import evaluators
     >>> costs = evaluators.cost("s-lwsr16", input_size=(320, 180), tables=["pixel4-a76"])
@@ -105,12 +105,12 @@ def cost(
 
 
 def architecture_costs(arch: Architecture, input_size: tuple[int, int], tables: Sequence[LatencyTable] = ()) -> Costs:
-    """Costs of one of our architectures at an input of (width, height) pixels: a fraction of a millisecond.
+    """The costs of an architecture at an input of (width, height) pixels, computed in a fraction of a millisecond.
 
-    Milliseconds are predicted on ``tables``; without any, the operators are not even listed.
+    Milliseconds are predicted on ``tables``; without tables the operators are not listed at all.
 
     Raises:
-        UserError: it has an operator that a table does not know.
+        UserError: a table lacks one of its operators.
     """
     found = screen(arch, *input_size)
     latency = latencies(engine_operators(found.operators, (found.output,)), tables) if tables else {}
@@ -124,14 +124,14 @@ def network_costs(
     more_inputs: Sequence[Shape] = (),
     tables: Sequence[LatencyTable] = (),
 ) -> Costs:
-    """Costs of any network, by a full trace, at an input of (width, height) pixels; the network is left as it is.
+    """The costs of any network by a full trace, at an input of (width, height) pixels; the network is not changed.
 
-    ``more_inputs`` are the shapes of its inputs besides that image. Tied weights count once, and weights that are
-    computed from others as they are stored: once, in the smaller form. Milliseconds are predicted on ``tables``.
+    ``more_inputs`` are the shapes of the inputs after that image. Tied weights count once; weights computed from other
+    weights count once, in the smaller form, as deployed networks store them. Milliseconds are predicted on ``tables``.
 
     Raises:
-        UnknownOperatorError: it runs an operator whose cost is not known.
-        UserError: it cannot run at this size, or a table does not know one of its operators.
+        UnknownOperatorError: it runs an operator of unknown cost.
+        UserError: it cannot run at this size, or a table lacks one of its operators.
     """
     width_px, height_px = input_size
     deployed = deploy_form(meta_copy(network))
@@ -148,9 +148,9 @@ def _costs(params: int, macs: int, peak_elements: int, latency: Mapping[str, Lat
 def paper_counts(
     published: PublishedNetwork, costs: Costs, input_size: tuple[int, int], scale: int | None = None
 ) -> PaperCounts:
-    """What the paper's own way of counting gives for the network that ``costs`` belong to.
+    """The counts, by the paper's own rule, of the network with these ``costs``.
 
-    ``scale`` is the network's, where it is not the paper's own.
+    ``scale`` is the network's upscaling factor if it differs from the paper's.
     """
     rule = published.counting_rule
     if rule is None:

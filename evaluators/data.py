@@ -35,7 +35,7 @@ Picture = NamedImage | NamedPair
 
 
 def training_images(folder: Path | None, rules: TaskRules) -> tuple[Picture, ...]:
-    """Pictures to train on, each at least as large as a patch; pairs where the folder holds pairs.
+    """Training images, each at least as large as a patch; pairs if the folder holds pairs.
 
     Raises:
         UserError: the folder or one of its files cannot be used.
@@ -44,10 +44,10 @@ def training_images(folder: Path | None, rules: TaskRules) -> tuple[Picture, ...
 
 
 def validation_images(folder: Path | None, rules: TaskRules) -> tuple[Picture, ...]:
-    """Pictures to measure on; errors as in ``training_images``.
+    """Validation images; raises as ``training_images``.
 
-    Where the size stays, every pixel of a photograph costs as much as 16 in super-resolution at x4: the embedded ones
-    are then halved, which also removes their JPEG artefacts, and cut.
+    At scale 1, a pixel of a photograph costs as much as 16 pixels in super-resolution at x4. The embedded photographs
+    are then halved, which also removes their JPEG artefacts, and cropped.
     """
     if folder is not None:
         return _from_folder(folder, rules, SMALLEST_PX)
@@ -55,7 +55,7 @@ def validation_images(folder: Path | None, rules: TaskRules) -> tuple[Picture, .
 
 
 def describe(folder: Path | None, images: Sequence[Picture], rules: TaskRules, validates: bool = False) -> str:
-    """What a record says of a data set: its name, and a fingerprint of its pixels."""
+    """The description of a data set in records: its name and a fingerprint of its pixels."""
     name = EMBEDDED if folder is None else f"folder {escaped_name(folder.resolve().name)}"
     pairs = [image for image in images if isinstance(image, NamedPair)]
     if pairs:
@@ -66,12 +66,12 @@ def describe(folder: Path | None, images: Sequence[Picture], rules: TaskRules, v
 
 
 def check_measurable(images: Sequence[Picture], where: Path | str | None, rules: TaskRules) -> None:
-    """Refuse pictures that are perfect without a network: their PSNR is infinite, and so is the mean of the set.
+    """Refuse images that are perfect without a network, since they make the mean PSNR infinite.
 
-    Such are pictures of one colour, and pairs whose two pictures are the same.
+    These are images of a single colour, and pairs of identical images.
 
     Raises:
-        UserError: names the first such picture of ``where``.
+        UserError: there is one in ``where``; the message names the first.
     """
     for image in images:
         if isinstance(image, NamedPair):
@@ -90,12 +90,12 @@ def check_measurable(images: Sequence[Picture], where: Path | str | None, rules:
 
 
 def describes_pairs(described: str) -> bool:
-    """Whether ``describe`` said so of pairs, alone or first of several sets."""
+    """Whether a text from ``describe`` is of pairs, or of several sets that begin with pairs."""
     return _PAIRS.search(described) is not None
 
 
 def training_pool(images: Sequence[Picture], rules: TaskRules) -> PatchPool:
-    """Patches of all ``images`` and of their degraded versions; given pairs are taken as they are."""
+    """A patch pool of all ``images`` and their degraded versions; given pairs are used as they are."""
     given = isinstance(images[0], NamedPair)
     finish = None if given else rules.degrade.finish_patches
     return PatchPool.from_pairs(
@@ -104,7 +104,7 @@ def training_pool(images: Sequence[Picture], rules: TaskRules) -> PatchPool:
 
 
 def pools_of(pool: PatchPool, rules: TaskRules, specialists: int) -> tuple[PatchPool, ...]:
-    """``pool`` for each of ``specialists`` networks: the same pictures, with noise of its part of the range."""
+    """``pool`` for each of ``specialists`` networks: the same images, with noise from its part of the range."""
     if specialists == 1:
         return (pool,)
     return tuple(replace(pool, finish=part.degrade.finish_patches) for part in rules.degrade.divided(specialists))
@@ -123,10 +123,10 @@ def _given_pair(pair: NamedPair, rules: TaskRules) -> Pair:
 
 
 def frame_pairs(folder: Path | None, rules: TaskRules) -> tuple[Pair, ...]:
-    """Real Bayer frames to be looked at, as pairs without a target; none without a ``folder``.
+    """Real Bayer frames for visual inspection, as pairs without a target; none without a ``folder``.
 
     Raises:
-        UserError: the folder or one of its frames cannot be used, or the task takes no frames.
+        UserError: the folder or one of its frames cannot be used, or the task does not take frames.
     """
     return () if folder is None else tuple(map(rules.show.frame_pair, load_frames(folder)))
 
@@ -142,7 +142,7 @@ def save_pairs(path: Path, pairs: Sequence[Pair]) -> None:
 
 
 def load_pairs(path: Path) -> tuple[Pair, ...]:
-    """Read what ``save_pairs`` wrote."""
+    """Read pairs written by ``save_pairs``."""
     with np.load(path, allow_pickle=False) as arrays:
         return tuple(
             Pair(
@@ -158,7 +158,7 @@ def load_pairs(path: Path) -> tuple[Pair, ...]:
 
 
 def rules_of_folders(rules: TaskRules, train: Path | None, validation: Path | None) -> TaskRules:
-    """``rules`` with what the folders show to hold, before they are read."""
+    """``rules``, completed with what the layout of the folders shows before any image is read."""
     return rules.of_pairs(*(folder is not None and holds_pairs(folder) for folder in (train, validation)))
 
 

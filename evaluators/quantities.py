@@ -1,7 +1,7 @@
-"""The quantities that a network costs: of each its words, its units, and how a person reads it.
+"""The cost quantities of a network: key, units, and how each is shown.
 
-Budgets, objectives, constraints, ``front.csv``, tables, plots, sentences and the dashboard read ``QUANTITIES``. A new
-quantity is a field of ``evaluators.costs.Costs``, filled in there, and an entry here. Nothing here waits for torch.
+Budgets, objectives, constraints, ``front.csv``, tables, plots, sentences and the dashboard read ``QUANTITIES``. To add
+a quantity, add a field to ``evaluators.costs.Costs``, fill it in there, and add an entry here. Does not import torch.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 COUNT_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 BYTE_UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 TIME_UNITS = {"ms": 1, "s": 1000}
-PREFIX = "ms@"  # of a cost word that means milliseconds on a table
+PREFIX = "ms@"  # of the key of milliseconds on a table
 SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 class Shown(IntEnum):
-    """Where a quantity stands unasked: in files alone, also in sentences, or in every table too."""
+    """Where a quantity appears by default: in files only, also in sentences, or in every table too."""
 
     FILES = 0
     SENTENCES = 1
@@ -33,13 +33,13 @@ class Shown(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """One quantity.
+    """One cost quantity.
 
-    ``word`` means it in ``--budget`` and ``--objective``; ``column`` is its field of ``Costs`` and its column in
-    ``front.csv``. ``units`` are those of a budget, in the quantity's own unit: one parameter, MAC, byte, millisecond.
+    ``key`` names it in ``--budget`` and ``--objective``; ``column`` is its field of ``Costs`` and its column in
+    ``front.csv``. ``units`` are the units of a budget, in the quantity's base unit: parameter, MAC, byte, millisecond.
     """
 
-    word: str
+    key: str
     column: str
     units: Mapping[str, int]
     name: str  # in a table: "peak activation memory"
@@ -55,14 +55,14 @@ class Quantity:
 
     @property
     def table(self) -> str | None:
-        """The latency table of a quantity in milliseconds."""
-        return table_of(self.word)
+        """The latency table of a quantity in milliseconds; None for any other."""
+        return table_of(self.key)
 
     def of(self, costs: Costs) -> float:
-        """The figure in the quantity's own unit.
+        """The figure in the base unit.
 
         Raises:
-            UserError: it is milliseconds on a table on which ``costs`` has no figure.
+            UserError: it is milliseconds on a table for which ``costs`` has no figure.
         """
         table = self.table
         if table is None:
@@ -78,7 +78,7 @@ class Quantity:
         return self.of(costs) / self.per_axis_unit
 
     def band(self, costs: Costs) -> tuple[float, float] | None:
-        """The ends of a prediction's 90 % band in the unit of the axis; None of a figure that is exact."""
+        """The 90 % band of a prediction in the unit of the axis; None for an exact figure."""
         return None if self.table is None else (costs.latency[self.table].low, costs.latency[self.table].high)
 
     def text(self, costs: Costs) -> str:
@@ -86,15 +86,15 @@ class Quantity:
         return f"{self.number(self.of(costs))} {self.unit}"
 
     def exact_text(self, costs: Costs) -> str:
-        """The figure to the last digit: ``10,193,414,400 MACs``; of a prediction ``text``."""
+        """The figure to the last digit: ``10,193,414,400 MACs``; for a prediction, as ``text``."""
         return f"{self.of(costs):,.0f} {self.exact_unit}" if self.table is None else self.text(costs)
 
     def limit_text(self, number: float, unit: str = "") -> str:
         """A limit as a budget writes it: ``200k-params``, ``1300ms@pixel4-a76``; ``number`` is in ``unit``."""
-        return f"{number:.12g}{unit}-{self.word}" if self.table is None else f"{number:.12g}{self.word}"
+        return f"{number:.12g}{unit}-{self.key}" if self.table is None else f"{number:.12g}{self.key}"
 
     def saving(self, share: float) -> str:
-        """``28% fewer MACs``, ``7% more parameters``, ``as much time on pixel4-a76``: ``share`` is what is saved."""
+        """``28% fewer MACs``, ``7% more parameters``, ``as much time on pixel4-a76``; ``share`` is the share saved."""
         percent = f"{abs(share):.0%}"
         if percent == "0%":
             return f"as {'many' if self.is_counted else 'much'} {self.noun}"
@@ -107,22 +107,22 @@ class Quantity:
         return f"the {'fewest' if self.is_counted else 'least'} {self.noun}"
 
 
-def latency_word(table: str) -> str:
-    """The cost word of milliseconds on the table called ``table``: ``ms@pixel4-a76``."""
+def latency_key(table: str) -> str:
+    """The key of milliseconds on ``table``: ``ms@pixel4-a76``."""
     return PREFIX + table
 
 
-def table_of(word: str) -> str | None:
-    """The name of the table in a cost word; None if it means something else than milliseconds."""
-    return word.removeprefix(PREFIX) if word.startswith(PREFIX) else None
+def table_of(key: str) -> str | None:
+    """The table named by a quantity key; None if the key is not milliseconds."""
+    return key.removeprefix(PREFIX) if key.startswith(PREFIX) else None
 
 
 def ms_text(ms: float) -> str:
-    """As many digits as a prediction deserves: ``1,482``, ``98.7``, ``3.42``."""
+    """Milliseconds to about three digits: ``1,482``, ``98.7``, ``3.42``."""
     return f"{ms:,.{0 if ms >= 100 else 1 if ms >= 10 else 2}f}"
 
 
-def short_number(value: float) -> str:
+def _short_number(value: float) -> str:
     """Three or four digits and a suffix: ``144 k``, ``10.19 G``, ``11 G``."""
     for size, suffix in SUFFIXES:
         if value >= size:
@@ -131,16 +131,16 @@ def short_number(value: float) -> str:
     return f"{value:.0f}"
 
 
-def bytes_text(value: float) -> str:
+def _bytes_text(value: float) -> str:
     """``118.0 MB``, ``575 kB``."""
     return f"{value / 1e6:.1f} MB" if value >= 1e6 else f"{value / 1e3:.0f} kB"
 
 
 QUANTITIES: dict[str, Quantity] = {
-    quantity.word: quantity
+    quantity.key: quantity
     for quantity in (
         Quantity(
-            word="params",
+            key="params",
             column="params",
             units=COUNT_UNITS,
             name="parameters",
@@ -155,7 +155,7 @@ QUANTITIES: dict[str, Quantity] = {
             shown=Shown.TABLES,
         ),
         Quantity(
-            word="macs",
+            key="macs",
             column="macs",
             units=COUNT_UNITS,
             name="multiply-accumulates",
@@ -164,12 +164,12 @@ QUANTITIES: dict[str, Quantity] = {
             exact_unit="MACs",
             axis="Multiply-accumulates (G)",
             per_axis_unit=1e9,
-            number=short_number,
+            number=_short_number,
             is_counted=True,
             shown=Shown.TABLES,
         ),
         Quantity(
-            word="memory",
+            key="memory",
             column="peak_activation_bytes",
             units=BYTE_UNITS,
             name="peak activation memory",
@@ -178,10 +178,10 @@ QUANTITIES: dict[str, Quantity] = {
             exact_unit="bytes of activations",
             axis="Peak activation memory (MB)",
             per_axis_unit=1e6,
-            number=bytes_text,
+            number=_bytes_text,
         ),
         Quantity(
-            word="weights",
+            key="weights",
             column="weight_bytes",
             units=BYTE_UNITS,
             name="weights",
@@ -190,7 +190,7 @@ QUANTITIES: dict[str, Quantity] = {
             exact_unit="bytes of weights",
             axis="Weights (MB)",
             per_axis_unit=1e6,
-            number=bytes_text,
+            number=_bytes_text,
             is_fixed=True,
             shown=Shown.FILES,
         ),
@@ -199,10 +199,10 @@ QUANTITIES: dict[str, Quantity] = {
 
 
 def milliseconds_on(table: str) -> Quantity:
-    """The predicted time of one inference on the latency table called ``table``."""
+    """The predicted time of one inference on the latency table ``table``."""
     return Quantity(
-        word=latency_word(table),
-        column=latency_word(table),
+        key=latency_key(table),
+        column=latency_key(table),
         units=TIME_UNITS,
         name=f"milliseconds on {table}",
         noun=f"time on {table}",
@@ -215,27 +215,27 @@ def milliseconds_on(table: str) -> Quantity:
     )
 
 
-def quantity(word: str) -> Quantity:
-    """What a word of ``--budget`` or ``--objective`` means.
+def quantity(key: str) -> Quantity:
+    """The quantity called ``key`` in ``--budget`` and ``--objective``.
 
     Raises:
-        UserError: there is no such quantity.
+        UserError: ``key`` is unknown.
     """
-    table = table_of(word)
+    table = table_of(key)
     if table is not None:
         return milliseconds_on(table)
-    if word not in QUANTITIES:
-        raise UserError(f"quantity must be one of {', '.join(QUANTITIES)}, {PREFIX}TABLE, got {word!r}")
-    return QUANTITIES[word]
+    if key not in QUANTITIES:
+        raise UserError(f"quantity must be one of {', '.join(QUANTITIES)}, {PREFIX}TABLE, got {key!r}")
+    return QUANTITIES[key]
 
 
 def exact_quantities(shown: Shown) -> tuple[Quantity, ...]:
-    """Those of ``QUANTITIES`` that stand where ``shown`` says."""
+    """The members of ``QUANTITIES`` that appear where ``shown`` says."""
     return tuple(each for each in QUANTITIES.values() if each.shown >= shown)
 
 
 def quantities_of(costs: Costs, shown: Shown = Shown.FILES) -> tuple[Quantity, ...]:
-    """``exact_quantities``, then the milliseconds that ``costs`` has a figure of."""
+    """``exact_quantities``, then the milliseconds on each table for which ``costs`` has a figure."""
     return (*exact_quantities(shown), *map(milliseconds_on, costs.latency))
 
 

@@ -1,6 +1,6 @@
 """What an operator costs on a phone, and how to measure one.
 
-``predict`` is loaded when it is first asked for: reading a command line must not wait for torch.
+``predict`` is imported on first use, so that reading a command line does not wait for torch.
 """
 
 from __future__ import annotations

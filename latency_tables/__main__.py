@@ -4,7 +4,7 @@ import sys
 
 
 def main() -> int:
-    """As ``latency_tables.cli.main``; Ctrl-C while the program is still loading ends it as quietly as later."""
+    """As ``latency_tables.cli.main``, also when Ctrl-C is pressed while the program is still loading."""
     try:
         from latency_tables.cli import main as command_line
 

@@ -1,4 +1,4 @@
-"""Milliseconds of a network that a program gives."""
+"""Latency prediction for networks given in Python."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from space.named_network import given_network
 def predict(
     network: nn.Module | Architecture | str, table: LatencyTable | str, input_size: tuple[int, int] | None = None
 ) -> Explanation:
-    """Predicted time of one inference, batch 1, and what it goes into.
+    """Predict the time of one inference, batch 1, with its breakdown.
 
     Args:
-        network: any module that takes an image, an architecture, or the name of a published network.
+        network: a module that takes an image, an architecture, or the name of a published network.
         table: a latency table, or its name or path (``python -m latency_tables list``).
-        input_size: (width, height) in pixels; the network's own if None.
+        input_size: (width, height) in pixels; the network's default if None.
 
     Raises:
-        UserError: the network is not known or cannot run at this size, or the table does not know one of its operators.
+        UserError: the network is unknown or cannot run at this size, or the table lacks one of its operators.
 
     >>> import latency_tables
     >>> found = latency_tables.predict("s-lwsr16", "pixel4-a76", input_size=(320, 180))

@@ -1,7 +1,7 @@
-"""Which networks to try next: budgets, proposals, the ladder of training, workers, and the run on disk.
+"""Which networks to try next: budgets, proposals, training rungs, workers, and the run on disk.
 
-The door for programs is ``search.run`` and ``search.load``. They are loaded when they are first asked for: reading a
-command line, and starting a worker, must not wait for them.
+Programs use ``search.run`` and ``search.load``. They are imported on first use, so that reading a command line or
+starting a worker does not wait for them.
 """
 
 from __future__ import annotations

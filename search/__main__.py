@@ -4,7 +4,7 @@ import sys
 
 
 def main() -> int:
-    """As ``search.cli.main``; Ctrl-C while the program is still loading ends it as quietly as later."""
+    """As ``search.cli.main``, also when Ctrl-C is pressed while the program is still loading."""
     try:
         from search.cli import main as command_line
 

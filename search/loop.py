@@ -27,7 +27,7 @@ SAFETY = 1.15  # a job is begun only if its estimated time, times this, is left
 
 @dataclass
 class Limits:
-    """When to stop: at a moment, or with a number of searched trials; None is no limit."""
+    """When to stop: at a deadline, or after a number of searched trials; None means no limit."""
 
     deadline: Deadline | None
     trials: int | None

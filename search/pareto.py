@@ -95,10 +95,10 @@ def front_rung(run: RunResult) -> int:
 
 @_once
 def front(run: RunResult) -> tuple[TrialRecord, ...]:
-    """Trials on the front at ``front_rung``, cheapest first; fixed trials take part like any other.
+    """Trials on the front at ``front_rung``, cheapest first; fixed trials are included.
 
-    The baseline, where it is known, costs nothing, so that a network that is no better is not on the front, however
-    cheap: the front is empty where all are.
+    The baseline, if known, counts as free: a network that is no better than it is not on the front, however cheap, and
+    the front may be empty.
     """
     rung = front_rung(run)
     trials = [trial for trial in run.trials if trial.at_rung(rung) is not None and trial.status == "trained"]

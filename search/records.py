@@ -1,6 +1,6 @@
-"""What a run knows, as plain values: the boundary between the search and the reports.
+"""The records of a run as plain values: the boundary between the search and the reports.
 
-Nothing here knows Optuna. ``search.storage.study`` reads these values out of the storage; reports draw them.
+Independent of Optuna: ``search.storage.study`` reads these values from the storage, and reports show them.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ class Status(StrEnum):
     RUNNING = "running"  # begun, and without a result yet
     TRAINED = "trained"  # measured on one rung at least
     FAILED = "failed"
-    OVER_BUDGET = "over-budget"  # too dear, so never trained
+    OVER_BUDGET = "over-budget"  # too expensive, never trained
     DUPLICATE = "duplicate"  # the network of another trial
 
 
 @dataclass(frozen=True, slots=True)
 class RungResult:
-    """Quality of one network after ``steps`` steps of training in all, by the task's rules (``RunSettings.rules``).
+    """Quality of one network after ``steps`` training steps in total, by the task's rules (``RunSettings.rules``).
 
-    ``others_db`` are the task's further figures by name, in dB.
+    ``others_db`` are the task's other metrics by name, in dB.
     """
 
     rung: int
@@ -58,10 +58,10 @@ class RungResult:
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """One candidate: where it came from, what it costs, and how good it was on each rung it reached."""
+    """One candidate: its source, its costs, and its quality on each rung it reached."""
 
     trial: int
-    source: str  # SEARCHED, or a paper's configuration such as "s-lwsr16"
+    source: str  # SEARCHED, or a published network such as "s-lwsr16"
     status: Status
     architecture: Architecture
     knobs: dict[str, Any]
@@ -75,7 +75,7 @@ class TrialRecord:
         return self.source != SEARCHED
 
     def cost(self, objective: str) -> float:
-        """The cost that a word of ``--objective`` or ``--budget`` means."""
+        """The cost called ``key`` in ``--objective`` and ``--budget``."""
         return self.costs.of(objective)
 
     def to_dict(self) -> dict[str, Any]:
@@ -110,13 +110,13 @@ KEPT = {"kept": True}  # of a field: a run is continued with the same value
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What a run is asked for, whatever session it is: as the options say it, before any data are read."""
+    """The request of a run, independent of the session: the options, before any data are read."""
 
     task: str = field(metadata=KEPT)
     scale: int = field(metadata=KEPT)
     options: dict[str, Any] = field(default_factory=dict, metadata=KEPT)  # of the task (``TaskRules.options``)
     budget: str = field(metadata=KEPT)  # canonical text, "200k-params,11g-macs"
-    # "psnr" first, then cost words (evaluators.costs): "macs", "ms@pixel4-a76"
+    # "psnr" first, then quantity keys (evaluators.quantities): "macs", "ms@pixel4-a76"
     objectives: tuple[str, ...] = field(metadata=KEPT)
     input_size: tuple[int, int] = field(metadata=KEPT)  # width, height of the network input that costs are given for
     networks: tuple[str, ...] = field(default=(), metadata=KEPT)  # fixed trials asked for, beside those of every search
@@ -128,7 +128,7 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings(Wanted):
-    """Everything a run was asked for, and where it ran; written once when the run is made."""
+    """The full request of a run and its environment; written once, when the run is created."""
 
     train_data: str = field(metadata=KEPT)  # "embedded photographs" or the folder's name, with a fingerprint
     val_data: str = field(metadata=KEPT)
@@ -143,14 +143,14 @@ class RunSettings(Wanted):
 
     @property
     def rules(self) -> TaskRules:
-        """The task with its options: degradation, metric, words; those of pairs where the data are pairs."""
+        """The rules of the task with its options; those for pairs if the data are pairs."""
         rules = rules_of(self.task, self.scale, self.options)
         return rules.of_pairs(describes_pairs(self.train_data), describes_pairs(self.val_data))
 
     @property
     def trained_in(self) -> str:
         """``bf16`` or ``fp32``: the arithmetic of training."""
-        return Precision.from_dict(self.precision).word if self.precision else "fp32"
+        return Precision.from_dict(self.precision).name if self.precision else "fp32"
 
     @property
     def shape(self) -> IOShape:
@@ -185,7 +185,7 @@ class RunResult:
 
     @property
     def worker_shares(self) -> dict[str, float]:
-        """Shares of the workers' time: training, measuring, and all else (starting, proposing, writing)."""
+        """Shares of worker time: training, measuring, and everything else (starting, proposing, writing)."""
         available_s = self.settings.workers * self.elapsed_s
         if not available_s:
             return {}

@@ -1,7 +1,7 @@
-"""The ladder of training: how long it is, and who climbs.
+"""The ladder of training rungs: its length, and which candidates are promoted.
 
 Every candidate is trained for the first rung's steps; of those that have completed a rung, the better half by
-non-dominated rank goes on to the next (asynchronous successive halving, Li et al. 2018, with Pareto ranks). Only
+non-dominated rank is promoted to the next (asynchronous successive halving, Li et al. 2018, with Pareto ranks). Only
 results of the same rung are compared.
 """
 
@@ -22,10 +22,10 @@ DEFAULT_TOP = 800  # steps of the last rung where no time limit says otherwise
 
 
 def fit_ladder(core_seconds: float, fixed_step_s: float, searched_step_s: float) -> tuple[int, ...]:
-    """The longest ladder that the time can carry.
+    """The longest ladder that fits the time.
 
     Args:
-        core_seconds: training time in all, over the workers.
+        core_seconds: total training time over all workers.
         fixed_step_s: seconds that one step of *every* fixed trial takes, added up.
         searched_step_s: seconds that one step of a typical searched network takes.
     """
@@ -51,12 +51,12 @@ def default_ladder() -> tuple[int, ...]:
 def ranked(
     trials: Sequence[TrialRecord], rung: int, objectives: Sequence[str], baseline_db: float = -np.inf
 ) -> list[TrialRecord]:
-    """``trials`` that reached ``rung``, best first: by non-dominated rank, then by how alone they are on their front.
+    """``trials`` that reached ``rung``, best first: by non-dominated rank, then by crowding distance.
 
     Those at or below ``baseline_db``, which costs nothing, come after all others.
 
-    Within a front the one with the best PSNR comes first, then those with most room around them; the cheapest has no
-    such privilege, or every run would train its smallest network longest.
+    Within a front the one with the best PSNR comes first, then the least crowded; the cheapest gets no preference,
+    or every run would train its smallest network longest.
     """
     losses = losses_at_rung(trials, rung, objectives)
     ranks = non_dominated_ranks(losses) + len(trials) * (losses[:, 0] >= -baseline_db)
@@ -87,14 +87,14 @@ def promotable(
     at_least: int = 0,
     baseline_db: float = -np.inf,
 ) -> list[TrialRecord]:
-    """Searched trials that may climb one rung, those on the highest rung first.
+    """Searched trials that may be promoted by one rung, those on the highest rung first.
 
     Args:
-        trials: all trained trials, fixed ones too (they climb by themselves and take no one's place).
-        busy: trials that are being trained now.
-        at_least: so many may climb from every rung that has them, even if that is more than one in two; for the
-            end of a run, when no new proposals will come.
-        baseline_db: what doing without a network reaches; networks below it climb last.
+        trials: all trained trials, including fixed ones (which climb independently and take no one's place).
+        busy: trials in training now.
+        at_least: promote at least this many from every rung that has them, even if that is more than half; for the
+            end of a run, when no new proposals follow.
+        baseline_db: PSNR without a network; networks below it are promoted last.
     """
     climbing: list[TrialRecord] = []
     for rung in range(len(rungs) - 2, -1, -1):

@@ -1,6 +1,6 @@
-"""What can be built: architectures as values, the knobs that span them, the networks, and the published ones.
+"""What can be built: architectures as values, the knobs that span the search space, networks, published networks.
 
-The names below are loaded when they are first asked for: reading a command line must not wait for torch.
+Names are imported on first use, so that reading a command line does not wait for torch.
 """
 
 from __future__ import annotations

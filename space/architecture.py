@@ -21,7 +21,7 @@ LATER = {"later": True}
 
 
 class Tagged:
-    """A value of one of several kinds, which is stored with its kind."""
+    """A value of one of several kinds, stored together with its kind."""
 
     __slots__ = ()
     kind: ClassVar[str]
@@ -29,12 +29,12 @@ class Tagged:
 
 @dataclass(frozen=True, slots=True)
 class IOShape:
-    """What goes in and comes out: channels, and how many times larger the output is per side.
+    """Input and output of a network: channels, and how many times larger the output is per side.
 
-    ``specialists`` networks share a range of noise levels, and the level goes in with the image
-    (``space.specialists``); 1 is one network for all. The shape that a search is made for states the most.
-    ``masked`` tells a search that the last channel of the input is the mask of holes. It decides which knobs are
-    offered and is no part of a network: shapes that differ in it are equal, and architectures are stored without it.
+    ``specialists`` networks share a range of noise levels and take the level with the image (``space.specialists``);
+    1 means one network for all levels. In the shape of a search it is the maximum. ``masked`` tells a search that the
+    last input channel is the mask of holes. It decides which knobs are offered and is not part of a network: it is
+    ignored in comparisons and not stored.
     """
 
     in_channels: int
@@ -48,8 +48,8 @@ class IOShape:
 class UpsamplerSpec:
     """How features become the output image.
 
-    ``width`` is the number of feature channels at the output size (unused by kinds that shuffle straight to the
-    image); known kinds are the keys of ``space.layers.upsamplers.UPSAMPLERS``.
+    ``width`` is the number of feature channels at the output size (unused by kinds that shuffle directly to the
+    image). Kinds are the keys of ``space.layers.upsamplers.UPSAMPLERS``.
     """
 
     kind: str
@@ -58,9 +58,9 @@ class UpsamplerSpec:
 
 @dataclass(frozen=True, slots=True)
 class MalleSpec:
-    """One MalleConv: where it stands, and how it predicts its kernels (``space.layers.malle``).
+    """One MalleConv: its place, and how it predicts its kernels (``space.layers.malle``).
 
-    ``placement`` is a word of the backbone's knob ``malle``. Features are reduced ``pool`` times per side before the
+    ``placement`` is a value of the backbone's knob ``malle``. Features are reduced ``pool`` times per side before the
     predictor, and halved between its ``stages`` groups of ``blocks`` inverted residuals at ``width`` channels, which
     double from group to group if ``doubling``.
     """
@@ -82,11 +82,11 @@ class MalleSpec:
 
 @dataclass(frozen=True, slots=True)
 class EndsSpec:
-    """What stands around and between the parts of a trunk (``space.backbones.restoration_net``).
+    """The parts around a trunk and at its places (``space.backbones.restoration_net``).
 
     ``input_skip`` is what is added to the output: ``none`` or a mode of ``space.layers.image_ends.InputSkip``.
     ``attention`` is ``none``, ``channel``, ``spatial`` or ``both``. ``mean_shift`` is that of the released EDSR code;
-    ``clipped`` puts the output in [0, 1], also in training.
+    ``clipped`` clips the output to [0, 1], also in training.
     """
 
     NESTED: ClassVar[Nested] = {"upsampler": UpsamplerSpec, "malle": MalleSpec}
@@ -103,9 +103,9 @@ class EndsSpec:
 class Architecture:
     """Everything that determines a network, and nothing else.
 
-    ``settings`` is the frozen settings dataclass of the backbone called ``backbone``, and ``ends`` what stands around
-    its trunk; a network that is not searched has no ``ends``. Equal architectures build equal networks; numeric
-    precision and weights are values beside it.
+    ``settings`` is the frozen settings dataclass of ``backbone``, and ``ends`` describes the parts around its trunk; a
+    network that is not searched has no ``ends``. Equal architectures build equal networks. Numeric precision and
+    weights are separate values.
     """
 
     shape: IOShape
@@ -115,7 +115,7 @@ class Architecture:
 
     @property
     def lacks_input_skip(self) -> bool:
-        """Whether the network could add its input to its output and does not."""
+        """Whether the network could have an input skip and has none."""
         return self.ends is not None and self.ends.input_skip == "none"
 
     def with_ends(self, **changes: Any) -> Architecture:
@@ -130,7 +130,7 @@ class Architecture:
 
     @cached_property
     def key(self) -> str:
-        """Twelve hexadecimal digits that name this architecture; stable between versions and machines."""
+        """Twelve hexadecimal digits that identify this architecture; stable across versions and machines."""
         text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -151,8 +151,8 @@ def _as_dict(value: Any) -> Any:
 def from_dict(data: Mapping[str, Any], kind: type[Spec]) -> Spec:
     """Build the frozen dataclass ``kind`` from ``data``, as written by ``Architecture.to_dict``.
 
-    Lists become tuples. Nested values are rebuilt by the ``NESTED`` class attribute of ``kind``. ``LATER`` fields may
-    be missing.
+    Lists become tuples. Nested values are rebuilt as the class attribute ``NESTED`` of ``kind`` says. Fields in
+    ``LATER`` may be missing.
 
     Raises:
         UserError: a field is missing or unknown, or a nested value is of an unknown kind.

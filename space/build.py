@@ -18,10 +18,10 @@ from space.zoo import OWN_NETWORKS, OwnNetwork
 
 
 def backbone(name: str) -> Backbone:
-    """The backbone called ``name``, which has knobs and can be searched.
+    """The searchable backbone called ``name``.
 
     Raises:
-        UserError: there is none; the message lists those there are.
+        UserError: ``name`` is unknown; the message lists the known ones.
     """
     if name not in BACKBONES:
         raise UserError(f"unknown backbone {name!r}; known: {', '.join(BACKBONES)}")
@@ -59,16 +59,16 @@ def construct(factory: Callable[..., nn.Module], *args: Any, **options: Any) -> 
 
 
 def assemble(arch: Architecture, make: Callable[..., nn.Module]) -> nn.Module:
-    """The network of ``arch`` out of parts from ``make`` (see ``space.operators.screen``); of specialists, one."""
+    """Build the network of ``arch`` from parts made by ``make`` (``space.operators.screen``); of specialists, one."""
     return _built_by(arch.backbone).assemble(arch, make)
 
 
 def build(arch: Architecture, generator: torch.Generator | None = None) -> nn.Module:
-    """The network of ``arch``, freshly initialised from ``generator`` (torch's default one if None).
+    """Build the network of ``arch``, initialised from ``generator`` (torch's default generator if None).
 
-    An ordinary ``nn.Module`` from `(N, in, H, W)` to `(N, out, scale*H, scale*W)`, float32, images in [0, 1].
-    A network that adds to its input starts as that input: its last convolution (``residual_end``) is zero.
-    Specialists are a ``Specialists`` of such networks, which differ in their weights.
+    Returns an ordinary ``nn.Module`` from `(N, in, H, W)` to `(N, out, scale*H, scale*W)`, float32, images in [0, 1].
+    With an input skip, the last convolution (``residual_end``) starts at zero, so that the network starts as its skip.
+    Several specialists are returned as a ``Specialists`` of such networks with different weights.
 
     >>> import space, torch
     >>> network = space.build(space.PAPERS["s-lwsr16"].architecture)
@@ -83,9 +83,9 @@ def build(arch: Architecture, generator: torch.Generator | None = None) -> nn.Mo
 
 @torch.no_grad()
 def initialise(network: nn.Module, generator: torch.Generator | None = None) -> None:
-    """Draw weights from ``generator``: uniform within 1/sqrt(fan in), torch's own range for these layers.
+    """Initialise weights from ``generator``: uniform within 1/sqrt(fan in), torch's default for these layers.
 
-    What is fixed stays, a part that ``StartsItself`` changes what was drawn, and a ``ResidualEnd`` becomes zero.
+    Fixed weights keep their values, a part that ``StartsItself`` adjusts its own, and a ``ResidualEnd`` becomes zero.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear) and module.weight.requires_grad:
@@ -104,7 +104,7 @@ def initialise(network: nn.Module, generator: torch.Generator | None = None) -> 
 
 
 def deploy_form(network: nn.Module) -> nn.Module:
-    """Fold in place what inference does not need as an operator of its own; the network computes the same."""
+    """Fold, in place, every part that inference does not need as a separate operator; outputs do not change."""
     for module in network.modules():
         if isinstance(module, Foldable):
             module.fold()

@@ -1,4 +1,4 @@
-"""At which commit the project's own code is: what records and tables say of themselves."""
+"""The commit of the project's own code, as stored in records and tables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def commit() -> str:
-    """The checkout's commit, with "+changes" where files differ; "none" for an installed package."""
+    """The checkout's commit, with "+changes" if files differ; "none" for an installed package."""
     root = Path(__file__).resolve().parent.parent
     if not (root / ".git").exists():
         return "none"

@@ -1,4 +1,4 @@
-"""What every command line of the project does alike: one-line errors, whole options, values read the same way."""
+"""What all command lines share: one-line errors, options spelt out in full, common value parsers."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ _FLAGS = {"--json", "--help", "-h", "--verbose", "--version", "--all", "--list",
 class Command:
     """A command by name, with one line of help.
 
-    ``options`` is the module with its ``add_options(parser)``, ``DESCRIPTION`` and ``EXAMPLES``; it is imported when
-    the command is named. ``execute`` (``module:function``) takes the parsed options and gives the exit status; it is
-    imported when the command line has been read.
+    ``options`` is the module with ``add_options(parser)``, ``DESCRIPTION`` and ``EXAMPLES``, imported only for the
+    command that is used. ``execute`` (``module:function``) takes the parsed options and returns the exit status; it is
+    imported after the command line has been parsed.
     """
 
     name: str
@@ -46,13 +46,13 @@ class Command:
 
 
 class Parser(argparse.ArgumentParser):
-    """As argparse, but an error is one line and no option may be shortened."""
+    """An ``argparse`` parser with one-line errors and without abbreviated options."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
 
     def shorten_usage(self) -> None:
-        """Only what must be given: the options stand below, in their groups."""
+        """Show only required arguments in the usage line; options are listed below it, in groups."""
         words = [self.prog]
         for action in self._actions:
             value = str(action.metavar or action.dest.upper())
@@ -68,7 +68,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def parser_for(prog: str, description: str, commands: Sequence[Command], arguments: Sequence[str]) -> Parser:
-    """A parser of all ``commands``, with the options of the one that ``arguments`` name."""
+    """A parser for all ``commands``, with the options of the one that ``arguments`` name."""
     parser = Parser(prog=prog, description=_wrapped(description))
     parser.add_argument("--version", action="version", version=f"litefront {installed_version()}")
     choices = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
@@ -114,11 +114,11 @@ def installed_version() -> str:
 def run_command(
     prog: str, description: str, commands: Sequence[Command], arguments: Sequence[str] | None, reassurance: str = ""
 ) -> int:
-    """Run the command that ``arguments`` name; returns the exit status.
+    """Run the command that ``arguments`` name; return the exit status.
 
-    0 done, 1 the machine's trouble, 2 a mistake, 70 an error of ours, 130 interrupted. Whatever goes wrong is one line
-    on standard error; an error of ours leaves its traceback in a log, and shows it with ``--verbose``. ``reassurance``
-    ends the line of the machine's trouble.
+    0: success, 1: trouble with the machine, 2: user error, 70: internal error, 130: interrupted. Every error is one
+    line on standard error; the traceback of an internal error goes to a log, and with ``--verbose`` also to the
+    terminal. ``reassurance`` is appended to the line about the machine.
     """
     prepare_streams()
     arguments = join_values(list(sys.argv[1:] if arguments is None else arguments))
@@ -175,7 +175,7 @@ def _internal(error: Exception) -> str:
 
 @contextlib.contextmanager
 def starting() -> Iterator[None]:
-    """In a terminal, say at once that the program is there: torch takes seconds to load."""
+    """In a terminal, say at once that the program has started, since torch takes seconds to load."""
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield
         return
@@ -188,7 +188,7 @@ def starting() -> Iterator[None]:
 
 
 def join_values(arguments: Sequence[str]) -> list[str]:
-    """Write ``--option -5`` as ``--option=-5``: argparse would take the value for an option."""
+    """Rewrite ``--option -5`` as ``--option=-5``, because argparse would take the value for an option."""
     joined: list[str] = []
     for argument in arguments:
         waits = joined and joined[-1].startswith("--") and "=" not in joined[-1] and joined[-1] not in _FLAGS

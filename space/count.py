@@ -1,4 +1,4 @@
-"""How many networks a search can propose: choices of knobs, and the different architectures that they mean."""
+"""The size of a search space: knob choices, and the distinct architectures that they describe."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ BLOCK_ROW = frozenset({"width", "blocks", "blocks_per_stage", *(knob.name for kn
 
 
 def knob_sets(knobs: tuple[Knob, ...]) -> int:
-    """The number of different choices of ``knobs``, exactly: a knob that does not apply has no value.
+    """The exact number of distinct choices of ``knobs``; a knob that does not apply has no value.
 
-    Knob after knob, partial choices that agree in all knobs that later conditions name are counted as one.
+    Works knob by knob: partial choices that agree in every knob used by a later condition are counted together.
     """
     partial: Counter[frozenset[tuple[str, Value]]] = Counter({frozenset(): 1})
     for index, knob in enumerate(knobs):
@@ -48,23 +48,23 @@ def all_choices(knobs: tuple[Knob, ...]) -> Iterator[dict[str, Any]]:
     return extended({}, knobs)
 
 
-def architectures(family: Backbone, shape: IOShape) -> int:
-    """The number of different architectures among all choices of knobs for networks of ``shape``, exactly."""
-    knobs = family.knobs_for(shape)
+def architectures(backbone: Backbone, shape: IOShape) -> int:
+    """The exact number of distinct architectures of ``backbone`` for networks of ``shape``."""
+    knobs = backbone.knobs_for(shape)
     if all(knob.name != INVERTED_RATIO.name for knob in knobs):
         return knob_sets(knobs)
-    return _block_rows(family) * knob_sets(tuple(knob for knob in knobs if knob.name not in BLOCK_ROW))
+    return _block_rows(backbone) * knob_sets(tuple(knob for knob in knobs if knob.name not in BLOCK_ROW))
 
 
 @lru_cache
-def _block_rows(family: Backbone) -> int:
+def _block_rows(backbone: Backbone) -> int:
     """The number of different settings among all choices of ``BLOCK_ROW``, all other knobs being fixed."""
-    of_blocks = tuple(knob for knob in family.knobs if knob.name in BLOCK_ROW)
-    fixed = next(all_choices(tuple(knob for knob in family.knobs if knob.name not in BLOCK_ROW)))
+    of_blocks = tuple(knob for knob in backbone.knobs if knob.name in BLOCK_ROW)
+    fixed = next(all_choices(tuple(knob for knob in backbone.knobs if knob.name not in BLOCK_ROW)))
     rows = 0
     for width, widths in _alike(of_blocks).items():
         at_width = tuple(replace(knob, values=(width,)) if knob.name == "width" else knob for knob in of_blocks)
-        rows += widths * len({family.settings_from_knobs({**fixed, **chosen}) for chosen in all_choices(at_width)})
+        rows += widths * len({backbone.settings_from_knobs({**fixed, **chosen}) for chosen in all_choices(at_width)})
     return rows
 
 

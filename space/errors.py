@@ -1,15 +1,15 @@
-"""The one base class of everything that is the user's to mend."""
+"""The base class of all errors that the user can fix."""
 
 
 class UserError(ValueError):
-    """A mistake in what the user gave: one line that says what, the rule, the value and the remedy.
+    """A user error: one line with the subject, the rule, the value and the remedy.
 
-    The command line prints the line on standard error and exits with status 2.
+    The command line prints it on standard error and exits with status 2.
     """
 
 
 def first_line(error: BaseException) -> str:
-    """The reason in one line; with the error's type where the text alone says little."""
+    """The error's text in one line, with its type if the text alone says little."""
     text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     if isinstance(error, RuntimeError | ValueError | UserError) and text:
         return text

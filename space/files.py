@@ -1,4 +1,4 @@
-"""A file is either the old one or the whole new one, also when the process is killed while writing."""
+"""Atomic writes: a file is either the old one or the complete new one, even if the process is killed while writing."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 
 
 def write_atomically(path: Path | str, content: bytes | memoryview) -> None:
-    """Replace the file ``path`` by ``content`` in one step.
+    """Replace the file ``path`` with ``content`` atomically.
 
-    The bytes go to a temporary file in the same folder (a rename is only atomic within one file system), reach
-    the disk, and then take the name. The folder must exist.
+    Writes to a temporary file in the same folder (a rename is atomic only within one file system), syncs it, and
+    renames it. The folder must exist.
     """
     path = Path(path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
@@ -31,12 +31,12 @@ def write_atomically(path: Path | str, content: bytes | memoryview) -> None:
 
 
 def write_text_atomically(path: Path | str, text: str) -> None:
-    """As ``write_atomically``, in UTF-8 and with the line ends of ``text`` on every machine."""
+    """As ``write_atomically``, in UTF-8 and with the line endings of ``text`` on every platform."""
     write_atomically(path, text.encode())
 
 
 def write_csv_atomically(path: Path | str, rows: Iterable[Iterable[object]]) -> None:
-    """As ``write_text_atomically``, a line for each of ``rows``, the first of which is the header."""
+    """As ``write_text_atomically``, one line per row; the first row is the header."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     write_text_atomically(path, text.getvalue())

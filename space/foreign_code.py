@@ -1,4 +1,4 @@
-"""Code that a user names runs here: what it prints, parses or changes does not reach the command that runs it."""
+"""Runs user code in isolation: what it prints, parses or changes does not affect the command that runs it."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from space.errors import UserError, first_line
 
 
 class CodeStoppedError(RuntimeError):
-    """The code ended the program (``sys.exit``), instead of giving an answer."""
+    """The code called ``sys.exit`` instead of returning a result."""
 
 
 @contextlib.contextmanager
 def foreign_code() -> Iterator[None]:
-    """While the code runs, what it prints goes to standard error, and it sees no command-line arguments of ours.
+    """While user code runs, redirect its output to standard error and hide our command-line arguments from it.
 
-    torch's default type and device, which it may set, are put back.
+    torch's default dtype and device are restored afterwards.
 
     Raises:
-        CodeStoppedError: it called ``sys.exit``; the message has its words.
+        CodeStoppedError: it called ``sys.exit``; the message contains its argument.
     """
     arguments, dtype, device = sys.argv, torch.get_default_dtype(), torch.get_default_device()
     sys.argv = [arguments[0] if arguments else ""]
@@ -44,11 +44,11 @@ def foreign_code() -> Iterator[None]:
 
 
 def network_of_factory(spec: str, module: str, factory: str) -> nn.Module:
-    """The network that ``factory`` of ``module`` makes, called without arguments.
+    """The network that ``factory`` in ``module`` returns when called without arguments.
 
     Raises:
-        UserError: one line each for a module that is not there or fails, a factory that is not there, needs arguments,
-            fails, exits, or gives something else than a network.
+        UserError: the module is missing or fails; or the factory is missing, needs arguments, fails, exits, or returns
+            something other than a network.
     """
     make = _imported(spec, module, factory)
     if isinstance(make, nn.Module):

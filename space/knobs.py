@@ -23,13 +23,13 @@ LAHIRI = "lightweight modules (Lahiri et al., arXiv 2007.05835)"
 
 @dataclass(frozen=True, slots=True)
 class Knob:
-    """One choice.
+    """One choice of a search space.
 
-    ``when`` names earlier knobs and the values of theirs for which this one changes the network; a knob whose
-    condition does not hold is not asked for. ``same_size`` are the values for networks whose output is as large as
-    their input, where they differ: () where the knob changes nothing there. ``masked`` are further values for networks
-    whose input ends with a mask of holes. ``default`` is what a choice without the knob means: of a knob that came
-    later than papers' configurations and stored runs, the value that changes nothing.
+    ``when`` maps earlier knobs to the values for which this one changes the network; a knob whose condition does not
+    hold is not sampled. ``same_size`` overrides the values for networks whose output is as large as their input; () if
+    the knob changes nothing there. ``masked`` adds values for networks whose last input channel is a mask of holes.
+    ``default`` is the value of choices without the knob: for a knob added after stored runs and published
+    configurations, the value that changes nothing.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Knob:
         return all(chosen.get(name) in allowed for name, allowed in self.when.items())
 
     def at_shape(self, shape: IOShape) -> Knob | None:
-        """This knob for networks of ``shape``, or None where it changes nothing."""
+        """This knob for networks of ``shape``; None if it changes nothing there."""
         values = self.values if shape.scale > 1 or self.same_size is None else self.same_size
         if shape.masked:
             values += self.masked
@@ -53,7 +53,7 @@ class Knob:
 
     @property
     def step(self) -> int | float | None:
-        """The constant distance between numeric values, or None where they are words or unevenly spaced."""
+        """The constant distance between numeric values; None if they are names or unevenly spaced."""
         numbers = [value for value in self.values if not isinstance(value, str)]
         gaps = {after - before for before, after in pairwise(numbers)}
         return gaps.pop() if len(gaps) == 1 and len(numbers) == len(self.values) else None
@@ -119,12 +119,12 @@ SPECIALISTS = Knob(
 
 
 def active(knobs: tuple[Knob, ...], chosen: Mapping[str, Value]) -> Iterator[Knob]:
-    """The knobs that matter given those ``chosen`` so far; read lazily, so that a caller may choose as it goes."""
+    """The knobs that apply given those ``chosen`` so far; lazy, so that a caller may choose while iterating."""
     return (knob for knob in knobs if knob.applies(chosen))
 
 
 def complete(knobs: tuple[Knob, ...], chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """``chosen`` with the defaults of the knobs that it lacks, as far as they have one and apply."""
+    """``chosen``, completed with the defaults of missing knobs that apply and have one."""
     completed = dict(chosen)
     for knob in active(knobs, completed):
         if knob.default is not None:
@@ -133,10 +133,10 @@ def complete(knobs: tuple[Knob, ...], chosen: Mapping[str, Any]) -> dict[str, An
 
 
 def check(knobs: tuple[Knob, ...], chosen: Mapping[str, Any]) -> None:
-    """Refuse a choice that is incomplete, unknown, or off the grid.
+    """Check that a choice is complete, known and on the grid.
 
     Raises:
-        UserError: names the first knob at fault, the rule and the value.
+        UserError: it is not; the message names the first knob at fault, the rule and the value.
     """
     wanted = tuple(active(knobs, chosen))
     for knob in wanted:

@@ -1,6 +1,6 @@
-"""``log.txt``: what a run tells nobody but whoever has to mend it. Tracebacks go there and not to the terminal.
+"""``log.txt``: details for debugging a run. Tracebacks go there, not to the terminal.
 
-Everything is logged under the logger ``litefront``; without ``log_to`` it goes nowhere.
+Everything is logged under the logger ``litefront``; without ``log_to`` nothing is written.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class _QuietFileHandler(logging.FileHandler):
 
 @contextmanager
 def log_to(path: Path) -> Iterator[Path]:
-    """Inside, the logger appends to ``path``, which is made with its first line."""
+    """Context in which the logger appends to ``path``; the file is created with the first line."""
     handler = _QuietFileHandler(path, delay=True, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter(FORMAT))
     level = LOGGER.level
@@ -55,7 +55,7 @@ def log_to(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def shown_log() -> Iterator[None]:
-    """Inside, what is logged is also printed on standard error."""
+    """Context in which log messages are also printed on standard error."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter(FORMAT))
     level = LOGGER.level
@@ -69,13 +69,14 @@ def shown_log() -> Iterator[None]:
 
 
 def forget_log() -> None:
-    """At a command's start: what an earlier command of this process logged to is not its log."""
+    """At the start of a command, detach the log of an earlier command in the same process."""
     _latest.clear()
 
 
 def keep_traceback(error: BaseException) -> Path | None:
-    """Append the traceback of ``error`` to the command's log, or to a new file where it has none; None if neither
-    can be written.
+    """Append the traceback of ``error`` to the command's log, or to a new file if it has none.
+
+    Returns the path, or None if neither can be written.
     """
     text = "".join(traceback.format_exception(error))
     for path in _latest:

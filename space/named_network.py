@@ -1,4 +1,4 @@
-"""A network by the words of a command line: a paper's name, a torch.export file, or a Python factory."""
+"""A network named on a command line: a published network, a ``torch.export`` file, or a Python factory."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DEFAULT_INPUT = (320, 180)  # of a network that does not say: 1280x720 after fou
 
 @dataclass(frozen=True)
 class OtherInput:
-    """An input besides the first image: an image of its own size if it has one, or a tensor of a fixed ``shape``."""
+    """An input after the first image: an image, of a fixed size if it has one, or a tensor of a fixed ``shape``."""
 
     channels: int = 0
     size: tuple[int, int] | None = None
@@ -39,7 +39,7 @@ class OtherInput:
 
 @dataclass(frozen=True)
 class NamedNetwork:
-    """A network and what it takes in; ``input_size`` is the (width, height) that its costs are stated for."""
+    """A network and its inputs; its costs are stated for ``input_size``, (width, height) in pixels."""
 
     name: str
     network: nn.Module
@@ -58,10 +58,12 @@ class NamedNetwork:
             )
 
     def more_inputs(self, sizes: Sequence[tuple[int, int]]) -> tuple[Shape, ...]:
-        """The shapes of the inputs after the first, whose (width, height) is ``sizes[0]``: one for all, or one each.
+        """The shapes of the inputs after the first.
+
+        ``sizes`` has one (width, height) for all inputs, or one per input.
 
         Raises:
-            UserError: there are neither one nor as many sizes as inputs, or one is not what it was exported for.
+            UserError: the number of sizes does not fit, or a size differs from that of the export.
         """
         count = 1 + len(self.others)
         if len(sizes) not in (1, count):
@@ -88,14 +90,14 @@ class NamedNetwork:
 def named_network(
     spec: str, scale: int | None = None, channels: tuple[int, ...] = (), may_run_code: bool = True
 ) -> NamedNetwork:
-    """The network of a paper, of ``FILE.pt2`` (``torch.export.save``), or of ``MODULE:FACTORY``, called plainly.
+    """A published network, the network in ``FILE.pt2`` (``torch.export.save``), or the result of ``MODULE:FACTORY``.
 
-    ``scale`` is another upscaling factor of a paper's network than the paper's. ``channels`` are those of each input of
-    MODULE:FACTORY (default: one image, with the channels of its first convolution). A name that a person types may run
-    code; one that stands in a file may not (``may_run_code``).
+    ``scale`` overrides the upscaling factor of a published network. ``channels`` are those of each input of
+    MODULE:FACTORY (default: one image, with the channels of the first convolution). ``may_run_code`` is False for names
+    read from a file: only a name that a person types may run code.
 
     Raises:
-        UserError: there is no such name, file, module or factory, or what it gives is no network of images.
+        UserError: the name, file, module or factory does not exist, or does not give a network that takes images.
     """
     if spec in ZOO:
         entry = ZOO[spec]
@@ -106,7 +108,7 @@ def named_network(
         network = build(entry.at_scale(scale))
         return NamedNetwork(spec, network, entry.architecture.shape.in_channels, TASKS[entry.task].input_sizes[scale])
     if scale is not None:
-        raise UserError(f"--scale is for the papers' networks, got it with {spec!r}; leave it out")
+        raise UserError(f"--scale is for published networks, got it with {spec!r}; leave it out")
     if spec.endswith(".pt2"):
         return _exported(Path(spec), channels)
     module, colon, factory = spec.partition(":")
@@ -114,7 +116,8 @@ def named_network(
         raise UserError(f"unknown network {spec!r}; {known_names(spec)}; or give FILE.pt2 or MODULE:FACTORY")
     if not may_run_code:
         raise UserError(
-            f"a network in a file must be a paper's name or FILE.pt2, got {spec!r}: MODULE:FACTORY would run code; "
+            f"a network in a file must be a published network's name or FILE.pt2, got {spec!r}: MODULE:FACTORY would "
+            "run code; "
             "export it (torch.export.save) and name the file"
         )
     network = network_of_factory(spec, module, factory)
@@ -123,10 +126,10 @@ def named_network(
 
 
 def given_network(network: nn.Module | Architecture | str) -> NamedNetwork:
-    """The network that a program gives: a module, an architecture, or what ``named_network`` understands.
+    """A network given by a program: a module, an architecture, or a name for ``named_network``.
 
     Raises:
-        UserError: there is no such name or file.
+        UserError: the name or file does not exist.
     """
     if isinstance(network, str):
         return named_network(network)

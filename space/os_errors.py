@@ -43,7 +43,7 @@ MISTAKES = {
 
 
 def os_error_line(error: OSError) -> str:
-    """One line without a full stop; shared memory that is too small is named as such."""
+    """One line without a full stop; too little shared memory is reported as such."""
     what = error.strerror or first_line(error) or type(error).__name__
     names = [name for name in (error.filename, error.filename2) if name is not None]
     where = ": " + " and ".join(" ".join(str(name).split()) for name in names) if names else ""
@@ -54,17 +54,17 @@ def os_error_line(error: OSError) -> str:
 
 
 def shared_memory_line(error: BaseException) -> str | None:
-    """Of torch's error about shared memory, which is a plain RuntimeError; None of any other."""
+    """The line for torch's shared-memory error, which is a plain RuntimeError; None for any other error."""
     text = first_line(error)
     known = ("shared memory", SHARED_MEMORY, "torch_shm_manager")
     return f"{text}; {ENLARGE}" if isinstance(error, RuntimeError) and any(part in text for part in known) else None
 
 
 def exit_status(error: OSError) -> int:
-    """2 for what the user gave, 1 for the machine's trouble."""
+    """2 if the user's input is at fault, 1 if the machine is."""
     return 2 if error.errno in MISTAKES else 1
 
 
 def first_line(error: BaseException) -> str:
-    """Of an error's text; nothing where it has none."""
+    """The first line of an error's text; empty if it has none."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), "")

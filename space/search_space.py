@@ -1,4 +1,4 @@
-"""The search space: every network that a search for one task and shape can propose, and the choices that lead to it."""
+"""The search space: every network that a search for one task and shape can propose, as choices of parameters."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Values = dict[str, Value]  # a point of the space: by key, the backbone and the 
 class Parameter:
     """One choice of a search space: the backbone, or a knob of one.
 
-    ``knob`` has the values that there are at the space's shape, and the backbone among its conditions. ``name`` is
-    what samplers call it. Backbones share the name of a knob that has the same values in them. A sampler wants one set
-    of values per name, so a knob whose values differ from those of the first backbone that has it is called
+    ``knob`` has the values available at the space's shape, and the backbone among its conditions. ``name`` is the name
+    that samplers use. Backbones share the name of a knob that has the same values in each. Samplers need one set of
+    values per name, so a knob whose values differ from those of the first backbone that has it is called
     ``backbone.knob``.
     """
 
@@ -46,7 +46,7 @@ class Parameter:
         return self.knob.step
 
     def applies(self, values: Mapping[str, Value]) -> bool:
-        """Whether it changes the network, given the choices before it."""
+        """Whether it changes the network, given earlier choices."""
         return self.knob.applies(values)
 
 
@@ -62,7 +62,7 @@ def middle(parameter: Parameter) -> Value:
 
 
 def one_step(parameter: Parameter, value: Value) -> Iterator[Value]:
-    """The evenly spaced numbers beside ``value``; of words and uneven numbers, all others."""
+    """The neighbouring values of an evenly spaced numeric knob; for names and uneven numbers, all other values."""
     at = parameter.values.index(value)
     for index, other in enumerate(parameter.values):
         if index != at and (parameter.step is None or abs(index - at) == 1):
@@ -71,10 +71,10 @@ def one_step(parameter: Parameter, value: Value) -> Iterator[Value]:
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """The networks of ``shape`` out of the backbones that serve ``task``.
+    """The networks of ``shape`` that the backbones of ``task`` can form.
 
-    A point is a mapping from ``"backbone"`` and the names of knobs to their values. Random sampling, neighbours, the
-    smallest network, ablations, Optuna and any other sampler choose through ``fill``.
+    A point maps ``"backbone"`` and the names of knobs to values. Random sampling, neighbours, the smallest network,
+    ablations, Optuna and any other sampler choose points through ``fill``.
     """
 
     task: Task
@@ -82,7 +82,7 @@ class SearchSpace:
 
     @cached_property
     def backbone(self) -> Parameter:
-        """The choice of the backbone, which comes first."""
+        """The choice of the backbone, which is made first."""
         return Parameter(BACKBONE, Knob(BACKBONE, self.task.backbones, "the kind of trunk", "ours"))
 
     @cached_property
@@ -101,10 +101,10 @@ class SearchSpace:
         return found
 
     def of(self, backbone: str) -> tuple[Parameter, ...]:
-        """The knobs of one backbone, each after those that its conditions name.
+        """The knobs of one backbone, ordered so that each follows the knobs in its conditions.
 
         Raises:
-            UserError: the task has no such backbone.
+            UserError: the task does not offer this backbone.
         """
         if backbone not in self._of:
             raise UserError(f"backbone of {self.task.name} must be one of {', '.join(self._of)}, got {backbone!r}")
@@ -112,13 +112,13 @@ class SearchSpace:
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        """Every choice that there is. Those of several backbones may share a name; their values are then the same."""
+        """All choices. Choices of several backbones may share a name; they then have the same values."""
         return (self.backbone, *(parameter for own in self._of.values() for parameter in own))
 
     def fill(self, choose: Choose, given: Mapping[str, Value] | None = None) -> Values:
-        """A point: what ``given`` says, as far as it applies, and for all else the answer of ``choose``.
+        """A point: the values in ``given`` that apply, and for every other parameter the result of ``choose``.
 
-        Choices are made in order, so that a knob is asked for only where those before it let it apply. Values of
+        Choices are made in order, and ``choose`` is called only for knobs that apply given earlier choices. Values of
         ``given`` are not checked: a published network may lie off the grid.
         """
         known = given or {}
@@ -131,11 +131,11 @@ class SearchSpace:
         return values
 
     def random(self, generator: np.random.Generator, given: Mapping[str, Value] | None = None) -> Values:
-        """A point with every choice that ``given`` leaves open uniform over its values."""
+        """A random point: every choice not in ``given`` is uniform over its values."""
         return self.fill(lambda parameter: parameter.values[int(generator.integers(len(parameter.values)))], given)
 
     def turned(self, values: Mapping[str, Value], key: str, value: Value, missing: Choose = first) -> Values:
-        """``values`` with one knob at ``value``; what comes to apply is chosen by ``missing``."""
+        """``values`` with one knob set to ``value``; knobs that apply as a result are chosen by ``missing``."""
         return self.fill(missing, {**values, key: value})
 
     def neighbours(
@@ -144,7 +144,7 @@ class SearchSpace:
         reach: Callable[[Parameter, Value], Iterable[Value]] = one_step,
         missing: Choose = first,
     ) -> Iterator[tuple[Parameter, Values]]:
-        """The points with one knob turned to a value that ``reach`` names, each with the knob."""
+        """The points that differ in one knob, set to one of the values from ``reach``; each with the knob."""
         for parameter in self.of(str(values[BACKBONE])):
             if parameter.key in values:
                 for value in reach(parameter, values[parameter.key]):
@@ -154,14 +154,14 @@ class SearchSpace:
         """The architecture at a point.
 
         Raises:
-            UserError: a choice is missing, unknown or off its values, or does not apply.
+            UserError: a choice is missing, unknown, off the grid, or does not apply.
         """
         name = str(values.get(BACKBONE))
         self.of(name)
         return architecture(self.shape, name, {key: value for key, value in values.items() if key != BACKBONE})
 
     def encode(self, arch: Architecture) -> Values | None:
-        """The inverse of ``decode``; None where ``arch`` lies off the grid, or outside the space."""
+        """The inverse of ``decode``; None if ``arch`` lies off the grid or outside the space."""
         if arch.backbone not in self._of:
             return None
         own = backbone(arch.backbone).values_of(arch)
@@ -174,14 +174,14 @@ class SearchSpace:
             return None
 
     def on_grid(self, values: Mapping[str, Value]) -> tuple[Parameter, ...]:
-        """The choices whose value in ``values``, which may be those of a published network, is one of their own."""
+        """The part of ``values`` that lies on the grid; values of a published network may not."""
         own = self._of.get(str(values.get(BACKBONE)), ())
         return tuple(each for each in (self.backbone, *own) if values.get(each.key) in each.values)
 
     def parameters_of(self, values: Mapping[str, Value]) -> Values:
-        """``values`` under the names that samplers know, without those that lie off the grid."""
+        """``values`` under the samplers' names, without those that lie off the grid."""
         return {parameter.name: values[parameter.key] for parameter in self.on_grid(values)}
 
     def count(self) -> int:
-        """The number of different architectures, exactly."""
+        """The exact number of distinct architectures."""
         return sum(count.architectures(backbone(name), self.shape) for name in self.task.backbones)

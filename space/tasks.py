@@ -1,4 +1,4 @@
-"""The tasks: what goes in and out, the size that costs are stated for, and the backbones that serve it."""
+"""The tasks: input and output, the size for which costs are stated, and the backbones offered."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from space.errors import UserError
 class Task:
     """One restoration task.
 
-    ``channels`` gives, by the word of ``--channels``, the channels that a network takes in and gives out; the first
-    word is the default. ``input_sizes`` gives, per scale, the width and height in pixels of the network input that
-    costs are stated for unless the user says otherwise; of RAW frames they are packed pixels, each 2x2 of the sensor.
-    ``masked``: the last channel that goes in is the mask of holes. ``options`` are the task's own on the command line,
-    each with its meaning; the task's rules read their values (``evaluators.tasks``).
+    ``channels`` maps the values of ``--channels`` to a network's (input, output) channels; the first is the default.
+    ``input_sizes`` maps each scale to the (width, height) in pixels of the network input for which costs are stated by
+    default; for RAW frames these are packed pixels, each 2x2 of the sensor. ``masked``: the last input channel is the
+    mask of holes. ``options`` are the task's own command-line options with their help; the task's rules read their
+    values (``evaluators.tasks``).
     """
 
     name: str
@@ -38,10 +38,10 @@ class Task:
         return tuple(self.input_sizes) != (1,)
 
     def shape(self, scale: int, channels: str | None = None) -> IOShape:
-        """Channels and scale of a network for this task; ``channels`` is a word, the task's default if None.
+        """Channels and scale of a network for this task; ``channels`` is a key, the task's default if None.
 
         Raises:
-            UserError: the task has no such scale or no such channels.
+            UserError: the task does not have this scale or these channels.
         """
         if scale not in self.input_sizes:
             if not self.has_scales:
@@ -132,7 +132,7 @@ def task(name: str) -> Task:
     """The task called ``name``.
 
     Raises:
-        UserError: there is none; the message lists those there are.
+        UserError: ``name`` is unknown; the message lists the tasks.
     """
     if name not in TASKS:
         raise UserError(f"unknown task {name!r}; known: {', '.join(TASKS)}")

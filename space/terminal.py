@@ -1,7 +1,7 @@
-"""Text on its way to a terminal: what users and devices supply is text, and never controls the terminal.
+"""Text for a terminal: input from users and devices is printed as text and cannot control the terminal.
 
-Streams that cannot write a character (ASCII, Latin-1, names that are not UTF-8) get the nearest plain form, instead of
-ending the program.
+A character that a stream cannot encode (ASCII, Latin-1, file names that are not UTF-8) is replaced by its closest plain
+form instead of ending the program.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ IN_ASCII = {
 
 
 def escape_controls(text: str, keep: str = "") -> str:
-    """``text`` with control characters, line ends, marks of writing direction and lone surrogates written as escapes.
+    """Escape control characters, line endings, bidirectional marks and lone surrogates in ``text``.
 
-    Characters of ``keep`` stay as they are.
+    Characters in ``keep`` are left as they are.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -68,7 +68,7 @@ def escape_controls(text: str, keep: str = "") -> str:
 
 
 def shortened(text: str, most: int = LONGEST_MESSAGE) -> str:
-    """``text`` of at most ``most`` characters: of a longer one the beginning and the end, which says what to do."""
+    """``text`` cut to ``most`` characters: keeps the beginning, and the end, where a message states the remedy."""
     if len(text) <= most:
         return text
     end = most // 3
@@ -88,19 +88,19 @@ def print_error(text: object) -> None:
 
 
 def print_note(text: object) -> None:
-    """``note: ...``, one line on standard error: what was asked for is done otherwise."""
+    """``note: ...``, one line on standard error: the request is carried out in another way."""
     print(f"note: {message(str(text))}", file=sys.stderr)
 
 
 def prepare_streams() -> None:
-    """Standard output and error write every text, as far as their encoding allows."""
+    """Make standard output and error accept any text, as far as their encoding allows."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors != PLAIN:
             stream.reconfigure(errors=PLAIN)
 
 
 def flush_or_drop(streams: Iterable[TextIO | None] = ()) -> bool:
-    """Write out what is buffered; False where nobody reads it any longer (``| head``): from then on it is dropped."""
+    """Flush the buffer; False if the reader is gone (``| head``); later output is then dropped."""
     whole = True
     for stream in streams or (sys.stdout, sys.stderr):
         try:
@@ -114,7 +114,7 @@ def flush_or_drop(streams: Iterable[TextIO | None] = ()) -> bool:
 
 
 def drop(stream: IO[str]) -> None:
-    """What is written to ``stream`` from now on goes nowhere: its reader is gone, and Python would complain at exit."""
+    """Discard further output to ``stream``: its reader is gone, and Python would complain at exit."""
     try:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())

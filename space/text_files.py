@@ -1,7 +1,7 @@
-"""Text files that a person gives (CSV, JSON, lists): read as they are meant, or refused in one line that says where.
+"""Text files from users (CSV, JSON, lists): read as intended, or refused in one line that says where the problem is.
 
-Spreadsheets save CSV as UTF-8 with or without a byte order mark, as UTF-16, with any line ends: all are read. Whatever
-else a file may hold (another encoding, NUL bytes, a field of a megabyte, a quote that never ends) names its line.
+Spreadsheets save CSV as UTF-8 with or without a byte order mark, or as UTF-16, with any line endings: all are read. For
+anything else (another encoding, NUL bytes, a field of a megabyte, an unterminated quote) the error names the line.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _CONTROL = re.compile("[\x01-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")  # the tab ma
 
 
 def read_file(path: Path, what: str, largest_bytes: int = LARGEST_BYTES) -> bytes:
-    """The bytes of a regular file; ``what`` begins the message, such as "latency table".
+    """The bytes of a regular file; error messages start with ``what``, such as "latency table".
 
     Raises:
-        UserError: it is missing, unreadable, larger than ``largest_bytes``, or no file: a pipe or a device would be
-            read for ever.
+        UserError: the file is missing, unreadable, larger than ``largest_bytes``, or not a regular file: a pipe or a
+            device might never end.
     """
     try:
         about = path.stat()
@@ -54,7 +54,7 @@ def read_file(path: Path, what: str, largest_bytes: int = LARGEST_BYTES) -> byte
 
 
 def decode_text(name: str, data: bytes) -> str:
-    """The text of ``data``, the content of the file called ``name``, with line ends as ``\\n``.
+    """The text of ``data``, the content of the file ``name``, with line endings as ``\\n``.
 
     Raises:
         UserError: neither UTF-8 nor UTF-16 or UTF-32 with a byte order mark, or not text; names the line.
@@ -75,10 +75,10 @@ def decode_text(name: str, data: bytes) -> str:
 
 
 def csv_rows(name: str, data: bytes, comment: str | None = None) -> list[tuple[int, list[str]]]:
-    """Line number and fields of every row of a CSV file that is not empty; lines that begin with ``comment`` are none.
+    """Line number and fields of every non-empty row of a CSV file; lines that start with ``comment`` are skipped.
 
     Raises:
-        UserError: as ``decode_text``; or a quote without its end, a control character, a field that is too long.
+        UserError: as ``decode_text``; or an unterminated quote, a control character, a field that is too long.
     """
     lines = decode_text(name, data).split("\n")
     if comment is not None:
@@ -107,11 +107,11 @@ def csv_rows(name: str, data: bytes, comment: str | None = None) -> list[tuple[i
 def csv_table(
     name: str, data: bytes, columns: Sequence[str], comment: str | None = None
 ) -> list[tuple[int, dict[str, str]]]:
-    """Line number and fields by column of every row below a header that has at least ``columns``.
+    """Line number and fields by column of every row below a header with at least ``columns``.
 
     Raises:
-        UserError: as ``csv_rows``; or a column that is missing or stands there twice, or a row with more or fewer
-            fields than the header. Names the line.
+        UserError: as ``csv_rows``; or a column is missing or repeated, or a row has more or fewer fields than the
+            header. Names the line.
     """
     rows = csv_rows(name, data, comment)
     if not rows:
@@ -137,10 +137,10 @@ def csv_table(
 
 
 def json_object(name: str, data: bytes, keys: Sequence[str]) -> Mapping[str, Any]:
-    """The JSON object in ``data``, in which none of ``keys`` is missing or empty.
+    """The JSON object in ``data``, with a non-empty value for each of ``keys``.
 
     Raises:
-        UserError: no text, no JSON object, or a key that is missing or empty.
+        UserError: not text, not a JSON object, or a key is missing or empty.
     """
     wanted = f"a JSON object with {', '.join(keys)}"
     try:
@@ -159,7 +159,7 @@ def json_object(name: str, data: bytes, keys: Sequence[str]) -> Mapping[str, Any
 
 
 def shortened(text: str, most: int = 200) -> str:
-    """``text`` as a message can quote it: of a long one its beginning and its length."""
+    """``text`` as quoted in a message: a long text is cut to its beginning and its length."""
     return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"
 
 

@@ -38,7 +38,7 @@ def write_small_table(
         for entry, (ms, origin) in PRICES.items()
     }
     noise = np.random.default_rng(0).standard_normal((len(rows), 20))
-    draws = np.array([row.latency_ms * (1 + 0.05 * own) for row, own in zip(rows.values(), noise, strict=True)])
+    samples = np.array([row.latency_ms * (1 + 0.05 * own) for row, own in zip(rows.values(), noise, strict=True)])
     provenance = {
         "repository": "none",
         "commit": "none",
@@ -58,5 +58,5 @@ def write_small_table(
         **changes,
     }
     path = folder / f"{name}.csv"
-    write_table(path, LatencyTable(name, **described, shapes={}, classes=rows, draws=draws, provenance=provenance))
+    write_table(path, LatencyTable(name, **described, shapes={}, classes=rows, samples=samples, provenance=provenance))
     return path

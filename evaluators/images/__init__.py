@@ -1,1 +1,1 @@
-"""Images in and out, the resize that makes the data, and the metrics of the published tables."""
+"""Reading and writing images, the resize that makes the data, and the metrics of the published tables."""

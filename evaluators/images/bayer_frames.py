@@ -5,7 +5,7 @@ A row of ``frames.csv`` is ``file,width,height,pattern,bits,black,white,gain_r,g
 - ``file`` holds ``height`` x ``width`` values, row by row: uint16 little-endian, or uint8 where ``bits`` is at most 8;
 - ``pattern`` are the colours of the first 2x2 (RGGB, GRBG, GBRG, BGGR), ``black`` and ``white`` the values that mean no
   light and full scale;
-- ``gain_r`` and ``gain_b`` are white balance, by green's;
+- ``gain_r`` and ``gain_b`` are the white balance relative to green;
 - ``shot`` and ``read``: at a signal x (0 black, 1 white) the noise's variance is x shot + read, as in a DNG's
   NoiseProfile. Only networks that take a noise map need them; they are not guessed from the frame.
 """
@@ -45,7 +45,7 @@ def load_frames(folder: Path) -> tuple[Frame, ...]:
     """The frames of ``folder``, in the order of its ``frames.csv``.
 
     Raises:
-        UserError: ``frames.csv`` or a frame cannot be used; the message says what must be so.
+        UserError: ``frames.csv`` or a frame cannot be used; the message states the rule.
     """
     folder = Path(folder)
     what = f"--frames must be a folder with {FILE} ({','.join(COLUMNS)}), and that"
@@ -61,7 +61,7 @@ def load_frames(folder: Path) -> tuple[Frame, ...]:
     return tuple(frames)
 
 
-def to_rggb(sensor: np.ndarray, pattern: str) -> np.ndarray:
+def _to_rggb(sensor: np.ndarray, pattern: str) -> np.ndarray:
     """``sensor`` without the first row or column where ``pattern`` does not begin with red, cut to even sides."""
     row, column = FIRST_RED[pattern]
     sensor = sensor[row:, column:]
@@ -84,7 +84,7 @@ def _frame(folder: Path, row: Mapping[str, str]) -> Frame:
             f"levels of {name} must be black < white < 2^bits, got black {black:g}, white {white:g}, bits {bits:g}"
         )
     values = _values(folder / name, int(width), int(height), int(bits))
-    levels = (to_rggb(values, pattern).astype(np.float32) - black) / (white - black)
+    levels = (_to_rggb(values, pattern).astype(np.float32) - black) / (white - black)
     camera = Camera(1.0, _number(row, "gain_r", 1e-3), _number(row, "gain_b", 1e-3), mixed_colours(np.ones(4)))
     noise = (_number(row, "shot", 0), _number(row, "read", 0)) if row.get("shot") or row.get("read") else None
     return Frame(name, _middle(pack(levels)).astype(np.float32), camera, noise)

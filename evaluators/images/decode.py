@@ -37,10 +37,10 @@ _COLOUR_MODES = ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK")
 
 
 def decode_rgb(data: bytes, shown: str) -> tuple[np.ndarray, bool]:
-    """Return ``(H, W, 3)`` uint8 RGB and whether the file has one grey channel; ``shown`` is how errors call it.
+    """Return ``(H, W, 3)`` uint8 RGB and whether the file has one grey channel; ``shown`` is its name in errors.
 
-    What is stored counts: the pixels come out exactly, or the file is refused. The orientation that EXIF or TIFF says
-    is applied. Grey is repeated three times; palettes and CMYK are converted without colour profiles, which are ignored
+    Pixels are decoded exactly as stored, or the file is refused. The orientation from EXIF or TIFF is applied. Grey is
+    repeated three times; palettes and CMYK are converted without colour profiles, which are ignored
     everywhere; transparency is dropped (the colours below it stay as stored, they are not blended with a background);
     16 bits become 8 by ``round(value / 257)``; and of several frames or pages the first is taken.
 

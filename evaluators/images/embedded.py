@@ -19,12 +19,12 @@ _IMAGE_SUFFIXES = (".jpg", ".png")
 
 
 def training_photographs() -> tuple[NamedImage, ...]:
-    """Crops of 256x256 px for training, sorted by name; each call decodes them anew."""
+    """Crops of 256x256 px for training, sorted by name; decoded on every call."""
     return _photographs("train")
 
 
 def validation_photographs() -> tuple[NamedImage, ...]:
-    """Six whole photographs, 451x300 to 640x427 px, none of which training sees; sorted by name."""
+    """Six whole photographs, 451x300 to 640x427 px, not used in training; sorted by name."""
     return _photographs("val")
 
 

@@ -85,7 +85,7 @@ def picture_files(path: str | Path, recursive: bool = False) -> tuple[Path, ...]
         entries = [
             entry
             for entry in (folder.rglob("*") if recursive else folder.iterdir())
-            if not is_clutter(entry.relative_to(folder))
+            if not _is_clutter(entry.relative_to(folder))
         ]
         files: list[Path] = []
         folders: list[Path] = []
@@ -117,7 +117,7 @@ def fingerprint(images: Iterable[NamedImage]) -> str:
     return digest.hexdigest()
 
 
-def is_clutter(relative: Path) -> bool:
+def _is_clutter(relative: Path) -> bool:
     """Whether a file is hidden or one that file managers leave behind; ``relative`` is its path inside the folder."""
     return any(part.startswith(".") for part in relative.parts) or relative.name.lower() in _CLUTTER
 

@@ -16,7 +16,7 @@ Picture = NamedImage | NamedPair
 MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")  # of UTF-8 and UTF-16
 
 
-def read_list(path: Path) -> tuple[tuple[int, str], ...]:
+def _read_list(path: Path) -> tuple[tuple[int, str], ...]:
     """Line number and name of every line that is neither empty nor a comment (``#``); ``./a.png`` is ``a.png``.
 
     Raises:
@@ -47,12 +47,12 @@ def listed(found: Sequence[Picture], path: Path) -> tuple[Picture, ...]:
     """Those of ``found`` that the list in ``path`` names, with or without their endings, in its order.
 
     Raises:
-        UserError: as ``read_list``; or a name that is none of ``found``, means several of them, or stands there twice.
+        UserError: as ``_read_list``; or a name that is none of ``found``, means several of them, or stands there twice.
     """
     chosen: dict[str, int] = {}
     by_name = {picture.name: picture for picture in found}
     by_stem = names_by_stem(found)
-    for line, name in read_list(path):
+    for line, name in _read_list(path):
         fitting = [name] if name in by_name else by_stem.get(name, [])
         if not fitting:
             raise UserError(

@@ -54,7 +54,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Credit:
+class _Credit:
     """One row of CREDITS.csv."""
 
     file: str
@@ -93,7 +93,7 @@ VALIDATION = (
 )
 
 
-def make_training(photos: Path, out: Path) -> list[Credit]:
+def _make_training(photos: Path, out: Path) -> list[_Credit]:
     """Write the tiles of all training photographs to ``out/train`` and return their credits."""
     originals = [load_image(photos / source.file) for source in TRAINING]  # all, before the old tiles are removed
     folder = _emptied(out / "train")
@@ -129,7 +129,7 @@ def detailed_tiles(image: np.ndarray) -> list[tuple[int, int]]:
     return [place for _, place in sorted(scored, reverse=True)[:MAX_TILES]]
 
 
-def make_validation(out: Path) -> list[Credit]:
+def _make_validation(out: Path) -> list[_Credit]:
     """Copy the validation photographs from their packages to ``out/val`` and return their credits."""
     originals = [(_installed(source.folder) / source.file).read_bytes() for source in VALIDATION]
     folder = _emptied(out / "val")
@@ -145,15 +145,15 @@ def make_validation(out: Path) -> list[Credit]:
     return credits
 
 
-def write_credits(credits: list[Credit], out: Path) -> None:
+def _write_credits(credits: list[_Credit], out: Path) -> None:
     """Write CREDITS.csv, sorted by file."""
     rows = (astuple(credit) for credit in sorted(credits, key=lambda credit: credit.file))
     write_csv_atomically(out / "CREDITS.csv", (asdict(credits[0]), *rows))
 
 
-def _credit(file: str, source: Source, changes: str) -> Credit:
+def _credit(file: str, source: Source, changes: str) -> _Credit:
     origin = f"{source.origin}; {source.file}"
-    return Credit(file, source.title, source.author, source.licence, LICENCE_URLS[source.licence], origin, changes)
+    return _Credit(file, source.title, source.author, source.licence, LICENCE_URLS[source.licence], origin, changes)
 
 
 def _installed(folder: str) -> Path:
@@ -182,10 +182,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "photographs", help="folder to write")
     options = parser.parse_args()
     try:
-        credits = make_training(options.photos, options.out) + make_validation(options.out)
+        credits = _make_training(options.photos, options.out) + _make_validation(options.out)
     except UserError as error:
         parser.exit(2, f"{error}\n")
-    write_credits(credits, options.out)
+    _write_credits(credits, options.out)
     written = sum(file.stat().st_size for file in options.out.rglob("*") if file.is_file())
     parser.exit(0, f"{len(credits)} photographs, {written / 1e6:.1f} MB in {options.out}\n")
 

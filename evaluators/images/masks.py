@@ -1,4 +1,4 @@
-"""Holes to fill: rectangles, and strokes of a thick pen, drawn until they cover the share of the picture asked for."""
+"""Masks of holes: rectangles and strokes of a thick pen, drawn until they cover the requested share of the image."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ ATTEMPTS = 200
 def random_mask(
     generator: np.random.Generator, height: int, width: int, kind: str, share: tuple[float, float]
 ) -> np.ndarray:
-    """A mask `(height, width)`, True in the holes, whose share of the picture lies within ``share``.
+    """A mask `(height, width)`, True in the holes, which cover a share of the image within ``share``.
 
-    A share is drawn evenly from that range, and shapes are added until it is reached; one that would go beyond the
-    range is taken back. Where no shape fits any more, the share is the nearest below.
+    A share is drawn uniformly from that range, and shapes are added until it is reached; a shape that would exceed the
+    range is undone. If no further shape fits, the share stays just below.
     """
     goal = generator.uniform(*share) * height * width
     most = share[1] * height * width

@@ -1,4 +1,4 @@
-"""Whether two sets share a picture, by what it shows and not by its name: training data must not hold test pictures."""
+"""Whether two sets share an image, by content and not by name: training data must not contain test images."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ row and a column. Set5's woman and picture 302003 of BSDS500 have 0.984. Smaller
 def shared_picture(
     first: Sequence[NamedImage | NamedPair], second: Sequence[NamedImage | NamedPair]
 ) -> tuple[str, str] | None:
-    """The names of a picture in ``first`` and of the same one in ``second``; None where they share none.
+    """The names of the same image in ``first`` and in ``second``; None if they share none.
 
-    Mirrored and turned copies are found as well.
+    Mirrored and rotated copies are found too.
     """
     if not first or not second:
         return None

@@ -1,6 +1,6 @@
-"""Folders of degraded pictures with their clean partners: real noise, real motion blur.
+"""Folders of degraded images with their clean counterparts: real noise, real motion blur.
 
-Two layouts are known: two folders side by side with the same file names in both (``blur`` and ``sharp``, as GoPro), or
+Two layouts are supported: two sibling folders with the same file names (``blur`` and ``sharp``, as in GoPro), or
 one folder whose file names differ by a word (``x_real.png`` and ``x_mean.png``, ``y_blur1.png`` and ``y_sharp1.png``).
 """
 
@@ -44,7 +44,7 @@ WORDS = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NamedPair:
-    """A degraded picture and its clean partner, both uint8 RGB `(H, W, 3)`."""
+    """A degraded image and its clean counterpart, both uint8 RGB `(H, W, 3)`."""
 
     name: str
     degraded: np.ndarray
@@ -52,16 +52,16 @@ class NamedPair:
 
 
 def holds_pairs(folder: Path) -> bool:
-    """Whether ``folder`` is laid out as pairs; a folder of single pictures, or none, is not.
+    """Whether ``folder`` is laid out as pairs; False for a folder of single images, or of none.
 
     Raises:
-        UserError: it cannot be read, or holds what is no picture.
+        UserError: it cannot be read, or holds a file that is not an image.
     """
     return folder.is_dir() and (_side_by_side(folder) is not None or bool(_by_name(folder)))
 
 
 def clean_half_beside(folder: Path) -> Path | None:
-    """Where ``folder`` is the degraded half of pairs (GoPro's ``blur``), the folder of their clean partners."""
+    """The folder of clean counterparts if ``folder`` is the degraded half of pairs (GoPro's ``blur``), else None."""
     folder = folder.resolve()
     sides = _side_by_side(folder.parent)
     return sides[1] if sides is not None and sides[0] == folder else None

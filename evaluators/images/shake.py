@@ -1,4 +1,4 @@
-"""Blur of a shaken camera: the mean of what it saw along a random path of shifts and turns.
+"""Camera-shake blur: the mean image along a random path of shifts and rotations.
 
 A turn about the optical axis moves the corners and leaves the centre, so that blur varies over the picture (Whyte et
 al. 2010, "Non-uniform deblurring for shaken images"); without turns the blur is uniform. The path is a random walk with

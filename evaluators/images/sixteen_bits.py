@@ -32,7 +32,7 @@ def lower_bytes(
 ) -> Image.Image | None:
     """The lower bytes of 16-bit RGB or RGBA; None for everything else. ``image`` must not be loaded yet.
 
-    ``again`` opens the same file anew.
+    ``again`` opens the same file again.
     """
     exchanged = [_of_other_byte(tile.args) for tile in image.tile]
     if not exchanged or None in exchanged:

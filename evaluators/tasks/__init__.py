@@ -1,6 +1,6 @@
-"""How each task degrades an image, what stands as its baseline, and how its result is measured: one file per task.
+"""How each task degrades an image, what its baseline is, and how its result is measured: one file per task.
 
-The file is named after the task (``raw-denoise``: ``raw_denoise.py``) and ends with its rules' class as ``RULES``.
+The file is named after the task (``raw-denoise``: ``raw_denoise.py``) and assigns its rules' class to ``RULES``.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ RULES: dict[str, type[TaskRules]] = {
 
 
 def rules_of(task: str, scale: int | None = None, options: Mapping[str, Any] | None = None) -> TaskRules:
-    """The rules of ``task``; ``options`` are as in a record, what is missing takes its default.
+    """The rules of ``task``; ``options`` are as in a record, and missing ones take their defaults.
 
     Raises:
-        UserError: no such scale, channels or option.
+        UserError: the scale, the channels or an option is unknown.
     """
     scale = TASKS[task].default_scale if scale is None else scale
     values: dict[str, Any] = {
@@ -32,21 +32,21 @@ def rules_of(task: str, scale: int | None = None, options: Mapping[str, Any] | N
     return RULES[task](scale=scale, **values)
 
 
-def rules_from_text(task: str, scale: int | None, words: Mapping[str, str | None]) -> TaskRules:
-    """The rules of ``task`` with options as given on a command line; those that are None take their default.
+def rules_from_text(task: str, scale: int | None, texts: Mapping[str, str | None]) -> TaskRules:
+    """The rules of ``task`` with options as text from a command line; None means the default.
 
     Raises:
-        UserError: an option that the task does not have, or a value that cannot be read.
+        UserError: the task does not have an option, or a value cannot be parsed.
     """
     readers: dict[str, Callable[[str], Any]] = {"channels": str, **RULES[task].option_readers}
     values = {}
-    for name, word in words.items():
-        if word is None:
+    for name, text in texts.items():
+        if text is None:
             continue
         if name not in readers:
             others = ", ".join(other for other, each in TASKS.items() if name in each.options) or "no task"
-            raise UserError(f"--{name} is an option of {others} and not of {task}, got {word!r}; leave it out")
-        values[name] = readers[name](word)
+            raise UserError(f"--{name} is an option of {others} and not of {task}, got {text!r}; leave it out")
+        values[name] = readers[name](text)
     return rules_of(task, scale, values)
 
 

@@ -1,7 +1,7 @@
-"""The three contracts of a task, each asked by another part of the product: ``Degrade``, ``Measure`` and ``Show``.
+"""The three contracts of a task, each used by another part of the product: ``Degrade``, ``Measure`` and ``Show``.
 
-A *stored* image is what the patch pool holds: uint8 or uint16 `(h, w, C)`. An *output* is what a network's values
-become and a metric takes: uint8 or float32 `(H, W, c)`. ``degraded`` and ``target`` are as in ``Pair``.
+A *stored* image is one in the patch pool: uint8 or uint16 `(h, w, C)`. An *output* is a network's result as metrics
+take it: uint8 or float32 `(H, W, c)`. ``degraded`` and ``target`` are as in ``Pair``.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ class Degrade(_Contract[Rules], ABC):
 
     @property
     def plan(self) -> TrainingPlan:
-        """Batches, patches and rates that candidates of this task are trained with."""
+        """Batch size, patch size and learning rate for candidates of this task."""
         return TrainingPlan()
 
     @property
     def layout(self) -> str:
-        """Which symmetries a training patch may be turned by: those of an ``image``, or of a ``bayer`` sensor."""
+        """Which symmetries augment a training patch: those of an ``image`` or of a ``bayer`` sensor."""
         return "image"
 
     @property
@@ -59,17 +59,17 @@ class Degrade(_Contract[Rules], ABC):
 
     @property
     def embedded_side_px(self) -> int:
-        """To how much the halved embedded photographs are cut for measuring, where the size stays."""
+        """Side to which the halved embedded photographs are cropped for validation at scale 1."""
         return 192
 
     @property
     def margin_px(self) -> int:
-        """The most that degradation cuts from each edge of a photograph."""
+        """Largest margin that degradation cuts from each edge of a photograph."""
         return 0
 
     @property
     def has_pairs(self) -> bool:
-        """Whether folders of degraded and clean images can be given."""
+        """Whether the task accepts folders of degraded and clean images."""
         return False
 
     def divided(self, count: int) -> tuple[TaskRules, ...]:
@@ -95,7 +95,7 @@ class Degrade(_Contract[Rules], ABC):
         """The validation pair of ``image``, the ``index``-th of ``count``; the same for the same name and options."""
 
     def from_rgb(self, pixels: np.ndarray, grey_file: bool = False) -> np.ndarray:
-        """What a network of ``channels`` sees of 8-bit RGB."""
+        """8-bit RGB as a network of ``channels`` sees it."""
         return pixels
 
     def network_input(self, degraded: np.ndarray) -> np.ndarray:
@@ -104,7 +104,7 @@ class Degrade(_Contract[Rules], ABC):
 
 
 class Measure(_Contract[Rules], ABC):
-    """From a network's values to a loss and to figures, and what those figures are called.
+    """From a network's values to a loss and to metrics, and the names of those metrics.
 
     ``loss`` is called for every training step. The other methods are asked after training, once per validation image
     (``evaluators.quality``): ``output`` or ``baseline`` first, then the metrics. Reports ask for the names.
@@ -116,16 +116,16 @@ class Measure(_Contract[Rules], ABC):
     @property
     @abstractmethod
     def metric_name(self) -> str:
-        """What the PSNR is of, as an axis says it: ``PSNR on Y``."""
+        """Name of the PSNR for an axis: ``PSNR on Y``."""
 
     @property
     def metric_rule(self) -> str:
-        """All that is needed to repeat it, as a caption says it: ``PSNR on Y, 4 px shaved``."""
+        """Name with everything needed to reproduce it, for a caption: ``PSNR on Y, 4 px shaved``."""
         return self.metric_name
 
     @property
     def published_set(self) -> str:
-        """The data set whose published results are drawn beside a run; none are if it is empty."""
+        """The data set whose published results are plotted beside a run; empty for none."""
         return ""
 
     @property
@@ -143,7 +143,7 @@ class Measure(_Contract[Rules], ABC):
 
     @abstractmethod
     def baseline(self, degraded: np.ndarray) -> np.ndarray:
-        """The output of doing without a network."""
+        """The output without any network."""
 
     @property
     def classical_baselines(self) -> Mapping[str, Callable[[np.ndarray], np.ndarray]]:
@@ -164,14 +164,14 @@ class Measure(_Contract[Rules], ABC):
 
 
 class Show(_Contract[Rules]):
-    """What a page shows of a task: pictures, the figures and words under them, frames of a real sensor.
+    """What a page shows for a task: pictures, their captions, frames of a real sensor.
 
-    Asked when a run is reported, for the few validation images that the page shows; never while a search trains.
+    Its methods are called when a run is reported, for the few validation images on the page; never during training.
     """
 
     @property
     def baseline_in_words(self) -> str:
-        """The baseline inside a sentence: ``the noisy input``."""
+        """The baseline, for use in a sentence: ``the noisy input``."""
         return f"the {self._rules.measure.baseline_name}"
 
     @property
@@ -181,12 +181,12 @@ class Show(_Contract[Rules]):
 
     @property
     def input_note(self) -> str:
-        """What stands under the picture of the input."""
+        """Caption of the input picture."""
         return ""
 
     @property
     def picture_note(self) -> str:
-        """What the figures under the pictures are."""
+        """Explanation of the figures in the captions."""
         return f"{self._rules.measure.metric_name}, for the window and for the picture in all."
 
     def frame_pair(self, frame: Frame) -> Pair:
@@ -198,11 +198,11 @@ class Show(_Contract[Rules]):
         raise UserError(f"--frames is an option of raw-denoise and not of {self._rules.task}; leave it out")
 
     def window_db(self, picture: np.ndarray, truth: np.ndarray) -> float:
-        """PSNR of a part of a picture, both uint8 RGB as they are shown."""
+        """PSNR of a crop, both uint8 RGB as displayed."""
         return psnr(picture, truth)
 
     def picture_db(self, output: np.ndarray, pair: Pair) -> dict[str, float]:
-        """What stands under a restored picture, in dB, by where it was measured."""
+        """PSNR values for the caption of a restored picture, in dB, by the region measured."""
         return {"in all": self._rules.measure.psnr_db(output, pair)}
 
     def picture(self, output: np.ndarray, pair: Pair) -> np.ndarray:

@@ -14,7 +14,7 @@ from torch import Tensor
 from evaluators.images.folders import NamedImage
 from evaluators.images.shake import POSES, camera_path, margin, shake
 from evaluators.tasks.contracts import Degrade, Measure, Show
-from evaluators.tasks.options import range_text, read_range, read_word
+from evaluators.tasks.options import range_text, read_choice, read_range
 from evaluators.tasks.pair import Pair
 from evaluators.tasks.randomness import image_seed, normal_like
 from evaluators.tasks.rules import TaskRules
@@ -39,7 +39,7 @@ class Deblur(TaskRules):
 
     task: ClassVar[str] = "deblur"
     option_readers: ClassVar[Mapping[str, Callable[[str], Any]]] = {
-        "blur": partial(read_word, option="--blur", words=BLURS),
+        "blur": partial(read_choice, option="--blur", choices=BLURS),
         "extent": partial(read_range, option="--extent", low=1.0, high=LONGEST_PX, example="2-5"),
         "sigma": partial(read_range, option="--sigma", low=0.0, high=255.0, example="1"),
     }

@@ -16,7 +16,7 @@ from evaluators.images.folders import NamedImage
 from evaluators.images.masks import KINDS, random_mask
 from evaluators.images.metrics import psnr
 from evaluators.tasks.contracts import Degrade, Measure, Show
-from evaluators.tasks.options import range_text, read_range, read_word
+from evaluators.tasks.options import range_text, read_choice, read_range
 from evaluators.tasks.pair import Pair
 from evaluators.tasks.randomness import image_seed
 from evaluators.tasks.rules import TaskRules
@@ -41,7 +41,7 @@ class Inpaint(TaskRules):
 
     task: ClassVar[str] = "inpaint"
     option_readers: ClassVar[Mapping[str, Callable[[str], Any]]] = {
-        "masks": partial(read_word, option="--masks", words=("both", *KINDS)),
+        "masks": partial(read_choice, option="--masks", choices=("both", *KINDS)),
         "holes": partial(read_range, option="--holes", low=1.0, high=60.0, example="10-30"),
     }
 
@@ -98,8 +98,8 @@ class _Degrade(Degrade["Inpaint"]):
 
     def _mask(self, generator: np.random.Generator, height: int, width: int, kind: int) -> np.ndarray:
         low, high = self._rules.holes
-        word = KINDS[kind] if self._rules.masks == "both" else self._rules.masks
-        return random_mask(generator, height, width, word, (low / 100, high / 100))
+        shape = KINDS[kind] if self._rules.masks == "both" else self._rules.masks
+        return random_mask(generator, height, width, shape, (low / 100, high / 100))
 
 
 class _Measure(Measure["Inpaint"]):

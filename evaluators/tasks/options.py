@@ -9,7 +9,7 @@ def read_range(text: str, option: str, low: float, high: float, example: str) ->
     """``25`` as (25, 25) and ``0-50`` as (0, 50).
 
     Raises:
-        UserError: not one number or two rising ones joined by ``-``, or outside ``low`` to ``high``.
+        UserError: not one number or two increasing ones joined by ``-``, or outside ``low`` to ``high``.
     """
     try:
         values = tuple(float(word) for word in text.split("-"))
@@ -29,8 +29,12 @@ def range_text(values: tuple[float, float]) -> str:
     return f"{low:g}" if low == high else f"{low:g}–{high:g}"
 
 
-def read_word(text: str, option: str, words: tuple[str, ...]) -> str:
-    """Raises: UserError: ``text`` is none of ``words``."""
-    if text not in words:
-        raise UserError(f"{option} must be one of {', '.join(words)}, got {text!r}")
+def read_choice(text: str, option: str, choices: tuple[str, ...]) -> str:
+    """``text`` itself.
+
+    Raises:
+        UserError: ``text`` is not one of ``choices``.
+    """
+    if text not in choices:
+        raise UserError(f"{option} must be one of {', '.join(choices)}, got {text!r}")
     return text

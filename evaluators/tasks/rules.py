@@ -16,17 +16,17 @@ TRAINING, VALIDATION = "training", "validation"
 
 @dataclass(frozen=True)
 class TaskRules(ABC):
-    """One task with its options; a frozen value that is written into every record.
+    """One task with its options: a frozen value, stored in every record.
 
-    A subclass adds the task's own options as fields with defaults, and gives them to its ``degrade``, ``measure`` and
+    A subclass adds the task's own options as fields with defaults and passes them to ``degrade``, ``measure`` and
     ``show``.
 
     Raises:
-        UserError: the task has no such scale or no such channels.
+        UserError: the task does not have this scale or these channels.
     """
 
     scale: int = 1
-    channels: str = ""  # a word of the task's ``channels``; its default if empty
+    channels: str = ""  # a key of the task's ``channels``; its default if empty
     given: frozenset[str] = field(default=frozenset(), kw_only=True)  # which of TRAINING and VALIDATION are pairs
 
     task: ClassVar[str]
@@ -52,7 +52,7 @@ class TaskRules(ABC):
     @property
     @abstractmethod
     def title(self) -> str:
-        """The task and what of its options matters, in few words: ``sr ×4``, ``denoise σ 25``."""
+        """The task with its main options, in short: ``sr ×4``, ``denoise σ 25``."""
 
     @property
     def shape(self) -> IOShape:
@@ -60,15 +60,15 @@ class TaskRules(ABC):
 
     @property
     def options(self) -> dict[str, Any]:
-        """Everything but the scale and ``given``, as JSON knows it."""
+        """Everything but the scale and ``given``, as JSON values."""
         names = (each.name for each in fields(self) if each.name not in ("scale", "given"))
         values = {name: getattr(self, name) for name in names}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     def of_pairs(self, training: bool, validation: bool) -> TaskRules:
-        """These rules with what is known of the data: to images that come as pairs no degradation is added.
+        """These rules where training or validation data come as pairs, to which no degradation is added.
 
-        It changes words only: titles, notes, and which published results are comparable.
+        Only texts change: titles, notes, and which published results are comparable.
         """
         return replace(self, given=frozenset((TRAINING,) * training + (VALIDATION,) * validation))
 

@@ -35,7 +35,7 @@ class Precision:
         return torch.channels_last if self.channels_last else torch.contiguous_format
 
     @property
-    def word(self) -> str:
+    def name(self) -> str:
         """``bf16`` or ``fp32``, as ``--precision`` says it."""
         return "fp32" if self.autocast is None else "bf16"
 
@@ -54,12 +54,12 @@ class Precision:
             return self.in_float32("a network with batch norms")
         return self
 
-    def continuing(self, word: str | None) -> Precision:
-        """This, or the arithmetic of ``word`` where training was begun in another; None where that is not known."""
-        if word in (None, self.word):
+    def continuing(self, name: str | None) -> Precision:
+        """This, or the arithmetic of ``name`` where training was begun in another; None where that is not known."""
+        if name in (None, self.name):
             return self
-        autocast = "bfloat16" if word == "bf16" else None
-        return replace(self, autocast=autocast, reason=f"begun in {word}; {self.reason}", asked=True)
+        autocast = "bfloat16" if name == "bf16" else None
+        return replace(self, autocast=autocast, reason=f"begun in {name}; {self.reason}", asked=True)
 
     def in_float32(self, reason: str) -> Precision:
         return replace(self, autocast=None, reason=f"{reason}; {self.reason}")

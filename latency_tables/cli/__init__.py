@@ -15,7 +15,7 @@ COMMANDS = tuple(
         ("measure", "measure", "time the operators of a task's networks on your device"),
         ("validate", "validate", "run random networks whole on the device and compare"),
         ("calibrate", "calibrate", "a table for your board from a few whole-network timings"),
-        ("fit", "fit", "write the tables of published phones anew, and how well they predict unseen networks"),
+        ("fit", "fit", "refit the shipped tables of published phones, and show how well they predict unseen networks"),
     )
 )
 

@@ -1,4 +1,4 @@
-"""``calibrate``: a table for a board of which a few whole networks were timed."""
+"""``calibrate``: a table for a board on which a few whole networks were timed."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def execute(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps([summary(table) for table in tables]))
         return 0
-    shown = Table(pad_edge=False, box=SIMPLE_HEAD, caption="error: mean on network families that the fit did not see")
+    shown = Table(pad_edge=False, box=SIMPLE_HEAD, caption="error: mean on network families unseen by the fit")
     shown.add_column("table", no_wrap=True)
     shown.add_column("error", justify="right", no_wrap=True)
     shown.add_column("of")
@@ -33,7 +33,7 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def summary(table: LatencyTable) -> dict[str, object]:
-    """What tells one table from another; the error is the mean one on network families that the fit did not see."""
+    """What distinguishes one table from another; the error is the mean on network families unseen by the fit."""
     return {
         "name": table.name,
         "device": table.device,

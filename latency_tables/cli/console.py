@@ -19,10 +19,10 @@ NARROWEST, WIDEST = 20, 500  # columns that are believed of a terminal
 
 
 class Console(rich.console.Console):
-    """As rich's, but text is text: never markup, emoji codes or control characters, whoever wrote it.
+    """As rich's console, but text is printed literally: no markup, emoji codes or control characters.
 
-    A table that is too wide is never broken inside words: its columns share what there is, and where even the longest
-    words do not fit side by side, it becomes a list.
+    A table that is too wide is never broken inside words: its columns share the width, and if even the longest words
+    do not fit side by side, it becomes a list.
     """
 
     def __init__(self, **options: Any) -> None:

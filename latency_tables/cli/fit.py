@@ -1,4 +1,4 @@
-"""``fit``: write the shipped tables anew from the published measurements."""
+"""``fit``: refit the shipped tables to the published measurements."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def execute(options: argparse.Namespace) -> int:
         )
     if not options.to.is_dir():
         raise UserError(f"--to must be a folder that exists, got {options.to}")
-    shown = held_out_table()
+    shown = _held_out_table()
     for name in options.tables or SHIPPED:
         table = build_table(name)
         write_table(options.to / f"{name}.csv", table)
-        shown.add_row(name, *held_out_cells(table))
+        shown.add_row(name, *_held_out_cells(table))
     Console().print(shown)
     return 0
 
 
-def held_out_table() -> Table:
+def _held_out_table() -> Table:
     shown = Table(
         title="held-out networks: mean absolute error in percent (in brackets: of the reference fit)", pad_edge=False
     )
@@ -45,7 +45,7 @@ def held_out_table() -> Table:
     return shown
 
 
-def held_out_cells(table: LatencyTable) -> tuple[str, ...]:
+def _held_out_cells(table: LatencyTable) -> tuple[str, ...]:
     figures = table.provenance["held_out"]
     return (
         f"{figures['lofo_mape']:.1f} ({figures['reference_lofo_mape']:.1f})",

@@ -1,4 +1,4 @@
-"""Options that say what a user's own network takes in; they are read by ``network_input``."""
+"""Options for the inputs of a user's own network, parsed by ``network_input``."""
 
 from __future__ import annotations
 

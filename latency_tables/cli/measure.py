@@ -86,7 +86,7 @@ def _execute_task(options: argparse.Namespace) -> int:
 
 
 def report(console: Console, out: Path, measured: Measured) -> None:
-    """What came of it, and what interpolation costs."""
+    """Print the result, and the error of interpolation."""
     provenance = measured.table.provenance
     console.print(f"{out}: {len(measured.table.shapes)} operators, {measured.table.caption}")
     drift = max(map(abs, provenance["drift"].values()), default=0.0)

@@ -42,14 +42,14 @@ def protocol_from(options: argparse.Namespace, **changes: Any) -> Protocol:
     rounds = parse_count("--rounds", options.rounds, 1, MOST_ROUNDS)
     return Protocol(
         parse_count("--threads", options.threads, 1, MOST_THREADS),
-        parse_cores(options.cores),
+        _parse_cores(options.cores),
         rounds,
         rounds + rounds // 2,
         **changes,
     )
 
 
-def parse_cores(text: str | None) -> tuple[int, ...]:
+def _parse_cores(text: str | None) -> tuple[int, ...]:
     if text is None:
         return ()
     if not re.fullmatch(r"[0-9]{1,3}(,[0-9]{1,3})*", text):

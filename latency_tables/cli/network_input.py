@@ -1,4 +1,4 @@
-"""What a user's own network takes in, as the options say it."""
+"""The inputs of a user's own network, from its options."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ def parse_channels(text: str | None) -> tuple[int, ...]:
     """Whole numbers joined by commas; none if None."""
     if text is None:
         return ()
-    words = [word.strip() for word in text.split(",")]
-    are_counts = all(re.fullmatch("[0-9]{1,5}", word) and 0 < int(word) <= MOST_CHANNELS for word in words)
-    if not are_counts or len(words) > MOST_INPUTS:
+    counts = [cell.strip() for cell in text.split(",")]
+    are_counts = all(re.fullmatch("[0-9]{1,5}", cell) and 0 < int(cell) <= MOST_CHANNELS for cell in counts)
+    if not are_counts or len(counts) > MOST_INPUTS:
         raise UserError(
             f"--channels must be whole numbers from 1 to {MOST_CHANNELS} joined by commas, for each of at most "
             f"{MOST_INPUTS} inputs one, got {text!r}; for example 3,1"
         )
-    return tuple(map(int, words))
+    return tuple(map(int, counts))
 
 
 def input_sizes(text: str | None, own: NamedNetwork) -> tuple[tuple[int, int], tuple[Shape, ...]]:
     """The (width, height) of the first input, and the shapes of the others.
 
     Raises:
-        UserError: no sizes, other ones than it was exported for, or not one or one each.
+        UserError: a size cannot be read or differs from that of the export, or their number is neither one nor one per
+            input.
     """
-    sizes = [parse_size("--input", word) for word in text.split(",")] if text is not None else [own.input_size]
+    sizes = [parse_size("--input", cell) for cell in text.split(",")] if text is not None else [own.input_size]
     own.check_size(sizes[0])
     return sizes[0], own.more_inputs(sizes)

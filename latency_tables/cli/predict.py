@@ -23,7 +23,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "network",
         metavar="NAME|FILE.pt2|MODULE:FACTORY",
-        help="a paper's network, or your own: MODULE is imported from this folder, which runs its code",
+        help="a published network, or your own: MODULE is imported from this folder, which runs its code",
     )
     add_input_options(parser, "the network's own")
     parser.add_argument("--json", action="store_true", help="print one JSON object")

@@ -1,4 +1,4 @@
-"""``show``: one table's figures and where they come from."""
+"""``show``: one table's figures and their provenance."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def execute(options: argparse.Namespace) -> int:
         if not isinstance(value, dict | list):
             console.print(f"  {key.replace('_', ' ')}: {value}")
         elif isinstance(value, dict):
-            words = ", ".join(f"{name.replace('_', ' ')} {_short(entry)}" for name, entry in value.items())
-            console.print(f"  {key.replace('_', ' ')}: {words}")
+            text = ", ".join(f"{name.replace('_', ' ')} {_short(entry)}" for name, entry in value.items())
+            console.print(f"  {key.replace('_', ' ')}: {text}")
     if table.classes:
         console.print(
             _rows(

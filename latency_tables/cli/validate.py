@@ -60,7 +60,7 @@ def execute(options: argparse.Namespace) -> int:
     console = Console(stderr=True)
     with open_harness(options, protocol) as harness, shown_progress(console, "timings") as progress:
         points = validate(harness, table, networks, twice, size, about, options.out, progress)
-    report = summarise(table, points, about)
+    report = _summarise(table, points, about)
     write_points(options.out / FILES[0], points)
     scatter(options.out / FILES[1], points, f"{table.caption}, input {about['input']}")
     write_text_atomically(options.out / FILES[2], json.dumps(report, indent=1) + "\n")
@@ -72,9 +72,9 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def record(path: Path, table: LatencyTable, points: Sequence[Point], report: dict[str, Any]) -> None:
-    """Write the table again with what its validation found, and a residual that makes its bands as wide as the errors.
+    """Write the validation results into the table, with a residual that makes its bands as wide as the errors.
 
-    Its fingerprint changes with the residual: runs that used it before do not go on with it.
+    The residual changes the fingerprint: runs that used the table before cannot be continued with it.
     """
     if path.suffix != ".csv":
         raise UserError(f"--record must have a table that is a CSV file, got {path}")
@@ -82,7 +82,7 @@ def record(path: Path, table: LatencyTable, points: Sequence[Point], report: dic
     write_table(path, replace(table, provenance=provenance))
 
 
-def summarise(table: LatencyTable, points: Sequence[Point], about: dict[str, Any]) -> dict[str, Any]:
+def _summarise(table: LatencyTable, points: Sequence[Point], about: dict[str, Any]) -> dict[str, Any]:
     """Everything that the summary file says."""
     noise = noise_between(points)
     found = {"table": table.name, "caption": table.caption, **about, **asdict(agreement(points))}

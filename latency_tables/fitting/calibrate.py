@@ -1,7 +1,7 @@
-"""A table for a board of which only a few whole networks were timed, from the table of a core that is well known.
+"""A table for a board on which only a few whole networks were timed, from the table of a well-measured core.
 
-Five timings fix one scale. From ten on every price may move, drawn towards the scaled one, if that predicts left-out
-timings better than the scale does.
+Five timings determine one scale. From ten on, every price may change, regularised towards the scaled one, if that
+predicts held-out timings better than the scale does.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LEAST_SHARE = 0.25  # of its scaled price: a few timings of whole networks canno
 
 @dataclass(frozen=True)
 class Calibration:
-    """``table`` is new. ``errors`` are relative, each network predicted by a calibration without its timing."""
+    """The new ``table``. ``errors`` are relative, each network predicted by a calibration without its timing."""
 
     table: LatencyTable
     method: str  # "scale" or "refit"
@@ -55,7 +55,7 @@ _Solve = Callable[[np.ndarray, np.ndarray], _Solution]
 
 
 def calibrate(table: LatencyTable, timings: Timings, name: str) -> Calibration:
-    """``table`` moved to the device of ``timings``.
+    """``table`` calibrated to the device of ``timings``.
 
     Raises:
         UserError: too few timings, another dtype, or an operator that ``table`` cannot price.
@@ -151,7 +151,7 @@ def _moved(
         error = float(f"{np.hypot(old.relative_error, more):.2g}")
         return Row(float(f"{old.latency_ms * factor:.4g}"), old.origin, error, old.source + said)
 
-    doubt = np.random.default_rng(SEED).standard_normal(table.draws.shape[1]) * spread / np.sqrt(len(errors))
+    doubt = np.random.default_rng(SEED).standard_normal(table.samples.shape[1]) * spread / np.sqrt(len(errors))
     key: dict[str, Any] = {column: timings.key[column] for column in KEY}
     key["threads"] = int(key["threads"])
     return LatencyTable(
@@ -159,7 +159,7 @@ def _moved(
         **key,
         shapes={op: row(old, scale) for op, old in table.shapes.items()},
         classes={entry: row(old, factor) for (entry, old), factor in zip(table.classes.items(), by_row, strict=True)},
-        draws=table.draws * by_row[:, None] * np.exp(doubt),
+        samples=table.samples * by_row[:, None] * np.exp(doubt),
         provenance={"residual": max(residual(table), spread)},
     )
 

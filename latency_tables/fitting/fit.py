@@ -1,8 +1,8 @@
 """Prices of operators from measurements of whole networks.
 
-Non-negative least squares on relative errors, drawn towards what the core sets of a kind have in common. Without that
-pull many prices are fixed by one family of networks alone, and a network of another family is predicted badly; all the
-core sets together say more about the ratios between prices than any one does.
+Non-negative least squares on relative errors, regularised towards prices common to core sets of the same kind. Without
+the regularisation many prices are determined by a single network family, and networks of other families are predicted
+badly; all core sets together determine the ratios between prices better than any single one.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from latency_tables.fitting.prices import least_prices, quantities
 # the root mean square of its share. Chosen by leave-one-family-out error over all 84 sets: 0.4 to 1.5 do equally well.
 TOWARDS_COMMON = 1.0
 TOWARDS_LEAST = 0.4  # of the common prices, towards their lower bounds: keeps twins of terms at even shares
-DRAWS = 60
+BOOTSTRAP_SAMPLES = 60
 SEED = 20240222  # any fixed number: tables are reproducible to the byte
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Everything a fit needs: ``amounts`` (networks, prices) and ``latency_ms`` (core sets, networks)."""
+    """The data of a fit: ``amounts`` (networks, prices) and ``latency_ms`` (core sets, networks)."""
 
     core_sets: tuple[CoreSet, ...]
     networks: tuple[str, ...]
@@ -76,7 +76,7 @@ def published_problem() -> Problem:
 def fit_prices(
     amounts: np.ndarray, latency_ms: np.ndarray, least: np.ndarray, towards: np.ndarray, strength: float
 ) -> np.ndarray:
-    """(prices,) of at least ``least`` that minimise relative error, each drawn ``towards`` a guess by ``strength``.
+    """(prices,), at least ``least``, that minimise relative error, regularised ``towards`` a guess by ``strength``.
 
     ``amounts`` is (networks, prices), ``latency_ms`` (networks,).
     """
@@ -102,7 +102,7 @@ def common_prices(problem: Problem, sets: Sequence[int], chosen: np.ndarray) -> 
 
 
 def scaled(prices: np.ndarray, amounts: np.ndarray, latency_ms: np.ndarray) -> np.ndarray:
-    """``prices`` times the one factor that predicts ``latency_ms`` with the least relative error."""
+    """``prices`` times the factor that predicts ``latency_ms`` with the smallest relative error."""
     ratio = amounts @ prices / latency_ms
     return prices * (ratio.sum() / (ratio @ ratio))
 
@@ -116,8 +116,8 @@ def set_prices(problem: Problem, index: int, chosen: np.ndarray, common: np.ndar
     return fit_prices(amounts, latency_ms, problem.least[index], guess, TOWARDS_COMMON)
 
 
-def resamples(families: Sequence[str], number: int = DRAWS) -> list[np.ndarray]:
-    """Positions of networks, families drawn with replacement: siblings are no independent evidence."""
+def resamples(families: Sequence[str], number: int = BOOTSTRAP_SAMPLES) -> list[np.ndarray]:
+    """Bootstrap samples, as positions of networks: whole families with replacement, because siblings are correlated."""
     names = list(dict.fromkeys(families))
     members = {name: [position for position, own in enumerate(families) if own == name] for name in names}
     generator = np.random.default_rng(SEED)
@@ -127,7 +127,7 @@ def resamples(families: Sequence[str], number: int = DRAWS) -> list[np.ndarray]:
     ]
 
 
-def draw_prices(problem: Problem, index: int, kept: np.ndarray, number: int = DRAWS) -> np.ndarray:
-    """(prices, draws): prices fitted to resampled families of the ``kept`` networks."""
+def bootstrap_prices(problem: Problem, index: int, kept: np.ndarray, number: int = BOOTSTRAP_SAMPLES) -> np.ndarray:
+    """Prices fitted to bootstrap samples of the families of the ``kept`` networks: shape (prices, samples)."""
     families = [problem.families[position] for position in kept]
     return np.array([set_prices(problem, index, kept[drawn]) for drawn in resamples(families, number)]).T

@@ -1,4 +1,4 @@
-"""How well a fit predicts networks that it has not seen, and how wide its bands must be to be honest."""
+"""How well a fit predicts unseen networks, and how wide its bands must be."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import spearmanr
 
-from latency_tables.fitting.fit import Problem, draw_prices, set_prices
+from latency_tables.fitting.fit import Problem, bootstrap_prices, set_prices
 from latency_tables.tables.estimate import DIFFERENCE_RESIDUAL
 from latency_tables.tables.relatives import Z90
 
@@ -20,7 +20,7 @@ COVERAGE = 0.9
 class HeldOut:
     """Predictions for one core set, each network from a fit without its group; milliseconds, (networks,).
 
-    ``relative_sd`` is what the resampled fits differ by.
+    ``relative_sd`` is the relative standard deviation over the bootstrap samples.
     """
 
     latency_ms: np.ndarray
@@ -29,7 +29,7 @@ class HeldOut:
 
     @property
     def errors(self) -> np.ndarray:
-        """Relative; above 0 where too slow a network is predicted."""
+        """Relative errors; positive if the predicted latency is too high."""
         return self.predicted_ms / self.latency_ms - 1
 
     @property
@@ -42,33 +42,33 @@ class HeldOut:
         return float(spearmanr(self.latency_ms, self.predicted_ms).statistic)
 
 
-def leave_out(problem: Problem, index: int, groups: Sequence[str], draws: int = 0) -> HeldOut:
-    """Each network of core set ``index`` predicted without those of its group (its family; or its own name).
+def leave_out(problem: Problem, index: int, groups: Sequence[str], samples: int = 0) -> HeldOut:
+    """Predict each network of core set ``index`` from a fit without its group (its family, or only itself).
 
-    They are left out of the common prices too, on every core set.
+    The group is left out of the common prices too, on every core set.
     """
     predicted, spread = np.zeros(len(groups)), np.zeros(len(groups))
     for group in dict.fromkeys(groups):
         out = np.array([own == group for own in groups])
         kept = np.flatnonzero(~out)
         predicted[out] = problem.amounts[out] @ set_prices(problem, index, kept)
-        if draws:
-            drawn = problem.amounts[out] @ draw_prices(problem, index, kept, draws)
+        if samples:
+            drawn = problem.amounts[out] @ bootstrap_prices(problem, index, kept, samples)
             spread[out] = drawn.std(axis=1) / predicted[out]
     return HeldOut(problem.latency_ms[index], predicted, spread)
 
 
 def residual_sd(held_out: HeldOut, families: Sequence[str]) -> float:
-    """Relative standard deviation to add to that of the draws so that 90 % of held-out networks lie in their band.
+    """Relative standard deviation to add to that of the bootstrap samples for a 90 % coverage of held-out networks.
 
-    Every family counts the same: a user's network is of a family of its own.
+    All families have equal weight, since a user's network belongs to a family of its own.
     """
     missing = (np.log1p(held_out.errors) / Z90) ** 2 - held_out.relative_sd**2
     return float(np.sqrt(max(np.quantile(missing, COVERAGE, weights=_weights(families), method="inverted_cdf"), 0.0)))
 
 
 def coverage(held_out: HeldOut, families: Sequence[str]) -> float:
-    """Share of networks within their 90 % band, families counting the same, the residual from other families only."""
+    """Share of networks within their 90 % band, at equal weight per family, with the residual from other families."""
     within = np.zeros(len(families))
     for name in dict.fromkeys(families):
         out = np.array([own == name for own in families])
@@ -91,8 +91,8 @@ def _part(held_out: HeldOut, chosen: np.ndarray) -> HeldOut:
 class PairsHeldOut:
     """Pairs of networks of different families: shares, 0 to 1.
 
-    ``in_band`` have their true difference within the 90 % band of the predicted one. ``tied`` have nought in it.
-    ``wrong_way`` is, of those that are not tied, the share predicted the wrong way round.
+    ``in_band``: the true difference is within the 90 % band of the predicted one. ``tied``: the band contains 0.
+    ``wrong_way``: among pairs that are not tied, the share predicted in the wrong order.
     """
 
     in_band: float
@@ -101,11 +101,11 @@ class PairsHeldOut:
 
 
 def pairs_held_out(held_out: HeldOut, families: Sequence[str], drawn_ms: np.ndarray, closest: float) -> PairsHeldOut:
-    """How the band of a difference (``tables.estimate.difference``) fares on pairs at most ``closest`` apart.
+    """Evaluate the band of a difference (``tables.estimate.difference``) on pairs at most ``closest`` apart.
 
-    ``drawn_ms`` is (networks, draws): the networks by resampled fits. ``closest`` is the largest ratio of the two
-    measured latencies. Networks of different families share next to no operators, so that nothing cancels but what the
-    draws have in common.
+    ``drawn_ms`` is (networks, samples): predictions of the bootstrap samples. ``closest`` is the largest ratio of the
+    two measured latencies. Networks of different families share almost no operators, so only errors common to the
+    bootstrap samples cancel.
     """
     first, second = np.triu_indices(len(families), 1)
     measured, predicted = held_out.latency_ms, held_out.predicted_ms

@@ -1,4 +1,4 @@
-"""``python -m latency_tables.fitting.measure_ratios FILE [CLASS ...]``: measure the shipped operator_ratios.csv anew.
+"""``python -m latency_tables.fitting.measure_ratios FILE [CLASS ...]``: measure the shipped operator_ratios.csv again.
 
 Each operator is timed at several sizes beside an addition and 3x3 convolutions, in LiteRT with its own kernels, on one
 thread of this machine. Prices of its terms come from a non-negative fit to its times, and are divided by the price of
@@ -110,7 +110,7 @@ def measure(dtype: str, classes: Collection[str]) -> list[tuple[object, ...]]:
     }
     models["add"] = [ADD(dtype, *size) for size in SIZES]
     models["conv"] = [convolution(3)(dtype, *size) for size in CONV_SIZES]
-    times = best_times(models)
+    times = _best_times(models)
     one_pass = _prices(models["add"], times["add"], ("M elements",))[0]
     mac, window = _prices(models["conv"], times["conv"], ("GMAC in tiles", "M window elements"))
     own = {"pass": one_pass, "MAC": mac, "window": window, "work": math.sqrt(one_pass * mac)}
@@ -130,7 +130,7 @@ def measure(dtype: str, classes: Collection[str]) -> list[tuple[object, ...]]:
     return rows
 
 
-def best_times(models: Mapping[str, Sequence[Model]]) -> dict[str, list[float]]:
+def _best_times(models: Mapping[str, Sequence[Model]]) -> dict[str, list[float]]:
     """Milliseconds of every model: the shortest of several rounds over all, so that a busy moment harms none."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 

@@ -39,9 +39,9 @@ POOLINGS = {"MAX_POOL_2D": "max", "AVERAGE_POOL_2D": "average"}
 
 
 def family(network: str) -> str:
-    """Networks that share a design: left out together, so that no sibling gives a network away.
+    """The family of a published classification network; families are held out as a whole, so that no sibling leaks.
 
-    The first of FAMILIES that the name begins with, else the name's leading letters: 27 families.
+    It is the first of FAMILIES that the name starts with, else the leading letters of the name: 27 families.
     """
     known = next((name for name in FAMILIES if network.startswith(name)), None)
     return known or re.split("[^a-z]", network, maxsplit=1)[0]

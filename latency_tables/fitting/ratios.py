@@ -1,8 +1,8 @@
-"""What operators cost that no published network has, from how much dearer they are than what the networks do have.
+"""Prices of operators that no published network has, from cost ratios to operators that the networks do have.
 
 The ratios were measured on another machine in the same engine, with the kernels that the phones' measurements show
-(TensorFlow Lite's own, not XNNPACK's: narrow windows and groups are dear). A ratio from a processor of another kind is
-a hint: such rows say ``traffic-estimate`` and carry a wide error.
+(TensorFlow Lite's own, not XNNPACK's: narrow windows and groups are expensive). A ratio from a different kind of
+processor is only a hint: such rows have the origin ``traffic-estimate`` and a wide error.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ REFERENCES: Mapping[str, tuple[tuple[tuple[str, str], ...], ...]] = {
 class Ratio:
     """A unit of the term ``per`` of class ``name`` costs ``ratio`` units of ``reference``.
 
-    ``relative_error`` is half the 90 % band that is to be expected on a phone, divided by the ratio.
+    ``relative_error`` is half the expected 90 % band on a phone, divided by the ratio.
     """
 
     dtype: str
@@ -50,7 +50,7 @@ class Ratio:
 
 @lru_cache(maxsize=1)
 def ratios() -> tuple[Ratio, ...]:
-    """The shipped ratios; ``python -m latency_tables.fitting.measure_ratios`` measures them anew."""
+    """The shipped ratios; ``python -m latency_tables.fitting.measure_ratios`` measures them again."""
     with RATIOS.open(encoding="utf-8", newline="") as file:
         return tuple(
             Ratio(

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from latency_tables.fitting.fit import DRAWS, SEED, Problem, draw_prices, published_problem, set_prices
+from latency_tables.fitting.fit import BOOTSTRAP_SAMPLES, SEED, Problem, bootstrap_prices, published_problem, set_prices
 from latency_tables.fitting.held_out import HeldOut, coverage, leave_out, residual_sd
 from latency_tables.fitting.prices import CLASS_PRICES, PASSES, PRICES
 from latency_tables.fitting.ratios import PASS, REFERENCES, Ratio, ratios
@@ -60,14 +60,14 @@ LARGEST_ERROR = 9.99
 
 
 def build_table(name: str) -> LatencyTable:
-    """The shipped table ``name``, fitted anew; the same to the byte every time."""
+    """The shipped table ``name``, fitted again; identical to the byte every time."""
     problem = published_problem()
     index = [core_set.table for core_set in problem.core_sets].index(name)
     core_set = problem.core_sets[index]
     everything = np.arange(len(problem.networks))
     prices = set_prices(problem, index, everything)
-    draws = _with_doubt(draw_prices(problem, index, everything), prices, problem.least[index])
-    classes, drawn = _fitted_rows(prices, draws)
+    samples = _with_doubt(bootstrap_prices(problem, index, everything), prices, problem.least[index])
+    classes, drawn = _fitted_rows(prices, samples)
     _add_estimates(core_set.dtype, classes, drawn)
     return LatencyTable(
         name,
@@ -91,15 +91,15 @@ def _three_digits(values: np.ndarray) -> np.ndarray:
     return np.round(values / size) * size
 
 
-def _with_doubt(draws: np.ndarray, prices: np.ndarray, least: np.ndarray) -> np.ndarray:
+def _with_doubt(samples: np.ndarray, prices: np.ndarray, least: np.ndarray) -> np.ndarray:
     """Draws of prices that rest on their bound, spread by the bound: the measurements say no more than "little"."""
     at_bound = np.array([price in PASSES for price in PRICES]) & (prices <= least * (1 + 1e-9))
-    surplus = np.random.default_rng(SEED).exponential(size=draws.shape) * least[:, None]
-    return draws + surplus * at_bound[:, None]
+    surplus = np.random.default_rng(SEED).exponential(size=samples.shape) * least[:, None]
+    return samples + surplus * at_bound[:, None]
 
 
 def _fitted_rows(
-    prices: np.ndarray, draws: np.ndarray
+    prices: np.ndarray, samples: np.ndarray
 ) -> tuple[dict[tuple[str, str], Row], dict[tuple[str, str], np.ndarray]]:
     position = {price: index for index, price in enumerate(PRICES)}
     rows, drawn = {}, {}
@@ -107,7 +107,7 @@ def _fitted_rows(
     for name, terms in CLASS_PRICES.items():
         for term, parts in terms.items():
             places = [position[part] for part in parts]
-            value, sample = float(prices[places].sum()), draws[places].sum(axis=0)
+            value, sample = float(prices[places].sum()), samples[places].sum(axis=0)
             if value > 0 or sample.any():
                 rows[name, term] = Row(_short(value), "fitted", _error(value, sample), source)
                 drawn[name, term] = sample
@@ -128,7 +128,8 @@ def _add_estimates(dtype: str, rows: dict[tuple[str, str], Row], drawn: dict[tup
     generator = np.random.default_rng(SEED)
     estimates = [estimate for estimate in ratios() if estimate.dtype == dtype]
     doubts = {
-        name: generator.standard_normal(DRAWS) / Z90 for name in dict.fromkeys(estimate.name for estimate in estimates)
+        name: generator.standard_normal(BOOTSTRAP_SAMPLES) / Z90
+        for name in dict.fromkeys(estimate.name for estimate in estimates)
     }
     for entry in [entry for entry in rows if entry[0] in doubts]:
         del rows[entry], drawn[entry]
@@ -175,7 +176,7 @@ def reference_errors() -> Mapping[str, tuple[float, float]]:
 def family_held_out(index: int) -> HeldOut:
     """Every network predicted without its family, with the spread of resampled fits."""
     problem = published_problem()
-    return leave_out(problem, index, problem.families, DRAWS)
+    return leave_out(problem, index, problem.families, BOOTSTRAP_SAMPLES)
 
 
 def _provenance(problem: Problem, index: int) -> dict[str, Any]:

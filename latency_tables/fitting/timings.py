@@ -34,8 +34,8 @@ class Timings:
 def read_timings(path: Path) -> Timings:
     """The timings in ``path``, a CSV file with COLUMNS; an empty ``input`` is the network's own.
 
-    ``network`` is a name of the published networks (latency_tables/fitting), of a paper, or FILE.pt2; never
-    MODULE:FACTORY: to read a file runs no code.
+    ``network`` names a published classification network (latency_tables/fitting), a network of the zoo, or FILE.pt2;
+    never MODULE:FACTORY, since reading a file must not run code.
 
     Raises:
         UserError: with the line number, if a value is missing, no positive number, repeated, or of another device.

@@ -14,7 +14,7 @@ from latency_tables.fitting.fit import TOWARDS_COMMON, Problem, common_prices, f
 SEED = 5
 
 
-def transfer_error(problem: Problem, target: int, start: np.ndarray, timed: np.ndarray, refit: bool) -> float:
+def _transfer_error(problem: Problem, target: int, start: np.ndarray, timed: np.ndarray, refit: bool) -> float:
     """Mean absolute percentage error on the networks that are not ``timed`` (positions) on core set ``target``.
 
     ``start`` are the prices of another core, which get one scale, and if ``refit`` are then fitted to the timings.
@@ -35,7 +35,7 @@ def other_devices(problem: Problem, target: int) -> list[int]:
 
 
 def from_one_core(problem: Problem, target: int, base: int, number: int, refit: bool, repeats: int) -> float:
-    """Mean ``transfer_error`` over random choices of ``number`` timed networks, starting from core set ``base``."""
+    """Mean ``_transfer_error`` over random choices of ``number`` timed networks, starting from core set ``base``."""
     everything = np.arange(len(problem.networks))
     start = set_prices(problem, base, everything)
     return _mean_error(problem, target, start, number, refit, repeats)
@@ -51,7 +51,7 @@ def _mean_error(problem: Problem, target: int, start: np.ndarray, number: int, r
     return float(
         np.mean(
             [
-                transfer_error(problem, target, start, timed, refit)
+                _transfer_error(problem, target, start, timed, refit)
                 for timed in _choices(problem.networks, number, repeats)
             ]
         )

@@ -28,10 +28,10 @@ REMEMBERED = 4096  # architectures whose operators are kept: a front is priced a
 
 
 def engine_operators(operators: Iterable[Operator], outputs: Sequence[int] = ()) -> tuple[EngineOperator, ...]:
-    """``operators`` as an engine runs them, in the same order; ``outputs`` are the network's own output values.
+    """``operators`` as an engine runs them, in the same order; ``outputs`` are the network's output values.
 
     Raises:
-        UserError: an operator that no rule describes; the message names it, never a cost of zero.
+        UserError: no rule covers an operator, which the message names; its cost is never taken as zero.
     """
     traced = [operator for operator in operators if not _is_free(operator)]
     readers = Counter(value for operator in traced for value in set(operator.reads))
@@ -75,7 +75,7 @@ def network_operators(
 ) -> tuple[EngineOperator, ...]:
     """The operators that an engine runs for ``network`` in its deploy form, at an input of (width, height) pixels.
 
-    ``more_inputs`` are the shapes of its inputs besides that image. The network is left as it is.
+    ``more_inputs`` are the shapes of the inputs after that image. The network is not changed.
 
     Raises:
         UserError: it cannot run at this size, or it has an operator without a cost model.

@@ -108,30 +108,30 @@ class EngineOperator:
         return self.weights * pixels
 
     @property
-    def family(self) -> tuple[object, ...]:
-        """What operators have in common that differ in channels and size only: costs are interpolated within it."""
+    def operation(self) -> tuple[object, ...]:
+        """What operators share that differ only in channels and size; costs are interpolated within it."""
         over_channels = self.kind == "reduce" and self.out_channels < self.in_channels
         window = (self.kernel, self.stride, self.dilation)
         return (self.kind, self.function, *window, self.groups, self.factor, over_channels)
 
     def __str__(self) -> str:
         """As a message names it: ``conv 3x3 16->64 at 320x180``."""
-        words = [" ".join(filter(None, (self.kind, self.function)))]
+        parts = [" ".join(filter(None, (self.kind, self.function)))]
         if self.taps > 1:
-            words.append(text(self.kernel))
+            parts.append(text(self.kernel))
         if self.stride != (1, 1):
-            words.append(f"stride {text(self.stride)}")
+            parts.append(f"stride {text(self.stride)}")
         if self.dilation != (1, 1):
-            words.append(f"dilation {text(self.dilation)}")
+            parts.append(f"dilation {text(self.dilation)}")
         if self.groups > 1:
-            words.append(f"in {self.groups} groups")
+            parts.append(f"in {self.groups} groups")
         if self.factor > 1:
-            words.append(f"by {self.factor}")
+            parts.append(f"by {self.factor}")
         if self.in_channels == self.out_channels:
-            words.append(f"{self.in_channels} channels")
+            parts.append(f"{self.in_channels} channels")
         else:
-            words.append(f"{self.in_channels}->{self.out_channels}")
-        return " ".join((*words, f"at {self.width}x{self.height}"))
+            parts.append(f"{self.in_channels}->{self.out_channels}")
+        return " ".join((*parts, f"at {self.width}x{self.height}"))
 
 
 def text(pair: Pair) -> str:

@@ -1,7 +1,7 @@
 """One of torch's operators as those that a phone engine runs.
 
-What no phone engine has becomes the operators that compute the same: bicubic enlargement a convolution and a pixel
-shuffle, a variance a mean of squares, any norm that no convolution takes in its passes over the image.
+Operators that no phone engine has are replaced by equivalent ones: bicubic enlargement by a convolution and a pixel
+shuffle, a variance by a mean of squares, a norm that is not folded into a convolution by its passes over the image.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SHARED_CHANNELS = 4  # up to as many, a dense convolution enlarges faster than a
 
 
 def engine_function(operator: Operator) -> str:
-    """The engine's name of what an operator computes within its kind."""
+    """The engine's name for the function of an operator within its kind."""
     name = operator.name.rstrip("_")
     if operator.kind == "activation":
         return {"_prelu_kernel": "prelu", "hardtanh": "relu6"}.get(name, name)

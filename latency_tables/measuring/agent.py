@@ -36,7 +36,7 @@ import numpy as np
 PROTOCOL = 1
 
 
-class AgentError(Exception):
+class _AgentError(Exception):
     """Nothing can be measured as asked."""
 
 
@@ -47,13 +47,13 @@ class LiteRT:
     INSTALL = "ai-edge-litert"
 
     def __init__(self):
-        self.package, interpreter = import_first(
+        self.package, interpreter = _import_first(
             "litert", tuple(name + ".interpreter" for name in self.PACKAGES), self.INSTALL
         )
         self.interpreter = interpreter.Interpreter
 
     def version(self):
-        return package_version(self.package, {"ai_edge_litert": "ai-edge-litert"}.get(self.package))
+        return _package_version(self.package, {"ai_edge_litert": "ai-edge-litert"}.get(self.package))
 
     def prepare(self, model, threads):
         """A function that runs the model once."""
@@ -71,10 +71,10 @@ class MNN:
     INSTALL = "MNN"
 
     def __init__(self):
-        self.package, self.mnn = import_first("mnn", self.PACKAGES, self.INSTALL)
+        self.package, self.mnn = _import_first("mnn", self.PACKAGES, self.INSTALL)
 
     def version(self):
-        return package_version("MNN", "MNN")
+        return _package_version("MNN", "MNN")
 
     def prepare(self, model, threads):
         handle, path = tempfile.mkstemp(suffix=".mnn")
@@ -102,17 +102,17 @@ class MNN:
 ENGINES = {"litert": LiteRT, "mnn": MNN}
 
 
-def import_first(engine, names, install):
+def _import_first(engine, names, install):
     """(Top package, module) of the first of ``names`` that can be imported."""
     for name in names:
         try:
             return name.split(".")[0], importlib.import_module(name)
         except ImportError:
             continue
-    raise AgentError(f"engine {engine} is not installed on {platform.node()}: python -m pip install {install}")
+    raise _AgentError(f"engine {engine} is not installed on {platform.node()}: python -m pip install {install}")
 
 
-def package_version(package, distribution):
+def _package_version(package, distribution):
     module = importlib.import_module(package)
     if getattr(module, "__version__", None):
         return str(module.__version__)
@@ -131,12 +131,12 @@ def pin(cores, everything):
     """Run on ``cores`` only, or on all that this process was given."""
     if not hasattr(os, "sched_setaffinity"):
         if cores:
-            raise AgentError(platform.system() + " cannot pin a process to cores; leave --cores away")
+            raise _AgentError(platform.system() + " cannot pin a process to cores; leave --cores away")
         return
     try:
         os.sched_setaffinity(0, cores or everything)
     except OSError:
-        raise AgentError(f"there is no core set {cores} here; there are {sorted(everything)}") from None
+        raise _AgentError(f"there is no core set {cores} here; there are {sorted(everything)}") from None
 
 
 def read_text(path):
@@ -207,7 +207,7 @@ def board():
     return (read_text("/proc/device-tree/model") or "").strip(" \0\n") or None
 
 
-class Agent:
+class _Agent:
     """Answers requests one by one."""
 
     def __init__(self):
@@ -217,7 +217,7 @@ class Agent:
 
     def engine(self, name):
         if name not in ENGINES:
-            raise AgentError("unknown engine {!r}; known: {}".format(name, ", ".join(ENGINES)))
+            raise _AgentError("unknown engine {!r}; known: {}".format(name, ", ".join(ENGINES)))
         if name not in self.engines:
             self.engines[name] = ENGINES[name]()
         return self.engines[name]
@@ -257,7 +257,7 @@ class Agent:
         cores = request.get("cores") or []
         engine = self.engine(request["engine"])
         if request["name"] not in self.models:
-            raise AgentError("model {!r} was never loaded".format(request["name"]))
+            raise _AgentError("model {!r} was never loaded".format(request["name"]))
         pin(cores, self.everything)
         try:
             run = engine.prepare(self.models[request["name"]], request["threads"])
@@ -271,9 +271,9 @@ class Agent:
         actions = {"describe": self.describe, "load": self.load, "time": self.time, "bye": lambda _: {"bye": True}}
         try:
             if request.get("do") not in actions:
-                raise AgentError("unknown request {!r}".format(request.get("do")))
+                raise _AgentError("unknown request {!r}".format(request.get("do")))
             return actions[request["do"]](request)
-        except AgentError as error:
+        except _AgentError as error:
             return {"error": str(error), "of": "agent"}
         except (KeyError, TypeError, ValueError, zlib.error) as error:
             return {"error": f"bad request: {type(error).__name__}: {error}", "of": "agent"}
@@ -309,7 +309,7 @@ def timed(run, warmup, repeats, budget_s):
 def main():
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever the engine prints must not mix with the answers
-    agent = Agent()
+    agent = _Agent()
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
         for line in sys.stdin:
             if not line.strip():

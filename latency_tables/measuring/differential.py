@@ -33,7 +33,7 @@ def baseline_key(op: EngineOperator) -> str:
     return json.dumps({name: getattr(op, name) for name in SHAPE}, separators=(",", ":"))
 
 
-def chain_key(op: EngineOperator) -> str:
+def _chain_key(op: EngineOperator) -> str:
     return f"chain of {COPIES} {baseline_key(op)}"
 
 
@@ -45,7 +45,7 @@ def differential_models(engine: ModelFormat, operators: Sequence[EngineOperator]
             copies = chain(op, COPIES)
         except UserError:
             continue
-        models[chain_key(op)] = partial(engine.write, copies)
+        models[_chain_key(op)] = partial(engine.write, copies)
     return models
 
 
@@ -54,7 +54,7 @@ def differential_figures(operators: Sequence[EngineOperator], figures: Mapping[s
     found: dict[str, Figure] = {}
     boundary: dict[bool, list[float]] = {True: [], False: []}  # milliseconds per element
     for op in operators:
-        alone, chained = figures.get(baseline_key(op)), figures.get(chain_key(op))
+        alone, chained = figures.get(baseline_key(op)), figures.get(_chain_key(op))
         if alone is None or chained is None:
             continue
         ms = (chained.ms - alone.ms) / (COPIES - 1)
@@ -64,7 +64,7 @@ def differential_figures(operators: Sequence[EngineOperator], figures: Mapping[s
             boundary[op.kind in IMAGE_KINDS].append(max(0.0, alone.ms - ms) / _boundary_elements(op))
     for op in operators:
         alone = figures.get(baseline_key(op))
-        if alone is None or baseline_key(op) in found or chain_key(op) in figures:
+        if alone is None or baseline_key(op) in found or _chain_key(op) in figures:
             continue
         prices = boundary[op.kind in IMAGE_KINDS]
         over = median(prices) * _boundary_elements(op) if prices else 0.0

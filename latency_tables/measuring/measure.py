@@ -41,7 +41,7 @@ class Names:
 
 @dataclass(frozen=True)
 class Check:
-    """A shape that is not in the table: what the table says of it, what was measured, and that figure's own error."""
+    """A shape that is not in the table: its predicted and its measured cost, and the error of the measurement."""
 
     operator: EngineOperator
     measured_ms: float
@@ -55,7 +55,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Measured:
-    """What ``measure`` made."""
+    """The result of ``measure``."""
 
     table: LatencyTable
     checks: tuple[Check, ...]
@@ -93,7 +93,7 @@ def measure(
     about = {**about, "engine": harness.engine.name, "differential": harness.differential}
     timings = RawTimings.open(out.with_suffix(".timings.jsonl"), device, about)
     operators = (*plan.grid, *plan.check)
-    models = operator_models(harness, operators)
+    models = _operator_models(harness, operators)
     rounds = Rounds(
         harness.session, models, partial(harness.engine.write, (reference_of(plan),)), harness.protocol, timings
     )
@@ -106,7 +106,7 @@ def measure(
         figures = differential_figures(operators, figures)
     missing = {operator_key(op): "no figure" for op in plan.grid if operator_key(op) not in figures}
     failures = {**missing, **timings.failures}
-    shapes = {op: row_of(figures[operator_key(op)]) for op in plan.grid if operator_key(op) in figures}
+    shapes = {op: _row_of(figures[operator_key(op)]) for op in plan.grid if operator_key(op) in figures}
     if not shapes:
         raise UserError(f"no operator could be measured; the first failed with: {next(iter(failures.values()))}")
     table = _table(harness, device, names or Names(), shapes, out)
@@ -114,11 +114,11 @@ def measure(
     failed = {str(operator_of(key)): reason for key, reason in failures.items() if not key.startswith("chain")}
     table = replace(table, provenance=_provenance(harness, device, timings, checks, failed, about))
     write_table(out, table)
-    write_checks(out.with_suffix(".check.csv"), checks)
+    _write_checks(out.with_suffix(".check.csv"), checks)
     return Measured(table, checks, failed)
 
 
-def operator_models(harness: Harness, operators: tuple[EngineOperator, ...]) -> Models:
+def _operator_models(harness: Harness, operators: tuple[EngineOperator, ...]) -> Models:
     models: dict[str, Callable[[], bytes]] = {
         operator_key(op): partial(harness.engine.write, (op,)) for op in operators
     }
@@ -128,7 +128,7 @@ def operator_models(harness: Harness, operators: tuple[EngineOperator, ...]) -> 
 
 
 def operator_key(op: EngineOperator) -> str:
-    """What timings call an operator."""
+    """The key of an operator in the timings."""
     return baseline_key(op)
 
 
@@ -146,11 +146,11 @@ def reference_of(plan: Plan) -> EngineOperator:
     return convolutions[len(convolutions) // 2] if convolutions else plan.grid[len(plan.grid) // 2]
 
 
-def row_of(figure: Figure) -> Row:
+def _row_of(figure: Figure) -> Row:
     return Row(figure.ms, "measured", figure.relative_error, f"median of {figure.rounds} rounds")
 
 
-def write_checks(path: Path, checks: tuple[Check, ...]) -> None:
+def _write_checks(path: Path, checks: tuple[Check, ...]) -> None:
     """One line per shape off the grid."""
     rows: list[tuple[object, ...]] = [(*SHAPE, "measured_ms", "predicted_ms", "error", "noise")]
     for check in checks:

@@ -24,21 +24,21 @@ from space.tasks import Task
 from space.zoo import ZOO
 
 SAMPLES = 1000  # networks
-LINE_STEP = 1.5  # channels of neighbouring lines of a family that only moves bytes, at most
+LINE_STEP = 1.5  # channels of neighbouring lines of an operation that only moves bytes, at most
 CHECKS = 40
-MAX_SHAPES = 150  # of one family; the most used ones are taken
+MAX_SHAPES = 150  # of one operation; the most used ones are taken
 
 
 @dataclass(frozen=True)
 class Plan:
-    """``grid`` goes into the table; ``check`` are shapes between, measured to show the error of interpolation."""
+    """``grid`` goes into the table; ``check`` are shapes in between, measured to show the interpolation error."""
 
     grid: tuple[EngineOperator, ...]
     check: tuple[EngineOperator, ...]
 
 
 def plan(task: Task, scale: int, input_size: tuple[int, int], seed: int = 0) -> Plan:
-    """The operators of ``task``'s space and papers at an input of (width, height) pixels."""
+    """The operators of ``task``'s search space and published networks at an input of (width, height) pixels."""
     generator = np.random.default_rng(seed)
     used: Counter[EngineOperator] = Counter()
     for arch in _architectures(task, scale, generator):
@@ -50,7 +50,7 @@ def plan_of(used: Counter[EngineOperator], generator: np.random.Generator) -> Pl
     """The grid for operators ``used`` so many times."""
     grid: list[EngineOperator] = []
     left: list[EngineOperator] = []
-    for shapes in _families(used):
+    for shapes in _by_operation(used):
         chosen = _chosen(shapes, used)
         grid += chosen
         left += [op for op in shapes if op not in set(chosen)]
@@ -79,15 +79,15 @@ def _architectures(task: Task, scale: int, generator: np.random.Generator) -> It
         yield space.decode(space.random(generator))
 
 
-def _families(used: Iterable[EngineOperator]) -> list[list[EngineOperator]]:
-    families: dict[tuple[object, ...], list[EngineOperator]] = {}
+def _by_operation(used: Iterable[EngineOperator]) -> list[list[EngineOperator]]:
+    operations: dict[tuple[object, ...], list[EngineOperator]] = {}
     for op in sorted(used, key=lambda op: (op.pixels, op.in_channels, op.out_channels)):
-        families.setdefault(op.family, []).append(op)
-    return [families[key] for key in sorted(families, key=str)]
+        operations.setdefault(op.operation, []).append(op)
+    return [operations[key] for key in sorted(operations, key=str)]
 
 
 def _chosen(shapes: Sequence[EngineOperator], used: Counter[EngineOperator]) -> list[EngineOperator]:
-    """What to measure of one family."""
+    """What to measure of one operation."""
     if shapes[0].kind in COMPUTE_KINDS:
         kept = set(sorted(shapes, key=lambda op: -used[op])[:MAX_SHAPES]) | {shapes[0], shapes[-1]}
         return [op for op in shapes if op in kept]
@@ -111,7 +111,7 @@ def _lines(row: Sequence[EngineOperator]) -> list[EngineOperator]:
 
 def _between(grid: Iterable[EngineOperator]) -> Iterator[EngineOperator]:
     """Convolutions at pixels between those that the space uses."""
-    for shapes in _families(op for op in grid if op.kind in COMPUTE_KINDS and op.stride == (1, 1)):
+    for shapes in _by_operation(op for op in grid if op.kind in COMPUTE_KINDS and op.stride == (1, 1)):
         sizes = sorted({(op.height, op.width) for op in shapes})
         for op in shapes:
             for height, width in sizes:

@@ -1,4 +1,4 @@
-"""Raw timings in a JSON-lines file, written as they come: what was measured once is never lost, nor measured again."""
+"""Raw timings in a JSON-lines file, written as they come, so that no measurement is lost or repeated."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class RawTimings:
         return timings
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self.file.close()
 
     def add(self, key: str, number: int, timing: Timing, seconds: float) -> None:

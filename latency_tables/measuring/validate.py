@@ -78,7 +78,7 @@ def draw_networks(task: Task, scale: int, count: int, seed: int = SEED) -> tuple
 def predictions(
     table: LatencyTable, networks: Sequence[Architecture], input_size: tuple[int, int]
 ) -> dict[str, Explanation]:
-    """By key, what ``table`` says of each network: asked before any of them is timed.
+    """The prediction of ``table`` for each network, by key; made before any of them is timed.
 
     Raises:
         MissingOperatorError: the table cannot price all of them; the message names the operators.
@@ -169,9 +169,9 @@ def agreement(points: Sequence[Point]) -> Agreement:
 
 
 def kind_bias(points: Sequence[Point]) -> dict[str, float]:
-    """By how much each kind of operator is over-predicted, as a share of its own cost.
+    """How much each kind of operator is over-predicted, as a share of its own cost.
 
-    Least squares of the networks' errors on their shares per kind, pulled a little towards nought so that kinds that
+    Least squares of the networks' errors on their shares per kind, shrunk slightly towards zero so that kinds that
     always come together share what they cause.
     """
     shares = [{kind: ms / point.predicted.ms for kind, ms in point.explained.by_kind.items()} for point in points]
@@ -186,7 +186,7 @@ def kind_bias(points: Sequence[Point]) -> dict[str, float]:
 
 
 def residual_of(points: Sequence[Point]) -> float:
-    """Relative standard deviation of whole networks about their prediction: that which 90 % of them are within."""
+    """Relative standard deviation of whole networks about their prediction, such that 90 % lie within their band."""
     return float(np.quantile(np.abs(np.log([point.measured_ms / point.predicted.ms for point in points])), 0.9) / Z90)
 
 
@@ -235,7 +235,7 @@ def _reference(table: LatencyTable) -> EngineOperator:
 
 
 def require_same(table: LatencyTable, identity: Mapping[str, Any]) -> None:
-    """The table must be of this very device; one that the harness did not make says too little of itself to tell."""
+    """Check that the table is of this device; a table not made by the harness does not say enough to tell."""
     own = table.provenance.get("device")
     if not own:
         raise UserError(f"table {table.name} must be one that measure made on this device, got {table.caption}")

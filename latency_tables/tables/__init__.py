@@ -1,1 +1,1 @@
-"""What a latency table holds, and how it prices a network."""
+"""Latency tables, and how they price a network."""

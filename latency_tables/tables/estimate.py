@@ -1,6 +1,6 @@
 """Milliseconds of a network on a device: a sum over its operators, with an error band, and where each share came from.
 
-An operator's cost is looked up exactly, else interpolated along channels and pixels within its family, else
+An operator's cost is looked up exactly, else interpolated along channels and pixels within its operation, else
 extrapolated from it, else priced by its cost class, else from measured operators of its kind, else bounded by the bytes
 it moves; else it is refused by name. Never zero.
 """
@@ -38,7 +38,7 @@ class Latency:
     """Predicted time of one inference on one table, batch 1, in milliseconds.
 
     ``low`` to ``high`` is the 90 % band for the table's device with any version of its engine, pinned to the core or
-    not. ``origin`` is the worst of the prediction's parts (``latency_tables.tables.rows.ORIGINS``).
+    not. ``origin`` is the worst origin among the parts of the prediction (``latency_tables.tables.rows.ORIGINS``).
     """
 
     ms: float
@@ -56,10 +56,10 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a ``latency`` consists of: by kind of operator, by part of the network, by origin; each adds up to its ms.
+    """The breakdown of a ``latency`` by kind of operator, part of the network, and origin; each sums to its ms.
 
-    ``version_low`` to ``version_high`` is the 90 % band for the very engine version and pinning that were measured;
-    ``distance`` how many times outside of what was measured the farthest operator is, 1 within.
+    ``version_low`` to ``version_high`` is the 90 % band for the measured engine version and pinning; ``distance`` is
+    how many times outside the measured range the farthest operator lies, 1 within.
     """
 
     latency: Latency
@@ -78,9 +78,9 @@ class Explanation:
 
 @dataclass(frozen=True)
 class Difference:
-    """The second network's milliseconds minus the first's on one table, with its 90 % band.
+    """The second network's milliseconds minus the first's on one table, with a 90 % band.
 
-    What the two share, and the device's common scale, cancel. ``tied`` if the band holds zero.
+    Shared operators and the device's common scale cancel. ``tied`` if the band contains zero.
     """
 
     ms: float
@@ -94,14 +94,14 @@ class Difference:
 
 @dataclass(frozen=True)
 class Workload:
-    """A network's operators counted, so that many tables can price them without counting again."""
+    """The counted operators of a network, so that many tables can price them without counting again."""
 
     counts: Mapping[EngineOperator, int]
     by_part: Mapping[str, Mapping[EngineOperator, int]]
 
 
 def workload(operators: Iterable[EngineOperator]) -> Workload:
-    """How often each operator runs, in all and by part of the network (``_part``)."""
+    """How often each operator runs, in total and by part of the network (``_part``)."""
     counts: dict[EngineOperator, int] = {}
     by_part: dict[str, dict[EngineOperator, int]] = {}
     for op in operators:
@@ -127,7 +127,7 @@ def estimate(table: LatencyTable, operators: Iterable[EngineOperator] | Workload
 
 
 def explain(table: LatencyTable, operators: Iterable[EngineOperator] | Workload) -> Explanation:
-    """``estimate`` with what the time goes into and what it rests on.
+    """``estimate`` with the breakdown of the time by kind, part and origin.
 
     Raises:
         MissingOperatorError: as ``estimate``.
@@ -160,7 +160,7 @@ def explain(table: LatencyTable, operators: Iterable[EngineOperator] | Workload)
 
 
 def difference(table: LatencyTable, first: Iterable[EngineOperator], second: Iterable[EngineOperator]) -> Difference:
-    """How much slower ``second`` is than ``first``, in milliseconds, with the band that says whether it is at all."""
+    """How much slower ``second`` is than ``first``, in milliseconds, with a 90 % band."""
     counts = Counter(second)
     counts.subtract(Counter(first))
     counts = Counter({op: count for op, count in counts.items() if count})
@@ -173,18 +173,18 @@ def difference(table: LatencyTable, first: Iterable[EngineOperator], second: Ite
 
 
 def price(table: LatencyTable, op: EngineOperator) -> Price | None:
-    """What one call of ``op`` costs on ``table``; None where nothing is known."""
+    """The price of one call of ``op`` on ``table``; None if it is unknown."""
     return pricer(table).price(op)
 
 
 def residual(table: LatencyTable) -> float:
-    """Relative standard deviation of whole networks about their prediction that no row's error explains."""
+    """Relative standard deviation of whole networks about their prediction, beyond the errors of the rows."""
     return float(table.provenance.get("residual", DEFAULT_RESIDUAL))
 
 
 def version_spread(table: LatencyTable) -> float:
-    """Standard deviation of the logarithm of the one factor by which other versions of the engine differ; 0 of a table
-    that was measured with its user's own."""
+    """Standard deviation of the logarithm of the factor between versions of the engine; 0 for a table measured with the
+    user's own version."""
     return float(table.provenance.get("version_spread", 0.0))
 
 
@@ -204,14 +204,14 @@ def _prices(table: LatencyTable, operators: Iterable[EngineOperator]) -> dict[En
 
 
 def _variance(counts: Mapping[EngineOperator, int], prices: dict[EngineOperator, Price]) -> float:
-    """Of a weighted sum of prices, in ms squared: the fits' draws move together, own errors do not."""
+    """Variance of a weighted sum of prices, in ms squared: bootstrap samples move together, own errors do not."""
     own = 0.0
     together: np.ndarray | float = 0.0
     for op, count in counts.items():
         found = prices[op]
         own += (count * found.own_error) ** 2
-        if found.draws.size:
-            together = together + count * found.draws
+        if found.samples.size:
+            together = together + count * found.samples
     return own + float(np.var(together))
 
 

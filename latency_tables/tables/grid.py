@@ -1,4 +1,4 @@
-"""Costs between measured shapes of one family of operators: monotone in channels and pixels by construction.
+"""Costs between measured shapes of one operation: monotone in channels and pixels by construction.
 
 The measured shapes span a box of (input channels, output channels, pixels). Cells of it that nobody measured are filled
 from a fitted sum of terms, scaled by the measured neighbours' deviation from it; the box is then made monotone along
@@ -23,8 +23,8 @@ SWEEPS = 200
 STEP_AXIS = 4.0  # how much farther apart two numbers of output channels are than of input channels, for filling
 
 
-class FamilyGrid:
-    """The cost of any operator of one family, from ``latency_ms`` of some of them.
+class OperationGrid:
+    """The cost of an operation at any channels and size, from ``latency_ms`` at some of them.
 
     ``model`` gives milliseconds that a fit to related operators expects: a sum of terms that grow along every axis.
     """

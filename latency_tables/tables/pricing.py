@@ -11,29 +11,31 @@ import numpy as np
 
 from latency_tables.lowering.operators import TRAFFIC_KINDS, EngineOperator, text
 from latency_tables.tables.classes import TERMS, beyond_seen, cost_class, is_pixelwise
-from latency_tables.tables.grid import FamilyGrid
+from latency_tables.tables.grid import OperationGrid
 from latency_tables.tables.relatives import Z90, Relatives
 from latency_tables.tables.rows import ORIGINS
 from latency_tables.tables.table import TRAFFIC, LatencyTable
 
 INTERPOLATION_ERROR = 0.05  # half the 90 % band of a shape between measured ones
 EXTRAPOLATION_ERROR = 0.20  # outside them, growing with the distance
-OTHER_FAMILY = 2.0  # how far apart two kernels, strides or factors count at least
+OTHER_OPERATION = 2.0  # how far apart two kernels, strides or factors count at least
 TRAFFIC_ERROR = 1.0
 SAID_DISTANCE = 1.05
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Milliseconds of one call. ``draws`` are those of resampled fits (empty for a shape), ``own_error`` the standard
-    deviation in milliseconds that this shape shares with no other, ``distance`` how many times outside of what was
-    measured it is, 1 within."""
+    """Milliseconds of one call.
+
+    ``samples`` are its bootstrap samples (empty for a shape), ``own_error`` is the standard deviation in milliseconds
+    that this shape shares with no other, ``distance`` how many times outside the measured range it lies, 1 within.
+    """
 
     kind: str
     ms: float
     origin: str
     own_error: float
-    draws: np.ndarray
+    samples: np.ndarray
     distance: float = 1.0
 
     @property
@@ -42,29 +44,29 @@ class Price:
         return f"{self.origin}, {self.distance:.2g} times outside" if self.distance > SAID_DISTANCE else self.origin
 
 
-def extrapolation_error(distance: float) -> float:
+def _extrapolation_error(distance: float) -> float:
     """Half the relative 90 % band of an operator that is ``distance`` times outside of what was measured."""
     return EXTRAPOLATION_ERROR * (1 + math.log2(distance))
 
 
 def kind_label(op: EngineOperator) -> str:
-    """How shares are told apart: ``conv 3x3``, ``conv 1x1``, ``activation prelu``."""
+    """The label of a share: ``conv 3x3``, ``conv 1x1``, ``activation prelu``."""
     if op.kind.endswith("conv"):
         return f"{op.kind} {text(op.kernel)}"
     return " ".join(filter(None, (op.kind, op.function)))
 
 
 class Pricer:
-    """A table made ready for many questions."""
+    """A table prepared for pricing many operators."""
 
     def __init__(self, table: LatencyTable) -> None:
         self._table = table
-        families: dict[tuple[object, ...], dict[EngineOperator, float]] = {}
+        operations: dict[tuple[object, ...], dict[EngineOperator, float]] = {}
         for op, row in table.shapes.items():
-            families.setdefault(op.family, {})[op] = row.latency_ms
-        self._families = families
+            operations.setdefault(op.operation, {})[op] = row.latency_ms
+        self._by_operation = operations
         self._relatives = Relatives({op: row.latency_ms for op, row in table.shapes.items()})
-        self._grids: dict[tuple[object, ...], FamilyGrid] = {}
+        self._grids: dict[tuple[object, ...], OperationGrid] = {}
         self._known: dict[EngineOperator, Price | None] = {}
         self._rows: dict[str, list[tuple[int, str]]] = {}
         for index, (kind, term) in enumerate(table.classes):
@@ -79,7 +81,7 @@ class Pricer:
 
     def _anything(self, op: EngineOperator) -> Price | None:
         return (
-            self._from_family(op)
+            self._interpolated(op)
             or self._from_class(op, cost_class(op))
             or self._from_relatives(op)
             or self._from_traffic(op)
@@ -89,34 +91,38 @@ class Pricer:
         """A matrix product at many pixels is the 1x1 convolution that computes the same; it costs no less than at one,
         where the weights' way from memory is all that counts."""
         one = self.price(replace(op, height=1, width=1, read_elements=op.in_channels))
-        found = self._anything(replace(op, kind="conv")) if op.family not in self._families else self._from_family(op)
+        found = (
+            self._anything(replace(op, kind="conv"))
+            if op.operation not in self._by_operation
+            else self._interpolated(op)
+        )
         dearer = max((each for each in (found, one) if each), key=lambda each: each.ms, default=None)
         return dearer and replace(dearer, kind=kind_label(op))
 
-    def _from_family(self, op: EngineOperator) -> Price | None:
-        if op.family not in self._families:
+    def _interpolated(self, op: EngineOperator) -> Price | None:
+        if op.operation not in self._by_operation:
             return None
-        if op.family not in self._grids:
+        if op.operation not in self._grids:
             related = self._relatives.fit(op)
-            self._grids[op.family] = FamilyGrid(self._families[op.family], related.ms if related else None)
-        ms, origin, distance = self._grids[op.family].at(op)
+            self._grids[op.operation] = OperationGrid(self._by_operation[op.operation], related.ms if related else None)
+        ms, origin, distance = self._grids[op.operation].at(op)
         row = self._table.shapes.get(op)
         if row is not None:
             relative, origin = row.relative_error, row.origin
         elif origin == "interpolated":
             relative = INTERPOLATION_ERROR
         else:
-            relative = extrapolation_error(distance)
+            relative = _extrapolation_error(distance)
         return Price(kind_label(op), ms, origin, ms * relative / Z90, np.zeros(0), distance)
 
     def _from_relatives(self, op: EngineOperator) -> Price | None:
         fit = self._relatives.fit(op)
         if fit is None:
             return None
-        ms, distance = fit.ms(op), max(fit.distance(op), OTHER_FAMILY)
+        ms, distance = fit.ms(op), max(fit.distance(op), OTHER_OPERATION)
         if ms <= 0:
             return None
-        error = math.hypot(extrapolation_error(distance), fit.relative_error)
+        error = math.hypot(_extrapolation_error(distance), fit.relative_error)
         return Price(kind_label(op), ms, "extrapolated", ms * error / Z90, np.zeros(0), distance)
 
     def _from_class(self, op: EngineOperator, name: str) -> Price | None:
@@ -134,10 +140,12 @@ class Pricer:
         outside = 0.0
         if distance > 1:
             origin = max(origin, "extrapolated", key=ORIGINS.index)
-            outside = ms * extrapolation_error(distance) / Z90
-        if self._table.draws.size:
-            draws = np.array([feature for _, feature in features]) @ self._table.draws[[index for index, _ in features]]
-            return Price(kind_label(op), ms, origin, outside, draws, distance)
+            outside = ms * _extrapolation_error(distance) / Z90
+        if self._table.samples.size:
+            samples = (
+                np.array([feature for _, feature in features]) @ self._table.samples[[index for index, _ in features]]
+            )
+            return Price(kind_label(op), ms, origin, outside, samples, distance)
         error = math.sqrt(sum((share * row.relative_error) ** 2 for row, share in shares)) / Z90
         return Price(kind_label(op), ms, origin, math.hypot(error, outside), np.zeros(0), distance)
 

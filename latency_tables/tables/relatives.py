@@ -1,4 +1,4 @@
-"""What a table's measured rows say of operators whose own family has no row there, or none so large.
+"""What a table's measured rows tell about operators whose operation has no row there, or none so large.
 
 Rows of one relation (all dense convolutions, all poolings of one function) are a non-negative sum of terms, each of
 which grows with channels and with pixels: one fit of it to all of them prices the next kernel size or factor.

@@ -83,7 +83,7 @@ def read_rows(
             if cells["row"] == "shape":
                 entry, store = operator_of_cells(cells), shapes
             elif cells["row"] == "class":
-                entry, store = (_word("kind", cells), _one_of("per", cells, tuple(TERMS))), classes
+                entry, store = (_text("kind", cells), _one_of("per", cells, tuple(TERMS))), classes
             else:
                 raise ValueError(f"row must be shape or class, got {cells['row']!r}")
             if entry in store:
@@ -103,7 +103,7 @@ def read_key(cells: Mapping[str, str]) -> tuple[str, ...]:
         ValueError: a column is empty, or ``threads`` is no number of threads.
     """
     for column in KEY:
-        _word(column, cells)
+        _text(column, cells)
     if _count("threads", cells) > MOST_THREADS:
         raise ValueError(f"threads must be at most {MOST_THREADS}, got {cells['threads']!r}")
     return tuple(cells[column] for column in KEY)
@@ -118,7 +118,7 @@ def _row(cells: Mapping[str, str]) -> Row:
         _number("latency_ms", cells),
         _one_of("origin", cells, ROW_ORIGINS),
         _number("relative_error", cells),
-        _word("source", cells),
+        _text("source", cells),
     )
 
 
@@ -155,7 +155,7 @@ def _window(column: str, cells: Mapping[str, str]) -> tuple[int, int]:
     return int(sides[0]), int(sides[1])
 
 
-def _word(column: str, cells: Mapping[str, str]) -> str:
+def _text(column: str, cells: Mapping[str, str]) -> str:
     if not cells[column].strip():
         raise ValueError(f"{column} must not be empty")
     return cells[column]

@@ -1,8 +1,8 @@
 """A latency table: a CSV file, one row per operator shape or per price of a cost class, and its provenance beside it.
 
 ``NAME.csv`` is for people and programs. ``NAME.provenance.json`` says where the figures come from. ``NAME.draws.csv``,
-of fitted tables, repeats the prices as fitted to resampled measurements: prices that are uncertain together cancel in
-a sum or a difference, which no column of error bars can say.
+which only fitted tables have, holds bootstrap samples of the prices: errors that prices share cancel in a sum or a
+difference, which a column of error bars cannot express.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ TRAFFIC = "traffic"  # class whose price per M elements bounds what has no row o
 class LatencyTable:
     """What operators cost on one core set of one device, with one engine and dtype.
 
-    ``shapes`` prices single operators, ``classes`` (class name and term) whole classes of them. ``draws`` has a row per
-    entry of ``classes``, in its order, and a column per resampled fit.
+    ``shapes`` prices single operators, ``classes`` (class name and term) whole classes of them. ``samples`` has a row
+    per entry of ``classes``, in its order, and a column per bootstrap sample.
     """
 
     name: str
@@ -53,7 +53,7 @@ class LatencyTable:
     engine_version: str
     shapes: Mapping[EngineOperator, Row]
     classes: Mapping[tuple[str, str], Row]
-    draws: np.ndarray
+    samples: np.ndarray
     provenance: Mapping[str, Any] = field(default_factory=dict)
     fingerprint: str = ""  # of all that a prediction depends on
 
@@ -105,7 +105,7 @@ def _beside(path: Path) -> tuple[Path, Path]:
 
 @lru_cache(maxsize=64)
 def _load(path: Path, stamp: tuple[int, ...]) -> LatencyTable:
-    provenance_file, draws_file = _beside(path)
+    provenance_file, samples_file = _beside(path)
     if not _is_there(provenance_file):
         raise UserError(f"{path.name} must have its provenance beside it, got no {provenance_file.name}")
     content = read_file(path, "latency table")
@@ -115,17 +115,17 @@ def _load(path: Path, stamp: tuple[int, ...]) -> LatencyTable:
         if entry in provenance:
             digest.update(str(provenance[entry]).encode())
     key, shapes, classes = read_rows(path.name, content)
-    draws = np.zeros((len(classes), 0))
-    if _is_there(draws_file):
-        drawn = read_file(draws_file, "draws of a latency table")
+    samples = np.zeros((len(classes), 0))
+    if _is_there(samples_file):
+        drawn = read_file(samples_file, "bootstrap samples of a latency table")
         digest.update(drawn)
-        draws = _read_draws(draws_file.name, drawn, tuple(classes))
+        samples = _read_samples(samples_file.name, drawn, tuple(classes))
     return LatencyTable(
         path.name.removesuffix(".csv"),
         **key,
         shapes=shapes,
         classes=classes,
-        draws=draws,
+        samples=samples,
         provenance=provenance,
         fingerprint=digest.hexdigest()[:12],
     )
@@ -146,19 +146,19 @@ def _read_provenance(path: Path) -> dict[str, Any]:
     return provenance
 
 
-def _read_draws(name: str, content: bytes, entries: tuple[tuple[str, str], ...]) -> np.ndarray:
+def _read_samples(name: str, content: bytes, entries: tuple[tuple[str, str], ...]) -> np.ndarray:
     rows = [fields for _, fields in csv_rows(name, content)]
     if tuple(tuple(row[:2]) for row in rows[1:]) != entries:
         raise UserError(f"{name} must have one line per class row of its table, in the same order")
     try:
-        draws = np.array([row[2:] for row in rows[1:]], dtype=float).reshape(len(entries), -1)
+        samples = np.array([row[2:] for row in rows[1:]], dtype=float).reshape(len(entries), -1)
     except ValueError:
-        draws = np.array([math.nan])
-    if not (np.isfinite(draws).all() and (draws >= 0).all() and (draws <= LARGEST["latency_ms"]).all()):
+        samples = np.array([math.nan])
+    if not (np.isfinite(samples).all() and (samples >= 0).all() and (samples <= LARGEST["latency_ms"]).all()):
         raise UserError(
             f"{name} must hold finite numbers from 0 to {LARGEST['latency_ms']:g}, equally many in each line"
         )
-    return draws
+    return samples
 
 
 def write_table(path: Path, table: LatencyTable) -> None:
@@ -170,16 +170,16 @@ def write_table(path: Path, table: LatencyTable) -> None:
     Raises:
         UserError: the table breaks a rule of its rows; the files are as they were.
     """
-    provenance_file, draws_file = _beside(path)
+    provenance_file, samples_file = _beside(path)
     with TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}.") as folder:
         trial = Path(folder) / path.name
         _write(trial, table)
         _load.__wrapped__(trial, ())
-        for written, wanted in zip((trial, *_beside(trial)), (path, provenance_file, draws_file), strict=True):
+        for written, wanted in zip((trial, *_beside(trial)), (path, provenance_file, samples_file), strict=True):
             if written.exists():
                 written.replace(wanted)
-    if not table.draws.size:
-        draws_file.unlink(missing_ok=True)
+    if not table.samples.size:
+        samples_file.unlink(missing_ok=True)
 
 
 def _write(path: Path, table: LatencyTable) -> None:
@@ -192,10 +192,10 @@ def _write(path: Path, table: LatencyTable) -> None:
     for (kind, term), row in table.classes.items():
         writer.writerow({**key, "row": "class", "kind": kind, "per": term, **row_cells(row)})
     write_text_atomically(path, text.getvalue())
-    provenance_file, draws_file = _beside(path)
+    provenance_file, samples_file = _beside(path)
     write_text_atomically(provenance_file, json.dumps(dict(table.provenance), indent=1, ensure_ascii=False) + "\n")
-    if table.draws.size:
-        rows: list[tuple[str, ...]] = [("kind", "per", *(f"d{number}" for number in range(table.draws.shape[1])))]
-        for entry, draws in zip(table.classes, table.draws, strict=True):
-            rows.append((*entry, *(f"{value:.5g}" for value in draws)))
-        write_csv_atomically(draws_file, rows)
+    if table.samples.size:
+        rows: list[tuple[str, ...]] = [("kind", "per", *(f"d{number}" for number in range(table.samples.shape[1])))]
+        for entry, samples in zip(table.classes, table.samples, strict=True):
+            rows.append((*entry, *(f"{value:.5g}" for value in samples)))
+        write_csv_atomically(samples_file, rows)

@@ -47,10 +47,12 @@ def pairs(fp32: Sequence[TrainingRecord], bf16: Sequence[TrainingRecord]) -> tup
     Raises:
         UserError: records of another precision than their place says, or of different lengths, or no pair at all.
     """
-    for records, word in ((fp32, "fp32"), (bf16, "bf16")):
+    for records, precision in ((fp32, "fp32"), (bf16, "bf16")):
         for record in records:
-            if record.trained_in != word:
-                raise UserError(f"trainings in {word} are needed, got {record.training.name} in {record.trained_in}")
+            if record.trained_in != precision:
+                raise UserError(
+                    f"trainings in {precision} are needed, got {record.training.name} in {record.trained_in}"
+                )
     if len({record.training.steps for record in (*fp32, *bf16)}) > 1:
         raise UserError(
             "all trainings must have the same number of steps, got several; give two folders of one ablation"

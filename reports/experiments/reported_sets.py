@@ -1,4 +1,4 @@
-"""The test sets that papers report on, by the words that name them here."""
+"""The test sets that papers report on, by their specs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ReportedSet:
     note: str = ""
 
 
-# By the test word without "/HR". With other pictures in such a folder nothing of it was published.
+# By test spec without "/HR". If the folder holds other pictures, no published figure applies.
 REPORTED_SETS = {
     "Set5": ReportedSet(("Set5",), 5),
     "Set14": ReportedSet(("Set14",), 14),
@@ -30,13 +30,13 @@ REPORTED_SETS = {
 }
 
 
-def reported_set(word: str) -> ReportedSet | None:
-    return REPORTED_SETS.get(word.removesuffix("/HR"))
+def reported_set(spec: str) -> ReportedSet | None:
+    return REPORTED_SETS.get(spec.removesuffix("/HR"))
 
 
-def set_title(word: str, rules: TaskRules) -> str:
+def set_title(spec: str, rules: TaskRules) -> str:
     """How people call a test set: its name in the papers where it has another one there."""
-    there = reported_set(word)
-    if there is None or "@" not in word:
-        return word.removesuffix("/HR")
+    there = reported_set(spec)
+    if there is None or "@" not in spec:
+        return spec.removesuffix("/HR")
     return there.names[-1] if rules.shape.out_channels == 1 else there.names[0]

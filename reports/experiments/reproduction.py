@@ -30,8 +30,8 @@ def rows(records: Sequence[TrainingRecord]) -> pd.DataFrame:
 
 def _rows(record: TrainingRecord) -> Iterator[dict[str, object]]:
     training, counts = record.training, _counts(record.training)
-    for word, result in record.results.items():
-        published = published_on(training, word, result.images)
+    for spec, result in record.results.items():
+        published = published_on(training, spec, result.images)
         yield {
             "network": training.name,
             "task": record.rules.title,
@@ -41,14 +41,14 @@ def _rows(record: TrainingRecord) -> Iterator[dict[str, object]]:
             "params_by_paper_rule": counts.rule_params if counts else None,
             "published_macs": counts.published_macs if counts else None,
             "macs_by_paper_rule": counts.rule_macs if counts else None,
-            "test": word,
+            "test": spec,
             "images": result.images,
             "psnr_db": result.psnr_db,
             "ssim": result.ssim,
             "baseline_psnr_db": result.baseline_psnr_db,
             "published_psnr_db": published.psnr_db if published else None,
             "published_ssim": published.ssim if published else None,
-            "published_note": _note(word, published),
+            "published_note": _note(spec, published),
             "published_source": published.source if published else None,
             "steps": training.steps,
             "protocol": training.protocol,
@@ -74,12 +74,12 @@ def _counted(name: str, scale: int) -> NetworkCounts:
     return network_counts(published_network(name), scale)
 
 
-def published_on(training: Training, word: str, images: int) -> PublishedResult | None:
-    """What was published for the network of ``training`` on the test set ``word``; its own authors' figure first.
+def published_on(training: Training, spec: str, images: int) -> PublishedResult | None:
+    """What was published for the network of ``training`` on the test set ``spec``; its own authors' figure first.
 
     None of another measure or noise, and none of a network with a knob turned.
     """
-    there, rules = reported_set(word), training.rules
+    there, rules = reported_set(spec), training.rules
     if there is None or there.images != images or ":" in training.name:
         return None
     title = entry_of(training.name).title
@@ -96,8 +96,8 @@ def published_on(training: Training, word: str, images: int) -> PublishedResult 
     return min(found, key=lambda row: not row.is_own, default=None)
 
 
-def _note(word: str, published: PublishedResult | None) -> str:
-    there = reported_set(word)
+def _note(spec: str, published: PublishedResult | None) -> str:
+    there = reported_set(spec)
     return there.note if there is not None and published is not None else ""
 
 
@@ -140,13 +140,13 @@ def page(records: Sequence[TrainingRecord]) -> str:
         "counting, against what it prints. All figures with sources: `reproduction.csv`.",
     ]
     for title, here in _groups(records).items():
-        words = list(dict.fromkeys(word for record in here for word in record.results))
+        specs = list(dict.fromkeys(spec for record in here for spec in record.results))
         heads = ["network", "params", "off published", "true G MACs", "off published", "steps", "training"]
-        for word in words:
-            heads += [f"{set_title(word, here[0].training.rules)}: ours", "published"]
-        lines += [f"\n## {title}\n", *([f"![PSNR of {title}]({picture_name(title)})\n"] if words else [])]
-        trained = (_cells(record, words) for record in sorted(here, key=lambda r: r.params))
-        lines += markdown.table(heads, (_without(here, words), *trained))
+        for spec in specs:
+            heads += [f"{set_title(spec, here[0].training.rules)}: ours", "published"]
+        lines += [f"\n## {title}\n", *([f"![PSNR of {title}]({picture_name(title)})\n"] if specs else [])]
+        trained = (_cells(record, specs) for record in sorted(here, key=lambda r: r.params))
+        lines += markdown.table(heads, (_without(here, specs), *trained))
     commands = dict.fromkeys(f"`{record.command}`" for record in records)
     lines += ["\nCommands: " + "; ".join(commands) + ".\n"]
     made: dict[str, list[str]] = {}
@@ -161,7 +161,7 @@ def page(records: Sequence[TrainingRecord]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cells(record: TrainingRecord, words: Sequence[str]) -> Iterator[str]:
+def _cells(record: TrainingRecord, specs: Sequence[str]) -> Iterator[str]:
     training, counts = record.training, _counts(record.training)
     yield training.name
     yield f"{record.params:,}"
@@ -170,22 +170,22 @@ def _cells(record: TrainingRecord, words: Sequence[str]) -> Iterator[str]:
     yield percent(counts.macs_off) if counts else DASH
     yield f"{training.steps:,}"
     yield f"{record.train_s / 60:.0f} min" if record.train_s >= 120 else f"{record.train_s:.0f} s"
-    for word in words:
-        result = record.results.get(word)
+    for spec in specs:
+        result = record.results.get(spec)
         if result is None:
             yield from (DASH, DASH)
             continue
-        published = published_on(training, word, result.images)
-        note = _note(word, published)
+        published = published_on(training, spec, result.images)
+        note = _note(spec, published)
         yield f"{result.psnr_db:.2f} / {result.ssim:.4f}"
         yield DASH if published is None else _published_text(published) + (f" ({note})" if note else "")
 
 
-def _without(records: Sequence[TrainingRecord], words: Sequence[str]) -> Iterator[str]:
+def _without(records: Sequence[TrainingRecord], specs: Sequence[str]) -> Iterator[str]:
     """The first row of a table: the baseline on each set."""
     yield from (f"*{records[0].training.rules.measure.baseline_name}*", *[DASH] * 6)
-    for word in words:
-        results = [record.results[word] for record in records if word in record.results]
+    for spec in specs:
+        results = [record.results[spec] for record in records if spec in record.results]
         figures = dict.fromkeys(f"{result.baseline_psnr_db:.2f} / {result.baseline_ssim:.4f}" for result in results)
         yield from (" or ".join(figures), DASH)
 

@@ -27,23 +27,23 @@ def figure(table: pd.DataFrame, rules: TaskRules) -> Figure:
         table: of one task: rows as in ``reproduction.csv`` (``reports.experiments.reproduction.rows``).
     """
     table = table.assign(form=table["network"].str.replace(SKIP_SUFFIX, "", regex=False))
-    words = list(dict.fromkeys(table["test"]))
+    specs = list(dict.fromkeys(table["test"]))
     lengths = sorted(set(table["steps"]))
-    drawn = Figure(figsize=(3.0 + 2.9 * len(words), ROW_HEIGHT_IN * _rows_of(table) + 1.6), layout="constrained")
-    panels = drawn.subplots(1, len(words), sharey=True, squeeze=False)[0]
+    drawn = Figure(figsize=(3.0 + 2.9 * len(specs), ROW_HEIGHT_IN * _rows_of(table) + 1.6), layout="constrained")
+    panels = drawn.subplots(1, len(specs), sharey=True, squeeze=False)[0]
     places, labels, row = [], [], 0
     for steps in lengths:
         if len(lengths) > 1:
             places, labels, row = [*places, row], [*labels, f"after {steps:,} steps"], row + 1
         block = table[table["steps"] == steps].sort_values(["params", "form"], kind="stable")
         for (params, name), here in block.groupby(["params", "form"], sort=False):
-            for axes, word in zip(panels, words, strict=True):
-                _draw_row(axes, row, here[here["test"] == word])
+            for axes, spec in zip(panels, specs, strict=True):
+                _draw_row(axes, row, here[here["test"] == spec])
             places, labels, row = [*places, row], [*labels, f"{name}  {params / 1e3:,.0f}k"], row + 1
-    for axes, word in zip(panels, words, strict=True):
-        there = reported_set(word)
+    for axes, spec in zip(panels, specs, strict=True):
+        there = reported_set(spec)
         axes.set(
-            title=set_title(word, rules) + (f"\n({there.note})" if there and there.note else ""),
+            title=set_title(spec, rules) + (f"\n({there.note})" if there and there.note else ""),
             xlabel=f"{rules.measure.metric_name}, dB",
         )
         axes.grid(axis="both", color="#eeeeee")
@@ -65,7 +65,7 @@ def figure(table: pd.DataFrame, rules: TaskRules) -> Figure:
         for marker, colour, label in kinds
         if marker in used
     ]
-    drawn.legend(handles=handles, loc="outside lower center", ncols=min(4, 1 + len(words)), frameon=False)
+    drawn.legend(handles=handles, loc="outside lower center", ncols=min(4, 1 + len(specs)), frameon=False)
     return drawn
 
 

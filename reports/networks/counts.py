@@ -76,7 +76,7 @@ def network_counts(entry: PublishedNetwork, scale: int | None = None) -> Network
     size = TASKS[entry.task].input_sizes[shape.scale]
     costs = architecture_costs(arch, size, [load_table(name) for name in PHONES])
     counts = paper_counts(entry, costs, size, shape.scale)
-    stated = stated_results(entry, shape.scale)
+    stated = _stated_results(entry, shape.scale)
     output = tuple(shape.scale * side for side in size)
     return NetworkCounts(
         entry,
@@ -90,7 +90,7 @@ def network_counts(entry: PublishedNetwork, scale: int | None = None) -> Network
     )
 
 
-def stated_results(entry: PublishedNetwork, scale: int) -> list[PublishedResult]:
+def _stated_results(entry: PublishedNetwork, scale: int) -> list[PublishedResult]:
     """Published results of ``entry`` whose source prints its size, its own authors' first."""
     results = published_results(entry.task, scale)
     rows = [row for row in results if row.network == entry.title and COUNTED not in row.note]
@@ -98,7 +98,7 @@ def stated_results(entry: PublishedNetwork, scale: int) -> list[PublishedResult]
 
 
 def published_params(entry: PublishedNetwork, scale: int) -> int | None:
-    return next((row.params for row in stated_results(entry, scale) if row.params), None)
+    return next((row.params for row in _stated_results(entry, scale) if row.params), None)
 
 
 def page(networks: Iterable[PublishedNetwork]) -> str:

@@ -115,7 +115,7 @@ def _latencies(arch: Architecture, tables: Sequence[str]) -> dict[str, Explanati
     return found
 
 
-def run_here(table: str, cores: tuple[int, ...], folder: Path) -> dict[str, float]:
+def _run_here(table: str, cores: tuple[int, ...], folder: Path) -> dict[str, float]:
     """Milliseconds of every design, run whole by LiteRT on this machine; by architecture key."""
     engine = engine_format("litert")
     engine.require()
@@ -149,7 +149,7 @@ def kept(folder: Path) -> dict[str, float]:
 
 
 @lru_cache(maxsize=256)
-def upsampler_share(arch: Architecture, table: str) -> float:
+def _upsampler_share(arch: Architecture, table: str) -> float:
     found = explained(arch, INPUT, load_table(table))
     return found.by_part["upsampler"] / found.latency.ms
 
@@ -176,7 +176,7 @@ def page(found: Sequence[Design], own: str | None) -> str:
         cells = [design.name, f"{design.costs.params:,}", f"{design.costs.macs / 1e9:.2f}"]
         for name in PHONES:
             of = design.latency[name]
-            share = upsampler_share(design.arch, name)
+            share = _upsampler_share(design.arch, name)
             cells.append(f"{of.latency.ms:,.0f} ({of.version_low:,.0f} to {of.version_high:,.0f}) [{share:.0%}]")
         if here:
             own_figure, measured = design.latency.get(own), design.measured_ms
@@ -259,7 +259,7 @@ def main() -> None:
     if options.kept:
         measured = kept(options.folder)
     else:
-        measured = run_here(own, (options.core,), options.folder) if own else {}
+        measured = _run_here(own, (options.core,), options.folder) if own else {}
     found = priced((*PHONES, *([own] if own else [])), measured)
     write_atomically(options.folder / "README.md", page(found, own).encode())
     if measured:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from latency_tables.fitting.fit import Problem, draw_prices, published_problem
+from latency_tables.fitting.fit import Problem, bootstrap_prices, published_problem
 from latency_tables.fitting.held_out import leave_out, pairs_held_out
 from latency_tables.fitting.tables import SHIPPED, VERSION_SPREAD, family_held_out, reference_errors
 from latency_tables.fitting.transfer import from_common, from_one_core, other_devices
@@ -115,7 +115,7 @@ def _pairs(problem: Problem) -> Iterable[str]:
     everything = np.arange(len(problem.networks))
     for name in (table for table in SHOWN if not table.endswith("int8")):
         index = names.index(name)
-        drawn = problem.amounts @ draw_prices(problem, index, everything)
+        drawn = problem.amounts @ bootstrap_prices(problem, index, everything)
         for closest, words in ((np.inf, "all"), (CLOSE, f"at most {CLOSE - 1:.0%} apart")):
             found = pairs_held_out(family_held_out(index), problem.families, drawn, closest)
             yield f"| {name} | {words} | {found.in_band:.0%} | {found.tied:.0%} | {found.wrong_way:.1%} |"

@@ -54,7 +54,7 @@ class Point:
     """One network: name ("" for a random one), work, time, and both by operator group."""
 
     name: str
-    family: str
+    backbone: str
     macs: int
     ms: float
     macs_by_group: dict[str, int]
@@ -135,16 +135,16 @@ def _scatter(axes: Axes, found: Sequence[Point], table: LatencyTable) -> None:
         ylabel=f"predicted ms on {table.name}",
         title="\n".join(textwrap.wrap(f"Work and time of sr ×4 on {table.caption}", 70)),
     )
-    for family in dict.fromkeys(each.family for each in found if not each.name):
-        here = [each for each in found if not each.name and each.family == family]
+    for backbone in dict.fromkeys(each.backbone for each in found if not each.name):
+        here = [each for each in found if not each.name and each.backbone == backbone]
         axes.plot(
             [each.macs / 1e9 for each in here],
             [each.ms for each in here],
             ".",
             ms=5,
             alpha=0.45,
-            color=COLOURS.get(family, "#666666"),
-            label=f"random, {family}",
+            color=COLOURS.get(backbone, "#666666"),
+            label=f"random, {backbone}",
         )
     named = [each for each in found if each.name]
     x, y = [each.macs / 1e9 for each in named], [each.ms for each in named]

@@ -37,7 +37,7 @@ def recommended(run: RunResult) -> TrialRecord | None:
 
 
 def knee(run: RunResult, members: Sequence[TrialRecord]) -> TrialRecord:
-    """The member farthest above the straight line between the cheapest and the dearest, cost taken by its logarithm."""
+    """The member farthest above the line between the cheapest and the most expensive one, on a log-cost axis."""
     rung, first = front_rung(run), cost_objectives(run.settings)[0]
     costs = [math.log(first.of(trial.costs)) for trial in members]
     heights = [trial.at_rung(rung).psnr_db for trial in members]

@@ -1,4 +1,4 @@
-"""One short line of words for a network, made from whatever settings its backbone has."""
+"""A one-line description of a network, made from the settings that its backbone has."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ def describe(architecture: Architecture) -> str:
 
 
 def description_parts(architecture: Architecture) -> list[str]:
-    """The words of ``describe``, each of which belongs on one line.
+    """The parts of ``describe``; none should break across lines.
 
-    Settings without a field simply say nothing about it, so any backbone can be described.
+    A field that the settings lack is left out, so any backbone can be described.
     """
     settings = architecture.settings
-    words = [architecture.backbone]
+    parts = [architecture.backbone]
     if (width := getattr(settings, "width", None)) is not None:
-        words.append(f"{width} ch")
-    if blocks := tuple(block_specs(settings)):
-        words.append(f"{len(blocks)} block{'s'[: len(blocks) > 1]}{_kinds(blocks)}")
+        parts.append(f"{width} ch")
+    if blocks := tuple(_block_specs(settings)):
+        parts.append(f"{len(blocks)} block{'s'[: len(blocks) > 1]}{_kinds(blocks)}")
     if getattr(settings, "recursion", 1) > 1:
-        words.append(f"run {settings.recursion} times")
+        parts.append(f"run {settings.recursion} times")
     if sources := getattr(settings, "pool_sources", ()):
-        words.append(f"pool of {len(sources)}")
+        parts.append(f"pool of {len(sources)}")
     if getattr(settings, "residual_scale", 1.0) != 1.0:
-        words.append(f"residuals × {settings.residual_scale:g}")
+        parts.append(f"residuals × {settings.residual_scale:g}")
     enlarges = architecture.shape.scale > 1  # else the last part is a convolution, whatever its kind
     if enlarges and architecture.ends is not None:
-        words.append(f"{architecture.ends.upsampler.kind} upsampler")
+        parts.append(f"{architecture.ends.upsampler.kind} upsampler")
     if architecture.ends is not None:
         skip = architecture.ends.input_skip
-        words.append("no input skip" if skip == "none" else f"{skip} skip")
+        parts.append("no input skip" if skip == "none" else f"{skip} skip")
     if architecture.shape.specialists > 1:
-        words.append(f"{architecture.shape.specialists} specialists")
-    return words
+        parts.append(f"{architecture.shape.specialists} specialists")
+    return parts
 
 
 def in_words(trial: TrialRecord) -> str:
@@ -55,14 +55,14 @@ def short_label(trial: TrialRecord) -> str:
         return trial.source
     settings, specialists = trial.architecture.settings, trial.architecture.shape.specialists
     shared = f", {specialists} specialists" if specialists > 1 else ""
-    width, blocks = getattr(settings, "width", None), len(tuple(block_specs(settings)))
+    width, blocks = getattr(settings, "width", None), len(tuple(_block_specs(settings)))
     if width is None or not blocks:
         return f"#{trial.trial}{shared}"
     recursion = getattr(settings, "recursion", 1)
     return f"#{trial.trial}  {width} ch × {blocks}{f' × {recursion}' if recursion > 1 else ''}{shared}"
 
 
-def block_specs(settings: Any) -> Iterator[Any]:
+def _block_specs(settings: Any) -> Iterator[Any]:
     """Every block spec of a trunk, in order, however the backbone nests them."""
     for name in BLOCK_FIELDS:
         yield from _flat(getattr(settings, name, ()))

@@ -1,4 +1,4 @@
-"""What came out of a run, in sentences: the best under the budget, and whether it beats the papers."""
+"""The outcome of a run, in sentences: the best under the budget, and whether it beats the papers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Comparison:
 
     ``nearest`` is the best searched network that costs no more in every cost the run was asked to save. Where every
     one costs more, ``is_dearer`` is true and it is the one that exceeds the paper least; None if none was found at all.
-    ``gain_db`` is its PSNR less the paper's, ``saved`` the share of each cost that it saves, by the cost's word.
+    ``gain_db`` is its PSNR less the paper's, ``saved`` the share of each cost that it saves, by quantity key.
     ``is_best`` says that it is the run's ``best_found``, ``is_ablation`` that the paper's main configuration ran too.
     ``tied`` are the costs in milliseconds that the table cannot tell apart.
     """
@@ -38,23 +38,23 @@ class Comparison:
 
     @property
     def dominates(self) -> bool:
-        """No dearer, and better by more than the seed noise."""
+        """Costs no more and is better by more than the seed noise."""
         return self.nearest is not None and not self.is_dearer and self.gain_db >= SEED_NOISE_DB
 
     @property
     def sentence(self) -> str:
         name = in_words(self.paper)
         if self.nearest is None:
-            return f"No searched network has come as far as {name} yet."
+            return f"No searched network has reached the rung of {name} yet."
         number = f"#{self.nearest.trial}"
         costs = self._costs
         if self.dominates:
             return f"{number} dominates {name}: {self.gain_db:+.2f} dB with {costs}."
         if self.is_dearer:
-            return f"Nothing found is as cheap as {name}: the nearest, {number}, has {costs} and {self._level} it."
+            return f"Nothing found is as cheap as {name}: the closest, {number}, has {costs} and {self._level} it."
         if self.gain_db > -SEED_NOISE_DB:
             return f"{number} ties with {name} ({self.gain_db:+.2f} dB is within the seed noise) with {costs}."
-        which = "The best network found on the front" if self.is_best else "The best network found that is no dearer"
+        which = "The best network found on the front" if self.is_best else "The best network found at no higher cost"
         return f"{which}, {number}, has {costs} and {self._level} {name}."
 
     @property
@@ -67,8 +67,8 @@ class Comparison:
     @property
     def _costs(self) -> str:
         return " and ".join(
-            quantity(word).saving(share) + (" (a tie: within the band of the difference)" if word in self.tied else "")
-            for word, share in self.saved.items()
+            quantity(key).saving(share) + (" (a tie: within the band of the difference)" if key in self.tied else "")
+            for key, share in self.saved.items()
         )
 
     @property
@@ -91,9 +91,9 @@ def asked(settings: RunSettings) -> str:
 
 
 def outcome(run: RunResult) -> str:
-    """What came out, in a sentence; every figure is from the records.
+    """The outcome in a sentence; every figure is from the records.
 
-    The best within the budget and the best that the search found are told apart where the first is a paper's.
+    If the best network within the budget is a published one, the best searched network is named too.
     """
     found, best = best_found(run), best_of(run, front(run))
     if best is None:
@@ -130,14 +130,14 @@ def comparisons(run: RunResult) -> tuple[Comparison, ...]:
     at_rung = [trial for trial in run.trials if trial.status == "trained" and trial.at_rung(rung) is not None]
     strongest: dict[str, TrialRecord] = {}
     for trial in at_rung:
-        family, _, _ = trial.source.partition(FORM_MARK)
-        rival = strongest.get(family)
+        base, _, _ = trial.source.partition(FORM_MARK)
+        rival = strongest.get(base)
         if trial.is_fixed and (rival is None or trial.at_rung(rung).psnr_db > rival.at_rung(rung).psnr_db):
-            strongest[family] = trial
+            strongest[base] = trial
     found = [trial for trial in at_rung if not trial.is_fixed]
     return tuple(
-        _compare(run, paper, found, any(family.startswith(other + ABLATION_MARK) for other in strongest))
-        for family, paper in strongest.items()
+        _compare(run, paper, found, any(base.startswith(other + ABLATION_MARK) for other in strongest))
+        for base, paper in strongest.items()
     )
 
 
@@ -152,11 +152,11 @@ def _compare(run: RunResult, paper: TrialRecord, found: list[TrialRecord], is_ab
         paper=paper,
         nearest=nearest,
         gain_db=nearest.at_rung(rung).psnr_db - paper.at_rung(rung).psnr_db,
-        saved={q.word: 1 - q.of(nearest.costs) / q.of(paper.costs) for q in quantities},
+        saved={q.key: 1 - q.of(nearest.costs) / q.of(paper.costs) for q in quantities},
         is_dearer=not as_cheap,
         is_best=nearest is best_found(run),
         is_ablation=is_ablation,
-        tied=frozenset(q.word for q in quantities if q.table is not None and same_time(run, q.table, (nearest, paper))),
+        tied=frozenset(q.key for q in quantities if q.table is not None and same_time(run, q.table, (nearest, paper))),
     )
 
 

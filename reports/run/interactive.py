@@ -16,14 +16,14 @@ PLOT_HEIGHT_PX = 420
 MARKS = {
     "found": ("●", "found, on the front"),
     "other": ("●", "found, not on the front"),
-    "paper": ("★", "the papers' networks"),
-    "approximation": ("☆", "approximations of what their papers do not determine"),
+    "paper": ("★", "published networks"),
+    "approximation": ("☆", "approximations of networks that their papers do not fully specify"),
 }
-"""By kind of point, its mark and what the key says of it; ``page.css`` has a colour of that name."""
+"""Mark and legend text by kind of point; ``page.css`` has a colour for each kind."""
 
 
 def front_html(view: ParetoView, listed: Collection[int] | None = None) -> str:
-    """The front over one cost; a point that is chosen tells what the network is (``network_cards``).
+    """The front over one cost; selecting a point shows its network (``network_cards``).
 
     Args:
         listed: trial numbers of the points that can be chosen; the others are dots. All, if None.
@@ -99,7 +99,7 @@ def _ends(pairs: Sequence[tuple[Point, Point]]) -> list[list[list[float]]]:
 
 
 def _name(view: ParetoView) -> str:
-    return re.sub("[^A-Za-z0-9-]", "-", view.quantity.word)
+    return re.sub("[^A-Za-z0-9-]", "-", view.quantity.key)
 
 
 def _key(view: ParetoView) -> str:

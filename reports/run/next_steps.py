@@ -44,16 +44,16 @@ class Step:
 
 def next_steps(run: RunResult, folder: Path) -> tuple[Step, ...]:
     """To look closer, to go on, to see the front on another phone, and to load the weights of the network to take."""
-    word = shlex.quote(run_word(folder))
+    word = shlex.quote(run_argument(folder))
     steps = [
-        Step("Look closer: the table in the terminal, and this page anew", f"python -m search report {word}"),
+        Step("Look closer: the table in the terminal, and this page again", f"python -m search report {word}"),
         *([Step("Go on: the same run for longer, its networks trained further", longer(run))] if run.command else []),
         Step(
             "The same front on other phones (python -m latency_tables list)",
             f"python -m search recost {word} --device pixel4-a76,a03s-a53",
         ),
     ]
-    trial = to_take(run)
+    trial = _to_take(run)
     if trial is not None:
         which = f"trial {trial.trial}" if not trial.is_fixed else trial.source
         where = folder / weights_name(trial)
@@ -61,12 +61,12 @@ def next_steps(run: RunResult, folder: Path) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def to_take(run: RunResult) -> TrialRecord | None:
+def _to_take(run: RunResult) -> TrialRecord | None:
     """The recommended network, or where there is none, the first front member."""
     return recommended(run) or next(iter(front(run)), None)
 
 
-def run_word(folder: Path) -> str:
+def run_argument(folder: Path) -> str:
     """What the command line calls the run in ``folder``: its name below ``runs/``, or its path."""
     folder = Path(folder)
     return folder.name if folder.parent == RUNS else str(folder)

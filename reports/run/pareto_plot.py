@@ -75,7 +75,7 @@ def pareto_figure(run: RunResult, published: tuple[PublishedResult, ...] | None 
     for axes, view in zip(panels, views, strict=False):
         draw_pareto(axes, view)
     if papers:
-        draw_published(panels[-1], papers)
+        _draw_published(panels[-1], papers)
     literal_texts(figure)
     return figure
 
@@ -85,7 +85,7 @@ def published_svg(view: PublishedView) -> str:
     with matplotlib.rc_context({**STYLE, "svg.fonttype": "none"}):
         figure = Figure(figsize=(10, 5.6), facecolor="white")
         figure.subplots_adjust(left=0.08, right=0.99, top=0.98, bottom=0.11)
-        draw_published(figure.subplots(), view, titled=False)
+        _draw_published(figure.subplots(), view, titled=False)
         text = rendered(figure, ".svg", dpi=figure.dpi).decode()
     return text[text.index("<svg") :]
 
@@ -141,7 +141,7 @@ def draw_pareto(axes: Axes, view: ParetoView) -> None:
     place_labels(axes, labels, [(p.cost, p.psnr_db) for p in view.points], lines, taken)
 
 
-def draw_published(axes: Axes, view: PublishedView, titled: bool = True) -> None:
+def _draw_published(axes: Axes, view: PublishedView, titled: bool = True) -> None:
     """Published size against published quality: another axis, another training, other pictures."""
     sizes = [result.params / 1e3 for result in view.results]
     if titled:
@@ -235,7 +235,7 @@ def _counts(view: ParetoView) -> str:
         words.append(f"grey: {others} found, not on it")
     if view.papers:
         hollow = any(point.trial.approximation for point in view.papers)
-        words.append(f"stars: the papers' networks{' (hollow: approximations)' if hollow else ''}")
+        words.append(f"stars: published networks{' (hollow: approximations)' if hollow else ''}")
     if view.ties:
         words.append(f"orange: tied, less than {SEED_NOISE_DB:g} dB apart")
     if view.same_time:

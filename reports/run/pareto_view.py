@@ -101,7 +101,7 @@ def pareto_view(run: RunResult, quantity: Quantity) -> ParetoView:
     table = quantity.table
     same = (same_time(run, table, members) or ()) if table else ()
     over_budget = tuple(quantity.on_axis(trial.costs) for trial in run.trials if trial.status == "over-budget")
-    limit = budget_limits(run.settings.budget).get(quantity.word)
+    limit = budget_limits(run.settings.budget).get(quantity.key)
     budget = limit / quantity.per_axis_unit if limit else None
     costs = [*(point.cost for point in points.values()), *([budget] if budget else [])]
     return ParetoView(
@@ -137,7 +137,7 @@ def caption(run: RunResult, rung: int) -> str:
         f"; {q.unit}: predicted with a 90 % band for {depends_on(q, settings)}, "
         f"origin {worst_origin(trained, use.name)}"
         for q, use in zip(latency_quantities(settings), settings.tables, strict=True)
-        if q.word not in settings.objectives
+        if q.key not in settings.objectives
     )
     steps = f"after {settings.rungs[rung]:,} training steps (rung {rung + 1} of {len(settings.rungs)})"
     return replace_invalid(
@@ -159,7 +159,7 @@ def budget_limits(budget: str) -> dict[str, float]:
 def _outline(members: tuple[TrialRecord, ...], rung: int, quantity: Quantity) -> list[TrialRecord]:
     if not members:
         return []
-    ranks = non_dominated_ranks(losses_at_rung(members, rung, ("psnr", quantity.word)))
+    ranks = non_dominated_ranks(losses_at_rung(members, rung, ("psnr", quantity.key)))
     chosen = [trial for trial, rank in zip(members, ranks, strict=True) if rank == 0]
     return sorted(chosen, key=lambda trial: (quantity.of(trial.costs), trial.trial))
 

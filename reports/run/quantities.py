@@ -9,7 +9,7 @@ from search.request.tables import TRAINED_DTYPE
 
 def cost_objectives(settings: RunSettings) -> tuple[Quantity, ...]:
     """The costs that a front is drawn over, in the order asked for; MACs if only quality was asked for."""
-    return tuple(quantity(word) for word in settings.objectives if word != "psnr") or (quantity("macs"),)
+    return tuple(quantity(key) for key in settings.objectives if key != "psnr") or (quantity("macs"),)
 
 
 def latency_quantities(settings: RunSettings) -> tuple[Quantity, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from evaluators.costs import architecture_costs
-from evaluators.quantities import latency_word, quantity
+from evaluators.quantities import latency_key, quantity
 from reports.run.front import write_front
 from reports.run.html import write_report
 from reports.run.pareto_plot import write_pareto
@@ -40,8 +40,8 @@ class Recosted:
     refused: tuple[tuple[TrialRecord, str], ...]
 
     @property
-    def word(self) -> str:
-        return latency_word(self.use.name)
+    def key(self) -> str:
+        return latency_key(self.use.name)
 
     @property
     def front(self) -> tuple[TrialRecord, ...]:
@@ -62,7 +62,7 @@ def recost(run: RunResult, use: TableUse, input_size: tuple[int, int]) -> Recost
             refused.append((trial, str(error)))
     settings = replace(
         run.settings,
-        objectives=("psnr", latency_word(use.name)),
+        objectives=("psnr", latency_key(use.name)),
         input_size=input_size,
         tables=(use,),
         budget=_budget_at(run, input_size),
@@ -74,11 +74,11 @@ def recost(run: RunResult, use: TableUse, input_size: tuple[int, int]) -> Recost
 def rank_changes(run: RunResult, recosted: Sequence[Recosted]) -> dict[tuple[str, str], float | None]:
     """Spearman's correlation of the networks' costs: of the run's own first cost with each table's milliseconds, and
     of each two tables; None where fewer than four networks have both."""
-    own = cost_objectives(run.settings)[0].word
+    own = cost_objectives(run.settings)[0].key
     trained = [trial for trial in run.trials if trial.rungs and trial.costs.has(own)]
     costs = {f"the run's {own}": {trial.trial: trial.cost(own) for trial in trained}}
     for other in recosted:
-        costs[other.use.name] = {trial.trial: trial.cost(other.word) for trial in other.run.trials}
+        costs[other.use.name] = {trial.trial: trial.cost(other.key) for trial in other.run.trials}
     frame = pd.DataFrame(costs)
     return {(first, second): _spearman(frame[[first, second]]) for first, second in combinations(costs, 2)}
 

@@ -72,10 +72,10 @@ def _source(run: RunResult, use: TableUse, members: Mapping[str, TrialRecord]) -
     except UserError as error:
         return TimeSource(use, str(error), (), None, ())
     keys = [*PROVENANCE_KEYS, *(key for key in table.provenance if key not in (*PROVENANCE_KEYS, *_LATER))]
-    provenance = tuple((key.replace("_", " "), _words(table.provenance[key])) for key in keys)
+    provenance = tuple((key.replace("_", " "), _text(table.provenance[key])) for key in keys)
     held_out = table.provenance.get("held_out")
     networks = tuple(_network(run, table, label, trial) for label, trial in members.items())
-    return TimeSource(use, None, provenance, _error_words(held_out) if held_out else None, networks)
+    return TimeSource(use, None, provenance, _error_text(held_out) if held_out else None, networks)
 
 
 def _network(run: RunResult, table: LatencyTable, label: str, trial: TrialRecord) -> NetworkTime:
@@ -91,19 +91,19 @@ def _network(run: RunResult, table: LatencyTable, label: str, trial: TrialRecord
     )
 
 
-def _error_words(held_out: Any) -> str:
+def _error_text(held_out: Any) -> str:
     if not isinstance(held_out, Mapping):
-        return _words(held_out)
+        return _text(held_out)
     return "; ".join(
-        HELD_OUT[key].format(value) if key in HELD_OUT else f"{key.replace('_', ' ')} {_words(value)}"
+        HELD_OUT[key].format(value) if key in HELD_OUT else f"{key.replace('_', ' ')} {_text(value)}"
         for key, value in held_out.items()
     )
 
 
-def _words(value: Any) -> str:
+def _text(value: Any) -> str:
     """A provenance entry, however nested, on one line."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{str(key).replace('_', ' ')} {_words(inner)}" for key, inner in value.items())
+        return ", ".join(f"{str(key).replace('_', ' ')} {_text(inner)}" for key, inner in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(map(_words, value))
+        return ", ".join(map(_text, value))
     return f"{value:.4g}" if isinstance(value, float) else str(value)

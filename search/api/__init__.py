@@ -1,4 +1,4 @@
-"""The door for programs: start a search, read a run back, and everything that a run leaves behind."""
+"""The Python API: start a search, load a run, and use its results."""
 
 import warnings
 

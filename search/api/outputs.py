@@ -1,4 +1,4 @@
-"""What a run leaves behind: weights of the front, tables, plots, pictures and the page."""
+"""The outputs of a run: weights of the front, tables, plots, pictures and the page."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ MAX_PICTURES = 12
 def write_outputs(
     run: RunResult, folder: Path, images: Sequence[data.Picture] | None = None, frames: Sequence[Pair] = ()
 ) -> Path:
-    """Write the front's weights and all reports into ``folder``; returns the path of the page.
+    """Write the front's weights and all reports into ``folder``; return the path of the page.
 
-    The page has pictures where the validation images can be had: ``images``, or the embedded ones. It also shows
+    The page has pictures if validation images are available: ``images``, or the embedded ones. It also shows
     ``frames`` (``evaluators.data.frame_pairs``).
     """
     _keep_weights(run, folder)
@@ -117,10 +117,10 @@ def _restored(
 
 
 def trained_network(trial: TrialRecord, folder: Path, rung: int) -> nn.Module | None:
-    """The network of ``trial`` in eval mode with its averaged weights of ``rung``; None where they are gone.
+    """The network of ``trial`` in eval mode with its averaged weights of ``rung``; None if they were deleted.
 
     Raises:
-        UserError: the file cannot be read, or its weights are another network's.
+        UserError: the file cannot be read, or its weights belong to another network.
     """
     artifacts = LocalArtifacts(folder)
     # A front member's is also where a run's folder has lost its checkpoints.

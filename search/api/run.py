@@ -1,4 +1,4 @@
-"""A run as a program holds it: its front, its trials, its networks with their weights, and its reports."""
+"""A run in Python: its front, its trials, its networks with their weights, and its reports."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ NOTHING_YET = "{} must have a trained network, got none yet; the same call conti
 
 
 def load(folder: Path | str) -> Run:
-    """The run in ``folder``, which is a path or a name below ``runs/``, as it stands now.
+    """Load the run in ``folder``, a path or a name below ``runs/``, in its current state.
 
-    A search that is still going on is read as far as it has come; load it again for what is new.
+    The state of a running search is a snapshot; load it again to update.
 
     >>> import search
     >>> run = search.load("runs/example")
@@ -41,16 +41,16 @@ def load(folder: Path | str) -> Run:
     ('sr', '4k-params')
 
     Raises:
-        UserError: there is no run, or it cannot be read.
+        UserError: there is no run in ``folder``, or it cannot be read.
     """
     found = run_folder(folder)
     return Run(found, read_run(found))
 
 
 class Run:
-    """A run as it stood when it was read: ``search.run`` and ``search.load`` give one.
+    """A snapshot of a run, returned by ``search.run`` and ``search.load``.
 
-    In a notebook it shows what it found. Trials are ``TrialRecord``: ``trial`` (the number), ``source``, ``status``,
+    A notebook displays its results. Trials are ``TrialRecord``: ``trial`` (the number), ``source``, ``status``,
     ``architecture``, ``costs``, ``rungs`` (the quality after each rung of training).
 
     >>> import search
@@ -64,7 +64,7 @@ class Run:
 
     @property
     def settings(self) -> RunSettings:
-        """What was asked for, and where it ran.
+        """The request, and the environment that it ran in.
 
         >>> import search
         >>> search.load("runs/example").settings.objectives
@@ -74,7 +74,7 @@ class Run:
 
     @property
     def state(self) -> str:
-        """``running`` while a search works in the folder; else ``finished``, or ``interrupted``: the same call goes on.
+        """``running``, ``finished``, or ``interrupted``: the same call of ``search.run`` then continues it.
 
         >>> import search
         >>> search.load("runs/example").state
@@ -86,7 +86,7 @@ class Run:
 
     @property
     def table(self) -> pd.DataFrame:
-        """The rows of ``front.csv``: the front's members and the papers' networks, cheapest first.
+        """The rows of ``front.csv``: the front and the fixed trials of published networks, cheapest first.
 
         >>> import search
         >>> run = search.load("runs/example")
@@ -109,7 +109,7 @@ class Run:
 
     @property
     def trials(self) -> tuple[TrialRecord, ...]:
-        """Every candidate in the order of its number, also those over the budget and those that failed.
+        """All candidates by number, including those over the budget and those that failed.
 
         >>> import search
         >>> trials = search.load("runs/example").trials
@@ -120,7 +120,7 @@ class Run:
 
     @property
     def trained(self) -> tuple[TrialRecord, ...]:
-        """The trials that have a result.
+        """The trials that have a quality result.
 
         >>> import search
         >>> [len(trial.rungs) for trial in search.load("runs/example").trained]
@@ -130,7 +130,7 @@ class Run:
 
     @property
     def page(self) -> Path:
-        """Where ``search.run`` and ``report`` write the page.
+        """The path to which ``search.run`` and ``report`` write the page.
 
         >>> import search
         >>> search.load("runs/example").page.name
@@ -139,13 +139,14 @@ class Run:
         return self.folder / "report.html"
 
     def best(self, budget: str | None = None) -> TrialRecord:
-        """The network of the highest PSNR within ``budget``, of all that have reached the front's rung.
+        """The trial with the highest PSNR within ``budget`` among those that reached the front's rung.
 
         Args:
-            budget: other limits than the run's, in the same words; a latency table may be any. Nothing is trained.
+            budget: limits, written as for ``search.run``, with any latency table; the run's own if None. Nothing is
+                trained.
 
         Raises:
-            UserError: no network is within it.
+            UserError: no network fits the budget.
 
         >>> import search
         >>> run = search.load("runs/example")
@@ -164,18 +165,18 @@ class Run:
             return best
         if not there:
             raise UserError(NOTHING_YET.format(self.result.name))
-        word = asked.limits[0].quantity
-        least = quantity(word).exact_text(min(there, key=lambda trial: trial.cost(word)).costs)
+        key = asked.limits[0].quantity
+        least = quantity(key).exact_text(min(there, key=lambda trial: trial.cost(key)).costs)
         raise UserError(f"--budget must allow a trained network of {self.result.name}, got {text}; one has {least}")
 
     def network(self, trial: TrialRecord | int) -> nn.Module:
-        """The network of ``trial``, in eval mode with its averaged weights, whose PSNR ``front`` tells.
+        """The network of ``trial`` in eval mode, with the averaged weights that were measured for ``front``.
 
-        From `(N, in, H, W)` to `(N, out, scale*H, scale*W)`, float32 in [0, 1]; where networks share a range of noise
-        levels, all of them (``space.specialists``).
+        Maps `(N, in, H, W)` to `(N, out, scale*H, scale*W)`, float32 in [0, 1]. If several networks share the range of
+        noise levels, a ``space.specialists.Specialists`` with all of them.
 
         Raises:
-            UserError: there is no such trial, or it has no weights.
+            UserError: the trial does not exist or has no weights.
 
         >>> import search, torch
         >>> run = search.load("runs/example")
@@ -196,7 +197,7 @@ class Run:
         return network
 
     def plot(self) -> Figure:
-        """The front as a figure of Matplotlib, the papers' networks on it; ``savefig`` writes it.
+        """The front with the published networks, as a Matplotlib figure; save it with ``savefig``.
 
         >>> import search
         >>> search.load("runs/example").plot().savefig("front.png")
@@ -204,13 +205,13 @@ class Run:
         return pareto_figure(self.result)
 
     def report(self, frames: Path | str | None = None) -> Path:
-        """Write ``weights/``, ``front.csv``, ``front.json``, figure, pictures and page; returns the page's path.
+        """Write ``weights/``, ``front.csv``, ``front.json``, figure, pictures and page; return the page's path.
 
         Args:
-            frames: of a run of raw-denoise, a folder of real Bayer frames to show on the page.
+            frames: a folder of real Bayer frames to show on the page of a raw-denoise run.
 
         Raises:
-            UserError: nothing was measured yet.
+            UserError: nothing has been measured yet.
 
         >>> import search
         >>> search.load("runs/example").report().name
@@ -222,11 +223,11 @@ class Run:
         return write_outputs(self.result, self.folder, frames=shown)
 
     def recost(self, table: str, input_size: tuple[int, int] | None = None) -> RecostedRun:
-        """The run's networks on another phone: the front over PSNR and that phone's milliseconds. Nothing is trained.
+        """The front of the run's networks by PSNR and milliseconds on another phone; nothing is trained.
 
         Args:
             table: a latency table, by name or path.
-            input_size: width and height of the network's input in pixels; the run's if None.
+            input_size: (width, height) of the network's input in pixels; the run's if None.
 
         >>> import search
         >>> again = search.load("runs/example").recost("a03s-a53")
@@ -246,9 +247,9 @@ class Run:
 
 
 class RecostedRun(Run):
-    """A run on another phone (``Run.recost``): the same networks and their quality, with that phone's milliseconds.
+    """A run on another phone (``Run.recost``): the same networks and quality, with milliseconds on that phone.
 
-    ``refused`` are trained networks that the latency table cannot price, each with the reason.
+    ``refused`` maps trained networks that the latency table cannot price to the reason.
     """
 
     def __init__(self, original: Run, recosted: Recosted) -> None:
@@ -264,10 +265,10 @@ class RecostedRun(Run):
         return self.folder / "recost" / f"report-{self.recosted.use.name}.html"
 
     def report(self, frames: Path | str | None = None) -> Path:
-        """Write table, figure and page into ``recost/`` of the run's folder; returns the page's path.
+        """Write table, figure and page into ``recost/`` in the run's folder; return the page's path.
 
         Raises:
-            UserError: ``frames`` are given, which the run's own page alone shows.
+            UserError: ``frames`` are given; only the run's own page shows them.
         """
         if frames is not None:
             raise UserError(f"frames are shown by the run's own page alone, got {str(frames)!r}; leave them out")

@@ -1,4 +1,4 @@
-"""A search from its request to the run that it leaves: checked, shown while it goes on, finished with its reports."""
+"""A search from request to reports: check the request, show progress, write the reports."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from space.logs import LOG_FILE
 
 
 class StoppedError(RuntimeError):
-    """The machine did not let a search go on (disk, memory); no finished trial is lost, and the same call continues."""
+    """The search stopped for lack of disk space or memory; no finished trial is lost, the same call continues it."""
 
 
 def run(
     task: str, budget: str, *, progress: bool = True, stop: Callable[[], bool] = lambda: False, **options: object
 ) -> Run:
-    """Search networks for ``task`` under ``budget``, and leave the run with all reports in its folder.
+    """Search networks for ``task`` under ``budget``; the run and all its reports are saved in the run's folder.
 
-    The same call continues a run that was stopped; a longer ``time`` or more ``trials`` go on from a finished one.
-    Ctrl-C, or a notebook's stop button, ends the search with everything saved and returns the run as it stands; so
-    does ``stop()`` once it is true, which also another thread may decide. Training takes processes of its own, which
-    need nothing of the calling program: no ``if __name__ == "__main__"``.
+    The same call continues an interrupted run; a longer ``time`` or more ``trials`` extend a finished one. Ctrl-C, or a
+    notebook's stop button, saves everything, ends the search and returns the run so far; so does ``stop()`` when it
+    returns True, which may depend on another thread. Training runs in separate processes that do not import the calling
+    program: ``if __name__ == "__main__"`` is not needed.
 
     >>> import search
     >>> run = search.run(
@@ -41,14 +41,15 @@ def run(
     1
 
     Args:
-        task: what to restore: one of those in ``space.TASKS``.
+        task: a key of ``space.TASKS``.
         budget: limits joined by commas, such as ``"200k-params,1300ms@pixel4-a76"``.
-        progress: whether it says what it understood and how it goes: a panel in a terminal or a notebook, else lines.
-        stop: asked several times a second.
+        progress: whether to print the request as understood and show progress: a panel in a terminal or a notebook,
+            lines elsewhere.
+        stop: called several times a second.
 
     Raises:
-        UserError: an option that cannot be understood or met; the existing run stays as it was.
-        StoppedError: trouble of the machine.
+        UserError: an option is invalid or cannot be met; an existing run is left unchanged.
+        StoppedError: trouble with the machine (disk, memory, GPU).
     """
     given = {"task": task, "budget": budget, **options}
     request = request_from_options(_command(given), **given)
@@ -58,7 +59,7 @@ def run(
 def _described(options: Iterable[Option]) -> str:
     """The options of a run as ``help(search.run)`` lists them."""
     lines = [f"        {option.key}: {option.help}." for option in options if not option.required]
-    return "\n".join(["", "    Options, with plain Python values or the words of the command line:", *lines, "    "])
+    return "\n".join(["", "    Options, as Python values or as text as on the command line:", *lines, "    "])
 
 
 def _signature(function: Callable[..., Run], options: Iterable[Option]) -> inspect.Signature:
@@ -80,22 +81,22 @@ vars(run)["__signature__"] = _signature(run, RUN_OPTIONS)
 def _command(options: Mapping[str, object]) -> str:
     """The command line that makes the same request."""
     given = [option for option in RUN_OPTIONS if options.get(option.key) is not None]
-    words = [word for option in given for word in (f"--{option.name}", option.word(options[option.key]))]
+    words = [word for option in given for word in (f"--{option.name}", option.text(options[option.key]))]
     return escaped_name("python -m search run " + shlex.join(map(str, words)))
 
 
 def search_for(
     request: Request, console: Console | None, stop: Callable[[], bool] = lambda: False, owns_process: bool = False
 ) -> Run:
-    """Search until the request is met, it is interrupted or ``stop()``; leave all reports in the run's folder.
+    """Search until the request is met, the search is interrupted or ``stop()`` is True; write all reports.
 
     Args:
-        console: where it says what it understood and how it goes; None to say nothing.
+        console: where to print the request as understood and the progress; None for no output.
         owns_process: see ``search.sessions.interrupts``.
 
     Raises:
-        UserError: the request cannot be met; the existing run stays as it was.
-        StoppedError: trouble of the machine.
+        UserError: the request cannot be met; an existing run is left unchanged.
+        StoppedError: trouble with the machine.
     """
     session = check_and_read(request)
     _say(console, understood(session))

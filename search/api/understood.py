@@ -1,4 +1,4 @@
-"""What a run was asked for and what was made of it, said before it starts."""
+"""The request as understood, printed before a run starts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def understood(session: Session) -> str:
         f"{settings.workers} worker{'s' * (settings.workers > 1)}\n"
         f"{beside(session)}"
         f"{times}{levels}"
-        f"  training in {session.precision.word} ({session.precision.reason})\n"
+        f"  training in {session.precision.name} ({session.precision.reason})\n"
         f"{note}"
         f"  training on {settings.train_data}; measuring on {settings.val_data}\n"
         f"{overlap}"
@@ -50,7 +50,7 @@ def understood(session: Session) -> str:
 
 
 def beside(session: Session) -> str:
-    """Which published networks are trained under the same protocol, and which were asked for in vain."""
+    """Which published networks are trained under the same protocol, and which requested ones cannot be."""
     request = session.request
     trials = list(fixed_trials(request.task, session.settings, request.budget))
     names = dict.fromkeys(base_name(record.source) for record in trials if record.status != "failed")

@@ -1,4 +1,4 @@
-"""Fixed trials: the published networks that are trained beside the search, and drawn next to what it finds."""
+"""Fixed trials: published networks that are trained and plotted alongside the searched ones."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from space.knobs import Value
 from space.tasks import Task
 from space.zoo import ZOO, with_input_skip
 
-SKIP_SUFFIX = "+skip"  # a paper's network with our bicubic input skip, so that it starts from its input
+SKIP_SUFFIX = "+skip"  # a published network with our bicubic input skip, so that it starts from its input
 
 
 def fixed_trials(task: Task, settings: RunSettings, budget: Budget) -> Iterator[TrialRecord]:
-    """The papers' networks that fit channels and budget, and those that the run names, if they fit the budget.
+    """The five papers' networks that fit channels and budget, and those named by the run that fit the budget.
 
-    Each is there as published and, if it has the setting and no skip, with ours. One that a latency table of the run
-    cannot price is there as "failed", with the reason.
+    Each is included as published and, if it can have an input skip and has none, with ours. One that a latency table of
+    the run cannot price is included as "failed", with the reason.
     """
     screen = Screen(task, settings, budget)
     for published in ZOO.values():

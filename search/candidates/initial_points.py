@@ -1,7 +1,7 @@
-"""The initial points of a search: a published network with one knob turned, or small plain networks.
+"""The initial points of a search: a published network with one knob changed, or small plain networks.
 
-A short run has some dozens of proposals. Random ones say little about a space of millions of points; the neighbours of
-a point that is known to be good say what its choices are worth, and give the sampler's model something to stand on.
+A short run has a few dozen proposals. Random ones reveal little about a space of millions of points; the neighbours of
+a good point show what its choices are worth and give the sampler's model a start.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from space.search_space import BACKBONE, Parameter, SearchSpace, Values, first, 
 
 CLEARLY = 0.95  # of the origin's cost; the mean shift, which is no knob, alone makes a small difference
 CHEAPER, OTHERS = 8, 4  # neighbours that cost less than the paper's point, and as much or more
-DRAWS = 40  # random networks of a backbone among which ``small_networks`` chooses
+RANDOM_SAMPLES = 40  # random networks of a backbone among which ``small_networks`` chooses
 # A residual network without specialities, which learns fast and starts from its input, or from its holes filled; of
 # several values, the first that is offered; of kinds of blocks, the one that its backbone names first.
 PLAIN: dict[str, tuple[Value, ...]] = {
@@ -42,9 +42,9 @@ STARTS = (0.1, 0.3, 0.5)  # which of them: shares of those that are cheaper
 def initial_points(fixed: Sequence[TrialRecord], screen: Screen) -> list[Values]:
     """Points that are trained before the sampler proposes any.
 
-    Neighbours of the widest fixed trial that has knobs and starts from its input. A published network is known to be
-    good; an approximation is not, so that its neighbours take turns with small networks of every backbone. Without
-    either these come first, then the neighbours of one of them.
+    They are neighbours of the widest fixed trial that has knobs and an input skip. A published network is known to be
+    good; an approximation is not, so its neighbours alternate with small networks of every backbone. If there is
+    neither, the small networks come first, then the neighbours of one of them.
     """
     origins = [
         record
@@ -98,17 +98,16 @@ def neighbours(origin: TrialRecord, screen: Screen) -> list[Values]:
 
 
 def small_networks(screen: Screen) -> list[Values]:
-    """Points for a task of which no paper's network fits: ``STARTS`` of every backbone, cheapest first.
+    """Points for a task for which no published network fits: ``STARTS`` of every backbone, cheapest first.
 
-    Of random networks within the budget, with what ``PLAIN`` names as it says, those in the lower part of the costs, so
-    that even a short run trains several. Under a budget that few of them fit, they are repaired
-    (``search.candidates.repair``).
+    They are random networks within the budget, with the values in ``PLAIN``, from the cheaper part, so that even a
+    short run trains several. Under a budget that few of them fit, they are repaired (``search.candidates.repair``).
     """
     space, cost = screen.space, screen.settings.objectives[1]
     generator = np.random.default_rng(screen.settings.seed)
     chosen: list[tuple[float, Values]] = []
     for name in screen.task.backbones:
-        drawn = [_plain(space, name, generator) for _ in range(DRAWS)]
+        drawn = [_plain(space, name, generator) for _ in range(RANDOM_SAMPLES)]
         fitting = [values for values in drawn if screen.excess(values) <= 0]
         for values in drawn[: FEWEST - len(fitting)] if len(fitting) < FEWEST else ():
             near = repaired(values, screen, generator, {space.decode(other).key for other in fitting})

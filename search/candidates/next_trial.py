@@ -1,4 +1,4 @@
-"""The next trial to train: proposals are screened by exact costs; over-budget ones and repeats are turned away."""
+"""The next trial to train: proposals are screened by exact costs; over-budget ones and duplicates are rejected."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ REPAIRS_IN_VAIN = 8  # over-budget proposals, in one search for a trial, near wh
 
 
 def next_trial(study: Study, task: Task, budget: Budget) -> TrialRecord | None:
-    """The next trial to train: a queued fixed one, else the next proposal that fits the budget and is new.
+    """The next trial to train: a queued fixed one, else the next new proposal that fits the budget.
 
-    A proposal over the budget is told as such, and a network near it that fits is queued to come next
-    (``search.candidates.repair``). Returns None when ``ATTEMPTS`` proposals in a row were turned away.
+    A proposal over the budget is recorded as such, and a similar network that fits is queued to come next
+    (``search.candidates.repair``). Returns None after ``ATTEMPTS`` rejected proposals in a row.
     """
     screen = Screen(task, study.settings, budget)
     known = {

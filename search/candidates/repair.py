@@ -1,7 +1,7 @@
-"""Repair of proposals over the budget: knobs are turned down until the network fits, for screening is cheap.
+"""Repair of proposals over the budget: turn knobs down until the network fits, since screening is cheap.
 
-Of 2,000 random x2 networks none runs within 30 ms of a Pixel 4 core at 160x120, and a sampler that only hears how far
-it is over proposes some fifty in vain before it finds one that fits. Walks down from its proposals find one each.
+Of 2,000 random x2 networks none runs within 30 ms on a Pixel 4 core at 160x120, and a sampler that only learns by how
+much it is over makes about fifty failed proposals before one fits. A walk down from each proposal finds one that fits.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ WALKS = 4  # from one proposal, in other orders, before it counts as a repeat
 def repaired(
     values: Mapping[str, Value], screen: Screen, generator: np.random.Generator, taken: Collection[str] = ()
 ) -> Values | None:
-    """A point near ``values``, with their backbone, whose network fits the budget, begins as its input where the budget
-    leaves room for that, and is none of the ``taken`` architectures (by key). None where no walk finds one."""
+    """A point near ``values``, with the same backbone, whose network fits the budget; None if no walk finds one.
+
+    It has an input skip if the budget leaves room for one, and is not one of the ``taken`` architectures (by key).
+    """
     space = screen.space
     for _ in range(WALKS):
         found = _walk_down(values, screen, generator)

@@ -1,4 +1,4 @@
-"""Screening: the exact costs of a candidate, before anything dear is spent on it."""
+"""Screening: the exact costs of a candidate, computed before any training."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Screen:
     """Costs of the points of one run's search space.
 
     Raises:
-        UserError: a latency table of the run is gone, or is no longer what it was.
+        UserError: a latency table of the run is missing or has changed.
     """
 
     def __init__(self, task: Task, settings: RunSettings, budget: Budget) -> None:
@@ -36,7 +36,7 @@ class Screen:
         return architecture_costs(arch, self.settings.input_size, self._tables)
 
     def excess(self, values: Mapping[str, Value]) -> float:
-        """How far the worst limit is exceeded, as a share of it; 0 or less fits, infinite cannot be priced."""
+        """Relative excess over the most exceeded limit: 0 or less fits, infinite means that it cannot be priced."""
         try:
             costs = self.costs(self.space.decode(values))
             return max((limit.excess(costs) / limit.value for limit in self.budget.limits), default=-1.0)
@@ -46,7 +46,7 @@ class Screen:
     def record(
         self, number: int, source: str, arch: Architecture, values: Mapping[str, Value], approximation: bool = False
     ) -> TrialRecord:
-        """A trial to train; "failed", with the reason and without milliseconds, where a table cannot price ``arch``."""
+        """A trial to train; "failed", with the reason and without milliseconds, if a table cannot price ``arch``."""
         status, reason = Status.RUNNING, None
         try:
             costs = self.costs(arch)

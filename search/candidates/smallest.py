@@ -1,4 +1,4 @@
-"""The smallest network that exists: what an impossible budget is answered with."""
+"""The smallest network of a search space: the answer to an impossible budget."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ MULTIPLE_PX = 8  # sides of an input that is proposed are multiples of this, if 
 def check_possible(
     budget: Budget, space: SearchSpace, input_size: tuple[int, int], tables: Sequence[LatencyTable] = ()
 ) -> None:
-    """Refuse a budget that no network of ``space`` fits; ``tables`` are those that it names.
+    """Check that some network of ``space`` fits the budget; ``tables`` are those that it names.
 
     Raises:
-        UserError: names the limit, and the smallest network that exists in its quantity.
+        UserError: none does; the message names the limit and the smallest network in that quantity.
     """
 
     def price(arch: Architecture) -> Costs:
@@ -42,7 +42,7 @@ def check_possible(
     _, costs = smallest(lambda costs: max(limit.excess(costs) / limit.value for limit in budget.limits), space, price)
     if not budget.allows(costs):
         over = ", ".join(quantity(limit.quantity).exact_text(costs) for limit in budget.limits)
-        raise UserError(f"--budget {budget.text} fits no network that was found; the nearest has {over}")
+        raise UserError(f"--budget {budget.text} fits no network that was found; the closest has {over}")
 
 
 def _cost(quantity: str, costs: Costs) -> float:
@@ -75,8 +75,8 @@ def _channels(arch: Architecture) -> str:
     return f", {width} channels" if isinstance(width, int) else ""
 
 
-def _least(costs: Costs, word: str) -> str:
-    meant = quantity(word)
+def _least(costs: Costs, key: str) -> str:
+    meant = quantity(key)
     if meant.table is None:
         return f"has {meant.exact_text(costs)}"
     figure = costs.latency[meant.table]
@@ -86,9 +86,9 @@ def _least(costs: Costs, word: str) -> str:
 def smallest(
     measure: Callable[[Costs], float], space: SearchSpace, price: Callable[[Architecture], Costs]
 ) -> tuple[Architecture, Costs]:
-    """The network with the least ``measure``, by coordinate descent: one knob at a time until none helps.
+    """The network with the smallest ``measure``, by coordinate descent: one knob at a time until none helps.
 
-    Costs rise with every knob by itself, so that this finds the true minimum of a single quantity.
+    Costs are monotone in every knob, so this finds the true minimum of a single quantity.
     """
     found = [_descend(measure, space, name, price) for name in space.task.backbones]
     return min(found, key=lambda pair: measure(pair[1]))

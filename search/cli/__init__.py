@@ -16,7 +16,7 @@ COMMANDS = tuple(
         ("cost", "cost", "parameters, MACs, memory and milliseconds of a published network or yours"),
         ("evaluate", "evaluate", "PSNR and SSIM of a published network with given weights"),
         ("reproduce", "reproduce", "the published networks: published figures beside ours"),
-        ("ablation", "ablation", "test a paper's claim: one choice turned, everything else equal"),
+        ("ablation", "ablation", "test a paper's claim: vary one choice, keep everything else equal"),
         ("queue", "queue", "train the next networks of a queue file"),
         ("list", "catalogue", "tasks, published networks, knobs, and runs"),
     )

@@ -1,4 +1,4 @@
-"""``ablation``: a comparison that settles a paper's claim, with its table and figure."""
+"""``ablation``: test a paper's claim; writes a table and a figure."""
 
 from __future__ import annotations
 

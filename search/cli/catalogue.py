@@ -1,4 +1,4 @@
-"""``list``: tasks, the papers' networks, knobs, and the runs in this folder."""
+"""``list``: tasks, published networks, knobs, and the runs in this folder."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def execute(options: argparse.Namespace) -> int:
                         for name, (entry, size, costs) in networks.items()
                     },
                     "knobs": {
-                        name: {knob.name: _described(knob) for knob in family.knobs}
-                        for name, family in BACKBONES.items()
+                        name: {knob.name: _described(knob) for knob in backbone.knobs}
+                        for name, backbone in BACKBONES.items()
                     },
                     "knobs_of_noise_ranges": {SPECIALISTS.name: _described(SPECIALISTS)},
                     "runs": [glance(folder).to_dict() for folder in known_runs()],
@@ -96,7 +96,7 @@ def execute(options: argparse.Namespace) -> int:
                 ],
             )
         )
-    knobs = {f"Knobs of the {name} backbone": family.knobs for name, family in BACKBONES.items()}
+    knobs = {f"Knobs of the {name} backbone": backbone.knobs for name, backbone in BACKBONES.items()}
     knobs["Knob of all backbones, where the noise has a range of known levels"] = (SPECIALISTS,)
     for title, offered in knobs.items():
         rows = [(knob.name, _offered(knob), knob.meaning, knob.source) for knob in offered]

@@ -1,4 +1,4 @@
-"""``cost``: what a paper's network or the user's own costs: parameters, multiply-accumulates, memory, milliseconds."""
+"""``cost``: parameters, multiply-accumulates, memory and milliseconds of a published network or the user's own."""
 
 from __future__ import annotations
 
@@ -110,8 +110,8 @@ def _exact(costs: Costs, counts: PaperCounts | None) -> Table:
     for heading in headings:
         table.add_column(heading, justify="left" if not heading else "right")
     by_rule = {"params": counts.params_paper_rule, "macs": counts.macs_paper_rule} if counts else {}
-    for word, meant in QUANTITIES.items():
-        count = by_rule.get(word)
+    for key, meant in QUANTITIES.items():
+        count = by_rule.get(key)
         rule = "–" if count is None else meant.number(count)
         table.add_row(meant.name, meant.number(meant.of(costs)), *([rule] if counts else []))
     return table

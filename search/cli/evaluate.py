@@ -1,4 +1,4 @@
-"""``evaluate``: PSNR and SSIM of a paper's network with given weights, on a folder of images."""
+"""``evaluate``: PSNR and SSIM of a published network with given weights, on a folder of images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from latency_tables.cli.console import Console
 from search.cli.weights_file import network_from_file, origin
 from search.experiments.data_specs import spec_anywhere
 from search.experiments.network_specs import channels_of, entry_of
-from search.request.values import check_needed, task_words
+from search.request.values import check_needed, task_values
 from space.command_line import parse_count
 from space.errors import UserError
 from space.tasks import TASKS
@@ -30,8 +30,8 @@ def execute(options: argparse.Namespace) -> int:
     loaded = network_from_file(options.name, options.weights, scale)
     network, scale = loaded.network, loaded.scale
     rules = _rules(entry, scale, options)
-    word = spec_anywhere(options.data)
-    images = word.pictures(rules, validates=True)
+    spec = spec_anywhere(options.data)
+    images = spec.pictures(rules, validates=True)
     is_given = isinstance(images[0], NamedPair)
     rules = rules.of_pairs(training=is_given, validation=is_given)
     check_needed(vars(options), rules)
@@ -41,7 +41,7 @@ def execute(options: argparse.Namespace) -> int:
     runs = SELF_ENSEMBLE if options.self_ensemble else 1
     size = TASKS[entry.task].input_sizes[scale]
     macs = runs * network_costs(network, size, rules.shape.in_channels).macs
-    measured_on = word.describe(images, rules, validates=True)
+    measured_on = spec.describe(images, rules, validates=True)
     if options.json:
         print(
             json.dumps(
@@ -90,10 +90,10 @@ def execute(options: argparse.Namespace) -> int:
 def _rules(entry: PublishedNetwork, scale: int, options: argparse.Namespace) -> TaskRules:
     """The paper's task with the given options; the channels are those that the network has."""
     fitting = channels_of(entry)
-    words = task_words(vars(options))
-    if words["channels"] is None:
-        words["channels"] = fitting
-    rules = rules_from_text(entry.task, scale, words)
+    values = task_values(vars(options))
+    if values["channels"] is None:
+        values["channels"] = fitting
+    rules = rules_from_text(entry.task, scale, values)
     if rules.channels != fitting:
         raise UserError(
             f"--channels of {entry.name} must be {fitting or 'among its task'}, got {rules.channels}; "

@@ -68,11 +68,11 @@ def run_session(trainings: Sequence[Training], session: TrainingSession, console
 def _checked(trainings: Sequence[Training], session: TrainingSession, console: Console) -> TrainingSession:
     """``session`` in the precision that a first step of the narrowest and the widest network shows to work."""
     records = {each: TrainingRecord.read(session.artifacts_of(each)) for each in trainings}
-    others = [record for record in records.values() if record and record.trained_in != session.precision.word]
+    others = [record for record in records.values() if record and record.trained_in != session.precision.name]
     if others and session.precision.asked:
         console.print(
-            f"{len(others)} of these are finished in another precision than {session.precision.word} and stay so; "
-            "another --out trains them anew",
+            f"{len(others)} of these are finished in another precision than {session.precision.name} and stay so; "
+            "another --out trains them again",
             highlight=False,
             soft_wrap=True,
         )

@@ -1,4 +1,4 @@
-"""``reproduce``: the papers' networks, counted, trained and measured, with the published figures beside ours."""
+"""``reproduce``: published networks, counted, trained and measured, with the published figures beside ours."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reports.networks.counts import COLUMNS, cells, network_counts
 from search.cli.experiments import run_session, session_of
 from search.experiments.reproduction import cheapest_first, chosen, trainings
 from search.experiments.training import records_in
-from search.request.values import task_words
+from search.request.values import task_values
 from space.command_line import parse_count
 from space.tasks import TASKS
 from space.zoo import PublishedNetwork
@@ -33,7 +33,7 @@ def execute(options: argparse.Namespace) -> int:
     console = Console(stderr=True) if options.json else Console()
     asked = trainings(
         entries,
-        {"scale": options.scale, **task_words(vars(options))},
+        {"scale": options.scale, **task_values(vars(options))},
         options.protocol,
         parse_count("--steps", options.steps, 1),
         parse_count("--seed", options.seed, 0),

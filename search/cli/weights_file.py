@@ -1,4 +1,4 @@
-"""A network by its word, with the weights of a file: which state dict, in whose names, at which scale."""
+"""A network by its spec, with the weights of a file: which state dict, in whose names, at which scale."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from space.weights.fitting import Form, forms_of
 from space.weights.loading import LoadedNetwork, load_stored
 
 
-def network_from_file(word: str, path: Path, scale: int | None) -> LoadedNetwork:
-    """The network that ``word`` means, with the weights in ``path``; the scale is read off them if it is None.
+def network_from_file(spec: str, path: Path, scale: int | None) -> LoadedNetwork:
+    """The network that ``spec`` means, with the weights in ``path``; the scale is read off them if it is None.
 
     Raises:
         UserError: as ``load_published``, or the file says that another network was trained.
     """
-    entry = entry_of(word)
+    entry = entry_of(spec)
     if scale is not None:
         TASKS[entry.task].shape(scale)
     own = entry.architecture.shape.scale
     scales = dict.fromkeys((own, *TASKS[entry.task].input_sizes))
-    ours = {each: named_architecture(word, each) for each in scales}
+    ours = {each: named_architecture(spec, each) for each in scales}
     stored = read_stored(path)
-    if word == entry.name:
+    if spec == entry.name:
         forms = forms_of(entry.name)
     else:
-        forms = [Form(word, None, None, ours)]
+        forms = [Form(spec, None, None, ours)]
     about = stored.metadata
     trained = about.get("architecture")
     scale = scale or next((each for each, arch in ours.items() if arch.key == trained), None)
@@ -37,10 +37,10 @@ def network_from_file(word: str, path: Path, scale: int | None) -> LoadedNetwork
         # Also one of the same tensors: with our input skip, or without it.
         key = ours[scale or own].key
         raise UserError(
-            f"weights {path} must be of {word}, got those of {about.get('network', 'another network')} "
+            f"weights {path} must be of {spec}, got those of {about.get('network', 'another network')} "
             f"({trained}, not {key}); give that network's name and scale"
         )
-    return load_stored(word, stored, forms, scale)
+    return load_stored(spec, stored, forms, scale)
 
 
 def origin(loaded: LoadedNetwork) -> str:

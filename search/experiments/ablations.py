@@ -1,4 +1,4 @@
-"""Comparisons that settle a paper's claim: one network, one choice turned, the same training, several seeds."""
+"""Ablations that test a paper's claim: one network, one choice varied, the same training, several seeds."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PLAIN: dict[str, Value] = {  # a small residual trunk without specialities; ours
 
 @dataclass(frozen=True)
 class Comparison:
-    """``variants`` by name, of which the others are compared with ``base``; ``claim`` is the paper's."""
+    """One ablation: ``variants`` by name, each compared with ``base``; ``claim`` is the paper's."""
 
     name: str
     title: str
@@ -48,7 +48,7 @@ class Comparison:
     base: str
 
     def trainings(self, steps: int, seeds: int, train: tuple[str, ...], test: tuple[str, ...]) -> tuple[Training, ...]:
-        """Every variant with every seed; all variants of a seed stand together, so that a part is worth something."""
+        """Every variant with every seed, ordered by seed, so that a partial result is useful."""
         return tuple(
             Training(name, arch, self.rules, "short", steps, seed, train, test)
             for seed in range(seeds)
@@ -57,10 +57,10 @@ class Comparison:
 
 
 def comparison(name: str) -> Comparison:
-    """The comparison called ``name``.
+    """The ablation called ``name``.
 
     Raises:
-        UserError: there is none; the message lists those there are.
+        UserError: ``name`` is unknown; the message lists the known ones.
     """
     if name not in ABLATIONS:
         raise UserError(f"unknown ablation {name!r}; known: {', '.join(ABLATIONS)}")

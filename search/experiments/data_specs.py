@@ -72,7 +72,7 @@ class DataSpec:
         return self.factor == 1 and self.listed is None and not self.without
 
 
-def spec_below(spec: str, root: Path | None) -> DataSpec:
+def _spec_below(spec: str, root: Path | None) -> DataSpec:
     """What ``spec`` means, with folders below ``root``.
 
     Raises:
@@ -83,7 +83,7 @@ def spec_below(spec: str, root: Path | None) -> DataSpec:
     match = _BELOW.fullmatch(spec)
     if match is None:
         raise _unreadable(spec)
-    return _spec(match, path_below(match["folder"], root), path_below(match["list"], root) if match["list"] else None)
+    return _spec(match, _path_below(match["folder"], root), _path_below(match["list"], root) if match["list"] else None)
 
 
 def spec_anywhere(text: str | None) -> DataSpec:
@@ -119,12 +119,12 @@ def pictures(spec: str, root: Path | None, rules: TaskRules, validates: bool) ->
     Raises:
         UserError: a spec that cannot be read, a folder without a root, a missing folder, list or picture.
     """
-    return spec_below(spec, root).pictures(rules, validates)
+    return _spec_below(spec, root).pictures(rules, validates)
 
 
 def describe(spec: str, root: Path | None, found: Sequence[Picture], rules: TaskRules, validates: bool) -> str:
     """``spec`` with the number of its pictures and the fingerprint of their pixels."""
-    return f"{spec}: {data.describe(spec_below(spec, root).folder, found, rules, validates)}"
+    return f"{spec}: {data.describe(_spec_below(spec, root).folder, found, rules, validates)}"
 
 
 def check_apart(train: Mapping[str, Sequence[Picture]], test: Mapping[str, Sequence[Picture]]) -> None:
@@ -143,7 +143,7 @@ def check_apart(train: Mapping[str, Sequence[Picture]], test: Mapping[str, Seque
                 )
 
 
-def path_below(text: str, root: Path | None) -> Path:
+def _path_below(text: str, root: Path | None) -> Path:
     """``text`` below ``root``.
 
     Raises:

@@ -46,10 +46,10 @@ def forms(entry: PublishedNetwork, scale: int) -> tuple[str, ...]:
 
 
 def channels_of(entry: PublishedNetwork) -> str | None:
-    """The word of its task's channels that the network of ``entry`` has; None where it has others."""
+    """The value of ``--channels`` that fits the network of ``entry``; None if none does."""
     shape = entry.architecture.shape
     pairs = TASKS[entry.task].channels
-    return next((word for word, pair in pairs.items() if pair == (shape.in_channels, shape.out_channels)), None)
+    return next((channels for channels, pair in pairs.items() if pair == (shape.in_channels, shape.out_channels)), None)
 
 
 def _turned(entry: PublishedNetwork, scale: int, assignments: Sequence[str], spec: str) -> Architecture:

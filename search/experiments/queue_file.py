@@ -54,19 +54,19 @@ def _training(row: list[str]) -> Training:
     if len(row) != len(COLUMNS):
         raise UserError(f"a line must have {len(COLUMNS)} values, got {len(row)}")
     values = dict(zip(COLUMNS, row, strict=True))
-    words: dict[str, str | None] = {}
+    options: dict[str, str | None] = {}
     for assignment in values["options"].split():
         name, equals, value = assignment.partition("=")
         if not equals:
             raise UserError(f"options must be NAME=VALUE joined by spaces, got {assignment!r}")
-        words[name] = value
+        options[name] = value
     train, test = (tuple(values[name].split()) for name in ("train", "test"))
     if not train:
         raise UserError("train must name data, got nothing; for example embedded")
     return named_training(
         values["network"],
         values["task"],
-        words,
+        options,
         values["protocol"],
         parse_count("steps", values["steps"], 1),
         parse_count("seed", values["seed"], 0),
@@ -78,14 +78,14 @@ def _training(row: list[str]) -> Training:
 def named_training(
     network: str,
     task_name: str,
-    words: dict[str, str | None],
+    options: dict[str, str | None],
     protocol: str,
     steps: int,
     seed: int,
     train: tuple[str, ...],
     test: tuple[str, ...],
 ) -> Training:
-    """A training of a network by its spec; ``words`` are the task's options as on a command line, and the scale.
+    """A training of a network by its spec; ``options`` are the task's options as on a command line, and the scale.
 
     Raises:
         UserError: a name, option or value that is not known, or a network of another task.
@@ -96,10 +96,10 @@ def named_training(
     entry = entry_of(network)
     if entry.task != task_name:
         raise UserError(f"{entry.name} must be trained for its task {entry.task}, got {task_name!r}")
-    words = dict(words)
-    scale_text = words.pop("scale", None)
+    options = dict(options)
+    scale_text = options.pop("scale", None)
     scale = parse_count("scale", scale_text, 1) if scale_text else entry.architecture.shape.scale
-    if words.get("channels") is None:
-        words["channels"] = channels_of(entry)
-    rules = rules_from_text(task_name, scale, words)
+    if options.get("channels") is None:
+        options["channels"] = channels_of(entry)
+    rules = rules_from_text(task_name, scale, options)
     return Training(network, named_architecture(network, scale), rules, protocol, steps, seed, train, test)

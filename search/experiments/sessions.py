@@ -84,7 +84,7 @@ def run_trainings(
     deadline = Deadline(session.time_s or math.inf)
     asked = tuple(dict.fromkeys(trainings))
     waiting = [training for training in asked if _record(training, session) is None]
-    check_data(waiting, session.data_root)
+    _check_data(waiting, session.data_root)
     queue = _Queue(waiting, session, listener)
     problem = None
     if waiting:
@@ -170,15 +170,15 @@ def _record(training: Training, session: TrainingSession) -> TrainingRecord | No
     return record if record is not None and not record.lacks(training) else None
 
 
-def check_data(trainings: Sequence[Training], root: Path | None) -> None:
-    """Read all data once, and refuse what cannot be used; every combination of words only once."""
+def _check_data(trainings: Sequence[Training], root: Path | None) -> None:
+    """Read all data once, and refuse what cannot be used; each combination of specs once."""
     seen = set()
     for training in trainings:
         key = (training.rules, training.train, training.test)
         if key not in seen:
             seen.add(key)
-            train = {word: pictures(word, root, training.rules, validates=False) for word in training.train}
-            test = {word: pictures(word, root, training.rules, validates=True) for word in training.test}
+            train = {spec: pictures(spec, root, training.rules, validates=False) for spec in training.train}
+            test = {spec: pictures(spec, root, training.rules, validates=True) for spec in training.test}
             check_apart(train, test)
             if len({type(picture) for each in train.values() for picture in each}) > 1:
                 raise UserError(
@@ -189,8 +189,8 @@ def check_data(trainings: Sequence[Training], root: Path | None) -> None:
 def _pool(training: Training, session: TrainingSession) -> tuple[Path, str]:
     """The folder of the training's patches, made if it is not there yet, and what its pictures are."""
     rules, root = training.rules, session.data_root
-    found = {word: pictures(word, root, rules, validates=False) for word in training.train}
-    described = "; ".join(describe(word, root, each, rules, validates=False) for word, each in found.items())
+    found = {spec: pictures(spec, root, rules, validates=False) for spec in training.train}
+    described = "; ".join(describe(spec, root, each, rules, validates=False) for spec, each in found.items())
     about = json.dumps([described, rules.task, rules.scale, rules.options], sort_keys=True)
     folder = session.folder / DATA_FOLDER / hashlib.sha256(about.encode()).hexdigest()[:12]
     if not (folder / "pool.json").is_file():

@@ -22,27 +22,27 @@ BEGUN_FILE = "begun.json"  # beside the checkpoint
 RECORD_VERSION = 2
 
 
-def short_protocol(rules: TaskRules, steps: int) -> TrainingPlan:
+def _short_protocol(rules: TaskRules, steps: int) -> TrainingPlan:
     """As the search trains its candidates: small patches and a constant rate."""
     return rules.degrade.plan
 
 
-def long_protocol(rules: TaskRules, steps: int) -> TrainingPlan:
+def _long_protocol(rules: TaskRules, steps: int) -> TrainingPlan:
     """For trainings of many thousand steps: patches of twice the side, and a rate that falls to zero at the end."""
     return replace(rules.degrade.plan, patch_px=2 * rules.degrade.plan.patch_px, decay_steps=steps)
 
 
-def large_batch_protocol(rules: TaskRules, steps: int) -> TrainingPlan:
-    """As ``long_protocol``, with four times the batch, for GPUs: a phone-sized network leaves one idle otherwise.
+def _large_batch_protocol(rules: TaskRules, steps: int) -> TrainingPlan:
+    """As ``_long_protocol``, with four times the batch, for GPUs: a phone-sized network leaves one idle otherwise.
 
     The rate stays: s-LWSR16's bore twice as much at the small batch (``evaluators.training.plan.LEARNING_RATE``), and
     what a large batch would allow beyond that was not measured.
     """
-    plan = long_protocol(rules, steps)
+    plan = _long_protocol(rules, steps)
     return replace(plan, batch=4 * plan.batch)
 
 
-PROTOCOLS = {"short": short_protocol, "long": long_protocol, "large-batch": large_batch_protocol}
+PROTOCOLS = {"short": _short_protocol, "long": _long_protocol, "large-batch": _large_batch_protocol}
 
 
 @dataclass(frozen=True)
@@ -182,10 +182,10 @@ class TrainingRecord:
 
     def lacks(self, asked: Training) -> tuple[str, ...]:
         """The test sets of ``asked`` that it was not measured on yet."""
-        return tuple(word for word in asked.test if word not in self.results)
+        return tuple(spec for spec in asked.test if spec not in self.results)
 
-    def with_result(self, word: str, result: SetResult) -> TrainingRecord:
-        results = {**self.results, word: result}
+    def with_result(self, spec: str, result: SetResult) -> TrainingRecord:
+        results = {**self.results, spec: result}
         return replace(self, training=replace(self.training, test=tuple(results)), results=results)
 
     def write(self, artifacts: ArtifactStore) -> None:

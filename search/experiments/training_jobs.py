@@ -120,7 +120,7 @@ class TrainingRunner:
 
         def so_far() -> Begun:
             seconds = earlier_s + time.perf_counter() - session_from
-            return Begun(trainer.step, seconds, job.train_data, trainer.precision.word)
+            return Begun(trainer.step, seconds, job.train_data, trainer.precision.name)
 
         def save() -> None:
             so_far().write(artifacts)

@@ -1,1 +1,1 @@
-"""What a person asks for: the one list of options, their values, budgets and latency tables."""
+"""The user's request: the list of options, their values, budgets and latency tables."""

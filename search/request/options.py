@@ -1,6 +1,6 @@
-"""The options of a run: one list, which the command line offers and a Python caller may give.
+"""The options of a run: one list, for the command line and for Python.
 
-Nothing here imports torch: ``--help`` does not wait for it. ``search.request.request`` reads the values.
+Does not import torch, so that ``--help`` is fast. ``search.request.request`` reads the values.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ class Option:
         """Its name in Python."""
         return self.name.replace("-", "_")
 
-    def word(self, value: object) -> str | None:
-        """``value``, which may be a number, a path or a list, as it is written on a command line."""
+    def text(self, value: object) -> str | None:
+        """``value`` (a number, a path, a list, ...) as text for a command line."""
         if value is None:
             return self.default
         if isinstance(value, Iterable) and not isinstance(value, str):
-            return self.joint.join(str(self.word(each)) for each in value)
+            return self.joint.join(str(self.text(each)) for each in value)
         return str(value)
 
 
@@ -61,13 +61,13 @@ def task_options(scale_help: str) -> tuple[Option, ...]:
     )
     return (
         Option("scale", TASK, f"sr: {scale_help}", "N"),
-        Option("channels", TASK, f"what a network sees. {channels}", "WORD"),
+        Option("channels", TASK, f"what a network sees. {channels}", "CHANNELS"),
         *(Option(name, TASK, option_help(name), "VALUE", joint="-") for name in OPTIONS),
     )
 
 
 def option_help(name: str) -> str:
-    """What the option means, for each of the tasks that have it."""
+    """The help of an option, for each task that has it."""
     return "; ".join(f"{task.name}: {task.options[name]}" for task in TASKS.values() if name in task.options)
 
 
@@ -85,7 +85,7 @@ RUN_OPTIONS: tuple[Option, ...] = (
         WANTED,
         f"psnr and any of {COSTS} (default: {DEFAULT_OBJECTIVE}, or psnr and {PREFIX}TABLE of every table in the "
         "budget)",
-        "WORDS",
+        "NAME,NAME",
     ),
     Option(
         "input",
@@ -117,7 +117,7 @@ RUN_OPTIONS: tuple[Option, ...] = (
     ),
     Option("workers", HOW, "training processes, at most one per core (default: one per core)", "N"),
     Option("device", HOW, "cpu, cuda or cuda:N (default: cuda where present)"),
-    Option("precision", HOW, PRECISION_HELP, "WORD", default="auto"),
+    Option("precision", HOW, PRECISION_HELP, "FORMAT", default="auto"),
     Option("train-data", FILES, "images (default: embedded photographs)", "FOLDER"),
     Option("val-data", FILES, "images (default: embedded photographs)", "FOLDER"),
     Option("frames", FILES, FRAMES_HELP, "FOLDER"),
@@ -133,21 +133,21 @@ RUN_OPTIONS: tuple[Option, ...] = (
 )
 
 
-def words_of(options: Mapping[str, object]) -> dict[str, str]:
-    """The word of every option that is given, by its Python name (``train_data``), or that has a default.
+def option_texts(options: Mapping[str, object]) -> dict[str, str]:
+    """The text of every option that is given or has a default, by its Python name (``train_data``).
 
     Raises:
-        UserError: an option that a run does not have, or none where one must be given.
+        UserError: an option is unknown, or a required one is missing.
     """
     known = {option.key: option for option in RUN_OPTIONS}
     for name in options.keys() - known.keys():
         near = "".join(f"; nearest: {each}" for each in difflib.get_close_matches(name, known, n=1))
         raise UserError(f"an option of a run must be one of {', '.join(known)}, got {name!r}{near}")
-    words = {}
+    texts = {}
     for name, option in known.items():
-        word = option.word(options.get(name))
-        if word is not None:
-            words[name] = word
+        text = option.text(options.get(name))
+        if text is not None:
+            texts[name] = text
         elif option.required:
             raise UserError(f"{name} must be given, got nothing; {option.help}")
-    return words
+    return texts

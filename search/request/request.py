@@ -1,4 +1,4 @@
-"""What a person asks of a run, read from the words of its options and complete; no data are read yet."""
+"""The complete request of a run, parsed from its options before any data are read."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 import torch
 
 from evaluators.data import rules_of_folders
-from evaluators.quantities import latency_word
+from evaluators.quantities import latency_key
 from evaluators.tasks import TaskRules, rules_from_text, rules_of
 from latency_tables.tables.table import table_names
 from search.environment import available_cores
 from search.proposers import proposer
 from search.records import Wanted
 from search.request.budget import Budget, parse_budget
-from search.request.options import DEFAULT_OBJECTIVE, DEFAULT_TIME, words_of
+from search.request.options import DEFAULT_OBJECTIVE, DEFAULT_TIME, option_texts
 from search.request.tables import TableUse, check_measured, tables_of
 from search.request.values import (
     check_needed,
@@ -28,7 +28,7 @@ from search.request.values import (
     parse_rungs,
     parse_tables,
     parse_time,
-    task_words,
+    task_values,
     written_folder,
 )
 from search.storage import checked_url
@@ -58,7 +58,7 @@ class Request:
     val_folder: Path | None = None
     frames_folder: Path | None = None
     device: str | None = None
-    precision: str = "auto"  # a word of ``--precision``
+    precision: str = "auto"  # a value of ``--precision``
     storage: str | None = None  # a URL (``search.storage``); None for the journal in ``folder``
     has_default_objective: bool = False
     command: str = ""  # which makes the same request again
@@ -74,32 +74,32 @@ class Request:
 
 
 def request_from_options(command: str = "", **options: object) -> Request:
-    """The request that ``options`` make, checked one by one.
+    """Parse and check ``options``.
 
-    They are those of ``search.request.options``, each a word as on the command line or the plain value of it:
+    They are those of ``search.request.options``, each as text, as on the command line, or as a plain value:
     ``request_from_options(task="sr", budget="200k-params", trials=20, input=(320, 180))``.
 
     Args:
-        command: what a person types to make the same request again.
+        command: the command line that makes the same request.
 
     Raises:
-        UserError: the first option that there is not, or that cannot be understood.
+        UserError: names the first option that is unknown or invalid.
     """
-    words = words_of(options)
-    wanted_task = task(words["task"])
-    scale = parse_count("--scale", words["scale"], 1) if "scale" in words else wanted_task.default_scale
-    rules = rules_from_text(wanted_task.name, scale, task_words(words))
-    budget = parse_budget(words["budget"])
-    proposer(words["sampler"])
-    device = words.get("device")
+    given = option_texts(options)
+    wanted_task = task(given["task"])
+    scale = parse_count("--scale", given["scale"], 1) if "scale" in given else wanted_task.default_scale
+    rules = rules_from_text(wanted_task.name, scale, task_values(given))
+    budget = parse_budget(given["budget"])
+    proposer(given["sampler"])
+    device = given.get("device")
     _check_device(device)
-    objectives, tables = _objectives_and_tables(words, budget)
-    time, trials = words.get("time"), words.get("trials")
+    objectives, tables = _objectives_and_tables(given, budget)
+    time, trials = given.get("time"), given.get("trials")
     if not time and not trials:
         time = DEFAULT_TIME
-    train, val, frames = (Path(words[name]) if name in words else None for name in ("train_data", "val_data", "frames"))
+    train, val, frames = (Path(given[name]) if name in given else None for name in ("train_data", "val_data", "frames"))
     named = rules_of_folders(rules, train, val)
-    check_needed(words, named)
+    check_needed(given, named)
     default_folder = RUNS / f"{run_name(named)}-{budget.text.replace(',', '_')}"
     wanted = Wanted(
         task=wanted_task.name,
@@ -107,28 +107,28 @@ def request_from_options(command: str = "", **options: object) -> Request:
         options=rules.options,
         budget=budget.text,
         objectives=objectives,
-        input_size=parse_input(words.get("input"), wanted_task, scale),
-        networks=parse_networks(words["networks"], rules) if "networks" in words else (),
-        sampler=words["sampler"],
-        seed=parse_count("--seed", words["seed"], 0),
+        input_size=parse_input(given.get("input"), wanted_task, scale),
+        networks=parse_networks(given["networks"], rules) if "networks" in given else (),
+        sampler=given["sampler"],
+        seed=parse_count("--seed", given["seed"], 0),
         tables=tables,
-        workers=parse_processes("--workers", words["workers"]) if "workers" in words else default_workers(device),
+        workers=parse_processes("--workers", given["workers"]) if "workers" in given else _default_workers(device),
     )
     return Request(
         wanted=wanted,
         budget=budget,
-        folder=written_folder("--run-dir", Path(words["run_dir"]) if "run_dir" in words else default_folder),
+        folder=written_folder("--run-dir", Path(given["run_dir"]) if "run_dir" in given else default_folder),
         time_s=parse_time(time) if time else None,
         trials=parse_count("--trials", trials, 1) if trials else None,
-        rungs=parse_rungs(words["rungs"]) if words.get("rungs") else None,
-        specialists=parse_count("--specialists", words["specialists"], 1) if words.get("specialists") else None,
+        rungs=parse_rungs(given["rungs"]) if given.get("rungs") else None,
+        specialists=parse_count("--specialists", given["specialists"], 1) if given.get("specialists") else None,
         train_folder=train,
         val_folder=val,
         frames_folder=frames,
         device=device,
-        precision=words["precision"],
-        storage=checked_url("--storage", words["storage"]) if "storage" in words else None,
-        has_default_objective="objective" not in words,
+        precision=given["precision"],
+        storage=checked_url("--storage", given["storage"]) if "storage" in given else None,
+        has_default_objective="objective" not in given,
         command=command,
     )
 
@@ -136,14 +136,14 @@ def request_from_options(command: str = "", **options: object) -> Request:
 def run_name(rules: TaskRules) -> str:
     """``sr-x4``, ``denoise-sigma25-25``: the task and those of its options that are not at their default."""
     default = rules_of(rules.task, rules.scale).options
-    words = [rules.task, *([f"x{rules.scale}"] if TASKS[rules.task].has_scales else [])]
+    parts = [rules.task, *([f"x{rules.scale}"] if TASKS[rules.task].has_scales else [])]
     for name, value in rules.options.items():
         if value != default[name]:
-            words.append(name + ("-".join(f"{v:g}" for v in value) if isinstance(value, list) else f"-{value}"))
-    return "-".join([*words, *(["given-pairs"] if rules.given else [])])
+            parts.append(name + ("-".join(f"{v:g}" for v in value) if isinstance(value, list) else f"-{value}"))
+    return "-".join([*parts, *(["given-pairs"] if rules.given else [])])
 
 
-def default_workers(device: str | None) -> int:
+def _default_workers(device: str | None) -> int:
     """A process per core on a CPU, with one thread each (``tests/benchmarks`` measures the gain); one on a GPU."""
     if (device or ("cuda" if torch.cuda.is_available() else "cpu")).startswith("cuda"):
         return 1
@@ -158,17 +158,17 @@ def _check_device(device: str | None) -> None:
         )
 
 
-def _objectives_and_tables(words: Mapping[str, str], budget: Budget) -> tuple[tuple[str, ...], tuple[TableUse, ...]]:
+def _objectives_and_tables(given: Mapping[str, str], budget: Budget) -> tuple[tuple[str, ...], tuple[TableUse, ...]]:
     """The objectives, and every latency table that budget, objectives or ``--latency`` name."""
     limited = tables_of("--budget", budget.sources)
     check_measured("--budget", (limit.quantity for limit in budget.limits), limited)
     objectives: tuple[str, ...]
     sources: tuple[str, ...]
-    if "objective" not in words and limited:
-        objectives, sources = ("psnr", *(latency_word(table.name) for table in limited)), ()
+    if "objective" not in given and limited:
+        objectives, sources = ("psnr", *(latency_key(table.name) for table in limited)), ()
     else:
-        objectives, sources = parse_objectives(words.get("objective") or DEFAULT_OBJECTIVE)
+        objectives, sources = parse_objectives(given.get("objective") or DEFAULT_OBJECTIVE)
         check_measured("--objective", objectives, tables_of("--objective", sources))
-    shown = parse_tables("--latency", words["latency"]) if words.get("latency") else ()
+    shown = parse_tables("--latency", given["latency"]) if given.get("latency") else ()
     tables_of("--latency", shown)
     return objectives, tables_of("--budget, --objective and --latency", (*budget.sources, *sources, *shown))

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import Any
 
-from evaluators.quantities import latency_word
+from evaluators.quantities import latency_key
 from latency_tables.tables.table import LatencyTable, load_table, table_names
 from space.errors import UserError
 
@@ -49,7 +49,7 @@ def table_name(option: str, source: str) -> str:
     """
     if not source:
         raise UserError(f"{option} must name a latency table after @, got nothing; {tables_there_are()}")
-    if not is_path(source):
+    if not _is_path(source):
         return source
     name = PurePath(source).name.removesuffix(".csv")
     if not source.endswith(".csv") or not _NAME.fullmatch(name):
@@ -60,7 +60,7 @@ def table_name(option: str, source: str) -> str:
     return name
 
 
-def is_path(source: str) -> bool:
+def _is_path(source: str) -> bool:
     """Whether ``source`` is a file and not the name of a shipped table."""
     return source.endswith(".csv") or "/" in source or "\\" in source
 
@@ -80,11 +80,11 @@ def tables_of(option: str, sources: Iterable[str]) -> tuple[TableUse, ...]:
     found: dict[str, TableUse] = {}
     for source in dict.fromkeys(sources):
         name = table_name(option, source)
-        if is_path(source) and name in table_names():
+        if _is_path(source) and name in table_names():
             raise UserError(f"{option} must not name a file like a shipped table, got {source!r}; rename the file")
         if name in found:
             raise UserError(f"{option} must not name two tables {name!r}, got {found[name].source!r} and {source!r}")
-        if not is_path(source) and name not in table_names():
+        if not _is_path(source) and name not in table_names():
             near = ", ".join(difflib.get_close_matches(name, table_names(), n=3))
             nearest = f"; nearest: {near}" if near else ""
             raise UserError(f"{option}: unknown latency table {name!r}{nearest}; {tables_there_are()}")
@@ -92,20 +92,20 @@ def tables_of(option: str, sources: Iterable[str]) -> tuple[TableUse, ...]:
             table = load_table(source)
         except UserError as error:
             raise UserError(f"{option}: {error}") from error
-        place = str(Path(source).resolve()) if is_path(source) else source
+        place = str(Path(source).resolve()) if _is_path(source) else source
         found[name] = TableUse(name, place, table.fingerprint, table.caption, table.dtype)
     return tuple(found[name] for name in sorted(found))
 
 
-def check_measured(option: str, words: Iterable[str], tables: Iterable[TableUse]) -> None:
+def check_measured(option: str, keys: Iterable[str], tables: Iterable[TableUse]) -> None:
     """Refuse to search by the milliseconds of networks whose quality is not measured: those of another number format.
 
     Raises:
-        UserError: one of the cost words ``words`` means a table that is not fp32.
+        UserError: one of the quantities ``keys`` is milliseconds on a table that is not fp32.
     """
-    wanted = set(words)
+    wanted = set(keys)
     for table in tables:
-        if latency_word(table.name) in wanted and table.dtype != TRAINED_DTYPE:
+        if latency_key(table.name) in wanted and table.dtype != TRAINED_DTYPE:
             raise UserError(
                 f"{option} must name {TRAINED_DTYPE} tables, because what is trained and measured is {TRAINED_DTYPE}, "
                 f"got {table.name} ({table.dtype}); its milliseconds: python -m search recost RUN --device {table.name}"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from evaluators.quantities import PREFIX, QUANTITIES, latency_word
+from evaluators.quantities import PREFIX, QUANTITIES, latency_key
 from evaluators.tasks import TaskRules
 from evaluators.tasks.rules import TRAINING, VALIDATION
 from search.environment import available_cores
@@ -24,8 +24,8 @@ LONGEST_S = 365 * 24 * 3600.0
 TIME_UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
 
 
-def task_words(options: Mapping[str, Any]) -> dict[str, str | None]:
-    """Of ``options``, the words given for those of a task; None where the default is meant."""
+def task_values(options: Mapping[str, Any]) -> dict[str, str | None]:
+    """Of ``options``, the values given for those of a task; None where the default is meant."""
     return {name: options.get(name) for name in ("channels", *OPTIONS)}
 
 
@@ -87,34 +87,34 @@ def parse_input(text: str | None, task: Task, scale: int) -> tuple[int, int]:
 def parse_objectives(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """``psnr`` and one or more costs, psnr first; and the latency tables that they name, by name or path.
 
-    Costs are the words of ``QUANTITIES`` and ``ms@TABLE``, which may stand there for several tables.
+    Costs are the keys of ``QUANTITIES`` and ``ms@TABLE``, which may stand there for several tables.
     """
     known = f"{', '.join(QUANTITIES)}, {PREFIX}TABLE"
-    words, sources = [], []
+    values, sources = [], []
     for given in text.split(","):
-        word, at, source = given.strip().partition("@")
-        word = word.lower()
-        if word in ("latency", "ms"):
-            if not at or word == "latency":
+        value, at, source = given.strip().partition("@")
+        value = value.lower()
+        if value in ("latency", "ms"):
+            if not at or value == "latency":
                 raise UserError(
                     f"--objective in milliseconds must be {PREFIX}TABLE, got {given.strip()!r}; {tables_there_are()}"
                 )
-            words.append(latency_word(table_name("--objective", source)))
+            values.append(latency_key(table_name("--objective", source)))
             sources.append(source)
-        elif at or word not in ("psnr", *QUANTITIES):
+        elif at or value not in ("psnr", *QUANTITIES):
             raise UserError(f"--objective must be psnr and any of {known}, got {given.strip()!r}")
         else:
-            words.append(word)
-    if len(set(words)) != len(words):
+            values.append(value)
+    if len(set(values)) != len(values):
         raise UserError(f"--objective must name each objective once, got {text!r}")
-    if "psnr" not in words or len(words) < 2:
+    if "psnr" not in values or len(values) < 2:
         raise UserError(f"--objective must be psnr and at least one of {known}, got {text!r}")
-    return ("psnr", *(word for word in words if word != "psnr")), tuple(sources)
+    return ("psnr", *(value for value in values if value != "psnr")), tuple(sources)
 
 
 def parse_tables(option: str, text: str) -> tuple[str, ...]:
     """Latency tables joined by commas, by name or path, each once."""
-    sources = tuple(word.strip() for word in text.split(","))
+    sources = tuple(value.strip() for value in text.split(","))
     names = [table_name(option, source) for source in sources]
     if len(set(names)) != len(names):
         raise UserError(f"{option} must name each latency table once, got {text!r}")
@@ -127,32 +127,32 @@ def parse_networks(text: str, rules: TaskRules) -> tuple[str, ...]:
     Raises:
         UserError: a name that is not in the table, or a network of another task, other channels or another scale.
     """
-    words = [word.strip() for word in text.split(",")]
-    for word in words:
+    values = [value.strip() for value in text.split(",")]
+    for value in values:
         known = [name for name, entry in ZOO.items() if entry.task == rules.task]
-        if word not in ZOO:
+        if value not in ZOO:
             raise UserError(
-                f"--networks must be of the published networks of {rules.task}, got {word!r}; known: "
+                f"--networks must be of the published networks of {rules.task}, got {value!r}; known: "
                 + ", ".join(known)
             )
-        if word not in known:
+        if value not in known:
             raise UserError(
-                f"--networks of {rules.task} must be for that task, got {word} for {ZOO[word].task}; "
+                f"--networks of {rules.task} must be for that task, got {value} for {ZOO[value].task}; "
                 f"known: {', '.join(known)}"
             )
-        shape, wanted = ZOO[word].at_scale(rules.scale).shape, rules.shape
+        shape, wanted = ZOO[value].at_scale(rules.scale).shape, rules.shape
         if shape != wanted:
             raise UserError(
                 f"--networks must take {wanted.in_channels} and give {wanted.out_channels} channels as this run's, got "
-                f"{word} with {shape.in_channels} and {shape.out_channels}; see --channels"
+                f"{value} with {shape.in_channels} and {shape.out_channels}; see --channels"
             )
-    return tuple(name for name, entry in ZOO.items() if name in words and not entry.runs_with_search)
+    return tuple(name for name, entry in ZOO.items() if name in values and not entry.runs_with_search)
 
 
 def parse_rungs(text: str) -> tuple[int, ...]:
     """Training steps in all at each rung, rising."""
     try:
-        rungs = tuple(int(word) for word in text.split(","))
+        rungs = tuple(int(value) for value in text.split(","))
     except ValueError:
         rungs = ()
     if not rungs or rungs[0] < 1 or any(after <= before for before, after in itertools.pairwise(rungs)):

@@ -22,8 +22,8 @@ def precision_for(
     bfloat16 runs, slowly, on every processor.
 
     Args:
-        wanted: a word of ``--precision``.
-        begun: of the run that is continued, if there is one.
+        wanted: a value of ``--precision``.
+        begun: the settings of the run to continue, if any.
 
     Raises:
         UserError: another arithmetic than the run's is asked for by name, or as ``choose_precision``.
@@ -36,9 +36,9 @@ def precision_for(
             f"run {folder} was made with --precision {begun.trained_in}, got {wanted}; use --run-dir for a new run"
         )
     recorded = replace(Precision.from_dict(begun.precision), device=chosen.device)
-    if recorded.word == chosen.word:
+    if recorded.name == chosen.name:
         return recorded, None
-    return recorded, f"training goes on in {begun.trained_in}, as the run was begun; here it would be {chosen.word}"
+    return recorded, f"training goes on in {begun.trained_in}, as the run was begun; here it would be {chosen.name}"
 
 
 def checked(
@@ -54,7 +54,7 @@ def checked(
     found, failed = tried(precision, ((arch, settings.rules) for arch in designs(task, settings, budget)))
     if failed and continues:
         raise UserError(
-            f"a run begun in {precision.word} must go on in it, got a machine that cannot: {failed}; continue it "
+            f"a run begun in {precision.name} must go on in it, got a machine that cannot: {failed}; continue it "
             "elsewhere, or use --run-dir for a new run"
         )
     return found, failed

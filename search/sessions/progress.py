@@ -1,4 +1,4 @@
-"""What a person sees while a search runs: a live panel in a terminal or a notebook, one line per event elsewhere."""
+"""Progress of a search: a live panel in a terminal or a notebook, one line per event elsewhere."""
 
 from __future__ import annotations
 

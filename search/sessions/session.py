@@ -1,4 +1,4 @@
-"""One session at a run: everything that was asked for is checked, then the run is opened or made and searched."""
+"""One session of a run: check the request, open or create the run, and search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long training steps take here: what the ladder's length is fitted to."""
+"""Step timing: how long training steps take on this machine, to fit the ladder's length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run whose time is too short to search: said before it begins, with the time that would do."""
+"""Warning about a run whose time is too short to search, with the time that would suffice."""
 
 from __future__ import annotations
 

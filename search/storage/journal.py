@@ -77,7 +77,7 @@ def whole_bytes(path: Path, data: bytes) -> int:
     return good
 
 
-class WholeLinesBackend(JournalFileBackend):
+class _WholeLinesBackend(JournalFileBackend):
     """Optuna's journal file with checksums, read by the thousand lines; a write that fails (a full disk) leaves nothing
     behind.
     """
@@ -124,7 +124,7 @@ def journal_storage(path: Path) -> JournalStorage:
         UserError: the journal is damaged.
     """
     try:
-        return QuickStorage(WholeLinesBackend(path))
+        return QuickStorage(_WholeLinesBackend(path))
     except UserError:
         raise
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, AssertionError) as error:

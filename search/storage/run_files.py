@@ -1,4 +1,4 @@
-"""A run's folder read back, and kept tidy."""
+"""Reading a run's folder, and deleting checkpoints that are no longer useful."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from space.errors import UserError
 
 
 def read_run(folder: Path) -> RunResult:
-    """All that is known of the run in ``folder``.
+    """Read the run in ``folder``.
 
     Raises:
         UserError: there is no run, or it cannot be read.
@@ -25,7 +25,7 @@ def read_run(folder: Path) -> RunResult:
 
 
 def result_of(study: Study, folder: Path) -> RunResult:
-    """All that is known of the run that was opened in ``folder``."""
+    """The run in ``folder`` from its open study."""
     baseline = study.noted("baseline") or {"psnr_db": math.nan}
     sessions, done = tuple(study.noted("sessions", ())), study.noted("done") or {}
     return RunResult(
@@ -46,7 +46,7 @@ def result_of(study: Study, folder: Path) -> RunResult:
 def drop_checkpoints(study: Study, artifacts: ArtifactStore) -> None:
     """Delete checkpoints that are least likely to be continued: searched trials in the worse half of a rung.
 
-    Should one be promoted after all, it is trained again from its seed, to the same weights.
+    If one is promoted after all, it is trained again from its seed, to the same weights.
     """
     records = [record for record in study.records.values() if record.rungs and not record.is_fixed]
     for rung in range(len(study.settings.rungs)):

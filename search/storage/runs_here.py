@@ -1,4 +1,4 @@
-"""The runs in a folder at a glance: what each was asked for and how it stands, without reading its trials."""
+"""The runs in a folder at a glance: request and state of each, without reading its trials."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class RunGlance:
 
 
 def glance(folder: Path) -> RunGlance:
-    """What ``folder``, in which a run was begun, says at once; never raises, whatever lies there."""
+    """The summary of the run in ``folder``; never raises, whatever the folder contains."""
     created = task = budget = ""
     try:
         asked, is_finished = _of_storage(folder) if (folder / URL_FILE).exists() else _of_journal(folder)
@@ -57,10 +57,10 @@ def glance(folder: Path) -> RunGlance:
 
 
 def run_folder(name: Path | str) -> Path:
-    """The folder of a run that is given by its path, or by its name below ``runs/``.
+    """The folder of a run given by path, or by name below ``runs/``.
 
     Raises:
-        UserError: there is neither.
+        UserError: neither exists.
     """
     for folder in (Path(name), RUNS / name):
         if is_run(folder):

@@ -1,4 +1,4 @@
-"""Optuna's study of a run, opened or made in whatever storage it has; what a kill left in a journal is mended."""
+"""Optuna's study of a run, opened or created in its storage; a journal damaged by a kill is repaired."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""The run in Optuna's storage: the only truth about every trial.
+"""The run in Optuna's storage: the single source of truth about every trial.
 
-A trial is told when its first rung is done: its values are those of the first rung, which every trial has, so that
-the sampler compares like with like, and the names of the objectives say so. Over-budget candidates and duplicates are
-told as PRUNED with their constraints, as are published networks outside the search space; their results are in their
-records (``search.storage.trial_attributes``).
+A trial is told to Optuna when its first rung is complete: its values are those of the first rung, which every trial
+has, so that the sampler compares like with like; the names of the objectives say so. Over-budget candidates and
+duplicates are told as PRUNED with their constraints, as are published networks outside the search space; their results
+are in their records (``search.storage.trial_attributes``).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning
 
 
 class Proposal:
-    """A trial that was just asked for: a paper's point with its record, or a free one whose knobs are to be chosen."""
+    """A new trial: a published network with its record, or a free one whose knobs are still to be chosen."""
 
     def __init__(self, trial: optuna.trial.Trial) -> None:
         self.number = trial.number
@@ -150,14 +150,14 @@ class Study:
         return self._notes.get(name, default)
 
     def extend(self, rungs: tuple[int, ...]) -> None:
-        """Make the ladder longer; the rungs that exist stay."""
+        """Add rungs; existing rungs do not change."""
         self.settings = replace(self.settings, rungs=rungs)
         self.note("settings", self.settings.to_dict())
 
     # Proposing.
 
     def enqueue(self, record: TrialRecord, parameters: Mapping[str, Any]) -> None:
-        """Queue a paper's configuration; ``parameters`` are those of its knobs that lie on the grid."""
+        """Queue a published network; ``parameters`` are those of its knobs that lie on the grid."""
         self._sources.add(record.source)
         self._study.add_trial(
             create_trial(
@@ -168,18 +168,18 @@ class Study:
         )
 
     def enqueue_knobs(self, parameters: Mapping[str, Any]) -> None:
-        """Queue a point of the search space; it is then treated like a proposal of the sampler."""
+        """Queue a point of the search space, to be treated like a proposal of the sampler."""
         self._study.enqueue_trial(dict(parameters), skip_if_exists=True)
 
     def sources(self) -> set[str]:
-        """Names of the fixed trials in the storage, queued ones too."""
+        """Names of the fixed trials in the storage, including queued ones."""
         return set(self._sources)
 
     def ask(self, space: SearchSpace) -> Proposal:
         """The next trial: a fixed one while any is queued, else a proposal of the sampler.
 
-        The sampler is seeded anew by the run's seed and the trial's number, so that a continued run goes on as an
-        uninterrupted one would.
+        The sampler is seeded for each trial with the run's seed and the trial's number, so that a continued run
+        proceeds as an uninterrupted one would.
         """
         number = len(self._study.get_trials(deepcopy=False))
         seed = self.settings.seed * 1_000_003 + number
@@ -190,11 +190,11 @@ class Study:
         return Proposal(trial)
 
     def interrupted(self, trial: int) -> Proposal:
-        """A trial that a kill left without a result, once more."""
+        """A trial left without a result by a kill, to be started again."""
         return Proposal(self._open[trial])
 
     def start(self, record: TrialRecord, budget: Budget) -> None:
-        """Write down a trial and its constraints before anything dear is spent on it."""
+        """Record a trial and its constraints before it is trained."""
         trial = self._open[record.trial]
         for limit in budget.limits:
             if not record.costs.has(limit.quantity):
@@ -207,12 +207,12 @@ class Study:
     # Results.
 
     def reject(self, record: TrialRecord, budget: Budget) -> None:
-        """Write down and close a trial that is not trained: ``over-budget``, ``duplicate``, or ``failed``."""
+        """Record and close a trial that is not trained: ``over-budget``, ``duplicate``, or ``failed``."""
         self.start(record, budget)
         self._study.tell(self._open.pop(record.trial), state=TOLD_AS[record.status])
 
     def fail(self, trial: int, reason: str) -> None:
-        """Close a trial that broke in training; its results on earlier rungs stay."""
+        """Close a trial whose training failed; its results on earlier rungs are kept."""
         record = replace(self.records[trial], status=Status.FAILED, reason=reason)
         if trial in self._open:
             self._save(record)

@@ -83,7 +83,7 @@ def values_of(settings: EncoderDecoderSettings) -> dict[str, k.Value]:
     }
 
 
-def further_block(spec: BlockSpec) -> nn.Module:
+def _further_block(spec: BlockSpec) -> nn.Module:
     """A further block at a level, which adds its input: `(N, width, H, W)` to the same shape."""
     return spec.residual() if spec.HAS_SKIP else Residual(1, nn.Sequential(spec.changing(spec.width)))
 
@@ -112,7 +112,7 @@ class EncoderDecoderTrunk(Trunk):
         self.halve = nn.ModuleList(make(halving, settings.resample, widths[n], widths[n]) for n in levels[:-1])
         self.encode = nn.ModuleList(convert(specs[max(0, n - 1)], widths[n], self.in_encoder) for n in levels)
         self.deepen = nn.ModuleList(
-            nn.Sequential(*(make(further_block, specs[n]) for _ in range(settings.blocks_per_level - 1)))
+            nn.Sequential(*(make(_further_block, specs[n]) for _ in range(settings.blocks_per_level - 1)))
             for n in levels
         )
         self.enlarge = nn.ModuleList(make(doubling, settings.resample, widths[n + 1]) for n in levels[:-1])

@@ -124,7 +124,7 @@ def values_of(settings: PyramidSettings) -> dict[str, k.Value]:
     }
 
 
-def merge(in_channels: int, out_channels: int, kernel: int, norm: bool) -> nn.Module:
+def _merge(in_channels: int, out_channels: int, kernel: int, norm: bool) -> nn.Module:
     """The convolution that takes a level and the one below it, joined, to the level's width."""
     conv = nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2)
     return Normed(conv, out_channels) if norm else conv
@@ -153,7 +153,7 @@ class PyramidTrunk(Trunk):
         self.first = nn.ModuleList(make(block, spec) for spec in specs)
         self.enlarge = nn.ModuleList(make(doubling, settings.resample, widths[level]) for level in levels[1:])
         self.merge = nn.ModuleList(
-            make(merge, widths[level] + widths[level + 1], widths[level], 3 if level else 1, settings.norm)
+            make(_merge, widths[level] + widths[level + 1], widths[level], 3 if level else 1, settings.norm)
             for level in levels[:-1]
         )
         sides = [settings.blocks_per_side if level else 0 for level in levels]

@@ -46,7 +46,7 @@ class Trunk(nn.Module):
 
     def malle_at(self, spec: MalleSpec, make: Make) -> dict[str, nn.Module]:
         """The MalleConvs of ``spec`` by place: one, or one at each place (``all``)."""
-        places = (place for word, place in self.MALLE_PLACES.items() if spec.placement in (word, "all"))
+        places = (place for value, place in self.MALLE_PLACES.items() if spec.placement in (value, "all"))
         return {place: make(MalleResidual, self.width_at(place), spec) for place in places}
 
     def forward(self, x: Tensor, image: Tensor, ends: RestorationNet) -> Tensor:

@@ -122,8 +122,8 @@ def row_values(
         values |= {PREFIX + name: value for name, value in second.knob_values().items()}
 
     activated = tuple(spec.activated for spec in blocks)
-    for word in offered["activation_kept"]:
-        if kept(len(blocks), str(word)) == activated:
-            values["activation_kept"] = word
+    for value in offered["activation_kept"]:
+        if kept(len(blocks), str(value)) == activated:
+            values["activation_kept"] = value
             break
     return values

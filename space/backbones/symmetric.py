@@ -97,16 +97,16 @@ def settings_from_knobs(knobs: Mapping[str, Any]) -> SymmetricSettings:
     )
 
 
-def kept(count: int, word: str) -> tuple[bool, ...]:
+def kept(count: int, value: str) -> tuple[bool, ...]:
     """As ``kept_flags``, with the released blocks for a half of the released depth."""
-    if word == "1/2" and count == RELEASED_DEPTH:
+    if value == "1/2" and count == RELEASED_DEPTH:
         return tuple(index in RELEASED_KEPT for index in range(count))
-    return kept_flags(count, word)
+    return kept_flags(count, value)
 
 
 def values_of(settings: SymmetricSettings) -> dict[str, k.Value]:
     sizes = tuple(map(len, settings.encoder))
-    pools = (word for word in POOL.values if pool_sources(sizes, str(word)) == settings.pool_sources)
+    pools = (value for value in POOL.values if pool_sources(sizes, str(value)) == settings.pool_sources)
     return {
         "width": settings.width,
         "blocks_per_stage": len(settings.decoder[0]),

@@ -63,14 +63,14 @@ class ArSpec(BlockSpec):
         return {"ar_convolution": self.convolution, **dilation}
 
     def residual(self, scale: float = 1) -> nn.Module:
-        return Residual(scale, nn.Sequential(ArBranch(self, self.width)))
+        return Residual(scale, nn.Sequential(_ArBranch(self, self.width)))
 
     def changing(self, out_width: int) -> nn.Module:
         """The block alone, which has no skip of its own."""
         return ArBlock(self, out_width)
 
 
-class ArBranch(nn.Sequential, TakesFactor):
+class _ArBranch(nn.Sequential, TakesFactor):
     """1x1, ReLU, 3x3, ReLU, 1x1: `(N, spec.width, H, W)` to `(N, out, H, W)`; biases, no norm, no skip."""
 
     def __init__(self, spec: ArSpec, out_channels: int) -> None:
@@ -88,7 +88,7 @@ class ArBranch(nn.Sequential, TakesFactor):
             parameter.mul_(factor)
 
 
-class ArBlock(ArBranch, StartsItself):
+class ArBlock(_ArBranch, StartsItself):
     """The block where it stands alone, without a skip around it."""
 
     @torch.no_grad()

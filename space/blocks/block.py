@@ -53,7 +53,7 @@ class BlockSpec(Tagged, ABC):
         """`(N, width, H, W)` to `(N, out_width, H, W)`: here a 1x1 convolution and then the block at ``out_width``."""
         if out_width == self.width:
             return self.residual()
-        return nn.Sequential(Projection(self.width, out_width), self.at_width(out_width).residual())
+        return nn.Sequential(_Projection(self.width, out_width), self.at_width(out_width).residual())
 
     def at_width(self, width: int) -> Self:
         """The same design at another width."""
@@ -107,7 +107,7 @@ class Residual(nn.Module, Foldable):
         self.scale = 1
 
 
-class Projection(nn.Conv2d, StartsItself):
+class _Projection(nn.Conv2d, StartsItself):
     """A 1x1 convolution to another width, without an activation."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:

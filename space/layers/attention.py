@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from space.errors import UserError
 
-# By the word of a choice, the kinds that it has, in running order.
+# The kinds of attention of each choice, in running order.
 ATTENTIONS: dict[str, tuple[str, ...]] = {
     "none": (),
     "channel": ("channel",),
@@ -58,12 +58,12 @@ def attention(kind: str, channels: int) -> nn.Module:
     return ChannelAttention(channels) if kind == "channel" else SpatialAttention()
 
 
-def kinds_of(word: str) -> tuple[str, ...]:
-    """The kinds of attention that ``word`` means, in running order.
+def kinds_of(name: str) -> tuple[str, ...]:
+    """The kinds of attention that ``name`` means, in running order.
 
     Raises:
-        UserError: there is no such word.
+        UserError: ``name`` is unknown.
     """
-    if word not in ATTENTIONS:
-        raise UserError(f"unknown attention {word!r}; known: {', '.join(ATTENTIONS)}")
-    return ATTENTIONS[word]
+    if name not in ATTENTIONS:
+        raise UserError(f"unknown attention {name!r}; known: {', '.join(ATTENTIONS)}")
+    return ATTENTIONS[name]

@@ -95,7 +95,7 @@ def _enlarged_backward(gradient: Tensor, tap: Tensor) -> Tensor:
     )
 
 
-class Predictor(nn.Sequential):
+class _Predictor(nn.Sequential):
     """From `(N, C, H, W)` features to `(N, out, h, w)` kernels, each pooling rounding the size up.
 
     Average pooling, conv3x3 and PReLU, then ``stages`` groups of inverted residuals with max pooling between them, and
@@ -136,7 +136,7 @@ class MalleConv(nn.Module, Foldable):
     def __init__(self, channels: int, spec: MalleSpec, norm: bool = False, activations: int = 2) -> None:
         super().__init__()
         self.kernel = spec.kernel
-        self.predictor = Predictor(channels, channels * (spec.kernel**2 + 1), spec, norm, activations)
+        self.predictor = _Predictor(channels, channels * (spec.kernel**2 + 1), spec, norm, activations)
         self.norm = nn.BatchNorm2d(channels) if norm else None
 
     def forward(self, x: Tensor) -> Tensor:

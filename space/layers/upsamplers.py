@@ -19,7 +19,7 @@ STEPS = {1: (), 2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}
 GROUPS = 4  # of the grouped upsampler, as in CARN-M (Ahn et al. 2018)
 
 
-class Stepwise(nn.Module):
+class _Stepwise(nn.Module):
     """One ``step(in_channels, width, factor)`` per factor of the scale, then a 3x3 convolution to the image."""
 
     def __init__(
@@ -48,7 +48,7 @@ def depthwise_step(in_channels: int, width: int, factor: int) -> nn.Module:
     )
 
 
-def grouped_step(in_channels: int, width: int, factor: int) -> nn.Module:
+def _grouped_step(in_channels: int, width: int, factor: int) -> nn.Module:
     """conv3x3 in four groups and pixel shuffle (CARN-M, without its ReLU)."""
     if in_channels % GROUPS or width % GROUPS:
         raise UserError(f"the grouped upsampler needs channels in multiples of {GROUPS}, got {in_channels} and {width}")
@@ -57,17 +57,17 @@ def grouped_step(in_channels: int, width: int, factor: int) -> nn.Module:
     )
 
 
-def nearest_step(in_channels: int, width: int, factor: int) -> nn.Module:
+def _nearest_step(in_channels: int, width: int, factor: int) -> nn.Module:
     """Nearest-neighbour resize, then conv3x3 (Odena et al. 2016)."""
     return nn.Sequential(nn.Upsample(scale_factor=factor), nn.Conv2d(in_channels, width, 3, padding=1))
 
 
-def bilinear_step(in_channels: int, width: int, factor: int) -> nn.Module:
+def _bilinear_step(in_channels: int, width: int, factor: int) -> nn.Module:
     """Bilinear resize, then conv3x3."""
     return nn.Sequential(nn.Upsample(scale_factor=factor, mode="bilinear"), nn.Conv2d(in_channels, width, 3, padding=1))
 
 
-def transposed_step(in_channels: int, width: int, factor: int) -> nn.Module:
+def _transposed_step(in_channels: int, width: int, factor: int) -> nn.Module:
     """A transposed convolution whose windows overlap by half where the factor is even (4x4 at 2), by two at 3 (5x5)."""
     kernel = factor + 2
     return nn.ConvTranspose2d(in_channels, width, kernel, stride=factor, padding=1)
@@ -86,14 +86,14 @@ class DenseOneStep(nn.Module):
 
 
 UPSAMPLERS: dict[str, Callable[..., nn.Module]] = {
-    "dense-two-step": partial(Stepwise, dense_step),
+    "dense-two-step": partial(_Stepwise, dense_step),
     "dense-one-step": DenseOneStep,
-    "depthwise": partial(Stepwise, depthwise_step),
-    "grouped": partial(Stepwise, grouped_step),
-    "nearest": partial(Stepwise, nearest_step),
-    "bilinear": partial(Stepwise, bilinear_step),
-    "bilinear-list": partial(Stepwise, ResampledList),
-    "transposed": partial(Stepwise, transposed_step),
+    "depthwise": partial(_Stepwise, depthwise_step),
+    "grouped": partial(_Stepwise, _grouped_step),
+    "nearest": partial(_Stepwise, _nearest_step),
+    "bilinear": partial(_Stepwise, _bilinear_step),
+    "bilinear-list": partial(_Stepwise, ResampledList),
+    "transposed": partial(_Stepwise, _transposed_step),
 }
 
 

@@ -1,4 +1,4 @@
-"""The operator list: traced from any network, or put together from known parts for ours."""
+"""The operator list: traced from any network, or assembled from known parts for architectures."""
 
 from space.operators.kinds import UnknownOperatorError
 from space.operators.meta import meta_copy

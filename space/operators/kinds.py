@@ -1,4 +1,4 @@
-"""Which kind of operator each of torch's operators is. One that is not listed is refused by name, never ignored."""
+"""The kind of each torch operator. An operator that is not listed is refused by name, never ignored."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from space.errors import UserError
 
 
 class UnknownOperatorError(UserError):
-    """The network runs an operator that the cost model does not know."""
+    """The network runs an operator that the cost model does not cover."""
 
 
 KINDS: dict[str, tuple[str, ...]] = {
@@ -91,10 +91,10 @@ CREATION = frozenset(
 
 
 def kind_of(function: torch._ops.OpOverload) -> str | None:
-    """The kind of an ATen operator, or None for views and for making constants, which cost nothing.
+    """The kind of an ATen operator; None for views and the creation of constants, which cost nothing.
 
     Raises:
-        UnknownOperatorError: the operator is not known.
+        UnknownOperatorError: the operator is unknown.
     """
     name = function._schema.name.removeprefix("aten::")
     if function.is_view or name in CREATION or name == "detach":

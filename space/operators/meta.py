@@ -1,4 +1,4 @@
-"""A network without its weights' values: on torch's meta device tensors are shapes, and arithmetic is free."""
+"""A network without weight values: on torch's meta device tensors are only shapes, and arithmetic is free."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from space.errors import UserError, first_line
 def meta_copy(network: nn.Module) -> nn.Module:
     """A copy of ``network`` on the meta device; tensors that share a storage still do.
 
-    Wrappers that change how a network runs and not what it computes are taken off (``nn.DataParallel``, what
-    ``torch.compile`` returns). Tensors that are plain attributes, which ``nn.Module.to`` leaves behind, come along.
+    Wrappers that change how a network runs and not what it computes are removed (``nn.DataParallel``, the result of
+    ``torch.compile``). Tensors that are plain attributes, which ``nn.Module.to`` does not move, are included.
 
     Raises:
         UserError: it cannot be copied, is TorchScript, or its parameters have no shape before its first run

@@ -1,8 +1,8 @@
-"""Costs of one of our architectures in a fraction of a millisecond.
+"""Costs of an architecture in a fraction of a millisecond.
 
-Every distinct part (a block, an upsampler) is traced once per input shape and remembered. The backbone is then
-assembled out of such known parts, and its own ``forward`` runs on values that are nothing but a shape. What comes out
-equals the full trace: a test compares the two.
+Every distinct part (a block, an upsampler) is traced once per input shape and cached. The network is then assembled
+from cached parts, and its own ``forward`` runs on values that are only shapes. The result equals a full trace; a test
+compares the two.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Screening:
 def screen(arch: Architecture, width_px: int, height_px: int) -> Screening:
     """Costs of ``arch`` in its deploy form on an input of ``width_px`` by ``height_px`` pixels, batch 1.
 
-    Of specialists, the parameters of all and the work of one.
+    For specialists: the parameters of all of them and the work of one.
     """
     counted = [0]
 
@@ -76,7 +76,7 @@ class _Event:
 
     def __init__(
         self,
-        values: tuple[ShapeValue, ...],
+        values: tuple[_ShapeValue, ...],
         write: int,
         size: int,
         known: _KnownShape | None,
@@ -128,11 +128,11 @@ class _Record:
         self.events: list[_Event] = []
         self.sizes: list[int] = []
 
-    def new(self, shape: Shape) -> ShapeValue:
+    def new(self, shape: Shape) -> _ShapeValue:
         self.sizes.append(math.prod(shape))
-        return ShapeValue(shape, len(self.sizes) - 1, self)
+        return _ShapeValue(shape, len(self.sizes) - 1, self)
 
-    def peak_elements(self, image: ShapeValue, output: ShapeValue) -> int:
+    def peak_elements(self, image: _ShapeValue, output: _ShapeValue) -> int:
         """As ``OperatorList.peak_elements``, with each part's inside already known."""
         last_read: dict[int, int] = {}
         for position, event in enumerate(self.events):
@@ -158,7 +158,7 @@ class _Record:
         return peak
 
 
-class ShapeValue:
+class _ShapeValue:
     """Stands for an activation in a backbone's ``forward``; knows the operators that backbones use between parts.
 
     ``begin`` is 0 where it is only the first channels of the value that it stands on; None of a whole value.
@@ -169,31 +169,31 @@ class ShapeValue:
     def __init__(self, shape: Shape, identity: int, record: _Record, begin: int | None = None) -> None:
         self.shape, self.id, self.record, self.begin = shape, identity, record, begin
 
-    def _elementwise(self, kind: str, other: ShapeValue | float) -> ShapeValue:
-        operands = (self, other) if isinstance(other, ShapeValue) else (self,)
+    def _elementwise(self, kind: str, other: _ShapeValue | float) -> _ShapeValue:
+        operands = (self, other) if isinstance(other, _ShapeValue) else (self,)
         if any(operand.shape != self.shape for operand in operands):
             raise ValueError(f"shapes must be equal, got {[operand.shape for operand in operands]}")
         return self._write(kind, "mul" if kind == "multiply" else "add", operands, self.shape, elementwise=True)
 
     def _write(
-        self, kind: str, name: str, operands: tuple[ShapeValue, ...], shape: Shape, elementwise: bool = False
-    ) -> ShapeValue:
+        self, kind: str, name: str, operands: tuple[_ShapeValue, ...], shape: Shape, elementwise: bool = False
+    ) -> _ShapeValue:
         result = self.record.new(shape)
         described = (kind, name, tuple(operand.shape for operand in operands), shape)
         size = self.record.sizes[result.id]
         self.record.events.append(_Event(operands, result.id, size, None, described, elementwise))
         return result
 
-    def __add__(self, other: ShapeValue) -> ShapeValue:
+    def __add__(self, other: _ShapeValue) -> _ShapeValue:
         return self._elementwise("add", other)
 
-    def __mul__(self, other: ShapeValue | float) -> ShapeValue:
+    def __mul__(self, other: _ShapeValue | float) -> _ShapeValue:
         return self._elementwise("multiply", other)
 
     __radd__, __rmul__ = __add__, __mul__
 
     @classmethod
-    def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> ShapeValue:
+    def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> _ShapeValue:
         if function is not torch.cat:
             raise TypeError(f"screening does not know {function} in a backbone; put it in a part of its own")
         values, axis = args[0], args[1] if len(args) > 1 else (kwargs or {}).get("dim", 0)
@@ -237,7 +237,7 @@ class _KnownPart(nn.Module):
         self._part = (part,)  # in a tuple, so that it is not registered as a submodule
         self._shapes: dict[tuple[Shape, ...], _KnownShape] = {}
 
-    def forward(self, *values: ShapeValue) -> ShapeValue:
+    def forward(self, *values: _ShapeValue) -> _ShapeValue:
         shapes = tuple([value.shape for value in values])
         try:
             known = self._shapes[shapes]
@@ -246,11 +246,11 @@ class _KnownPart(nn.Module):
         record = values[0].record
         if known.is_view:
             viewed = values[known.viewed].id
-            return ShapeValue(known.output_shape, viewed, record, 0 if known.size < record.sizes[viewed] else None)
+            return _ShapeValue(known.output_shape, viewed, record, 0 if known.size < record.sizes[viewed] else None)
         written = len(record.sizes)
         record.sizes.append(known.size)
         record.events.append(_Event(values, written, known.size, known))
-        return ShapeValue(known.output_shape, written, record)
+        return _ShapeValue(known.output_shape, written, record)
 
     __call__ = forward
 

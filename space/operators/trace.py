@@ -1,4 +1,4 @@
-"""The operator list of any network, read off one run on the meta device: shapes only, no arithmetic."""
+"""The operator list of any network, from one run on the meta device: shapes only, no arithmetic."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from space.specialists import networks_of
 def trace(network: nn.Module, *input_shapes: Shape) -> OperatorList:
     """The operators that ``network`` runs on inputs of ``input_shapes``, such as `(1, 3, 180, 320)`.
 
-    The network is copied to the meta device and put in eval mode; its own weights and mode are left alone. Shared
-    modules appear once per call. Of specialists one is traced: they are alike, and one runs for a picture.
+    The network is copied to the meta device and put in eval mode; its own weights and mode do not change. Shared
+    modules appear once per call. Only one of several specialists is traced: they are alike, and one runs per image.
 
-    Arithmetic on weights alone is done once and is no operator (``space.operators.constants``).
+    Arithmetic on weights alone runs once and is not an operator (``space.operators.constants``).
 
     Raises:
-        UnknownOperatorError: it runs an operator whose cost is not known.
-        UserError: it cannot run on shapes alone, or not at this size; the message carries the reason.
+        UnknownOperatorError: it runs an operator of unknown cost.
+        UserError: it cannot run on shapes alone, or not at this size; the message gives the reason.
     """
     shadow = meta_copy(networks_of(network)[0])
     _check_inputs(shadow, len(input_shapes))

@@ -1,4 +1,4 @@
-"""Files of weights as people have them: what a file is, what it holds, and which of it is a network's state dict."""
+"""Weight files from any source: their kind, their content, and the network's state dict in them."""
 
 from space.weights.reading import Stored, read_stored, stored_in_memory
 from space.weights.state_dicts import StateDict

@@ -1,4 +1,4 @@
-"""Networks with weights out of people's files: names mapped, and the authors' pixel range changed to [0, 1]."""
+"""Networks with weights from files: maps parameter names, and converts the authors' pixel range to [0, 1]."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ ALIKE = 0.3  # share of a network's tensors that a file must have for its first 
 
 @dataclass(frozen=True)
 class LoadedNetwork:
-    """A network in eval mode with the weights of a file, and what to say of how they were read.
+    """A network in eval mode with the weights of a file, and notes on how they were read.
 
-    ``name`` is the published network that was built: not always the one asked for. ``layout`` is that of its authors,
+    ``name`` is the published network that was built, not always the requested one. ``layout`` is that of its authors,
     or None for this project's names.
     """
 
@@ -37,33 +37,33 @@ class LoadedNetwork:
 
 
 def load_published(name: str, weights: Path | str | Mapping[str, Any], scale: int | None = None) -> nn.Module:
-    """The network ``name`` with the authors' weights or ours, from images in [0, 1] to [0, 1], in eval mode.
+    """Load the network ``name`` with the authors' weights or ours; maps images in [0, 1] to [0, 1], in eval mode.
 
     Args:
         name: a key of ``ZOO``.
         weights: a torch or safetensors file, a state dict, or a checkpoint that holds one at any depth; names as in
-            the authors' code or as ours, with or without what wrappers such as ``DataParallel`` put before them.
-        scale: the upscaling factor; read off the weights if None, where that is possible.
+            the authors' code or ours, with or without the prefixes of wrappers such as ``DataParallel``.
+        scale: the upscaling factor; if None, inferred from the weights where possible.
 
     Raises:
         UserError: the file cannot be read, or the weights do not fit; the message names the first differing key and
-            both shapes, or says which network they are of.
+            both shapes, or the network that the weights belong to.
     """
     return load_network(name, weights, scale).network
 
 
 def load_network(name: str, weights: Path | str | Mapping[str, Any], scale: int | None = None) -> LoadedNetwork:
-    """As ``load_published``, with what was built and from what."""
+    """As ``load_published``, but returns the network with its name, layout and notes."""
     published_network(name)
     stored = read_stored(weights) if isinstance(weights, Path | str) else _in_memory(name, weights)
     return load_stored(name, stored, forms_of(name), scale)
 
 
 def load_stored(name: str, stored: Stored, forms: Sequence[Form], scale: int | None = None) -> LoadedNetwork:
-    """The first of ``forms`` that weights which were read before fit.
+    """Load stored weights into the first of ``forms`` that they fit.
 
     Raises:
-        UserError: as ``load_published``; ``name`` is the user's word for the network in the message.
+        UserError: as ``load_published``; ``name`` is the name of the network in the message.
     """
     found = list(fits(stored.found, forms, scale))
     fit = only_fit(found, stored.where)
@@ -138,7 +138,7 @@ def _misfit(name: str, stored: Stored, found: Sequence[Fit], scale: int | None) 
 
 
 def identified(stored: Stored) -> Fit | None:
-    """The published network that the weights fit, whatever it was called; None if there is none."""
+    """The published network that the weights fit, whatever the file is called; None if there is none."""
     return next((fit for name in ZOO for fit in _all_fits(name, stored) if fit.fits), None)
 
 
@@ -147,7 +147,7 @@ def _all_fits(name: str, stored: Stored) -> list[Fit]:
 
 
 def described(stored: Stored) -> str:
-    """A state dict of an unknown network in a few words: how much there is, and its first names."""
+    """A short description of the state dict of an unknown network: its size and first names."""
     first = stored.found[0]
     names = ", ".join(repr(name)[1:-1][:40] for name in list(first.tensors)[:3])
     return f"got {len(first.tensors)} tensors with {first.numbers:,} numbers ({names}, …)"

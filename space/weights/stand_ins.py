@@ -18,10 +18,10 @@ from torch import Tensor
 NUMBERS = re.compile(r"(b1|[iu][1248]|f[248])")  # numpy's type codes of plain numbers
 
 
-class Opaque:
+class _Opaque:
     """An object that nobody reads."""
 
-    def __new__(cls, *_: Any) -> Opaque:
+    def __new__(cls, *_: Any) -> _Opaque:
         return super().__new__(cls)
 
     def __init__(self, *_: Any) -> None:
@@ -31,7 +31,7 @@ class Opaque:
         pass
 
 
-class ArrayType(Opaque):
+class _ArrayType(_Opaque):
     """numpy's description of an array's elements: ``code`` such as ``f4``, and byte order."""
 
     def __init__(self, code: Any = "", *_: Any) -> None:
@@ -42,7 +42,7 @@ class ArrayType(Opaque):
             self.order = state[1]
 
 
-class Array(Opaque):
+class Array(_Opaque):
     """A numpy array: its bytes as they lie in the file, made a tensor only if they are plain numbers."""
 
     def __init__(self, *_: Any) -> None:
@@ -64,28 +64,28 @@ class Array(Opaque):
             return None
 
 
-def a_dict(*_: Any) -> dict[Any, Any]:
+def _a_dict(*_: Any) -> dict[Any, Any]:
     """For a defaultdict: the reader fills a plain dict."""
     return {}
 
 
-def a_list(*items: Any) -> list[Any]:
+def _a_list(*items: Any) -> list[Any]:
     """For a deque or another sequence, which the reader fills or gives whole."""
     return list(items[0]) if items and isinstance(items[0], list | tuple | set) else []
 
 
 STAND_INS: dict[str, Any] = {
-    "collections.defaultdict": a_dict,
-    **dict.fromkeys(("collections.deque", "builtins.frozenset", "builtins.list", "builtins.tuple"), a_list),
-    "builtins.dict": a_dict,
-    "numpy.dtype": ArrayType,
+    "collections.defaultdict": _a_dict,
+    **dict.fromkeys(("collections.deque", "builtins.frozenset", "builtins.list", "builtins.tuple"), _a_list),
+    "builtins.dict": _a_dict,
+    "numpy.dtype": _ArrayType,
     **{
         f"numpy.{core}.{name}": stand_in
         for core in ("core", "_core")
         for name, stand_in in (
             ("multiarray._reconstruct", Array),
-            ("multiarray.scalar", Opaque),
-            ("numeric._frombuffer", Opaque),
+            ("multiarray.scalar", _Opaque),
+            ("numeric._frombuffer", _Opaque),
         )
     },
     **dict.fromkeys(
@@ -115,7 +115,7 @@ STAND_INS: dict[str, Any] = {
             "torch.serialization._get_layout",
             "torch._C.Generator",
         ),
-        Opaque,
+        _Opaque,
     ),
 }
 """By the name in a file, what is made instead. ``builtins`` are here for types that a checkpoint mentions as values."""

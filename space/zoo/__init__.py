@@ -48,7 +48,7 @@ def published_network(name: str) -> PublishedNetwork:
     """The published network called ``name``.
 
     Raises:
-        UserError: there is none; the message has those whose names are nearest.
+        UserError: ``name`` is unknown; the message suggests similar names.
     """
     if name not in ZOO:
         raise UserError(f"unknown network {name!r}; {known_names(name)}")
@@ -56,7 +56,7 @@ def published_network(name: str) -> PublishedNetwork:
 
 
 def known_names(like: str) -> str:
-    """For a message: the names nearest to ``like``, and where all of them are."""
+    """For a message: the names similar to ``like``, and where to find all names."""
     near = difflib.get_close_matches(like, ZOO, n=3)
     return (f"did you mean {' or '.join(near)}? " if near else "") + "python -m search list has all"
 

@@ -33,7 +33,7 @@ class CarnSettings:
     groups: int = 4
 
 
-class EfficientBlock(nn.Module):
+class _EfficientBlock(nn.Module):
     """Two grouped 3x3 and one 1x1 convolution with ReLU between, plus input, ReLU. `(N, width, H, W)` to the same."""
 
     def __init__(self, width: int, groups: int) -> None:
@@ -50,7 +50,7 @@ class EfficientBlock(nn.Module):
         return torch.relu(self.body(x) + x)
 
 
-class Cascade(nn.Module):
+class _Cascade(nn.Module):
     """Blocks one after the other, each result joined to all before it and fused by a 1x1 convolution with ReLU."""
 
     def __init__(self, width: int, blocks: list[nn.Module]) -> None:
@@ -94,7 +94,7 @@ class CarnM(nn.Module):
         width, groups = settings.width, settings.groups
         self.shift_in = MeanShift(-1)
         self.stem = nn.Conv2d(3, width, 3, padding=1)
-        self.trunk = Cascade(width, [Cascade(width, [EfficientBlock(width, groups)]) for _ in range(CASCADE)])
+        self.trunk = _Cascade(width, [_Cascade(width, [_EfficientBlock(width, groups)]) for _ in range(CASCADE)])
         self.upsampler = upsampler(width, groups, shape.scale)
         self.last = nn.Conv2d(width, 3, 3, padding=1)
         self.shift_out = MeanShift(1)
@@ -104,7 +104,7 @@ class CarnM(nn.Module):
         return self.shift_out(self.last(self.upsampler(features)))
 
 
-def multi_scale_parameters(network: nn.Module) -> int:
+def _multi_scale_parameters(network: nn.Module) -> int:
     """What the published network stores, which holds the upsamplers of all three scales."""
     assert isinstance(network, CarnM)
     others = [upsampler(network.settings.width, network.settings.groups, scale) for scale in SCALES]
@@ -113,11 +113,11 @@ def multi_scale_parameters(network: nn.Module) -> int:
 
 
 ALL_SCALES = CountingRule(
-    "parameters of the network that serves x2, x3 and x4 with three upsamplers", params=multi_scale_parameters
+    "parameters of the network that serves x2, x3 and x4 with three upsamplers", params=_multi_scale_parameters
 )
 
 
-def carn_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
+def _carn_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
     """Block i is `b{i}`, its one residual block `b1`, and the 1x1 convolutions of both levels `c{i}.body.0`."""
     names = {
         "shift_in": "sub_mean.shifter",
@@ -135,7 +135,7 @@ def carn_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
 
 
 CARN = ReleasedLayout(
-    carn_names,
+    _carn_names,
     "nmhkahn/CARN-pytorch, carn/model/carn_m.py and ops.py",
     unused=lambda scale: tuple(f"upsample.up{other}." for other in SCALES if other != scale),
 )

@@ -47,7 +47,7 @@ class CbdNetSettings:
             raise UserError(f"enlargement in CBDNet must be transposed or bilinear-list, got {self.enlargement!r}")
 
 
-def estimator(channels: int) -> nn.Sequential:
+def _estimator(channels: int) -> nn.Sequential:
     """Five 3x3 convolutions, each with ReLU, from the image to a noise level per channel and pixel."""
     widths = (channels, *[ESTIMATOR_WIDTH] * (ESTIMATOR_DEPTH - 1), channels)
     layers: list[nn.Module] = []
@@ -66,7 +66,7 @@ class CbdNet(nn.Module, ResidualEnd):
         super().__init__()
         channels = shape.out_channels
         self.image_channels = channels
-        self.estimator = estimator(channels) if settings.estimator else None
+        self.estimator = _estimator(channels) if settings.estimator else None
         light = settings.convolution == "list"
         self.first = nn.Conv2d(2 * channels, WIDTHS[0], 3, padding=1)
         self.encoder = nn.ModuleList(
@@ -119,7 +119,7 @@ def _to_size(x: Tensor, like: Tensor) -> Tensor:
     return F.pad(x, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2))
 
 
-def cbdnet_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
+def _cbdnet_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
     """`model/cbdnet.py`: each stage a row of `single_conv`, whose convolution is `conv.0`."""
     names = {
         "estimator": "fcn.fcn",
@@ -167,7 +167,7 @@ def _entry(
 
 
 NETWORKS = (
-    _entry("cbdnet", "CBDNet", CbdNetSettings("dense", "transposed", True), (ReleasedLayout(cbdnet_names, CODE),)),
+    _entry("cbdnet", "CBDNet", CbdNetSettings("dense", "transposed", True), (ReleasedLayout(_cbdnet_names, CODE),)),
     _entry(
         "cbdnet-non-blind", "CBDNet without its estimator", CbdNetSettings("dense", "transposed", False), note=LEVEL_MAP
     ),

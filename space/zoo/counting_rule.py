@@ -32,7 +32,7 @@ def convolution_weights(network: nn.Module) -> int:
     return sum(m.weight.numel() for m in network.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d))
 
 
-def training_parameters(network: nn.Module) -> int:
+def _training_parameters(network: nn.Module) -> int:
     """All learned parameters of the training form, batch norm included."""
     return sum(parameter.numel() for parameter in network.parameters())
 
@@ -40,4 +40,4 @@ def training_parameters(network: nn.Module) -> int:
 CONVOLUTION_WEIGHTS = CountingRule(
     "parameters as weights of convolutions, without bias and norm", params=convolution_weights
 )
-TRAINING_FORM = CountingRule("parameters of the training form, batch norm included", params=training_parameters)
+TRAINING_FORM = CountingRule("parameters of the training form, batch norm included", params=_training_parameters)

@@ -72,14 +72,14 @@ class DnCnn(nn.Module, ResidualEnd):
         return image - self.last(x)
 
 
-def dncnn_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
+def _dncnn_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
     """The first convolution, the middle ones and the last one of `network_dncnn.py`, class DnCNN."""
     middle = entry.architecture.settings.layers - 2
     names = {f"middle.{index}.layer": f"model.{2 * index + 2}" for index in range(middle)}
     return {"first": "model.0", **names, "last": f"model.{2 * middle + 2}"}
 
 
-def dncnn_norm_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
+def _dncnn_norm_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
     """`models.py`, class DnCNN of SaoYan: convolution, batch norm and ReLU in one `Sequential`, no biases."""
     middle = entry.architecture.settings.layers - 2
     names = {}
@@ -90,9 +90,9 @@ def dncnn_norm_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
 
 
 # Batch norm is folded in KAIR's files: convolution i is `model.{2 i}`, with a ReLU between each two.
-KAIR = ReleasedLayout(dncnn_names, KAIR_DNCNN, folded=True, form="17 or 20 layers with biases, batch norm folded")
+KAIR = ReleasedLayout(_dncnn_names, KAIR_DNCNN, folded=True, form="17 or 20 layers with biases, batch norm folded")
 SAOYAN = ReleasedLayout(
-    dncnn_norm_names, "SaoYan/DnCNN-PyTorch, models.py", form="17 layers without biases, with batch norm"
+    _dncnn_norm_names, "SaoYan/DnCNN-PyTorch, models.py", form="17 layers without biases, with batch norm"
 )
 # KAIR's file has biases at both ends, which the network of the lightweight-modules paper has not.
 KAIR_OF_S = replace(KAIR, network="dncnn-s")

@@ -37,7 +37,7 @@ class EcbsrSettings:
     width: int
 
 
-class ExpandedBranch(nn.Module):
+class _ExpandedBranch(nn.Module):
     """1x1 to twice the output's channels, then 3x3 without padding."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -53,7 +53,7 @@ class ExpandedBranch(nn.Module):
         return weight_and_bias(self.conv)
 
 
-class EdgeBranch(nn.Module):
+class _EdgeBranch(nn.Module):
     """1x1, then one fixed edge filter per channel with a learned factor and bias, without padding."""
 
     edge: Tensor
@@ -86,8 +86,8 @@ class EdgeBlock(nn.Module, Foldable):
         self.conv = nn.Conv2d(in_channels, out_channels, 3, padding=1)
         self.branches = nn.ModuleList(
             [
-                ExpandedBranch(in_channels, out_channels),
-                *(EdgeBranch(in_channels, out_channels, edge) for edge in EDGES),
+                _ExpandedBranch(in_channels, out_channels),
+                *(_EdgeBranch(in_channels, out_channels, edge) for edge in EDGES),
             ]
         )
         self.activation = nn.PReLU(out_channels) if activated else nn.Identity()
@@ -105,7 +105,7 @@ class EdgeBlock(nn.Module, Foldable):
         """Add every branch to the 3x3 convolution; the block computes the same as before."""
         whole, shift = weight_and_bias(self.conv)
         for branch in self.branches:
-            assert isinstance(branch, ExpandedBranch | EdgeBranch)
+            assert isinstance(branch, _ExpandedBranch | _EdgeBranch)
             (mix, mix_bias), (weight, bias) = weight_and_bias(branch.mix), branch.second()
             whole += torch.einsum("omhw,mi->oihw", weight, mix[:, :, 0, 0])
             shift += bias + torch.einsum("omhw,m->o", weight, mix_bias)
@@ -140,7 +140,7 @@ class Ecbsr(nn.Module):
 ECBSR_BRANCHES = ("conv1x1_3x3", "conv1x1_sbx", "conv1x1_sby", "conv1x1_lpl")  # 3x3 and the edges in our order
 
 
-def ecbsr_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
+def _ecbsr_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
     """Block i is `backbone.{i}`; a branch's convolutions are its tensors `k0`, `b0` and `k1`, `b1`."""
     names: dict[str, str] = {}
     for index in range(entry.architecture.settings.blocks + 2):
@@ -162,7 +162,7 @@ def layouts(blocks: int) -> tuple[ReleasedLayout, ...]:
         f"backbone.{index}.{branch}.mask" for index in range(blocks) for branch in ECBSR_BRANCHES[-len(EDGES) :]
     )
     training = ReleasedLayout(
-        ecbsr_names,
+        _ecbsr_names,
         "xindongzhang/ECBSR, models/ecbsr.py and ecb.py",
         scale_by_shuffle(f"backbone.{blocks - 1}.conv3x3.bias", 1),
         pixel_range=255,

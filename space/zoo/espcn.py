@@ -45,7 +45,7 @@ class Espcn(nn.Module):
         return self.upsampler(self.features(image))
 
 
-def espcn_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
+def _espcn_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
     return {"features": "first_part", "upsampler": "last_part"}
 
 
@@ -60,7 +60,7 @@ NETWORKS = (
         "Shi et al., arXiv 1609.05158",
         module=Espcn,
         layouts=(
-            ReleasedLayout(espcn_names, "yjn870/ESPCN-pytorch, models.py", scale_by_shuffle("last_part.0.bias", 1)),
+            ReleasedLayout(_espcn_names, "yjn870/ESPCN-pytorch, models.py", scale_by_shuffle("last_part.0.bias", 1)),
         ),
         results=RESULTS,
         note="on luma",

@@ -138,14 +138,14 @@ def _conv(weight: Tensor, bias: Tensor) -> nn.Conv2d:
     return conv
 
 
-def etds_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
+def _etds_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
     """The plain chain of `ETDSForInference`, with the two-fold rectification that clips to [0, 1] as `conv_clip`."""
     layers = entry.architecture.settings.layers
     chain = {f"chain.{index + 1}": f"backbone_convs.{index}" for index in range(layers)}
     return {"chain.0": "conv_first", **chain, f"chain.{layers + 1}": "conv_last", "clip": "conv_clip"}
 
 
-def etds_streams(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
+def _etds_streams(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
     """The two streams of class `ETDS`, before its conversion."""
     return {
         "first": "conv_first",
@@ -161,13 +161,15 @@ def etds_streams(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
 ETDS_SOURCE = "ECNUSR/ETDS, core/archs/ir/ETDS/arch.py"
 LAYOUTS = (
     ReleasedLayout(
-        etds_names,
+        _etds_names,
         ETDS_SOURCE,
         scale_by_shuffle("conv_last.bias", 3, ROUNDED_FOR_3),
         folded=True,
         form="deploy form, one plain chain",
     ),
-    ReleasedLayout(etds_streams, ETDS_SOURCE, scale_by_shuffle("conv_last.bias", 3), form="training form, two streams"),
+    ReleasedLayout(
+        _etds_streams, ETDS_SOURCE, scale_by_shuffle("conv_last.bias", 3), form="training form, two streams"
+    ),
 )
 RESULTS = reported(
     "ETDS-L",

@@ -55,7 +55,7 @@ class FfdNet(nn.Module):
         return F.pixel_shuffle(self.layers[-1](x), HALF)[..., :height, :width]
 
 
-def ffdnet_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
+def _ffdnet_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
     """A plain row of convolutions; the authors' constant noise level becomes our map."""
     return {f"layers.{index}": f"model.{2 * index}" for index in range(entry.architecture.settings.layers)}
 
@@ -110,7 +110,7 @@ def _entry(name: str, title: str, shape: IOShape, settings: FfdNetSettings) -> P
         Architecture(shape, "ffdnet", settings),
         f"Zhang et al., arXiv 1710.04026; {KAIR}",
         module=FfdNet,
-        layouts=(ReleasedLayout(ffdnet_names, KAIR),),
+        layouts=(ReleasedLayout(_ffdnet_names, KAIR),),
         results=tuple(result for result in RESULTS if result.network == title),
         note=LEVEL_MAP,
     )

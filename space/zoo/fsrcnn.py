@@ -56,17 +56,17 @@ class Fsrcnn(nn.Module):
         return self.deconvolution(self.mapping(self.features(image)))
 
 
-def macs_per_output_pixel(operator: Operator) -> int:
+def _macs_per_output_pixel(operator: Operator) -> int:
     """Multiply-adds with a deconvolution counted as if it ran at its output's size (the CARN paper's table)."""
     return operator.macs * (math.prod(operator.stride) if operator.kind == "conv_transpose" else 1)
 
 
 DECONVOLUTION_PER_OUTPUT_PIXEL = CountingRule(
-    "multiply-adds with a deconvolution counted per output pixel (CARN, table 1)", operator_macs=macs_per_output_pixel
+    "multiply-adds with a deconvolution counted per output pixel (CARN, table 1)", operator_macs=_macs_per_output_pixel
 )
 
 
-def fsrcnn_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
+def _fsrcnn_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
     return {"features": "first_part", "mapping": "mid_part", "deconvolution": "last_part"}
 
 
@@ -137,7 +137,7 @@ NETWORKS = (
         "Dong et al., arXiv 1608.00367",
         module=Fsrcnn,
         counting_rule=DECONVOLUTION_PER_OUTPUT_PIXEL,
-        layouts=(ReleasedLayout(fsrcnn_names, "yjn870/FSRCNN-pytorch, models.py"),),
+        layouts=(ReleasedLayout(_fsrcnn_names, "yjn870/FSRCNN-pytorch, models.py"),),
         results=RESULTS,
         note="on luma",
     ),

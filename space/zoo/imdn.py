@@ -30,7 +30,7 @@ class ImdnSettings:
     blocks: int = 6
 
 
-class ContrastAttention(nn.Module):
+class _ContrastAttention(nn.Module):
     """Channel weights from the deviation and the mean of each channel. `(N, width, H, W)` to the same."""
 
     def __init__(self, width: int) -> None:
@@ -47,7 +47,7 @@ class ContrastAttention(nn.Module):
         return x * self.weights(deviation + x.mean((2, 3), keepdim=True))
 
 
-class DistillationBlock(nn.Module):
+class _DistillationBlock(nn.Module):
     """Three convolutions that each keep a quarter of their channels and pass on the rest, and one that keeps all."""
 
     def __init__(self, width: int) -> None:
@@ -59,7 +59,7 @@ class DistillationBlock(nn.Module):
             for channels in (width, passed, passed)
         )
         self.last = nn.Conv2d(passed, self.kept, 3, padding=1)
-        self.attention = ContrastAttention(KEPT * self.kept)
+        self.attention = _ContrastAttention(KEPT * self.kept)
         self.fuse = nn.Conv2d(KEPT * self.kept, width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -79,7 +79,7 @@ class Imdn(nn.Module):
         super().__init__()
         width = settings.width
         self.stem = nn.Conv2d(shape.in_channels, width, 3, padding=1)
-        self.blocks = nn.ModuleList(DistillationBlock(width) for _ in range(settings.blocks))
+        self.blocks = nn.ModuleList(_DistillationBlock(width) for _ in range(settings.blocks))
         self.fuse = nn.Sequential(nn.Conv2d(width * settings.blocks, width, 1), nn.LeakyReLU(SLOPE, inplace=True))
         self.smooth = nn.Conv2d(width, width, 3, padding=1)
         self.upsampler = nn.Sequential(
@@ -95,7 +95,7 @@ class Imdn(nn.Module):
         return self.upsampler(self.smooth(self.fuse(torch.cat(results, 1))) + features)
 
 
-def imdn_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
+def _imdn_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
     """Block i is `IMDB{i}` with `c1` to `c3` that keep and pass on, `c4`, attention `cca.conv_du`, and `c5`."""
     names = {"stem": "fea_conv", "fuse": "c", "smooth": "LR_conv", "upsampler": "upsampler"}
     for index in range(entry.architecture.settings.blocks):
@@ -107,7 +107,7 @@ def imdn_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
 
 
 IMDN = ReleasedLayout(
-    imdn_names, "Zheng222/IMDN, model/architecture.py and block.py", scale_by_shuffle("upsampler.0.bias", 3)
+    _imdn_names, "Zheng222/IMDN, model/architecture.py and block.py", scale_by_shuffle("upsampler.0.bias", 3)
 )
 RESULTS = reported(
     "IMDN",

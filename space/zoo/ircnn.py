@@ -50,7 +50,7 @@ class IrCnn(nn.Module, ResidualEnd):
         return image - self.layers[-1](x)
 
 
-def ircnn_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
+def _ircnn_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
     """A plain row of convolutions.
 
     A file is a dictionary of 25 state dicts, one for each noise level: `FILE#12` is the one at the key 12.
@@ -108,7 +108,7 @@ def _entry(name: str, title: str, shape: IOShape) -> PublishedNetwork:
         Architecture(shape, "ircnn", IrCnnSettings()),
         f"Zhang et al., arXiv 1704.03264; {KAIR_DNCNN}",
         module=IrCnn,
-        layouts=(ReleasedLayout(ircnn_names, KAIR_DNCNN),),
+        layouts=(ReleasedLayout(_ircnn_names, KAIR_DNCNN),),
         results=tuple(result for result in RESULTS if result.network == title),
         note="as released, with batch norm folded; one network for each noise level",
     )

@@ -14,7 +14,7 @@ from importlib.resources import files
 from space.zoo import ZOO
 from space.zoo.published_result import METRICS, PublishedResult
 
-SSIM = ("SSIM_Y", "SSIM")  # words of the table
+SSIM = ("SSIM_Y", "SSIM")  # columns of the table
 
 
 def published_results(task: str, scale: int | None = None, dataset: str | None = None) -> tuple[PublishedResult, ...]:
@@ -41,10 +41,10 @@ def one_per_network(results: Iterable[PublishedResult]) -> tuple[PublishedResult
 
 @cache
 def _all() -> tuple[PublishedResult, ...]:
-    return (*(result for network in ZOO.values() for result in network.results), *not_built())
+    return (*(result for network in ZOO.values() for result in network.results), *_not_built())
 
 
-def not_built() -> tuple[PublishedResult, ...]:
+def _not_built() -> tuple[PublishedResult, ...]:
     """The rows of ``published.csv``, with the metrics of one network, dataset and source joined."""
     joined: dict[tuple[str, ...], dict[str, str]] = {}
     table = files("space.zoo").joinpath("published.csv").read_text(encoding="utf-8")

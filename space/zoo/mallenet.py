@@ -37,11 +37,11 @@ def port(width: int, pool: int = 1, doubling: bool = False, repaired: bool = Fal
     return Architecture(IOShape(3, 3, 1), "pyramid", settings, ends)
 
 
-def _port(suffix: str, width: int, pool: int, words: str) -> PublishedNetwork:
+def _port(suffix: str, width: int, pool: int, addition: str) -> PublishedNetwork:
     note = f"{NOT_PUBLISHED}; its gates stay 0, so that the MalleConvs cost and do nothing"
     return PublishedNetwork(
         f"mallenet-port-{width}{suffix}",
-        f"MalleNet port, F = {width}{words}",
+        f"MalleNet port, F = {width}{addition}",
         "denoise",
         port(width, pool),
         PORT,

@@ -30,7 +30,7 @@ class PmridSettings:
     """The published layout has nothing to choose."""
 
 
-class Separable(nn.Sequential):
+class _Separable(nn.Sequential):
     """Depthwise convolution without bias, then 1x1 with bias."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> None:
@@ -40,7 +40,7 @@ class Separable(nn.Sequential):
         )
 
 
-class EncoderBlock(nn.Module):
+class _EncoderBlock(nn.Module):
     """Two separable 5x5 convolutions over a quarter of the channels, plus the input, ReLU.
 
     The block that halves the sides brings its input to the new shape by a separable 3x3 convolution.
@@ -48,35 +48,35 @@ class EncoderBlock(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
-        self.narrow = Separable(in_channels, out_channels // 4, 5, stride)
-        self.widen = Separable(out_channels // 4, out_channels, 5)
+        self.narrow = _Separable(in_channels, out_channels // 4, 5, stride)
+        self.widen = _Separable(out_channels // 4, out_channels, 5)
         same = stride == 1 and in_channels == out_channels
-        self.project = nn.Identity() if same else Separable(in_channels, out_channels, 3, stride)
+        self.project = nn.Identity() if same else _Separable(in_channels, out_channels, 3, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(self.widen(F.relu(self.narrow(x))) + self.project(x))
 
 
-class DecoderBlock(nn.Module):
+class _DecoderBlock(nn.Module):
     """Two separable 3x3 convolutions with ReLU between them, plus input."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first = Separable(channels, channels, 3)
-        self.last = Separable(channels, channels, 3)
+        self.first = _Separable(channels, channels, 3)
+        self.last = _Separable(channels, channels, 3)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.last(F.relu(self.first(x))) + x
 
 
-class DecoderStage(nn.Module):
+class _DecoderStage(nn.Module):
     """A decoder block, a transposed convolution to twice the sides, plus the projected features of the encoder."""
 
     def __init__(self, in_channels: int, skip_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.block = DecoderBlock(in_channels)
+        self.block = _DecoderBlock(in_channels)
         self.enlarge = nn.ConvTranspose2d(in_channels, out_channels, 2, stride=2)
-        self.project = Separable(skip_channels, out_channels, 3)
+        self.project = _Separable(skip_channels, out_channels, 3)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         return self.enlarge(self.block(x)) + F.relu(self.project(skip))
@@ -91,18 +91,18 @@ class Pmrid(nn.Module, ResidualEnd):
         self.first = nn.Conv2d(shape.in_channels, STEM, 3, padding=1)
         self.encoder = nn.ModuleList(
             nn.Sequential(
-                EncoderBlock(widths[index], width, stride=2),
-                *(EncoderBlock(width, width, stride=1) for _ in range(blocks - 1)),
+                _EncoderBlock(widths[index], width, stride=2),
+                *(_EncoderBlock(width, width, stride=1) for _ in range(blocks - 1)),
             )
             for index, (width, blocks) in enumerate(ENCODER)
         )
-        self.narrow = Separable(widths[-1], NARROWED, 3)
+        self.narrow = _Separable(widths[-1], NARROWED, 3)
         inputs = (NARROWED, *DECODER[:-1])
         self.decoder = nn.ModuleList(
-            DecoderStage(channels, skip, width)
+            _DecoderStage(channels, skip, width)
             for channels, skip, width in zip(inputs, widths[-2::-1], DECODER, strict=True)
         )
-        self.refine = DecoderBlock(DECODER[-1])
+        self.refine = _DecoderBlock(DECODER[-1])
         self.last = nn.Conv2d(DECODER[-1], shape.out_channels, 3, padding=1)
 
     @property
@@ -122,7 +122,7 @@ class Pmrid(nn.Module, ResidualEnd):
         return (padded + self.last(self.refine(x)))[..., :height, :width]
 
 
-def pmrid_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
+def _pmrid_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
     """`models/net_torch.py`: stages `enc1` to `enc4` and `dec1` to `dec4`; separable ones `depthwise`, `pointwise`."""
 
     def separable(ours: str, theirs: str) -> dict[str, str]:
@@ -152,7 +152,7 @@ NETWORKS = (
         Architecture(IOShape(4, 4), "pmrid", PmridSettings()),
         f"Wang et al., arXiv 2010.06935; {CODE}",
         module=Pmrid,
-        layouts=(ReleasedLayout(pmrid_names, CODE),),
+        layouts=(ReleasedLayout(_pmrid_names, CODE),),
         note="the paper's k-sigma transform is done before the network",
     ),
 )

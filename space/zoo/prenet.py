@@ -46,7 +46,7 @@ class ResidualBlock(nn.Module):
         return F.relu(F.relu(self.conv_last(F.relu(self.conv_first(x)))) + x)
 
 
-class ConvLstm(nn.Module):
+class _ConvLstm(nn.Module):
     """A convolutional LSTM: input `(N, 32, H, W)` and the state (hidden, cell), both zero before the first stage."""
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class PReNet(nn.Module, ResidualEnd):
         super().__init__()
         self.stages = settings.stages
         self.first = nn.Conv2d(shape.in_channels + shape.out_channels, WIDTH, 3, padding=1)
-        self.lstm = ConvLstm() if settings.lstm else None
+        self.lstm = _ConvLstm() if settings.lstm else None
         self.blocks = nn.ModuleList(ResidualBlock() for _ in range(1 if settings.shared_block else BLOCKS))
         self.last = nn.Conv2d(WIDTH, shape.out_channels, 3, padding=1)
 
@@ -96,7 +96,7 @@ class PReNet(nn.Module, ResidualEnd):
         return estimate
 
 
-def prenet_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
+def _prenet_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
     """`networks.py`: gates `conv_i`, `conv_f`, `conv_g`, `conv_o`; residual block i is `res_conv{i}`, from 1."""
     settings = entry.architecture.settings
     names = {"first": "conv0.0", "last": "conv.0"}
@@ -118,7 +118,7 @@ def _entry(name: str, title: str, shared_block: bool, lstm: bool) -> PublishedNe
         Architecture(IOShape(3, 3), "prenet", PReNetSettings(6, shared_block, lstm)),
         f"Ren et al., arXiv 1901.09221; {CODE}",
         module=PReNet,
-        layouts=(ReleasedLayout(prenet_names, CODE),),
+        layouts=(ReleasedLayout(_prenet_names, CODE),),
         note="published for removing rain; here the countable relative of the progressive deblurring network",
     )
 

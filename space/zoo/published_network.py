@@ -1,4 +1,4 @@
-"""One published network: the architecture, where it comes from, how its paper counts, and what was reported for it."""
+"""One published network: its architecture, source, the paper's counting rule, and reported results."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class PublishedNetwork:
     """A published configuration that can be built.
 
     Args:
-        name: what a user types.
+        name: the name on the command line.
         title: the name in published tables (``PublishedResult.network``).
-        module: the class that builds it from shape and settings, for a network that is not searched; the name of its
-            ``architecture.backbone`` then belongs to the zoo. None for one that is a point of a backbone's space.
-        knobs: its place in the search space (with ``backbone``), as far as it has one.
-        counting_rule: the paper's own, where it is not ours.
-        approximation: the paper does not say enough to build its network; ``note`` says what is missing or chosen.
-        runs_with_search: it is a fixed trial of every search whose task, channels and budget it fits: the networks of
-            the five papers, one form of each. Any other runs where ``--networks`` names it.
+        module: the class that builds it from shape and settings, for a network that is not searched; its
+            ``architecture.backbone`` is then a name of the zoo. None for a point in the space of a backbone.
+        knobs: its point in the search space (with ``backbone``), if it has one.
+        counting_rule: the paper's own, if it differs from ours.
+        approximation: the paper does not fully specify its network; ``note`` states what is missing or chosen.
+        runs_with_search: whether it is a fixed trial of every search whose task, channels and budget it fits: the
+            networks of the five papers, one form of each. Others run if ``--networks`` names them.
         layouts: how files of released weights name its parameters.
-        results: what its authors and others report for it, also under titles of its own forms and ablations.
+        results: results reported by its authors and others, also under the titles of its forms and ablations.
     """
 
     name: str
@@ -54,20 +54,20 @@ class PublishedNetwork:
 
 @dataclass(frozen=True, slots=True)
 class OwnNetwork:
-    """How a network that is not searched is described (``settings``, a frozen dataclass) and built (``network``)."""
+    """A network that is not searched: ``settings`` (a frozen dataclass), and the class ``network`` that builds it."""
 
     network: type[nn.Module]
     settings: type
 
     def assemble(self, arch: Architecture, make: Callable[..., nn.Module]) -> nn.Module:
-        """What it is made of need not be known to the search: it is costed as one part."""
+        """Build the network as a single part, since the search does not need its structure to cost it."""
         return make(self.network, arch.shape, arch.settings)
 
 
 def with_input_skip(arch: Architecture, mode: str | None = None) -> Architecture:
-    """``arch`` with its input added to its output, so that it starts from what it is given.
+    """``arch`` with its input added to its output, so that it starts from its input.
 
-    ``mode`` is the kind of ``InputSkip``; None is bicubic where the output is larger, else the input as it is.
+    ``mode`` is the kind of ``InputSkip``; None means bicubic if the output is larger, else the input unchanged.
     """
     mode = mode or ("bicubic" if arch.shape.scale > 1 else "identity")
     if arch.ends is None:

@@ -1,10 +1,10 @@
-"""What papers report for their networks, with its source.
+"""Results that papers report for their networks, with their sources.
 
-The values are transcribed from the papers and their repositories. Figures read off a plot, remembered, or measured by
-others with a released checkpoint are not among them.
+The values are transcribed from the papers and their repositories. Figures read off a plot, recalled from memory, or
+measured by others with a released checkpoint are not included.
 
-Sources count multiply-accumulates differently, so a figure never travels without its rule, and figures of
-different rules never share an axis. What the rules mean:
+Sources count multiply-accumulates differently, so every figure carries its rule, and figures of different rules never
+share an axis. The rules:
 
 * ``convolution``: one multiply-accumulate per weight and output pixel of every convolution;
 * ``convolution, deconvolution per output pixel``: the same, with a deconvolution counted as if it ran at the
@@ -34,7 +34,7 @@ COUNTED = "counted from its code"  # in the note of a row whose size its source 
 
 @dataclass(frozen=True, slots=True)
 class PublishedResult:
-    """What one source reports for one network on one dataset.
+    """The result that one source reports for one network on one dataset.
 
     ``psnr_db`` is ``metric``, one of the values of ``METRICS``, for the network as its authors trained it; ``ssim`` is
     of the same channels. ``params`` is rounded as the source prints it. ``level`` is the noise of denoising: its
@@ -72,7 +72,7 @@ Figure = float | tuple[float, float]  # PSNR in dB, or with SSIM
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What a source prints of a network's size, as in ``PublishedResult``; the output is 1280x720 where not stated."""
+    """A network's size as printed in a source, as in ``PublishedResult``; the default output is 1280x720."""
 
     params: int | None = None
     macs: int | None = None
@@ -92,9 +92,9 @@ def reported(
     is_self_ensemble: bool = False,
     note: str = "",
 ) -> tuple[PublishedResult, ...]:
-    """What one source reports for one network.
+    """The results that one source reports for one network.
 
-    ``figures`` are, by dataset or by dataset and noise level, the PSNR in dB, or the PSNR and the SSIM.
+    ``figures`` map a dataset, or a dataset and noise level, to the PSNR in dB, or to PSNR and SSIM.
     """
     size = size or Size()
     results = []

@@ -1,4 +1,4 @@
-"""How authors store the weights of a network: their names for our parameters, and the pixels that it works on."""
+"""How authors store the weights of a network: their parameter names, and the pixel range of their network."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ LARGEST_SCALE = 8
 
 @dataclass(frozen=True, slots=True)
 class ReleasedLayout:
-    """One released state dict against our network of the same paper.
+    """The mapping of a released state dict to our network of the same paper.
 
     Args:
-        renamed: from the entry and its scale, our module paths (or whole parameter names) to the authors'. The longest
-            path that a parameter lies under counts; one under none of them has the authors' name already.
-        scale_of: the upscaling factor, read off the authors' tensors; the entry's own if None.
-        pixel_range: the authors' network works on 0..``pixel_range``. Other than 1 it is for networks whose
+        renamed: function of the entry and its scale that returns a mapping from our module paths (or full parameter
+            names) to the authors'. The longest matching path applies; a parameter without one has the authors' name.
+        scale_of: returns the upscaling factor from the authors' tensors; the entry's own if None.
+        pixel_range: the authors' network works on 0..``pixel_range``. Values other than 1 are for networks whose
             activations scale with their input (ReLU, leaky and parametric ReLU).
-        unused: beginnings of the authors' names of what our network does not hold, such as other scales.
-        folded: the authors' file holds the deploy form, with batch norm or branches in the convolutions.
-        network: the entry whose network the authors' file fits, where it is a sibling of the one asked for.
-        source: the repository and file that state the layout.
-        form: what the file holds, in words, where a network has several layouts.
+        unused: prefixes of the authors' names for tensors that our network does not have, such as other scales.
+        folded: whether the authors' file holds the deploy form, with batch norm or branches in the convolutions.
+        network: the entry that the authors' file fits, if it is a sibling of the requested one.
+        source: the repository and file that define the layout.
+        form: description of the file's content, if a network has several layouts.
     """
 
     renamed: Callable[[PublishedNetwork, int], Mapping[str, str]]

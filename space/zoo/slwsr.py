@@ -82,7 +82,7 @@ def _compressed() -> Architecture:
     return BACKBONES["symmetric"].architecture(TASKS["sr"].shape(4), inverted).with_ends(mean_shift=True)
 
 
-def slwsr_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
+def _slwsr_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
     """Our module names to those of the released `lwsr.py`.
 
     Encoder bunch i, block j is `feat{i+1}_{j}`; decoder stage s is `feat{s+6}_1` (with the 1x1 that fuses),
@@ -102,7 +102,7 @@ def slwsr_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
     return modules | {"trunk.pool": "conv1"}
 
 
-def slwsr_scale(state_dict: Mapping[str, Tensor]) -> int:
+def _slwsr_scale(state_dict: Mapping[str, Tensor]) -> int:
     """4 with two upsampling convolutions; else 2 or 3 from the ratio of channels of the only one."""
     if "tail.0.2.weight" in state_dict or "tail.0.0.weight" not in state_dict:
         return 4
@@ -110,7 +110,7 @@ def slwsr_scale(state_dict: Mapping[str, Tensor]) -> int:
     return 3 if weight.ndim == 4 and weight.shape[0] == 9 * weight.shape[1] else 2
 
 
-LAYOUT = ReleasedLayout(slwsr_names, "Sudo-Biao/s-LWSR, lwsr.py", slwsr_scale, pixel_range=255)
+LAYOUT = ReleasedLayout(_slwsr_names, "Sudo-Biao/s-LWSR, lwsr.py", _slwsr_scale, pixel_range=255)
 SELF_ENSEMBLE = "8-fold self-ensemble at test: 8 times the work"
 SETS = ("Set5", "Set14", "B100", "Urban100")
 # PSNR on Y in dB and SSIM on each of ``SETS``; in table II with parameters and multiply-adds.

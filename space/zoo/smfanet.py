@@ -36,7 +36,7 @@ def unit_length(x: Tensor) -> Tensor:
     return x / (x * x).sum(1, keepdim=True).clamp_min(EPSILON**2).sqrt()
 
 
-class FeatureAggregation(nn.Module):
+class _FeatureAggregation(nn.Module):
     """SMFA: half of the channels weighted by what is coarse in them, half by a local mixer. Width to width."""
 
     def __init__(self, width: int) -> None:
@@ -63,7 +63,7 @@ class FeatureAggregation(nn.Module):
         return self.last(modulated + self.local_out(F.gelu(self.local_in(local))))
 
 
-class PartialFeedForward(nn.Module):
+class _PartialFeedForward(nn.Module):
     """PCFN: 1x1 up, GELU, 3x3 with GELU on the first quarter of the channels only, 1x1 down."""
 
     def __init__(self, width: int, expansion: int) -> None:
@@ -80,13 +80,13 @@ class PartialFeedForward(nn.Module):
         return self.down(torch.cat((mixed, hidden[:, self.partial :]), 1))
 
 
-class ModulationBlock(nn.Module):
+class _ModulationBlock(nn.Module):
     """FMB: feature aggregation, then feed-forward, each on normalised features and added to them."""
 
     def __init__(self, width: int, expansion: int) -> None:
         super().__init__()
-        self.aggregation = FeatureAggregation(width)
-        self.feed_forward = PartialFeedForward(width, expansion)
+        self.aggregation = _FeatureAggregation(width)
+        self.feed_forward = _PartialFeedForward(width, expansion)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.aggregation(unit_length(x)) + x
@@ -100,7 +100,7 @@ class Smfanet(nn.Module):
         super().__init__()
         width = settings.width
         self.stem = nn.Conv2d(shape.in_channels, width, 3, padding=1)
-        self.blocks = nn.Sequential(*(ModulationBlock(width, settings.expansion) for _ in range(settings.blocks)))
+        self.blocks = nn.Sequential(*(_ModulationBlock(width, settings.expansion) for _ in range(settings.blocks)))
         self.upsampler = nn.Sequential(
             nn.Conv2d(width, shape.out_channels * shape.scale**2, 3, padding=1), nn.PixelShuffle(shape.scale)
         )
@@ -110,7 +110,7 @@ class Smfanet(nn.Module):
         return self.upsampler(self.blocks(features) + features)
 
 
-def smfanet_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
+def _smfanet_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
     """Block i is `feats.{i}` with `smfa` and `pcfn`; the scales of pooling and variance are `alpha` and `belt`."""
     aggregation = {
         "split": "linear_0",
@@ -132,7 +132,7 @@ def smfanet_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
 
 
 SMFANET = ReleasedLayout(
-    smfanet_names, "Zheng-MJ/SMFANet, basicsr/archs/SMFANet_arch.py", scale_by_shuffle("to_img.0.bias", 3)
+    _smfanet_names, "Zheng-MJ/SMFANet, basicsr/archs/SMFANet_arch.py", scale_by_shuffle("to_img.0.bias", 3)
 )
 TABLE_1 = "SMFANet (ECCV 2024), Table 1, as shown in Zheng-MJ/SMFANet figs/CNN_results.png"
 RESULTS = (

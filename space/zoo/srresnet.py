@@ -32,12 +32,12 @@ class SrresnetSettings:
     upsampler: str = "dense"
 
 
-def bilinear_list_step(in_channels: int, width: int, factor: int) -> nn.Module:
+def _bilinear_list_step(in_channels: int, width: int, factor: int) -> nn.Module:
     """Bilinear resize, then LIST."""
     return ResampledList(in_channels, width, factor)
 
 
-def list_step(in_channels: int, width: int, factor: int) -> nn.Module:
+def _list_step(in_channels: int, width: int, factor: int) -> nn.Module:
     """LIST in place of the 3x3 convolution, and pixel shuffle."""
     return nn.Sequential(List(in_channels, width * factor**2), nn.PixelShuffle(factor))
 
@@ -45,8 +45,8 @@ def list_step(in_channels: int, width: int, factor: int) -> nn.Module:
 STEP_KINDS: dict[str, Callable[[int, int, int], nn.Module]] = {
     "dense": dense_step,
     "depthwise": depthwise_step,
-    "list": list_step,
-    "bilinear-list": bilinear_list_step,
+    "list": _list_step,
+    "bilinear-list": _bilinear_list_step,
 }
 
 
@@ -55,7 +55,7 @@ def normed(width: int, light: bool) -> Normed:
     return Normed(List(width, width) if light else nn.Conv2d(width, width, 3, padding=1, bias=False), width)
 
 
-class SrresnetBlock(nn.Module):
+class _SrresnetBlock(nn.Module):
     """Convolution, norm, parametric ReLU, convolution, norm, plus input. `(N, width, H, W)` to the same."""
 
     def __init__(self, width: int, light: bool) -> None:
@@ -80,7 +80,7 @@ class Srresnet(nn.Module):
         width, light = settings.width, settings.light
         step = STEP_KINDS[settings.upsampler]
         self.stem = nn.Sequential(nn.Conv2d(shape.in_channels, width, 9, padding=4), nn.PReLU(width))
-        self.blocks = nn.Sequential(*(SrresnetBlock(width, light) for _ in range(settings.blocks)))
+        self.blocks = nn.Sequential(*(_SrresnetBlock(width, light) for _ in range(settings.blocks)))
         self.smooth = normed(width, light)
         self.steps = nn.Sequential(
             *(nn.Sequential(step(width, width, factor), nn.PReLU(width)) for factor in STEPS[shape.scale])

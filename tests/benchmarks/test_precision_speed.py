@@ -58,5 +58,5 @@ def test_bfloat16_is_not_slower_where_auto_takes_it(word: str, capsys) -> None:
     ratio = taken["fp32"] / taken["bf16"]
     with capsys.disabled():
         print(f"\n{word}: fp32 {taken['fp32']:.0f} ms, bf16 {taken['bf16']:.0f} ms, {ratio:.2f} times as fast")
-    if choose_precision("cpu").word == "bf16":
+    if choose_precision("cpu").name == "bf16":
         assert ratio > 0.9

@@ -39,7 +39,7 @@ def test_an_architecture_tells_the_knobs_that_give_it(name: str, kind: str) -> N
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_what_lies_off_the_grid_has_no_knobs(name: str) -> None:
-    family, shape = BACKBONES[name], SHAPES["same size"]
+    backbone, shape = BACKBONES[name], SHAPES["same size"]
     arch = random_architecture(shape, (name,), np.random.default_rng(1))
     others = [
         replace(arch, settings=replace(arch.settings, width=arch.settings.width + 1)),
@@ -48,7 +48,7 @@ def test_what_lies_off_the_grid_has_no_knobs(name: str) -> None:
         replace(arch, ends=None),
         ZOO["fsrcnn"].architecture,
     ]
-    assert [family.values_of(other) for other in others] == [None] * len(others)
+    assert [backbone.values_of(other) for other in others] == [None] * len(others)
 
 
 @pytest.mark.parametrize("name", BACKBONES)
@@ -71,9 +71,9 @@ def test_every_place_of_its_trunk_is_one_that_it_passes(name: str) -> None:
             knobs = random_knobs(shape, name, generator)
             knobs |= {"malle": placement, "malle_kernel": 1, "malle_pool": 1, "malle_stages": 2, "width": 16}
             knobs |= {"malle_growth": "constant", "attention": attention, "input_skip": "none", "recursion": 1}
-            family = BACKBONES[name]
+            backbone = BACKBONES[name]
             applying: dict[str, object] = {}
-            for knob in family.knobs_for(shape):
+            for knob in backbone.knobs_for(shape):
                 if knob.applies(applying):
                     applying[knob.name] = knobs[knob.name]
             network = build(architecture(shape, name, applying), torch.Generator().manual_seed(0))

@@ -125,10 +125,10 @@ def with_value(shape: IOShape, name: str, wanted: dict[str, Value]) -> Architect
 
 def offered() -> Iterator[tuple[str, str, Knob]]:
     """Every knob of every backbone at the shapes that offer it other values."""
-    for name, family in BACKBONES.items():
+    for name, entry in BACKBONES.items():
         seen: dict[str, set[Value]] = {}
         for kind, shape in SHAPES.items():
-            for knob in family.knobs_for(shape):
+            for knob in entry.knobs_for(shape):
                 new = tuple(value for value in knob.values if value not in seen.setdefault(knob.name, set()))
                 seen[knob.name].update(new)
                 if new:
@@ -262,7 +262,7 @@ def test_networks_with_batch_norms_stay_in_float32_unless_asked(name: str) -> No
         network = build(PUBLISHED[name])
     normed = any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
     chosen = replace(BF16, asked=False).for_network(network)
-    assert chosen.word == ("fp32" if normed else "bf16")
+    assert chosen.name == ("fp32" if normed else "bf16")
     assert ("batch norm" in chosen.reason) == normed
     assert BF16.for_network(network) is BF16
 
@@ -293,9 +293,9 @@ def test_every_task_trains_alike_in_bfloat16(task: str, channels: str) -> None:
         pools = pools_of(pool, rules, len(networks_of(network)))
         plan = replace(rules.degrade.plan, batch=2, patch_px=16)
         trainer = Trainer(network, pools, plan, precision, seed=0, loss=rules.measure.loss)
-        kept = losses[precision.word]
+        kept = losses[precision.name]
         trainer.train_to(2, lambda _step, loss, kept=kept: kept.append(loss))
-        weights[precision.word] = {name: each - before[name] for name, each in network.state_dict().items()}
+        weights[precision.name] = {name: each - before[name] for name, each in network.state_dict().items()}
         assert all(each.dtype == torch.float32 for each in trainer.averaged_network().state_dict().values())
     assert losses["fp32"][0] == losses["bf16"][0]  # it begins as its input
     assert losses["bf16"] == pytest.approx(losses["fp32"], rel=0.02, abs=0.01)

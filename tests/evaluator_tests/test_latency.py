@@ -9,7 +9,7 @@ import pytest
 
 from evaluators.costs import architecture_costs
 from evaluators.latency import explained, latency_difference
-from evaluators.quantities import latency_word, table_of
+from evaluators.quantities import latency_key, table_of
 from latency_tables.tables.estimate import Latency
 from latency_tables.tables.table import LatencyTable, load_table
 from space import TASKS, ZOO, UserError
@@ -63,5 +63,5 @@ def test_what_two_networks_share_cancels(table: LatencyTable) -> None:
 
 
 def test_words_name_tables() -> None:
-    assert table_of(latency_word("pixel4-a76")) == "pixel4-a76"
+    assert table_of(latency_key("pixel4-a76")) == "pixel4-a76"
     assert table_of("macs") is None

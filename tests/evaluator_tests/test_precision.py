@@ -28,7 +28,7 @@ def test_auto_follows_the_processor(processor, features: tuple[str, ...]) -> Non
     processor(*features)
     chosen = choose_precision("cpu")
     assert chosen == choose_precision("cpu", "auto")
-    assert (chosen.device, chosen.word, chosen.channels_last) == ("cpu", "bf16" if features else "fp32", True)
+    assert (chosen.device, chosen.name, chosen.channels_last) == ("cpu", "bf16" if features else "fp32", True)
     assert chosen.reason == (
         f"CPU with {features[0]}" if features else "CPU without native bfloat16 (neither AMX nor AVX512_BF16)"
     )
@@ -37,7 +37,7 @@ def test_auto_follows_the_processor(processor, features: tuple[str, ...]) -> Non
 def test_auto_is_float32_where_torch_lacks_the_questions(monkeypatch) -> None:
     for question in QUESTIONS.values():
         monkeypatch.delattr(torch.cpu, question, raising=False)
-    assert choose_precision("cpu").word == "fp32"
+    assert choose_precision("cpu").name == "fp32"
 
 
 @pytest.mark.parametrize("error", [RuntimeError, NotImplementedError, AttributeError])
@@ -47,14 +47,14 @@ def test_auto_is_float32_where_the_questions_fail(monkeypatch, error: type[Excep
 
     for question in QUESTIONS.values():
         monkeypatch.setattr(torch.cpu, question, ask, raising=False)
-    assert choose_precision("cpu").word == "fp32"
+    assert choose_precision("cpu").name == "fp32"
 
 
 @pytest.mark.parametrize("features", [(), ("AMX",)])
 def test_what_is_asked_for_by_name_is_taken_and_said(processor, features: tuple[str, ...]) -> None:
     processor(*features)
     exact, rough = choose_precision("cpu", "fp32"), choose_precision("cpu", "bf16")
-    assert (exact.word, exact.autocast, rough.word, rough.autocast) == ("fp32", None, "bf16", "bfloat16")
+    assert (exact.name, exact.autocast, rough.name, rough.autocast) == ("fp32", None, "bf16", "bfloat16")
     assert exact.asked
     assert rough.asked
     assert exact.reason.startswith("asked for; CPU with")
@@ -101,7 +101,7 @@ def cuda(monkeypatch) -> Callable[..., list[str]]:
 def test_a_gpu_is_taken_where_there_is_one(cuda, device: str | None, native: bool) -> None:
     cuda((native,))
     chosen = choose_precision(device)
-    assert (chosen.device, chosen.word, chosen.channels_last) == (device or "cuda", "bf16" if native else "fp32", True)
+    assert (chosen.device, chosen.name, chosen.channels_last) == (device or "cuda", "bf16" if native else "fp32", True)
     assert chosen.reason == f"CUDA device {'with' if native else 'without'} native bfloat16"
     assert choose_precision("cuda", "fp32").autocast is None
     assert choose_precision("cuda", "bf16").autocast == "bfloat16"
@@ -109,7 +109,7 @@ def test_a_gpu_is_taken_where_there_is_one(cuda, device: str | None, native: boo
 
 def test_each_gpu_is_asked_itself(cuda) -> None:
     asked = cuda((True, False))
-    assert (choose_precision("cuda:0").word, choose_precision("cuda:1").word) == ("bf16", "fp32")
+    assert (choose_precision("cuda:0").name, choose_precision("cuda:1").name) == ("bf16", "fp32")
     assert asked == ["cuda:0", "cuda:1"]
     with pytest.raises(UserError, match=r"'cuda:2' must be present, got 2 of them"):
         choose_precision("cuda:2")
@@ -118,7 +118,7 @@ def test_each_gpu_is_asked_itself(cuda) -> None:
 def test_a_cpu_can_be_asked_for_beside_a_gpu(cuda, processor) -> None:
     asked = cuda((True,))
     processor()
-    assert (choose_precision("cpu").device, choose_precision("cpu").word) == ("cpu", "fp32")
+    assert (choose_precision("cpu").device, choose_precision("cpu").name) == ("cpu", "fp32")
     assert asked == []
 
 
@@ -136,7 +136,7 @@ def test_training_goes_on_in_the_arithmetic_in_which_it_was_begun(processor) -> 
     native, plain = choose_precision("cpu"), choose_precision("cpu", "fp32")
     assert native.continuing(None) is native
     assert native.continuing("bf16") is native
-    assert (native.continuing("fp32").word, plain.continuing("bf16").word) == ("fp32", "bf16")
+    assert (native.continuing("fp32").name, plain.continuing("bf16").name) == ("fp32", "bf16")
     assert native.continuing("fp32").reason == "begun in fp32; CPU with AMX"
     assert Precision.from_dict(plain.to_dict()) == plain
     older = {"device": "cpu", "autocast": "bfloat16", "channels_last": True, "reason": "CPU with AMX"}

@@ -1,4 +1,4 @@
-"""The example of the room's README runs."""
+"""The example in the README of evaluators runs."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ from tests.small_table import write_small_table
 SEED = 11
 SIDE = 24
 PICTURES = 1_200
-TABLES = 200, 100, 100  # of the table, its provenance and its draws
+TABLES = 200, 100, 100  # of the table, its provenance and its bootstrap samples
 TEXTS = 200  # of each other kind of text file
 
 pytestmark = pytest.mark.long

@@ -29,7 +29,7 @@ def table(**changes) -> LatencyTable:
         "engine_version": "1.0",
         "shapes": SHAPES,
         "classes": CLASSES,
-        "draws": np.ones((2, 5)),
+        "samples": np.ones((2, 5)),
         "provenance": PROVENANCE,
     }
     return LatencyTable(**{**described, **changes})

@@ -42,7 +42,9 @@ def test_a_common_factor_widens_no_difference() -> None:
 
     def made(**spread: float):
         provenance = {"residual": DEFAULT_RESIDUAL, **spread}
-        return table(name=f"versions {spread}", shapes=rows, classes={}, draws=np.zeros((0, 0)), provenance=provenance)
+        return table(
+            name=f"versions {spread}", shapes=rows, classes={}, samples=np.zeros((0, 0)), provenance=provenance
+        )
 
     one, any_version = made(), made(version_spread=0.3)
     assert difference(one, CELL, (wide,)) == difference(any_version, CELL, (wide,))

@@ -29,7 +29,7 @@ def test_no_random_network_is_refused(name: str, networks: int) -> None:
 
 
 def test_its_own_task_is_measured_or_between() -> None:
-    """Of the milliseconds of networks of sr at the measured size, little rests on other families of operators."""
+    """Of the milliseconds of networks of sr at the measured size, little rests on other operations."""
     table, task, generator = load_table(str(TABLE)), TASKS["sr"], np.random.default_rng(8)
     by_origin: Counter[str] = Counter()
     for _ in range(30):

@@ -8,7 +8,7 @@ import pytest
 from latency_tables.lowering.operators import EngineOperator
 from latency_tables.tables.classes import cost_class
 from latency_tables.tables.estimate import MissingOperatorError, difference, estimate, explain, price
-from latency_tables.tables.grid import FamilyGrid
+from latency_tables.tables.grid import OperationGrid
 from latency_tables.tables.rows import Row
 from latency_tables.tables.table import LatencyTable
 from tests.latency_tests.made_tables import table
@@ -36,7 +36,7 @@ def measured(operators, noise: float = 0.0, seed: int = 0) -> LatencyTable:
         op: Row(true_ms(op) * float(np.exp(noise * generator.standard_normal())), "measured", 0.02, "test")
         for op in operators
     }
-    return table(name=f"made-{seed}-{len(rows)}-{noise}", shapes=rows, classes={}, draws=np.zeros((0, 0)))
+    return table(name=f"made-{seed}-{len(rows)}-{noise}", shapes=rows, classes={}, samples=np.zeros((0, 0)))
 
 
 CONVS = [conv(i, o, *size) for size in SIZES for i in (8, 16, 32, 64) for o in (3, 8, 16, 20, 32, 36, 48, 64)]
@@ -102,7 +102,7 @@ def test_noise_moves_a_measured_cost_little() -> None:
 
 def test_channels_first_grown_then_shrunk_meet() -> None:
     """A grid of one operator alone still answers, in proportion."""
-    grid = FamilyGrid({conv(16, 16): 2.0})
+    grid = OperationGrid({conv(16, 16): 2.0})
     assert grid.at(conv(16, 16)) == (pytest.approx(2.0), "measured", 1.0)
     assert grid.at(conv(32, 16))[0] == pytest.approx(4.0)
     assert grid.at(conv(8, 16))[0] == pytest.approx(2.0)
@@ -111,7 +111,7 @@ def test_channels_first_grown_then_shrunk_meet() -> None:
 
 def test_what_only_moves_elements_is_bounded_by_its_traffic() -> None:
     known = table(
-        name="traffic", shapes={add(16): Row(1.0, "measured", 0.02, "test")}, classes={}, draws=np.zeros((0, 0))
+        name="traffic", shapes={add(16): Row(1.0, "measured", 0.02, "test")}, classes={}, samples=np.zeros((0, 0))
     )
     shuffled = EngineOperator("pixel_shuffle", 360, 640, 64, 16, 64 * 180 * 320, factor=2)
     found = price(known, shuffled)
@@ -130,7 +130,7 @@ def test_what_is_not_known_is_refused_by_name_and_never_free() -> None:
 def test_a_class_whose_prices_are_all_zero_is_not_free() -> None:
     free = {(cost_class(conv(8, 8)), "GMAC"): Row(0.0, "fitted", 0.1, "test")}
     with pytest.raises(MissingOperatorError):
-        estimate(table(name="free", shapes={}, classes=free, draws=np.zeros((0, 0))), (conv(8, 8),))
+        estimate(table(name="free", shapes={}, classes=free, samples=np.zeros((0, 0))), (conv(8, 8),))
 
 
 def test_shares_add_up() -> None:
@@ -162,7 +162,7 @@ def test_what_two_networks_share_cancels_in_their_difference() -> None:
 def test_prices_that_are_wrong_together_cancel_in_a_difference() -> None:
     classes = {(cost_class(conv(16, 16)), "GMAC"): Row(50.0, "fitted", 0.3, "test")}
     together = table(
-        name="together", shapes={}, classes=classes, draws=np.array([[35.0, 65.0]]), provenance={"residual": 0}
+        name="together", shapes={}, classes=classes, samples=np.array([[35.0, 65.0]]), provenance={"residual": 0}
     )
     apart = difference(together, (conv(16, 16),), (conv(16, 17),))
     assert (apart.high - apart.low) / 2 == pytest.approx(apart.ms * 0.3 * 1.645)

@@ -83,7 +83,7 @@ def test_a_task_or_own_operators(options: list[str], tmp_path: Path, capsys: pyt
 
 def test_validate_prices_before_it_measures() -> None:
     known = table(
-        name="few", shapes={conv(8, 8): Row(1.0, "measured", 0.02, "test")}, classes={}, draws=np.zeros((0, 0))
+        name="few", shapes={conv(8, 8): Row(1.0, "measured", 0.02, "test")}, classes={}, samples=np.zeros((0, 0))
     )
     task, generator = TASKS["sr"], np.random.default_rng(0)
     networks = [random_architecture(task.shape(4), task.backbones, generator) for _ in range(3)]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from latency_tables.fitting import source
-from latency_tables.fitting.fit import Problem, draw_prices, fit_prices, published_problem, resamples, set_prices
+from latency_tables.fitting.fit import Problem, bootstrap_prices, fit_prices, published_problem, resamples, set_prices
 from latency_tables.fitting.held_out import HeldOut, coverage, leave_out, pairs_held_out, residual_sd
 from latency_tables.fitting.networks import family, networks
 from latency_tables.fitting.prices import PRICES, quantities
@@ -150,7 +150,7 @@ def test_shipped_files_are_the_published_ones(tmp_path: Path, monkeypatch: pytes
 def test_the_band_of_a_difference_is_honest() -> None:
     problem = published_problem()
     index = [core_set.table for core_set in problem.core_sets].index("pixel4-a76")
-    drawn = problem.amounts @ draw_prices(problem, index, np.arange(len(problem.networks)), 20)
+    drawn = problem.amounts @ bootstrap_prices(problem, index, np.arange(len(problem.networks)), 20)
     found = pairs_held_out(family_held_out(index), problem.families, drawn, np.inf)
     assert 0.85 <= found.in_band <= 0.98
     assert found.wrong_way < 0.01

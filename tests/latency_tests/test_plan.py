@@ -29,12 +29,12 @@ def test_super_resolution_is_covered_by_hundreds_of_operators(monkeypatch: pytes
     assert len(set(made.grid)) == len(made.grid)
     assert 20 <= len(made.check) <= planning.CHECKS
     assert not set(made.check) & set(made.grid)
-    grid, families = set(made.grid), {op.family for op in made.grid}
+    grid, operations = set(made.grid), {op.operation for op in made.grid}
     generator = np.random.default_rng(99)
     others = [random_architecture(task.shape(4), task.backbones, generator) for _ in range(8)]
     others += [ZOO["s-lwsr16"].at_scale(4)]
     asked = Counter(bare(op) for arch in others for op in architecture_operators(arch, (32, 18)))
-    assert {op.family for op in asked} <= families
+    assert {op.operation for op in asked} <= operations
     compute = [op for op in asked if op.macs]
     assert sum(op in grid for op in compute) / len(compute) > 0.75  # looked up; 1000 samples miss fewer
     assert plan(task, 4, (32, 18)) == made

@@ -23,7 +23,7 @@ def test_says_where_it_comes_from(name: str) -> None:
     assert table.provenance["licence"] == "MIT"
     assert {"lofo_mape", "lomo_mape", "spearman", "coverage_90"} <= set(table.provenance["held_out"])
     assert 0.8 <= table.provenance["held_out"]["coverage_90"] <= 0.95
-    assert table.draws.shape == (len(table.classes), 60)
+    assert table.samples.shape == (len(table.classes), 60)
     assert {row.origin for row in table.classes.values()} == {"fitted", "traffic-estimate"}
 
 

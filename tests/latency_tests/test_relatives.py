@@ -32,7 +32,7 @@ def resize_ms(op: EngineOperator) -> float:
 
 def made(name: str, rows: dict[EngineOperator, float]) -> LatencyTable:
     shapes = {op: Row(ms, "measured", 0.02, "test") for op, ms in rows.items()}
-    return table(name=name, shapes=shapes, classes={}, draws=np.zeros((0, 0)))
+    return table(name=name, shapes=shapes, classes={}, samples=np.zeros((0, 0)))
 
 
 ROWS = {op: resize_ms(op) for op in (nearest(3, 4), *(nearest(channels, 2) for channels in (8, 16, 32, 64)))}

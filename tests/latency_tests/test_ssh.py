@@ -79,7 +79,7 @@ def test_a_connection_that_breaks_is_made_again(open_host: Open, tmp_path: Path)
 
 def test_a_connection_that_stays_broken_is_lost(open_host: Open) -> None:
     session = open_host()
-    with pytest.raises(ConnectionLostError, match=r"^ssh://board: .*\(connected again 2 times in vain\)$"):
+    with pytest.raises(ConnectionLostError, match=r"^ssh://board: .*\(reconnecting failed 2 times\)$"):
         session.time(job("break"))
 
 

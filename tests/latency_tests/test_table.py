@@ -24,8 +24,8 @@ def written(tmp_path: Path) -> Path:
 def test_what_is_written_is_read(written: Path) -> None:
     read = load_table(str(written))
     assert (read.shapes, read.classes, read.provenance) == (SHAPES, CLASSES, PROVENANCE)
-    assert (read.draws == 1).all()
-    assert read.draws.shape == (2, 5)
+    assert (read.samples == 1).all()
+    assert read.samples.shape == (2, 5)
     assert read.caption == "Phone, Cortex, 1 thread, fp32, Engine 1.0"
 
 
@@ -70,7 +70,7 @@ def test_a_table_that_a_spreadsheet_saved_is_the_same(written: Path, encoding: s
 
 
 @pytest.mark.parametrize("cells", ["d0\nx", "kind,per,d0\n", 'conv 1x1,GMAC,"1', "conv 1x1,GMAC,1e308", "\0"])
-def test_draws_that_are_no_draws_are_one_line(written: Path, cells: str) -> None:
+def test_bad_bootstrap_samples_are_one_line(written: Path, cells: str) -> None:
     written.with_suffix(".draws.csv").write_text(cells)
     with pytest.raises(UserError, match=r"^t\.draws\.csv"):
         load_table(str(written))
@@ -84,7 +84,7 @@ def test_a_table_that_could_not_be_read_is_never_written(written: Path) -> None:
         with pytest.raises(UserError, match=r"^t\."):
             write_table(written, broken)
         assert {path.name: path.read_bytes() for path in written.parent.iterdir()} == before
-    write_table(written, table(draws=np.zeros((2, 0))))
+    write_table(written, table(samples=np.zeros((2, 0))))
     assert sorted(path.name for path in written.parent.iterdir()) == ["t.csv", "t.provenance.json"]
 
 
@@ -147,9 +147,9 @@ def test_a_missing_column_is_refused(written: Path) -> None:
         load_table(str(written))
 
 
-def test_draws_must_fit_their_table(written: Path) -> None:
-    draws = written.with_suffix(".draws.csv")
-    draws.write_text("\n".join(draws.read_text().splitlines()[:-1]))
+def test_bootstrap_samples_must_fit_their_table(written: Path) -> None:
+    samples = written.with_suffix(".draws.csv")
+    samples.write_text("\n".join(samples.read_text().splitlines()[:-1]))
     with pytest.raises(UserError, match="one line per class row"):
         load_table(str(written))
 

@@ -159,7 +159,7 @@ def test_the_headline_names_the_nearest_where_everything_is_dearer(run):
     (comparison,) = comparisons(dataclasses.replace(run, trials=(paper, dearer)))
     assert not comparison.dominates
     assert comparison.sentence == (
-        f"Nothing found is as cheap as s-lwsr16+skip: the nearest, #{dearer.trial}, has 100% more MACs and is within "
+        f"Nothing found is as cheap as s-lwsr16+skip: the closest, #{dearer.trial}, has 100% more MACs and is within "
         "the seed noise of it."
     )
 

@@ -10,7 +10,7 @@ from PIL import Image
 from evaluators.training.weights import save_weights
 from reports.run.advice import recommended
 from reports.run.html import report_html
-from reports.run.next_steps import longer, next_steps, python, run_word
+from reports.run.next_steps import longer, next_steps, python, run_argument
 from space.build import build
 
 
@@ -37,8 +37,8 @@ def test_a_command_that_cannot_be_read_or_is_not_known_is_no_obstacle(run):
 
 
 def test_a_run_is_called_as_the_command_line_knows_it():
-    assert run_word(Path("runs/demo")) == "demo"
-    assert run_word(Path("/data/my run")) == "/data/my run"
+    assert run_argument(Path("runs/demo")) == "demo"
+    assert run_argument(Path("/data/my run")) == "/data/my run"
 
 
 def test_the_python_loads_the_weights_and_restores_a_photograph(run, tmp_path, monkeypatch):

@@ -138,7 +138,7 @@ def test_approximations_are_hollow_stars_and_said_to_be(run):
     )
     some = dataclasses.replace(run, trials=trials)
     axes = pareto_figure(some).axes[0]
-    assert "stars: the papers' networks (hollow: approximations)" in words_of(axes)
+    assert "stars: published networks (hollow: approximations)" in words_of(axes)
     assert "hollow" not in words_of(pareto_figure(run).axes[0])
     stars = [line for line in axes.lines if line.get_marker() == "*"]
     assert sorted(line.get_markerfacecolor() == "white" for line in stars) == [False, True]
@@ -222,7 +222,7 @@ def test_the_charts_labels_name_every_star_at_every_width(make_run, quantity):
 
 def test_milliseconds_are_drawn_with_their_band_and_what_they_depend_on(timed_run):
     first, second = cost_objectives(timed_run.settings)
-    assert (first.word, second.word) == ("ms@board-x1", "ms@board-y2")
+    assert (first.key, second.key) == ("ms@board-x1", "ms@board-y2")
     view = pareto_view(timed_run, first)
     assert view.depends_on == "Board X, Cortex-X, 1 thread, fp32, Engine 1.0, 320×180 input"
     assert view.origin == "traffic-estimate"

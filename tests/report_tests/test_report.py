@@ -226,7 +226,7 @@ def test_the_page_says_where_milliseconds_come_from(timed_run):
     assert "Where the milliseconds come from" in words
     for part in (
         "board-x1: Board X, Cortex-X, 1 thread, fp32, Engine 1.0",
-        "held out: 7.1 % on average with a whole family of networks left out of the fit; bias 0.2.",
+        "held-out networks: 7.1 % on average with a whole family of networks left out of the fit; bias 0.2.",
         "made up for tests",
         "Predicted latency on board-y2 (ms): Board Y",
         timed_run.settings.tables[0].fingerprint,

@@ -1,4 +1,4 @@
-"""``python -m search cost``: exact counts and a column of milliseconds per table, of a paper's network or one's own."""
+"""``python -m search cost``: exact counts and milliseconds per table, of published networks and the user's own."""
 
 import json
 from pathlib import Path
@@ -117,7 +117,7 @@ def test_text_fits_a_terminal_of_80_columns(capsys: pytest.CaptureFixture[str]) 
     [
         (("s-lwsr16", "--device", "pixel9"), "unknown latency table 'pixel9'; known: "),
         (("own_networks:Sampler", "--device", "pixel4-a76"), "has no figure for gather grid_sampler_2d"),
-        (("own_networks:denoiser", "--scale", "2"), "--scale is for the papers' networks"),
+        (("own_networks:denoiser", "--scale", "2"), "--scale is for published networks"),
         (("s-lwsr16", "--scale", "7"), "--scale of sr must be one of"),
         (("s-lwsr16", "--input", "4x4"), "--input must be WIDTHxHEIGHT"),
         (("absent.pt2",), "no such file"),

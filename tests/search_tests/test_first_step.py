@@ -85,7 +85,7 @@ SKIPPING = ((named_architecture("s-lwsr16+skip:width=8", 4), rules_of("sr", 4)),
 
 def test_what_fails_in_bfloat16_alone_is_trained_in_float32(lacks_bfloat16) -> None:
     found, line = tried(BF16, SKIPPING)
-    assert found.word == "fp32"
+    assert found.name == "fp32"
     assert line.startswith("training in float32: a first step of symmetric in bfloat16 failed (NotImplementedError: ")
     assert MISSING in line
     assert "\n" not in line
@@ -113,7 +113,7 @@ def test_a_processor_that_lacks_an_instruction_ends_no_search(
     monkeypatch.setattr(first_step, "CHILD", child)
     monkeypatch.setattr(first_step, "_survived", set())
     found, line = tried(BF16, SKIPPING)
-    assert found.word == word
+    assert found.name == word
     if word == "fp32":
         assert line == "training in float32: a process that made first steps in bfloat16 ended (SIGILL)"
         assert first_step._survived == {"None"}
@@ -130,9 +130,9 @@ def test_a_process_without_end_is_as_one_that_dies(monkeypatch) -> None:
 
 def test_steps_that_survive_are_made_in_a_process_once(monkeypatch) -> None:
     monkeypatch.setattr(first_step, "_survived", set())
-    assert tried(replace(BF16, asked=True), SKIPPING)[0].word == "bf16"
+    assert tried(replace(BF16, asked=True), SKIPPING)[0].name == "bf16"
     monkeypatch.setattr("subprocess.run", None)
-    assert tried(replace(BF16, asked=True), SKIPPING)[0].word == "bf16"
+    assert tried(replace(BF16, asked=True), SKIPPING)[0].name == "bf16"
 
 
 def test_in_float32_nothing_is_tried(monkeypatch) -> None:
@@ -160,11 +160,11 @@ def begun_in(word: str, **changes: object) -> RunSettings:
 def test_a_run_continues_in_its_precision_on_another_machine(monkeypatch, word: str, here: str) -> None:
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: here == "bf16", raising=False)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False, raising=False)
-    assert choose_precision("cpu").word == here
+    assert choose_precision("cpu").name == here
     found, line = precision_for("cpu", "auto", begun_in(word), Path("r"))
-    assert found.word == word
+    assert found.name == word
     assert line == f"training goes on in {word}, as the run was begun; here it would be {here}"
-    assert precision_for("cpu", word, begun_in(word), Path("r"))[0].word == word
+    assert precision_for("cpu", word, begun_in(word), Path("r"))[0].name == word
     with pytest.raises(UserError, match=f"run r was made with --precision {word}, got {here}; use --run-dir"):
         precision_for("cpu", here, begun_in(word), Path("r"))
 
@@ -173,7 +173,7 @@ def test_a_begun_run_never_falls_back(lacks_bfloat16, monkeypatch) -> None:
     monkeypatch.setattr(run_precision, "designs", lambda *_: (SKIPPING[0][0],))
     with pytest.raises(UserError, match="a run begun in bf16 must go on in it"):
         checked(ASKED, TASKS["sr"], settings(), BUDGET, continues=True)
-    assert checked(ASKED, TASKS["sr"], settings(), BUDGET, continues=False)[0].word == "fp32"
+    assert checked(ASKED, TASKS["sr"], settings(), BUDGET, continues=False)[0].name == "fp32"
 
 
 def request(folder: Path, **changes: object) -> Request:
@@ -183,7 +183,7 @@ def request(folder: Path, **changes: object) -> Request:
 
 def test_the_record_of_a_run_says_what_became_of_its_precision(tmp_path: Path, lacks_bfloat16, with_amx) -> None:
     session = check_and_read(request(tmp_path / "run"))
-    assert session.precision.word == session.settings.trained_in == "fp32"
+    assert session.precision.name == session.settings.trained_in == "fp32"
     assert MISSING in session.precision_note
     assert f"  {session.precision_note}\n" in understood(session)
     assert MISSING in session.settings.environment["precision"]
@@ -199,7 +199,7 @@ def test_the_record_of_a_run_says_what_became_of_its_precision(tmp_path: Path, l
 
 def test_a_run_that_works_in_bfloat16_stays_in_it(tmp_path: Path, with_amx) -> None:
     session = check_and_read(request(tmp_path / "run"))
-    assert (session.precision.word, session.precision_note) == ("bf16", None)
+    assert (session.precision.name, session.precision_note) == ("bf16", None)
     assert session.settings.environment["precision"] == "training bfloat16 (CPU with AMX), evaluation float32"
 
 
@@ -239,7 +239,7 @@ def session(folder: Path, precision: Precision) -> TrainingSession:
 def test_a_session_falls_back_with_one_line(tmp_path: Path, lacks_bfloat16) -> None:
     console = Console(file=io.StringIO(), width=80)
     found = _checked([sr_training(), sr_training("s-lwsr16")], session(tmp_path, BF16), console)
-    assert found.precision.word == "fp32"
+    assert found.precision.name == "fp32"
     lines = console.file.getvalue().splitlines()
     assert len(lines) == 1
     assert lines[0].startswith("training in float32: ")

@@ -14,7 +14,7 @@ from scipy.stats import spearmanr
 
 import search.candidates.screening
 from evaluators.costs import Costs, architecture_costs
-from evaluators.quantities import latency_word
+from evaluators.quantities import latency_key
 from latency_tables.tables import estimate
 from latency_tables.tables.table import load_table
 from search.cli import main
@@ -150,7 +150,7 @@ def test_recost_draws_the_front_for_other_phones(folder: Path, run_loop, tables,
     macs = [trial.costs.macs for trial in run.trials if trial.rungs]
     price = {
         name: [
-            architecture_costs(t.architecture, (64, 36), [load_table(str(path))]).of(latency_word(name))
+            architecture_costs(t.architecture, (64, 36), [load_table(str(path))]).of(latency_key(name))
             for t in run.trials
             if t.rungs
         ]

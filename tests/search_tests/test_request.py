@@ -10,7 +10,7 @@ import pytest
 from search.cli.options.run import add_options
 from search.cli.run import request_of
 from search.records import KEPT, RunSettings, Wanted
-from search.request.options import RUN_OPTIONS, words_of
+from search.request.options import RUN_OPTIONS, option_texts
 from search.request.request import request_from_options
 from space.command_line import Parser
 from space.errors import UserError
@@ -75,11 +75,11 @@ def test_an_unknown_option_is_named_with_the_nearest() -> None:
 
 def test_every_option_is_read() -> None:
     """An option without a reader would be taken and mean nothing."""
-    source = (Path(__file__).parents[2] / "search" / "request.py").read_text("utf-8")
-    task_words = {option.key for option in RUN_OPTIONS if option.group == "options of the tasks"} - {"scale"}
-    unread = {option.key for option in RUN_OPTIONS if f'"{option.key}"' not in source} - task_words
+    source = (Path(__file__).parents[2] / "search" / "request" / "request.py").read_text("utf-8")
+    task_options = {option.key for option in RUN_OPTIONS if option.group == "options of the tasks"} - {"scale"}
+    unread = {option.key for option in RUN_OPTIONS if f'"{option.key}"' not in source} - task_options
     assert not unread
-    assert words_of(SR)["sampler"] == "tpe"
+    assert option_texts(SR)["sampler"] == "tpe"
 
 
 def test_what_a_run_keeps_is_said_at_each_field() -> None:

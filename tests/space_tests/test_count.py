@@ -39,15 +39,15 @@ INTERACTING = {
 }
 
 
-def trimmed(family: Backbone) -> Backbone:
-    """``family`` with a space that can be listed."""
+def trimmed(entry: Backbone) -> Backbone:
+    """``entry`` with a space that can be listed."""
 
     def fewer(knob: Knob) -> Knob:
         wanted = INTERACTING.get(knob.name, knob.values[:1])
         values = tuple(value for value in knob.values if value in wanted)
         return replace(knob, values=values or knob.values[:1], same_size=knob.same_size and knob.same_size[:1])
 
-    return replace(family, knobs=tuple(map(fewer, family.knobs)))
+    return replace(entry, knobs=tuple(map(fewer, entry.knobs)))
 
 
 def test_choices_of_a_made_up_space_by_hand_and_by_listing() -> None:
@@ -60,11 +60,11 @@ def test_choices_of_a_made_up_space_by_hand_and_by_listing() -> None:
 @pytest.mark.parametrize("kind", sorted(SHAPES))
 @pytest.mark.parametrize("name", sorted(BACKBONES))
 def test_architectures_of_a_small_space_by_listing_their_keys(name: str, kind: str) -> None:
-    family, shape = trimmed(BACKBONES[name]), SHAPES[kind]
-    choices = list(all_choices(family.knobs_for(shape)))
+    entry, shape = trimmed(BACKBONES[name]), SHAPES[kind]
+    choices = list(all_choices(entry.knobs_for(shape)))
     keys = {architecture(shape, name, chosen).key for chosen in choices}
-    assert len(choices) == knob_sets(family.knobs_for(shape))
-    assert len(keys) == architectures(family, shape) > 8
+    assert len(choices) == knob_sets(entry.knobs_for(shape))
+    assert len(keys) == architectures(entry, shape) > 8
 
 
 @pytest.mark.parametrize("name", sorted(set(BACKBONES) - {"plain", "symmetric", "progressive"}))
@@ -78,5 +78,5 @@ def test_without_a_row_of_blocks_every_choice_is_a_network_of_its_own(name: str)
 def test_tasks_add_their_backbones_up(name: str) -> None:
     task = TASKS[name]
     shape = task.shape(task.default_scale)
-    choices = sum(knob_sets(backbone(family).knobs_for(shape)) for family in task.backbones)
+    choices = sum(knob_sets(backbone(name).knobs_for(shape)) for name in task.backbones)
     assert 0.9 * choices < SearchSpace(task, shape).count() <= choices

@@ -18,8 +18,8 @@ SHAPES = {"sr": ENLARGING, "same-size": SAME_SIZE, "masked": TASKS["inpaint"].sh
 KNOBS = [
     (kind, name, knob.name)
     for kind, shape in SHAPES.items()
-    for name, family in BACKBONES.items()
-    for knob in family.knobs_for(shape)
+    for name, backbone in BACKBONES.items()
+    for knob in backbone.knobs_for(shape)
     if kind != "masked" or knob.masked  # the others are those of the same size
 ]
 # Degenerate neighbours, such as one bunch of one block, may coincide; a deep activated trunk shows them all.

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from latency_tables.measuring.targets import android
-from latency_tables.measuring.targets.benchmark_program import benchmark_program, last_words
+from latency_tables.measuring.targets.benchmark_program import benchmark_program, error_line
 from latency_tables.measuring.targets.session import ConnectionLostError, Device, Job, ModelFailedError, Timing
 from space.errors import UserError
 
@@ -85,7 +85,7 @@ class AdbSession:
         )
         printed, status, after = self._split(output)
         if status != 0:
-            raise ModelFailedError(f"{self.binary.name} ended with status {status}: {last_words(printed)}")
+            raise ModelFailedError(f"{self.binary.name} ended with status {status}: {error_line(printed)}")
         parts = android.sections(after)
         return Timing(
             name=job.name,
@@ -139,14 +139,14 @@ class AdbSession:
             if self._split(output)[1] != 0:
                 raise UserError(
                     f"phone {self.serial} cannot run on cores {', '.join(map(str, self.cores))}: "
-                    f"{last_words(self._split(output)[0])} (see: adb -s {self.serial} shell cat /proc/cpuinfo)"
+                    f"{error_line(self._split(output)[0])} (see: adb -s {self.serial} shell cat /proc/cpuinfo)"
                 )
         output = self._shell(f"cd {self.folder} && LD_LIBRARY_PATH=. {self.run} --help 2>&1; echo ==exit $?")
         printed, status, _ = self._split(output)
         if status in (126, 127, 132) or UNFIT.search(printed):  # not found, not executable, illegal instruction
             abi = self._shell("getprop ro.product.cpu.abi").strip()
             raise UserError(
-                f"{self.binary} does not run on phone {self.serial} ({last_words(printed) or f'status {status}'}); "
+                f"{self.binary} does not run on phone {self.serial} ({error_line(printed) or f'status {status}'}); "
                 f"it must be built for Android, {abi}"
             )
 
@@ -169,7 +169,7 @@ class AdbSession:
         """(What a program printed, its status, what came after); the phone's own echo says that it lives."""
         found = re.search(r"^(.*?)^==exit (\d+)\s*(.*)$", output.replace("\r\n", "\n"), re.DOTALL | re.MULTILINE)
         if not found:
-            words = last_words(output) or "nothing came"
+            words = error_line(output) or "nothing came"
             raise ConnectionLostError(f"phone {self.serial} broke off in the middle of a command: {words}")
         return found[1], int(found[2]), found[3]
 

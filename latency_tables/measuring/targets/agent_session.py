@@ -1,6 +1,6 @@
 """A session with the agent (``latency_tables/measuring/agent.py``) over the pipes of any command that starts it.
 
-The command may start the agent here, on another host or under an emulator: the conversation is the same.
+The command may start the agent here, on another host or under an emulator: the protocol is the same.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ KEPT_LINES = 20  # of what the agent's side writes to standard error
 
 
 class AgentSession:
-    """An agent that ``command`` starts, on a device that messages call ``device_name``.
+    """An agent started by ``command``, on a device called ``device_name`` in messages.
 
-    An agent that dies while it times a model has died of that model: ``ModelFailedError``, and the next job finds a
-    fresh agent. One that dies otherwise, that does not answer in time or whose answer is none is a lost connection.
-    ``restart_ok`` may veto the first reading: it is asked for the exit status of ``command`` (ssh's own 255 means that
-    the line broke, not the engine).
+    If the agent dies while timing a model, the model is at fault: ``ModelFailedError``, and the next job gets a new
+    agent. If it dies at another time, does not answer in time or answers nonsense, the connection counts as lost.
+    ``restart_ok`` may veto the first case: it is given the exit status of ``command`` (ssh's own 255 means that the
+    connection broke, not the engine).
     """
 
     def __init__(
@@ -63,11 +63,11 @@ class AgentSession:
         return Device({**identity, "cpu": named_cores(str(identity.get("cpu", "unknown")))}, state)
 
     def time(self, job: Job) -> Timing:
-        """Load the model where this agent has not seen it yet, and time it.
+        """Load the model if this agent does not have it yet, and time it.
 
         Raises:
-            ModelFailedError: the engine refuses it or dies on it.
-            ConnectionLostError: the device is gone or talks nonsense.
+            ModelFailedError: the engine refuses it or crashes on it.
+            ConnectionLostError: the device is gone or sends invalid answers.
         """
         name = hashlib.sha256(job.model).hexdigest()[:16]
         self._start()

@@ -1,4 +1,4 @@
-"""What an Android phone says of itself, read from the output of one shell command."""
+"""The description of an Android phone, parsed from the output of one shell command."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class BenchmarkProgram(Protocol):
 
 
 @dataclass(frozen=True)
-class BenchmarkModel:
+class _BenchmarkModel:
     """TensorFlow Lite's and LiteRT's ``benchmark_model``.
 
     Every phase ends with a line of statistics in microseconds, ``count=50 first=.. curr=.. min=.. max=.. avg=..
@@ -54,7 +54,7 @@ class BenchmarkModel:
     def latency_ms(self, output: str) -> float:
         lines = [line for line in output.splitlines() if re.search(r"\bcount=\d+ ", line)]
         if not lines or "Inference timings in us" not in output:
-            raise ModelFailedError(last_words(output) or "benchmark_model printed no timings")
+            raise ModelFailedError(error_line(output) or "benchmark_model printed no timings")
         for key in ("median", "avg", "curr"):
             found = re.search(rf"\b{key}={NUMBER}", lines[-1])
             if found:
@@ -63,7 +63,7 @@ class BenchmarkModel:
 
 
 @dataclass(frozen=True)
-class MnnBenchmark:
+class _MnnBenchmark:
     """MNN's ``benchmark.out``: a folder of models, then runs, warm-up, 0 for the CPU, threads, 1 for fp32.
 
     It prints ``[ - ] NAME  max = .. ms  min = .. ms  avg = .. ms`` per model and cannot be given a time limit.
@@ -80,11 +80,11 @@ class MnnBenchmark:
     def latency_ms(self, output: str) -> float:
         found = re.search(rf"^\[ - \].*\bavg\s*=\s*{NUMBER}\s*ms", output, re.MULTILINE)
         if not found:
-            raise ModelFailedError(last_words(output) or "benchmark.out printed no timings")
+            raise ModelFailedError(error_line(output) or "benchmark.out printed no timings")
         return _positive(found[1], found[0])
 
 
-PROGRAMS: dict[str, BenchmarkProgram] = {"litert": BenchmarkModel(), "mnn": MnnBenchmark()}
+PROGRAMS: dict[str, BenchmarkProgram] = {"litert": _BenchmarkModel(), "mnn": _MnnBenchmark()}
 
 
 def benchmark_program(engine: str) -> BenchmarkProgram:
@@ -98,7 +98,7 @@ def benchmark_program(engine: str) -> BenchmarkProgram:
         ) from None
 
 
-def last_words(output: str) -> str:
+def error_line(output: str) -> str:
     """The last line that is an error, else the last line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [

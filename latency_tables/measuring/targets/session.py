@@ -1,4 +1,4 @@
-"""What the harness asks of a device, whatever it is reached by."""
+"""The interface of a device for the harness, however it is connected."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ class Device:
 
 
 class ModelFailedError(Exception):
-    """The engine refused the model or died on it; the device is well."""
+    """The engine refused the model or crashed on it; the device still works."""
 
 
 class ConnectionLostError(UserError):
-    """The device cannot be reached, or answers what is no answer; the message says which device and why."""
+    """The device cannot be reached or sends invalid answers; the message says which device and why."""
 
 
 class Session(Protocol):

@@ -57,8 +57,8 @@ class SshHost:
 class SshSession:
     """The agent on ``host``, started by ``python`` (a command line there, such as ``~/venv/bin/python``).
 
-    A connection that breaks is made again a few times, after each of ``waits_s`` seconds; the job that it broke is
-    timed anew. The agent lies in a folder of its own under the host's temporary files until ``close``.
+    A broken connection is retried after each of ``waits_s`` seconds, and the interrupted job is timed again. The agent
+    is kept in its own folder under the host's temporary files until ``close``.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class SshSession:
                 return self._reconnect().time(job)
             except ConnectionLostError as error:
                 lost = error
-        raise ConnectionLostError(f"{lost} (connected again {len(self.waits_s)} times in vain)")
+        raise ConnectionLostError(f"{lost} (reconnecting failed {len(self.waits_s)} times)")
 
     def close(self) -> None:
         """End the agent and remove its folder."""

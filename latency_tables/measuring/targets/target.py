@@ -26,10 +26,10 @@ def open_session(
     benchmark_binary: str | Path | None = None,
     engine_version: str | None = None,
 ) -> Session:
-    """A session with the device that ``target`` names; nothing is connected before it is asked something.
+    """A session with the device that ``target`` names; it connects on first use.
 
     ``remote_python`` is the command that starts Python on a host over ssh ("python3"); ``benchmark_binary`` is the
-    engine's program for a phone over adb, and ``engine_version`` what that program does not tell of itself.
+    engine's program for a phone over adb, and ``engine_version`` its version, which the program does not report.
 
     Raises:
         UserError: ``target`` has no known form, or an option belongs to another form.

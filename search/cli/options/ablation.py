@@ -7,7 +7,7 @@ from pathlib import Path
 
 from search.cli.options.shared import EMBEDDED, add_training_options
 
-DESCRIPTION = "Test a paper's claim: one choice turned, everything else equal, several seeds."
+DESCRIPTION = "Test a paper's claim: vary one choice, keep everything else equal, several seeds."
 EXAMPLES = (("python -m search ablation upsamplers --steps 1000 --seeds 3", "its table and figure go to runs/"),)
 
 

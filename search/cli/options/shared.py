@@ -8,7 +8,7 @@ from pathlib import Path
 
 from search.request.options import PRECISION_HELP, Option
 
-EMBEDDED = "embedded"  # the data word of the photographs that come with the program
+EMBEDDED = "embedded"  # the data spec of the photographs that come with the program
 RUN_HELP = "a run's folder, or its name in runs/"
 
 
@@ -33,6 +33,6 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("training")
     group.add_argument("--time", help="such as 20m; the same command continues (default: no limit)")
     group.add_argument("--device", help="cpu, cuda or cuda:N (default: cuda where present)")
-    group.add_argument("--precision", default="auto", metavar="WORD", help=PRECISION_HELP)
+    group.add_argument("--precision", default="auto", metavar="FORMAT", help=PRECISION_HELP)
     group.add_argument("--side-by-side", metavar="N", help="trainings at a time (default: one per core, or 4 on a GPU)")
     group.add_argument("--data", type=Path, metavar="FOLDER", help="folder that the named data folders lie in")
