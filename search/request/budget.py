@@ -72,8 +72,8 @@ def parse_budget(text: str) -> Budget:
         UserError: malformed, not positive, or the same quantity twice; the message names the value.
     """
     limits: dict[str, Limit] = {}
-    for limit in text.split(","):
-        limit = _parse_limit(limit.strip(), text)
+    for part in text.split(","):
+        limit = _parse_limit(part.strip(), text)
         if limit.quantity in limits:
             table = quantity(limit.quantity).table
             what = f"quantity once, got {limit.quantity}" if table is None else f"latency table once, got {table}"
