@@ -1,17 +1,22 @@
-"""Who proposes the next network: a file for each kind, a line for each in ``PROPOSERS``."""
+"""Who proposes the next network: a file for each kind, a line for each in ``PROPOSERS``.
+
+The table names what it does not import: ``--help`` lists the samplers without waiting for Optuna.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import Protocol
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Protocol
 
-import optuna
-from optuna.samplers import BaseSampler
-
-from search.proposers.optuna_samplers import GroupedTPEProposer, OptunaProposer, gp, nsga2, nsga3, random
 from space.errors import UserError
-from space.search_space import SearchSpace
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.samplers import BaseSampler
+
+    from space.search_space import SearchSpace
+
+OPTUNA = "search.proposers.optuna_samplers"
 
 
 class Proposer(Protocol):
@@ -31,13 +36,15 @@ class Proposer(Protocol):
         ...
 
 
-PROPOSERS: dict[str, Callable[[], Proposer]] = {
-    "tpe": GroupedTPEProposer,
-    "nsga2": partial(OptunaProposer, nsga2),
-    "nsga3": partial(OptunaProposer, nsga3),
-    "gp": partial(OptunaProposer, gp),
-    "random": partial(OptunaProposer, random),
+# By the name of ``--sampler``, the first being the default: ``module:function``, which makes a proposer.
+PROPOSERS: dict[str, str] = {
+    "tpe": f"{OPTUNA}:GroupedTPEProposer",
+    "nsga2": f"{OPTUNA}:nsga2",
+    "nsga3": f"{OPTUNA}:nsga3",
+    "gp": f"{OPTUNA}:gp",
+    "random": f"{OPTUNA}:random",
 }
+DEFAULT = next(iter(PROPOSERS))
 
 
 def proposer(name: str) -> Proposer:
@@ -48,4 +55,5 @@ def proposer(name: str) -> Proposer:
     """
     if name not in PROPOSERS:
         raise UserError(f"--sampler must be one of {', '.join(PROPOSERS)}, got {name!r}")
-    return PROPOSERS[name]()
+    made: Proposer = resolve_name(PROPOSERS[name])()
+    return made

@@ -16,22 +16,6 @@ STARTUP_TRIALS = 12
 LARGEST_SEED = 2**32
 
 
-def nsga2(seed: int) -> BaseSampler:
-    return optuna.samplers.NSGAIISampler(seed=seed, population_size=20)
-
-
-def nsga3(seed: int) -> BaseSampler:
-    return optuna.samplers.NSGAIIISampler(seed=seed, population_size=20)
-
-
-def gp(seed: int) -> BaseSampler:
-    return optuna.samplers.GPSampler(seed=seed, n_startup_trials=STARTUP_TRIALS)
-
-
-def random(seed: int) -> BaseSampler:
-    return optuna.samplers.RandomSampler(seed=seed)
-
-
 @dataclass(frozen=True)
 class OptunaProposer:
     """A new sampler for each trial, with its seed: all that these samplers know is in the study."""
@@ -51,3 +35,19 @@ class GroupedTPEProposer:
     def sampler(self, study: optuna.Study, space: SearchSpace, seed: int) -> BaseSampler:
         self._known.reseed(seed % LARGEST_SEED)
         return self._known
+
+
+def nsga2() -> OptunaProposer:
+    return OptunaProposer(lambda seed: optuna.samplers.NSGAIISampler(seed=seed, population_size=20))
+
+
+def nsga3() -> OptunaProposer:
+    return OptunaProposer(lambda seed: optuna.samplers.NSGAIIISampler(seed=seed, population_size=20))
+
+
+def gp() -> OptunaProposer:
+    return OptunaProposer(lambda seed: optuna.samplers.GPSampler(seed=seed, n_startup_trials=STARTUP_TRIALS))
+
+
+def random() -> OptunaProposer:
+    return OptunaProposer(lambda seed: optuna.samplers.RandomSampler(seed=seed))

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from evaluators.quantities import PREFIX, QUANTITIES
+from search.proposers import DEFAULT, PROPOSERS
 from space.errors import UserError
 from space.tasks import OPTIONS, TASKS
 
@@ -106,7 +107,7 @@ RUN_OPTIONS: tuple[Option, ...] = (
         "published networks (see: python -m search list) to train beside those that run with every search",
         "NAME[,NAME]",
     ),
-    Option("sampler", HOW, "one of tpe, nsga2, nsga3, gp, random (default: tpe)", default="tpe"),
+    Option("sampler", HOW, f"one of {', '.join(PROPOSERS)} (default: {DEFAULT})", default=DEFAULT),
     Option("seed", HOW, "of proposals, weights and patches (default: 0)", default="0"),
     Option(
         "specialists",

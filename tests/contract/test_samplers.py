@@ -33,7 +33,7 @@ class ComputedElsewhere:
         return PartialFixedSampler(space.parameters_of(point), RandomSampler(seed % 2**32))
 
 
-MEMBERS = {**PROPOSERS, "computed-elsewhere": ComputedElsewhere}
+MEMBERS = {**PROPOSERS, "computed-elsewhere": f"{__name__}:ComputedElsewhere"}
 
 
 @pytest.fixture(scope="module", params=MEMBERS)

@@ -92,9 +92,13 @@ def proposed(run_loop, folder: Path) -> list[str]:
     return [record.architecture.key for _, record in sorted(study.records.items())]
 
 
+def optunas_own_proposer() -> OptunaProposer:
+    return OptunaProposer(optunas_own)
+
+
 def test_proposals_are_those_of_optunas_own_sampler(tmp_path: Path, run_loop, monkeypatch) -> None:
     ours = proposed(run_loop, tmp_path / "ours")
-    monkeypatch.setitem(PROPOSERS, "tpe", lambda: OptunaProposer(optunas_own))
+    monkeypatch.setitem(PROPOSERS, "tpe", f"{__name__}:optunas_own_proposer")
     assert proposed(run_loop, tmp_path / "optunas") == ours
 
 
