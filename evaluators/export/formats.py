@@ -47,7 +47,7 @@ class EngineNetwork(ABC):
         """The output `(1, c, H, W)` for ``image`` `(1, C, h, w)`, both float32 in [0, 1], channels first."""
 
     def partitions(self) -> tuple[int, tuple[str, ...]] | None:
-        """How many partitions the accelerated kernels make of it, and which operators they leave out; None: not told."""
+        """How many partitions the accelerated kernels make of it, and the operators they leave out; None: not told."""
         return None
 
 
