@@ -5,6 +5,7 @@ image, mean shift, stem, *trunk*, long skip, upsampler, input skip, mean shift, 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import ClassVar, Literal, TypeAlias
 
@@ -23,8 +24,8 @@ from space.layers.upsamplers import upsampler
 Make: TypeAlias = Callable[..., nn.Module]
 
 
-class Trunk(nn.Module):
-    """`(N, width, H, W)` features, and the image that they come from, to `(N, width, H, W)` features.
+class Trunk(nn.Module, ABC):
+    """Features and their image to features: what a backbone adds to the ends.
 
     A trunk names its places and hands its features to ``ends.insert(place, x)`` at each; a place where nothing stands
     costs nothing. It is given what stands at ``head`` already.
@@ -49,8 +50,9 @@ class Trunk(nn.Module):
         places = (place for value, place in self.MALLE_PLACES.items() if spec.placement in (value, "all"))
         return {place: make(MalleResidual, self.width_at(place), spec) for place in places}
 
+    @abstractmethod
     def forward(self, x: Tensor, image: Tensor, ends: RestorationNet) -> Tensor:
-        raise NotImplementedError
+        """`(N, width, H, W)` features of the `(N, in, H, W)` ``image`` to features of the same shape."""
 
 
 class RestorationNet(nn.Module, ResidualEnd):
