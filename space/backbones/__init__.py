@@ -20,7 +20,7 @@ from space.knobs import SPECIALISTS, Knob, Value
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Backbone:
-    """How one family of networks is described (``settings``), searched (``knobs``) and built (``trunk``).
+    """How the networks of one trunk are described (``settings``), searched (``knobs``) and built (``trunk``).
 
     ``knobs`` are all that it declares; what a search of networks of one shape may turn is ``knobs_for(shape)``.
     ``trunk(shape, settings, make)`` stands in a ``RestorationNet``. ``setting_values`` tells the knob values that can

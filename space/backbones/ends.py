@@ -6,9 +6,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from space.architecture import EndsSpec, MalleSpec, UpsamplerSpec
-from space.knobs import ATTENTION, INPUT_SKIP, MALLE, MALLE_KERNEL, MALLE_POOL, UPSAMPLER, Value
+from space.knobs import ATTENTION, INPUT_SKIP, MALLE, MALLE_KERNEL, MALLE_POOL, UPSAMPLER, Knob, Value
 
-ENDS_KNOBS = (MALLE, MALLE_KERNEL, MALLE_POOL, ATTENTION, UPSAMPLER, INPUT_SKIP)
+MALLE_KNOBS = (MALLE, MALLE_KERNEL, MALLE_POOL)
+ENDS_KNOBS = (*MALLE_KNOBS, ATTENTION, UPSAMPLER, INPUT_SKIP)
+
+
+def ends_knobs(*own: Knob, of_malle: tuple[Knob, ...] = ()) -> tuple[Knob, ...]:
+    """``ENDS_KNOBS`` for a trunk that has its ``own`` of the same names, and further ones of a MalleConv."""
+    by_name = {knob.name: knob for knob in own}
+    return tuple(by_name.get(knob.name, knob) for knob in (*MALLE_KNOBS, *of_malle, *ENDS_KNOBS[len(MALLE_KNOBS) :]))
 
 
 def trunk_malle(knobs: Mapping[str, Any]) -> MalleSpec:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from space import knobs as k
 from space.architecture import IOShape, MalleSpec, Nested
+from space.backbones.ends import ends_knobs
 from space.backbones.restoration_net import Make, RestorationNet, Trunk
 from space.blocks import BLOCKS, at_widths, block, block_knobs
 from space.blocks.block import BlockSpec
@@ -50,21 +51,7 @@ GROWTH = k.Knob(
     k.MALLE_PORT,
     {"malle": ("finest", "coarsest", "every-level")},
 )
-KNOBS = (
-    WIDTH,
-    LEVELS,
-    SIDES,
-    *block_knobs(),
-    RESAMPLE,
-    MALLE,
-    k.MALLE_KERNEL,
-    k.MALLE_POOL,
-    STAGES,
-    GROWTH,
-    ATTENTION,
-    k.UPSAMPLER,
-    k.INPUT_SKIP,
-)
+KNOBS = (WIDTH, LEVELS, SIDES, *block_knobs(), RESAMPLE, *ends_knobs(MALLE, ATTENTION, of_malle=(STAGES, GROWTH)))
 
 
 @dataclass(frozen=True, slots=True)
