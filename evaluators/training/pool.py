@@ -29,7 +29,7 @@ that a crop still gives (48 - 16 + 1)^2 = 1,089 different ones. A tighter cap ke
 
 
 class ImagePairs(Protocol):
-    """Degraded and clean images by number: a list, or what makes them when it is asked."""
+    """Degraded and clean images by number: a list, or an object that makes them on access."""
 
     def __len__(self) -> int: ...
 
@@ -179,12 +179,12 @@ class PatchPool:
 
 
 def _mapped(file: Path) -> np.ndarray:
-    """A plain array over the mapped file: numpy slices its memmap class several times slower."""
+    """A plain array over the mapped file: numpy slices its memmap class several times more slowly."""
     return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
 
 
 def _bytes_per_pixel(degraded: np.ndarray | None, target: np.ndarray, scale: int) -> int:
-    """Of both sides, per low-resolution pixel."""
+    """Bytes of both sides per low-resolution pixel."""
     per_target = target.shape[2] * target.itemsize * scale**2
     return per_target + (0 if degraded is None else degraded.shape[2] * degraded.itemsize)
 

@@ -1,4 +1,4 @@
-"""Where and in which number format training runs fastest; evaluation is always fp32."""
+"""The device and number format in which training runs fastest; evaluation is always fp32."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Precision:
         return "fp32" if self.autocast is None else "bf16"
 
     def for_network(self, network: nn.Module) -> Precision:
-        """This, or float32 where bfloat16 does not suit ``network``: one with batch norms.
+        """This, or float32 for a network that bfloat16 does not suit: one with batch norms.
 
         A norm divides by the deviation what a convolution before it rounded to 8 bits of its mean. From random weights,
         on smooth noisy images, the gradients of DnCNN and of GLCIC with LIST then stand at cosines of 0.75 and 0.17 to
@@ -55,7 +55,7 @@ class Precision:
         return self
 
     def continuing(self, name: str | None) -> Precision:
-        """This, or the arithmetic of ``name`` where training was begun in another; None where that is not known."""
+        """This, in the arithmetic ``name`` that training was begun in; unchanged if that is not known (None)."""
         if name in (None, self.name):
             return self
         autocast = "bfloat16" if name == "bf16" else None
@@ -70,7 +70,7 @@ class Precision:
         return network.to(self.device, memory_format=self.memory_format)  # type: ignore[call-overload]
 
     def place_batch(self, images: torch.Tensor) -> torch.Tensor:
-        """``(N, C, H, W)`` on the device and in the memory order; the same tensor where it is so already."""
+        """``images``, `(N, C, H, W)`, on the device and in the memory order; the same tensor if it is already."""
         return images.to(self.device, non_blocking=True).contiguous(memory_format=self.memory_format)
 
     def arithmetic(self) -> contextlib.AbstractContextManager[object]:
@@ -129,7 +129,7 @@ def _checked_device(device: str | None) -> str:
 
 
 def _native_bfloat16(device: str) -> tuple[bool, str]:
-    """Whether ``device`` multiplies bfloat16 itself, and the words that say so in a record."""
+    """Whether ``device`` multiplies bfloat16 natively, and how a record says so."""
     if device != "cpu":
         with torch.cuda.device(device):  # of which it asks
             native = torch.cuda.is_bf16_supported(including_emulation=False)
@@ -143,7 +143,7 @@ def _native_bfloat16(device: str) -> tuple[bool, str]:
 def _cpu_bfloat16_feature() -> str | None:
     """The instruction set that multiplies bfloat16 on this CPU, or None; also None where torch cannot tell.
 
-    torch has no public question for it: the private ones may be gone in another version, and on other processors.
+    torch has no public query; the private ones may be missing in other versions and on other processors.
     """
     for feature, question in (("AMX", "_is_amx_tile_supported"), ("AVX512_BF16", "_is_avx512_bf16_supported")):
         try:

@@ -57,6 +57,7 @@ class EncoderDecoderSettings:
 
 
 def settings_from_knobs(knobs: Mapping[str, Any]) -> EncoderDecoderSettings:
+    """The settings that ``knobs`` describe."""
     return EncoderDecoderSettings(
         width=knobs["width"],
         levels=knobs["levels"],
@@ -68,6 +69,7 @@ def settings_from_knobs(knobs: Mapping[str, Any]) -> EncoderDecoderSettings:
 
 
 def values_of(settings: EncoderDecoderSettings) -> dict[str, k.Value]:
+    """Knob values from which ``settings_from_knobs`` gives ``settings``, if any do."""
     return {
         "width": settings.width,
         "levels": settings.levels,

@@ -1,4 +1,4 @@
-"""From knobs to what stands around a trunk, and back."""
+"""From knobs to the parts around a trunk, and back."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def ends_knobs(*own: Knob, of_malle: tuple[Knob, ...] = ()) -> tuple[Knob, ...]:
 
 
 def trunk_malle(knobs: Mapping[str, Any]) -> MalleSpec:
-    """A MalleConv with a predictor that is small against a trunk; ours."""
+    """A MalleConv whose predictor is small compared with a trunk; its size is ours."""
     return MalleSpec(knobs["malle"], knobs["malle_kernel"], knobs["malle_pool"], stages=2, width=16, blocks=1)
 
 
 def ends_from_knobs(
     knobs: Mapping[str, Any], malle: Callable[[Mapping[str, Any]], MalleSpec] = trunk_malle
 ) -> EndsSpec:
-    """What ``knobs`` say; where no upsampler is offered, one convolution to the image, without a step."""
+    """The ends that ``knobs`` describe; without a knob ``upsampler``, one convolution to the image."""
     return EndsSpec(
         UpsamplerSpec(knobs.get("upsampler", "dense-one-step"), knobs["width"]),
         knobs["input_skip"],
@@ -36,7 +36,7 @@ def ends_from_knobs(
 
 
 def ends_values(ends: EndsSpec) -> dict[str, Value]:
-    """Values of the knobs that can give ``ends``, by ``ends_from_knobs``."""
+    """Knob values from which ``ends_from_knobs`` gives ``ends``, if any do."""
     values: dict[str, Value] = {
         "upsampler": ends.upsampler.kind,
         "input_skip": ends.input_skip,

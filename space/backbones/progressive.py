@@ -51,6 +51,7 @@ class ProgressiveSettings:
 
 
 def settings_from_knobs(knobs: Mapping[str, Any]) -> ProgressiveSettings:
+    """The settings that ``knobs`` describe."""
     return ProgressiveSettings(
         width=knobs["width"],
         blocks=row(knobs["blocks"], knobs["width"], knobs),
@@ -60,6 +61,7 @@ def settings_from_knobs(knobs: Mapping[str, Any]) -> ProgressiveSettings:
 
 
 def values_of(settings: ProgressiveSettings) -> dict[str, k.Value]:
+    """Knob values from which ``settings_from_knobs`` gives ``settings``, if any do."""
     return {
         "width": settings.width,
         "blocks": len(settings.blocks),

@@ -75,10 +75,12 @@ class PyramidSettings:
     learned_gates: bool = True
 
     def width_at(self, level: int) -> int:
+        """Channels of ``level``."""
         return self.width * 2 ** max(0, level - 1)
 
 
 def malle_from_knobs(knobs: Mapping[str, Any]) -> MalleSpec:
+    """The MalleConvs that ``knobs`` describe; the predictor is as wide as the trunk."""
     return MalleSpec(
         knobs["malle"],
         knobs["malle_kernel"],
@@ -91,6 +93,7 @@ def malle_from_knobs(knobs: Mapping[str, Any]) -> MalleSpec:
 
 
 def settings_from_knobs(knobs: Mapping[str, Any]) -> PyramidSettings:
+    """The settings that ``knobs`` describe."""
     return PyramidSettings(
         width=knobs["width"],
         levels=knobs["levels"],
@@ -101,6 +104,7 @@ def settings_from_knobs(knobs: Mapping[str, Any]) -> PyramidSettings:
 
 
 def values_of(settings: PyramidSettings) -> dict[str, k.Value]:
+    """Knob values from which ``settings_from_knobs`` gives ``settings``, if any do."""
     return {
         "width": settings.width,
         "levels": settings.levels,
@@ -122,6 +126,8 @@ def _row(spec: BlockSpec, count: int, make: Make) -> nn.Sequential:
 
 
 class PyramidTrunk(Trunk):
+    """Levels encoded from the finest down and merged from the coarsest up."""
+
     ATTENTION_PLACES: ClassVar[Mapping[str, str]] = {"channel": "coarsest", "spatial": "coarsest"}
 
     def __init__(self, shape: IOShape, settings: PyramidSettings, make: Make) -> None:

@@ -1,4 +1,4 @@
-"""What every searched network has in common: the ends, and the places for a MalleConv and for attention.
+"""The frame of every searched network: its ends, and the places for MalleConv and attention.
 
 image, mean shift, stem, *trunk*, long skip, upsampler, input skip, mean shift, image. A backbone is a trunk.
 """
@@ -58,7 +58,7 @@ class Trunk(nn.Module, ABC):
 class RestorationNet(nn.Module, ResidualEnd):
     """`(N, in, H, W)` to `(N, out, scale*H, scale*W)`, float, images in [0, 1].
 
-    Sides that the trunk cannot divide are filled up at the start and cut at the end.
+    Sides that are not multiples of ``trunk.multiple`` are padded at the start and cut at the end.
     """
 
     def __init__(self, shape: IOShape, ends: EndsSpec, trunk: Trunk, make: Make) -> None:
@@ -96,7 +96,7 @@ class RestorationNet(nn.Module, ResidualEnd):
         return self.upsampler.get_submodule("last") if self.adds_input else None
 
     def insert(self, place: str, x: Tensor) -> Tensor:
-        """Features at ``place`` of the trunk after what stands there: a MalleConv, then attention."""
+        """``x`` after the MalleConv and the attention at ``place``, if any: `(N, C, H, W)` to the same shape."""
         for kind, name in self.places.get(place, ()):
             x = (self.malle if kind == "malle" else self.attention)[name](x)
         return x
