@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from space import knobs as k
 from space.architecture import IOShape, Nested
-from space.backbones.ends import ends_knobs
+from space.backbones.ends import ATTENTION, MALLE, ends_knobs
 from space.backbones.restoration_net import Make, RestorationNet, Trunk
 from space.blocks import BLOCKS, at_widths, block_knobs, changing_block
 from space.blocks.block import BlockSpec, Residual
@@ -34,9 +34,11 @@ RESAMPLE = k.Knob(
     "between levels: max pooling and bilinear, strided and transposed convolutions, or bilinear and LIST",
     f"{k.FAN_CODE}: max pooling and bilinear; {k.LAHIRI}: the others",
 )
-MALLE = replace(k.MALLE, meaning="where a MalleConv stands: after the stem, coarsest, at the end, or at all three")
-ATTENTION = replace(k.ATTENTION, meaning="attention over the coarsest features")
-KNOBS = (WIDTH, LEVELS, DEPTH, *block_knobs("ar"), PLACES, RESAMPLE, *ends_knobs(MALLE, ATTENTION))
+OWN = (
+    replace(MALLE, meaning="where a MalleConv stands: after the stem, coarsest, at the end, or at all three"),
+    replace(ATTENTION, meaning="attention over the coarsest features"),
+)
+KNOBS = (WIDTH, LEVELS, DEPTH, *block_knobs("ar"), PLACES, RESAMPLE, *ends_knobs(*OWN))
 
 
 @dataclass(frozen=True, slots=True)

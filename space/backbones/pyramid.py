@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from space import knobs as k
 from space.architecture import IOShape, MalleSpec, Nested
-from space.backbones.ends import ends_knobs
+from space.backbones.ends import ATTENTION, ends_knobs
 from space.backbones.restoration_net import Make, RestorationNet, Trunk
 from space.blocks import BLOCKS, at_widths, block, block_knobs
 from space.blocks.block import BlockSpec
@@ -35,8 +35,10 @@ RESAMPLE = k.Knob(
     "convolutions or by bilinear and LIST",
     f"{k.MALLE_PORT}: unshuffle and bilinear; {k.LAHIRI}: the others",
 )
-ATTENTION = replace(k.ATTENTION, meaning="attention over the coarsest features")
-MALLE = k.Knob("malle", ("none", "finest", "coarsest", "every-level"), "levels that have a MalleConv", k.MALLE_SOURCE)
+OWN = (
+    k.Knob("malle", ("none", "finest", "coarsest", "every-level"), "levels that have a MalleConv", k.MALLE_SOURCE),
+    replace(ATTENTION, meaning="attention over the coarsest features"),
+)
 STAGES = k.Knob(
     "malle_stages",
     (2, 3),
@@ -51,7 +53,7 @@ GROWTH = k.Knob(
     k.MALLE_PORT,
     {"malle": ("finest", "coarsest", "every-level")},
 )
-KNOBS = (WIDTH, LEVELS, SIDES, *block_knobs(), RESAMPLE, *ends_knobs(MALLE, ATTENTION, of_malle=(STAGES, GROWTH)))
+KNOBS = (WIDTH, LEVELS, SIDES, *block_knobs(), RESAMPLE, *ends_knobs(*OWN, of_malle=(STAGES, GROWTH)))
 
 
 @dataclass(frozen=True, slots=True)
