@@ -1,4 +1,4 @@
-"""Training that can be resumed: begun from a seed, continued from a checkpoint that is at most half a minute old."""
+"""A training that a kill costs half a minute at most: begun from a seed, continued from a checkpoint."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SAVE_EVERY_S = 30  # what a kill can cost
 
 @dataclass(frozen=True)
 class Resumable:
-    """Everything that determines a network's training except its length and arithmetic; ``seed`` is for weights and
+    """All that determines one network's training but its length and its arithmetic; ``seed`` is that of weights and
     patches."""
 
     architecture: Architecture
@@ -35,12 +35,11 @@ class Resumable:
     pool: PatchPool
 
     def begun(self, precision: Precision) -> Trainer:
-        """A trainer before its first step."""
         network = self.network()
         return Trainer(network, self._pools(network), self.plan, precision, self.seed, self.rules.measure.loss)
 
     def resumed(self, checkpoint: Path | None, precision: Precision) -> Trainer | None:
-        """A trainer at ``checkpoint``; None if there is none or it is damaged: the seed then gives the same again."""
+        """From ``checkpoint``; None where there is none or it is damaged: the same seed then gives the same again."""
         if checkpoint is None:
             return None
         network = self.network()
@@ -52,7 +51,7 @@ class Resumable:
             return None
 
     def network(self) -> torch.nn.Module:
-        """The network before its first step."""
+        """As it is before the first step."""
         return build(self.architecture, torch.Generator().manual_seed(self.seed))
 
     def _pools(self, network: torch.nn.Module) -> tuple[PatchPool, ...]:
@@ -78,7 +77,7 @@ def _either(ends: Callable[[], bool], at: float) -> Callable[[], bool]:
 
 
 def asking(pairs: Iterable[Pair], ask: Callable[[], object]) -> Iterator[Pair]:
-    """``pairs``, calling ``ask`` before each: a worker's sign of life."""
+    """``pairs``, with a question before each of them: asking is a worker's sign of life."""
     for pair in pairs:
         ask()
         yield pair

@@ -45,7 +45,7 @@ class MeanShift(nn.Conv2d, StartsItself):
 
 
 class InputSkip(nn.Module):
-    """The first ``channels`` of the input: unchanged, resized to the output size, or with filled holes.
+    """The first ``channels`` of the input, as they are, resized to the output size or with filled holes.
 
     `(N, in, H, W)` to `(N, channels, scale*H, scale*W)`, in float32 under autocast too. ``mode`` is ``identity`` or
     ``push-pull`` (for scale 1), ``nearest``, ``bilinear`` or ``bicubic``; ``push-pull`` takes the last channel of the

@@ -48,4 +48,4 @@ class ResidualEnd(ABC):
     @property
     @abstractmethod
     def residual_end(self) -> nn.Module | None:
-        """The last convolution if its output is added to the input, else None."""
+        """The last convolution, where what it gives is added to the input; None where nothing is added."""
