@@ -21,8 +21,6 @@ class Job:
 
 @dataclass(frozen=True)
 class Progress:
-    """``step`` of ``steps`` is made, with this training loss."""
-
     number: int
     step: int
     steps: int
