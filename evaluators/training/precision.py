@@ -62,6 +62,7 @@ class Precision:
         return replace(self, autocast=autocast, reason=f"begun in {name}; {self.reason}", asked=True)
 
     def in_float32(self, reason: str) -> Precision:
+        """This with float32 arithmetic, for ``reason``."""
         return replace(self, autocast=None, reason=f"{reason}; {self.reason}")
 
     def place_network(self, network: nn.Module) -> nn.Module:
