@@ -1,4 +1,4 @@
-"""Where and in which number format training runs fastest; evaluation is always fp32."""
+"""The device and number format in which training runs fastest; evaluation is always fp32."""
 
 from __future__ import annotations
 
@@ -66,13 +66,14 @@ class Precision:
         return self
 
     def continuing(self, name: str | None) -> Precision:
-        """This, or the arithmetic of ``name`` where training was begun in another; None where that is not known."""
+        """This, in the arithmetic ``name`` that training was begun in; unchanged if that is not known (None)."""
         if name in (None, self.name):
             return self
         autocast = "bfloat16" if name == "bf16" else None
         return replace(self, autocast=autocast, reason=f"begun in {name}; {self.reason}", asked=True)
 
     def in_float32(self, reason: str) -> Precision:
+        """This with float32 arithmetic, for ``reason``."""
         return replace(self, autocast=None, reason=f"{reason}; {self.reason}")
 
     def place_network(self, network: nn.Module) -> nn.Module:
@@ -81,7 +82,7 @@ class Precision:
         return network.to(self.device, memory_format=self.memory_format)  # type: ignore[call-overload]
 
     def place_batch(self, images: torch.Tensor) -> torch.Tensor:
-        """``(N, C, H, W)`` on the device and in the memory order; the same tensor where it is so already."""
+        """``images``, `(N, C, H, W)`, on the device and in the memory order; the same tensor if it is already."""
         return images.to(self.device, non_blocking=True).contiguous(memory_format=self.memory_format)
 
     def arithmetic(self) -> contextlib.AbstractContextManager[object]:
@@ -144,7 +145,7 @@ def _checked_device(device: str | None) -> str:
 
 
 def _native_bfloat16(device: str) -> tuple[bool, str]:
-    """Whether ``device`` multiplies bfloat16 itself, and the words that say so in a record."""
+    """Whether ``device`` multiplies bfloat16 natively, and how a record says so."""
     if device != "cpu":
         with torch.cuda.device(device):  # of which it asks
             native = torch.cuda.is_bf16_supported(including_emulation=False)
@@ -158,7 +159,7 @@ def _native_bfloat16(device: str) -> tuple[bool, str]:
 def _cpu_bfloat16_feature() -> str | None:
     """The instruction set that multiplies bfloat16 on this CPU, or None; also None where torch cannot tell.
 
-    torch has no public question for it: the private ones may be gone in another version, and on other processors.
+    torch has no public query; the private ones may be missing in other versions and on other processors.
     """
     for feature, question in (("AMX", "_is_amx_tile_supported"), ("AVX512_BF16", "_is_avx512_bf16_supported")):
         try:

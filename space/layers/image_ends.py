@@ -1,4 +1,4 @@
-"""What touches the image itself: the fixed mean shift at both ends, and the resized input added to the output."""
+"""The layers at the image: the fixed mean shift at both ends, and the input that is added to the output."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ class MeanShift(nn.Conv2d, StartsItself):
     """Adds ``sign`` times the DIV2K mean by a fixed 1x1 convolution with the identity as weight.
 
     It cannot be folded exactly into a zero-padded 3x3 convolution, so it stays an operator, and its 12 fixed
-    numbers are stored and counted. It is float32 under autocast too, for all of the image passes through it.
+    numbers are stored and counted. It computes in float32 under autocast too: the whole image
+    passes through it.
     """
 
     def __init__(self, sign: int) -> None:
@@ -46,11 +47,11 @@ class MeanShift(nn.Conv2d, StartsItself):
 class InputSkip(nn.Module):
     """The first ``channels`` of the input, as they are, resized to the output size or with filled holes.
 
-    ``mode`` is ``identity`` or ``push-pull`` (for scale 1), ``nearest``, ``bilinear`` or ``bicubic``; ``push-pull``
-    takes the last channel of the input for the mask of the holes.
-    An input has more channels than the output where a mask or a noise map comes after the image.
-    Bicubic takes the a = -0.5 kernel that super-resolution data are made with (torch's antialiased form, which for
-    enlargement is plain interpolation); torch's own default is a = -0.75. All of it is float32 under autocast too.
+    `(N, in, H, W)` to `(N, channels, scale*H, scale*W)`, in float32 under autocast too. ``mode`` is ``identity`` or
+    ``push-pull`` (for scale 1), ``nearest``, ``bilinear`` or ``bicubic``; ``push-pull`` takes the last channel of the
+    input for the mask of the holes. The input has more channels than the output where a mask or a noise map follows
+    the image. Bicubic uses the a = -0.5 kernel that super-resolution data are made with (torch's antialiased form,
+    which for enlargement is plain interpolation); torch's own default is a = -0.75.
     """
 
     def __init__(self, mode: str, scale: int, channels: int) -> None:

@@ -24,7 +24,7 @@ from space.layers.weight_and_bias import weight_and_bias
 
 
 def offsets(kernel: int) -> Iterator[tuple[int, int]]:
-    """Rows and columns from the output pixel to the pixel that each tap reads."""
+    """For each tap, rows and columns from the output pixel to the pixel that it reads."""
     reach = kernel // 2
     return ((y, x) for y in range(-reach, reach + 1) for x in range(-reach, reach + 1))
 
@@ -32,9 +32,9 @@ def offsets(kernel: int) -> Iterator[tuple[int, int]]:
 def sliced(x: Tensor, kernels: Tensor, kernel: int) -> Tensor:
     """Convolve every pixel with its own kernel, interpolated bilinearly out of a coarse map.
 
-    y_c(p) = sum over offsets o of W_c,o(p) x_c(p + o), plus b_c(p); outside the image x is zero. Tap after tap is
-    enlarged, used and forgotten, so that the kernels never stand at full resolution, not even for the gradient.
-    Under autocast too it sums in float32: interpolated weights and ten terms rounded to 8 bits would add up.
+    y_c(p) = sum over offsets o of W_c,o(p) x_c(p + o), plus b_c(p); outside the image x is zero. Taps are
+    enlarged one at a time and dropped, so that the kernels never exist at full resolution, not even for the gradient.
+    It sums in float32 under autocast too: interpolated weights and ten terms rounded to 8 bits would accumulate.
 
     Args:
         x: `(N, C, H, W)`.
@@ -62,12 +62,12 @@ def _enlarged(tap: Tensor, size: torch.Size) -> Tensor:
 
 
 def _moved(x: Tensor, down: int, right: int) -> Tensor:
-    """``x`` moved by whole pixels; zeros come in."""
+    """``x`` shifted by whole pixels, with zeros at the edge."""
     return x if (down, right) == (0, 0) else F.pad(x, (right, -right, down, -down))
 
 
 class _Sliced(torch.autograd.Function):
-    """``_apply`` whose gradient keeps the inputs only and enlarges each tap again."""
+    """``_apply`` with a gradient that saves only the inputs and enlarges each tap again."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, kernels: Tensor, kernel: int) -> Tensor:
@@ -145,7 +145,7 @@ class MalleConv(nn.Module, Foldable):
 
     @torch.no_grad()
     def fold(self) -> None:
-        """Batch norm into the kernels: their prediction is scaled, and the offsets shifted."""
+        """Fold batch norm into the kernels: their prediction is scaled and the offsets are shifted."""
         if self.norm is None:
             return
         weight, bias = weight_and_bias(self.predictor[-1])

@@ -1,6 +1,6 @@
-"""What a part declares that it can do. It is declared, never guessed: a stranger's method may be called ``fold``.
+"""What a module declares that it can do, by inheriting from one of these classes; callers ask with ``isinstance``.
 
-A part inherits from what it implements, and callers ask with ``isinstance``.
+Nothing is guessed from the name of a method: a module from elsewhere may have a ``fold`` of its own.
 """
 
 from __future__ import annotations
@@ -11,39 +11,39 @@ from torch import nn
 
 
 class Foldable(ABC):
-    """A part whose batch norm, branches or factor can move into its convolutions (``space.build.deploy_form``)."""
+    """A module whose batch norm, branches or factor can move into its convolutions (``space.build.deploy_form``)."""
 
     @abstractmethod
     def fold(self) -> None:
-        """Change the part in place so that it computes the same with fewer operators; a second time changes nothing."""
+        """Change the module in place so that it computes the same with fewer operators; idempotent."""
 
 
 class TakesNorm(ABC):
-    """A part that takes up the batch norm after it."""
+    """A module into which the batch norm after it can be folded."""
 
     @abstractmethod
     def fold_norm(self, norm: nn.BatchNorm2d) -> None:
-        """Change the weights in place so that the part alone computes ``norm(part(x))`` in eval mode."""
+        """Change the weights in place so that the module computes ``norm(module(x))`` in eval mode."""
 
 
 class TakesFactor(ABC):
-    """A part that takes up a factor on its output."""
+    """A module into which a factor on its output can be folded."""
 
     @abstractmethod
     def multiply(self, factor: float) -> None:
-        """Change the weights in place so that the part gives ``factor`` times what it gave."""
+        """Change the weights in place so that the output is ``factor`` times what it was."""
 
 
 class StartsItself(ABC):
-    """A part that does not start from torch's range of weights (``space.build.initialise``)."""
+    """A module with an initialisation of its own (``space.build.initialise``)."""
 
     @abstractmethod
     def reset(self) -> None:
-        """Make its starting weights out of freshly drawn ones; on the meta device nothing changes."""
+        """Turn freshly drawn weights into its initial ones, in place; on the meta device nothing changes."""
 
 
 class ResidualEnd(ABC):
-    """A network that can add its input to its output, and then starts as that input."""
+    """A network that may add its input to its output; if it does, it initially returns that input."""
 
     @property
     @abstractmethod
