@@ -146,7 +146,7 @@ def _published(named: Named) -> Model:
         return Model(named.spec, network, rules, arch, False, facts)
     loaded = network_from_file(named.spec, named.weights, named.scale)
     rules = published_rules(entry, loaded.scale, named.task_options)
-    facts |= {"weights": f"{named.weights.name}: {origin(loaded)}"}
+    facts["weights"] = origin(loaded)
     if loaded.layout is not None:
         facts["licence"] = f"weights by their authors ({loaded.layout.source}); see there"
     return Model(loaded.name, loaded.network, rules, loaded.architecture, True, facts)
