@@ -23,7 +23,6 @@ from search.storage.runs_here import RUNS
 from space.build import build
 from space.errors import UserError
 from space.named_network import NamedNetwork, named_network
-from space.tasks import TASKS
 from space.zoo import ZOO, PublishedNetwork, known_names
 
 WAYS = "RUN#TRIAL, a model folder, a weights file, a published network's name, FILE.pt2 or MODULE:FACTORY"

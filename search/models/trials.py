@@ -65,7 +65,9 @@ def trial_model(
         raise UserError(f"trial must be one of the {len(run.trials)} of {run.name}, got {number}")
     if not record.rungs:
         why = f": {record.reason}" if record.reason else ""
-        raise UserError(f"trial must be one that was trained, got {number} of {run.name}, which is {record.status}{why}")
+        raise UserError(
+            f"trial must be one that was trained, got {number} of {run.name}, which is {record.status}{why}"
+        )
     result = record.rungs[-1] if rung is None else record.at_rung(rung)
     if rung is None:
         result = record.at_rung(front_rung(run)) or record.rungs[-1]
