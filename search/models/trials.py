@@ -114,8 +114,8 @@ def _deleted(run: RunResult, record: TrialRecord, folder: Path, rung: int) -> st
     there = [each.rung for each in record.rungs if stored_weights(record, folder, each.rung) is not None]
     known = ", ".join(f"{run.name}#{record.trial}@{each + 1}" for each in there)
     return (
-        f"the weights of trial {record.trial} of {run.name} at rung {rung + 1} must be in {folder}, got none: they were "
-        + (f"deleted; there are {known}" if there else "deleted, as were those of its other rungs")
+        f"the weights of trial {record.trial} of {run.name} at rung {rung + 1} must be in {folder}, got none: they "
+        + (f"were deleted; there are {known}" if there else "were deleted, as were those of its other rungs")
     )
 
 
