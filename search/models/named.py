@@ -195,7 +195,7 @@ def _own(named: Named, own: NamedNetwork, has_weights: bool) -> Model:
 
 KINDS: dict[str, Kind] = {
     "RUN#TRIAL": Kind("a trial of a run", _is_trial, _trial),
-    "FOLDER": Kind("a model folder", lambda spec: is_model_folder(Path(spec)), _folder),
+    "FOLDER": Kind("a model folder", lambda spec: bool(spec) and is_model_folder(Path(spec)), _folder),
     "FILE": Kind("a weights file", _is_file, _file),
     "FILE.pt2": Kind("an exported file", lambda spec: spec.endswith(".pt2"), _exported),
     "NAME": Kind("a published network", _is_published, _published, takes_weights=True),
@@ -207,7 +207,7 @@ def _unknown(spec: str) -> str:
     for folder in (Path(spec), RUNS / spec):
         if is_run(folder):
             return f"a run has many networks, got {spec!r} alone; name one by its number on the page, {spec}#TRIAL"
-    if Path(spec).is_dir():
+    if spec and Path(spec).is_dir():
         return f"a model folder must hold manifest.json, got {spec!r} without it; names may be {WAYS}"
     if spec.endswith((".safetensors", ".pth", ".pt")):
         return f"weights {spec} must be a file, got none; check the name"

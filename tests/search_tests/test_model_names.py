@@ -195,7 +195,7 @@ def test_options_that_are_given_must_fit_the_network(here: Path) -> None:
 def test_an_older_file_is_refused_alone_and_says_what_to_give(tmp_path: Path) -> None:
     arch = ZOO["espcn"].architecture
     save_weights(tmp_path / "w.safetensors", build(arch), {"architecture": arch.key, "network": "espcn"})
-    with pytest.raises(UserError, match="must say which network they are of.*they fit espcn: give that name"):
+    with pytest.raises(UserError, match=r"must say which network they are of.*they fit espcn: give that name"):
         model_named(str(tmp_path / "w.safetensors"))
     assert model_named("espcn", tmp_path / "w.safetensors").has_weights
     save_weights(tmp_path / "own.safetensors", nn.Conv2d(3, 5, 3), {})
