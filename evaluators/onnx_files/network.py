@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from space.named_network import DEFAULT_INPUT, NamedNetwork, OtherInput
 from space.operators.kinds import UnknownOperatorError
 
 SUFFIX = ".onnx"
+TORCH_NODE = "pkg.torch.onnx.fx_node"  # metadata of a node: the call in torch's graph that it was made of
+_TORCH_WEIGHT = re.compile(r"%[pb]_(\w+)")
 EXTRA = "pip install 'litefront[export]'"
 DEFAULT_DOMAINS = ("", "ai.onnx")
 
@@ -79,6 +82,7 @@ class OnnxNetwork(nn.Module):
                 arrays |= dict(zip(node.outputs, self._computed(node, arrays), strict=True))
             else:
                 self._nodes.append(node)
+        self._nodes = [_unmerged(node, arrays) for node in self._nodes]
         self._constants = self._stored(arrays)
         self._check_known()
 
@@ -177,6 +181,33 @@ def _node(proto: Any) -> Node:
         )
     how = {each.name: _attribute(onnx.helper.get_attribute_value(each)) for each in proto.attribute}
     return Node(proto.op_type, tuple(proto.input), tuple(proto.output), {**how, "outputs": len(proto.output)}, proto)
+
+
+def _unmerged(node: Node, arrays: dict[str, np.ndarray]) -> Node:
+    """``node`` reading weights of its own where torch's exporter has merged equal ones of several modules.
+
+    A fresh network's biases are all zero, and its mean shifts are alike: the network stores each, and is counted so.
+    """
+    said = next((each.value for each in node.proto.metadata_props if each.key == TORCH_NODE), "")
+    written = dict.fromkeys(_TORCH_WEIGHT.findall(said.lower()))
+    inputs = []
+    for name in node.inputs:
+        owner = _torch_name(name)
+        if written and name in arrays and owner not in written:
+            there = {_torch_name(each) for each in node.inputs}
+            others, last = [each for each in written if each not in there], owner.rpartition("_")[2]
+            alike = [each for each in others if each.endswith(f"_{last}")] if len(others) > 1 else others
+            owner = next(iter(alike), owner)
+            if owner != _torch_name(name):
+                arrays[owner] = arrays[name]
+                name = owner
+        inputs.append(name)
+    return replace(node, inputs=tuple(inputs))
+
+
+def _torch_name(name: str) -> str:
+    """As ``torch.export`` calls the weight ``name`` in a graph."""
+    return re.sub(r"\W", "_", name).lower()
 
 
 def _attribute(value: Any) -> Any:
