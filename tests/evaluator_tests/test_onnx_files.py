@@ -75,7 +75,7 @@ class Everything(nn.Module):
         x = torch.cat((left.tanh(), F.gelu(right)), 1)
         x = x * F.hardsigmoid(F.adaptive_avg_pool2d(x, 1)) + x.mean((2, 3), keepdim=True)
         x = F.pixel_unshuffle(F.pad(x, (1, 1, 1, 1), mode="reflect"), 2)
-        x = F.pixel_shuffle(F.max_pool2d(x, 3, 1, 1) + F.avg_pool2d(x, 2, 1, 0, False).amax(), 2)
+        x = F.pixel_shuffle(F.max_pool2d(x, 3, 1, 1) + F.avg_pool2d(x, 2, 2, 0, False).amax((2, 3), keepdim=True), 2)
         x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)[..., ::2, 1:-1]
         flat = x.flatten(2).transpose(1, 2)
         attention = (flat @ flat.transpose(1, 2)).softmax(-1) @ self.row(flat)
