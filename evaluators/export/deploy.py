@@ -8,7 +8,7 @@ import math
 from torch import nn
 
 from space.build import deploy_form
-from space.layers.protocols import ExportForm, DividesSides
+from space.layers.protocols import DividesSides, ExportForm
 
 
 def export_form(network: nn.Module, size: tuple[int, int] | None = None) -> nn.Module:

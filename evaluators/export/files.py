@@ -57,7 +57,9 @@ def write_checked(
             raise ExportError(f"{form.engine} cannot run {path.name}: {first_line(error)}") from error
         broken = TOLERANCES[what.dtype].broken_by(figures)
         if broken:
-            raise OutsideToleranceError(f"{form.name} {what.dtype} is not what torch computes: {'; '.join(broken)}", figures)
+            raise OutsideToleranceError(
+                f"{form.name} {what.dtype} is not what torch computes: {'; '.join(broken)}", figures
+            )
     except BaseException:
         for each in folder.glob(f"{stem}.*"):
             each.unlink()

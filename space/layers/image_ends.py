@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from space.layers.bicubic import ConvolvedBicubic
 from space.layers.full_precision import autocast_runs, raised
 from space.layers.hole_fill import LEVELS, push_pull
-from space.layers.protocols import ExportForm, DividesSides, StartsItself
+from space.layers.protocols import DividesSides, ExportForm, StartsItself
 from space.layers.weight_and_bias import weight_and_bias
 
 # RGB mean of DIV2K on a scale of 1, as in the released s-LWSR code (`common.py`, MeanShift; first used by EDSR).
