@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from evaluators.export.formats import FP16, FP32, EngineNetwork, Exportable, ExportError, Format
 from evaluators.export.traced import example, quiet
@@ -24,34 +27,60 @@ class LiteRt(Format):
     suffix = ".tflite"
     engine = "LiteRT"
     extra = "export"
-    needs = ("litert_torch", "ai_edge_litert")
+    needs = ("litert_torch", "ai_edge_litert", "ai_edge_quantizer")
     dtypes = (FP32, FP16)
     can_be_dynamic = False
 
     def write(self, what: Exportable, path: Path) -> tuple[str, ...]:
-        import litert_torch
-
         try:
             with quiet():
-                channels_last = litert_torch.to_channel_last_io(what.network, args=[0], outputs=[0]).eval()
-                image = example(what).permute(0, 2, 3, 1).contiguous()
-                litert_torch.convert(channels_last, (image,)).export(str(path))
+                content = _converted(what.network, what.in_channels, what.size)
+                if what.dtype == FP16:
+                    content = _halved(content)
         except Exception as error:
             raise ExportError(f"litert-torch refuses it: {first_line(error)}") from error
+        path.write_bytes(content)
         return ()
 
     def open(self, path: Path, threads: int = 1) -> EngineNetwork:
         from ai_edge_litert.interpreter import Interpreter
 
         try:
-            interpreter = Interpreter(model_path=str(path), num_threads=threads)
-            interpreter.allocate_tensors()
+            with quiet():
+                interpreter = Interpreter(model_path=str(path), num_threads=threads)
+                interpreter.allocate_tensors()
         except Exception as error:
             raise ExportError(f"LiteRT refuses {path.name}: {first_line(error)}") from error
         return _Interpreter(interpreter)
 
     def versions(self) -> dict[str, str]:
         return {name: version(name) for name in ("torch", "litert-torch", "ai-edge-litert")}
+
+
+@lru_cache(maxsize=1)
+def _converted(network: nn.Module, in_channels: int, size: tuple[int, int]) -> bytes:
+    """The float32 file of ``network``, which is the start of the others and takes the converter much time."""
+    import litert_torch
+    from litert_torch import config
+
+    config.show_progress = False
+    channels_last = litert_torch.to_channel_last_io(network, args=[0], outputs=[0]).eval()
+    image = example(Exportable(network, in_channels, size)).permute(0, 2, 3, 1).contiguous()
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "model.tflite")
+        litert_torch.convert(channels_last, (image,)).export(str(path))
+        return path.read_bytes()
+
+
+def _halved(content: bytes) -> bytes:
+    from ai_edge_quantizer import quantizer, recipe_manager
+    from ai_edge_quantizer.qtyping import TFLOperationName
+
+    halving = quantizer.Quantizer(content)
+    halving.add_weight_only_config(
+        ".*", TFLOperationName.ALL_SUPPORTED, 16, algorithm_key=recipe_manager.AlgorithmName.FLOAT_CASTING
+    )
+    return bytes(halving.quantize().quantized_model)
 
 
 class _Interpreter(EngineNetwork):
