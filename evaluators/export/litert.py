@@ -37,6 +37,8 @@ class LiteRt(Format):
                 content = _converted(what.network, what.in_channels, what.size)
                 if what.dtype == FP16:
                     content = _halved(content)
+        except OSError:
+            raise
         except Exception as error:
             raise ExportError(f"litert-torch refuses it: {first_line(error)}") from error
         path.write_bytes(content)

@@ -48,6 +48,8 @@ class Onnx(Format):
             model = program.model_proto
             if what.dtype == FP16:
                 model = _halved(model)
+        except OSError:
+            raise
         except Exception as error:
             raise ExportError(f"torch's ONNX exporter refuses it: {_cause(error)}") from error
         path.write_bytes(model.SerializeToString())
