@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from evaluators.export.formats import FP16, FP32, EngineNetwork, Exportable, ExportError, Format
+from evaluators.export.formats import FP16, FP32, INT8, EngineNetwork, Exportable, ExportError, Format
+from evaluators.export.onnx_int8 import quantized_onnx
+from evaluators.export.quantization import calibration_of
 from evaluators.export.traced import example, free_sides, quiet
 from space.errors import first_line
 
@@ -28,7 +30,7 @@ class Onnx(Format):
     engine = "ONNX Runtime"
     extra = "export"
     needs = ("onnx", "onnxscript", "onnxruntime")
-    dtypes = (FP32, FP16)
+    dtypes = (FP32, FP16, INT8)
     can_be_dynamic = True
 
     def write(self, what: Exportable, path: Path) -> tuple[str, ...]:
@@ -48,6 +50,8 @@ class Onnx(Format):
             model = program.model_proto
             if what.dtype == FP16:
                 model = _halved(model)
+            if what.dtype == INT8:
+                model = quantized_onnx(model, calibration_of(what))
         except Exception as error:
             raise ExportError(f"torch's ONNX exporter refuses it: {_cause(error)}") from error
         path.write_bytes(model.SerializeToString())
