@@ -22,14 +22,4 @@ def format_named(name: str) -> Format:
     return FORMATS[name]
 
 
-__all__ = [
-    "FORMATS",
-    "FP16",
-    "FP32",
-    "INT8",
-    "EngineNetwork",
-    "ExportError",
-    "Exportable",
-    "Format",
-    "format_named",
-]
+__all__ = ["FORMATS", "FP16", "FP32", "INT8", "EngineNetwork", "ExportError", "Exportable", "Format", "format_named"]
