@@ -11,7 +11,6 @@ import torch
 
 from evaluators.export.executorch_int8 import quantized_program
 from evaluators.export.formats import FP16, FP32, INT8, EngineNetwork, Exportable, ExportError, Format
-from evaluators.export.quantization import calibration_of
 from evaluators.export.traced import HalfInside, quiet, traced
 from space.errors import first_line
 
@@ -36,7 +35,7 @@ class ExecuTorch(Format):
                 from executorch.exir import to_edge_transform_and_lower
 
                 if what.dtype == INT8:
-                    program = quantized_program(program, calibration_of(what))
+                    program = quantized_program(program, what)
                 lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
                 path.write_bytes(lowered.to_executorch().buffer)
         except Exception as error:

@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import torch
 from torch.export import ExportedProgram
 from torch.fx import GraphModule, Node
 
-from evaluators.export.quantization import OUTPUT_RANGE, input_range
+from evaluators.export.formats import Exportable
+from evaluators.export.quantization import Range, end_ranges
 
 SMALLEST_SCALE = 2.0**-24  # XNNPACKQuantizer's own configuration has 2^-12, which is coarse for weights below 1/32
 
 
-def quantized_program(program: ExportedProgram, calibration: Sequence[np.ndarray]) -> ExportedProgram:
-    """``program``, of float32 with one input and one output, with int8 operators where XNNPACK has them."""
+def quantized_program(program: ExportedProgram, what: Exportable) -> ExportedProgram:
+    """``program``, that of ``what`` in float32, with int8 operators where XNNPACK has them."""
     from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import XNNPACKQuantizer
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
     quantizer = XNNPACKQuantizer().set_global(_per_channel())
     prepared = prepare_pt2e(program.module(), quantizer)
-    images = [torch.from_numpy(picture) for picture in calibration]
+    images = [torch.from_numpy(picture) for picture in what.calibration]
     with torch.no_grad():
         for image in images:
             prepared(image)
+    image_range, output_range = end_ranges(what)
     for observer in _after_input(prepared):
-        _set_range(observer, input_range(calibration))
+        _set_range(observer, image_range)
     for observer in _before_output(prepared):
-        _set_range(observer, OUTPUT_RANGE)
+        _set_range(observer, output_range)
     return torch.export.export(convert_pt2e(prepared), (images[0],))
 
 
@@ -83,6 +84,6 @@ _MOVING = {
 }
 
 
-def _set_range(observer: Any, limits: tuple[float, float]) -> None:
+def _set_range(observer: Any, limits: Range) -> None:
     for held, limit in zip((observer.min_val, observer.max_val), limits, strict=True):
         held.fill_(limit)

@@ -11,7 +11,6 @@ import torch
 
 from evaluators.export.formats import FP16, FP32, INT8, EngineNetwork, Exportable, ExportError, Format
 from evaluators.export.onnx_int8 import quantized_onnx
-from evaluators.export.quantization import calibration_of
 from evaluators.export.traced import example, free_sides, quiet
 from space.errors import first_line
 
@@ -51,7 +50,7 @@ class Onnx(Format):
             if what.dtype == FP16:
                 model = _halved(model)
             if what.dtype == INT8:
-                model = quantized_onnx(model, calibration_of(what))
+                model = quantized_onnx(model, what)
         except Exception as error:
             raise ExportError(f"torch's ONNX exporter refuses it: {_cause(error)}") from error
         path.write_bytes(model.SerializeToString())

@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.export.quantization import OUTPUT_RANGE, input_range
+from evaluators.export.formats import Exportable
+from evaluators.export.quantization import end_ranges
 from evaluators.export.traced import quiet
 
 # They move values and keep them, so that their input and output have the same scale.
 MOVING = ("DepthToSpace", "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze")
 
 
-def quantized_onnx(model: Any, calibration: Sequence[np.ndarray]) -> Any:
-    """``model`` (an ``onnx.ModelProto`` in float32, with one input and one output) in int8."""
+def quantized_onnx(model: Any, what: Exportable) -> Any:
+    """``model``, the ``onnx.ModelProto`` of ``what`` in float32, in int8."""
     import onnx
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -26,15 +27,15 @@ def quantized_onnx(model: Any, calibration: Sequence[np.ndarray]) -> Any:
         inferred, target = Path(folder, "inferred.onnx"), Path(folder, "int8.onnx")
         quant_pre_process(model, inferred, skip_symbolic_shape=True)
         graph = onnx.load(inferred).graph
-        low, high = input_range(calibration)
-        ranges = {graph.input[0].name: (low, high)} | dict.fromkeys(_output_tensors(graph), OUTPUT_RANGE)
+        image, output = end_ranges(what)
+        ranges = {graph.input[0].name: image} | dict.fromkeys(_output_tensors(graph), output)
         overrides = {
             name: [{"rmin": np.float32(low), "rmax": np.float32(high)}] for name, (low, high) in ranges.items()
         }
         quantize_static(
             inferred,
             target,
-            _Pictures(graph.input[0].name, calibration),
+            _Pictures(graph.input[0].name, what.calibration),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             activation_type=QuantType.QInt8,

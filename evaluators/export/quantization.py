@@ -1,35 +1,36 @@
-"""Post-training quantization to int8: what all engines' quantizers have in common.
+"""Post-training quantization to int8: what the quantizers of all engines have in common.
 
 Weights have a scale per output channel, values a scale and a zero point per tensor, from the smallest and largest value
-that calibration pictures give. A network's two ends are images, whose range is known: there the scale is 1/255, so that
-every 8-bit value, white and black too, is a value of int8.
+that calibration pictures give. A network's two ends are images: their ranges are black to white at least, so that
+neither is clipped where no calibration picture has them, and an input of 8-bit values loses nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
+import torch
 
 from evaluators.export.formats import Exportable, ExportError
 
 BLACK, WHITE = 0.0, 1.0
-OUTPUT_RANGE = (BLACK, WHITE)
+Range = tuple[float, float]  # smallest and largest value
 
 
-def calibration_of(what: Exportable) -> Sequence[np.ndarray]:
-    """The calibration pictures.
+def end_ranges(what: Exportable) -> tuple[Range, Range]:
+    """Ranges of input and output over the calibration pictures: black to white, or more where values go beyond.
 
     Raises:
-        ExportError: there is none.
+        ExportError: there is no calibration picture.
     """
     if not what.calibration:
         raise ExportError("int8 needs calibration pictures, got none")
-    return what.calibration
+    with torch.inference_mode():
+        outputs = [what.network(torch.from_numpy(picture)).numpy() for picture in what.calibration]
+    return _range(what.calibration), _range(outputs)
 
 
-def input_range(calibration: Sequence[np.ndarray]) -> tuple[float, float]:
-    """Smallest and largest value of an input: black to white, or more where noise goes beyond them."""
-    low = min(float(picture.min()) for picture in calibration)
-    high = max(float(picture.max()) for picture in calibration)
-    return min(BLACK, low), max(WHITE, high)
+def _range(images: Iterable[np.ndarray]) -> Range:
+    low, high = zip(*((float(image.min()), float(image.max())) for image in images), strict=True)
+    return min(BLACK, *low), max(WHITE, *high)
