@@ -64,27 +64,34 @@ def check(engine: EngineNetwork, taken: Sequence[Shot], rules: TaskRules | None)
     ``left_out``: where the engine tells.
     """
     outputs = [engine.run(shot.image) for shot in taken]
+    figures = compared(taken, outputs) | _against_truth(taken, outputs, rules)
+    ms, runs = _milliseconds(lambda: engine.run(taken[0].image))
+    height, width = taken[0].image.shape[2:]
+    figures |= {"ms": ms, "ms_runs": runs, "ms_input": [width, height]}
+    told = engine.partitions()
+    if told is not None:
+        figures["partitions"], figures["left_out"] = told[0], list(told[1])
+    return figures
+
+
+def compared(taken: Sequence[Shot], outputs: Sequence[np.ndarray]) -> dict[str, Any]:
+    """The first figures of ``check``: an engine's ``outputs`` against torch's.
+
+    Raises:
+        ValueError: an output has another shape.
+    """
     for shot, output in zip(taken, outputs, strict=True):
         if output.shape != shot.expected.shape:
             raise ValueError(f"the file's output must be {shot.expected.shape}, got {output.shape}")
     differences = [output.astype(np.float64) - shot.expected for shot, output in zip(taken, outputs, strict=True)]
     squares = float(np.mean([np.mean(each**2) for each in differences]))
     drift = np.mean([each.mean((0, 2, 3)) for each in differences], axis=0) * 255
-    ms, runs = _milliseconds(lambda: engine.run(taken[0].image))
-    figures: dict[str, Any] = {
+    return {
         "pictures": len(taken),
         "largest_error": float(max(np.abs(each).max() for each in differences)),
         "psnr_to_torch_db": None if squares == 0 else -10 * math.log10(squares),
         "colour_drift_levels": [float(each) for each in drift],
-        "ms": ms,
-        "ms_runs": runs,
-        "ms_input": [taken[0].image.shape[3], taken[0].image.shape[2]],
-        **_against_truth(taken, outputs, rules),
     }
-    told = engine.partitions()
-    if told is not None:
-        figures["partitions"], figures["left_out"] = told[0], list(told[1])
-    return figures
 
 
 def _against_truth(taken: Sequence[Shot], outputs: Sequence[np.ndarray], rules: TaskRules | None) -> dict[str, Any]:

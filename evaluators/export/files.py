@@ -38,7 +38,7 @@ class CheckedFile:
 def write_checked(
     form: Format, what: Exportable, taken: Sequence[Shot], rules: TaskRules | None, folder: Path, stem: str
 ) -> CheckedFile:
-    """Write ``what`` into ``folder`` as ``stem`` and the format's suffix, and check it; nothing of it stays if it fails.
+    """Write ``what`` into ``folder``, named ``stem`` and the format's suffix, and check it; nothing stays if it fails.
 
     Raises:
         ExportError: the converter or the engine refuses it.

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from torch import nn
 
-from evaluators.export.formats import FP16, FP32, EngineNetwork, Exportable, ExportError, Format
+from evaluators.export.formats import FP16, FP32, INT8, EngineNetwork, Exportable, ExportError, Format
+from evaluators.export.litert_int8 import quantized_tflite
 from evaluators.export.traced import example, quiet
 from space.errors import first_line
 
@@ -17,41 +22,72 @@ class LiteRt(Format):
     """A ``.tflite`` file for one size, whose image and output are channels last `(1, h, w, C)`.
 
     fp16: the weights of convolutions in half precision; XNNPACK computes in float32, or in half precision on a phone
-    that has it and is asked to (``force_fp16``).
+    that has it and is asked to (``force_fp16``). int8: image and output are int8 too, with the scale and zero point in
+    the file: of an 8-bit image, its values less 128.
     """
 
     name = "litert"
     suffix = ".tflite"
     engine = "LiteRT"
     extra = "export"
-    needs = ("litert_torch", "ai_edge_litert")
-    dtypes = (FP32, FP16)
+    needs = ("litert_torch", "ai_edge_litert", "ai_edge_quantizer")
+    dtypes = (FP32, FP16, INT8)
     can_be_dynamic = False
 
     def write(self, what: Exportable, path: Path) -> tuple[str, ...]:
-        import litert_torch
-
         try:
             with quiet():
-                channels_last = litert_torch.to_channel_last_io(what.network, args=[0], outputs=[0]).eval()
-                image = example(what).permute(0, 2, 3, 1).contiguous()
-                litert_torch.convert(channels_last, (image,)).export(str(path))
+                content = _converted(what.network, what.in_channels, what.size)
+                if what.dtype == FP16:
+                    content = _halved(content)
+                if what.dtype == INT8:
+                    content = quantized_tflite(content, what)
+        except OSError:
+            raise
         except Exception as error:
             raise ExportError(f"litert-torch refuses it: {first_line(error)}") from error
+        path.write_bytes(content)
         return ()
 
     def open(self, path: Path, threads: int = 1) -> EngineNetwork:
         from ai_edge_litert.interpreter import Interpreter
 
         try:
-            interpreter = Interpreter(model_path=str(path), num_threads=threads)
-            interpreter.allocate_tensors()
+            with quiet():
+                interpreter = Interpreter(model_path=str(path), num_threads=threads)
+                interpreter.allocate_tensors()
         except Exception as error:
             raise ExportError(f"LiteRT refuses {path.name}: {first_line(error)}") from error
         return _Interpreter(interpreter)
 
     def versions(self) -> dict[str, str]:
         return {name: version(name) for name in ("torch", "litert-torch", "ai-edge-litert")}
+
+
+@lru_cache(maxsize=1)
+def _converted(network: nn.Module, in_channels: int, size: tuple[int, int]) -> bytes:
+    """The float32 file of ``network``, which is the start of the others and takes the converter much time."""
+    import litert_torch
+    from litert_torch import config
+
+    config.show_progress = False
+    channels_last = litert_torch.to_channel_last_io(network, args=[0], outputs=[0]).eval()
+    image = example(Exportable(network, in_channels, size)).permute(0, 2, 3, 1).contiguous()
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "model.tflite")
+        litert_torch.convert(channels_last, (image,)).export(str(path))
+        return path.read_bytes()
+
+
+def _halved(content: bytes) -> bytes:
+    from ai_edge_quantizer import quantizer, recipe_manager
+    from ai_edge_quantizer.qtyping import TFLOperationName
+
+    halving = quantizer.Quantizer(content)
+    halving.add_weight_only_config(
+        ".*", TFLOperationName.ALL_SUPPORTED, 16, algorithm_key=recipe_manager.AlgorithmName.FLOAT_CASTING
+    )
+    return bytes(halving.quantize().quantized_model)
 
 
 class _Interpreter(EngineNetwork):
@@ -63,6 +99,22 @@ class _Interpreter(EngineNetwork):
         self.size = (int(width), int(height))
 
     def run(self, image: np.ndarray) -> np.ndarray:
-        self.interpreter.set_tensor(self.image["index"], np.ascontiguousarray(image.transpose(0, 2, 3, 1)))
+        values = _encoded(np.ascontiguousarray(image.transpose(0, 2, 3, 1)), self.image)
+        self.interpreter.set_tensor(self.image["index"], values)
         self.interpreter.invoke()
-        return self.interpreter.get_tensor(self.output["index"]).transpose(0, 3, 1, 2)
+        return _decoded(self.interpreter.get_tensor(self.output["index"]), self.output).transpose(0, 3, 1, 2)
+
+
+def _encoded(values: np.ndarray, tensor: Mapping[str, Any]) -> np.ndarray:
+    """float32 ``values`` as ``tensor``, an entry of the interpreter's details, holds them."""
+    if tensor["dtype"] == np.float32:
+        return values
+    scale, zero = tensor["quantization"]
+    return np.clip(np.round(values / np.float32(scale)) + zero, -128, 127).astype(tensor["dtype"])
+
+
+def _decoded(values: np.ndarray, tensor: Mapping[str, Any]) -> np.ndarray:
+    if tensor["dtype"] == np.float32:
+        return values
+    scale, zero = tensor["quantization"]
+    return (values.astype(np.float32) - zero) * np.float32(scale)

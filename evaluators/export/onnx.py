@@ -51,6 +51,8 @@ class Onnx(Format):
                 model = _halved(model)
             if what.dtype == INT8:
                 model = quantized_onnx(model, what)
+        except OSError:
+            raise
         except Exception as error:
             raise ExportError(f"torch's ONNX exporter refuses it: {_cause(error)}") from error
         path.write_bytes(model.SerializeToString())

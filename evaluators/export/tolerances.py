@@ -43,11 +43,10 @@ TOLERANCES: dict[str, Tolerance] = {
     # The same arithmetic in another order: about 1e-6 a layer. A quarter of a level leaves room for deep networks and
     # for sums over whole images, and is far below what a wrong border, kernel or order of channels does.
     FP32: Tolerance(LEVEL / 4, 80.0, 0.01),
-    # Rounded to 11 bits, each weight and value is off by up to 2**-11 of itself: a half level of a white pixel, and more
-    # where a network adds and takes away large values. 50 dB is 0.8 levels, below the rounding of an 8-bit picture
-    # (58.9 dB) by a factor of 3.
+    # Rounded to 11 bits, each weight and value is off by up to 2**-12 of itself, and more where a network adds and
+    # takes away large values. 50 dB is an error of 0.8 levels of 255.
     FP16: Tolerance(8 * LEVEL, 50.0, 0.25),
-    # 256 steps of each tensor's range. 30 dB is 8 levels, above which a network of a few dB of gain gains nothing; the
-    # drift is what an eye sees first, over a whole picture.
+    # 256 steps of each tensor's range. 30 dB is an error of 8 levels, as much as a noise of sigma 8;
+    # the drift is what an eye sees first, over a whole picture.
     INT8: Tolerance(None, 30.0, 2.0),
 }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import io
 import logging
+import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 import torch
@@ -63,12 +65,26 @@ def traced(network: nn.Module, what: Exportable) -> ExportedProgram:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without the warnings and the log of a converter, of which a person can do nothing about."""
+    """Without what a converter warns of, logs and prints: nothing that a user can mend."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), _muted(2):
             warnings.simplefilter("ignore")
             yield
     finally:
         logging.disable(before)
+
+
+@contextmanager
+def _muted(descriptor: int) -> Iterator[None]:
+    """With a file descriptor of the process led to nowhere: compiled code does not ask Python where to write."""
+    kept = os.dup(descriptor)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, descriptor)
+        yield
+    finally:
+        os.dup2(kept, descriptor)
+        os.close(kept)
+        os.close(nowhere)

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from evaluators.costs import Costs, architecture_costs, network_costs
 from evaluators.data import EMBEDDED
-from evaluators.quantities import QUANTITIES
+from evaluators.quantities import QUANTITIES, ms_text
 from latency_tables.tables.estimate import MissingOperatorError
-from latency_tables.tables.table import LatencyTable, load_table, table_names
+from latency_tables.tables.table import load_table, table_names
+from search.models.costs import input_of, model_costs
 from search.models.engines import how_to_run
 from search.models.model import Model
 from space.errors import UserError
-from space.named_network import given_network
 from space.specialists import networks_of
-from space.tasks import TASKS
 from space.terminal import escape_controls
 
 CODE_LICENCE = "The program that built this network, litefront, is under the MIT licence."
@@ -51,32 +49,16 @@ def card(model: Model, described: Mapping[str, Any], exported: Sequence[str], ch
     return "\n".join(lines) + "\n"
 
 
-def input_of(model: Model) -> tuple[int, tuple[int, int]]:
-    """Channels of the input, and the (width, height) for which costs are stated."""
-    if model.rules is not None:
-        channels = model.rules.shape.in_channels
-        return channels, TASKS[model.rules.task].input_sizes[model.rules.scale]
-    own = given_network(model.network if model.architecture is None else model.architecture)
-    about = model.facts.get("input") or {}
-    width, height = about.get("size") or own.input_size
-    return int(about.get("channels") or own.in_channels), (width, height)
-
-
 def _heading(model: Model, described: Mapping[str, Any]) -> Iterator[str]:
     rules = model.rules
     if rules is None:
         yield "Task: not said."
     else:
-        shape = rules.shape
-        yield (
-            f"Task: {rules.title}. Input `(1, {shape.in_channels}, H, W)`, output `(1, {shape.out_channels}, "
-            f"{rules.scale}·H, {rules.scale}·W)`, float32 in [0, 1]."
-            if rules.scale > 1
-            else f"Task: {rules.title}. Input `(1, {shape.in_channels}, H, W)`, output `(1, {shape.out_channels}, H, W)`, "
-            "float32 in [0, 1]."
-        )
+        shape, times = rules.shape, f"{rules.scale}·" if rules.scale > 1 else ""
+        output = f"`(1, {shape.out_channels}, {times}H, {times}W)`"
+        yield f"Task: {rules.title}. Input `(1, {shape.in_channels}, H, W)`, output {output}, float32 in [0, 1]."
     if model.architecture is not None:
-        yield f"Architecture: {model.architecture.backbone}, key `{described['key']}`, all of it in `architecture.json`."
+        yield f"Architecture: {model.architecture.backbone}, key `{described['key']}`; see `architecture.json`."
     if (count := len(networks_of(model.network))) > 1:
         yield f"{count} specialists for parts of the range of noise levels: all are stored, one runs for a picture."
     published = model.facts.get("published")
@@ -112,15 +94,15 @@ def _quality(model: Model) -> Iterator[str]:
 
 def _costs(model: Model, exported: Sequence[str]) -> Iterator[str]:
     """Exact costs, and milliseconds on every shipped table of the formats that the folder has."""
-    channels, size = input_of(model)
+    _, size = input_of(model)
     dtypes = {"fp32", *(("int8",) if any("int8" in name for name in exported) else ())}
     tables = [table for table in map(load_table, table_names()) if table.dtype in dtypes]
     refused = ""
     try:
-        costs = _counted(model, channels, size, tables)
+        costs = model_costs(model, size, tables)
     except MissingOperatorError as error:
         refused = str(error)
-        costs = _counted(model, channels, size, ())
+        costs = model_costs(model, size)
     except UserError as error:
         yield f"Not counted: {error}."
         return
@@ -134,13 +116,8 @@ def _costs(model: Model, exported: Sequence[str]) -> Iterator[str]:
     yield from ("", "| predicted on | ms | 90 % band | origin |", "| --- | --: | --: | --- |")
     for table in tables:
         figure = costs.latency[table.name]
-        yield f"| {table.caption} | {figure.ms:.3g} | {figure.low:.3g}–{figure.high:.3g} | {figure.origin} |"
-
-
-def _counted(model: Model, channels: int, size: tuple[int, int], tables: Sequence[LatencyTable]) -> Costs:
-    if model.architecture is not None:
-        return architecture_costs(model.architecture, size, tables)
-    return network_costs(model.network, size, channels, tables=tables)
+        band = f"{ms_text(figure.low)}–{ms_text(figure.high)}"
+        yield f"| {table.caption} | {ms_text(figure.ms)} | {band} | {figure.origin} |"
 
 
 def _files(exported: Sequence[str], check: Mapping[str, Any]) -> Iterator[str]:

@@ -23,7 +23,6 @@ from search.storage.runs_here import RUNS
 from space.build import build
 from space.errors import UserError
 from space.named_network import NamedNetwork, named_network
-from space.tasks import TASKS
 from space.zoo import ZOO, PublishedNetwork, known_names
 
 WAYS = "RUN#TRIAL, a model folder, a weights file, a published network's name, FILE.pt2 or MODULE:FACTORY"
@@ -146,7 +145,7 @@ def _published(named: Named) -> Model:
         return Model(named.spec, network, rules, arch, False, facts)
     loaded = network_from_file(named.spec, named.weights, named.scale)
     rules = published_rules(entry, loaded.scale, named.task_options)
-    facts |= {"weights": f"{named.weights.name}: {origin(loaded)}"}
+    facts["weights"] = origin(loaded)
     if loaded.layout is not None:
         facts["licence"] = f"weights by their authors ({loaded.layout.source}); see there"
     return Model(loaded.name, loaded.network, rules, loaded.architecture, True, facts)
@@ -196,7 +195,7 @@ def _own(named: Named, own: NamedNetwork, has_weights: bool) -> Model:
 
 KINDS: dict[str, Kind] = {
     "RUN#TRIAL": Kind("a trial of a run", _is_trial, _trial),
-    "FOLDER": Kind("a model folder", lambda spec: is_model_folder(Path(spec)), _folder),
+    "FOLDER": Kind("a model folder", lambda spec: bool(spec) and is_model_folder(Path(spec)), _folder),
     "FILE": Kind("a weights file", _is_file, _file),
     "FILE.pt2": Kind("an exported file", lambda spec: spec.endswith(".pt2"), _exported),
     "NAME": Kind("a published network", _is_published, _published, takes_weights=True),
@@ -208,7 +207,7 @@ def _unknown(spec: str) -> str:
     for folder in (Path(spec), RUNS / spec):
         if is_run(folder):
             return f"a run has many networks, got {spec!r} alone; name one by its number on the page, {spec}#TRIAL"
-    if Path(spec).is_dir():
+    if spec and Path(spec).is_dir():
         return f"a model folder must hold manifest.json, got {spec!r} without it; names may be {WAYS}"
     if spec.endswith((".safetensors", ".pth", ".pt")):
         return f"weights {spec} must be a file, got none; check the name"

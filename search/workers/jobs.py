@@ -86,7 +86,7 @@ class Setting:
     rules: TaskRules
     plan: TrainingPlan
     precision: Precision
-    origin: Origin = Origin()
+    origin: Origin = field(default_factory=Origin)
 
 
 class JobRunner:
