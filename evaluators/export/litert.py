@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from evaluators.export.formats import FP16, FP32, EngineNetwork, Exportable, ExportError, Format
+from evaluators.export.formats import FP16, FP32, INT8, EngineNetwork, Exportable, ExportError, Format
+from evaluators.export.litert_int8 import quantized_tflite
 from evaluators.export.traced import example, quiet
 from space.errors import first_line
 
@@ -20,7 +22,8 @@ class LiteRt(Format):
     """A ``.tflite`` file for one size, whose image and output are channels last `(1, h, w, C)`.
 
     fp16: the weights of convolutions in half precision; XNNPACK computes in float32, or in half precision on a phone
-    that has it and is asked to (``force_fp16``).
+    that has it and is asked to (``force_fp16``). int8: image and output are int8 too, with the scale and zero point in
+    the file: of an 8-bit image, its values less 128.
     """
 
     name = "litert"
@@ -28,7 +31,7 @@ class LiteRt(Format):
     engine = "LiteRT"
     extra = "export"
     needs = ("litert_torch", "ai_edge_litert", "ai_edge_quantizer")
-    dtypes = (FP32, FP16)
+    dtypes = (FP32, FP16, INT8)
     can_be_dynamic = False
 
     def write(self, what: Exportable, path: Path) -> tuple[str, ...]:
@@ -37,6 +40,8 @@ class LiteRt(Format):
                 content = _converted(what.network, what.in_channels, what.size)
                 if what.dtype == FP16:
                     content = _halved(content)
+                if what.dtype == INT8:
+                    content = quantized_tflite(content, what)
         except OSError:
             raise
         except Exception as error:
@@ -94,6 +99,22 @@ class _Interpreter(EngineNetwork):
         self.size = (int(width), int(height))
 
     def run(self, image: np.ndarray) -> np.ndarray:
-        self.interpreter.set_tensor(self.image["index"], np.ascontiguousarray(image.transpose(0, 2, 3, 1)))
+        values = _encoded(np.ascontiguousarray(image.transpose(0, 2, 3, 1)), self.image)
+        self.interpreter.set_tensor(self.image["index"], values)
         self.interpreter.invoke()
-        return self.interpreter.get_tensor(self.output["index"]).transpose(0, 3, 1, 2)
+        return _decoded(self.interpreter.get_tensor(self.output["index"]), self.output).transpose(0, 3, 1, 2)
+
+
+def _encoded(values: np.ndarray, tensor: Mapping[str, Any]) -> np.ndarray:
+    """float32 ``values`` as ``tensor``, an entry of the interpreter's details, holds them."""
+    if tensor["dtype"] == np.float32:
+        return values
+    scale, zero = tensor["quantization"]
+    return np.clip(np.round(values / np.float32(scale)) + zero, -128, 127).astype(tensor["dtype"])
+
+
+def _decoded(values: np.ndarray, tensor: Mapping[str, Any]) -> np.ndarray:
+    if tensor["dtype"] == np.float32:
+        return values
+    scale, zero = tensor["quantization"]
+    return (values.astype(np.float32) - zero) * np.float32(scale)

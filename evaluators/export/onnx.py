@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from evaluators.export.formats import FP16, FP32, EngineNetwork, Exportable, ExportError, Format
+from evaluators.export.formats import FP16, FP32, INT8, EngineNetwork, Exportable, ExportError, Format
+from evaluators.export.onnx_int8 import quantized_onnx
 from evaluators.export.traced import example, free_sides, quiet
 from space.errors import first_line
 
@@ -28,7 +29,7 @@ class Onnx(Format):
     engine = "ONNX Runtime"
     extra = "export"
     needs = ("onnx", "onnxscript", "onnxruntime")
-    dtypes = (FP32, FP16)
+    dtypes = (FP32, FP16, INT8)
     can_be_dynamic = True
 
     def write(self, what: Exportable, path: Path) -> tuple[str, ...]:
@@ -48,6 +49,8 @@ class Onnx(Format):
             model = program.model_proto
             if what.dtype == FP16:
                 model = _halved(model)
+            if what.dtype == INT8:
+                model = quantized_onnx(model, what)
         except OSError:
             raise
         except Exception as error:
