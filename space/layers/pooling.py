@@ -50,6 +50,9 @@ class _PickedMaxPool(nn.Module):
 class _PickedSide(nn.Module):
     """Maxima along ``axis``, 2 or 3, of ``side`` pixels: of equal windows, or picked out of those of all windows."""
 
+    first: Tensor
+    last: Tensor
+
     def __init__(self, window: int, side: int, axis: int) -> None:
         super().__init__()
         count = max(side // window, 1)
