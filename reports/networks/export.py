@@ -31,6 +31,7 @@ from space import build
 from space.architecture import Architecture
 from space.command_line import parse_count
 from space.errors import UserError, first_line
+from space.files import write_text_atomically
 from space.specialists import networks_of
 
 # (width, height) of the input: of sides that pyramids and encoder-decoders have to extend.
@@ -97,6 +98,12 @@ def done(path: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
+def mend(path: Path) -> None:
+    """Take out of ``path`` a line that a kill has torn, to which the next one would be joined."""
+    if path.is_file() and not path.read_bytes().endswith(b"\n"):
+        write_text_atomically(path, "".join(json.dumps(result) + "\n" for result in done(path).values()))
+
+
 def remaining(chosen: Sequence[Case], forms: Sequence[Format], folder: Path) -> Iterator[tuple[Case, Format]]:
     there = {form.name: done(folder / f"{form.name}.jsonl") for form in forms}
     for case in chosen:
@@ -118,6 +125,8 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     chosen = tuple(cases(parse_count("--random", options.random, 0)))
     end = time.monotonic() + 60 * parse_count("--minutes", options.minutes, 0)
+    for form in forms:
+        mend(options.folder / f"{form.name}.jsonl")
     for case, form in remaining(chosen, forms, options.folder):
         if time.monotonic() > end:
             break

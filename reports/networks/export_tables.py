@@ -59,11 +59,14 @@ def write_tables(folder: Path, chosen: Sequence[Case], results: Results, size: t
     """``knobs.csv`` and ``networks.csv`` for programs, ``README.md`` for people."""
     formats = [name for name, found in results.items() if found]
     tallies = by_knob(results, chosen)
-    rows: list[tuple[object, ...]] = [("format", "knob", "value", "exact", "within", "failed", "first_failure")]
+    rows: list[tuple[object, ...]] = [
+        ("format", "knob", "value", "is_number", "exact", "within", "failed", "first_failure")
+    ]
     for (knob, value), found in tallies.items():
         for name, tally in found.items():
             first = tally.failures[0] if tally.failures else ""
-            rows.append((name, knob, value, tally.exact, tally.within, len(tally.failures), first))
+            is_number = not isinstance(value, str)
+            rows.append((name, knob, value, is_number, tally.exact, tally.within, len(tally.failures), first))
     write_csv_atomically(folder / KNOBS_FILE, rows)
     head = ("format", "group", "network", "task", "largest_error", "bytes", "failure")
     networks: list[tuple[object, ...]] = [head]
