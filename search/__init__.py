@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from search.api.exporting import export
     from search.api.run import RecostedRun, Run, load
     from search.api.searching import StoppedError, run
     from search.models.folder import load_model, write_model
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from search.records import TrialRecord
 
 _HOMES = {
+    "search.api.exporting": ("export",),
     "search.api.run": ("RecostedRun", "Run", "load"),
     "search.api.searching": ("StoppedError", "run"),
     "search.models.folder": ("load_model", "write_model"),
@@ -31,6 +33,7 @@ __all__ = [
     "Run",
     "StoppedError",
     "TrialRecord",
+    "export",
     "load",
     "load_model",
     "model_named",

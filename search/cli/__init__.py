@@ -15,6 +15,7 @@ COMMANDS = tuple(
         ("recost", "recost", "a run's front on other phones, without training"),
         ("cost", "cost", "parameters, MACs, memory and milliseconds of a published network or yours"),
         ("evaluate", "evaluate", "PSNR and SSIM of a published network with given weights"),
+        ("export", "export", "files of a network for the engines of phones, each checked against torch"),
         ("reproduce", "reproduce", "the published networks: published figures beside ours"),
         ("ablation", "ablation", "test a paper's claim: vary one choice, keep everything else equal"),
         ("queue", "queue", "train the next networks of a queue file"),

@@ -16,7 +16,7 @@ from space.layers.attention import attention, kinds_of
 from space.layers.image_ends import InputSkip, MeanShift
 from space.layers.malle import MalleResidual
 from space.layers.padding import Cut, FillUp
-from space.layers.protocols import ResidualEnd
+from space.layers.protocols import DividesSides, ResidualEnd
 from space.layers.upsamplers import upsampler
 
 # ``make(factory, *args)`` returns the part ``factory(*args)``; costs are screened by passing one that returns known
@@ -55,7 +55,7 @@ class Trunk(nn.Module, ABC):
         """`(N, width, H, W)` features of the `(N, in, H, W)` ``image`` to features of the same shape."""
 
 
-class RestorationNet(nn.Module, ResidualEnd):
+class RestorationNet(nn.Module, ResidualEnd, DividesSides):
     """`(N, in, H, W)` to `(N, out, scale*H, scale*W)`, float, images in [0, 1].
 
     Sides that are not multiples of ``trunk.multiple`` are padded at the start and cut at the end.
@@ -86,6 +86,10 @@ class RestorationNet(nn.Module, ResidualEnd):
         if ends.clipped:
             self.clip = make(nn.Hardtanh, 0.0, 1.0)
         self.ends = ends
+
+    @property
+    def multiple(self) -> int:
+        return self.trunk.multiple
 
     @property
     def adds_input(self) -> bool:

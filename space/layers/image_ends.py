@@ -6,9 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from space.layers.bicubic import ConvolvedBicubic
 from space.layers.full_precision import autocast_runs, raised
-from space.layers.hole_fill import push_pull
-from space.layers.protocols import StartsItself
+from space.layers.hole_fill import LEVELS, push_pull
+from space.layers.protocols import DividesSides, ExportForm, StartsItself
 from space.layers.weight_and_bias import weight_and_bias
 
 # RGB mean of DIV2K on a scale of 1, as in the released s-LWSR code (`common.py`, MeanShift; first used by EDSR).
@@ -44,7 +45,7 @@ class MeanShift(nn.Conv2d, StartsItself):
             return super().forward(image.float())
 
 
-class InputSkip(nn.Module):
+class InputSkip(nn.Module, ExportForm, DividesSides):
     """The first ``channels`` of the input, as they are, resized to the output size or with filled holes.
 
     `(N, in, H, W)` to `(N, channels, scale*H, scale*W)`, in float32 under autocast too. ``mode`` is ``identity`` or
@@ -78,3 +79,24 @@ class InputSkip(nn.Module):
             align_corners=False,
             antialias=self.mode == "bicubic",
         )
+
+    @property
+    def multiple(self) -> int:
+        return 2**LEVELS if self.mode == "push-pull" else 1
+
+    def export_form(self, size: tuple[int, int] | None) -> nn.Module:
+        """Bicubic as a convolution: LiteRT has no bicubic resize, and others have it with another kernel."""
+        if self.mode != "bicubic" or self.scale == 1:
+            return self
+        return _BicubicSkip(self.scale, self.channels, size)
+
+
+class _BicubicSkip(nn.Module):
+    """The first ``channels`` of the input, enlarged by a convolution."""
+
+    def __init__(self, scale: int, channels: int, size: tuple[int, int] | None) -> None:
+        super().__init__()
+        self.enlarge = ConvolvedBicubic(channels, scale, size)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.enlarge(image[:, : self.enlarge.channels])

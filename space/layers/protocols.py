@@ -49,3 +49,24 @@ class ResidualEnd(ABC):
     @abstractmethod
     def residual_end(self) -> nn.Module | None:
         """The last convolution, where what it gives is added to the input; None where nothing is added."""
+
+
+class ExportForm(ABC):
+    """A part with an operator that an engine lacks, which has another form of operators that every engine has."""
+
+    @abstractmethod
+    def export_form(self, size: tuple[int, int] | None) -> nn.Module:
+        """A part that computes the same, up to rounding; it may share the weights.
+
+        Args:
+            size: (width, height) in pixels of the image that goes into the network; None for any.
+        """
+
+
+class DividesSides(ABC):
+    """A part that works at a fraction of the image's sides; where that is no whole number, it extends or overlaps."""
+
+    @property
+    @abstractmethod
+    def multiple(self) -> int:
+        """Sides that are multiples of this divide without a rest."""
