@@ -12,6 +12,7 @@ COMMANDS = tuple(
         ("run", "run", "search networks for a task under a budget"),
         ("report", "report", "write a run's tables, plots and page again"),
         ("dashboard", "dashboard", "a run as it stands, in Optuna's dashboard (where it is installed)"),
+        ("pick", "pick", "the network of a run to take under other limits"),
         ("recost", "recost", "a run's front on other phones, without training"),
         ("cost", "cost", "parameters, MACs, memory and milliseconds of a published network or yours"),
         ("evaluate", "evaluate", "PSNR and SSIM of a published network with given weights"),

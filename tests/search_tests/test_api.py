@@ -163,7 +163,7 @@ def test_best_is_the_best_within_the_budget(searched: Run, budget: str | None) -
 
 def test_a_budget_that_allows_nothing_names_what_would_do(searched: Run) -> None:
     least = min(trial.costs.params for trial in searched.trained if trial.at_rung(front_rung(searched.result)))
-    with pytest.raises(UserError, match=f"got 100-params; one has {least:,} params"):
+    with pytest.raises(UserError, match=rf"got 100-params; the nearest, #\d+, has {least:,} params$"):
         searched.best("100-params")
     with pytest.raises(UserError, match="unknown latency table 'pixel-9'"):
         searched.best("100ms@pixel-9")
