@@ -1,7 +1,7 @@
 """Which networks to try next: budgets, proposals, training rungs, workers, and the run on disk.
 
-Programs use ``search.run`` and ``search.load``. They are imported on first use, so that reading a command line or
-starting a worker does not wait for them.
+Programs use ``search.run``, ``search.load``, ``search.compare`` and ``search.delete``. They are imported on first use,
+so that reading a command line or starting a worker does not wait for them.
 """
 
 from __future__ import annotations
@@ -10,16 +10,31 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from search.api.run import RecostedRun, Run, load
+    from search.api.comparing import Comparison, compare
+    from search.api.deleting import delete
+    from search.api.run import Pick, RecostedRun, Run, load
     from search.api.searching import StoppedError, run
     from search.records import TrialRecord
 
 _HOMES = {
-    "search.api.run": ("RecostedRun", "Run", "load"),
+    "search.api.comparing": ("Comparison", "compare"),
+    "search.api.deleting": ("delete",),
+    "search.api.run": ("Pick", "RecostedRun", "Run", "load"),
     "search.api.searching": ("StoppedError", "run"),
     "search.records": ("TrialRecord",),
 }
-__all__ = ["RecostedRun", "Run", "StoppedError", "TrialRecord", "load", "run"]
+__all__ = [
+    "Comparison",
+    "Pick",
+    "RecostedRun",
+    "Run",
+    "StoppedError",
+    "TrialRecord",
+    "compare",
+    "delete",
+    "load",
+    "run",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -70,7 +70,7 @@ def next_steps(run: RunResult, folder: Path) -> tuple[Step, ...]:
                 f"python -m search pick {word} --budget {_limit_of(run, trial)}",
             ),
             Step(
-                f"From {which} to a phone: train it to the end on your photographs, export it, restore a picture with it",
+                f"Bring {which} to a phone: train it to the end on your photographs, export it, restore a picture",
                 "\n".join(to_the_phone(run, trial, folder).values()),
             ),
             Step(f"The weights of {which} are {where}; in Python", python(run, trial, folder)),

@@ -13,7 +13,7 @@ from latency_tables.tables.table import LatencyTable
 from reports.run.quantities import cost_objectives
 from reports.run.ties import SEED_NOISE_DB, usable_table
 from search.pareto import front_rung, losses_at_rung, non_dominated_ranks
-from search.records import RunResult, RungResult, TrialRecord
+from search.records import RungResult, RunResult, TrialRecord
 from search.request.budget import Budget, parse_budget
 from search.request.tables import TableUse, load_used, tables_of
 from space.errors import UserError
@@ -26,9 +26,10 @@ PREFERENCES = ("psnr", "latency")
 class Beside:
     """Another network of the run beside the one that was picked.
 
-    ``gain_db`` is its PSNR less the pick's, ``cost_ratio`` its cost over the pick's (``Pick.quantity``). ``same_quality``
-    says that the PSNR differs by less than the seed noise, ``same_time`` that a latency table cannot tell the two
-    apart: the 90 % band of their difference holds zero. ``over`` are the limits that it breaks, as they were written.
+    ``gain_db`` is its PSNR less the pick's, ``cost_ratio`` its cost over the pick's (``Pick.quantity``).
+    ``same_quality`` says that the PSNR differs by less than the seed noise, ``same_time`` that a latency table cannot
+    tell the two apart: the 90 % band of their difference holds zero. ``over`` are the limits that it breaks, as they
+    were written.
     """
 
     trial: TrialRecord
@@ -106,8 +107,8 @@ def pick(run: RunResult, budget: str | None = None, prefer: str = "psnr") -> Pic
 
     Args:
         budget: limits as for ``search.run``, with any latency table; the run's own if None.
-        prefer: ``psnr``: the highest PSNR. ``latency``: the cheapest of those whose PSNR is within the seed noise of the
-            highest, by ``Pick.quantity``.
+        prefer: ``psnr``: the highest PSNR. ``latency``: the cheapest of those whose PSNR is within the seed noise of
+            the highest, by ``Pick.quantity``.
 
     Raises:
         UserError: nothing is trained yet, or no network fits the budget; names the nearest.
@@ -232,10 +233,9 @@ def _excess(asked: Budget, costs: Costs) -> float:
 
 def _nothing_fits(run: RunResult, asked: Budget, priced: Sequence[TrialRecord]) -> str:
     nearest = min(priced, key=lambda trial: _excess(asked, trial.costs))
-    figures = " and ".join(
-        quantity(limit.quantity).exact_text(nearest.costs) for limit in asked.broken(nearest.costs)
-    )
-    return f"--budget must allow a trained network of {run.name}, got {asked.text}; the nearest, #{nearest.trial}, has {figures}"
+    figures = " and ".join(quantity(limit.quantity).exact_text(nearest.costs) for limit in asked.broken(nearest.costs))
+    found = f"the nearest, #{nearest.trial}, has {figures}"
+    return f"--budget must allow a trained network of {run.name}, got {asked.text}; {found}"
 
 
 def _described(trial: TrialRecord) -> dict[str, Any]:

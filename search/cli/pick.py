@@ -50,8 +50,8 @@ def _understood(run: Run, picked: Pick) -> str:
     state = f" ({run.state}: as it stands now)" if run.state == "running" else ""
     captions = "".join(f"; {use.name}: {use.caption}" for use in picked.tables)
     return (
-        f"{run.result.name}{state}: {there} network{'s'[: there != 1]} trained for {picked.result.steps:,} steps, under "
-        f"{picked.budget or 'no limit'}; costs for an input of {width}x{height}{captions}"
+        f"{run.result.name}{state}: {there} network{'s'[: there != 1]} trained for {picked.result.steps:,} steps, "
+        f"under {picked.budget or 'no limit'}; costs for an input of {width}x{height}{captions}"
     )
 
 
@@ -79,8 +79,8 @@ def _notes(run: Run, picked: Pick) -> Iterator[str]:
     for use in picked.tables:
         if use.dtype != TRAINED_DTYPE:
             yield f"PSNR is that of the {TRAINED_DTYPE} network: what {use.dtype} does to it was not measured."
-    if trial.architecture.shape.specialists > 1:
-        yield f"It is {trial.architecture.shape.specialists} networks that share the noise levels: the parameters of all, the work of one."
+    if (count := trial.architecture.shape.specialists) > 1:
+        yield f"It is {count} networks that share the noise levels: parameters are those of all, work is that of one."
     if picked.unpriced:
         numbers = ", ".join(f"#{number}" for number in picked.unpriced)
         yield f"Left out, since a table has no figure for one of their operators: {numbers}."
@@ -91,13 +91,15 @@ def _table(picked: Pick) -> Table:
     along = picked.quantity
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in ("", "network"):
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=True)
     for heading in ("PSNR dB", "against it", along.unit, "times"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("remark")
     psnr_db = picked.result.psnr_db
     shown: set[int] = {picked.trial.trial}
-    table.add_row("taken", named(picked.trial), f"{psnr_db:.2f}", "", along.number(along.of(picked.trial.costs)), "", "")
+    table.add_row(
+        "taken", named(picked.trial), f"{psnr_db:.2f}", "", along.number(along.of(picked.trial.costs)), "", ""
+    )
     lines = (
         ("next cheaper", picked.cheaper),
         ("next better", picked.better),
@@ -116,14 +118,14 @@ def _table(picked: Pick) -> Table:
             f"{other.gain_db:+.2f}",
             along.number(along.of(other.trial.costs)),
             f"{other.cost_ratio:.2f}",
-            "; ".join(_remarks(picked, other)),
+            "; ".join(remark for remark in _remarks(picked, other) if remark != what),
         )
     return table
 
 
 def _remarks(picked: Pick, other: Beside) -> Iterator[str]:
     if other.trial.trial == picked.best.trial.trial:
-        yield "the best of the run"
+        yield "best of the run"
     if other.over:
         yield f"over {', '.join(other.over)}"
     if other.same_quality:
