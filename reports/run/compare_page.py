@@ -50,12 +50,14 @@ def compared_frame(compared: Sequence[ComparedFronts]) -> pd.DataFrame:
 
 
 def headline(compared: ComparedFronts) -> str:
-    """``Over MACs, a reaches 97 % of the hypervolume of all fronts together, b 80 %``."""
+    """``Share of the hypervolume of all fronts together, over MACs: a 97 %, b 80 %``."""
     ordered = sorted(compared.fronts, key=lambda front: -front.share)
-    first, *others = (f"{front.name} {front.share:.0%}" for front in ordered)
-    first = first.replace("%", " %")
-    rest = "".join(f", {other.replace('%', ' %')}" for other in others)
-    return f"Share of the hypervolume of all fronts together, over {compared.quantity.noun}: {first}{rest}"
+    shares = ", ".join(f"{front.name} {100 * front.share:.0f} %" for front in ordered)
+    text = f"Share of the hypervolume of all fronts together, over {compared.quantity.noun}: {shares}"
+    if not compared.says_nothing:
+        return text
+    baseline = ordered[0].run.settings.rules.show.baseline_in_words
+    return f"{text}. No network here is clearly better than {baseline}: these shares are noise"
 
 
 def write_compared(compared: Sequence[ComparedFronts], folder: Path) -> Path:

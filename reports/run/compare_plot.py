@@ -18,7 +18,7 @@ from reports.plotting.style import BASELINE, STYLE, ShownFigure, literal_texts, 
 from reports.plotting.text import replace_invalid
 from reports.run.comparing import ComparedFront, ComparedFronts
 from reports.run.pareto_axes import draw_steps, fine_print, set_limits, title
-from reports.run.pareto_view import LOG_SPAN
+from reports.run.pareto_view import FOCUS, LEAST_HEIGHT_DB, LOG_SPAN
 from reports.run.quantities import depends_on
 from space.files import write_atomically
 
@@ -94,8 +94,9 @@ def _key(front: ComparedFront, index: int) -> Line2D:
 
 def _draw(axes: Axes, compared: ComparedFronts) -> None:
     of = compared.quantity
-    shares = "; ".join(f"{front.name} {front.share:.0%}" for front in compared.fronts)
-    title(axes, "Fronts", f"share of the hypervolume of all fronts together: {shares}")
+    shares = "; ".join(f"{front.name} {100 * front.share:.0f} %" for front in compared.fronts)
+    noise = ", which is noise: none is clearly above the reference" * compared.says_nothing
+    title(axes, f"The fronts of {len(compared.fronts)} runs", f"share of the joint hypervolume: {shares}{noise}")
     axes.set_xlabel(of.axis, labelpad=4)
     settings = compared.fronts[0].run.settings
     axes.set_ylabel(f"{settings.rules.measure.metric_name} (dB)")
@@ -105,8 +106,10 @@ def _draw(axes: Axes, compared: ComparedFronts) -> None:
     costs = [member.cost for member in members]
     cost, lowest_db = compared.reference
     is_log = cost > LOG_SPAN * min(costs)
-    set_limits(axes, [*costs, cost], [*(member.psnr_db for member in members), lowest_db], is_log)
-    taken = [_reference(axes, cost, lowest_db).get_window_extent()]
+    heights_db = [member.psnr_db for member in members]
+    is_near = lowest_db > max(heights_db) - (1 + FOCUS) * max(max(heights_db) - min(heights_db), LEAST_HEIGHT_DB)
+    set_limits(axes, [*costs, cost], [*heights_db, *([lowest_db] if is_near else [])], is_log)
+    taken = [_reference(axes, cost, lowest_db).get_window_extent()] if is_near else []
     lines, labels = [], []
     for index, front in enumerate(compared.fronts):
         colour, marker = look(index)

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from evaluators.quantities import Quantity, quantity
+from reports.plotting.text import replace_invalid
 from reports.run.picking import NOTHING_YET
 from reports.run.quantities import cost_objectives
 from reports.run.same_protocol import check_same_protocol, common_steps
@@ -64,6 +65,12 @@ class ComparedFronts:
     joint: float
 
     @property
+    def says_nothing(self) -> bool:
+        """Whether no front rises above the reference point by more than the seed noise."""
+        highest_db = max(member.psnr_db for front in self.fronts for member in front.members)
+        return highest_db - self.reference[1] < SEED_NOISE_DB
+
+    @property
     def reference_in_words(self) -> str:
         """``11.2 G MACs, a tenth more than the most expensive network here, and 28.01 dB, bicubic``."""
         cost, psnr_db = self.reference
@@ -83,6 +90,7 @@ class ComparedFronts:
             "reference_in_words": self.reference_in_words,
             "hypervolume_unit": "dB x decades of cost",
             "hypervolume_of_all": self.joint,
+            "is_within_noise": self.says_nothing,
             "noise_db": SEED_NOISE_DB,
             "runs": [
                 {
@@ -108,6 +116,7 @@ def compare_fronts(runs: Mapping[str, RunResult]) -> tuple[ComparedFronts, ...]:
     Raises:
         UserError: they were not trained, measured and priced alike, or none of their networks beats the baseline.
     """
+    runs = {replace_invalid(name): run for name, run in runs.items()}
     if len(runs) < 2:
         raise UserError(f"compare needs two different runs or more, got {', '.join(runs) or 'none'}")
     for run in runs.values():

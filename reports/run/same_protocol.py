@@ -27,6 +27,8 @@ def check_same_protocol(runs: Mapping[str, RunResult], quantities: tuple[Quantit
     found = {name: _protocol(run, quantities) for name, run in runs.items()}
     aspects = dict.fromkeys(aspect for protocol in found.values() for aspect in protocol)
     differing = [aspect for aspect in aspects if len({_compared(p.get(aspect)) for p in found.values()}) > 1]
+    if "task" in differing:
+        differing = ["task"]  # everything else follows from it
     told = [f"{aspect} ({_by_run(aspect, found)})" for aspect in differing]
     if not told and common_steps(runs) is None:
         steps = {name: ",".join(map(str, run.settings.rungs)) for name, run in runs.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -19,7 +20,8 @@ def execute(options: argparse.Namespace) -> int:
     folder = run_folder(options.run)
     check_deletable(folder)
     if not options.yes and not sys.stdin.isatty():
-        raise UserError(f"delete must be confirmed, got no terminal to ask in; python -m search delete {folder} --yes")
+        again = f"python -m search delete {shlex.quote(options.run)} --yes"
+        raise UserError(f"delete must be confirmed, got no terminal to ask in; to delete without: {again}")
     console = Console()
     console.print(what_is_lost(folder), soft_wrap=True)
     if not options.yes and not _is_confirmed(folder, console):
@@ -34,7 +36,7 @@ def execute(options: argparse.Namespace) -> int:
 def what_is_lost(folder: Path) -> str:
     """``runs/mine: 120 trials (64 trained), weights of 80 networks, 34 MB; left: notes.txt``."""
     ours, others = own_entries(folder)
-    weights = {path.name.split("-rung-")[0] for path in folder.glob("*/trial-*.safetensors")}
+    weights = {path.stem.split("-rung-")[0] for path in folder.glob("*/trial-*.safetensors")}
     try:
         run = load(folder)
         trials = f"{len(run.trials)} trials ({len(run.trained)} trained), {run.state}"

@@ -88,15 +88,18 @@ def delete_run(folder: Path) -> Deleted:
         ours, others = own_entries(folder)
         freed_bytes = sum(map(size_bytes, ours))
         aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.deleted-", dir=folder.parent))
+        moved = aside / folder.name  # one folder deeper than runs are looked for
         try:
             if others:
+                moved.mkdir()
                 for path in ours:
-                    path.rename(aside / path.name)
+                    path.rename(moved / path.name)
             else:
-                folder.rename(aside / folder.name)
+                folder.rename(moved)
         except OSError:
-            with contextlib.suppress(OSError):
-                aside.rmdir()
+            for empty in (moved, aside):
+                with contextlib.suppress(OSError):
+                    empty.rmdir()
             raise
         if study is not None:
             storage, number = study

@@ -25,6 +25,7 @@ from search import Run
 from search.pareto import front_rung
 from search.request.budget import parse_budget
 from search.request.options import RUN_OPTIONS
+from search.storage.deleting import own_entries
 from search.storage.run_files import read_run
 from space.errors import UserError
 from tests.search_tests.conftest import search_by_formula
@@ -139,6 +140,15 @@ def test_what_is_no_network_is_one_line(searched: Run) -> None:
     run = Run(searched.folder, replace(searched.result, trials=(failed,)))
     with pytest.raises(UserError, match=f"got {failed.trial}, which is failed"):
         run.network(failed)
+
+
+def test_a_run_writes_nothing_that_delete_would_leave(folder: Path) -> None:
+    run = search.load(folder)
+    run.report()
+    run.recost("a03s-a53").report()
+    ours, others = own_entries(folder)
+    assert others == []
+    assert {"checkpoints", "weights", "report.html", "recost"} <= {path.name for path in ours}
 
 
 def test_front_and_table_are_those_of_the_files(searched: Run) -> None:
