@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 from pathlib import Path
 
@@ -10,13 +11,12 @@ import pytest
 
 import search
 from search.cli import main
-from search.cli.catalogue import size_text
 from search.storage import URL_FILE, is_run, open_storage
 from search.storage import deleting as module
 from search.storage.deleting import delete_run
 from search.storage.journal import JOURNAL
 from search.storage.lock import OWNER, own
-from search.storage.runs_here import known_runs, size_bytes
+from search.storage.runs_here import known_runs
 from search.storage.study import Study
 from space.errors import UserError
 from tests.search_tests.conftest import settings
@@ -48,13 +48,12 @@ def answer(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
 
 @pytest.mark.parametrize("text", ["y\n", "YES\n"])
 def test_it_asks_and_says_what_is_lost(run: Path, text: str, monkeypatch, capsys) -> None:
-    size = size_bytes(run)
     answer(monkeypatch, text)
     assert main(["delete", "mine"]) == 0
     assert list(Path("runs").iterdir()) == []
     shown = " ".join(capsys.readouterr().out.split())
-    assert f"{run}: 0 trials (0 trained), interrupted, weights of 1 network, {size_text(size)}" in shown
-    assert f"Delete {run}? It cannot be undone. [y/N] deleted {run}" in shown
+    lost = rf"{run}: 0 trials \(0 trained\), interrupted, weights of 1 network, (\d+ B) "
+    assert re.search(lost + rf"Delete {run}\? It cannot be undone. \[y/N\] deleted {run}, \1 freed", shown)
 
 
 @pytest.mark.parametrize("text", ["n\n", "\n", ""])
