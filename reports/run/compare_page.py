@@ -85,7 +85,7 @@ def compared_html(compared: Sequence[ComparedFronts]) -> str:
         undefined=jinja2.StrictUndefined,
     )
     with matplotlib.rc_context({**STYLE, "svg.fonttype": "none"}):
-        figure = comparison_figure(compared)
+        figure = comparison_figure(compared, is_captioned=False)
         svg = rendered(figure, ".svg", dpi=figure.dpi).decode()
     page = environment.get_template("compare.html.jinja").render(
         compared=compared,

@@ -38,12 +38,12 @@ def write_comparison(compared: Sequence[ComparedFronts], folder: Path, name: str
 
 
 @matplotlib.rc_context(STYLE)
-def comparison_figure(compared: Sequence[ComparedFronts]) -> Figure:
-    """One panel per cost; below them what marks stand for and what the numbers depend on."""
+def comparison_figure(compared: Sequence[ComparedFronts], is_captioned: bool = True) -> Figure:
+    """One panel per cost; below them what marks stand for and, if it ``is_captioned``, what the numbers depend on."""
     width = PANEL_IN * len(compared)
     figure = ShownFigure(figsize=(width, HEIGHT_IN), dpi=150, facecolor="white")
     panels = figure.subplots(1, len(compared), squeeze=False)[0]
-    lines = textwrap.wrap(protocol_in_words(compared[0]) + ".", int(width * 13))
+    lines = textwrap.wrap(protocol_in_words(compared[0]) + ".", int(width * 13)) if is_captioned else []
     keys = [_key(front, index) for index, front in enumerate(compared[0].fronts)]
     columns = max(1, min(len(keys), int(width * 11) // (max(len(key.get_label()) for key in keys) + 6)))
     rows = -(-len(keys) // columns)

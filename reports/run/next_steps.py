@@ -70,7 +70,8 @@ def next_steps(run: RunResult, folder: Path) -> tuple[Step, ...]:
                 f"python -m search pick {word} --budget {_limit_of(run, trial)}",
             ),
             Step(
-                f"Bring {which} to a phone: train it to the end on your photographs, export it, restore a picture",
+                f"Bring {which} to a phone: train it to the end on your photographs; export it, or the folder that "
+                "this writes; restore a picture",
                 "\n".join(to_the_phone(run, trial, folder).values()),
             ),
             Step(f"The weights of {which} are {where}; in Python", python(run, trial, folder)),
@@ -83,11 +84,13 @@ def to_the_phone(run: RunResult, trial: TrialRecord, folder: Path) -> dict[str, 
     name = run_argument(folder)
     word = shlex.quote(name)
     model = shlex.quote(f"{name}#{trial.trial}")
-    more = " --mask holes.png" * (run.settings.task == "inpaint")
+    task = run.settings.task
+    pictures = "frames restored" if task == "raw-denoise" else "photo.png restored.png"
+    more = " --mask holes.png" * (task == "inpaint")
     return {
         "train": f"python -m search train {word} {trial.trial} --steps 50k --data photos",
         "export": f"python -m search export {word} {trial.trial} --format onnx,litert --out phone",
-        "restore": f"python -m search restore photo.png restored.png --model {model}{more}",
+        "restore": f"python -m search restore {pictures} --model {model}{more}",
     }
 
 
