@@ -1,7 +1,6 @@
 """Which networks to try next: budgets, proposals, training rungs, workers, and the run on disk.
 
-Programs use ``search.run``, ``search.load`` and ``search.load_model``. They are imported on first use, so that reading
-a command line or starting a worker does not wait for them.
+What programs use is imported on first use, so that reading a command line or starting a worker does not wait for it.
 """
 
 from __future__ import annotations
@@ -10,8 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from search.api.comparing import Comparison, compare
+    from search.api.deleting import delete
     from search.api.exporting import export
-    from search.api.run import RecostedRun, Run, load
+    from search.api.run import Pick, RecostedRun, Run, load
     from search.api.searching import StoppedError, run
     from search.models.folder import load_model, write_model
     from search.models.model import Model
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
     from search.records import TrialRecord
 
 _HOMES = {
+    "search.api.comparing": ("Comparison", "compare"),
+    "search.api.deleting": ("delete",),
     "search.api.exporting": ("export",),
-    "search.api.run": ("RecostedRun", "Run", "load"),
+    "search.api.run": ("Pick", "RecostedRun", "Run", "load"),
     "search.api.searching": ("StoppedError", "run"),
     "search.models.folder": ("load_model", "write_model"),
     "search.models.model": ("Model",),
@@ -28,11 +31,15 @@ _HOMES = {
     "search.records": ("TrialRecord",),
 }
 __all__ = [
+    "Comparison",
     "Model",
+    "Pick",
     "RecostedRun",
     "Run",
     "StoppedError",
     "TrialRecord",
+    "compare",
+    "delete",
     "export",
     "load",
     "load_model",
