@@ -1,6 +1,6 @@
 """Which networks to try next: budgets, proposals, training rungs, workers, and the run on disk.
 
-Programs use ``search.run`` and ``search.load``. They are imported on first use, so that reading a command line or
+Programs use ``search.run``, ``search.load`` and ``search.load_model``. They are imported on first use, so that reading a command line or
 starting a worker does not wait for them.
 """
 
@@ -12,14 +12,31 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from search.api.run import RecostedRun, Run, load
     from search.api.searching import StoppedError, run
+    from search.models.folder import load_model, write_model
+    from search.models.model import Model
+    from search.models.named import model_named
     from search.records import TrialRecord
 
 _HOMES = {
     "search.api.run": ("RecostedRun", "Run", "load"),
     "search.api.searching": ("StoppedError", "run"),
+    "search.models.folder": ("load_model", "write_model"),
+    "search.models.model": ("Model",),
+    "search.models.named": ("model_named",),
     "search.records": ("TrialRecord",),
 }
-__all__ = ["RecostedRun", "Run", "StoppedError", "TrialRecord", "load", "run"]
+__all__ = [
+    "Model",
+    "RecostedRun",
+    "Run",
+    "StoppedError",
+    "TrialRecord",
+    "load",
+    "load_model",
+    "model_named",
+    "run",
+    "write_model",
+]
 
 
 def __getattr__(name: str) -> Any:
