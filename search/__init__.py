@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from search.api.run import RecostedRun, Run, load
     from search.api.searching import StoppedError, run
+    from search.api.training import Trained, TrainingFailedError, train
     from search.models.folder import load_model, write_model
     from search.models.model import Model
     from search.models.named import model_named
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "search.api.run": ("RecostedRun", "Run", "load"),
     "search.api.searching": ("StoppedError", "run"),
+    "search.api.training": ("Trained", "TrainingFailedError", "train"),
     "search.models.folder": ("load_model", "write_model"),
     "search.models.model": ("Model",),
     "search.models.named": ("model_named",),
@@ -30,11 +32,14 @@ __all__ = [
     "RecostedRun",
     "Run",
     "StoppedError",
+    "Trained",
+    "TrainingFailedError",
     "TrialRecord",
     "load",
     "load_model",
     "model_named",
     "run",
+    "train",
     "write_model",
 ]
 

@@ -17,6 +17,7 @@ COMMANDS = tuple(
         ("evaluate", "evaluate", "PSNR and SSIM of a published network with given weights"),
         ("reproduce", "reproduce", "the published networks: published figures beside ours"),
         ("ablation", "ablation", "test a paper's claim: vary one choice, keep everything else equal"),
+        ("train", "train", "one network to the end, from its weights, into a model folder"),
         ("queue", "queue", "train the next networks of a queue file"),
         ("list", "catalogue", "tasks, published networks, knobs, and runs"),
     )

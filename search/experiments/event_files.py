@@ -10,32 +10,34 @@ from typing import Any
 from search.experiments.curve import Point
 from space.errors import UserError
 
-EVENTS_FOLDER = "tensorboard"
 TAGS = {"loss": "loss", "learning_rate": "learning_rate", "validation_psnr_db": "psnr_db"}  # by fields of a point
 
 
-def event_writer(folder: Path, step: int) -> Any:
-    """A writer that goes on after ``step``: what an earlier session wrote of later steps is taken back.
+def check_installed() -> None:
+    """Raises: UserError: TensorBoard is not installed."""
+    _writer_class()
 
-    Raises:
-        UserError: TensorBoard is not installed.
-    """
+
+def _writer_class() -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         raise UserError(
             "--tensorboard needs tensorboard, got none installed; pip install 'litefront[tensorboard]'"
         ) from None
-    return SummaryWriter(str(folder), purge_step=step + 1)
+    return SummaryWriter
 
 
 @contextmanager
 def events_in(folder: Path | None, step: int) -> Iterator[Callable[[Point], None]]:
-    """Takes the points of a training that goes on after ``step`` and writes them to ``folder``; None: to nowhere."""
+    """Takes the points of a training that goes on after ``step`` and writes them to ``folder``; None: to nowhere.
+
+    What an earlier session wrote of later steps is taken back.
+    """
     if folder is None:
         yield lambda _point: None
         return
-    writer = event_writer(folder, step)
+    writer = _writer_class()(str(folder), purge_step=step + 1)
 
     def write(point: Point) -> None:
         for tag, field in TAGS.items():

@@ -9,19 +9,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
-from evaluators.data import training_pool
+from evaluators.data import Picture, save_pairs, training_pool, validation_pairs
+from evaluators.tasks import TaskRules
 from evaluators.training.precision import Precision
 from search.environment import available_cores
-from search.experiments.data_specs import check_apart, describe, pictures
+from search.experiments.data_specs import Place, Root, check_apart, describe, pictures
 from search.experiments.training import Training, TrainingRecord
-from search.experiments.training_jobs import Finished, TrainingJob, TrainingRunner
+from search.experiments.training_jobs import Finished, StepTimed, StepTimingJob, TrainingJob, TrainingRunner
 from search.sessions.deadline import Deadline
 from search.storage.artifacts import LocalArtifacts
 from search.storage.lock import own
-from search.workers.dispatcher import Dispatcher
-from search.workers.messages import Failed, Job, Progress, Result
+from search.workers.dispatcher import POLL_S, Dispatcher
+from search.workers.messages import Answer, Failed, Job, MachineTrouble, Progress, Result
 from search.workers.processes import ProcessWorkers
 from space.errors import UserError
 from space.logs import LOG_FILE, LOGGER, log_to
@@ -41,7 +42,11 @@ class Listener(Protocol):
 
 @dataclass(frozen=True)
 class TrainingSession:
-    """Where, with what and how long trainings run."""
+    """Where, with what and how long trainings run.
+
+    ``is_single``: there is one training, ``folder`` is its own, and its data to train and to validate on are named by
+    paths and not below ``data_root``. ``has_events``: it also writes event files for TensorBoard.
+    """
 
     folder: Path
     data_root: Path | None
@@ -50,10 +55,17 @@ class TrainingSession:
     threads: int
     time_s: float | None
     command: str
+    is_single: bool = False
+    has_events: bool = False
+
+    @property
+    def train_root(self) -> Root:
+        """What the specs of training and validation data lie below."""
+        return Place.ANYWHERE if self.is_single else self.data_root
 
     def artifacts_of(self, training: Training) -> LocalArtifacts:
         """The training's own: its record, weights and checkpoint."""
-        return artifacts_of(training, self.folder)
+        return LocalArtifacts(self.folder) if self.is_single else artifacts_of(training, self.folder)
 
 
 @dataclass(frozen=True)
@@ -84,8 +96,7 @@ def run_trainings(
     deadline = Deadline(session.time_s or math.inf)
     asked = tuple(dict.fromkeys(trainings))
     waiting = [training for training in asked if _record(training, session) is None]
-    _check_data(waiting, session.data_root)
-    queue = _Queue(waiting, session, listener)
+    queue = _Queue(waiting, session, listener, _checked_data(waiting, session))
     problem = None
     if waiting:
         session.folder.mkdir(parents=True, exist_ok=True)
@@ -98,16 +109,56 @@ def run_trainings(
 
 
 def _run(queue: _Queue, deadline: Deadline, interrupted: Callable[[], bool]) -> str | None:
-    session = queue.session
-    make_runner = partial(
-        TrainingRunner, session.data_root, session.precision, session.count, session.threads, session.command
-    )
-    count = min(session.count, len(queue.trainings))
-    workers = ProcessWorkers(count, make_runner, session.threads, session.folder / LOG_FILE)
+    workers = _workers(queue.session, min(queue.session.count, len(queue.trainings)))
     try:
         return Dispatcher(workers, deadline, interrupted).run(queue)
     finally:
         workers.close()
+
+
+def _workers(session: TrainingSession, count: int) -> ProcessWorkers:
+    make_runner = partial(
+        TrainingRunner, session.data_root, session.precision, session.count, session.threads, session.command
+    )
+    return ProcessWorkers(count, make_runner, session.threads, session.folder / LOG_FILE)
+
+
+def time_steps(training: Training, session: TrainingSession, interrupted: Callable[[], bool]) -> StepTimed | None:
+    """How long a step of ``training`` takes here, and a validation; None if interrupted.
+
+    Raises:
+        UserError: it cannot be trained.
+        OSError: trouble with the machine.
+    """
+    session.folder.mkdir(parents=True, exist_ok=True)
+    data = _checked_data([training], session)
+    with own(session.folder), log_to(session.folder / LOG_FILE):
+        made = _made_data(training, session, data)
+        workers = _workers(session, 1)
+        try:
+            workers.submit(
+                StepTimingJob(
+                    number=0,
+                    training=training,
+                    artifacts=session.artifacts_of(training),
+                    pool=made.pool,
+                    validation=made.validation,
+                )
+            )
+            answers: list[Answer | Progress] = []
+            while not answers:
+                if interrupted():
+                    return None
+                answers = workers.poll(POLL_S)
+        finally:
+            workers.close()
+    (answer,) = answers
+    if isinstance(answer, StepTimed):
+        return answer
+    reason = answer.reason if isinstance(answer, Failed | MachineTrouble) else "the training process stopped"
+    if isinstance(answer, MachineTrouble):
+        raise OSError(reason)
+    raise UserError(f"{training.name} must be a network that can be trained, got: {reason}")
 
 
 @dataclass
@@ -117,26 +168,30 @@ class _Queue:
     trainings: Sequence[Training]
     session: TrainingSession
     listener: Listener
+    pictures: _Pictures
     broken: dict[Training, str] = field(default_factory=dict)  # and why
     _handed_out: int = 0
-    _pools: dict[object, tuple[Path, str]] = field(default_factory=dict)
+    _data: dict[object, _Data] = field(default_factory=dict)
 
     def next_job(self, unavailable: frozenset[int]) -> TrainingJob | None:
         if self._handed_out == len(self.trainings):
             return None
         training, number = self.trainings[self._handed_out], self._handed_out
         self._handed_out += 1
-        data = (training.rules, training.train)
-        if data not in self._pools:
-            self._pools[data] = _pool(training, self.session)
-        pool, train_data = self._pools[data]
+        key = (training.rules, training.train, training.validation)
+        if key not in self._data:
+            self._data[key] = _made_data(training, self.session, self.pictures)
+        data = self._data[key]
         return TrainingJob(
             number=number,
             network=training.architecture.key,
             training=training,
             artifacts=self.session.artifacts_of(training),
-            pool=pool,
-            train_data=train_data,
+            pool=data.pool,
+            train_data=data.train_data,
+            validation=data.validation,
+            validation_data=data.validation_data,
+            events=self.session.folder if self.session.has_events else None,
         )
 
     def began(self, job: Job) -> None:
@@ -170,33 +225,74 @@ def _record(training: Training, session: TrainingSession) -> TrainingRecord | No
     return record if record is not None and not record.lacks(training) else None
 
 
-def _check_data(trainings: Sequence[Training], root: Path | None) -> None:
-    """Read all data once, and refuse what cannot be used; each combination of specs once."""
-    seen = set()
+_Pictures: TypeAlias = "dict[tuple[str, bool], tuple[Picture, ...]]"
+"""Pictures by their spec, and whether they are to measure on."""
+
+
+def _checked_data(trainings: Sequence[Training], session: TrainingSession) -> _Pictures:
+    """Read all data once, and refuse what cannot be used; each combination of specs once.
+
+    Returns the pictures to train and to validate on where all trainings have the same, and else none: they would not
+    all have room.
+    """
+    seen: dict[object, _Pictures] = {}
     for training in trainings:
-        key = (training.rules, training.train, training.test)
+        key = (training.rules, training.train, training.test, training.validation)
         if key not in seen:
-            seen.add(key)
-            train = {spec: pictures(spec, root, training.rules, validates=False) for spec in training.train}
-            test = {spec: pictures(spec, root, training.rules, validates=True) for spec in training.test}
-            check_apart(train, test)
+            rules, root = training.rules, session.train_root
+            train = {spec: pictures(spec, root, rules, validates=False) for spec in training.train}
+            validation = _validation_pictures(training, session)
+            test = {spec: pictures(spec, session.data_root, rules, validates=True) for spec in training.test}
+            check_apart(train, {**test, **validation})
             if len({type(picture) for each in train.values() for picture in each}) > 1:
                 raise UserError(
                     f"training data must be all single pictures or all pairs, got both in {' '.join(training.train)}"
                 )
+            read = {(spec, False): found for spec, found in train.items()}
+            seen[key] = read | {(spec, True): found for spec, found in validation.items()}
+    return next(iter(seen.values())) if len(seen) == 1 else {}
 
 
-def _pool(training: Training, session: TrainingSession) -> tuple[Path, str]:
-    """The folder of the training's patches, made if it is not there yet, and what its pictures are."""
-    rules, root = training.rules, session.data_root
-    found = {spec: pictures(spec, root, rules, validates=False) for spec in training.train}
+def _validation_pictures(training: Training, session: TrainingSession) -> dict[str, tuple[Picture, ...]]:
+    if not training.validation:
+        return {}
+    spec = training.validation
+    return {spec: pictures(spec, session.train_root, training.rules, validates=True)}
+
+
+@dataclass(frozen=True)
+class _Data:
+    """What a training reads: the folder of its patches, the file of its validation pairs, and what both are of."""
+
+    pool: Path
+    train_data: str
+    validation: Path | None
+    validation_data: str
+
+
+def _made_data(training: Training, session: TrainingSession, read: _Pictures) -> _Data:
+    """Written where it is not there yet; ``read`` are pictures that are known already."""
+    rules, root = training.rules, session.train_root
+    found = {spec: read.get((spec, False)) or pictures(spec, root, rules, validates=False) for spec in training.train}
     described = "; ".join(describe(spec, root, each, rules, validates=False) for spec, each in found.items())
-    about = json.dumps([described, rules.task, rules.scale, rules.options], sort_keys=True)
-    folder = session.folder / DATA_FOLDER / hashlib.sha256(about.encode()).hexdigest()[:12]
+    folder = session.folder / DATA_FOLDER / _digest(described, rules)
     if not (folder / "pool.json").is_file():
         images = tuple(picture for each in found.values() for picture in each)
         training_pool(images, rules).save(folder)
-    return folder, described
+    if not training.validation:
+        return _Data(folder, described, None, "")
+    spec = training.validation
+    held_out = read.get((spec, True)) or pictures(spec, root, rules, validates=True)
+    validation_data = describe(spec, root, held_out, rules, validates=True)
+    pairs = session.folder / DATA_FOLDER / f"validation-{_digest(validation_data, rules)}.npz"
+    if not pairs.is_file():
+        save_pairs(pairs, validation_pairs(held_out, rules))
+    return _Data(folder, described, pairs, validation_data)
+
+
+def _digest(described: str, rules: TaskRules) -> str:
+    about = json.dumps([described, rules.task, rules.scale, rules.options], sort_keys=True)
+    return hashlib.sha256(about.encode()).hexdigest()[:12]
 
 
 def default_count(precision: Precision) -> int:

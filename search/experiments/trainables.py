@@ -60,9 +60,7 @@ def built(network: Trainable, seed: int) -> nn.Module:
     return build(network, torch.Generator().manual_seed(seed))
 
 
-def known_costs(
-    network: Trainable, input_size: tuple[int, int], tables: tuple[LatencyTable, ...] = ()
-) -> Costs | None:
+def known_costs(network: Trainable, input_size: tuple[int, int], tables: tuple[LatencyTable, ...] = ()) -> Costs | None:
     """At an input of ``input_size``, (width, height); None where a user's network runs an operator of unknown cost."""
     if not isinstance(network, UserNetwork):
         return architecture_costs(network, input_size, tables)
