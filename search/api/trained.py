@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +21,10 @@ from latency_tables.tables.table import LatencyTable, load_table, table_names
 from reports.run.pictures import Strip, make_strips
 from reports.training.page import TrainedNetwork, training_html
 from search.experiments.curve import CURVE_FILE, read_points
-from search.experiments.sessions import DATA_FOLDER
 from search.experiments.train_folder import SETTINGS_FILE
 from search.experiments.trainables import Trainable, built, known_costs
 from search.experiments.training import RECORD_FILE, START_FILE, WEIGHTS_FILE, SetResult, TrainingRecord
+from search.experiments.training_data import DATA_FOLDER
 from search.models.folder import write_model
 from search.models.model import Model
 from space.folders import whole_folder

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
-from evaluators.data import Picture, save_pairs, training_pool, validation_pairs
-from evaluators.tasks import TaskRules
 from evaluators.training.precision import Precision
 from search.environment import available_cores
-from search.experiments.data_specs import Place, Root, check_apart, describe, pictures
+from search.experiments.data_specs import Place
 from search.experiments.training import Training, TrainingRecord
-from search.experiments.training_jobs import Finished, StepTimed, StepTimingJob, TrainingJob, TrainingRunner
+from search.experiments.training_data import DATA_FOLDER, DataPlaces, Pictures, TrainingData, checked_data, made_data
+from search.experiments.training_jobs import TrainingRunner
+from search.experiments.training_messages import Finished, StepTimed, StepTimingJob, TrainingJob
 from search.sessions.deadline import Deadline
 from search.storage.artifacts import LocalArtifacts
 from search.storage.lock import own
@@ -27,7 +25,6 @@ from search.workers.processes import ProcessWorkers
 from space.errors import UserError
 from space.logs import LOG_FILE, LOGGER, log_to
 
-DATA_FOLDER = "data"  # pools of patches, shared by the trainings that want the same
 ON_A_GPU = 4  # trainings side by side unless the user says otherwise: one phone-sized network does not fill a GPU
 
 
@@ -59,9 +56,9 @@ class TrainingSession:
     has_events: bool = False
 
     @property
-    def train_root(self) -> Root:
-        """What the specs of training and validation data lie below."""
-        return Place.ANYWHERE if self.is_single else self.data_root
+    def places(self) -> DataPlaces:
+        train_root = Place.ANYWHERE if self.is_single else self.data_root
+        return DataPlaces(train_root, self.data_root, self.folder / DATA_FOLDER, refuses_small=self.is_single)
 
     def artifacts_of(self, training: Training) -> LocalArtifacts:
         """The training's own: its record, weights and checkpoint."""
@@ -96,7 +93,7 @@ def run_trainings(
     deadline = Deadline(session.time_s or math.inf)
     asked = tuple(dict.fromkeys(trainings))
     waiting = [training for training in asked if _record(training, session) is None]
-    queue = _Queue(waiting, session, listener, _checked_data(waiting, session))
+    queue = _Queue(waiting, session, listener, checked_data(waiting, session.places))
     problem = None
     if waiting:
         session.folder.mkdir(parents=True, exist_ok=True)
@@ -131,9 +128,9 @@ def time_steps(training: Training, session: TrainingSession, interrupted: Callab
         OSError: trouble with the machine.
     """
     session.folder.mkdir(parents=True, exist_ok=True)
-    data = _checked_data([training], session)
+    data = checked_data([training], session.places)
     with own(session.folder), log_to(session.folder / LOG_FILE):
-        made = _made_data(training, session, data)
+        made = made_data(training, session.places, data)
         workers = _workers(session, 1)
         try:
             workers.submit(
@@ -168,10 +165,10 @@ class _Queue:
     trainings: Sequence[Training]
     session: TrainingSession
     listener: Listener
-    pictures: _Pictures
+    pictures: Pictures
     broken: dict[Training, str] = field(default_factory=dict)  # and why
     _handed_out: int = 0
-    _data: dict[object, _Data] = field(default_factory=dict)
+    _data: dict[object, TrainingData] = field(default_factory=dict)
 
     def next_job(self, unavailable: frozenset[int]) -> TrainingJob | None:
         if self._handed_out == len(self.trainings):
@@ -180,7 +177,7 @@ class _Queue:
         self._handed_out += 1
         key = (training.rules, training.train, training.validation)
         if key not in self._data:
-            self._data[key] = _made_data(training, self.session, self.pictures)
+            self._data[key] = made_data(training, self.session.places, self.pictures)
         data = self._data[key]
         return TrainingJob(
             number=number,
@@ -223,76 +220,6 @@ def _record(training: Training, session: TrainingSession) -> TrainingRecord | No
     """Of a training that is finished and measured on all that is asked for."""
     record = TrainingRecord.read(session.artifacts_of(training))
     return record if record is not None and not record.lacks(training) else None
-
-
-_Pictures: TypeAlias = "dict[tuple[str, bool], tuple[Picture, ...]]"
-"""Pictures by their spec, and whether they are to measure on."""
-
-
-def _checked_data(trainings: Sequence[Training], session: TrainingSession) -> _Pictures:
-    """Read all data once, and refuse what cannot be used; each combination of specs once.
-
-    Returns the pictures to train and to validate on where all trainings have the same, and else none: they would not
-    all have room.
-    """
-    seen: dict[object, _Pictures] = {}
-    for training in trainings:
-        key = (training.rules, training.train, training.test, training.validation)
-        if key not in seen:
-            rules, root = training.rules, session.train_root
-            train = {spec: pictures(spec, root, rules, validates=False) for spec in training.train}
-            validation = _validation_pictures(training, session)
-            test = {spec: pictures(spec, session.data_root, rules, validates=True) for spec in training.test}
-            check_apart(train, {**test, **validation})
-            if len({type(picture) for each in train.values() for picture in each}) > 1:
-                raise UserError(
-                    f"training data must be all single pictures or all pairs, got both in {' '.join(training.train)}"
-                )
-            read = {(spec, False): found for spec, found in train.items()}
-            seen[key] = read | {(spec, True): found for spec, found in validation.items()}
-    return next(iter(seen.values())) if len(seen) == 1 else {}
-
-
-def _validation_pictures(training: Training, session: TrainingSession) -> dict[str, tuple[Picture, ...]]:
-    if not training.validation:
-        return {}
-    spec = training.validation
-    return {spec: pictures(spec, session.train_root, training.rules, validates=True)}
-
-
-@dataclass(frozen=True)
-class _Data:
-    """What a training reads: the folder of its patches, the file of its validation pairs, and what both are of."""
-
-    pool: Path
-    train_data: str
-    validation: Path | None
-    validation_data: str
-
-
-def _made_data(training: Training, session: TrainingSession, read: _Pictures) -> _Data:
-    """Written where it is not there yet; ``read`` are pictures that are known already."""
-    rules, root = training.rules, session.train_root
-    found = {spec: read.get((spec, False)) or pictures(spec, root, rules, validates=False) for spec in training.train}
-    described = "; ".join(describe(spec, root, each, rules, validates=False) for spec, each in found.items())
-    folder = session.folder / DATA_FOLDER / _digest(described, rules)
-    if not (folder / "pool.json").is_file():
-        images = tuple(picture for each in found.values() for picture in each)
-        training_pool(images, rules).save(folder)
-    if not training.validation:
-        return _Data(folder, described, None, "")
-    spec = training.validation
-    held_out = read.get((spec, True)) or pictures(spec, root, rules, validates=True)
-    validation_data = describe(spec, root, held_out, rules, validates=True)
-    pairs = session.folder / DATA_FOLDER / f"validation-{_digest(validation_data, rules)}.npz"
-    if not pairs.is_file():
-        save_pairs(pairs, validation_pairs(held_out, rules))
-    return _Data(folder, described, pairs, validation_data)
-
-
-def _digest(described: str, rules: TaskRules) -> str:
-    about = json.dumps([described, rules.task, rules.scale, rules.options], sort_keys=True)
-    return hashlib.sha256(about.encode()).hexdigest()[:12]
 
 
 def default_count(precision: Precision) -> int:

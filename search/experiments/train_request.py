@@ -2,41 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
-
-from evaluators.tasks import TaskRules
 from evaluators.training.precision import choose_precision
 from search.environment import threads_of
 from search.experiments.data_specs import EMBEDDED
 from search.experiments.queue_file import LARGEST_SEED, MOST_STEPS
 from search.experiments.sessions import TrainingSession
+from search.experiments.start_network import check_training_form, fingerprint, model_and_rules, trainable_of
 from search.experiments.train_folder import Settings, check_same, existing
-from search.experiments.trainables import Trainable, UserNetwork
 from search.experiments.training import Training
 from search.models.model import Model
-from search.models.named import KINDS, model_named
-from search.models.task_options import read_rules
 from search.request.train_options import DEFAULT_TIME, train_texts
-from search.request.values import parse_time, task_values, written_folder
+from search.request.values import parse_time, written_folder
 from space.architecture import Architecture
-from space.build import build
 from space.command_line import parse_count
-from space.errors import UserError, first_line
-from space.tasks import TASKS
+from space.errors import UserError
 from space.text_files import shortened
 
 PROTOCOL = "long"
 VALIDATIONS = 20  # of a training, unless the user says otherwise
 RUNS = Path("runs")
-TRIED_PX = 32  # side of the image with which a user's network is tried; a multiple of what networks halve
 
 
 @dataclass(frozen=True)
@@ -79,14 +69,14 @@ def train_request(command: str, spec: str, **options: Any) -> TrainRequest:
     steps, time_s = _length(texts)
     seed = parse_count("--seed", texts["seed"], 0, LARGEST_SEED)
     precision = choose_precision(texts.get("device"), texts["precision"])
-    model, rules = _model_and_rules(spec, texts, seed)
-    trainable = _trainable(model, spec)
+    model, rules = model_and_rules(spec, texts, seed)
+    trainable = trainable_of(model, spec)
     from_scratch = bool(options.get("from_scratch"))
     if from_scratch and "weights" in texts:
         raise UserError("--weights are to start from, got them with --from-scratch; leave one out")
     random = from_scratch or (not model.has_weights and isinstance(trainable, Architecture))
     if isinstance(trainable, Architecture) and not random:
-        _check_training_form(model, trainable)
+        check_training_form(model, trainable)
     data, val_data = texts.get("data", EMBEDDED), texts.get("val_data", EMBEDDED)
     tests = tuple(test for test in texts.get("test", "").split(",") if test)
     if tests and "data_root" not in texts:
@@ -103,7 +93,7 @@ def train_request(command: str, spec: str, **options: Any) -> TrainRequest:
         train=(data,),
         test=tests,
         plan_changes=_plan_changes(texts),
-        start="" if random else _fingerprint(model.network),
+        start="" if random else fingerprint(model.network),
         validation=val_data,
         validate_every=every or validations_every(steps or 1),
     )
@@ -163,96 +153,6 @@ def _plan_changes(texts: Mapping[str, str]) -> tuple[tuple[str, int | float], ..
             raise UserError(f"--rate must be a number above 0 and below 1, got {texts['rate']!r}; for example 0.0005")
         changes.append(("learning_rate", rate))
     return tuple(changes)
-
-
-def _model_and_rules(spec: str, texts: Mapping[str, str], seed: int) -> tuple[Model, TaskRules]:
-    """The network, and its task with the options given."""
-    given = {name: text for name, text in task_values(texts).items() if text is not None}
-    scale = parse_count("--scale", texts["scale"], 1) if "scale" in texts else None
-    task_name, weights = texts.get("task"), texts.get("weights")
-    if task_name is not None and task_name not in TASKS:
-        raise UserError(f"--task must be one of {', '.join(TASKS)}, got {task_name!r}")
-    if KINDS["FILE.pt2"].is_meant(spec):
-        raise UserError(
-            f"a network to train must be one that Python code makes, got {spec}, a graph that is fixed; give the "
-            "MODULE:FACTORY that it was exported from"
-        )
-    if KINDS["MODULE:FACTORY"].is_meant(spec):
-        if task_name is None:
-            raise UserError(
-                f"{spec!r} does not say its task; give --task, one of {', '.join(TASKS)}, and for sr --scale"
-            )
-        rules = read_rules(task_name, scale, given)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)  # of weights that the user's code draws
-            model = model_named(spec, weights)
-        _check_output(spec, model.network, rules)
-        return replace(model, rules=rules), rules
-    model = model_named(spec, weights, scale)
-    if model.rules is None:
-        raise UserError(f"a network to train must say its task, got {spec!r}, which does not; name it by its run")
-    own = model.rules
-    if task_name not in (None, own.task):
-        raise UserError(f"--task of {spec} must be {own.task}, got {task_name}; leave it out")
-    changed = read_rules(own.task, own.scale, {**own.options, **given})
-    if changed.shape != own.shape:
-        raise UserError(f"--channels of {spec} must be {own.channels}, got {changed.channels}; leave it out")
-    return model, changed
-
-
-def _check_output(spec: str, network: nn.Module, rules: TaskRules) -> None:
-    """Run a user's network once.
-
-    Raises:
-        UserError: it does not take the task's image, or gives none of its size.
-    """
-    shape = rules.shape
-    image = torch.zeros(1, shape.in_channels, TRIED_PX, TRIED_PX)
-    wanted = (1, shape.out_channels, shape.scale * TRIED_PX, shape.scale * TRIED_PX)
-    try:
-        with torch.no_grad():
-            given = tuple(network(image).shape)
-    except Exception as error:
-        raise UserError(
-            f"{spec!r} must take {tuple(image.shape)} for {rules.title}, got: {first_line(error)}; see --task, --scale "
-            "and --channels"
-        ) from error
-    if given != wanted:
-        raise UserError(
-            f"{spec!r} must give {wanted} for {tuple(image.shape)} for {rules.title}, got {given}; see --task, --scale "
-            "and --channels"
-        )
-
-
-def _trainable(model: Model, spec: str) -> Trainable:
-    if model.architecture is not None:
-        return model.architecture
-    assert model.rules is not None
-    if KINDS["MODULE:FACTORY"].is_meant(spec):
-        return UserNetwork(spec, model.rules.shape)
-    source = model.facts.get("source", "MODULE:FACTORY")
-    raise UserError(
-        f"a network to train must be one that Python code makes, got {spec}, which holds the graph of {source}; give "
-        f"{source} with --weights {Path(spec) / 'model.safetensors'}"
-    )
-
-
-def _check_training_form(model: Model, architecture: Architecture) -> None:
-    """Raises: UserError: the weights are of the folded network that is deployed."""
-    if model.network.state_dict().keys() != build(architecture).state_dict().keys():
-        raise UserError(
-            f"weights to train on must be of the network as it is trained, got those of {model.name} folded for "
-            "deployment, which cannot be taken apart again; give its training weights, or --from-scratch"
-        )
-
-
-def _fingerprint(network: nn.Module) -> str:
-    """Sixteen hex digits that change with any value of the weights."""
-    digest = hashlib.sha256()
-    for name, value in sorted(network.state_dict().items()):
-        digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
-        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 def _said(texts: Mapping[str, str], training: Training, steps: int | None, every: int | None) -> dict[str, str]:
