@@ -21,14 +21,13 @@ from search.experiments.curve import CURVE_FILE, read_points
 from search.experiments.event_files import check_installed
 from search.experiments.sessions import run_trainings, time_steps
 from search.experiments.train_folder import Settings, begin, is_finished
-from search.experiments.train_request import TrainRequest, train_request, validations_every
+from search.experiments.train_request import VALIDATIONS, TrainRequest, train_request, validations_every
 from search.experiments.training import START_FILE, Begun, TrainingRecord
 from search.models.folder import load_model
 from search.request.train_options import FLAGS, TRAIN_OPTIONS
 from search.sessions.first_step import tried
 from search.sessions.interrupts import noted_interrupts
 from search.storage.artifacts import LocalArtifacts
-from space.architecture import Architecture
 from space.errors import UserError
 from space.logs import LOG_FILE
 
@@ -69,7 +68,7 @@ def train(
 
     >>> import search
     >>> trained = search.train(
-    ...     "ecbsr-m4c8", steps=4, batch=2, patch=16, out="runs/trained-example", overwrite=True, progress=False
+    ...     "ecbsr-m4c8", steps=4, validate_every=4, batch=2, patch=16, out="runs/trained-example", overwrite=True, progress=False
     ... )
     >>> trained.record.training.steps
     4
@@ -163,7 +162,7 @@ def _time(request: TrainRequest) -> str:
 def _in_working_precision(request: TrainRequest, console: Console | None) -> TrainRequest:
     """In float32 where a first step shows that the wanted arithmetic does not work here."""
     training = request.training
-    if request.begun is not None or not isinstance(training.architecture, Architecture):
+    if request.begun is not None:
         return request
     precision, failed = tried(request.session.precision, [(training.architecture, training.rules)])
     if failed:
@@ -184,8 +183,7 @@ def _fitted(request: TrainRequest, console: Console | None, ends: Callable[[], b
     if every:
         steps = int(left_s / (timed.step_s + timed.validation_s / every))
     else:
-        looks = validations_every(1) and 21  # of the start and of every twentieth
-        steps = int((left_s - looks * timed.validation_s) / timed.step_s)
+        steps = int((left_s - (VALIDATIONS + 1) * timed.validation_s) / timed.step_s)
     if steps < FEWEST_STEPS:
         raise UserError(
             f"--time must carry at least {FEWEST_STEPS} steps of {timed.step_s:.2g} s and the validations of "

@@ -70,6 +70,6 @@ def known_costs(network: Trainable, input_size: tuple[int, int], tables: tuple[L
         return None
 
 
-def stored_params(network: Trainable) -> int:
-    """Parameters as they are trained."""
-    return sum(value.numel() for value in built(network, 0).parameters())
+def params_of(network: Trainable, costs: Costs | None) -> int:
+    """Of the deployed network or, where its ``costs`` are not known, as it is trained."""
+    return costs.params if costs else sum(value.numel() for value in built(network, 0).parameters())

@@ -17,7 +17,7 @@ from evaluators.training.precision import Precision
 from evaluators.training.weights import load_weights
 from search.environment import environment
 from search.experiments.data_specs import describe, pictures
-from search.experiments.trainables import built, known_costs, stored_params
+from search.experiments.trainables import built, known_costs, params_of
 from search.experiments.training import (
     BEGUN_FILE,
     CHECKPOINT_FILE,
@@ -135,7 +135,7 @@ class TrainingRunner:
         trained_in = self.precision.for_network(built(network, job.training.seed)).continuing(begun.precision)
         return TrainingRecord(
             training=replace(job.training, test=()),
-            params=costs.params if costs else stored_params(network),
+            params=params_of(network, costs),
             macs=costs.macs if costs else None,
             peak_activation_bytes=costs.peak_activation_bytes if costs else None,
             input_size=size,
