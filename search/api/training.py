@@ -68,7 +68,7 @@ def train(
 
     >>> import search
     >>> trained = search.train(
-    ...     "ecbsr-m4c8", steps=4, validate_every=4, batch=2, patch=16, out="runs/trained-example", overwrite=True, progress=False
+    ...     "ecbsr-m4c8", steps=4, validate_every=4, batch=2, out="runs/trained-example", overwrite=True, progress=False
     ... )
     >>> trained.record.training.steps
     4

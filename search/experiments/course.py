@@ -9,6 +9,7 @@ from types import TracebackType
 
 from rich.console import Group
 from rich.live import Live
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
@@ -137,7 +138,8 @@ class CoursePanel(Course):
             return Group(Text("  reading data ..."))
         width = max(10, self._terminal.width - LABEL - FIGURES)
         head = Text(f"  step {progress.step:,} of {progress.steps:,}{self._left_text()}")
-        bar = ProgressBar(total=progress.steps, completed=progress.step, width=min(60, self._terminal.width - 4))
+        width_of_bar = min(60, self._terminal.width - 4)
+        bar = Padding(ProgressBar(total=progress.steps, completed=progress.step, width=width_of_bar), (0, 0, 0, 2))
         rows: list[Text] = []
         if self._losses:
             rows.append(self._row("loss", self._losses, width, f"{self._losses[-1]:.4f}"))
