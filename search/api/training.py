@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from torch import nn
 
@@ -23,6 +24,7 @@ from search.experiments.sessions import run_trainings, time_steps
 from search.experiments.train_folder import Settings, begin, is_finished
 from search.experiments.train_request import VALIDATIONS, TrainRequest, train_request, validations_every
 from search.experiments.training import START_FILE, Begun, TrainingRecord
+from search.experiments.training_data import Pictures, checked_data
 from search.models.folder import load_model
 from search.request.train_options import FLAGS, TRAIN_OPTIONS
 from search.sessions.first_step import tried
@@ -108,19 +110,20 @@ def train_for(
         return Trained(folder, TrainingRecord.read(LocalArtifacts(folder)))
     request = _in_working_precision(request, console)
     _say(console, understood(request))
+    data = checked_data([request.training], request.session.places)
     with noted_interrupts(owns_process) as interrupted:
 
         def ends() -> bool:
             return interrupted() or stop()
 
-        request, is_fitted = _fitted(request, console, ends)
-        if not is_fitted:
+        request = request if request.is_fitted else _fitted(request, console, data, ends)
+        if not request.is_fitted:
             return Trained(folder, None)
         _begin(request)
         earlier = read_points(folder / CURVE_FILE)
         metric = request.training.rules.measure.metric_name
         with course_for(console, earlier, metric) as course:
-            outcome = run_trainings([request.training], request.session, course, ends)
+            outcome = run_trainings([request.training], request.session, course, ends, data)
     if outcome.problem:
         raise StoppedError(
             f"stopped: {outcome.problem}; nothing of the training up to its last checkpoint is lost, and the same "
@@ -143,7 +146,11 @@ def understood(request: TrainRequest) -> str:
     """The network, its plan, its data and its folder, in lines."""
     training, session = request.training, request.session
     plan, rules = training.plan, training.rules
-    length = f"{training.steps:,} steps" if request.is_fitted else f"as many steps as {_time(request)} carry"
+    length = (
+        f"{training.steps:,} steps"
+        if request.is_fitted
+        else f"as many steps as {duration_text(request.time_s or 0.0)} carry"
+    )
     tests = f"; at the end also on {', '.join(training.test)}" if training.test else ""
     return (
         f"{training.name} for {rules.title}, {length}, from {request.starts_from}\n"
@@ -153,10 +160,6 @@ def understood(request: TrainRequest) -> str:
         f"  training on {', '.join(training.train)}; held-out pictures: {training.validation}{tests}\n"
         f"  model folder {request.folder}" + ("; continuing" if request.begun is not None else "")
     )
-
-
-def _time(request: TrainRequest) -> str:
-    return duration_text(request.time_s or 0.0)
 
 
 def _in_working_precision(request: TrainRequest, console: Console | None) -> TrainRequest:
@@ -170,16 +173,20 @@ def _in_working_precision(request: TrainRequest, console: Console | None) -> Tra
     return replace(request, session=replace(request.session, precision=precision))
 
 
-def _fitted(request: TrainRequest, console: Console | None, ends: Callable[[], bool]) -> tuple[TrainRequest, bool]:
-    """With as many steps as fit the time asked for; False if interrupted while steps were timed."""
-    if request.is_fitted or request.time_s is None:
-        return request, True
-    _begin(request)
-    every = int(request.said.get("validate-every", 0))
-    timed = time_steps(request.training, request.session, ends)
+def _fitted(request: TrainRequest, console: Console | None, data: Pictures, ends: Callable[[], bool]) -> TrainRequest:
+    """With as many steps as fit the time asked for; as it is if interrupted while steps were timed.
+
+    They are timed in a folder of their own, so that nothing is left behind where the time is too short.
+    """
+    folder, time_s = request.folder, request.time_s or 0.0
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.", suffix=".timed") as beside:
+        session = replace(request.session, folder=Path(beside))
+        _keep_start(request, session.folder)
+        timed = time_steps(request.training, session, data, ends)
     if timed is None:
-        return request, False
-    left_s = (1 - MEASURING_SHARE) * request.time_s
+        return request
+    left_s, every = (1 - MEASURING_SHARE) * time_s, int(request.said.get("validate-every", 0))
     if every:
         steps = int(left_s / (timed.step_s + timed.validation_s / every))
     else:
@@ -187,18 +194,22 @@ def _fitted(request: TrainRequest, console: Console | None, ends: Callable[[], b
     if steps < FEWEST_STEPS:
         raise UserError(
             f"--time must carry at least {FEWEST_STEPS} steps of {timed.step_s:.2g} s and the validations of "
-            f"{timed.validation_s:.2g} s, got {_time(request)}; give it longer, or --steps"
+            f"{timed.validation_s:.2g} s, got {duration_text(time_s)}; give it longer, or --steps"
         )
-    _say(console, f"{_time(request)} carry {steps:,} steps, at {timed.step_s:.3g} s a step as measured")
-    return request.of_steps(steps, every or validations_every(steps)), True
+    _say(console, f"{duration_text(time_s)} carry {steps:,} steps, at {timed.step_s:.3g} s a step as measured")
+    return request.of_steps(steps, every or validations_every(steps))
 
 
 def _begin(request: TrainRequest) -> None:
-    """The folder with its settings and the weights to start from, where they are not there yet."""
-    folder, training = request.folder, request.training
+    """Give the folder its settings and the weights to start from, where they are not there yet."""
+    folder, session = request.folder, request.session
     if request.begun is None:
-        settings = Settings(request.said, training, request.session.threads, request.session.command)
-        begin(folder, settings, request.overwrite)
+        begin(folder, Settings(request.said, request.training, session.threads, session.command), request.overwrite)
+    _keep_start(request, folder)
+
+
+def _keep_start(request: TrainRequest, folder: Path) -> None:
+    training = request.training
     if training.start and not (folder / START_FILE).is_file():
         about = {"network": training.name, "architecture": training.architecture.key}
         save_weights(folder / START_FILE, request.model.network, about)

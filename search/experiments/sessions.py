@@ -83,9 +83,15 @@ def artifacts_of(training: Training, folder: Path) -> LocalArtifacts:
 
 
 def run_trainings(
-    trainings: Sequence[Training], session: TrainingSession, listener: Listener, interrupted: Callable[[], bool]
+    trainings: Sequence[Training],
+    session: TrainingSession,
+    listener: Listener,
+    interrupted: Callable[[], bool],
+    data: Pictures | None = None,
 ) -> Outcome:
     """Do ``trainings`` in their order; those that have a record are not done again, but measured on further sets.
+
+    ``data`` is what ``checked_data`` gave of them, if it was asked already.
 
     Raises:
         UserError: data that cannot be used, or training data that hold pictures of a test set, before anything runs.
@@ -93,7 +99,8 @@ def run_trainings(
     deadline = Deadline(session.time_s or math.inf)
     asked = tuple(dict.fromkeys(trainings))
     waiting = [training for training in asked if _record(training, session) is None]
-    queue = _Queue(waiting, session, listener, checked_data(waiting, session.places))
+    read = checked_data(waiting, session.places) if data is None else data
+    queue = _Queue(waiting, session, listener, read)
     problem = None
     if waiting:
         session.folder.mkdir(parents=True, exist_ok=True)
@@ -120,15 +127,17 @@ def _workers(session: TrainingSession, count: int) -> ProcessWorkers:
     return ProcessWorkers(count, make_runner, session.threads, session.folder / LOG_FILE)
 
 
-def time_steps(training: Training, session: TrainingSession, interrupted: Callable[[], bool]) -> StepTimed | None:
+def time_steps(
+    training: Training, session: TrainingSession, data: Pictures, interrupted: Callable[[], bool]
+) -> StepTimed | None:
     """How long a step of ``training`` takes here, and a validation; None if interrupted.
+
+    ``data`` is what ``checked_data`` gave. What is written into the session's folder is of no use afterwards.
 
     Raises:
         UserError: it cannot be trained.
         OSError: trouble with the machine.
     """
-    session.folder.mkdir(parents=True, exist_ok=True)
-    data = checked_data([training], session.places)
     with own(session.folder), log_to(session.folder / LOG_FILE):
         made = made_data(training, session.places, data)
         workers = _workers(session, 1)

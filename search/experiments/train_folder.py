@@ -35,7 +35,8 @@ class Settings:
 
     def write(self, folder: Path) -> None:
         about = {"version": VERSION, "said": dict(self.said), "training": self.training.to_dict()}
-        text = json.dumps({**about, "threads": self.threads, "command": self.command}, indent=1)
+        more = {"threads": self.threads, "command": self.command}
+        text = json.dumps({**about, **more}, indent=1)
         write_atomically(folder / SETTINGS_FILE, (text + "\n").encode())
 
     @classmethod

@@ -56,7 +56,8 @@ class TrainRequest:
         return self.time_s is None or self.begun is not None
 
     def of_steps(self, steps: int, validate_every: int) -> TrainRequest:
-        return replace(self, training=replace(self.training, steps=steps, validate_every=validate_every))
+        training = replace(self.training, steps=steps, validate_every=validate_every)
+        return replace(self, training=training, time_s=None)
 
 
 def train_request(command: str, spec: str, **options: Any) -> TrainRequest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import os
@@ -10,7 +11,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 
 import search
+from evaluators.tasks import rules_of
 from evaluators.training.trainer import NonFiniteLossError, Trainer
 from search.api.training import TrainingFailedError
 from search.cli import main
@@ -29,7 +30,10 @@ from search.experiments.training_messages import StepTimed
 from search.models.folder import read_model
 from search.storage.artifacts import LocalArtifacts
 from search.workers import resumable
+from space.build import build
 from space.errors import UserError
+from space.search_space import BACKBONE, SearchSpace
+from space.tasks import TASKS
 from tests.in_process_workers import InProcessWorkers
 
 STEPS = 12
@@ -149,18 +153,18 @@ def test_a_users_own_module_is_trained(here: Path, monkeypatch) -> None:
 
 
 def test_noise_range_specialists_are_trained_in_turn(here: Path) -> None:
-    run = search.run(
-        task="denoise", budget="4k-params", sigma="0-50", specialists=2, trials=1, rungs=(2,), workers=1,
-        train_data="train", val_data="test", run_dir="runs/many", progress=False,
-    )  # fmt: skip
-    shared = next((t for t in run.trained if t.architecture.shape.specialists > 1), None)
-    if shared is None:
-        pytest.skip("the one trial of this run is a network for all levels")
+    rules = rules_of("denoise", options={"sigma": [0.0, 50.0]})
+    space = SearchSpace(TASKS["denoise"], dataclasses.replace(rules.shape, specialists=2))
+    first = space.fill(lambda parameter: parameter.values[0], {BACKBONE: "plain", "specialists": 2})
+    architecture = space.decode(first)
+    before = build(architecture, torch.Generator().manual_seed(0))
+    search.write_model("many", search.Model("many", before, rules, architecture, True))
     trained = search.train(
-        "runs/many", shared.trial, steps=2, batch=2, patch=16, data="train", val_data="test", out="all", progress=False
+        "many", steps=2, batch=2, patch=16, data="train", val_data="test", out="all", precision="fp32", progress=False
     )
-    before, after = run.network(shared), trained.network()
-    for old, new in zip(before.networks, after.networks, strict=True):
+    assert trained.record is not None
+    assert trained.record.validation.start_psnr_db is not None
+    for old, new in zip(before.networks, trained.network().networks, strict=True):
         assert any(not torch.equal(a, b) for a, b in zip(old.parameters(), new.parameters(), strict=True))
 
 
@@ -170,7 +174,7 @@ def test_steps_are_fitted_to_the_time(here: Path, monkeypatch, capsys) -> None:
     timed = sessions.time_steps
 
     def known(*arguments: object) -> StepTimed:
-        return replace(timed(*arguments), step_s=1.0, validation_s=0.5)
+        return dataclasses.replace(timed(*arguments), step_s=1.0, validation_s=0.5)
 
     monkeypatch.setattr("search.api.training.time_steps", known)
     command = [*COMMAND[:-2], "--time", "30s", "--out", "timed"]
