@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import itertools
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -22,7 +24,7 @@ from evaluators.tasks import rules_of
 from evaluators.training.trainer import NonFiniteLossError, Trainer
 from search.api.training import TrainingFailedError
 from search.cli import main
-from search.experiments import curve, sessions, training_steps
+from search.experiments import sessions, training_steps
 from search.experiments.curve import CURVE_FILE, read_points
 from search.experiments.train_request import parse_steps
 from search.experiments.training import CHECKPOINT_FILE, RECORD_FILE, TrainingRecord
@@ -179,7 +181,7 @@ def test_steps_are_fitted_to_the_time(here: Path, monkeypatch, capsys) -> None:
     monkeypatch.setattr("search.api.training.time_steps", known)
     command = [*COMMAND[:-2], "--time", "30s", "--out", "timed"]
     with monkeypatch.context() as patched:
-        end_at(patched, 3)
+        end_at(patched, 6)  # after those by which a step is timed
         assert main(command) == 130
     assert "30 s carry 18 steps, at 1 s a step as measured" in capsys.readouterr().out
     assert main(command) == 0
@@ -227,11 +229,12 @@ def test_it_continues_bit_for_bit(here: Path, monkeypatch, capsys) -> None:
 
 
 def test_a_checkpoint_between_two_points_keeps_the_losses(here: Path, monkeypatch) -> None:
-    """A point every five steps, a checkpoint after every one, and an end in the middle."""
-    for module in (curve, training_steps):
-        monkeypatch.setattr(module, "rows_every", lambda steps: 5)
+    """A point every five steps, a checkpoint every other one, and an end in the middle."""
+    monkeypatch.setattr(training_steps, "rows_every", lambda steps: 5)
     assert trained("whole", "--validate-every", "12") == 0
-    monkeypatch.setattr(resumable, "SAVE_EVERY_S", -1)
+    ticks = itertools.count()
+    monkeypatch.setattr(resumable, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
+    monkeypatch.setattr(resumable, "SAVE_EVERY_S", 2)
     with monkeypatch.context() as patched:
         end_at(patched, 8)
         assert trained("pieces", "--validate-every", "12") == 130
@@ -370,7 +373,7 @@ def test_event_files_need_their_extra(here: Path, monkeypatch, capsys) -> None:
         (["--steps", "2", "--task", "denoise"], "--task of ecbsr-m4c8 must be sr, got denoise"),
         (["--steps", "2", "--task", "sharpen"], "--task must be one of"),
         (["--steps", "2", "--sigma", "25"], "--sigma is an option of"),
-        (["--steps", "2", "--channels", "rgb"], "--channels of ecbsr-m4c8 must be y, got rgb"),
+        (["--steps", "2", "--channels", "colour"], "--channels of ecbsr-m4c8 must be y, got colour"),
         (["--steps", "2", "--weights", "other.safetensors"], "other.safetensors"),
         (["--steps", "2", "--out", "empty/a.txt"], "must be a new folder or one of train"),
         (["--steps", "2", "--out", "train"], "must be a new folder or one of train, got train, something else"),
