@@ -67,11 +67,19 @@ def _trained(folder: Path, record: TrainingRecord, start: Model) -> Model:
             "plan": training.plan.to_dict(),
             "environment": record.environment,
         },
-        "data": {"training": record.train_data, "validation": record.validation.data if record.validation else ""},
+        "data": {
+            "training": _without_spec(record.train_data, training.train[0]),
+            "validation": _without_spec(record.validation.data, training.validation) if record.validation else "",
+        },
         "metrics": [_metrics(record.rules, result) for result in _results(record)],
     }
     architecture = None if start.architecture is None else start.architecture
     return Model(folder.resolve().name, network.eval(), record.rules, architecture, True, facts)
+
+
+def _without_spec(described: str, spec: str) -> str:
+    """What data are, without how the command named them."""
+    return described.removeprefix(f"{spec}: ")
 
 
 def _results(record: TrainingRecord) -> list[SetResult]:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+from evaluators.training.plan import WARMUP_STEPS
 from evaluators.training.precision import choose_precision
 from search.environment import threads_of
 from search.experiments.data_specs import EMBEDDED
@@ -26,7 +27,9 @@ from space.text_files import shortened
 
 PROTOCOL = "long"
 VALIDATIONS = 20  # of a training, unless the user says otherwise
+WARMUP_SHARE = 0.05  # of all steps, at most
 RUNS = Path("runs")
+PlanChanges: TypeAlias = tuple[tuple[str, int | float], ...]
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,8 @@ class TrainRequest:
         return self.time_s is None or self.begun is not None
 
     def of_steps(self, steps: int, validate_every: int) -> TrainRequest:
-        training = replace(self.training, steps=steps, validate_every=validate_every)
+        changes = with_warmup(self.training.plan_changes, steps)
+        training = replace(self.training, steps=steps, validate_every=validate_every, plan_changes=changes)
         return replace(self, training=training, time_s=None)
 
 
@@ -93,7 +97,7 @@ def train_request(command: str, spec: str, **options: Any) -> TrainRequest:
         seed=seed,
         train=(data,),
         test=tests,
-        plan_changes=_plan_changes(texts),
+        plan_changes=with_warmup(_plan_changes(texts), steps) if steps else _plan_changes(texts),
         start="" if random else fingerprint(model.network),
         validation=val_data,
         validate_every=every or validations_every(steps or 1),
@@ -114,6 +118,12 @@ def train_request(command: str, spec: str, **options: Any) -> TrainRequest:
 
 def validations_every(steps: int) -> int:
     return max(1, steps // VALIDATIONS)
+
+
+def with_warmup(changes: PlanChanges, steps: int) -> PlanChanges:
+    """With a shorter warm-up where the plan's would be more than ``WARMUP_SHARE`` of all steps."""
+    most = int(WARMUP_SHARE * steps)
+    return changes if most >= WARMUP_STEPS else (*changes, ("warmup_steps", most))
 
 
 def parse_steps(text: str) -> int:
@@ -140,7 +150,7 @@ def _length(texts: Mapping[str, str]) -> tuple[int | None, float | None]:
     return None, parse_time(texts.get("time", DEFAULT_TIME))
 
 
-def _plan_changes(texts: Mapping[str, str]) -> tuple[tuple[str, int | float], ...]:
+def _plan_changes(texts: Mapping[str, str]) -> PlanChanges:
     changes: list[tuple[str, int | float]] = []
     for option, name in (("batch", "batch"), ("patch", "patch_px")):
         if option in texts:
