@@ -211,8 +211,7 @@ def _begin(request: TrainRequest) -> None:
 def _keep_start(request: TrainRequest, folder: Path) -> None:
     training = request.training
     if training.start and not (folder / START_FILE).is_file():
-        about = {"network": training.name, "architecture": training.architecture.key}
-        save_weights(folder / START_FILE, request.model.network, about)
+        save_weights(folder / START_FILE, request.model.network, {"network": training.name})
 
 
 def _kept(folder: Path) -> str:

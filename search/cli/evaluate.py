@@ -26,8 +26,8 @@ def execute(options: argparse.Namespace) -> int:
         raise UserError(f"--weights must be given with {options.name}, which is measured with them; got none")
     if model.rules is None:
         raise UserError(
-            f"a network that is measured must say its task, got {options.name!r}, which does not; name a trial, a model "
-            "folder, a weights file or a published network"
+            f"a network that is measured must say its task, got {options.name!r}, which does not; name a trial, a "
+            "model folder, a weights file or a published network"
         )
     network, rules = model.network, model.rules
     if options.self_ensemble and rules.task != "sr":
@@ -88,4 +88,3 @@ def execute(options: argparse.Namespace) -> int:
     for name, psnr_db in quality.psnr_db_by_image.items():
         console.print(f"  {name} {psnr_db:.3f}", highlight=False)
     return 0
-

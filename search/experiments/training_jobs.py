@@ -36,10 +36,12 @@ from search.experiments.training_steps import (
     time_of_steps,
     validation_set,
 )
+from search.models.about import About
 from search.sessions.deadline import Deadline
 from search.storage.artifacts import ArtifactStore
 from search.workers.messages import Job, Progress, Result, Stopped
 from search.workers.resumable import asking
+from space.architecture import Architecture
 from space.errors import UserError
 from space.tasks import TASKS
 
@@ -77,7 +79,7 @@ class TrainingRunner:
         artifacts, training = job.artifacts, job.training
         record = TrainingRecord.read(artifacts)
         if record is None:
-            begun = make_steps(job, self.precision, on_progress, ends)
+            begun = make_steps(job, self.precision, self._about, on_progress, ends)
             if begun.step < training.steps:
                 return Stopped(job.number, begun.train_s)
             record = self._new_record(job, begun)
@@ -127,12 +129,31 @@ class TrainingRunner:
             result = replace(result, classical_db={name: found.psnr_db for name, found in classical.items()})
         return result
 
+    def _about(self, training: Training, begun: Begun) -> About:
+        """What the file of its weights says of them."""
+        facts = {
+            "training": {
+                "protocol": training.protocol,
+                "steps": training.steps,
+                "seed": training.seed,
+                "plan": training.plan.to_dict(),
+                "environment": self._environment(training, begun),
+            },
+            "data": {"training": begun.train_data},
+        }
+        network = training.architecture
+        return About(training.name, network if isinstance(network, Architecture) else None, training.rules, facts)
+
+    def _environment(self, training: Training, begun: Begun) -> dict[str, str]:
+        network = built(training.architecture, training.seed)
+        trained_in = self.precision.for_network(network).continuing(begun.precision)
+        return environment(trained_in, self.side_by_side, self.threads)
+
     def _new_record(self, job: TrainingJob, begun: Begun) -> TrainingRecord:
         """Of what was trained, with nothing measured yet."""
         rules, network = job.training.rules, job.training.architecture
         size = TASKS[rules.task].input_sizes[rules.scale]
         costs = known_costs(network, size)
-        trained_in = self.precision.for_network(built(network, job.training.seed)).continuing(begun.precision)
         return TrainingRecord(
             training=replace(job.training, test=()),
             params=params_of(network, costs),
@@ -142,7 +163,7 @@ class TrainingRunner:
             results={},
             train_s=begun.train_s,
             train_data=begun.train_data,
-            environment=environment(trained_in, self.side_by_side, self.threads),
+            environment=self._environment(job.training, begun),
             command=self.command,
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
         )

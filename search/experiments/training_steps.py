@@ -20,8 +20,9 @@ from evaluators.training.weights import load_weights, save_weights
 from search.experiments.curve import Curve, rows_every
 from search.experiments.event_files import events_in
 from search.experiments.trainables import built
-from search.experiments.training import CHECKPOINT_FILE, START_FILE, WEIGHTS_FILE, Begun
+from search.experiments.training import CHECKPOINT_FILE, START_FILE, WEIGHTS_FILE, Begun, Training
 from search.experiments.training_messages import StepTimed, StepTimingJob, TrainingJob
+from search.models.about import About
 from search.storage.artifacts import ArtifactStore
 from search.workers.messages import Progress
 from search.workers.resumable import Resumable, asking, train
@@ -35,11 +36,15 @@ class ToldToStop(Exception):
 
 
 def make_steps(
-    job: TrainingJob, precision: Precision, on_progress: Callable[[Progress], None], ends: Callable[[], bool]
+    job: TrainingJob,
+    precision: Precision,
+    about: Callable[[Training, Begun], About],
+    on_progress: Callable[[Progress], None],
+    ends: Callable[[], bool],
 ) -> Begun:
     """Train until the steps are made or ``ends`` comes true; leaves a checkpoint, and weights at the end.
 
-    It goes on in the precision in which it was begun.
+    It goes on in the precision in which it was begun. ``about`` gives what the file of the weights says of them.
 
     Raises:
         UserError: it was begun with other training data.
@@ -64,9 +69,8 @@ def make_steps(
             steps.validate_if_due()
     begun = steps.so_far()
     if begun.step == training.steps:
-        about = {"network": training.name, "steps": str(training.steps), "architecture": training.architecture.key}
-        network = trainer.averaged_network()
-        artifacts.put(WEIGHTS_FILE, lambda path: save_weights(path, network, about))
+        metadata, network = about(training, begun).metadata(), trainer.averaged_network()
+        artifacts.put(WEIGHTS_FILE, lambda path: save_weights(path, network, metadata))
     return begun
 
 

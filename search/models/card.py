@@ -54,16 +54,11 @@ def _heading(model: Model, described: Mapping[str, Any]) -> Iterator[str]:
     if rules is None:
         yield "Task: not said."
     else:
-        shape = rules.shape
-        yield (
-            f"Task: {rules.title}. Input `(1, {shape.in_channels}, H, W)`, output `(1, {shape.out_channels}, "
-            f"{rules.scale}·H, {rules.scale}·W)`, float32 in [0, 1]."
-            if rules.scale > 1
-            else f"Task: {rules.title}. Input `(1, {shape.in_channels}, H, W)`, output `(1, {shape.out_channels}, H, W)`, "
-            "float32 in [0, 1]."
-        )
+        shape, times = rules.shape, f"{rules.scale}·" if rules.scale > 1 else ""
+        output = f"`(1, {shape.out_channels}, {times}H, {times}W)`"
+        yield f"Task: {rules.title}. Input `(1, {shape.in_channels}, H, W)`, output {output}, float32 in [0, 1]."
     if model.architecture is not None:
-        yield f"Architecture: {model.architecture.backbone}, key `{described['key']}`, all of it in `architecture.json`."
+        yield f"Architecture: {model.architecture.backbone}, key `{described['key']}`; see `architecture.json`."
     if (count := len(networks_of(model.network))) > 1:
         yield f"{count} specialists for parts of the range of noise levels: all are stored, one runs for a picture."
     published = model.facts.get("published")
@@ -121,7 +116,8 @@ def _costs(model: Model, exported: Sequence[str]) -> Iterator[str]:
     yield from ("", "| predicted on | ms | 90 % band | origin |", "| --- | --: | --: | --- |")
     for table in tables:
         figure = costs.latency[table.name]
-        yield f"| {table.caption} | {ms_text(figure.ms)} | {ms_text(figure.low)}–{ms_text(figure.high)} | {figure.origin} |"
+        band = f"{ms_text(figure.low)}–{ms_text(figure.high)}"
+        yield f"| {table.caption} | {ms_text(figure.ms)} | {band} | {figure.origin} |"
 
 
 def _files(exported: Sequence[str], check: Mapping[str, Any]) -> Iterator[str]:

@@ -21,9 +21,7 @@ def input_of(model: Model) -> tuple[int, tuple[int, int]]:
     return int(about.get("channels") or own.in_channels), (width, height)
 
 
-def model_costs(
-    model: Model, input_size: tuple[int, int] | None = None, tables: Sequence[LatencyTable] = ()
-) -> Costs:
+def model_costs(model: Model, input_size: tuple[int, int] | None = None, tables: Sequence[LatencyTable] = ()) -> Costs:
     """In its deploy form, batch 1, fp32, at ``input_size`` or the one of ``input_of``.
 
     Raises:

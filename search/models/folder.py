@@ -38,8 +38,8 @@ BLOCK = 1 << 20  # bytes that are hashed at a time
 def load_model(folder: Path | str) -> nn.Module:
     """The network in a model folder, in eval mode with its weights; every file of the folder is verified first.
 
-    Maps `(N, in, H, W)` to `(N, out, scale*H, scale*W)`, float32 in [0, 1]. If several networks share the range of noise
-    levels, a ``space.specialists.Specialists`` with all of them.
+    Maps `(N, in, H, W)` to `(N, out, scale*H, scale*W)`, float32 in [0, 1]. If several networks share the range of
+    noise levels, a ``space.specialists.Specialists`` with all of them.
 
     >>> import search, torch
     >>> run = search.load("runs/example")

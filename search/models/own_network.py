@@ -30,7 +30,7 @@ def write_own(model: Model, path: Path) -> None:
     channels = int(about.get("channels") or given_network(model.network).in_channels)
     width, height = about.get("size") or reversed(TRACED_AT)
     free = {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
-    attempts: list[tuple[tuple[int, int], tuple[dict[int, Any]] | None]] = [(TRACED_AT, (free,)), ((height, width), None)]
+    attempts: tuple[tuple[tuple[int, int], Any], ...] = ((TRACED_AT, (free,)), ((height, width), None))
     for size, shapes in attempts[bool(about.get("only_this_size")) :]:
         try:
             with warnings.catch_warnings():

@@ -65,7 +65,9 @@ def trial_model(
         raise UserError(f"trial must be one of the {len(run.trials)} of {run.name}, got {number}")
     if not record.rungs:
         why = f": {record.reason}" if record.reason else ""
-        raise UserError(f"trial must be one that was trained, got {number} of {run.name}, which is {record.status}{why}")
+        raise UserError(
+            f"trial must be one that was trained, got {number} of {run.name}, which is {record.status}{why}"
+        )
     result = record.rungs[-1] if rung is None else record.at_rung(rung)
     if rung is None:
         result = record.at_rung(front_rung(run)) or record.rungs[-1]
@@ -112,8 +114,8 @@ def _deleted(run: RunResult, record: TrialRecord, folder: Path, rung: int) -> st
     there = [each.rung for each in record.rungs if stored_weights(record, folder, each.rung) is not None]
     known = ", ".join(f"{run.name}#{record.trial}@{each + 1}" for each in there)
     return (
-        f"the weights of trial {record.trial} of {run.name} at rung {rung + 1} must be in {folder}, got none: they were "
-        + (f"deleted; there are {known}" if there else "deleted, as were those of its other rungs")
+        f"the weights of trial {record.trial} of {run.name} at rung {rung + 1} must be in {folder}, got none: they "
+        + (f"were deleted; there are {known}" if there else "were deleted, as were those of its other rungs")
     )
 
 

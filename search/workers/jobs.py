@@ -90,7 +90,7 @@ class Setting:
     rules: TaskRules
     plan: TrainingPlan
     precision: Precision
-    origin: Origin = Origin()
+    origin: Origin = field(default_factory=Origin)
 
 
 class JobRunner:
