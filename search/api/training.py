@@ -130,9 +130,9 @@ def train_for(
             f"command continues (more in {folder / LOG_FILE})"
         )
     if outcome.failed:
-        raise TrainingFailedError(
-            f"{request.training.name} failed: {outcome.failed[request.training]}; {_kept(folder)}"
-        )
+        reason = outcome.failed[request.training]
+        remedy = "; a lower --rate may help, in another --out" if "not finite" in reason else ""
+        raise TrainingFailedError(f"{request.training.name} failed: {reason}; {_kept(folder)}{remedy}")
     if not outcome.finished:
         _say(console, f"stopped; {_kept(folder)}, and the same command continues")
         return Trained(folder, None)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from evaluators.tasks import TaskRules
-from search.experiments.trainables import Trainable, UserNetwork
+from search.experiments.trainables import Trainable, UserNetwork, seeded
 from search.models.model import Model
 from search.models.named import KINDS, model_named
 from search.models.task_options import read_rules
@@ -43,8 +43,7 @@ def model_and_rules(spec: str, texts: Mapping[str, str], seed: int) -> tuple[Mod
                 f"{spec!r} does not say its task; give --task, one of {', '.join(TASKS)}, and for sr --scale"
             )
         rules = read_rules(task_name, scale, given)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)  # of weights that the user's code draws
+        with seeded(seed):  # of weights that the user's code draws
             model = model_named(spec, weights)
         _check_output(spec, model.network, rules)
         return replace(model, rules=rules), rules

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeAlias
 
@@ -14,6 +16,14 @@ from space.architecture import Architecture, IOShape
 from space.build import architecture_from_dict, build
 from space.errors import UserError
 from space.foreign_code import network_of_factory
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Inside, torch's own generator begins at ``seed``; afterwards it is as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
 
 
 @dataclass(frozen=True)
@@ -54,9 +64,10 @@ def image_shape(network: Trainable) -> IOShape:
 
 
 def built(network: Trainable, seed: int) -> nn.Module:
-    """The network with random weights of ``seed``, or those that a user's code gives."""
+    """The network with random weights of ``seed``; a user's code draws them from torch's own generator, or sets them."""
     if isinstance(network, UserNetwork):
-        return network.build()
+        with seeded(seed):
+            return network.build()
     return build(network, torch.Generator().manual_seed(seed))
 
 

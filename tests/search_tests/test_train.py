@@ -157,6 +157,20 @@ def test_a_users_own_module_is_trained(here: Path, monkeypatch) -> None:
     assert trained.network()(torch.rand(1, 3, 8, 8)).shape == (1, 3, 16, 16)
 
 
+@pytest.mark.long
+def test_a_network_of_a_run_is_trained_by_its_number(here: Path) -> None:
+    run = search.run(
+        task="sr", scale=2, budget="4k-params", trials=1, rungs=(2,), workers=1, train_data="train", val_data="test",
+        run_dir="runs/mine", progress=False,
+    )  # fmt: skip
+    number = run.best().trial
+    assert main(["train", "mine", str(number), *SETTINGS[2:], "--steps", "2", "--out", "a"]) == 0
+    record = record_of(here / "a")
+    assert record.training.name == f"mine#{number}"
+    assert record.training.architecture == run.best().architecture
+    assert record.validation.start_psnr_db == pytest.approx(run.best().rungs[-1].psnr_db, abs=1e-4)
+
+
 def test_noise_range_specialists_are_trained_in_turn(here: Path) -> None:
     rules = rules_of("denoise", options={"sigma": [0.0, 50.0]})
     space = SearchSpace(TASKS["denoise"], dataclasses.replace(rules.shape, specialists=2))
