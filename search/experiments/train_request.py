@@ -72,48 +72,60 @@ def train_request(command: str, spec: str, **options: Any) -> TrainRequest:
     """
     texts = train_texts(options)
     steps, time_s = _length(texts)
-    seed = parse_count("--seed", texts["seed"], 0, LARGEST_SEED)
     precision = choose_precision(texts.get("device"), texts["precision"])
-    model, rules = model_and_rules(spec, texts, seed)
-    trainable = trainable_of(model, spec)
-    from_scratch = bool(options.get("from_scratch"))
-    if from_scratch and "weights" in texts:
-        raise UserError("--weights are to start from, got them with --from-scratch; leave one out")
-    random = from_scratch or (not model.has_weights and isinstance(trainable, Architecture))
-    if isinstance(trainable, Architecture) and not random:
-        check_training_form(model, trainable)
-    data, val_data = texts.get("data", EMBEDDED), texts.get("val_data", EMBEDDED)
-    tests = tuple(test for test in texts.get("test", "").split(",") if test)
-    if tests and "data_root" not in texts:
-        raise UserError(f"--test names folders below --data-root, got {tests[0]!r} without it; give --data-root FOLDER")
-    every = parse_count("--validate-every", texts["validate_every"], 1) if "validate_every" in texts else None
+    model, training = _start(spec, texts, steps or 1, bool(options.get("from_scratch")))
+    if steps:
+        training = replace(training, plan_changes=with_warmup(training.plan_changes, steps))
+    if training.test and "data_root" not in texts:
+        raise UserError(f"--test names folders below --data-root, got {texts['test']!r} without it; give --data-root")
     folder = written_folder("--out", Path(texts.get("out") or RUNS / f"train-{_plain(model.name)}"))
-    training = Training(
-        name=model.name,
-        architecture=trainable,
-        rules=rules,
-        protocol=PROTOCOL,
-        steps=steps or 1,
-        seed=seed,
-        train=(data,),
-        test=tests,
-        plan_changes=with_warmup(_plan_changes(texts), steps) if steps else _plan_changes(texts),
-        start="" if random else fingerprint(model.network),
-        validation=val_data,
-        validate_every=every or validations_every(steps or 1),
-    )
-    _ = training.plan  # refuses what is out of range
-    said = _said(texts, training, steps, every)
+    said = _said(texts, training, steps)
     begun = existing(folder, bool(options.get("overwrite")))
     if begun is not None:
         check_same(said, begun, folder)
         training = begun.training
-    threads = begun.threads if begun is not None else threads_of(1)
-    root = Path(texts["data_root"]) if "data_root" in texts else None
-    events = bool(options.get("tensorboard"))
-    session = TrainingSession(folder, root, precision, 1, threads, None, command, is_single=True, has_events=events)
-    starts_from = _starts_from(model, random, texts)
+    session = TrainingSession(
+        folder,
+        Path(texts["data_root"]) if "data_root" in texts else None,
+        precision,
+        1,
+        begun.threads if begun is not None else threads_of(1),
+        None,
+        command,
+        is_single=True,
+        has_events=bool(options.get("tensorboard")),
+    )
+    starts_from = _starts_from(model, training, texts)
     return TrainRequest(model, training, session, said, time_s, starts_from, begun, bool(options.get("overwrite")))
+
+
+def _start(spec: str, texts: Mapping[str, str], steps: int, from_scratch: bool) -> tuple[Model, Training]:
+    """The network, and the training of ``steps`` steps that the options say."""
+    seed = parse_count("--seed", texts["seed"], 0, LARGEST_SEED)
+    if from_scratch and "weights" in texts:
+        raise UserError("--weights are to start from, got them with --from-scratch; leave one out")
+    model, rules = model_and_rules(spec, texts, seed)
+    network = trainable_of(model, spec)
+    is_random = from_scratch or (not model.has_weights and isinstance(network, Architecture))
+    if isinstance(network, Architecture) and not is_random:
+        check_training_form(model, network)
+    every = parse_count("--validate-every", texts["validate_every"], 1) if "validate_every" in texts else None
+    training = Training(
+        name=model.name,
+        architecture=network,
+        rules=rules,
+        protocol=PROTOCOL,
+        steps=steps,
+        seed=seed,
+        train=(texts.get("data", EMBEDDED),),
+        test=tuple(test for test in texts.get("test", "").split(",") if test),
+        plan_changes=_plan_changes(texts),
+        start="" if is_random else fingerprint(model.network),
+        validation=texts.get("val_data", EMBEDDED),
+        validate_every=every or validations_every(steps),
+    )
+    _ = training.plan  # refuses what is out of range
+    return model, training
 
 
 def validations_every(steps: int) -> int:
@@ -166,12 +178,12 @@ def _plan_changes(texts: Mapping[str, str]) -> PlanChanges:
     return tuple(changes)
 
 
-def _said(texts: Mapping[str, str], training: Training, steps: int | None, every: int | None) -> dict[str, str]:
+def _said(texts: Mapping[str, str], training: Training, steps: int | None) -> dict[str, str]:
     """Every setting that decides the result, by its option, the defaults filled in."""
     plan, rules = training.plan, training.rules
     options = {name: str(value) for name, value in rules.options.items()}
     length = {"steps": f"{steps}"} if steps else {"time": texts.get("time", DEFAULT_TIME)}
-    more = {"validate-every": str(every)} if every else {}
+    more = {"validate-every": texts["validate_every"]} if "validate_every" in texts else {}
     return {
         "network": f"{training.name} ({training.architecture.key})",
         "weights": training.start or "random",
@@ -191,9 +203,9 @@ def _said(texts: Mapping[str, str], training: Training, steps: int | None, every
     }
 
 
-def _starts_from(model: Model, random: bool, texts: Mapping[str, str]) -> str:
-    if random:
-        return f"random weights of seed {texts['seed']}"
+def _starts_from(model: Model, training: Training, texts: Mapping[str, str]) -> str:
+    if not training.start:
+        return f"random weights of seed {training.seed}"
     if not model.has_weights:
         return f"the weights that {model.name} makes"
     return f"the weights of {texts.get('weights') or model.name}"

@@ -64,7 +64,7 @@ def image_shape(network: Trainable) -> IOShape:
 
 
 def built(network: Trainable, seed: int) -> nn.Module:
-    """The network with random weights of ``seed``; a user's code draws them from torch's own generator, or sets them."""
+    """The network with random weights of ``seed``, or those that a user's code gives, which may draw them too."""
     if isinstance(network, UserNetwork):
         with seeded(seed):
             return network.build()

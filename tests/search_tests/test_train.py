@@ -384,7 +384,7 @@ def test_event_files_need_their_extra(here: Path, monkeypatch, capsys) -> None:
         (["--steps", "2", "--data", "empty"], "image folder must hold images, got none in empty"),
         (["--steps", "2", "--patch", "33"], "a training picture must be at least as large as a patch of 33 pixels"),
         (["--steps", "2", "--val-data", "train"], "training data must not hold pictures of a test set"),
-        (["--steps", "2", "--test", "Set5/HR"], "give --data-root FOLDER"),
+        (["--steps", "2", "--test", "Set5/HR"], "give --data-root"),
         (["--steps", "2", "--task", "denoise"], "--task of ecbsr-m4c8 must be sr, got denoise"),
         (["--steps", "2", "--task", "sharpen"], "--task must be one of"),
         (["--steps", "2", "--sigma", "25"], "--sigma is an option of"),
