@@ -108,9 +108,9 @@ def train_for(
     if request.begun is not None and is_finished(folder):
         _say(console, f"This training is finished: {folder / PAGE_FILE}")
         return Trained(folder, TrainingRecord.read(LocalArtifacts(folder)))
-    request = _in_working_precision(request, console)
     _say(console, understood(request))
     data = checked_data([request.training], request.session.places)
+    request = _in_working_precision(request, console)
     with noted_interrupts(owns_process) as interrupted:
 
         def ends() -> bool:
