@@ -325,7 +325,7 @@ def test_another_setting_is_refused(here: Path, monkeypatch, capsys) -> None:
 @pytest.mark.long
 def test_a_kill_costs_nothing_but_time(root: Path) -> None:
     """The whole group of processes, in the middle, twice; then the weights of a training that nobody killed."""
-    command = [sys.executable, "-m", "search", *COMMAND, "--steps", "400"]
+    command = [sys.executable, "-m", "search", *COMMAND, "--steps", "300", "--validate-every", "50"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
     whole = subprocess.run([*command, "--out", "whole"], cwd=root, env=environment, capture_output=True, text=True)
     assert whole.returncode == 0, whole.stderr
@@ -333,7 +333,7 @@ def test_a_kill_costs_nothing_but_time(root: Path) -> None:
         process = subprocess.Popen(
             [*command, "--out", "killed"], cwd=root, env=environment, start_new_session=True, stdout=subprocess.DEVNULL
         )
-        checkpoint, before = root / "killed" / CHECKPOINT_FILE, None
+        checkpoint = root / "killed" / CHECKPOINT_FILE
         before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else None
         while process.poll() is None and (not checkpoint.exists() or checkpoint.stat().st_mtime_ns == before):
             time.sleep(0.01)
