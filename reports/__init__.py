@@ -1,1 +1,1 @@
-"""What a person sees: of one run (``run``), and of published networks, trainings and studies beyond it (the rest)."""
+"""What a person sees: of one run (``run``), and of published networks, trainings and ablations beyond it (the rest)."""

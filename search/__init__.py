@@ -1,7 +1,6 @@
 """Which networks to try next: budgets, proposals, training rungs, workers, and the run on disk.
 
-Programs use ``search.run``, ``search.load`` and ``search.load_model``. They are imported on first use, so that reading
-a command line or starting a worker does not wait for them.
+What programs use is imported on first use, so that reading a command line or starting a worker does not wait for it.
 """
 
 from __future__ import annotations
@@ -10,7 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from search.api.run import RecostedRun, Run, load
+    from search.api.comparing import Comparison, compare
+    from search.api.deleting import delete
+    from search.api.exporting import export
+    from search.api.run import Pick, RecostedRun, Run, load
     from search.api.searching import StoppedError, run
     from search.api.training import Trained, TrainingFailedError, train
     from search.models.folder import load_model, write_model
@@ -19,7 +21,10 @@ if TYPE_CHECKING:
     from search.records import TrialRecord
 
 _HOMES = {
-    "search.api.run": ("RecostedRun", "Run", "load"),
+    "search.api.comparing": ("Comparison", "compare"),
+    "search.api.deleting": ("delete",),
+    "search.api.exporting": ("export",),
+    "search.api.run": ("Pick", "RecostedRun", "Run", "load"),
     "search.api.searching": ("StoppedError", "run"),
     "search.api.training": ("Trained", "TrainingFailedError", "train"),
     "search.models.folder": ("load_model", "write_model"),
@@ -28,13 +33,18 @@ _HOMES = {
     "search.records": ("TrialRecord",),
 }
 __all__ = [
+    "Comparison",
     "Model",
+    "Pick",
     "RecostedRun",
     "Run",
     "StoppedError",
     "Trained",
     "TrainingFailedError",
     "TrialRecord",
+    "compare",
+    "delete",
+    "export",
     "load",
     "load_model",
     "model_named",

@@ -69,44 +69,6 @@ RESIDUAL_SCALE = Knob(
     "factor on every block's residual branch",
     f"{SLWSR} equation 1 (alpha); EDSR uses 0.1 for wide networks",
 )
-MALLE = Knob(
-    "malle",
-    ("none", "head", "middle", "tail", "all"),
-    "where a MalleConv stands in the trunk, or one at each place",
-    MALLE_SOURCE,
-)
-MALLE_KERNEL = Knob(
-    "malle_kernel",
-    (1, 3),
-    "pixels per side of MalleConv's kernels",
-    f"1: {MALLE_PORT}; 3: another re-implementation",
-    {"malle": ("head", "middle", "tail", "all", "finest", "coarsest", "every-level")},
-)
-MALLE_POOL = Knob(
-    "malle_pool",
-    (1, 2, 4),
-    "pooling before MalleConv's predictor",
-    MALLE_PORT,
-    {"malle": ("head", "middle", "tail", "all", "finest", "every-level")},
-)
-ATTENTION = Knob(
-    "attention", ("none", "channel", "spatial", "both"), "attention over what the trunk gives", f"{DEBLUR} table 2"
-)
-UPSAMPLER = Knob(
-    "upsampler",
-    ("dense-two-step", "dense-one-step", "depthwise", "grouped", "nearest", "bilinear", "bilinear-list", "transposed"),
-    "how features become the output image",
-    f"{LAHIRI}, which warns of depthwise; {SLWSR}: dense-two-step",
-    same_size=(),
-)
-INPUT_SKIP = Knob(
-    "input_skip",
-    ("none", "nearest", "bilinear", "bicubic"),
-    "(resized or hole-filled) input added to the output; the last convolution then starts at zero",
-    "ours; push-pull: Gortler et al., The Lumigraph (SIGGRAPH 1996)",
-    same_size=("none", "identity"),
-    masked=("push-pull",),
-)
 
 # Not of a backbone but of what is searched for: offered where the noise has a range of known levels.
 SPECIALISTS = Knob(

@@ -5,13 +5,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 from torch import nn
 
+from space.errors import UserError
+
 FP32, FP16, INT8 = "fp32", "fp16", "int8"
+
+
+class ExportError(Exception):
+    """A converter or an engine refuses a network: one line that says which and why. Not a mistake of the user's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +68,15 @@ class Format(ABC):
     needs: ClassVar[tuple[str, ...]]  # packages that are imported
     dtypes: ClassVar[tuple[str, ...]]
     can_be_dynamic: ClassVar[bool]
+
+    def require(self) -> None:
+        """Raises: UserError: a package that it needs is not installed; the message names the extra."""
+        missing = [name for name in self.needs if find_spec(name) is None]
+        if missing:
+            raise UserError(
+                f"--format {self.name} needs {', '.join(missing)}, which is not installed; "
+                f"pip install 'litefront[{self.extra}]'"
+            )
 
     @abstractmethod
     def write(self, what: Exportable, path: Path) -> tuple[str, ...]:

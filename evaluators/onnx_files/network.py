@@ -91,7 +91,7 @@ class OnnxNetwork(nn.Module):
         """Weights become parameters, buffers stay buffers, and what says how to compute is a constant."""
         constants: dict[str, np.ndarray | float] = {}
         weights = {
-            name: place in STATISTICS.get(node.operator, ()) or _torch_name(name) in _said(node, _TORCH_BUFFER)
+            name: place in STATISTICS.get(node.operator, ()) or _is_no_weight(node, name, arrays[name])
             for node in self._nodes
             for place, name in enumerate(node.inputs)
             if name in arrays and place not in HOW.get(node.operator, ())
@@ -214,6 +214,15 @@ def _said(node: Node, kind: re.Pattern[str]) -> list[str]:
     """The weights that torch's exporter says that ``node`` reads."""
     said = next((each.value for each in node.proto.metadata_props if each.key == TORCH_NODE), "")
     return list(dict.fromkeys(kind.findall(said.lower())))
+
+
+def _is_no_weight(node: Node, name: str, array: np.ndarray) -> bool:
+    """Whether torch's exporter says that it is a buffer, or has made it: a recurrent network's first state of zeros."""
+    if _torch_name(name) in _said(node, _TORCH_BUFFER):
+        return True
+    comes_from_torch = any(each.key == TORCH_NODE for each in node.proto.metadata_props)
+    is_filled = array.size > 1 and bool((array == array.flat[0]).all())
+    return comes_from_torch and is_filled and _torch_name(name) not in _said(node, _TORCH_WEIGHT)
 
 
 def _torch_name(name: str) -> str:

@@ -1,1 +1,1 @@
-"""Training a candidate for some steps, keeping where it stands, and its weights as files."""
+"""Training: patches, the training loop, checkpoints, and weight files."""

@@ -1,4 +1,4 @@
-"""A training run in one safetensors file: tensors as they are, everything else as JSON in its metadata."""
+"""The state of a training in one safetensors file: tensors as they are, all else as JSON in the metadata."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PARTS = ("network", "optimizer", "average")
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Where a training run stands after ``step`` steps.
+    """The state of a training after ``step`` steps.
 
     ``generator_state`` is numpy's ``bit_generator.state``. ``network`` is the module's state dict; ``optimizer``
     holds Adam's ``NAME/step``, ``NAME/exp_avg`` and ``NAME/exp_avg_sq`` for each trained parameter that has received
@@ -40,14 +40,18 @@ class Checkpoint:
     average: dict[str, torch.Tensor]
 
     def check_fits(self, network: nn.Module, path: Path | str) -> None:
-        """Raise ``UserError`` naming ``path`` and the first tensor that ``network`` does not share with it."""
+        """Check that every tensor fits ``network``.
+
+        Raises:
+            UserError: one does not; the message names ``path``, the first such tensor and both shapes.
+        """
         check_same_tensors(self.network, network.state_dict(), path)
         trained = {name: value for name, value in network.named_parameters() if value.requires_grad}
         check_same_tensors(self.average, trained, path)
 
 
 def write_checkpoint(path: Path | str, checkpoint: Checkpoint) -> None:
-    """Write ``checkpoint`` to ``path`` so that a kill at any moment leaves the old file or the new one."""
+    """Write ``checkpoint`` to ``path`` atomically: a kill leaves the old file or the new one."""
     tensors = {
         f"{part}/{name}": plain_copy(value) for part in PARTS for name, value in getattr(checkpoint, part).items()
     }
@@ -99,7 +103,7 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
 
 
 def _crc32(tensors: dict[str, torch.Tensor]) -> int:
-    """Checksum of all tensor bytes in the order of their names; safetensors itself checks only the layout."""
+    """Checksum of all tensor bytes, in order of name; safetensors itself checks only the layout."""
     crc = 0
     for name in sorted(tensors):
         crc = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy().data, crc)

@@ -2,7 +2,7 @@
 
 Known of the paper, from its abstracts alone: the first version has a perceptual feature loss in the RAW domain, to keep
 high frequencies; the second calls it feature matching and takes the features from a large denoiser, the teacher. Not
-known are the teacher, its layers, the distance and the weights. What stands here is the plain reading
+known are the teacher, its layers, the distance and the weights. This is the plain reading
 
     loss = the task's own loss + weight x mean over layers of L1(teacher's features of output, of target)
 
@@ -35,8 +35,8 @@ class FeatureLoss(nn.Module):
     """A ``Loss`` of ``Trainer``: of output, target and network input to a scalar.
 
     Output and target are float32 packed RGGB `(N, 4, h, w)`, in the values that the teacher was trained on: of
-    raw-denoise, RAW times its ``EXPOSURE``. The teacher is copied, put in eval mode and never trained; gradients reach
-    the output through it. A step runs it twice, the whole of it.
+    raw-denoise, RAW times its ``EXPOSURE``. The teacher is copied, put in eval mode and never trained; gradients pass
+    through it to the output. Each step runs the whole teacher twice.
 
     Args:
         pixels: the task's own loss, ``TaskRules.loss``.
@@ -63,7 +63,7 @@ class FeatureLoss(nn.Module):
         self.teacher = copy.deepcopy(teacher).requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> FeatureLoss:
-        """As of every module, but the teacher stays in eval mode: its norms keep their statistics."""
+        """As for every module, except that the teacher stays in eval mode: its norms keep their statistics."""
         super().train(mode)
         self.teacher.eval()
         return self
@@ -88,7 +88,7 @@ class FeatureLoss(nn.Module):
         return torch.stack([F.l1_loss(given[name], wanted[name]) for name in self.layers]).mean()
 
     def features(self, packed: Tensor) -> dict[str, Tensor]:
-        """By layer, what the teacher makes of `(N, 4, h, w)`."""
+        """Outputs of the teacher's ``layers`` for `(N, 4, h, w)`, by name."""
         found: dict[str, Tensor] = {}
 
         def keep(name: str) -> RemovableHandle:
@@ -106,10 +106,10 @@ class FeatureLoss(nn.Module):
 
 
 def encoder_layers(network: nn.Module) -> tuple[str, ...]:
-    """Names of the modules that end the levels of the encoder, finest first.
+    """Names of the modules that end the levels of ``network``'s encoder, finest first.
 
     Raises:
-        ValueError: where they are is not known of such a network.
+        ValueError: no module of ``network`` is one of ``ENCODERS``.
     """
     found = [(path, module) for path, module in network.named_modules() if type(module) in ENCODERS]
     if not found:

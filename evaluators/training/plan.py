@@ -1,4 +1,4 @@
-"""How a candidate is trained: one frozen value, the same for all trials of a rung.
+"""The settings of a training: one frozen value, the same for all trials of a rung.
 
 The defaults were measured on one thread of an AVX-512 CPU without native bfloat16 (fp32, channels last), with
 s-LWSR16 x4, bicubic input skip and zero last convolution. Numbers are dB of Y PSNR above bicubic on the six
@@ -88,7 +88,7 @@ class TrainingPlan:
         return min(self.ema_decay, (1 + step) / (EMA_RAMP_STEPS + step))
 
     def to_dict(self) -> dict[str, Any]:
-        """Without a decay where there is none, as plans were written before there was one."""
+        """As JSON values; without ``decay_steps`` if there is no decay, as older plans were stored."""
         values = asdict(self)
         return values if self.decay_steps else {name: value for name, value in values.items() if name != "decay_steps"}
 

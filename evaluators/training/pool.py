@@ -6,7 +6,7 @@ import io
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -14,11 +14,10 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from evaluators.images.bayer import pack, unpack
+from evaluators.training.patches import PatchSampler, Side
 from space.errors import UserError
 from space.files import write_atomically
 
-SYMMETRIES = 8  # flips of rows, of columns, and a transpose: all symmetries of a square
 LAYOUTS = ("image", "bayer")
 POOL_VERSION = 3
 
@@ -30,7 +29,7 @@ that a crop still gives (48 - 16 + 1)^2 = 1,089 different ones. A tighter cap ke
 
 
 class ImagePairs(Protocol):
-    """Degraded and clean images by number: a list, or what makes them when it is asked."""
+    """Degraded and clean images by number: a list, or an object that makes them on access."""
 
     def __len__(self) -> int: ...
 
@@ -55,7 +54,6 @@ class PatchPool:
     channels: tuple[int, int] = (3, 3)  # of degraded and target
     layout: str = "image"
     finish: Finish | None = None
-    _position_ends: dict[int, np.ndarray] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         pixels = int(self.sizes.prod(axis=1).sum())
@@ -169,95 +167,24 @@ class PatchPool:
         Raises:
             UserError: no image is as large as a patch.
         """
-        bayer = self.layout == "bayer"
-        window_px = patch_px + bayer  # a turned Bayer patch loses a row and a column of the sensor on each side
-        ends = self._ends(window_px)
-        positions = generator.integers(ends[-1], size=batch)
-        images = np.searchsorted(ends, positions, side="right")
-        turns = generator.integers(SYMMETRIES, size=batch)
-        turned = turned_bayer if bayer else _turned
-        chosen = tuple(zip(positions.tolist(), images.tolist(), turns.tolist(), strict=True))
-        sides = [(self.target, self.channels[1], self.scale)]
-        if self.degraded is not None:
-            sides.insert(0, (self.degraded, self.channels[0], 1))
-        sampled = []
-        for flat, channels, scale in sides:
-            pixel = np.dtype((np.void, channels * flat.itemsize))
-            # A pixel's bytes moved as one: copying a mirrored or transposed patch then takes half the time.
-            pixels = flat.view(flat.dtype if bayer else pixel)
-            per_pixel = channels if bayer else 1
-            patches = np.empty((batch, patch_px * scale, patch_px * scale, channels), flat.dtype)
-            out = patches if bayer else patches.view(pixel)[..., 0]
-            for index, (position, image, turn) in enumerate(chosen):
-                height, width = self.sizes[image].tolist()
-                end = int(self._pixel_ends[image]) * scale**2 * per_pixel
-                # Counted from the image's last one.
-                y, x = divmod(int(ends[image]) - 1 - position, width - window_px + 1)
-                height, width, y, x, window = (value * scale for value in (height, width, y, x, window_px))
-                shape = (height, width, channels) if bayer else (height, width)
-                whole = pixels[end - height * width * per_pixel : end].reshape(shape)
-                out[index] = turned(whole[y : y + window, x : x + window], turn)
-            sampled.append(_as_image_tensor(patches))
+        sampled = self._sampler.sample(generator, batch, patch_px)
         degraded, target = sampled[0], sampled[-1]
         return (degraded, target) if self.finish is None else self.finish(degraded, target, generator)
 
     @cached_property
-    def _pixel_ends(self) -> np.ndarray:
-        """Where each image ends among the low-resolution ones, in pixels ``(images,)``."""
-        return np.cumsum(self.sizes.prod(axis=1))
-
-    def _ends(self, patch_px: int) -> np.ndarray:
-        """Cumulated number of patch positions ``(images,)``: where each image's positions end."""
-        if patch_px not in self._position_ends:
-            ends = np.cumsum(np.maximum(self.sizes - patch_px + 1, 0).prod(axis=1))
-            if ends[-1] == 0:
-                height, width = self.sizes[self.sizes.min(axis=1).argmax()].tolist()
-                raise UserError(
-                    f"a patch must fit into a training image, got patch_px {patch_px} and low-resolution images of at "
-                    f"most {width}x{height}; give larger images or a patch of {min(height, width)}"
-                )
-            self._position_ends[patch_px] = ends
-        return self._position_ends[patch_px]
+    def _sampler(self) -> PatchSampler:
+        target = Side(self.target, self.channels[1], self.scale)
+        sides = (target,) if self.degraded is None else (Side(self.degraded, self.channels[0], 1), target)
+        return PatchSampler(sides, self.sizes, self.layout == "bayer")
 
 
 def _mapped(file: Path) -> np.ndarray:
-    """A plain array over the mapped file: numpy slices its memmap class several times slower."""
+    """A plain array over the mapped file: numpy slices its memmap class several times more slowly."""
     return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
 
 
-def _turned(patch: np.ndarray, turn: int) -> np.ndarray:
-    """View of ``patch`` ``(p, p)`` under symmetry ``turn`` in 0..7."""
-    if turn & 1:
-        patch = patch[::-1]
-    if turn & 2:
-        patch = patch[:, ::-1]
-    if turn & 4:
-        patch = patch.T
-    return patch
-
-
-def turned_bayer(packed: np.ndarray, turn: int) -> np.ndarray:
-    """Packed RGGB ``(p + 1, p + 1, 4)`` under symmetry ``turn`` of the sensor, ``(p, p, 4)``, again RGGB.
-
-    A flip of the sensor starts with the wrong row or column, which is cut off; a transpose keeps the order (Liu et al.
-    2019, "Learning raw image denoising with Bayer pattern unification and Bayer preserving augmentation").
-    """
-    sensor = unpack(packed)
-    sensor = sensor[::-1][1:-1] if turn & 1 else sensor[:-2]
-    sensor = sensor[:, ::-1][:, 1:-1] if turn & 2 else sensor[:, :-2]
-    return pack(sensor.T if turn & 4 else sensor)
-
-
-def _as_image_tensor(patches: np.ndarray) -> torch.Tensor:
-    """Integers ``(N, h, w, c)`` to float32 ``(N, c, h, w)`` in [0, 1]; the memory order stays channels last."""
-    if patches.dtype == np.uint16:
-        patches = patches.astype(np.float32)
-        return torch.from_numpy(patches).permute(0, 3, 1, 2).div_(65535.0)
-    return torch.from_numpy(patches).permute(0, 3, 1, 2).to(torch.float32).div_(255.0)
-
-
 def _bytes_per_pixel(degraded: np.ndarray | None, target: np.ndarray, scale: int) -> int:
-    """Of both sides, per low-resolution pixel."""
+    """Bytes of both sides per low-resolution pixel."""
     per_target = target.shape[2] * target.itemsize * scale**2
     return per_target + (0 if degraded is None else degraded.shape[2] * degraded.itemsize)
 

@@ -1,4 +1,4 @@
-"""Where and in which number format training runs fastest; evaluation is always fp32."""
+"""The device and number format in which training runs fastest; evaluation is always fp32."""
 
 from __future__ import annotations
 
@@ -40,28 +40,40 @@ class Precision:
         return "fp32" if self.autocast is None else "bf16"
 
     def for_network(self, network: nn.Module) -> Precision:
-        """This, or float32 where bfloat16 does not suit ``network``: one with batch norms.
+        """This, or what suits ``network`` where bfloat16 does not: float32, for one with batch norms or with dilated
+        convolutions in groups.
 
         A norm divides by the deviation what a convolution before it rounded to 8 bits of its mean. From random weights,
         on smooth noisy images, the gradients of DnCNN and of GLCIC with LIST then stand at cosines of 0.75 and 0.17 to
         those of float32, those of every network without norms at 0.999 and more. On the embedded photographs DnCNN's
         stand at 0.994 at the start and above 0.999 after 30 steps, GLCIC's at 0.24 and 0.59; what that does to their
         quality in the end was not measured.
+
+        On a CPU with AVX512_BF16, torch 2.13 reads memory that nothing has written for the weight gradient of a dilated
+        convolution in groups in channels-last order (3x3 to 7x7, 2 groups to depthwise, batch 8 at 32x32): it is not
+        finite, or wrong by a multiple of itself. In contiguous order it is right, so that is what bfloat16 that was
+        asked for uses there.
         """
-        if self.autocast is None or self.asked:
+        if self.autocast is None:
             return self
-        if any(isinstance(module, nn.BatchNorm2d) for module in network.modules()):
+        modules = tuple(network.modules())
+        if torch.device(self.device).type == "cpu" and any(map(_is_dilated_in_groups, modules)):
+            if self.asked:
+                return replace(self, channels_last=False)
+            return self.in_float32("a network with dilated convolutions in groups")
+        if not self.asked and any(isinstance(module, nn.BatchNorm2d) for module in modules):
             return self.in_float32("a network with batch norms")
         return self
 
     def continuing(self, name: str | None) -> Precision:
-        """This, or the arithmetic of ``name`` where training was begun in another; None where that is not known."""
+        """This, in the arithmetic ``name`` that training was begun in; unchanged if that is not known (None)."""
         if name in (None, self.name):
             return self
         autocast = "bfloat16" if name == "bf16" else None
         return replace(self, autocast=autocast, reason=f"begun in {name}; {self.reason}", asked=True)
 
     def in_float32(self, reason: str) -> Precision:
+        """This with float32 arithmetic, for ``reason``."""
         return replace(self, autocast=None, reason=f"{reason}; {self.reason}")
 
     def place_network(self, network: nn.Module) -> nn.Module:
@@ -70,7 +82,7 @@ class Precision:
         return network.to(self.device, memory_format=self.memory_format)  # type: ignore[call-overload]
 
     def place_batch(self, images: torch.Tensor) -> torch.Tensor:
-        """``(N, C, H, W)`` on the device and in the memory order; the same tensor where it is so already."""
+        """``images``, `(N, C, H, W)`, on the device and in the memory order; the same tensor if it is already."""
         return images.to(self.device, non_blocking=True).contiguous(memory_format=self.memory_format)
 
     def arithmetic(self) -> contextlib.AbstractContextManager[object]:
@@ -85,6 +97,10 @@ class Precision:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Precision:
         return cls(**data)
+
+
+def _is_dilated_in_groups(module: nn.Module) -> bool:
+    return isinstance(module, nn.Conv2d) and module.groups > 1 and max(module.dilation) > 1
 
 
 def choose_precision(device: str | None = None, wanted: str = "auto") -> Precision:
@@ -129,7 +145,7 @@ def _checked_device(device: str | None) -> str:
 
 
 def _native_bfloat16(device: str) -> tuple[bool, str]:
-    """Whether ``device`` multiplies bfloat16 itself, and the words that say so in a record."""
+    """Whether ``device`` multiplies bfloat16 natively, and how a record says so."""
     if device != "cpu":
         with torch.cuda.device(device):  # of which it asks
             native = torch.cuda.is_bf16_supported(including_emulation=False)
@@ -143,7 +159,7 @@ def _native_bfloat16(device: str) -> tuple[bool, str]:
 def _cpu_bfloat16_feature() -> str | None:
     """The instruction set that multiplies bfloat16 on this CPU, or None; also None where torch cannot tell.
 
-    torch has no public question for it: the private ones may be gone in another version, and on other processors.
+    torch has no public query; the private ones may be missing in other versions and on other processors.
     """
     for feature, question in (("AMX", "_is_amx_tile_supported"), ("AVX512_BF16", "_is_avx512_bf16_supported")):
         try:

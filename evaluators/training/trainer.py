@@ -1,4 +1,4 @@
-"""Trains one network for some more steps; what comes out later is the same whether or not it stopped between."""
+"""Trains one network; stopping and continuing from a checkpoint gives the same weights as not stopping."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LOSSES_PER_READ_CUDA = 50
 
 
 Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
-"""Of output, target and network input, to a scalar."""
+"""From output, target and network input to a scalar."""
 
 
 def _l1(output: torch.Tensor, target: torch.Tensor, _input: torch.Tensor) -> torch.Tensor:
@@ -46,8 +46,8 @@ class NonFiniteLossError(RuntimeError):
 class Trainer:
     """Adam on a loss (L1 by default), linear warm-up, a constant learning rate, and an exponential average of weights.
 
-    The constant rate is what lets a rung be continued to any length; the average removes the noise that it leaves
-    in the weights. ``network`` is trained in place: float32 ``(N, C, h, w)`` in [0, 1] to
+    The constant rate lets a rung be continued to any length; the average removes the noise that it leaves in the
+    weights. ``network`` is trained in place: float32 ``(N, C, h, w)`` in [0, 1] to
     ``(N, c, scale h, scale w)``. Its parameters with ``requires_grad=False`` stay as they are. All randomness comes
     from a numpy generator seeded with ``seed``; a network that draws random numbers itself is trained, but does not
     continue bit for bit.
@@ -133,7 +133,7 @@ class Trainer:
         return network.eval()
 
     def _measure_norms(self, network: nn.Module, pool: PatchPool) -> None:
-        """Give the batch norms of ``network`` their mean statistics over ``NORM_BATCHES`` of patches to come."""
+        """Set the statistics of batch norms to their mean over the next ``NORM_BATCHES`` batches."""
         norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
         if not norms:
             return
@@ -229,7 +229,7 @@ class Trainer:
         return loss.detach()
 
     def _read_losses(self, unread: list[torch.Tensor], on_step: Callable[[int, float], None] | None) -> None:
-        """Wait for the losses of the last steps, empty the list, and fail on the first that is not finite."""
+        """Wait for the losses of the last steps, report them, and fail on the first that is not finite."""
         if not unread:
             return
         losses = torch.stack(unread).tolist()
@@ -241,7 +241,7 @@ class Trainer:
                 on_step(step, loss)
 
     def _check_weights(self) -> None:
-        """A last update can break the weights after a finite loss; sums find it without a scan of every value."""
+        """Check the weights, which the last update may break after a finite loss; sums find one that is not finite."""
         values = [*self._parameters.values(), *self._average.values()]
         if values and not torch.isfinite(torch.stack([value.detach().sum() for value in values])).all():
             raise NonFiniteLossError("a weight", self.step)

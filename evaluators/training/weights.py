@@ -32,7 +32,7 @@ def load_weights(path: Path | str, network: nn.Module) -> None:
 
 
 def read_state_dict(path: Path | str) -> dict[str, torch.Tensor]:
-    """The most wanted state dict in a torch or safetensors file, on the CPU; floating point as float32.
+    """The preferred state dict in a torch or safetensors file, on the CPU; floating point as float32.
 
     Raises:
         UserError: as ``space.weights.read_stored``, or a tensor has NaN or infinity.

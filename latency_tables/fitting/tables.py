@@ -86,13 +86,13 @@ def build_table(name: str) -> LatencyTable:
 
 
 def _three_digits(values: np.ndarray) -> np.ndarray:
-    """A draw stands for what it differs by from others, and the files are read by people."""
+    """Rounded to three digits: only the spread of bootstrap samples matters, and people read the files."""
     size = 10.0 ** np.floor(np.log10(np.where(values > 0, values, 1.0)) - 2)
     return np.round(values / size) * size
 
 
 def _with_doubt(samples: np.ndarray, prices: np.ndarray, least: np.ndarray) -> np.ndarray:
-    """Draws of prices that rest on their bound, spread by the bound: the measurements say no more than "little"."""
+    """Bootstrap samples of prices that rest on their bound, spread by it: the measurements only say "little"."""
     at_bound = np.array([price in PASSES for price in PRICES]) & (prices <= least * (1 + 1e-9))
     surplus = np.random.default_rng(SEED).exponential(size=samples.shape) * least[:, None]
     return samples + surplus * at_bound[:, None]

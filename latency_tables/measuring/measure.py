@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -71,6 +71,22 @@ class Harness:
     protocol: Protocol
     differential: bool = False  # by chains, for engines whose operators cost more alone than in a network
 
+    def time(
+        self,
+        models: Models,
+        reference: EngineOperator,
+        timings: RawTimings,
+        progress: Callable[[int], Callable[[str], None]],
+    ) -> dict[str, Figure]:
+        """Time ``models`` into ``timings``, with ``reference`` between them, and close it; the figures by key."""
+        write_reference = partial(self.engine.write, (reference,))
+        rounds = Rounds(self.session, models, write_reference, self.protocol, timings)
+        try:
+            rounds.run(progress(rounds.total()))
+        finally:
+            timings.close()
+        return timings.figures()
+
 
 def measure(
     harness: Harness,
@@ -93,15 +109,7 @@ def measure(
     about = {**about, "engine": harness.engine.name, "differential": harness.differential}
     timings = RawTimings.open(out.with_suffix(".timings.jsonl"), device, about)
     operators = (*plan.grid, *plan.check)
-    models = _operator_models(harness, operators)
-    rounds = Rounds(
-        harness.session, models, partial(harness.engine.write, (reference_of(plan),)), harness.protocol, timings
-    )
-    try:
-        rounds.run(progress(rounds.total()))
-    finally:
-        timings.close()
-    figures = timings.figures()
+    figures = harness.time(_operator_models(harness, operators), reference_of(plan), timings, progress)
     if harness.differential:
         figures = differential_figures(operators, figures)
     missing = {operator_key(op): "no figure" for op in plan.grid if operator_key(op) not in figures}
@@ -142,8 +150,13 @@ def operator_of(key: str) -> EngineOperator:
 
 def reference_of(plan: Plan) -> EngineOperator:
     """The operator that is timed again and again: a convolution of middling work among the plan's."""
-    convolutions = sorted((op for op in plan.grid if op.macs), key=lambda op: op.macs)
-    return convolutions[len(convolutions) // 2] if convolutions else plan.grid[len(plan.grid) // 2]
+    return middling_convolution(plan.grid) or plan.grid[len(plan.grid) // 2]
+
+
+def middling_convolution(operators: Iterable[EngineOperator]) -> EngineOperator | None:
+    """The one with the median work of all that multiply; None if none does."""
+    convolutions = sorted((op for op in operators if op.macs), key=lambda op: op.macs)
+    return convolutions[len(convolutions) // 2] if convolutions else None
 
 
 def _row_of(figure: Figure) -> Row:

@@ -14,9 +14,8 @@ from scipy.stats import spearmanr
 
 from latency_tables.lowering.fusion import architecture_operators
 from latency_tables.lowering.operators import EngineOperator
-from latency_tables.measuring.measure import Harness
+from latency_tables.measuring.measure import Harness, middling_convolution
 from latency_tables.measuring.raw_timings import RawTimings
-from latency_tables.measuring.rounds import Rounds
 from latency_tables.tables.estimate import Explanation, Latency, MissingOperatorError, explain
 from latency_tables.tables.relatives import Z90
 from latency_tables.tables.table import LatencyTable
@@ -122,14 +121,7 @@ def validate(
     models |= {f"again {arch.key}": models[arch.key] for arch in networks[:twice]}
     about = {**about, "engine": harness.engine.name}
     timings = RawTimings.open(out / "timings.jsonl", device, about)
-    rounds = Rounds(
-        harness.session, models, partial(harness.engine.write, (_reference(table),)), harness.protocol, timings
-    )
-    try:
-        rounds.run(progress(rounds.total()))
-    finally:
-        timings.close()
-    figures = timings.figures()
+    figures = harness.time(models, _reference(table), timings, progress)
     points = []
     for arch in networks:
         if arch.key in figures:
@@ -228,10 +220,10 @@ def write_points(path: Path, points: Sequence[Point]) -> None:
 
 
 def _reference(table: LatencyTable) -> EngineOperator:
-    operators = sorted((op for op in table.shapes if op.macs), key=lambda op: op.macs)
-    if not operators:
+    reference = middling_convolution(table.shapes)
+    if reference is None:
         raise UserError(f"table {table.name} must have measured convolutions to be validated by the harness, got none")
-    return operators[len(operators) // 2]
+    return reference
 
 
 def require_same(table: LatencyTable, identity: Mapping[str, Any]) -> None:

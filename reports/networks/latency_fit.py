@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from latency_tables.fitting.fit import Problem, bootstrap_prices, published_problem
 from latency_tables.fitting.held_out import leave_out, pairs_held_out
@@ -199,6 +200,9 @@ def held_out_figure() -> Figure:
             label="narrow first stages; bagnet9 (3x3 at 222x222)",
         )
         axes.set(xscale="log", yscale="log", xlim=limits, ylim=limits, aspect="equal")
+        for axis in (axes.xaxis, axes.yaxis):  # no powers of ten: text of a figure is never read as a formula
+            axis.set_major_formatter(lambda value, _: f"{value:,.10g}")
+            axis.set_minor_formatter(NullFormatter())
         axes.set_title(f"{name}   mean error {held_out.mape:.1f} %", fontsize=10)
     figure.supxlabel("measured, ms (TensorFlow Lite 2.10.0, one thread, batch 1, 224x224)", fontsize=10.5)
     figure.supylabel("predicted without the network's family, ms", fontsize=10.5)

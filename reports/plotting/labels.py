@@ -15,7 +15,8 @@ from reports.plotting.places import UP_LEFT, Surroundings, Wanted, find_places
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """``text`` for the point `(x, y)`, in data units, preferably in the direction ``towards`` (degrees)."""
+    """``text`` for the point `(x, y)`, in data units, preferably in the direction ``towards`` (degrees); an
+    ``optional`` one is left out where it would hide something."""
 
     x: float
     y: float
@@ -23,6 +24,7 @@ class Label:
     colour: str
     towards: float = UP_LEFT
     bold: bool = False
+    optional: bool = False
 
 
 def place_labels(
@@ -70,6 +72,9 @@ def place_labels(
         unit=unit,
     )
     for label, text, place in zip(labels, texts, find_places(wanted, around), strict=True):
+        if label.optional and place.harm:
+            text.remove()
+            continue
         text.set_position((place.offset[0] / unit, place.offset[1] / unit))
         if place.has_leader:
             end = axes.transData.inverted().transform(place.end)

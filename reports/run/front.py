@@ -14,6 +14,7 @@ from evaluators.quantities import QUANTITIES
 from evaluators.tasks import TaskRules, rules_of
 from reports.plotting.text import replace_invalid
 from reports.run.describe import describe
+from reports.run.exports import exports_of
 from reports.run.quantities import cost_objectives
 from reports.run.ties import same_time, tied_with, ties
 from search.pareto import front, front_rung
@@ -37,6 +38,7 @@ COLUMNS = (
     "rung",
     "steps",
     "within_noise_of",
+    "exports",
     "architecture",
     "description",
 )
@@ -69,8 +71,8 @@ def front_frame(run: RunResult) -> pd.DataFrame:
     ``psnr_db`` is at the front's rung; a fixed trial that has not reached it shows its highest rung, and one that was
     never trained has none; so it is with the task's further figures. ``gain_db`` is over the baseline.
     ``within_noise_of`` lists neighbours on the front whose quality the seed noise does not tell apart, separated by
-    blanks. ``architecture`` is the architecture's key. ``approximation`` marks fixed trials that stand for a network
-    that its paper does not determine.
+    blanks; ``exports`` the formats that take the network (``reports.run.exports``). ``architecture`` is the
+    architecture's key. ``approximation`` marks fixed trials that stand for a network that its paper does not determine.
 
     For every latency table of the run there are milliseconds, the ends of their 90 % band, their worst origin, and the
     neighbours on the front, by those milliseconds, whose time the table does not tell apart; "unknown" where the table
@@ -148,6 +150,7 @@ def _row(trial: TrialRecord, rung: int, on_front: bool, run: RunResult, partners
         "rung": result.rung if result else None,
         "steps": result.steps if result else None,
         "within_noise_of": _numbers(partners),
+        "exports": " ".join(exports_of(trial.architecture)),
         "architecture": trial.architecture.key,
         "description": describe(trial.architecture),
     }

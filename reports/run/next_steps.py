@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from reports.run.advice import recommended
 from reports.run.network_cards import weights_name
+from reports.run.quantities import cost_objectives
 from search.pareto import front
 from search.records import RunResult, TrialRecord
 from search.storage.runs_here import RUNS
@@ -43,7 +45,8 @@ class Step:
 
 
 def next_steps(run: RunResult, folder: Path) -> tuple[Step, ...]:
-    """To look closer, to go on, to see the front on another phone, and to load the weights of the network to take."""
+    """To look closer, to go on, to choose under other limits, on another phone and beside another run, and to bring the
+    network to take to a phone."""
     word = shlex.quote(run_argument(folder))
     steps = [
         Step("Look closer: the table in the terminal, and this page again", f"python -m search report {word}"),
@@ -52,13 +55,53 @@ def next_steps(run: RunResult, folder: Path) -> tuple[Step, ...]:
             "The same front on other phones (python -m latency_tables list)",
             f"python -m search recost {word} --device pixel4-a76,a03s-a53",
         ),
+        Step(
+            "The front beside that of another run of the same task and data (python -m search list)",
+            f"python -m search compare {word} OTHER-RUN",
+        ),
     ]
     trial = _to_take(run)
     if trial is not None:
         which = f"trial {trial.trial}" if not trial.is_fixed else trial.source
         where = folder / weights_name(trial)
-        steps.append(Step(f"The weights of {which} are {where}; in Python", python(run, trial, folder)))
+        steps += [
+            Step(
+                "Choose under other limits, in any quantity and on any phone",
+                f"python -m search pick {word} --budget {_limit_of(run, trial)}",
+            ),
+            Step(
+                f"Bring {which} to a phone: train it to the end on your photographs; export it, or the folder that "
+                "this writes; restore a picture",
+                "\n".join(to_the_phone(run, trial, folder).values()),
+            ),
+            Step(f"The weights of {which} are {where}; in Python", python(run, trial, folder)),
+        ]
     return tuple(steps)
+
+
+def to_the_phone(run: RunResult, trial: TrialRecord, folder: Path) -> dict[str, str]:
+    """The command lines that train ``trial`` to the end, export it, and restore a picture with it, by command."""
+    name = run_argument(folder)
+    word = shlex.quote(name)
+    model = shlex.quote(f"{name}#{trial.trial}")
+    task = run.settings.task
+    pictures = "frames restored" if task == "raw-denoise" else "photo.png restored.png"
+    more = " --mask holes.png" * (task == "inpaint")
+    return {
+        "train": f"python -m search train {word} {trial.trial} --steps 50k --data photos",
+        "export": f"python -m search export {word} {trial.trial} --format onnx,litert --out phone",
+        "restore": f"python -m search restore {pictures} --model {model}{more}",
+    }
+
+
+def _limit_of(run: RunResult, trial: TrialRecord) -> str:
+    """A limit that ``trial`` just keeps: its first cost, rounded up to two digits."""
+    meant = cost_objectives(run.settings)[0]
+    value = meant.of(trial.costs)
+    known = {"": 1} if meant.table else {unit: size for unit, size in meant.units.items() if not unit.endswith("ib")}
+    unit, size = max(((unit, size) for unit, size in known.items() if size <= value), key=lambda pair: pair[1])
+    digit = 10.0 ** (math.floor(math.log10(value / size)) - 1)
+    return meant.limit_text(math.ceil(value / size / digit - 1e-9) * digit, unit)
 
 
 def _to_take(run: RunResult) -> TrialRecord | None:

@@ -9,7 +9,6 @@ from pathlib import Path
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from reports.plotting.labels import Label, place_labels
 from reports.plotting.places import RIGHT, UP_LEFT
@@ -26,6 +25,7 @@ from reports.plotting.style import (
     literal_texts,
     rendered,
 )
+from reports.run.pareto_axes import cost_axis, draw_steps, fine_print, set_limits, title
 from reports.run.pareto_references import draw_references
 from reports.run.pareto_view import LEAST_HEIGHT_DB, ParetoView, pareto_view
 from reports.run.published_view import PublishedView, published_view
@@ -92,17 +92,17 @@ def published_svg(view: PublishedView) -> str:
 
 def draw_pareto(axes: Axes, view: ParetoView) -> None:
     """One run at one rung: searched networks, papers, the front, what the budget left out."""
-    _title(axes, "This run: all networks trained and tested alike", _counts(view))
+    title(axes, "This run: all networks trained and tested alike", _counts(view))
     axes.set_xlabel(view.quantity.axis, labelpad=4)
     axes.set_ylabel(f"{view.metric_name} (dB)")
     if view.origin:
-        _fine_print(axes, f"{view.depends_on}; origin at worst: {view.origin}")
+        fine_print(axes, f"{view.depends_on}; origin at worst: {view.origin}")
     if not view.points:
         axes.text(0.5, 0.5, "no trained network yet", transform=axes.transAxes, ha="center", color=BASELINE)
         axes.set(xticks=[], yticks=[])
         return
     _limits(axes, view)
-    corners = _steps(axes, view)
+    corners = draw_steps(axes, [(point.cost, point.psnr_db) for point in view.outline], FRONT)
     for a, b in view.ties:
         ends = [a.cost, b.cost], [a.psnr_db, b.psnr_db]
         axes.plot(*ends, color=TIE, lw=13, alpha=0.4, solid_capstyle="round", zorder=2)
@@ -146,7 +146,7 @@ def _draw_published(axes: Axes, view: PublishedView, titled: bool = True) -> Non
     sizes = [result.params / 1e3 for result in view.results]
     if titled:
         left_off = f"; {len(view.left_off)} larger not shown" if view.left_off else ""
-        _title(axes, view.title, f"not comparable with the left{left_off}")
+        title(axes, view.title, f"not comparable with the left{left_off}")
     axes.set_xscale("log")
     budget = view.budget_params / 1e3 if view.budget_params else None
     # Room on both sides of the budget for what is written there.
@@ -170,49 +170,13 @@ def _draw_published(axes: Axes, view: PublishedView, titled: bool = True) -> Non
         fill, edge = ("white", colour) if fits is False else (colour, "white")
         axes.plot(size, result.psnr_db, "*", ms=13, color=fill, mec=edge, mew=0.9, zorder=4)
         labels.append(Label(size, result.psnr_db, result.network, colour, bold=fits is True))
-    _cost_ticks(axes)
+    cost_axis(axes)
     axes.set_xlabel("Parameters (thousands), as published or counted from the code")
     axes.set_ylabel(f"{view.metric_name} (dB), {view.dataset}")
     labels.sort(key=lambda label: not label.bold)
     marks = [(x, result.psnr_db) for x, result in zip(sizes, view.results, strict=True)]
     lines = [[(budget, edge) for edge in axes.get_ylim()]] if budget else []
     place_labels(axes, labels, marks, lines, taken, size_pt=8.5)
-
-
-def _title(axes: Axes, title: str, note: str) -> None:
-    width_in = axes.get_position().width * axes.figure.get_figwidth()
-    lines = textwrap.wrap(note, int(width_in * 13.5))
-    above_pt = 8 + 13 * max(2, len(lines))
-    axes.set_title(title, loc="left", fontsize=12.5, fontweight="bold", pad=above_pt + 6)
-    axes.annotate(
-        "\n".join(lines),
-        (0, 1),
-        (0, above_pt),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        va="top",
-        fontsize=9.5,
-        color="#555555",
-        linespacing=1.35,
-    )
-
-
-def _fine_print(axes: Axes, text: str) -> None:
-    """Small print under the name of the cost axis."""
-    width_in = axes.get_position().width * axes.figure.get_figwidth()
-    axes.annotate(
-        "\n".join(textwrap.wrap(text, int(width_in * 15))),
-        (0.5, 0),
-        (0, -36),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        ha="center",
-        va="top",
-        fontsize=8.5,
-        color="#555555",
-        linespacing=1.3,
-        parse_math=False,
-    )
 
 
 def _bands(axes: Axes, view: ParetoView) -> None:
@@ -247,47 +211,5 @@ def _counts(view: ParetoView) -> str:
 
 def _limits(axes: Axes, view: ParetoView) -> None:
     costs = [*(point.cost for point in view.points + view.below), *([view.budget] if view.budget else [])]
-    low, high = min(costs), max(costs)
-    if view.log_cost:
-        axes.set_xscale("log")
-        span = max(high / low, 1.3)
-        axes.set_xlim(low / span**0.16, high * span**0.16)
-    else:
-        span = (high - low) or 0.3 * high
-        axes.set_xlim(max(low - 0.2 * span, 0), high + 0.16 * span)
-    _cost_ticks(axes)
     heights = [*(p.psnr_db for p in view.points), *view.lines_db.values()]
-    bottom, top = min(heights), max(heights)
-    bottom = min(bottom, top - LEAST_HEIGHT_DB)
-    height = top - bottom
-    axes.set_ylim(bottom - (0.2 if view.over_budget or view.below else 0.12) * height, top + 0.17 * height)
-    axes.yaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
-    axes.grid(axis="y", color="#EEEEEE", lw=0.8)
-    axes.set_axisbelow(True)
-
-
-def cost_ticks(low: float, high: float) -> list[float]:
-    """Round numbers from ``low`` to ``high`` for a logarithmic axis, few enough to be written side by side."""
-    steps = (1, 2, 5) if high < 700 * low else (1, 3) if high < 5000 * low else (1,)
-    ticks = [step * 10.0**power for power in range(-6, 13) for step in steps]
-    return [tick for tick in ticks if low <= tick <= high]
-
-
-def _cost_ticks(axes: Axes) -> None:
-    """Plain numbers on the cost axis, also on a logarithmic one."""
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-    if axes.get_xscale() == "log":
-        axes.xaxis.set_major_locator(FixedLocator(cost_ticks(*axes.get_xlim())))
-        axes.xaxis.set_minor_locator(NullLocator())
-
-
-def _steps(axes: Axes, view: ParetoView) -> list[tuple[float, float]]:
-    """Draw the front as steps from its cheapest member on; return their corners."""
-    if not view.outline:
-        return []
-    corners = [(view.outline[0].cost, view.outline[0].psnr_db)]
-    for point in view.outline[1:]:
-        corners += [(point.cost, corners[-1][1]), (point.cost, point.psnr_db)]
-    corners.append((axes.get_xlim()[1], corners[-1][1]))
-    axes.plot(*zip(*corners, strict=True), color=FRONT, lw=1.4, alpha=0.75, zorder=3)
-    return corners
+    set_limits(axes, costs, heights, view.log_cost, 0.2 if view.over_budget or view.below else 0.12)

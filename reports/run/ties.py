@@ -31,7 +31,7 @@ def ties(
     )
 
 
-def _usable_table(settings: RunSettings, name: str) -> LatencyTable | None:
+def usable_table(settings: RunSettings, name: str) -> LatencyTable | None:
     """The run's table called ``name``; None where it is gone or holds something else than when the run was made."""
     use = next(use for use in settings.tables if use.name == name)
     try:
@@ -45,7 +45,7 @@ def same_time(
 ) -> tuple[tuple[TrialRecord, TrialRecord], ...] | None:
     """Pairs of neighbours, of ``members`` by their milliseconds on the table ``name``, that it cannot tell apart: the
     band of their difference holds zero. None where the table can no longer be asked."""
-    table = _usable_table(run.settings, name)
+    table = usable_table(run.settings, name)
     if table is None:
         return None
     ordered = sorted(members, key=lambda trial: (trial.costs.latency[name].ms, trial.trial))

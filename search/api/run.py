@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,26 +9,23 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from evaluators import data
-from evaluators.costs import architecture_costs
-from evaluators.quantities import quantity
-from reports.run.advice import best_of
 from reports.run.front import front_frame
 from reports.run.notebook import run_html
 from reports.run.pareto_plot import pareto_figure
+from reports.run.picking import NOTHING_YET, Pick, pick
 from reports.run.recost import Recosted, recost, write_recost
 from search.api.outputs import write_outputs
 from search.models.model import Model
 from search.models.trials import trial_model
 from search.pareto import front, front_rung
 from search.records import RunResult, RunSettings, TrialRecord
-from search.request.budget import Budget, parse_budget
-from search.request.tables import load_used, tables_of
+from search.request.tables import tables_of
 from search.storage.lock import is_owned
 from search.storage.run_files import read_run
 from search.storage.runs_here import run_folder
 from space.errors import UserError
 
-NOTHING_YET = "{} must have a trained network, got none yet; the same call continues it"
+__all__ = ["Pick", "RecostedRun", "Run", "load"]
 
 
 def load(folder: Path | str) -> Run:
@@ -155,21 +151,29 @@ class Run:
         >>> run.best("3k-params").costs.params <= 3000
         True
         """
-        text = budget or self.settings.budget
-        asked = parse_budget(text) if text else Budget(())
-        tables = load_used(tables_of("--budget", asked.sources))
-        rung, size = front_rung(self.result), self.settings.input_size
-        there = [trial for trial in self.trials if trial.status == "trained" and trial.at_rung(rung) is not None]
-        if tables:
-            there = [replace(trial, costs=architecture_costs(trial.architecture, size, tables)) for trial in there]
-        best = best_of(self.result, [trial for trial in there if asked.allows(trial.costs)])
-        if best is not None:
-            return best
-        if not there:
-            raise UserError(NOTHING_YET.format(self.result.name))
-        key = asked.limits[0].quantity
-        least = quantity(key).exact_text(min(there, key=lambda trial: trial.cost(key)).costs)
-        raise UserError(f"--budget must allow a trained network of {self.result.name}, got {text}; one has {least}")
+        return self.pick(budget).trial
+
+    def pick(self, budget: str | None = None, prefer: str = "psnr") -> Pick:
+        """The network to take within ``budget``, and what lies beside it: the next cheaper and the next better one, the
+        best of the run, and those that noise does not tell apart from it.
+
+        Args:
+            budget: limits, written as for ``search.run``, with any latency table; the run's own if None. Nothing is
+                trained.
+            prefer: ``psnr``: the highest PSNR. ``latency``: the cheapest of those whose PSNR is within the seed noise
+                (0.045 dB) of the highest, by the first limit in milliseconds, else the first limit.
+
+        Raises:
+            UserError: no network fits the budget; names the nearest.
+
+        >>> import search
+        >>> picked = search.load("runs/example").pick("900m-macs,900ms@pixel4-a76", prefer="latency")
+        >>> picked.trial.costs.latency["pixel4-a76"].ms <= 900, picked.quantity.unit
+        (True, 'ms on pixel4-a76')
+        >>> 0 <= picked.highest.gain_db < 0.045  # what it gives up
+        True
+        """
+        return pick(self.result, budget, prefer)
 
     def network(self, trial: TrialRecord | int) -> nn.Module:
         """The network of ``trial`` in eval mode, with the averaged weights that were measured for ``front``.

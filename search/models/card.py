@@ -43,9 +43,8 @@ def card(model: Model, described: Mapping[str, Any], exported: Sequence[str], ch
     }
     lines = [f"# {escape_controls(model.name)}"]
     for title, body in sections.items():
-        body = list(body)
-        if body:
-            lines += ["", *([f"## {title}", ""] if title else []), *body]
+        if told := list(body):
+            lines += ["", *([f"## {title}", ""] if title else []), *told]
     return "\n".join(lines) + "\n"
 
 

@@ -167,7 +167,9 @@ def _read(folder: Path) -> Model:
 
 def _described(model: Model, about: About) -> dict[str, Any]:
     metadata = about.metadata()
-    texts = {name: json.loads(metadata[name]) for name in ("architecture", "task", "facts") if name in metadata}
+    texts: dict[str, Any] = {
+        name: json.loads(metadata[name]) for name in ("architecture", "task", "facts") if name in metadata
+    }
     known = {"name": about.name, "key": metadata.get("key"), "has_weights": model.has_weights}
     return {**known, "architecture": None, "task": None, **texts}
 

@@ -130,4 +130,4 @@ def _facts(run: RunResult, folder: Path, record: TrialRecord, result: RungResult
         plan=settings.training,
         metrics=metrics_row(settings.rules, settings.val_data, quality),
     )
-    return {**facts, "weights": str(path)}
+    return {**facts, "weights": path.name}

@@ -53,7 +53,7 @@ def glance(folder: Path) -> RunGlance:
         state = f"damaged: {error}"
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         state = "damaged: its settings cannot be read"
-    return RunGlance(str(folder), created, task, budget, state, _size_bytes(folder))
+    return RunGlance(str(folder), created, task, budget, state, size_bytes(folder))
 
 
 def run_folder(name: Path | str) -> Path:
@@ -92,9 +92,10 @@ def _of_storage(folder: Path) -> tuple[RunSettings, bool]:
     return RunSettings.from_dict(notes["settings"]), done.get("sessions") == len(notes.get("sessions", ()))
 
 
-def _size_bytes(folder: Path) -> int:
-    total = 0
-    for parent, _, names in os.walk(folder):
+def size_bytes(path: Path) -> int:
+    """What a file, or all that lies in a folder, takes; of links only what they take themselves."""
+    total = os.lstat(path).st_size if path.is_symlink() or path.is_file() else 0
+    for parent, _, names in os.walk(path) if not path.is_symlink() else ():
         for name in names:
             with contextlib.suppress(OSError):
                 total += os.lstat(os.path.join(parent, name)).st_size

@@ -1,1 +1,1 @@
-"""Whoever trains: worker processes that do jobs, what is said between them and the search, and whose a failure is."""
+"""Worker processes that train networks, their messages, and whether a failure is the network's or the machine's."""

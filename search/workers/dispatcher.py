@@ -1,6 +1,6 @@
-"""The one engine that has networks trained: hands out jobs until there are none, or a session has to end.
+"""The training engine: hands out jobs until there are none, or the session has to end.
 
-A search, a reproduction, a queue and an ablation are sources of jobs; whose failure a failure is (``Verdicts``), when a
+Searches, reproductions, queues and ablations are sources of jobs. How failures are attributed (``Verdicts``), when a
 session ends and how its workers are stopped is decided here for all of them.
 """
 
@@ -19,10 +19,10 @@ POLL_S = 0.25
 
 
 class Source(Protocol):
-    """Who has work to do, and takes what comes of it; every result is durable when ``took`` returns."""
+    """Provides jobs and takes their results; a result is durable when ``took`` returns."""
 
     def next_job(self, unavailable: frozenset[int]) -> Job | None:
-        """What to begin now, None if nothing: ``unavailable`` are the jobs in work and those under suspicion."""
+        """The job to begin now, or None; ``unavailable`` are the numbers of jobs in work or under suspicion."""
         ...
 
     def began(self, job: Job) -> None: ...
@@ -30,15 +30,15 @@ class Source(Protocol):
     def took(self, result: Result) -> None: ...
 
     def stopped(self, number: int, train_s: float) -> None:
-        """The job ended early; it goes on from its checkpoint in another session."""
+        """The job ended early; another session continues it from its checkpoint."""
         ...
 
     def failed(self, failure: Failed) -> None:
-        """A job broke; whether that is its network's doing is not known yet."""
+        """A job failed; whether its network is the cause is not known yet."""
         ...
 
     def settled(self, failure: Failed) -> None:
-        """A failure is known to be the network's own."""
+        """A failure is now known to be the network's own."""
         ...
 
     def tick(self, left_s: float) -> None:
@@ -57,7 +57,7 @@ class Dispatcher:
     _in_work: dict[int, Job] = field(default_factory=dict)
 
     def run(self, source: Source) -> str | None:
-        """Have the jobs of ``source`` done until it has none, the time is over, or the session has to end.
+        """Run the jobs of ``source`` until it has none, the time is over, or the session has to end.
 
         Returns:
             None, or why it had to stop early (``Verdicts.problem``: trouble of the machine).

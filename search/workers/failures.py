@@ -1,7 +1,7 @@
-"""Whose failure an exception or a dead process is, and the one line that says so.
+"""Attributes an exception or a dead process to the network or to the machine, in one line.
 
-A network's: it diverged, or takes more memory than there is. The machine's: files that cannot be written, a GPU that is
-gone. Anything else is first taken for the network's; ``search.workers.verdicts`` finds out where it is not.
+The network's: it diverged, or needs more memory than there is. The machine's: files that cannot be written, a GPU that
+is gone. All else counts as the network's at first; ``search.workers.verdicts`` finds out where it is not.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ GPU_TROUBLE = re.compile(
 
 
 def answered(number: int, work: Callable[[], Answer]) -> Answer:
-    """What ``work`` answers, or what went wrong with job ``number``: any exception, whatever its type."""
+    """The answer of ``work``, or what went wrong with job ``number``; catches every exception."""
     try:
         return work()
     except (NonFiniteLossError, NonFiniteOutputError) as error:
@@ -40,7 +40,7 @@ def answered(number: int, work: Callable[[], Answer]) -> Answer:
 
 
 def reason_of(error: BaseException) -> str:
-    """The type and the first line, ``MemoryError`` where there is no text."""
+    """Type and first line of ``error``: ``ValueError: no such file``; the type alone if there is no text."""
     text, name = first_line(error), type(error).__name__
     return f"{name}: {text}" if text else name
 
@@ -53,10 +53,10 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def machine_reason(error: BaseException) -> str | None:
-    """What is wrong with the machine, where an exception says that by itself; else None.
+    """What is wrong with the machine, if the exception alone says so; else None.
 
-    A training that cannot read or write a file is never its network's doing, and neither is a library that cannot be
-    loaded or a GPU that does not answer.
+    A file that cannot be read or written, a library that cannot be loaded and a GPU that does not answer are never the
+    network's fault.
     """
     if isinstance(error, OSError):
         return os_error_line(error)
@@ -81,7 +81,7 @@ def death(exit_code: int) -> str:
 
 
 def machine_death(exit_code: int) -> str | None:
-    """What is wrong with the machine, where the way in which a process ended says that; else None."""
+    """What is wrong with the machine, if the exit code alone says so; else None."""
     if exit_code == -signal.SIGBUS:
         return (
             "a training process died of SIGBUS (bus error): a file it maps was cut short, or the disk or /dev/shm is "

@@ -1,4 +1,4 @@
-"""The jobs of a search: train a trial to its next rung and measure it, or find out how long steps take."""
+"""The jobs of a search: train a trial to its next rung and measure it, or time training steps."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Measured(Result):
 
 @dataclass(frozen=True)
 class Timed(Result):
-    """Seconds per step, None of an architecture that could not be trained; ``reason`` is the last one's."""
+    """Seconds per step, None for an architecture that could not be trained; ``reason`` is of the last one."""
 
     step_s: tuple[float | None, ...]
     reason: str | None = None
@@ -94,7 +94,7 @@ class Setting:
 
 
 class JobRunner:
-    """Does the jobs of a search, one at a time, with data that is loaded once."""
+    """Runs the jobs of a search one at a time, with data that is loaded once."""
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
@@ -189,5 +189,5 @@ class JobRunner:
 
 
 def training_seed(run_seed: int, architecture_key: str) -> int:
-    """The seed of one network's weights and patches: of the run's seed and what the network is."""
+    """The seed of a network's weights and patches, from the run's seed and ``Architecture.key``."""
     return int.from_bytes(hashlib.sha256(f"{run_seed}/{architecture_key}".encode()).digest()[:4], "big")

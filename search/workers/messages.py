@@ -1,4 +1,4 @@
-"""What a worker is asked to do, and what it says: the boundary between whoever has work and whoever does it."""
+"""The messages between a dispatcher and its workers: jobs, progress and answers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A piece of work. ``number`` tells it from all others of a session, and stands in every message about it.
+    """A piece of work; ``number`` identifies it within a session and in every message about it.
 
-    ``left_s`` counts from when it is begun; then it ends with a checkpoint. ``network`` says which network it is about
-    (``Architecture.key``), so that failures can be told apart.
+    ``left_s`` seconds after it begins, it stops with a checkpoint. ``network`` is the ``Architecture.key`` of its
+    network, by which failures are told apart.
     """
 
     number: int
@@ -32,14 +32,14 @@ class Progress:
 
 @dataclass(frozen=True)
 class Result:
-    """The job is done; its kind says more."""
+    """The job is done; subclasses hold the result."""
 
     number: int
 
 
 @dataclass(frozen=True)
 class Stopped:
-    """The job ended early because it was told to, or its time was over; a checkpoint holds what was done."""
+    """The job ended early, because it was told to or its time was over; its checkpoint holds the work so far."""
 
     number: int
     train_s: float = 0.0
@@ -47,7 +47,7 @@ class Stopped:
 
 @dataclass(frozen=True)
 class Failed:
-    """The job broke; ``diverged`` is what can only be the network's doing. ``trace`` is for the log."""
+    """The job failed; ``diverged`` if only the network can be the cause. ``trace`` is for the log."""
 
     number: int
     reason: str
@@ -57,7 +57,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class MachineTrouble:
-    """A file could not be written, a GPU is gone; the job itself is well."""
+    """The machine failed and not the job: a file could not be written, or a GPU is gone."""
 
     number: int
     reason: str

@@ -1,4 +1,4 @@
-"""One worker process as the search sees it: started, given jobs, told to stop, ended."""
+"""A worker process as its parent sees it: started, given jobs, told to stop, ended."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _processes: weakref.WeakSet[subprocess.Popen[bytes]] = weakref.WeakSet()
 
 
 class WorkerProcess:
-    """A process with the ends of its pipes; ``job`` is what it does, None while it is idle."""
+    """A process and the parent's ends of its pipes; ``job`` is its current job, None while it is idle."""
 
     def __init__(self, make_runner: Callable[[], Runner], threads: int, log: Path | None, patience: Patience) -> None:
         ours, theirs = socket.socketpair()
@@ -50,22 +50,25 @@ class WorkerProcess:
 
     @property
     def begun_job(self) -> Job:
-        """Of a worker that is not idle."""
+        """The job of a worker that is not idle."""
         assert self.job is not None
         return self.job
 
     def give(self, job: Job, attempts: int = 1) -> None:
+        """Send it ``job``, for the ``attempts``-th time."""
         self.job, self.attempts = job, attempts
         self.watchdog.restart()
         self._send(job)
 
     def tell_to_stop(self) -> None:
+        """Ask it to end its job with a checkpoint."""
         try:
             self._stop.send_bytes(b"stop")
         except OSError:
             pass  # it died; poll finds the pipe closed
 
     def hang_up(self) -> None:
+        """Close the pipes; an idle process then ends by itself."""
         self.pipe.close()
         self._stop.close()
 
@@ -89,15 +92,15 @@ class WorkerProcess:
 
 
 def kill_all() -> None:
-    """End every worker of this process at once, whatever it does."""
+    """Kill every worker of this process at once."""
     for process in list(_processes):
         process.kill()
 
 
 def _start(jobs: int, stop: int, log: Path | None) -> subprocess.Popen[bytes]:
-    """A Python without anything of this process but the ends of its pipes.
+    """A new Python process that inherits nothing but its ends of the pipes.
 
-    Signals of the group are blocked while it starts, so that Ctrl-C cannot end it before it can ignore them.
+    Signals to the group are blocked while it starts, so that Ctrl-C cannot end it before it ignores them.
     """
     paths = json.dumps([path for path in sys.path if isinstance(path, str)])
     command = [sys.executable, "-P", "-c", BOOTSTRAP, paths, str(jobs), str(stop)]

@@ -1,7 +1,7 @@
-"""Worker processes that train. The search itself never does, so a crash costs one job and no result.
+"""Worker processes that train. The search never trains in its own process, so a crash costs one job and no result.
 
-A worker that dies, or hangs, is replaced and its job tried once more. Nothing of a worker reaches the terminal: its
-messages come through a pipe, and what it prints goes to the run's log.
+A worker that dies or hangs is replaced, and its job is tried once more. Its messages come through a pipe, and what it
+prints goes to the run's log, never to the terminal.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ LOOK_EVERY_S = 0.25
 
 
 class ProcessWorkers:
-    """``count`` processes of ``threads`` threads, each doing one job at a time with a runner of ``make_runner``.
+    """``count`` processes of ``threads`` threads, each running one job at a time with a runner from ``make_runner``.
 
-    ``log`` is the file that gets what they print.
+    ``log`` receives what they print.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class ProcessWorkers:
         worker.give(job)
 
     def poll(self, timeout_s: float) -> list[Answer | Progress]:
-        """Messages that came in, waiting at most ``timeout_s`` for the first."""
+        """Messages received, waiting at most ``timeout_s`` seconds for the first."""
         messages: list[Answer | Progress] = []
         waiting = [worker for worker in self._workers if worker.job is not None]
         ready = wait([worker.pipe for worker in waiting], timeout_s)
@@ -92,12 +92,12 @@ class ProcessWorkers:
         return messages
 
     def _has_had_its_time(self, worker: WorkerProcess) -> bool:
-        """Whether it was told to stop long ago: what it did since its last checkpoint is then given up."""
+        """Whether it was told to stop long ago; its work since the last checkpoint is then given up."""
         allowed_s = max(self._patience.stop_s, 2 * worker.watchdog.longest_s)
         return self._stopping_since is not None and time.monotonic() - self._stopping_since > allowed_s
 
     def _ended(self, worker: WorkerProcess, hung: str | None) -> list[Answer]:
-        """One that died, or is ended because it ``hung``: what becomes of its job."""
+        """What becomes of the job of a worker that died, or that is ended because it ``hung``."""
         job, attempts = worker.begun_job, worker.attempts
         exit_code = worker.end()
         how = f"it {hung}" if hung else death(exit_code)
@@ -127,14 +127,14 @@ class ProcessWorkers:
         return worker
 
     def stop(self) -> None:
-        """Ask all to stop with a checkpoint; their answers still come, ``Stopped`` of those that give none."""
+        """Ask all to stop with a checkpoint; every job still gets its answer, ``Stopped`` if the worker gives none."""
         if self._stopping_since is None:
             self._stopping_since = time.monotonic()
             for worker in self._workers:
                 worker.tell_to_stop()
 
     def close(self) -> None:
-        """End all; the idle ones end by themselves, and what is left after ``Patience.close_s`` is killed."""
+        """End all; idle ones end by themselves, the rest is killed after ``Patience.close_s``."""
         for worker in self._workers:
             worker.hang_up()
         end = time.monotonic() + self._patience.close_s

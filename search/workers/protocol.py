@@ -1,4 +1,4 @@
-"""Who hands out jobs and who does them: the two sides that every kind of worker joins."""
+"""The interfaces of a pool of workers, and of what a worker runs."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from search.workers.messages import Answer, Job, Progress, Result, Stopped
 
 
 class Workers(Protocol):
-    """Does jobs, each of which gets exactly one answer; whatever goes wrong with one is its answer."""
+    """A pool that runs jobs; each gets exactly one answer, which also tells what went wrong."""
 
     def idle(self) -> int:
-        """How many jobs could be begun now."""
+        """How many jobs can begin now."""
         ...
 
     def submit(self, job: Job) -> None:
-        """Begin ``job``; only while somebody is idle."""
+        """Begin ``job``; requires an idle worker."""
         ...
 
     def poll(self, timeout_s: float) -> list[Answer | Progress]:
-        """What was said, waiting at most ``timeout_s`` for the first."""
+        """Messages received, waiting at most ``timeout_s`` seconds for the first."""
         ...
 
     def stop(self) -> None:
-        """Ask for the end of all jobs, with checkpoints; their answers still come."""
+        """Ask all jobs to end with a checkpoint; their answers still come."""
         ...
 
     def close(self) -> None:
-        """End all, whatever they do."""
+        """End all workers, whatever they are doing."""
         ...
 
 
 class Runner(Protocol):
-    """Does the jobs of one worker, one after another, with data that it loads once."""
+    """Runs the jobs of one worker, one after another, with data that it loads once."""
 
     def run(
         self, job: Job, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]
     ) -> Result | Stopped:
-        """Do ``job``; may raise anything.
+        """Run ``job``; may raise anything.
 
-        ``should_stop`` is asked before every step and every picture: each question is a sign of life.
+        It calls ``should_stop`` before every step and every picture; each call is a sign of life.
         """
         ...

@@ -14,7 +14,7 @@ ANY_REASON = 10  # networks in a row that fail, whatever for
 
 @dataclass
 class Verdicts:
-    """Decides of every failure whether it is the network's; until it is known, the failure is a suspicion.
+    """Decides whether each failure is the network's; until that is known, its job is under suspicion.
 
     A failure is settled when another network succeeds after it. Where none does, and ``SAME_REASON`` different
     networks failed for the same reason (its numbers aside), ``problem`` says so and the session has to end: the jobs
@@ -28,16 +28,16 @@ class Verdicts:
 
     @property
     def suspects(self) -> frozenset[int]:
-        """Jobs whose failure is not settled; they are not to be begun again in this session."""
+        """Numbers of jobs whose failure is not settled; this session must not begin them again."""
         return frozenset(self._suspects)
 
     def succeeded(self) -> list[Failed]:
-        """A network was trained and measured; returns the failures that are settled by it."""
+        """A network was trained and measured; returns the failures that this settles."""
         self._has_succeeded = True
         return self._settle()
 
     def failed(self, answer: Failed, network: str) -> list[Failed]:
-        """``network`` says which one it is (``Architecture.key``); returns the failures that are settled."""
+        """The job of ``network`` (``Architecture.key``) failed; returns the failures that this settles."""
         LOGGER.error("job %d failed: %s\n%s", answer.number, answer.reason, answer.trace)
         if answer.diverged:
             return [answer]
@@ -50,12 +50,13 @@ class Verdicts:
         return []
 
     def machine(self, answer: MachineTrouble) -> None:
+        """The machine failed, which ends the session."""
         LOGGER.error("trouble of the machine: %s\n%s", answer.reason, answer.trace)
         if self.problem is None:
             self._stop(answer.reason)
 
     def finish(self) -> list[Failed]:
-        """Nothing is left to do: what is still under suspicion is settled, but where nothing has succeeded at all."""
+        """No job is left: settle all suspicions, unless every network failed for the same reason."""
         if self.problem is None and self._suspects and not self._has_succeeded:
             answers = [answer for answer, _ in self._suspects.values()]
             if len({_kind(answer) for answer in answers}) == 1 and len(answers) > 1:

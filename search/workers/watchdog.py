@@ -1,4 +1,4 @@
-"""Whether a worker still works: judged by its messages, and by the processor time that it uses between them."""
+"""Detects a worker that hangs, by its messages and by the processor time that it uses between them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STARTING = 2  # messages of a job before which its network is built and the firs
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a worker may do without what shows that it works, in seconds.
+    """How long a worker may show no sign of life, in seconds.
 
     ``quiet_s`` is without a message and without using the processor: stopped, or waiting for what never comes.
     ``silent_s`` is without a message, however busy; where steps are known to take long, ``factor`` times the longest
@@ -42,13 +42,14 @@ class Watchdog:
         self.restart()
 
     def restart(self, is_ready: bool = False) -> None:
-        """A new job begins, or the process is now ready for it."""
+        """A new job begins, or the process is now ready for jobs."""
         self.is_ready |= is_ready
         self.longest_s = 0.0  # between two messages, after those of the start
         self._messages = 0
         self._begin()
 
     def heard(self) -> None:
+        """A message came."""
         if self._messages >= STARTING:
             self.longest_s = max(self.longest_s, self._silent_s)
         self._messages += 1

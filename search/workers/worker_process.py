@@ -1,4 +1,4 @@
-"""A worker's own process: jobs in, progress and answers out, until its pipe closes or the search is gone.
+"""The main program of a worker process: jobs in, progress and answers out, until its pipe closes.
 
 Started by ``search.workers.processes``. Whatever it prints goes to the run's log.
 """
@@ -26,7 +26,7 @@ DECIDED_BY_THE_SEARCH = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # they r
 
 @dataclass(frozen=True)
 class Alive:
-    """A sign of life between two messages that say more."""
+    """A sign of life between other messages."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class _Line:
         return self._jobs.recv()
 
     def send(self, message: Any) -> None:
-        """Raises nothing: where the search is gone, the next question of ``should_stop`` says so."""
+        """Never raises: if the search is gone, ``should_stop`` says so next time."""
         try:
             self._jobs.send(message)
         except OSError:
@@ -67,7 +67,7 @@ class _Line:
             self._last_progress = self._last_sent
 
     def should_stop(self) -> bool:
-        """Whether the search said so, or has gone; to ask is a sign of life."""
+        """Whether the search asked for it or is gone; each call is a sign of life."""
         if not self._told and self._stop.poll():  # a message, or the end of the pipe
             self._told = True
         if time.monotonic() - self._last_sent > PROGRESS_EVERY_S:
@@ -80,6 +80,7 @@ class _Line:
 
 
 def main(jobs_handle: int, stop_handle: int) -> None:
+    """Run jobs from the pipe ``jobs_handle`` until it closes; a message in ``stop_handle`` ends the current one."""
     for number in DECIDED_BY_THE_SEARCH:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, DECIDED_BY_THE_SEARCH)
@@ -106,7 +107,7 @@ def _end_alone(parent: int, look_every_s: float = 2.0) -> None:
 
 
 def _runner(line: _Line) -> Runner | None:
-    """What does the jobs; None, and the reason sent, where it cannot be made."""
+    """The runner of the jobs; None if it cannot be made, with the reason sent."""
     try:
         make_runner, threads = line.receive()
         import torch

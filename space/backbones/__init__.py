@@ -1,4 +1,4 @@
-"""The backbones: one file each, one entry each here."""
+"""The backbones. Each has its own file and one entry in ``BACKBONES``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from space.knobs import SPECIALISTS, Knob, Value
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Backbone:
-    """How one family of networks is described (``settings``), searched (``knobs``) and built (``trunk``).
+    """How the networks of one trunk are described (``settings``), searched (``knobs``) and built (``trunk``).
 
     ``knobs`` are all that it declares; what a search of networks of one shape may turn is ``knobs_for(shape)``.
     ``trunk(shape, settings, make)`` stands in a ``RestorationNet``. ``setting_values`` tells the knob values that can
@@ -40,13 +40,13 @@ class Backbone:
         return _knobs_for(self, shape, shape.masked)
 
     def ends_from_knobs(self, knobs: Mapping[str, Any]) -> EndsSpec:
-        """What stands around the trunk."""
+        """The parts around the trunk."""
         return ends_from_knobs(knobs, self.malle_from_knobs)
 
     def values_of(self, arch: Architecture) -> dict[str, Value] | None:
         """The knob values that give ``arch``, or None where it lies off the grid.
 
-        Where several choices give it, one of them. The number of specialists is said where there are several.
+        If several choices give it, one of them. ``specialists`` is included where there is more than one.
         """
         if not isinstance(arch.settings, self.settings) or arch.ends is None:
             return None

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from space import knobs as k
 from space.architecture import IOShape, Nested
-from space.backbones.ends import ENDS_KNOBS
+from space.backbones.ends import ATTENTION, MALLE, ends_knobs
 from space.backbones.restoration_net import Make, RestorationNet, Trunk
 from space.blocks import BLOCKS, at_widths, block_knobs, changing_block
 from space.blocks.block import BlockSpec, Residual
@@ -34,13 +34,11 @@ RESAMPLE = k.Knob(
     "between levels: max pooling and bilinear, strided and transposed convolutions, or bilinear and LIST",
     f"{k.FAN_CODE}: max pooling and bilinear; {k.LAHIRI}: the others",
 )
-OWN = {
-    "malle": replace(
-        k.MALLE, meaning="where a MalleConv stands: after the stem, coarsest, at the end, or at all three"
-    ),
-    "attention": replace(k.ATTENTION, meaning="attention over the coarsest features"),
-}
-KNOBS = (WIDTH, LEVELS, DEPTH, *block_knobs("ar"), PLACES, RESAMPLE, *(OWN.get(knob.name, knob) for knob in ENDS_KNOBS))
+OWN = (
+    replace(MALLE, meaning="where a MalleConv stands: after the stem, coarsest, at the end, or at all three"),
+    replace(ATTENTION, meaning="attention over the coarsest features"),
+)
+KNOBS = (WIDTH, LEVELS, DEPTH, *block_knobs("ar"), PLACES, RESAMPLE, *ends_knobs(*OWN))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +59,7 @@ class EncoderDecoderSettings:
 
 
 def settings_from_knobs(knobs: Mapping[str, Any]) -> EncoderDecoderSettings:
+    """The settings that ``knobs`` describe."""
     return EncoderDecoderSettings(
         width=knobs["width"],
         levels=knobs["levels"],
@@ -72,6 +71,7 @@ def settings_from_knobs(knobs: Mapping[str, Any]) -> EncoderDecoderSettings:
 
 
 def values_of(settings: EncoderDecoderSettings) -> dict[str, k.Value]:
+    """Knob values from which ``settings_from_knobs`` gives ``settings``, if any do."""
     return {
         "width": settings.width,
         "levels": settings.levels,

@@ -33,6 +33,7 @@ class PlainSettings:
 
 
 def settings_from_knobs(knobs: Mapping[str, Any]) -> PlainSettings:
+    """The settings that ``knobs`` describe."""
     return PlainSettings(
         width=knobs["width"],
         blocks=row(knobs["blocks"], knobs["width"], knobs),
@@ -42,6 +43,7 @@ def settings_from_knobs(knobs: Mapping[str, Any]) -> PlainSettings:
 
 
 def values_of(settings: PlainSettings) -> dict[str, k.Value]:
+    """Knob values from which ``settings_from_knobs`` gives ``settings``, if any do."""
     return {
         "width": settings.width,
         "blocks": len(settings.blocks),
@@ -52,6 +54,8 @@ def values_of(settings: PlainSettings) -> dict[str, k.Value]:
 
 
 class PlainTrunk(Trunk):
+    """Blocks in a row, run ``recursion`` times with shared weights, then a 3x3 convolution."""
+
     LONG_SKIP = "stem"
 
     def __init__(self, shape: IOShape, settings: PlainSettings, make: Make) -> None:

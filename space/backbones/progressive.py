@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from space import knobs as k
 from space.architecture import IOShape, Nested
-from space.backbones.ends import ENDS_KNOBS
+from space.backbones.ends import ATTENTION, ENDS_KNOBS
 from space.backbones.restoration_net import Make, RestorationNet, Trunk
 from space.backbones.row import ACTIVATION_KEPT, INVERTED_AT, INVERTED_RATIO, ROW_KNOBS, row, row_values
 from space.blocks import BLOCKS, block
@@ -32,7 +32,7 @@ OWN = {
     "inverted_ratio": replace(INVERTED_RATIO, values=(0.0, 0.5)),
     "inverted_at": replace(INVERTED_AT, values=("first", "last")),
     "activation_kept": replace(ACTIVATION_KEPT, values=("rare", "all"), when={"blocks": tuple(range(3, 9))}),
-    "attention": replace(k.ATTENTION, meaning="recalibration of the features of input and stages"),
+    "attention": replace(ATTENTION, meaning="recalibration of the features of input and stages"),
 }
 ALL = (k.WIDTH, DEPTH, k.RECURSION, *ROW_KNOBS, k.RESIDUAL_SCALE, *ENDS_KNOBS)
 KNOBS = tuple(OWN.get(knob.name, knob) for knob in ALL)
@@ -51,6 +51,7 @@ class ProgressiveSettings:
 
 
 def settings_from_knobs(knobs: Mapping[str, Any]) -> ProgressiveSettings:
+    """The settings that ``knobs`` describe."""
     return ProgressiveSettings(
         width=knobs["width"],
         blocks=row(knobs["blocks"], knobs["width"], knobs),
@@ -60,6 +61,7 @@ def settings_from_knobs(knobs: Mapping[str, Any]) -> ProgressiveSettings:
 
 
 def values_of(settings: ProgressiveSettings) -> dict[str, k.Value]:
+    """Knob values from which ``settings_from_knobs`` gives ``settings``, if any do."""
     return {
         "width": settings.width,
         "blocks": len(settings.blocks),

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from space import knobs as k
 from space.architecture import IOShape, MalleSpec, Nested
+from space.backbones.ends import ATTENTION, ends_knobs
 from space.backbones.restoration_net import Make, RestorationNet, Trunk
 from space.blocks import BLOCKS, at_widths, block, block_knobs
 from space.blocks.block import BlockSpec
@@ -34,8 +35,10 @@ RESAMPLE = k.Knob(
     "convolutions or by bilinear and LIST",
     f"{k.MALLE_PORT}: unshuffle and bilinear; {k.LAHIRI}: the others",
 )
-ATTENTION = replace(k.ATTENTION, meaning="attention over the coarsest features")
-MALLE = k.Knob("malle", ("none", "finest", "coarsest", "every-level"), "levels that have a MalleConv", k.MALLE_SOURCE)
+OWN = (
+    k.Knob("malle", ("none", "finest", "coarsest", "every-level"), "levels that have a MalleConv", k.MALLE_SOURCE),
+    replace(ATTENTION, meaning="attention over the coarsest features"),
+)
 STAGES = k.Knob(
     "malle_stages",
     (2, 3),
@@ -50,21 +53,7 @@ GROWTH = k.Knob(
     k.MALLE_PORT,
     {"malle": ("finest", "coarsest", "every-level")},
 )
-KNOBS = (
-    WIDTH,
-    LEVELS,
-    SIDES,
-    *block_knobs(),
-    RESAMPLE,
-    MALLE,
-    k.MALLE_KERNEL,
-    k.MALLE_POOL,
-    STAGES,
-    GROWTH,
-    ATTENTION,
-    k.UPSAMPLER,
-    k.INPUT_SKIP,
-)
+KNOBS = (WIDTH, LEVELS, SIDES, *block_knobs(), RESAMPLE, *ends_knobs(*OWN, of_malle=(STAGES, GROWTH)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +77,12 @@ class PyramidSettings:
     learned_gates: bool = True
 
     def width_at(self, level: int) -> int:
+        """Channels of ``level``."""
         return self.width * 2 ** max(0, level - 1)
 
 
 def malle_from_knobs(knobs: Mapping[str, Any]) -> MalleSpec:
+    """The MalleConvs that ``knobs`` describe; the predictor is as wide as the trunk."""
     return MalleSpec(
         knobs["malle"],
         knobs["malle_kernel"],
@@ -104,6 +95,7 @@ def malle_from_knobs(knobs: Mapping[str, Any]) -> MalleSpec:
 
 
 def settings_from_knobs(knobs: Mapping[str, Any]) -> PyramidSettings:
+    """The settings that ``knobs`` describe."""
     return PyramidSettings(
         width=knobs["width"],
         levels=knobs["levels"],
@@ -114,6 +106,7 @@ def settings_from_knobs(knobs: Mapping[str, Any]) -> PyramidSettings:
 
 
 def values_of(settings: PyramidSettings) -> dict[str, k.Value]:
+    """Knob values from which ``settings_from_knobs`` gives ``settings``, if any do."""
     return {
         "width": settings.width,
         "levels": settings.levels,
@@ -135,6 +128,8 @@ def _row(spec: BlockSpec, count: int, make: Make) -> nn.Sequential:
 
 
 class PyramidTrunk(Trunk):
+    """Levels encoded from the finest down and merged from the coarsest up."""
+
     ATTENTION_PLACES: ClassVar[Mapping[str, str]] = {"channel": "coarsest", "spatial": "coarsest"}
 
     def __init__(self, shape: IOShape, settings: PyramidSettings, make: Make) -> None:

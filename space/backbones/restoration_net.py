@@ -1,10 +1,11 @@
-"""What every searched network has in common: the ends, and the places for a MalleConv and for attention.
+"""The frame of every searched network: its ends, and the places for MalleConv and attention.
 
 image, mean shift, stem, *trunk*, long skip, upsampler, input skip, mean shift, image. A backbone is a trunk.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import ClassVar, Literal, TypeAlias
 
@@ -15,7 +16,7 @@ from space.layers.attention import attention, kinds_of
 from space.layers.image_ends import InputSkip, MeanShift
 from space.layers.malle import MalleResidual
 from space.layers.padding import Cut, FillUp
-from space.layers.protocols import ResidualEnd
+from space.layers.protocols import DividesSides, ResidualEnd
 from space.layers.upsamplers import upsampler
 
 # ``make(factory, *args)`` returns the part ``factory(*args)``; costs are screened by passing one that returns known
@@ -23,8 +24,8 @@ from space.layers.upsamplers import upsampler
 Make: TypeAlias = Callable[..., nn.Module]
 
 
-class Trunk(nn.Module):
-    """`(N, width, H, W)` features, and the image that they come from, to `(N, width, H, W)` features.
+class Trunk(nn.Module, ABC):
+    """Features and their image to features: what a backbone adds to the ends.
 
     A trunk names its places and hands its features to ``ends.insert(place, x)`` at each; a place where nothing stands
     costs nothing. It is given what stands at ``head`` already.
@@ -49,14 +50,15 @@ class Trunk(nn.Module):
         places = (place for value, place in self.MALLE_PLACES.items() if spec.placement in (value, "all"))
         return {place: make(MalleResidual, self.width_at(place), spec) for place in places}
 
+    @abstractmethod
     def forward(self, x: Tensor, image: Tensor, ends: RestorationNet) -> Tensor:
-        raise NotImplementedError
+        """`(N, width, H, W)` features of the `(N, in, H, W)` ``image`` to features of the same shape."""
 
 
-class RestorationNet(nn.Module, ResidualEnd):
+class RestorationNet(nn.Module, ResidualEnd, DividesSides):
     """`(N, in, H, W)` to `(N, out, scale*H, scale*W)`, float, images in [0, 1].
 
-    Sides that the trunk cannot divide are filled up at the start and cut at the end.
+    Sides that are not multiples of ``trunk.multiple`` are padded at the start and cut at the end.
     """
 
     def __init__(self, shape: IOShape, ends: EndsSpec, trunk: Trunk, make: Make) -> None:
@@ -86,6 +88,10 @@ class RestorationNet(nn.Module, ResidualEnd):
         self.ends = ends
 
     @property
+    def multiple(self) -> int:
+        return self.trunk.multiple
+
+    @property
     def adds_input(self) -> bool:
         return self.ends.input_skip != "none"
 
@@ -94,7 +100,7 @@ class RestorationNet(nn.Module, ResidualEnd):
         return self.upsampler.get_submodule("last") if self.adds_input else None
 
     def insert(self, place: str, x: Tensor) -> Tensor:
-        """Features at ``place`` of the trunk after what stands there: a MalleConv, then attention."""
+        """``x`` after the MalleConv and the attention at ``place``, if any: `(N, C, H, W)` to the same shape."""
         for kind, name in self.places.get(place, ()):
             x = (self.malle if kind == "malle" else self.attention)[name](x)
         return x

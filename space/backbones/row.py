@@ -100,9 +100,9 @@ def row(
 def row_values(
     blocks: tuple[BlockSpec, ...], knobs: tuple[Knob, ...], kept: Callable[[int, str], tuple[bool, ...]] = kept_flags
 ) -> dict[str, Value]:
-    """Values of ``knobs`` that can give ``blocks``, by ``row``; what gives other blocks is left to be told by trying.
+    """Values of ``knobs`` from which ``row`` may give ``blocks``; the caller checks that it does.
 
-    What holds of the whole row is read off single blocks, for ``row`` says the rest.
+    Properties of the whole row are read off single blocks.
     """
     offered = {knob.name: knob.values for knob in knobs}
     others = [spec for spec in blocks if spec.kind != SECOND] or list(blocks)

@@ -83,6 +83,7 @@ def pool_sources(sizes: tuple[int, ...], pool: str) -> tuple[int, ...]:
 
 
 def settings_from_knobs(knobs: Mapping[str, Any]) -> SymmetricSettings:
+    """The settings that ``knobs`` describe."""
     width, per_stage = knobs["width"], knobs["blocks_per_stage"]
     sizes = bunch_sizes(per_stage)
     encoder_blocks, count = sum(sizes), sum(sizes) + (BUNCHES - 1) * per_stage
@@ -105,6 +106,7 @@ def kept(count: int, value: str) -> tuple[bool, ...]:
 
 
 def values_of(settings: SymmetricSettings) -> dict[str, k.Value]:
+    """Knob values from which ``settings_from_knobs`` gives ``settings``, if any do."""
     sizes = tuple(map(len, settings.encoder))
     pools = (value for value in POOL.values if pool_sources(sizes, str(value)) == settings.pool_sources)
     return {
@@ -127,6 +129,8 @@ def split(blocks: tuple[BlockSpec, ...], sizes: Iterable[int]) -> tuple[tuple[Bl
 
 
 class SymmetricTrunk(Trunk):
+    """Encoder bunches, the information pool, and decoder stages that join the bunches' outputs in reverse order."""
+
     LONG_SKIP = "head"
 
     def __init__(self, shape: IOShape, settings: SymmetricSettings, make: Make) -> None:

@@ -1,4 +1,4 @@
-"""The blocks that trunks are made of: one file each, one line each here."""
+"""The blocks of a trunk. Each has its own file and one entry in ``BLOCKS``."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def at_widths(spec: BlockSpec, widths: tuple[int, ...]) -> tuple[BlockSpec, ...]
 
 
 def changing_block(spec: BlockSpec, out_width: int) -> nn.Module:
-    """The module that takes the features of ``spec`` to another width: `(N, width, H, W)` to `(N, out_width, H, W)`."""
+    """The module of ``spec`` that changes the width: `(N, width, H, W)` to `(N, out_width, H, W)`."""
     return spec.changing(out_width)
 
 

@@ -1,7 +1,7 @@
 """The AR block of the Feature-Align network (Young et al., arXiv 2103.01524).
 
-It is that of a re-implementation for another task (`yifanlu0227/HEAL`, `feature_alignnet_modules.py`); how far it is
-the paper's is not known.
+The form is that of a re-implementation for another task (`yifanlu0227/HEAL`, `feature_alignnet_modules.py`); how close
+it is to the paper's is not known.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class ArSpec(BlockSpec):
         return Residual(scale, nn.Sequential(_ArBranch(self, self.width)))
 
     def changing(self, out_width: int) -> nn.Module:
-        """The block alone, which has no skip of its own."""
+        """The block without a skip around it."""
         return ArBlock(self, out_width)
 
 
@@ -89,7 +89,7 @@ class _ArBranch(nn.Sequential, TakesFactor):
 
 
 class ArBlock(_ArBranch, StartsItself):
-    """The block where it stands alone, without a skip around it."""
+    """An AR block without a skip around it: `(N, spec.width, H, W)` to `(N, out, H, W)`."""
 
     @torch.no_grad()
     def reset(self) -> None:
@@ -109,7 +109,7 @@ class ArBlock(_ArBranch, StartsItself):
 
 
 def spatial(spec: ArSpec) -> tuple[nn.Module, ...]:
-    """The 3x3 convolution of an AR block and its ReLU, which a GSAT has in itself."""
+    """The 3x3 convolution of an AR block and its ReLU; a GSAT contains its own."""
     channels = spec.width
     if spec.convolution == "gsat":
         groups = math.gcd(GROUPS, channels)

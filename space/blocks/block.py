@@ -1,4 +1,4 @@
-"""What a block is: a value that describes it, which knows its knobs and builds its module."""
+"""The interface of a block: a frozen value that describes it, knows its knobs and builds its module."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ from space.layers.protocols import Foldable, StartsItself, TakesFactor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockSpec(Tagged, ABC):
-    """One block of a trunk, at ``width`` channels; ``activated=False`` means that it really has no activation.
+    """One block of a trunk with ``width`` channels in and out; ``activated=False`` removes its activation.
 
-    Every kind adds fields of its own (channels inside it are explicit, so that a pruned block is a value too), and is
-    listed in ``space.blocks.BLOCKS``.
+    Each kind adds its own fields and is listed in ``space.blocks.BLOCKS``. Inner channels are explicit, so that a
+    pruned block can be described too.
+
+    Raises:
+        UserError: a field is out of range.
     """
 
     meaning: ClassVar[str]
@@ -50,7 +53,7 @@ class BlockSpec(Tagged, ABC):
         """`(N, width, H, W)` to the same shape: input plus ``scale`` times a branch."""
 
     def changing(self, out_width: int) -> nn.Module:
-        """`(N, width, H, W)` to `(N, out_width, H, W)`: here a 1x1 convolution and then the block at ``out_width``."""
+        """`(N, width, H, W)` to `(N, out_width, H, W)`: by default a 1x1 convolution, then the block."""
         if out_width == self.width:
             return self.residual()
         return nn.Sequential(_Projection(self.width, out_width), self.at_width(out_width).residual())
@@ -81,9 +84,9 @@ class HiddenSpec(BlockSpec):
 
 
 class Residual(nn.Module, Foldable):
-    """Input plus a scaled branch, whose last part can take the scale up: `(N, C, H, W)` to the same shape.
+    """Input plus ``scale`` times ``body``: `(N, C, H, W)` to the same shape.
 
-    ``fold`` moves the scale into the weights, so that a deployed block has no multiplication left.
+    ``fold`` moves the scale into the weights of the last layer, so that a deployed block has no multiplication left.
     """
 
     def __init__(self, scale: float, body: nn.Sequential) -> None:
@@ -97,7 +100,7 @@ class Residual(nn.Module, Foldable):
 
     @torch.no_grad()
     def fold(self) -> None:
-        """Move the scale into the last part; the block computes the same as before."""
+        """Move the scale into the last layer; the block computes the same as before."""
         last = self.body[-1]
         if isinstance(last, TakesFactor):
             last.multiply(self.scale)

@@ -1,1 +1,1 @@
-"""The parts that blocks and trunks are made of."""
+"""The layers that blocks, trunks and ends are made of."""

@@ -1,4 +1,4 @@
-"""Attention: weights for whole channels, then for places; each can be had alone.
+"""Channel and spatial attention, alone or one after the other.
 
 Channel attention is the squeeze and excitation of Hu et al. 2018, spatial attention that of CBAM (Woo et al. 2018). The
 progressive deblurring paper (JEIT210298, abstract) names both, in this order, without their form.
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from space.errors import UserError
 
-# The kinds of attention of each choice, in running order.
+# By value of the knob ``attention``, the kinds of attention in running order.
 ATTENTIONS: dict[str, tuple[str, ...]] = {
     "none": (),
     "channel": ("channel",),
@@ -24,7 +24,10 @@ SPATIAL_KERNEL = 7  # Woo et al. 2018
 
 
 class ChannelAttention(nn.Module):
-    """x times a weight in (0, 1) for each channel, from the channels' means: `(N, C, H, W)` to the same shape."""
+    """Squeeze and excitation: each channel times a weight in (0, 1), computed from all channel means.
+
+    `(N, C, H, W)` to the same shape.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -42,7 +45,10 @@ class ChannelAttention(nn.Module):
 
 
 class SpatialAttention(nn.Module):
-    """x times a weight in (0, 1) for each place, from mean and maximum over channels; same shape out as in."""
+    """Each pixel times a weight in (0, 1), computed from the mean and the maximum over channels.
+
+    `(N, C, H, W)` to the same shape.
+    """
 
     def __init__(self) -> None:
         super().__init__()

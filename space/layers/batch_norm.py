@@ -1,4 +1,4 @@
-"""Batch norm moved into the convolution before it, as every phone engine does."""
+"""Batch norm folded into the convolution before it, as every phone engine does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from space.layers.protocols import Foldable, TakesFactor, TakesNorm
 
 
 def factor_and_mean(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """What ``norm`` multiplies by in eval mode, and the mean that it takes away before that, per channel."""
+    """The factor of ``norm`` in eval mode and the mean that it subtracts first, each `(C,)`."""
     assert norm.running_mean is not None  # torch lets a norm keep no statistics
     assert norm.running_var is not None
     return norm.weight / torch.sqrt(norm.running_var + norm.eps), norm.running_mean
@@ -17,7 +17,11 @@ def factor_and_mean(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def fold_batch_norm(conv: nn.Conv2d | nn.ConvTranspose2d, norm: nn.BatchNorm2d) -> nn.Conv2d | nn.ConvTranspose2d:
-    """``conv`` changed in place so that it computes ``norm(conv(x))`` in eval mode; it has a bias afterwards."""
+    """Change ``conv`` in place to compute ``norm(conv(x))`` in eval mode; it then has a bias.
+
+    Raises:
+        ValueError: a transposed convolution in groups.
+    """
     scale, mean = factor_and_mean(norm)
     channels = (1, -1, 1, 1) if isinstance(conv, nn.ConvTranspose2d) else (-1, 1, 1, 1)
     if isinstance(conv, nn.ConvTranspose2d) and conv.groups > 1:
@@ -29,10 +33,10 @@ def fold_batch_norm(conv: nn.Conv2d | nn.ConvTranspose2d, norm: nn.BatchNorm2d) 
 
 
 class Normed(nn.Module, Foldable, TakesFactor):
-    """``layer``, then batch norm of its ``channels``; ``fold`` moves the norm into the layer.
+    """``layer`` followed by batch norm over its ``channels`` outputs; ``fold`` moves the norm into the layer.
 
     Args:
-        layer: a convolution, or a part that takes up the norm after it (LIST).
+        layer: a convolution, or a ``TakesNorm`` (LIST).
     """
 
     def __init__(self, layer: nn.Module, channels: int) -> None:
@@ -45,7 +49,11 @@ class Normed(nn.Module, Foldable, TakesFactor):
         return x if self.norm is None else self.norm(x)
 
     def fold(self) -> None:
-        """The layer alone computes the same as layer and norm in eval mode."""
+        """Move the norm into the layer, which then computes the same in eval mode.
+
+        Raises:
+            TypeError: the layer is neither a convolution nor a ``TakesNorm``.
+        """
         if self.norm is None:
             return
         if isinstance(self.layer, nn.Conv2d | nn.ConvTranspose2d):
@@ -58,6 +66,6 @@ class Normed(nn.Module, Foldable, TakesFactor):
 
     @torch.no_grad()
     def multiply(self, factor: float) -> None:
-        """Scale the output by scaling what the norm gives, or the convolution that it was folded into."""
+        """Scale the output through the parameters of the norm, or of the layer once the norm is folded."""
         for parameter in (self.layer if self.norm is None else self.norm).parameters():
             parameter.mul_(factor)

@@ -20,5 +20,5 @@ def autocast_runs(value: Tensor) -> bool:
 
 
 def raised(value: Tensor) -> Tensor:
-    """``value`` in float32 where autocast has made it less, else itself."""
+    """``value`` as float32 if autocast has lowered it, else unchanged."""
     return value.float() if value.dtype in LOW and autocast_runs(value) else value

@@ -1,4 +1,4 @@
-"""Holes of known place filled from their surroundings, without a weight: the start of a network that inpaints."""
+"""Masked holes filled from their surroundings without any weight: the input skip of networks that inpaint."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ LEAST_WEIGHT = 1e-6  # keeps the colour of a window without a known pixel, which
 def push_pull(image: Tensor, mask: Tensor) -> Tensor:
     """`(N, C, H, W)`: ``image`` where ``mask``, `(N, 1, H, W)`, is 0; where it is 1, a smooth filling.
 
-    Going down, each level is the mean of what is known of the one before; going up, each takes as much of the enlarged
-    coarser one as it does not know itself (pull and push: Gortler et al., The Lumigraph, SIGGRAPH 1996, whose weights
+    On the way down, each level averages the known pixels of the one before; on the way up, each fills what it does not
+    know from the enlarged coarser one (pull and push: Gortler et al., The Lumigraph, SIGGRAPH 1996, whose weights
     too are clipped at 1). The 4x4 mean and the bilinear enlargement are ours: phone engines have both. On the embedded
     photographs (``evaluators.tasks.inpaint``) it reaches 20.0 dB in the holes, where diffusion reaches 20.7.
     """
@@ -41,5 +41,5 @@ def push_pull(image: Tensor, mask: Tensor) -> Tensor:
 
 
 def _halved(image: Tensor) -> Tensor:
-    """Half as many pixels per side, of which each is a mean that counts no pixel beyond the edge."""
+    """Overlapping 4x4 means at half the size; pixels beyond the edge are not counted."""
     return F.avg_pool2d(image, WINDOW, stride=2, padding=1, count_include_pad=False)

@@ -70,7 +70,7 @@ class List(nn.Module, Foldable, TakesNorm, TakesFactor):
 
     @torch.no_grad()
     def fold(self) -> None:
-        """Both batch norms into the convolutions before them; the last one is split between the branches."""
+        """Fold both batch norms into the convolutions before them; the last one is split between the branches."""
         if self.norm_first is None or self.norm_last is None:
             return
         fold_batch_norm(self.squeeze, self.norm_first)
@@ -79,7 +79,7 @@ class List(nn.Module, Foldable, TakesNorm, TakesFactor):
 
     @torch.no_grad()
     def fold_norm(self, norm: nn.BatchNorm2d) -> None:
-        """``norm``, which follows the concatenation, split between the last convolutions of the two branches."""
+        """Split ``norm``, which follows the concatenation, between the last convolutions of the two branches."""
         last = (self.pointwise, self.separable) if self.pointwise_first else (self.separable, self.pointwise)
         half = self.pointwise.out_channels
         fold_batch_norm(last[0], _part(norm, slice(0, half)))
@@ -87,7 +87,11 @@ class List(nn.Module, Foldable, TakesNorm, TakesFactor):
 
     @torch.no_grad()
     def multiply(self, factor: float) -> None:
-        """Scale the output by scaling the weights of its two last convolutions; for the form without norm."""
+        """Scale the output through the last convolutions of both branches.
+
+        Raises:
+            ValueError: it still has batch norm.
+        """
         if self.norm_last is not None:
             raise ValueError("a LIST with batch norm cannot take up a factor; fold it first")
         for parameter in (*self.pointwise.parameters(), *self.separable.parameters()):
@@ -95,7 +99,7 @@ class List(nn.Module, Foldable, TakesNorm, TakesFactor):
 
 
 def _part(norm: nn.BatchNorm2d, channels: slice) -> nn.BatchNorm2d:
-    """The batch norm of some of ``norm``'s channels."""
+    """A batch norm of the given ``channels`` of ``norm``."""
     width = norm.weight[channels].numel()
     part = nn.BatchNorm2d(width, eps=norm.eps, device=norm.weight.device, dtype=norm.weight.dtype)
     for name in ("weight", "bias", "running_mean", "running_var"):
@@ -147,7 +151,7 @@ class Gsat(nn.Module, Foldable):
 
     @torch.no_grad()
     def fold(self) -> None:
-        """Batch norm and the factor into the 1x1 convolution."""
+        """Fold batch norm and ``scale`` into the 1x1 convolution."""
         if self.norm is not None:
             fold_batch_norm(self.pointwise, self.norm)
             self.norm = None

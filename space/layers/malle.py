@@ -19,12 +19,12 @@ from space.architecture import MalleSpec
 from space.blocks.inverted_prelu import EXPANSION, PReluInvertedSpec
 from space.layers.batch_norm import Normed, factor_and_mean
 from space.layers.full_precision import raised
-from space.layers.protocols import Foldable
+from space.layers.protocols import ExportForm, Foldable
 from space.layers.weight_and_bias import weight_and_bias
 
 
 def offsets(kernel: int) -> Iterator[tuple[int, int]]:
-    """Rows and columns from the output pixel to the pixel that each tap reads."""
+    """For each tap, rows and columns from the output pixel to the pixel that it reads."""
     reach = kernel // 2
     return ((y, x) for y in range(-reach, reach + 1) for x in range(-reach, reach + 1))
 
@@ -32,9 +32,9 @@ def offsets(kernel: int) -> Iterator[tuple[int, int]]:
 def sliced(x: Tensor, kernels: Tensor, kernel: int) -> Tensor:
     """Convolve every pixel with its own kernel, interpolated bilinearly out of a coarse map.
 
-    y_c(p) = sum over offsets o of W_c,o(p) x_c(p + o), plus b_c(p); outside the image x is zero. Tap after tap is
-    enlarged, used and forgotten, so that the kernels never stand at full resolution, not even for the gradient.
-    Under autocast too it sums in float32: interpolated weights and ten terms rounded to 8 bits would add up.
+    y_c(p) = sum over offsets o of W_c,o(p) x_c(p + o), plus b_c(p); outside the image x is zero. Taps are
+    enlarged one at a time and dropped, so that the kernels never exist at full resolution, not even for the gradient.
+    It sums in float32 under autocast too: interpolated weights and ten terms rounded to 8 bits would accumulate.
 
     Args:
         x: `(N, C, H, W)`.
@@ -62,12 +62,12 @@ def _enlarged(tap: Tensor, size: torch.Size) -> Tensor:
 
 
 def _moved(x: Tensor, down: int, right: int) -> Tensor:
-    """``x`` moved by whole pixels; zeros come in."""
+    """``x`` shifted by whole pixels, with zeros at the edge."""
     return x if (down, right) == (0, 0) else F.pad(x, (right, -right, down, -down))
 
 
 class _Sliced(torch.autograd.Function):
-    """``_apply`` whose gradient keeps the inputs only and enlarges each tap again."""
+    """``_apply`` with a gradient that saves only the inputs and enlarges each tap again."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, kernels: Tensor, kernel: int) -> Tensor:
@@ -122,7 +122,7 @@ class _Predictor(nn.Sequential):
         super().__init__(*layers)
 
 
-class MalleConv(nn.Module, Foldable):
+class MalleConv(nn.Module, Foldable, ExportForm):
     """A depthwise convolution whose kernels vary over the image: `(N, C, H, W)` to the same shape.
 
     Elementwise work of the slicing, (4 taps of interpolation + 1) multiplications per kernel weight, is no convolution
@@ -145,7 +145,7 @@ class MalleConv(nn.Module, Foldable):
 
     @torch.no_grad()
     def fold(self) -> None:
-        """Batch norm into the kernels: their prediction is scaled, and the offsets shifted."""
+        """Fold batch norm into the kernels: their prediction is scaled and the offsets are shifted."""
         if self.norm is None:
             return
         weight, bias = weight_and_bias(self.predictor[-1])
@@ -155,6 +155,30 @@ class MalleConv(nn.Module, Foldable):
         bias.mul_(every_tap)
         bias[-len(scale) :] += self.norm.bias - mean * scale
         self.norm = None
+
+    def export_form(self, size: tuple[int, int] | None) -> nn.Module:
+        """Pixels moved by cutting: ncnn has no padding by less than nothing, and MNN computes another one."""
+        return self if self.kernel == 1 else _CutMalleConv(self)
+
+
+class _CutMalleConv(nn.Module):
+    """A ``MalleConv`` that moves pixels by cutting windows out of its input with zeros around it."""
+
+    def __init__(self, malle: MalleConv) -> None:
+        super().__init__()
+        self.kernel, self.predictor, self.norm = malle.kernel, malle.predictor, malle.norm
+
+    def forward(self, x: Tensor) -> Tensor:
+        size, reach = x.shape[-2:], self.kernel // 2
+        height, width = size
+        *taps, shift = self.predictor(x).chunk(self.kernel**2 + 1, 1)
+        padded = F.pad(x, (reach, reach, reach, reach))
+        products = (
+            _enlarged(tap, size) * padded[..., reach + down :, reach + right :][..., :height, :width]
+            for (down, right), tap in zip(offsets(self.kernel), taps, strict=True)
+        )
+        y = reduce(torch.add, products) + _enlarged(shift, size)
+        return y if self.norm is None else self.norm(y)
 
 
 class MalleResidual(nn.Module):

@@ -1,4 +1,4 @@
-"""Images whose sides a network that works at lower resolutions cannot divide."""
+"""Padding for networks that need sides of a multiple, and the cut that undoes it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 
 def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
-    """`(N, C, H, W)` with the border repeated at the right and the bottom until both sides are multiples.
+    """`(N, C, H, W)` padded at the right and bottom, by repeating the border, until both sides are multiples.
 
-    An image that needs nothing is returned as it is, without an operator.
+    An image that already fits is returned unchanged, without an operator.
     """
     height, width = image.shape[-2:]
     right, bottom = -width % multiple, -height % multiple
@@ -28,7 +28,7 @@ class FillUp(nn.Module):
 
 
 class Cut(nn.Module):
-    """The part of ``x`` that belongs to ``image``, whose height and width are ``scale`` times smaller; a view."""
+    """Crop ``x`` to ``scale`` times the height and width of ``image``; a view."""
 
     def __init__(self, scale: int) -> None:
         super().__init__()

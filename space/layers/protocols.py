@@ -1,6 +1,6 @@
-"""What a part declares that it can do. It is declared, never guessed: a stranger's method may be called ``fold``.
+"""What a module declares that it can do, by inheriting from one of these classes; callers ask with ``isinstance``.
 
-A part inherits from what it implements, and callers ask with ``isinstance``.
+Nothing is guessed from the name of a method: a module from elsewhere may have a ``fold`` of its own.
 """
 
 from __future__ import annotations
@@ -11,41 +11,62 @@ from torch import nn
 
 
 class Foldable(ABC):
-    """A part whose batch norm, branches or factor can move into its convolutions (``space.build.deploy_form``)."""
+    """A module whose batch norm, branches or factor can move into its convolutions (``space.build.deploy_form``)."""
 
     @abstractmethod
     def fold(self) -> None:
-        """Change the part in place so that it computes the same with fewer operators; a second time changes nothing."""
+        """Change the module in place so that it computes the same with fewer operators; idempotent."""
 
 
 class TakesNorm(ABC):
-    """A part that takes up the batch norm after it."""
+    """A module into which the batch norm after it can be folded."""
 
     @abstractmethod
     def fold_norm(self, norm: nn.BatchNorm2d) -> None:
-        """Change the weights in place so that the part alone computes ``norm(part(x))`` in eval mode."""
+        """Change the weights in place so that the module computes ``norm(module(x))`` in eval mode."""
 
 
 class TakesFactor(ABC):
-    """A part that takes up a factor on its output."""
+    """A module into which a factor on its output can be folded."""
 
     @abstractmethod
     def multiply(self, factor: float) -> None:
-        """Change the weights in place so that the part gives ``factor`` times what it gave."""
+        """Change the weights in place so that the output is ``factor`` times what it was."""
 
 
 class StartsItself(ABC):
-    """A part that does not start from torch's range of weights (``space.build.initialise``)."""
+    """A module with an initialisation of its own (``space.build.initialise``)."""
 
     @abstractmethod
     def reset(self) -> None:
-        """Make its starting weights out of freshly drawn ones; on the meta device nothing changes."""
+        """Turn freshly drawn weights into its initial ones, in place; on the meta device nothing changes."""
 
 
 class ResidualEnd(ABC):
-    """A network that can add its input to its output, and then starts as that input."""
+    """A network that may add its input to its output; if it does, it initially returns that input."""
 
     @property
     @abstractmethod
     def residual_end(self) -> nn.Module | None:
         """The last convolution, where what it gives is added to the input; None where nothing is added."""
+
+
+class ExportForm(ABC):
+    """A part with an operator that an engine lacks, which has another form of operators that every engine has."""
+
+    @abstractmethod
+    def export_form(self, size: tuple[int, int] | None) -> nn.Module:
+        """A part that computes the same, up to rounding; it may share the weights.
+
+        Args:
+            size: (width, height) in pixels of the image that goes into the network; None for any.
+        """
+
+
+class DividesSides(ABC):
+    """A part that works at a fraction of the image's sides; where that is no whole number, it extends or overlaps."""
+
+    @property
+    @abstractmethod
+    def multiple(self) -> int:
+        """Sides that are multiples of this divide without a rest."""

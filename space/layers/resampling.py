@@ -1,4 +1,4 @@
-"""Between levels of different sizes: down and up by a factor of 2.
+"""Resampling between the levels of a trunk, down and up by a factor of 2.
 
 Lahiri et al. (arXiv 2007.05835) replace strided and transposed convolutions by bilinear resizing and LIST. ReLU after
 each convolution, and kernels of 3x3 and 4x4, as in GLCIC (`otenim/GLCIC-PyTorch`).
@@ -26,7 +26,7 @@ def halving(kind: str, in_channels: int, out_channels: int) -> nn.Module:
 
 
 def doubling(kind: str, channels: int) -> nn.Module:
-    """`(N, channels, H, W)` to `(N, channels, 2*H, 2*W)`; ``kind`` as in ``halving``, any other word means bilinear."""
+    """`(N, channels, H, W)` to `(N, channels, 2*H, 2*W)`; ``kind`` as in ``halving``, any other means bilinear."""
     if kind == "strided+transposed":
         return nn.Sequential(nn.ConvTranspose2d(channels, channels, 4, stride=2, padding=1), nn.ReLU())
     if kind == "bilinear-list":

@@ -1,4 +1,4 @@
-"""What a part changes in a convolution when it is folded or started, in the types that it has."""
+"""The weight and bias of a convolution, typed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 def weight_and_bias(layer: nn.Module) -> tuple[Tensor, Tensor]:
-    """The parameters of a convolution that has a bias; torch types what a list of modules holds as any module."""
+    """The parameters of ``layer``, a convolution with a bias; torch types the items of a container as plain modules."""
     assert isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
     assert layer.bias is not None
     return layer.weight, layer.bias

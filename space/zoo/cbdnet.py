@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from space.architecture import Architecture, IOShape
 from space.errors import UserError
 from space.layers.lightweight import List, ResampledList
-from space.layers.protocols import ResidualEnd
+from space.layers.protocols import DividesSides, ResidualEnd
 from space.zoo.counting_rule import CONVOLUTION_WEIGHTS
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.released_layout import ReleasedLayout
@@ -56,7 +56,7 @@ def _estimator(channels: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-class CbdNet(nn.Module, ResidualEnd):
+class CbdNet(nn.Module, ResidualEnd, DividesSides):
     """`(N, in, H, W)` to `(N, out, H, W)`: the restored image, in [0, 1]. Sides of at least 4 pixels.
 
     The estimate, on which the paper puts losses of its own, is not given out: the output is the image alone.
@@ -91,6 +91,10 @@ class CbdNet(nn.Module, ResidualEnd):
     def residual_end(self) -> nn.Conv2d:
         """The last convolution, which gives the change of the image."""
         return self.last
+
+    @property
+    def multiple(self) -> int:
+        return 4  # halved twice
 
     def forward(self, image: Tensor) -> Tensor:
         image, level = image[:, : self.image_channels], image[:, self.image_channels :]

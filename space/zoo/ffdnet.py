@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from space.architecture import Architecture, IOShape
 from space.layers.padding import pad_to_multiple
+from space.layers.protocols import DividesSides
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.published_result import ON_GREY, ON_RGB, Size, reported
 from space.zoo.released_layout import ReleasedLayout
@@ -27,7 +28,7 @@ class FfdNetSettings:
     layers: int
 
 
-class FfdNet(nn.Module):
+class FfdNet(nn.Module, DividesSides):
     """`(N, image channels + 1, H, W)` to `(N, image channels, H, W)`, images in [0, 1].
 
     The last input channel is the noise level map: the standard deviation of the noise at each pixel, on the image's
@@ -44,6 +45,10 @@ class FfdNet(nn.Module):
         self.layers = nn.ModuleList(
             nn.Conv2d(widths[index], widths[index + 1], 3, padding=1) for index in range(settings.layers)
         )
+
+    @property
+    def multiple(self) -> int:
+        return HALF
 
     def forward(self, image_and_level: Tensor) -> Tensor:
         height, width = image_and_level.shape[-2:]

@@ -18,6 +18,7 @@ from space.errors import UserError
 from space.layers.batch_norm import Normed
 from space.layers.lightweight import Gsat, List, ResampledList
 from space.layers.padding import pad_to_multiple
+from space.layers.protocols import DividesSides
 from space.zoo.counting_rule import CONVOLUTION_WEIGHTS
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.sources import IDENTIFIED, LAHIRI_FIGURE
@@ -41,6 +42,7 @@ LAYERS = (
     ("conv", 32, 1),
 )
 FIRST, LAST = 64, 32
+MULTIPLE = 4  # it works at a quarter of the sides
 CHOICES = {
     "convolution": ("dense", "list"),
     "dilated": ("dense", "gsat", "list"),
@@ -65,7 +67,7 @@ class GlcicSettings:
                 raise UserError(f"{name} of GLCIC must be one of {', '.join(known)}, got {getattr(self, name)!r}")
 
 
-class Glcic(nn.Module):
+class Glcic(nn.Module, DividesSides):
     """`(N, 4, H, W)`, an RGB image in [0, 1] and the mask of the hole, to `(N, 3, H, W)` in [0, 1].
 
     The whole image is given out; the part outside the hole is not copied from the input. Sides that 4 does not divide
@@ -82,9 +84,13 @@ class Glcic(nn.Module):
         self.middle = nn.Sequential(*layers)
         self.last = nn.Conv2d(LAST, shape.out_channels, 3, padding=1)
 
+    @property
+    def multiple(self) -> int:
+        return MULTIPLE
+
     def forward(self, image_and_mask: Tensor) -> Tensor:
         height, width = image_and_mask.shape[-2:]
-        x = self.middle(self.first(pad_to_multiple(image_and_mask, 4)))
+        x = self.middle(self.first(pad_to_multiple(image_and_mask, MULTIPLE)))
         return torch.sigmoid(self.last(x))[..., :height, :width]
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from space.architecture import Architecture, IOShape
 from space.layers.padding import pad_to_multiple
-from space.layers.protocols import ResidualEnd
+from space.layers.protocols import DividesSides, ResidualEnd
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.released_layout import ReleasedLayout
 
@@ -82,7 +82,7 @@ class _DecoderStage(nn.Module):
         return self.enlarge(self.block(x)) + F.relu(self.project(skip))
 
 
-class Pmrid(nn.Module, ResidualEnd):
+class Pmrid(nn.Module, ResidualEnd, DividesSides):
     """`(N, 4, H, W)` packed Bayer to the same shape. Sides that 16 does not divide are extended and cut again."""
 
     def __init__(self, shape: IOShape, settings: PmridSettings) -> None:
@@ -110,9 +110,13 @@ class Pmrid(nn.Module, ResidualEnd):
         """The last convolution, which gives the change of the image."""
         return self.last
 
+    @property
+    def multiple(self) -> int:
+        return 2 ** len(ENCODER)
+
     def forward(self, frame: Tensor) -> Tensor:
         height, width = frame.shape[-2:]
-        padded = pad_to_multiple(frame, 2 ** len(ENCODER))
+        padded = pad_to_multiple(frame, self.multiple)
         features = [F.relu(self.first(padded))]
         for stage in self.encoder:
             features.append(stage(features[-1]))

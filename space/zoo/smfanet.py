@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from space.architecture import Architecture, IOShape
+from space.layers.pooling import CoarseMaxPool
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.published_result import Size, reported
 from space.zoo.released_layout import ReleasedLayout, scale_by_shuffle
@@ -42,6 +43,7 @@ class _FeatureAggregation(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.split = nn.Conv2d(width, 2 * width, 1)
+        self.pool = CoarseMaxPool(DOWNSCALE)
         self.depthwise = nn.Conv2d(width, width, 3, padding=1, groups=width)
         self.coarse = nn.Conv2d(width, width, 1)
         self.local_in = nn.Sequential(
@@ -55,8 +57,7 @@ class _FeatureAggregation(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         local, wide = self.split(x).chunk(2, dim=1)
         height, width = x.shape[2:]
-        size = (max(height // DOWNSCALE, 1), max(width // DOWNSCALE, 1))
-        pooled = self.depthwise(F.adaptive_max_pool2d(wide, size))  # (N, C, H/8, W/8)
+        pooled = self.depthwise(self.pool(wide))  # (N, C, H/8, W/8)
         variance = wide.var((2, 3), keepdim=True)  # (N, C, 1, 1)
         coarse = F.gelu(self.coarse(pooled * self.pooled_weight + variance * self.variance_weight))
         modulated = wide * F.interpolate(coarse, size=(height, width), mode="nearest")

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from latency_tables.measuring.engines.model_format import ModelFormat
+from latency_tables.measuring.targets import target as kinds
 from latency_tables.measuring.targets.agent_session import AgentSession
 from latency_tables.measuring.targets.session import ConnectionLostError, Job, ModelFailedError, Session
 from latency_tables.measuring.targets.ssh import SshSession
@@ -113,6 +114,10 @@ def target(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     made = TARGETS[request.param](tmp_path, monkeypatch)
     yield made
     made.session.close()
+
+
+def test_every_kind_of_target_is_tested() -> None:
+    assert TARGETS.keys() == kinds.TARGETS.keys()
 
 
 def test_a_device_is_described_the_same_each_time(target: Target) -> None:

@@ -49,6 +49,7 @@ class Step:
 
 
 def step(network: nn.Module, degraded: torch.Tensor, target: torch.Tensor, loss: Loss, precision: Precision) -> Step:
+    precision = precision.for_network(network)
     network = precision.place_network(copy.deepcopy(network)).train()
     with precision.arithmetic():
         output = network(precision.place_batch(degraded))
@@ -257,14 +258,53 @@ def test_slicing_sums_in_float32() -> None:
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_networks_with_batch_norms_stay_in_float32_unless_asked(name: str) -> None:
+def test_networks_that_bfloat16_does_not_suit_stay_in_float32_unless_asked(name: str) -> None:
     with torch.device("meta"):
         network = build(PUBLISHED[name])
     normed = any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
+    dilated = any(isinstance(each, nn.Conv2d) and each.groups > 1 < max(each.dilation) for each in network.modules())
     chosen = replace(BF16, asked=False).for_network(network)
-    assert chosen.name == ("fp32" if normed else "bf16")
-    assert ("batch norm" in chosen.reason) == normed
-    assert BF16.for_network(network) is BF16
+    assert chosen.name == ("fp32" if normed or dilated else "bf16")
+    assert ("batch norm" in chosen.reason) == (normed and not dilated)
+    assert BF16.for_network(network) == replace(BF16, channels_last=not dilated)
+
+
+def dirtied() -> None:
+    """Memory that is handed out next holds NaN, so that what is read before it is written shows."""
+    _ = [torch.full((1 << power,), torch.nan) for power in (10, 12, 14, 16, 18) for _ in range(4)]
+
+
+@pytest.mark.parametrize("asked", [False, True])
+@pytest.mark.parametrize(
+    ("kernel", "groups", "channels"), [(3, 2, 16), (3, 8, 40), (5, 8, 40), (3, 16, 16), (7, 24, 24)]
+)
+def test_gradients_of_dilated_convolutions_in_groups_are_right(
+    kernel: int, groups: int, channels: int, asked: bool
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    image = torch.randn(8, channels, 32, 32, generator=generator)
+    given = torch.randn(8, channels, 32, 32, generator=generator)
+    conv = nn.Conv2d(channels, channels, kernel, padding=kernel // 2 * 2, dilation=2, groups=groups)
+    weights = {}
+    for precision in (FP32, replace(BF16, asked=asked).for_network(conv)):
+        network = precision.place_network(copy.deepcopy(conv))
+        for _ in range(3):
+            network.zero_grad()
+            dirtied()
+            with precision.arithmetic():
+                output = network(precision.place_batch(image))
+            dirtied()
+            (output.float() * precision.place_batch(given)).sum().backward()
+            weights.setdefault(precision.name + str(precision.channels_last), []).append(network.weight.grad)
+    exact = weights["fp32True"][0]
+    for gradient in (each for several in weights.values() for each in several):
+        assert (gradient - exact).abs().max() < 0.03 * exact.abs().max()
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_only_a_cpu_needs_another_order_for_dilated_convolutions_in_groups(device: str) -> None:
+    network = nn.Conv2d(8, 8, 3, dilation=2, groups=4)
+    assert replace(BF16, device=device).for_network(network).channels_last == (device == "cuda")
 
 
 # Tasks and losses, through the trainer itself: degradation, loss, optimizer, average.

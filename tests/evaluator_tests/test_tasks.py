@@ -17,7 +17,7 @@ from evaluators.images.ycbcr import join_luma
 from evaluators.quality import SELF_ENSEMBLE, baseline, restore, self_ensembled
 from evaluators.tasks import rules_from_text, rules_of
 from evaluators.tasks.raw_denoise import EXPOSURE
-from evaluators.training.pool import SYMMETRIES, turned_bayer
+from evaluators.training.patches import SYMMETRIES, turned_bayer
 from space import UserError
 from tests import small_pictures
 from tests.small_pictures import FirstChannels

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from evaluators.training import pool as pool_module
-from evaluators.training.pool import SYMMETRIES, PatchPool
+from evaluators.training.patches import SYMMETRIES
+from evaluators.training.pool import PatchPool
 from space.errors import UserError
 
 SCALES = (1, 2, 4)

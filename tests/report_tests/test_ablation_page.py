@@ -1,4 +1,4 @@
-"""The page of a study: means over seeds, differences seed by seed with their interval, costs of three phones."""
+"""The page of an ablation: means over seeds, differences seed by seed with their interval, costs of three phones."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from space.tasks import TASKS
 GAINS_DB = {"none": (0.0, 0.0, 0.0), "head, 1x1": (0.1, 0.2, 0.3)}  # of seeds 0, 1, 2
 
 
-def records_of(study: Comparison, seeds: int = 3) -> list[TrainingRecord]:
+def records_of(ablation: Comparison, seeds: int = 3) -> list[TrainingRecord]:
     """Of the variants in ``GAINS_DB``: seed s of the base has 30 + s dB."""
-    size = TASKS[study.rules.task].input_sizes[study.rules.scale]
+    size = TASKS[ablation.rules.task].input_sizes[ablation.rules.scale]
     found = []
-    for training in study.trainings(1000, seeds, ("embedded",), ("embedded",)):
+    for training in ablation.trainings(1000, seeds, ("embedded",), ("embedded",)):
         if training.name in GAINS_DB:
             costs = architecture_costs(training.architecture, size)
             psnr_db = 30 + training.seed + GAINS_DB[training.name][training.seed]
@@ -48,12 +48,12 @@ def records_of(study: Comparison, seeds: int = 3) -> list[TrainingRecord]:
 
 
 @pytest.fixture(scope="module")
-def study() -> Comparison:
+def ablation() -> Comparison:
     return comparison("malleconv")
 
 
-def test_differences_are_taken_seed_by_seed(study: Comparison) -> None:
-    base, head = variants(study, records_of(study), "embedded")
+def test_differences_are_taken_seed_by_seed(ablation: Comparison) -> None:
+    base, head = variants(ablation, records_of(ablation), "embedded")
     assert (base.name, head.name) == ("none", "head, 1x1")
     assert head.mean_db == pytest.approx(31.2)
     assert head.deviation_db == pytest.approx(np.std([30.1, 31.2, 32.3], ddof=1))
@@ -63,17 +63,17 @@ def test_differences_are_taken_seed_by_seed(study: Comparison) -> None:
     assert base.gain_over(base) == (0.0, None)
 
 
-def test_one_seed_has_no_spread(study: Comparison) -> None:
-    base, head = variants(study, records_of(study, seeds=1), "embedded")
+def test_one_seed_has_no_spread(ablation: Comparison) -> None:
+    base, head = variants(ablation, records_of(ablation, seeds=1), "embedded")
     assert head.deviation_db is None
     assert head.gain_over(base) == (pytest.approx(0.1), None)
-    text = page(study, (base, head), records_of(study, seeds=1), "embedded")
+    text = page(ablation, (base, head), records_of(ablation, seeds=1), "embedded")
     assert "| 30.100 | +0.100 | 1 | 60 |" in text
 
 
-def test_the_page_holds_claim_costs_and_command(study: Comparison, tmp_path: Path) -> None:
-    records = records_of(study)
-    write_ablation(tmp_path, study, records, "embedded")
+def test_the_page_holds_claim_costs_and_command(ablation: Comparison, tmp_path: Path) -> None:
+    records = records_of(ablation)
+    write_ablation(tmp_path, ablation, records, "embedded")
     assert {path.name for path in tmp_path.iterdir()} == {"README.md", "psnr.csv", "malleconv.png"}
     text = (tmp_path / "README.md").read_text()
     assert "arXiv 2201.00392" in text
@@ -85,25 +85,25 @@ def test_the_page_holds_claim_costs_and_command(study: Comparison, tmp_path: Pat
     assert (table[[f"ms_{name}" for name in PHONES]] > 0).all(axis=None)
 
 
-def test_a_training_that_diverged_is_in_no_mean(study: Comparison, tmp_path: Path) -> None:
-    records = records_of(study)
+def test_a_training_that_diverged_is_in_no_mean(ablation: Comparison, tmp_path: Path) -> None:
+    records = records_of(ablation)
     broken = next(record for record in records if (record.training.name, record.training.seed) == ("head, 1x1", 1))
     records[records.index(broken)] = broken.with_result(
         "embedded", replace(broken.results["embedded"], psnr_db=9.33)
     )  # doing without: 20 dB
-    base, head = variants(study, records, "embedded")
+    base, head = variants(ablation, records, "embedded")
     assert head.psnr_db.keys() == {0, 2}
     assert head.diverged_db == {1: 9.33}
     assert head.gain_over(base)[0] == pytest.approx(0.2)
-    write_ablation(tmp_path, study, records, "embedded")
+    write_ablation(tmp_path, ablation, records, "embedded")
     text = (tmp_path / "README.md").read_text()
     assert "| 31.200 ± 1.556 | +0.200 ± 1.271 | 2, 1 diverged | 60 |" in text
     assert "head, 1x1 with seed 1 (9.33 dB)" in text
     assert 9.33 in set(pd.read_csv(tmp_path / "psnr.csv").psnr_db)
 
 
-def test_every_study_compares_with_one_of_its_variants() -> None:
+def test_every_ablation_compares_with_one_of_its_variants() -> None:
     for name in ("upsamplers", "recursion", "malleconv"):
-        study = comparison(name)
-        assert study.base in study.variants
-        assert len(set(study.variants.values())) == len(study.variants)
+        ablation = comparison(name)
+        assert ablation.base in ablation.variants
+        assert len(set(ablation.variants.values())) == len(ablation.variants)

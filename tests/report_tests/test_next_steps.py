@@ -1,6 +1,7 @@
 """What the page and the terminal say can be done next, and that it is true."""
 
 import dataclasses
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,12 @@ from PIL import Image
 from evaluators.training.weights import save_weights
 from reports.run.advice import recommended
 from reports.run.html import report_html
-from reports.run.next_steps import longer, next_steps, python, run_argument
+from reports.run.next_steps import longer, next_steps, python, run_argument, to_the_phone
+from reports.run.picking import pick
+from search.cli import COMMANDS
+from search.request.budget import parse_budget
 from space.build import build
+from space.command_line import parser_for
 
 
 @pytest.mark.parametrize(
@@ -39,6 +44,40 @@ def test_a_command_that_cannot_be_read_or_is_not_known_is_no_obstacle(run):
 def test_a_run_is_called_as_the_command_line_knows_it():
     assert run_argument(Path("runs/demo")) == "demo"
     assert run_argument(Path("/data/my run")) == "/data/my run"
+
+
+def test_the_steps_name_the_run_and_the_network_to_take(run):
+    """Every command parses, and the budget that is suggested allows the network that is recommended."""
+    trial, folder = recommended(run), Path("runs/my demo")
+    lines = [line for step in next_steps(run, folder) for line in step.text.splitlines()]
+    commands = {words[3]: words for line in lines if (words := line.split())[:3] == ["python", "-m", "search"]}
+    assert {"report", "run", "recost", "compare", "pick", "train", "export", "restore"} == commands.keys()
+    named = {name: shlex.split(" ".join(words))[4:] for name, words in commands.items()}
+    assert named["pick"][:2] == ["my demo", "--budget"]
+    assert pick(run, named["pick"][2]).trial == trial
+    assert named["train"][:2] == named["export"][:2] == ["my demo", str(trial.trial)]
+    assert named["restore"][2:] == ["--model", f"my demo#{trial.trial}"]
+    assert named["compare"][0] == "my demo"
+    known = {command.name: command for command in COMMANDS}
+    for name, words in named.items():
+        if name in known:
+            arguments = [name, *words]
+            assert parser_for("python -m search", "", COMMANDS, arguments).parse_args(arguments).command == name
+
+
+@pytest.mark.parametrize("key", ["params", "macs", "memory", "weights", "ms@board-x1"])
+def test_a_suggested_limit_is_one_that_pick_can_keep(timed_run, key):
+    other = dataclasses.replace(timed_run, settings=dataclasses.replace(timed_run.settings, objectives=("psnr", key)))
+    (line,) = (step.text for step in next_steps(other, Path("runs/demo")) if " pick " in step.text)
+    limit = line.split()[-1]
+    trial = recommended(other)
+    assert parse_budget(limit).allows(trial.costs)
+    assert 1 <= parse_budget(limit).limits[0].value / trial.cost(key) < 1.1
+
+
+def test_holes_are_given_to_restore(run):
+    holes = dataclasses.replace(run, settings=dataclasses.replace(run.settings, task="inpaint", scale=1))
+    assert to_the_phone(holes, recommended(run), Path("runs/demo"))["restore"].endswith(" --mask holes.png")
 
 
 def test_the_python_loads_the_weights_and_restores_a_photograph(run, tmp_path, monkeypatch):

@@ -12,7 +12,8 @@ from reports.plotting.places import Surroundings, Wanted, find_places
 from reports.run.chart_labels import WIDTHS_PX, label_sets
 from reports.run.effects import KnobEffect, effect_svg, gain_window, knob_effects
 from reports.run.interactive import front_html
-from reports.run.pareto_plot import cost_ticks, draw_pareto, pareto_figure, write_pareto
+from reports.run.pareto_axes import cost_ticks
+from reports.run.pareto_plot import draw_pareto, pareto_figure, write_pareto
 from reports.run.pareto_view import budget_limits, pareto_view
 from reports.run.published_view import published_view, results_for
 from reports.run.quantities import cost_objectives

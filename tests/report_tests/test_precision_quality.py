@@ -16,10 +16,10 @@ DIFFERENCES_DB = (-0.01, 0.02, 0.02)  # bf16 minus fp32, of seeds 0, 1, 2
 
 
 def records_in_precision(word: str, steps: int = 400) -> list[TrainingRecord]:
-    """The narrowest network of the study: 28 dB and the seed in float32."""
-    study = comparison("precision")
+    """The narrowest network of the ablation: 28 dB and the seed in float32."""
+    ablation = comparison("precision")
     found = []
-    for training in study.trainings(steps, len(DIFFERENCES_DB), ("embedded",), ("embedded",)):
+    for training in ablation.trainings(steps, len(DIFFERENCES_DB), ("embedded",), ("embedded",)):
         if training.name == "plain, 8 channels":
             psnr_db = 28 + training.seed + (DIFFERENCES_DB[training.seed] if word == "bf16" else 0)
             results = {"embedded": SetResult(psnr_db, 0.9, 20.0, 0.5, 6, "embedded: six pictures")}
@@ -83,9 +83,9 @@ def test_the_page_and_its_rows(tmp_path: Path) -> None:
     assert list(rows.psnr_db) == pytest.approx([28, 29, 30, 27.99, 29.02, 30.02])
 
 
-def test_the_study_is_of_six_networks_that_begin_as_their_input() -> None:
-    study = comparison("precision")
-    assert len(study.variants) == 6
-    assert {arch.settings.width for arch in study.variants.values()} == {8, 16, 24, 32}
-    assert {arch.ends.input_skip for arch in study.variants.values()} == {"bicubic"}
-    assert study.base in study.variants
+def test_the_ablation_is_of_six_networks_that_begin_as_their_input() -> None:
+    ablation = comparison("precision")
+    assert len(ablation.variants) == 6
+    assert {arch.settings.width for arch in ablation.variants.values()} == {8, 16, 24, 32}
+    assert {arch.ends.input_skip for arch in ablation.variants.values()} == {"bicubic"}
+    assert ablation.base in ablation.variants

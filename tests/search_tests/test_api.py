@@ -25,6 +25,7 @@ from search import Run
 from search.pareto import front_rung
 from search.request.budget import parse_budget
 from search.request.options import RUN_OPTIONS
+from search.storage.deleting import own_entries
 from search.storage.run_files import read_run
 from space.errors import UserError
 from tests.search_tests.conftest import search_by_formula
@@ -141,6 +142,15 @@ def test_what_is_no_network_is_one_line(searched: Run) -> None:
         run.network(failed)
 
 
+def test_a_run_writes_nothing_that_delete_would_leave(folder: Path) -> None:
+    run = search.load(folder)
+    run.report()
+    run.recost("a03s-a53").report()
+    ours, others = own_entries(folder)
+    assert others == []
+    assert {"checkpoints", "weights", "report.html", "recost"} <= {path.name for path in ours}
+
+
 def test_front_and_table_are_those_of_the_files(searched: Run) -> None:
     searched.report()
     written = pd.read_csv(searched.folder / "front.csv", keep_default_na=False)
@@ -163,7 +173,7 @@ def test_best_is_the_best_within_the_budget(searched: Run, budget: str | None) -
 
 def test_a_budget_that_allows_nothing_names_what_would_do(searched: Run) -> None:
     least = min(trial.costs.params for trial in searched.trained if trial.at_rung(front_rung(searched.result)))
-    with pytest.raises(UserError, match=f"got 100-params; one has {least:,} params"):
+    with pytest.raises(UserError, match=rf"got 100-params; the nearest, #\d+, has {least:,} params$"):
         searched.best("100-params")
     with pytest.raises(UserError, match="unknown latency table 'pixel-9'"):
         searched.best("100ms@pixel-9")

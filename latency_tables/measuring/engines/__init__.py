@@ -1,4 +1,4 @@
-"""Engines: how each one's model file is written for operators; the agent runs it."""
+"""Engines: how a model file of operators is written for each; the agent runs it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ ENGINES: dict[str, ModelFormat] = {"litert": LITERT, "mnn": MNN}
 
 
 def engine_format(name: str) -> ModelFormat:
-    """How models for the engine called ``name`` are written.
+    """The model format of the engine called ``name``.
 
     Raises:
-        UserError: there is none; the message lists those there are.
+        UserError: there is no such engine; the message lists all.
     """
     if name not in ENGINES:
         raise UserError(f"--engine must be one of {', '.join(ENGINES)}, got {name!r}")

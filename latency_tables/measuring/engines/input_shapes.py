@@ -1,4 +1,4 @@
-"""What an operator reads when it stands alone: channels-last shapes, from the little that it says of itself."""
+"""Input shapes of an operator that stands alone, channels last, inferred from its description."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ Shape = tuple[int, ...]
 def input_shapes(op: EngineOperator, alone: bool = False) -> tuple[Shape, ...]:
     """Shapes (1, H, W, C) of the activations that ``op`` reads; (rows, columns) of a matmul.
 
-    A slice that stands ``alone`` is half of the channels: what it is cut out of is not in its description, and to copy
-    all channels would be another operation, one run of memory.
+    A slice that stands ``alone`` takes half of the channels: its description does not say what it is cut from, and
+    copying all channels would be another operation, on one run of memory.
 
     Raises:
         UserError: they do not follow from the operator; the message names it.
@@ -51,14 +51,14 @@ def input_shapes(op: EngineOperator, alone: bool = False) -> tuple[Shape, ...]:
 
 
 def _joined(op: EngineOperator) -> tuple[Shape, ...]:
-    """The channels of a concatenation shared as evenly as can be."""
+    """The inputs of a concatenation, with the channels divided as evenly as possible."""
     parts = int(op.function.removeprefix("of ") or 2)
     least, more = divmod(op.out_channels, parts)
     return tuple((1, op.height, op.width, least + (index < more)) for index in range(parts))
 
 
 def _before_window(op: EngineOperator) -> Shape:
-    """As many pixels as it reads: with padding, or without."""
+    """The input of a windowed operator: padded to keep the size, or without padding, whichever reads as many pixels."""
     padded = (op.height * op.stride[0], op.width * op.stride[1])
     bare = tuple(
         (size - 1) * stride + dilation * (taps - 1) + 1
@@ -84,7 +84,7 @@ def _second_operand(op: EngineOperator) -> tuple[Shape, ...]:
 
 
 def _factors(op: EngineOperator) -> tuple[Shape, ...]:
-    """(M, K), and (K, N) if that is an activation too and no weight."""
+    """(M, K), and (K, N) if the second factor is an activation and not a weight."""
     rest = op.read_elements - op.height * op.in_channels
     if rest == 0:
         return ((op.height, op.in_channels),)

@@ -1,4 +1,4 @@
-"""LiteRT, which was TensorFlow Lite: runs a .tflite file, on a CPU by XNNPACK."""
+"""LiteRT, formerly TensorFlow Lite: runs a .tflite file, on the CPU with XNNPACK."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MNN: its own converter reads the .tflite file that LiteRT would run."""
+"""MNN: its converter reads the .tflite file that LiteRT would run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONVERTER = "import sys, _tools; _tools.mnnconvert(['mnnconvert', *sys.argv[1:]]
 
 
 def write_mnn(operators: Sequence[EngineOperator]) -> bytes:
-    """The model file of ``operators``, converted in a process of its own: the converter ends its process on error.
+    """The model file of ``operators``, converted in a separate process: on error the converter ends its process.
 
     Raises:
         UserError: the converter refuses the model.

@@ -1,4 +1,4 @@
-"""What the harness needs to know of an engine on the machine that prepares the models."""
+"""An engine as the machine that prepares the models needs to know it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from space.errors import UserError
 
 @dataclass(frozen=True)
 class ModelFormat:
-    """``write`` makes a model file of operators whose ids connect them; ``modules`` is what it needs installed."""
+    """``write`` makes a model file of operators connected by their ids; ``modules`` must be installed."""
 
     name: str
     title: str
@@ -20,7 +20,11 @@ class ModelFormat:
     write: Callable[[Sequence[EngineOperator]], bytes]
 
     def require(self) -> None:
-        """Raises: UserError: the engine's package is missing."""
+        """Check that ``modules`` are installed.
+
+        Raises:
+            UserError: one is missing; the message says what to install.
+        """
         for module in self.modules:
             if importlib.util.find_spec(module) is None:
                 raise UserError(f"engine {self.name} is not installed: pip install 'litefront[mobile]'")

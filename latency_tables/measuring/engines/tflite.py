@@ -1,6 +1,6 @@
-"""Operators as a .tflite file: one operator to be timed alone, or a whole network, in the same form.
+"""Operators as a .tflite file: a single operator to be timed, or a whole network.
 
-Weights are a pattern: they pack well, and no product of theirs is so small that the processor slows down.
+Weights are a pattern, which compresses well; none of their products is denormal, which would slow the processor down.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ PATTERN = 251  # a prime, so that no row of a filter repeats another
 
 
 def write_tflite(operators: Sequence[EngineOperator], weights: Weights | None = None) -> bytes:
-    """The file of ``operators``, connected by their ``inputs`` and ``output``; one without ids stands alone.
+    """The file of ``operators``, connected by their ``inputs`` and ``output``; a single one stands alone.
 
-    What is read and never written is an input of the model, what is written and never read an output.
+    Values that are only read are inputs of the model, values that are only written its outputs.
 
     Raises:
-        UserError: an operator that cannot be written, by name.
+        UserError: an operator cannot be written; the message names it.
     """
     file = TfliteFile()
     weights = weights or patterned_weights
@@ -50,13 +50,13 @@ def write_tflite(operators: Sequence[EngineOperator], weights: Weights | None = 
 
 
 def stand_alone(op: EngineOperator) -> EngineOperator:
-    """``op`` with an input of its own for everything that it reads."""
+    """``op`` with a separate input for each activation that it reads."""
     count = len(input_shapes(op))
     return replace(op, inputs=tuple(range(count)), output=count)
 
 
 def chain(op: EngineOperator, copies: int) -> tuple[EngineOperator, ...]:
-    """``copies`` of ``op``, each reading the one before; only where it writes what it reads.
+    """``copies`` of ``op``, each reading the output of the one before.
 
     Raises:
         UserError: its output has another shape than its input.
@@ -73,7 +73,7 @@ def chain(op: EngineOperator, copies: int) -> tuple[EngineOperator, ...]:
 
 
 def patterned_weights(op: EngineOperator) -> tuple[np.ndarray, np.ndarray]:
-    """Values that neither grow nor fade from layer to layer."""
+    """Filter and bias that keep the size of values from layer to layer; the same every time."""
     shape = filter_shape(op)
     fan_in = math.prod(shape[1:]) if op.kind != "depthwise_conv" else op.taps
     generator = np.random.default_rng(0)

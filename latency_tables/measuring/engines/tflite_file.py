@@ -1,4 +1,4 @@
-"""A .tflite file, piece by piece: tensors, nodes, and the flatbuffer at the end. The schema comes with LiteRT."""
+"""A .tflite file built piece by piece: tensors, nodes, then the flatbuffer. The schema comes with LiteRT."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ TYPES = {"float32": "FLOAT32", "int32": "INT32", "int8": "INT8"}  # of the schem
 
 
 class Quantisation(NamedTuple):
-    """What integers stand for: (integer - zero_point) x scale."""
+    """The real value of an integer: (integer - zero_point) x scale."""
 
     scale: float
     zero_point: int = 0
 
 
 class TfliteFile:
-    """One subgraph; tensors are named by their number."""
+    """A model of one subgraph; tensors are referred to by number."""
 
     def __init__(self) -> None:
         from ai_edge_litert import schema_py_generated
@@ -61,6 +61,7 @@ class TfliteFile:
         return len(self.shapes) - 1
 
     def constant(self, values: Any, dtype: type = np.float32, quantisation: Quantisation | None = None) -> int:
+        """A new tensor that holds ``values``."""
         array: np.ndarray = np.asarray(values, dtype)
         return self.tensor(array.shape, array, quantisation)
 
@@ -75,7 +76,10 @@ class TfliteFile:
         quantisation: Quantisation | None = None,
         **values: Any,
     ) -> int:
-        """The tensor of ``shape`` that builtin operator ``code`` makes of ``inputs``; ``options`` is its table."""
+        """Add builtin operator ``code`` on ``inputs``; returns its output, a tensor of ``shape``.
+
+        ``options`` is the schema's table of the operator, with ``values`` as its fields.
+        """
         if code not in self._code_numbers:
             entry = self.schema.OperatorCodeT()
             entry.builtinCode = getattr(self.schema.BuiltinOperator, code)
@@ -95,6 +99,7 @@ class TfliteFile:
         return node.outputs[0]
 
     def finish(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
+        """The bytes of the file, with these inputs and outputs of the model."""
         import flatbuffers
 
         self._graph.inputs, self._graph.outputs = list(inputs), list(outputs)

@@ -1,4 +1,4 @@
-"""Each operator as nodes of a .tflite file, by its kind.
+"""Operators as nodes of a .tflite file, by kind.
 
 A ReLU that was fused is not written: XNNPACK clamps the output of every convolution anyway. DEPTH_TO_SPACE orders its
 channels otherwise than torch's pixel shuffle; it moves the same bytes.
@@ -37,12 +37,14 @@ ACTIVATIONS = {
 
 
 def output_shape(op: EngineOperator) -> Shape:
+    """(1, H, W, C) of what ``op`` writes; (rows, columns) of a matmul."""
     if op.kind == "reduce":
         return (1, 1, 1, op.out_channels) if op.out_channels == op.in_channels else (1, op.height, op.width, 1)
     return (op.height, op.out_channels) if op.kind == "matmul" else (1, op.height, op.width, op.out_channels)
 
 
 def filter_shape(op: EngineOperator) -> Shape:
+    """The shape of the filter of ``op`` as ``Weights`` gives it."""
     if op.kind == "depthwise_conv":
         return (1, *op.kernel, op.out_channels)
     if op.kind == "matmul":
@@ -51,14 +53,18 @@ def filter_shape(op: EngineOperator) -> Shape:
 
 
 def write_node(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
-    """The tensor that ``op`` writes."""
+    """Add ``op`` to ``file``; returns its output tensor.
+
+    Raises:
+        UserError: TensorFlow Lite has no operator for it; the message names it.
+    """
     if op.kind not in NODES:
         raise UserError(f"no model can be written for {op}: its kind has no builtin operator of TensorFlow Lite")
     return NODES[op.kind](file, op, sources, weights)
 
 
 def _padding(file: TfliteFile, op: EngineOperator, source: int) -> int:
-    """SAME or VALID, whichever gives the operator's output size."""
+    """SAME or VALID, whichever gives the output size of ``op``."""
     sizes, outputs = file.shapes[source][1:3], (op.height, op.width)
     if all(math.ceil(size / step) == out for size, step, out in zip(sizes, op.stride, outputs, strict=True)):
         return file.schema.Padding.SAME
@@ -198,8 +204,10 @@ def _pad(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weig
 
 
 def _copy(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
-    """Channels shuffled between groups, or a slice: the first part of what is read, for where a slice begins matters
-    little to its time, and ``op`` does not say."""
+    """A channel shuffle, or a slice.
+
+    A slice takes the first channels: ``op`` does not say where it begins, which matters little to its time.
+    """
     if op.function == "channel_shuffle":
         return _channel_shuffle(file, op, sources[0])
     if op.function not in ("slice", "plain"):

@@ -1,0 +1,40 @@
+"""The form of a network that is exported: folded, and free of operators that an engine lacks."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+from torch import nn
+
+from space.build import deploy_form
+from space.layers.protocols import DividesSides, ExportForm
+
+
+def export_form(network: nn.Module, size: tuple[int, int] | None = None) -> nn.Module:
+    """A copy of ``network`` in its deploy form, with every ``ExportForm`` part in the form that engines have.
+
+    It computes the same as ``network`` in eval mode, up to rounding, from images `(1, C, h, w)`.
+
+    Args:
+        size: (width, height) of the image; None for any that ``multiple_of`` divides.
+    """
+    copied = deploy_form(copy.deepcopy(network))
+    for parameter in copied.parameters():
+        parameter.requires_grad_(False)
+    return _rewritten(copied, size)
+
+
+def _rewritten(module: nn.Module, size: tuple[int, int] | None) -> nn.Module:
+    if isinstance(module, ExportForm):
+        return module.export_form(size)
+    for name, child in list(module.named_children()):
+        form = _rewritten(child, size)
+        if form is not child:
+            setattr(module, name, form)
+    return module
+
+
+def multiple_of(network: nn.Module) -> int:
+    """What the sides of an image must be multiples of for ``network`` to divide them without a rest."""
+    return math.lcm(*(module.multiple for module in network.modules() if isinstance(module, DividesSides)))

@@ -1,0 +1,60 @@
+"""int8 for LiteRT: ai-edge-quantizer's static quantization of a ``.tflite`` file in float32."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from evaluators.export.formats import Exportable
+from evaluators.export.quantization import Range, end_ranges
+
+MOVING = ("RESHAPE", "TRANSPOSE", "DEPTH_TO_SPACE", "SLICE", "STRIDED_SLICE")  # they keep values, and so their scale
+
+
+def quantized_tflite(model: bytes, what: Exportable) -> bytes:
+    """``model``, the file of ``what`` in float32 with channels last, in int8, its two ends too.
+
+    Operators without an int8 kernel stay in float32 between a dequantization and a quantization.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+    from ai_edge_quantizer import quantizer, recipe
+
+    interpreter = Interpreter(model_content=model)
+    (signature,) = interpreter.get_signature_list()
+    (image,) = interpreter.get_signature_list()[signature]["inputs"]
+    work = quantizer.Quantizer(model, recipe.static_wi8_ai8())
+    ranges: dict[str, dict[str, Any]] = {}
+    for picture in what.calibration:  # one by one: over several, the quantizer averages the smallest and the largest
+        values = {image: np.ascontiguousarray(picture.transpose(0, 2, 3, 1))}
+        _widen(ranges, work.calibrate({signature: [values]}, num_threads=1))
+    image_range, output_range = end_ranges(what)
+    _set_range(ranges, interpreter.get_input_details()[0]["name"], image_range)
+    for name in _output_tensors(interpreter):
+        _set_range(ranges, name, output_range)
+    return bytes(work.quantize(ranges, enable_progress_bar=False, enable_progress_report=False).quantized_model)
+
+
+def _widen(ranges: dict[str, dict[str, Any]], others: dict[str, dict[str, Any]]) -> None:
+    for name, other in others.items():
+        mine = ranges.setdefault(name, dict(other))
+        if other:
+            mine.update(min=np.minimum(mine["min"], other["min"]), max=np.maximum(mine["max"], other["max"]))
+
+
+def _set_range(ranges: dict[str, dict[str, Any]], name: str, limits: Range) -> None:
+    if name in ranges:
+        low, high = (np.full_like(ranges[name][end], limit) for end, limit in zip(("min", "max"), limits, strict=True))
+        ranges[name].update(min=low, max=high)
+
+
+def _output_tensors(interpreter: Any) -> Iterator[str]:
+    """The names of the output, and of the values that it is moved from."""
+    names = {tensor["index"]: tensor["name"] for tensor in interpreter.get_tensor_details()}
+    producers = {index: each for each in interpreter._get_ops_details() for index in each["outputs"]}
+    index = interpreter.get_output_details()[0]["index"]
+    yield names[index]
+    while (producer := producers.get(index)) is not None and producer["op_name"] in MOVING:
+        index = producer["inputs"][0]
+        yield names[index]

@@ -1,0 +1,95 @@
+"""ncnn: a ``.ncnn.param`` of layers and a ``.ncnn.bin`` of weights, which its converter pnnx writes.
+
+The wheels hold neither ``ncnn2table`` nor ``ncnn2int8``, so that there is no int8.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from evaluators.export.converter_process import run_converter
+from evaluators.export.formats import FP16, FP32, EngineNetwork, Exportable, ExportError, Format
+from evaluators.export.traced import example, quiet
+from space.errors import first_line
+
+# How pnnx writes an operator that it did not turn into a layer of ncnn: torch's name, or one of its own kinds.
+UNKNOWN_LAYER = re.compile(r"^(\S*(?:::|\.)\S*)\s", re.MULTILINE)
+HALF_WEIGHTS = 0x01306B47  # the tag before weights that are stored in 16 bits
+
+
+class Ncnn(Format):
+    """ncnn, Tencent's engine for phones; fp16 stores and computes in 16 bits where the processor can."""
+
+    name, suffix, engine, extra = "ncnn", ".ncnn.param", "ncnn", "export"
+    needs = ("ncnn", "pnnx")
+    dtypes = (FP32, FP16)
+    can_be_dynamic = True
+
+    def write(self, what: Exportable, path: Path) -> tuple[str, ...]:
+        import pnnx
+
+        width, height = what.size
+        shapes = [(1, what.in_channels, height, width)]
+        if what.dynamic:  # pnnx learns which sides vary from a second shape
+            shapes.append((1, what.in_channels, height + 2 * what.multiple, width + 4 * what.multiple))
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            traced = Path(folder, "network.pt")
+            try:
+                with quiet(), torch.no_grad():
+                    torch.jit.trace(what.network, example(what), check_trace=False).save(str(traced))
+            except Exception as error:
+                raise ExportError(f"ncnn: torch.jit.trace: {first_line(error)}") from error
+            sizes = [f"inputshape{place}=[{','.join(map(str, shape))}]" for place, shape in zip(("", "2"), shapes)]
+            command = [pnnx.EXEC_PATH, traced.name, *sizes, f"fp16={int(what.dtype == FP16)}"]
+            run_converter("pnnx", command, traced.parent)
+            layers, weights = traced.with_suffix(".ncnn.param"), traced.with_suffix(".ncnn.bin")
+            if not (layers.exists() and weights.exists()):
+                raise ExportError("pnnx wrote no network")
+            unknown = UNKNOWN_LAYER.findall(layers.read_text(encoding="utf-8"))
+            if unknown:
+                raise ExportError(f"ncnn has no layer for {', '.join(sorted(set(unknown)))}")
+            layers.replace(path)
+            weights.replace(_weights(path))
+        return ()
+
+    def open(self, path: Path, threads: int = 1) -> EngineNetwork:
+        return _Loaded(path, threads)
+
+    def versions(self) -> dict[str, str]:
+        return {package: version(package) for package in self.needs}
+
+
+class _Loaded(EngineNetwork):
+    size = None
+
+    def __init__(self, path: Path, threads: int) -> None:
+        import ncnn
+
+        self._mat = ncnn.Mat
+        self._net: Any = ncnn.Net()
+        half = bool((np.fromfile(_weights(path), dtype="<u4") == HALF_WEIGHTS).any())
+        options = self._net.opt
+        options.num_threads = threads
+        options.use_fp16_packed = options.use_fp16_storage = options.use_fp16_arithmetic = half
+        options.use_bf16_storage = False
+        if self._net.load_param(str(path)) or self._net.load_model(str(_weights(path))):
+            raise ExportError(f"ncnn cannot load {path.name}")
+
+    def run(self, image: np.ndarray) -> np.ndarray:
+        extractor = self._net.create_extractor()
+        extractor.input("in0", self._mat(np.ascontiguousarray(image[0], dtype=np.float32)).clone())
+        status, output = extractor.extract("out0")
+        if status:
+            raise ExportError(f"ncnn stopped with status {status}")
+        return np.array(output, dtype=np.float32)[None]
+
+
+def _weights(path: Path) -> Path:
+    return path.with_suffix(".bin")
