@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from search.api.exporting import export
     from search.api.run import Pick, RecostedRun, Run, load
     from search.api.searching import StoppedError, run
+    from search.api.training import Trained, TrainingFailedError, train
     from search.models.folder import load_model, write_model
     from search.models.model import Model
     from search.models.named import model_named
@@ -25,6 +26,7 @@ _HOMES = {
     "search.api.exporting": ("export",),
     "search.api.run": ("Pick", "RecostedRun", "Run", "load"),
     "search.api.searching": ("StoppedError", "run"),
+    "search.api.training": ("Trained", "TrainingFailedError", "train"),
     "search.models.folder": ("load_model", "write_model"),
     "search.models.model": ("Model",),
     "search.models.named": ("model_named",),
@@ -37,6 +39,8 @@ __all__ = [
     "RecostedRun",
     "Run",
     "StoppedError",
+    "Trained",
+    "TrainingFailedError",
     "TrialRecord",
     "compare",
     "delete",
@@ -45,6 +49,7 @@ __all__ = [
     "load_model",
     "model_named",
     "run",
+    "train",
     "write_model",
 ]
 

@@ -27,7 +27,20 @@ INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits.h
 SMALLEST_PX, LARGEST_PX = 8, 8192
 LARGEST_COUNT = 2**53  # of which a float still tells neighbours apart
 VERSION_UNKNOWN = "(not installed)"
-_FLAGS = {"--json", "--help", "-h", "--verbose", "--version", "--all", "--list", "--counts-only", "--self-ensemble"}
+_FLAGS = {
+    "--json",
+    "--help",
+    "-h",
+    "--verbose",
+    "--version",
+    "--all",
+    "--list",
+    "--counts-only",
+    "--self-ensemble",
+    "--from-scratch",
+    "--tensorboard",
+    "--overwrite",
+}
 
 
 @dataclass(frozen=True)

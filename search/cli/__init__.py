@@ -20,6 +20,7 @@ COMMANDS = tuple(
         ("export", "export", "files of a network for the engines of phones, each checked against torch"),
         ("reproduce", "reproduce", "the published networks: published figures beside ours"),
         ("ablation", "ablation", "test a paper's claim: vary one choice, keep everything else equal"),
+        ("train", "train", "one network to the end, from its weights, into a model folder"),
         ("queue", "queue", "train the next networks of a queue file"),
         ("delete", "delete", "delete a run, after asking"),
         ("list", "catalogue", "tasks, published networks, knobs, and runs"),

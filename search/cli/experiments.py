@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from evaluators.costs import architecture_costs
 from evaluators.images.names import escaped_name
 from evaluators.training.precision import choose_precision
 from latency_tables.cli.console import Console
 from search.durations import duration_text
 from search.environment import threads_of
 from search.experiments.sessions import Outcome, TrainingSession, default_count, run_trainings
+from search.experiments.trainables import known_costs, params_of
 from search.experiments.training import Training, TrainingRecord
 from search.request.values import parse_processes, parse_time, written_folder
 from search.sessions.first_step import tried
@@ -77,12 +77,16 @@ def _checked(trainings: Sequence[Training], session: TrainingSession, console: C
             soft_wrap=True,
         )
     waiting = [training for training, record in records.items() if record is None]
-    waiting.sort(key=lambda training: architecture_costs(training.architecture, SIZE).params)
+    waiting.sort(key=_params)
     ends = dict.fromkeys((each.architecture, each.rules) for each in (*waiting[:1], *waiting[-1:]))
     precision, failed = tried(session.precision, ends)
     if failed:
         console.print(failed, highlight=False, markup=False, soft_wrap=True)
     return replace(session, precision=precision)
+
+
+def _params(training: Training) -> int:
+    return params_of(training.architecture, known_costs(training.architecture, SIZE))
 
 
 class _Lines:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from pathlib import Path, PurePosixPath
+from typing import TypeAlias
 
 from evaluators import data
 from evaluators.data import Picture
@@ -22,6 +24,15 @@ from evaluators.tasks import TaskRules
 from space.errors import UserError
 
 EMBEDDED = "embedded"
+
+
+class Place(Enum):
+    """Where the folders of specs lie, if not below one root."""
+
+    ANYWHERE = "anywhere"  # as the text says, from the folder that the command runs in
+
+
+Root: TypeAlias = Path | Place | None
 _BELOW = re.compile(r"(?P<folder>[^:@!]+)(?::(?P<factor>[2-8]))?(?:@(?P<list>[^:@!]+))?(?:!(?P<without>[^:@]+))?")
 _ANYWHERE = re.compile(r"(?P<folder>.+?)(?::(?P<factor>[2-8]))?(?:@(?P<list>[^@!]+))?(?:!(?P<without>[^:@]+))?")
 
@@ -72,12 +83,14 @@ class DataSpec:
         return self.factor == 1 and self.listed is None and not self.without
 
 
-def _spec_below(spec: str, root: Path | None) -> DataSpec:
-    """What ``spec`` means, with folders below ``root``.
+def _spec_below(spec: str, root: Root) -> DataSpec:
+    """What ``spec`` means, with folders below ``root``, or anywhere.
 
     Raises:
         UserError: a spec that cannot be read, a folder without a root or one that leads out of it.
     """
+    if isinstance(root, Place):
+        return spec_anywhere(spec)
     if spec == EMBEDDED:
         return DataSpec(spec, None)
     match = _BELOW.fullmatch(spec)
@@ -113,7 +126,7 @@ def _unreadable(spec: str) -> UserError:
     )
 
 
-def pictures(spec: str, root: Path | None, rules: TaskRules, validates: bool) -> tuple[Picture, ...]:
+def pictures(spec: str, root: Root, rules: TaskRules, validates: bool) -> tuple[Picture, ...]:
     """The pictures that ``spec`` means, to measure on if ``validates``, else to train on.
 
     Raises:
@@ -122,7 +135,7 @@ def pictures(spec: str, root: Path | None, rules: TaskRules, validates: bool) ->
     return _spec_below(spec, root).pictures(rules, validates)
 
 
-def describe(spec: str, root: Path | None, found: Sequence[Picture], rules: TaskRules, validates: bool) -> str:
+def describe(spec: str, root: Root, found: Sequence[Picture], rules: TaskRules, validates: bool) -> str:
     """``spec`` with the number of its pictures and the fingerprint of their pixels."""
     return f"{spec}: {data.describe(_spec_below(spec, root).folder, found, rules, validates)}"
 

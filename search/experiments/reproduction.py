@@ -8,6 +8,7 @@ from evaluators.costs import architecture_costs
 from search.experiments.network_specs import forms
 from search.experiments.queue_file import named_training
 from search.experiments.training import Training
+from space.architecture import Architecture
 from space.command_line import parse_count
 from space.errors import UserError
 from space.tasks import task
@@ -59,5 +60,6 @@ def cheapest_first(asked: Iterable[Training]) -> tuple[Training, ...]:
 
 
 def _step_macs(training: Training) -> int:
-    plan = training.plan
-    return plan.batch * architecture_costs(training.architecture, (plan.patch_px, plan.patch_px)).macs
+    plan, network = training.plan, training.architecture
+    assert isinstance(network, Architecture)  # published networks have one
+    return plan.batch * architecture_costs(network, (plan.patch_px, plan.patch_px)).macs

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,22 +9,22 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from evaluators.data import training_pool
 from evaluators.training.precision import Precision
 from search.environment import available_cores
-from search.experiments.data_specs import check_apart, describe, pictures
+from search.experiments.data_specs import Place
 from search.experiments.training import Training, TrainingRecord
-from search.experiments.training_jobs import Finished, TrainingJob, TrainingRunner
+from search.experiments.training_data import DATA_FOLDER, DataPlaces, Pictures, TrainingData, checked_data, made_data
+from search.experiments.training_jobs import TrainingRunner
+from search.experiments.training_messages import Finished, StepTimed, StepTimingJob, TrainingJob
 from search.sessions.deadline import Deadline
 from search.storage.artifacts import LocalArtifacts
 from search.storage.lock import own
-from search.workers.dispatcher import Dispatcher
-from search.workers.messages import Failed, Job, Progress, Result
+from search.workers.dispatcher import POLL_S, Dispatcher
+from search.workers.messages import Answer, Failed, Job, MachineTrouble, Progress, Result
 from search.workers.processes import ProcessWorkers
 from space.errors import UserError
 from space.logs import LOG_FILE, LOGGER, log_to
 
-DATA_FOLDER = "data"  # pools of patches, shared by the trainings that want the same
 ON_A_GPU = 4  # trainings side by side unless the user says otherwise: one phone-sized network does not fill a GPU
 
 
@@ -41,7 +39,11 @@ class Listener(Protocol):
 
 @dataclass(frozen=True)
 class TrainingSession:
-    """Where, with what and how long trainings run."""
+    """Where, with what and how long trainings run.
+
+    ``is_single``: there is one training, ``folder`` is its own, and its data to train and to validate on are named by
+    paths and not below ``data_root``. ``has_events``: it also writes event files for TensorBoard.
+    """
 
     folder: Path
     data_root: Path | None
@@ -50,10 +52,17 @@ class TrainingSession:
     threads: int
     time_s: float | None
     command: str
+    is_single: bool = False
+    has_events: bool = False
+
+    @property
+    def places(self) -> DataPlaces:
+        train_root = Place.ANYWHERE if self.is_single else self.data_root
+        return DataPlaces(train_root, self.data_root, self.folder / DATA_FOLDER, refuses_small=self.is_single)
 
     def artifacts_of(self, training: Training) -> LocalArtifacts:
         """The training's own: its record, weights and checkpoint."""
-        return artifacts_of(training, self.folder)
+        return LocalArtifacts(self.folder) if self.is_single else artifacts_of(training, self.folder)
 
 
 @dataclass(frozen=True)
@@ -74,9 +83,15 @@ def artifacts_of(training: Training, folder: Path) -> LocalArtifacts:
 
 
 def run_trainings(
-    trainings: Sequence[Training], session: TrainingSession, listener: Listener, interrupted: Callable[[], bool]
+    trainings: Sequence[Training],
+    session: TrainingSession,
+    listener: Listener,
+    interrupted: Callable[[], bool],
+    data: Pictures | None = None,
 ) -> Outcome:
     """Do ``trainings`` in their order; those that have a record are not done again, but measured on further sets.
+
+    ``data`` is what ``checked_data`` gave of them, if it was asked already.
 
     Raises:
         UserError: data that cannot be used, or training data that hold pictures of a test set, before anything runs.
@@ -84,8 +99,8 @@ def run_trainings(
     deadline = Deadline(session.time_s or math.inf)
     asked = tuple(dict.fromkeys(trainings))
     waiting = [training for training in asked if _record(training, session) is None]
-    _check_data(waiting, session.data_root)
-    queue = _Queue(waiting, session, listener)
+    read = checked_data(waiting, session.places) if data is None else data
+    queue = _Queue(waiting, session, listener, read)
     problem = None
     if waiting:
         session.folder.mkdir(parents=True, exist_ok=True)
@@ -98,16 +113,58 @@ def run_trainings(
 
 
 def _run(queue: _Queue, deadline: Deadline, interrupted: Callable[[], bool]) -> str | None:
-    session = queue.session
-    make_runner = partial(
-        TrainingRunner, session.data_root, session.precision, session.count, session.threads, session.command
-    )
-    count = min(session.count, len(queue.trainings))
-    workers = ProcessWorkers(count, make_runner, session.threads, session.folder / LOG_FILE)
+    workers = _workers(queue.session, min(queue.session.count, len(queue.trainings)))
     try:
         return Dispatcher(workers, deadline, interrupted).run(queue)
     finally:
         workers.close()
+
+
+def _workers(session: TrainingSession, count: int) -> ProcessWorkers:
+    make_runner = partial(
+        TrainingRunner, session.data_root, session.precision, session.count, session.threads, session.command
+    )
+    return ProcessWorkers(count, make_runner, session.threads, session.folder / LOG_FILE)
+
+
+def time_steps(
+    training: Training, session: TrainingSession, data: Pictures, interrupted: Callable[[], bool]
+) -> StepTimed | None:
+    """How long a step of ``training`` takes here, and a validation; None if interrupted.
+
+    ``data`` is what ``checked_data`` gave. What is written into the session's folder is of no use afterwards.
+
+    Raises:
+        UserError: it cannot be trained.
+        OSError: trouble with the machine.
+    """
+    with own(session.folder), log_to(session.folder / LOG_FILE):
+        made = made_data(training, session.places, data)
+        workers = _workers(session, 1)
+        try:
+            workers.submit(
+                StepTimingJob(
+                    number=0,
+                    training=training,
+                    artifacts=session.artifacts_of(training),
+                    pool=made.pool,
+                    validation=made.validation,
+                )
+            )
+            answers: list[Answer | Progress] = []
+            while not answers:
+                if interrupted():
+                    return None
+                answers = workers.poll(POLL_S)
+        finally:
+            workers.close()
+    (answer,) = answers
+    if isinstance(answer, StepTimed):
+        return answer
+    reason = answer.reason if isinstance(answer, Failed | MachineTrouble) else "the training process stopped"
+    if isinstance(answer, MachineTrouble):
+        raise OSError(reason)
+    raise UserError(f"{training.name} must be a network that can be trained, got: {reason}")
 
 
 @dataclass
@@ -117,26 +174,30 @@ class _Queue:
     trainings: Sequence[Training]
     session: TrainingSession
     listener: Listener
+    pictures: Pictures
     broken: dict[Training, str] = field(default_factory=dict)  # and why
     _handed_out: int = 0
-    _pools: dict[object, tuple[Path, str]] = field(default_factory=dict)
+    _data: dict[object, TrainingData] = field(default_factory=dict)
 
     def next_job(self, unavailable: frozenset[int]) -> TrainingJob | None:
         if self._handed_out == len(self.trainings):
             return None
         training, number = self.trainings[self._handed_out], self._handed_out
         self._handed_out += 1
-        data = (training.rules, training.train)
-        if data not in self._pools:
-            self._pools[data] = _pool(training, self.session)
-        pool, train_data = self._pools[data]
+        key = (training.rules, training.train, training.validation)
+        if key not in self._data:
+            self._data[key] = made_data(training, self.session.places, self.pictures)
+        data = self._data[key]
         return TrainingJob(
             number=number,
             network=training.architecture.key,
             training=training,
             artifacts=self.session.artifacts_of(training),
-            pool=pool,
-            train_data=train_data,
+            pool=data.pool,
+            train_data=data.train_data,
+            validation=data.validation,
+            validation_data=data.validation_data,
+            events=self.session.folder if self.session.has_events else None,
         )
 
     def began(self, job: Job) -> None:
@@ -168,35 +229,6 @@ def _record(training: Training, session: TrainingSession) -> TrainingRecord | No
     """Of a training that is finished and measured on all that is asked for."""
     record = TrainingRecord.read(session.artifacts_of(training))
     return record if record is not None and not record.lacks(training) else None
-
-
-def _check_data(trainings: Sequence[Training], root: Path | None) -> None:
-    """Read all data once, and refuse what cannot be used; each combination of specs once."""
-    seen = set()
-    for training in trainings:
-        key = (training.rules, training.train, training.test)
-        if key not in seen:
-            seen.add(key)
-            train = {spec: pictures(spec, root, training.rules, validates=False) for spec in training.train}
-            test = {spec: pictures(spec, root, training.rules, validates=True) for spec in training.test}
-            check_apart(train, test)
-            if len({type(picture) for each in train.values() for picture in each}) > 1:
-                raise UserError(
-                    f"training data must be all single pictures or all pairs, got both in {' '.join(training.train)}"
-                )
-
-
-def _pool(training: Training, session: TrainingSession) -> tuple[Path, str]:
-    """The folder of the training's patches, made if it is not there yet, and what its pictures are."""
-    rules, root = training.rules, session.data_root
-    found = {spec: pictures(spec, root, rules, validates=False) for spec in training.train}
-    described = "; ".join(describe(spec, root, each, rules, validates=False) for spec, each in found.items())
-    about = json.dumps([described, rules.task, rules.scale, rules.options], sort_keys=True)
-    folder = session.folder / DATA_FOLDER / hashlib.sha256(about.encode()).hexdigest()[:12]
-    if not (folder / "pool.json").is_file():
-        images = tuple(picture for each in found.values() for picture in each)
-        training_pool(images, rules).save(folder)
-    return folder, described
 
 
 def default_count(precision: Precision) -> int:

@@ -11,14 +11,14 @@ from typing import Any
 from evaluators.data import describes_pairs
 from evaluators.tasks import TaskRules, rules_of
 from evaluators.training.plan import TrainingPlan
+from search.experiments.trainables import Trainable, image_shape, trainable_from_dict
 from search.storage.artifacts import ArtifactStore, LocalArtifacts
-from space.architecture import Architecture
-from space.build import architecture_from_dict
 from space.errors import UserError
 from space.files import write_atomically
 
 RECORD_FILE, WEIGHTS_FILE, CHECKPOINT_FILE = "record.json", "weights.safetensors", "checkpoint.safetensors"
 BEGUN_FILE = "begun.json"  # beside the checkpoint
+START_FILE = "start.safetensors"  # the weights that a training starts from, where they are not random
 RECORD_VERSION = 2
 
 
@@ -51,23 +51,31 @@ class Training:
 
     ``name`` says which network it is (``s-lwsr16+skip``); ``train`` and ``test`` are data specs
     (``search.experiments.data_specs``). ``seed`` is that of weights and patches.
+
+    ``plan_changes`` are fields of the protocol's plan that are another than the protocol says, by name. ``start`` is
+    the fingerprint of the weights in ``START_FILE``; empty for random ones. Every ``validate_every`` steps the averaged
+    weights are measured on the pictures of the data spec ``validation``; 0 for never.
     """
 
     name: str
-    architecture: Architecture
+    architecture: Trainable
     rules: TaskRules
     protocol: str
     steps: int
     seed: int
     train: tuple[str, ...]
     test: tuple[str, ...]
+    plan_changes: tuple[tuple[str, int | float], ...] = ()
+    start: str = ""
+    validation: str = ""
+    validate_every: int = 0
 
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
             raise UserError(f"protocol must be one of {', '.join(PROTOCOLS)}, got {self.protocol!r}")
         if self.steps < 1:
             raise UserError(f"steps must be at least 1, got {self.steps}; for example 1000")
-        if self.architecture.shape != self.rules.shape:
+        if image_shape(self.architecture) != self.rules.shape:
             raise UserError(
                 f"{self.name} must take and give {self.rules.title}'s {self.rules.shape}, got "
                 f"{self.architecture.shape}; give the task's --channels and --scale"
@@ -75,9 +83,28 @@ class Training:
 
     @property
     def plan(self) -> TrainingPlan:
-        return PROTOCOLS[self.protocol](self.rules, self.steps)
+        plan = PROTOCOLS[self.protocol](self.rules, self.steps)
+        changes: dict[str, Any] = dict(self.plan_changes)
+        return replace(plan, **changes)
+
+    def is_validated_after(self, step: int) -> bool:
+        """The start and the end count too."""
+        return self.validate_every > 0 and (step % self.validate_every == 0 or step == self.steps)
+
+    def trained_until(self, step: int) -> int:
+        """The step after ``step`` at which training stops to be validated, or ends."""
+        if not self.validate_every:
+            return self.steps
+        return min(self.steps, (step // self.validate_every + 1) * self.validate_every)
 
     def to_dict(self) -> dict[str, Any]:
+        """Without what the trainings of a queue do not have, so that the names of their folders stay as they were."""
+        more: dict[str, Any] = {
+            "plan_changes": dict(self.plan_changes),
+            "start": self.start,
+            "validation": self.validation,
+            "validate_every": self.validate_every,
+        }
         return {
             "name": self.name,
             "architecture": self.architecture.to_dict(),
@@ -90,13 +117,16 @@ class Training:
             "seed": self.seed,
             "train": list(self.train),
             "test": list(self.test),
+            **{name: value for name, value in more.items() if value},
         }
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Training:
         values = {name: data[name] for name in ("name", "protocol", "steps", "seed")}
+        values |= {name: data[name] for name in ("start", "validation", "validate_every") if name in data}
         return cls(
-            architecture=architecture_from_dict(data["architecture"]),
+            architecture=trainable_from_dict(data["architecture"]),
+            plan_changes=tuple(data.get("plan_changes", {}).items()),
             rules=rules_of(data["task"], data["scale"], data["options"]),
             train=tuple(data["train"]),
             test=tuple(data["test"]),
@@ -116,13 +146,15 @@ class Training:
 class Begun:
     """How far a training that is not finished has come, over all sessions; ``train_s`` is the time spent on steps.
 
-    ``precision`` is ``fp32`` or ``bf16``, None of older ones.
+    ``precision`` is ``fp32`` or ``bf16``, None of older ones. ``losses`` are the sum and the number of those that no
+    row of the curve has yet.
     """
 
     step: int
     train_s: float
     train_data: str
     precision: str | None = None
+    losses: tuple[float, int] = (0.0, 0)
 
     def write(self, artifacts: ArtifactStore) -> None:
         _put_json(artifacts, BEGUN_FILE, json.dumps(asdict(self)))
@@ -150,16 +182,23 @@ class SetResult:
     images: int
     data: str  # the set as ``evaluators.data.describe`` says it
     others_db: dict[str, float] = field(default_factory=dict)
+    start_psnr_db: float | None = None  # of the weights that training started from, where they were not random
+    start_ssim: float | None = None
+    classical_db: dict[str, float] = field(default_factory=dict)  # of the task's classical methods, where measured
 
 
 @dataclass(frozen=True)
 class TrainingRecord:
-    """A finished training. ``results`` are by data spec, those of ``training``; ``train_s`` is as in ``Begun``."""
+    """A finished training. ``results`` are by data spec, those of ``training``; ``train_s`` is as in ``Begun``.
+
+    ``macs`` and ``peak_activation_bytes`` are None of a user's network that runs an operator of unknown cost.
+    ``validation`` is the result on the pictures that it was validated on, if there were any.
+    """
 
     training: Training
     params: int
-    macs: int
-    peak_activation_bytes: int
+    macs: int | None
+    peak_activation_bytes: int | None
     input_size: tuple[int, int]
     results: dict[str, SetResult]
     train_s: float
@@ -167,6 +206,7 @@ class TrainingRecord:
     environment: dict[str, str]
     command: str
     finished: str  # ISO 8601, UTC
+    validation: SetResult | None = None
 
     @property
     def trained_in(self) -> str:
@@ -189,7 +229,10 @@ class TrainingRecord:
         return replace(self, training=replace(self.training, test=tuple(results)), results=results)
 
     def write(self, artifacts: ArtifactStore) -> None:
-        values = {name: value for name, value in vars(self).items() if name not in ("training", "results")}
+        own = ("training", "results", "validation")
+        values = {name: value for name, value in vars(self).items() if name not in own}
+        if self.validation is not None:
+            values["validation"] = asdict(self.validation)
         values["results"] = {name: asdict(result) for name, result in self.results.items()}
         text = json.dumps({"version": RECORD_VERSION, "training": self.training.to_dict(), **values}, indent=1)
         _put_json(artifacts, RECORD_FILE, text + "\n")
@@ -209,6 +252,8 @@ class TrainingRecord:
             version = data.pop("version")
             if version != RECORD_VERSION:
                 raise ValueError(f"version {version} instead of {RECORD_VERSION}")
+            if "validation" in data:
+                data["validation"] = SetResult(**data["validation"])
             return cls(
                 **{
                     **data,

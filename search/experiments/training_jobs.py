@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
-import torch
+from torch import nn
 
-from evaluators.costs import architecture_costs
 from evaluators.data import validation_pairs
-from evaluators.quality import Quality, baseline, evaluate
+from evaluators.quality import Quality, baseline, classical_baselines, evaluate
 from evaluators.tasks import Pair, TaskRules
-from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
-from evaluators.training.weights import load_weights, save_weights
+from evaluators.training.weights import load_weights
 from search.environment import environment
 from search.experiments.data_specs import describe, pictures
+from search.experiments.trainables import built, known_costs, params_of
 from search.experiments.training import (
     BEGUN_FILE,
     CHECKPOINT_FILE,
@@ -29,37 +27,23 @@ from search.experiments.training import (
     Training,
     TrainingRecord,
 )
+from search.experiments.training_messages import Finished, StepTimingJob, TrainingJob
+from search.experiments.training_steps import (
+    ToldToStop,
+    make_steps,
+    start_weights,
+    stopping,
+    time_of_steps,
+    validation_set,
+)
 from search.models.about import About
 from search.sessions.deadline import Deadline
 from search.storage.artifacts import ArtifactStore
 from search.workers.messages import Job, Progress, Result, Stopped
-from search.workers.resumable import Resumable, asking, train
-from space.build import build
+from search.workers.resumable import asking
+from space.architecture import Architecture
 from space.errors import UserError
 from space.tasks import TASKS
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingJob(Job):
-    """Train one network to the end, and measure it; ``artifacts`` are its own.
-
-    ``pool`` holds its training patches, ``train_data`` says of which pictures. Of a training that is finished only what
-    its record lacks is measured.
-    """
-
-    training: Training
-    artifacts: ArtifactStore
-    pool: Path
-    train_data: str
-
-
-@dataclass(frozen=True)
-class Finished(Result):
-    record: TrainingRecord
-
-
-class _ToldToStop(Exception):
-    """While measuring; what was measured before stays."""
 
 
 @dataclass(frozen=True)
@@ -74,134 +58,115 @@ class TrainingRunner:
 
     def run(
         self, job: Job, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]
-    ) -> Finished | Stopped:
-        assert isinstance(job, TrainingJob)
-        deadline, artifacts = Deadline(job.left_s), job.artifacts
+    ) -> Result | Stopped:
+        deadline = Deadline(job.left_s)
 
         def ends() -> bool:
             return should_stop() or deadline.is_over
 
+        try:
+            if isinstance(job, TrainingJob):
+                return self._finish(job, on_progress, ends)
+            assert isinstance(job, StepTimingJob)
+            return time_of_steps(job, self.precision, ends)
+        except ToldToStop:
+            return Stopped(job.number)
+
+    def _finish(
+        self, job: TrainingJob, on_progress: Callable[[Progress], None], ends: Callable[[], bool]
+    ) -> Finished | Stopped:
+        """Train what is not trained, and measure what is not measured; raises ``ToldToStop`` while measuring."""
+        artifacts, training = job.artifacts, job.training
         record = TrainingRecord.read(artifacts)
         if record is None:
-            begun = self._train(job, on_progress, ends)
-            if begun.step < job.training.steps:
+            begun = make_steps(job, self.precision, self._about, on_progress, ends)
+            if begun.step < training.steps:
                 return Stopped(job.number, begun.train_s)
             record = self._new_record(job, begun)
             record.write(artifacts)
         for name in (CHECKPOINT_FILE, BEGUN_FILE):
             artifacts.delete(name)
-        network = build(job.training.architecture)
-        load_weights(_weights(artifacts), network)
-        network = network.to(self.precision.device).eval()
-        for spec in record.lacks(job.training):
-            try:
-                record = record.with_result(spec, self._measured(network, job, spec, ends))
-            except _ToldToStop:
-                return Stopped(job.number, record.train_s)
+        network = self._loaded(training, _weights(artifacts))
+        start = self._loaded(training, start_weights(artifacts)) if training.start else None
+        if job.validation is not None and record.validation is None:
+            pairs, without = validation_set(job.validation, training.rules)
+            result = self._result(network, start, training, job.validation_data, pairs, without, stopping(ends))
+            record = replace(record, validation=result)
+            record.write(artifacts)
+        for spec in record.lacks(training):
+            described, pairs, without = _test_set(spec, self.data_root, training.rules)
+            result = self._result(network, start, training, described, pairs, without, stopping(ends))
+            record = record.with_result(spec, result)
             record.write(artifacts)
         return Finished(job.number, record)
 
-    def _train(self, job: TrainingJob, on_progress: Callable[[Progress], None], ends: Callable[[], bool]) -> Begun:
-        """Train until the steps are made or it is told to stop; leaves a checkpoint, and weights at the end.
+    def _loaded(self, training: Training, weights: Path) -> nn.Module:
+        network = built(training.architecture, training.seed)
+        load_weights(weights, network)
+        return network.to(self.precision.device).eval()
 
-        It goes on in the precision in which it was begun.
-        """
-        artifacts, training = job.artifacts, job.training
-        earlier = Begun.read(artifacts)
-        if earlier is not None and earlier.train_data != job.train_data:
-            raise UserError(
-                f"training data must stay what {training.name} was begun with ({earlier.train_data}), got "
-                f"{job.train_data}; delete {artifacts.where()} to begin again"
-            )
-        resumable = _resumable(training, job.pool)
-        continuing = self.precision.continuing(earlier.precision if earlier else None)
-        trainer = resumable.resumed(artifacts.get(CHECKPOINT_FILE), continuing) or resumable.begun(self.precision)
-        earlier_s = earlier.train_s if earlier is not None and trainer.step else 0.0
-        session_from = time.perf_counter()
-
-        def so_far() -> Begun:
-            seconds = earlier_s + time.perf_counter() - session_from
-            return Begun(trainer.step, seconds, job.train_data, trainer.precision.name)
-
-        def save() -> None:
-            so_far().write(artifacts)
-            artifacts.put(CHECKPOINT_FILE, trainer.save)
-
-        train(
-            trainer,
-            training.steps,
-            lambda step, loss: on_progress(Progress(job.number, step, training.steps, loss)),
-            ends,
-            save,
+    def _result(
+        self,
+        network: nn.Module,
+        start: nn.Module | None,
+        training: Training,
+        described: str,
+        pairs: Sequence[Pair],
+        without: Quality,
+        go_on: Callable[[], None],
+    ) -> SetResult:
+        """Of ``network``, and of ``start`` where there is one; asks ``go_on`` before every picture."""
+        rules, device = training.rules, self.precision.device
+        quality = evaluate(network, asking(pairs, go_on), rules, device)
+        result = SetResult(
+            quality.psnr_db, quality.ssim, without.psnr_db, without.ssim, len(pairs), described, quality.others_db
         )
-        begun = so_far()
-        if begun.step == training.steps:
-            about, network = self._about(job, begun), trainer.averaged_network()
-            artifacts.put(WEIGHTS_FILE, lambda path: save_weights(path, network, about.metadata()))
-        return begun
+        if start is not None:
+            before = evaluate(start, asking(pairs, go_on), rules, device)
+            result = replace(result, start_psnr_db=before.psnr_db, start_ssim=before.ssim)
+        if training.validate_every:
+            classical = classical_baselines(pairs, rules)
+            result = replace(result, classical_db={name: found.psnr_db for name, found in classical.items()})
+        return result
 
-    def _about(self, job: TrainingJob, begun: Begun) -> About:
-        training = job.training
+    def _about(self, training: Training, begun: Begun) -> About:
+        """What the file of its weights says of them."""
         facts = {
             "training": {
                 "protocol": training.protocol,
                 "steps": training.steps,
                 "seed": training.seed,
                 "plan": training.plan.to_dict(),
-                "environment": self._environment(job, begun),
+                "environment": self._environment(training, begun),
             },
             "data": {"training": begun.train_data},
         }
-        return About(training.name, training.architecture, training.rules, facts)
+        network = training.architecture
+        return About(training.name, network if isinstance(network, Architecture) else None, training.rules, facts)
 
-    def _environment(self, job: TrainingJob, begun: Begun) -> dict[str, str]:
-        return environment(self._trained_in(job, begun), self.side_by_side, self.threads)
-
-    def _trained_in(self, job: TrainingJob, begun: Begun) -> Precision:
-        network = _resumable(job.training, job.pool).network()
-        return self.precision.for_network(network).continuing(begun.precision)
-
-    def _measured(self, network: torch.nn.Module, job: TrainingJob, spec: str, ends: Callable[[], bool]) -> SetResult:
-        """Of all pictures that ``spec`` means.
-
-        Raises:
-            _ToldToStop: ``ends`` came true before the last picture.
-        """
-
-        def go_on() -> None:
-            if ends():
-                raise _ToldToStop
-
-        rules = job.training.rules
-        described, pairs, without = _test_set(spec, self.data_root, rules)
-        quality = evaluate(network, asking(pairs, go_on), rules, self.precision.device)
-        return SetResult(
-            quality.psnr_db, quality.ssim, without.psnr_db, without.ssim, len(pairs), described, quality.others_db
-        )
+    def _environment(self, training: Training, begun: Begun) -> dict[str, str]:
+        network = built(training.architecture, training.seed)
+        trained_in = self.precision.for_network(network).continuing(begun.precision)
+        return environment(trained_in, self.side_by_side, self.threads)
 
     def _new_record(self, job: TrainingJob, begun: Begun) -> TrainingRecord:
         """Of what was trained, with nothing measured yet."""
-        rules = job.training.rules
+        rules, network = job.training.rules, job.training.architecture
         size = TASKS[rules.task].input_sizes[rules.scale]
-        costs = architecture_costs(job.training.architecture, size)
+        costs = known_costs(network, size)
         return TrainingRecord(
             training=replace(job.training, test=()),
-            params=costs.params,
-            macs=costs.macs,
-            peak_activation_bytes=costs.peak_activation_bytes,
+            params=params_of(network, costs),
+            macs=costs.macs if costs else None,
+            peak_activation_bytes=costs.peak_activation_bytes if costs else None,
             input_size=size,
             results={},
             train_s=begun.train_s,
             train_data=begun.train_data,
-            environment=self._environment(job, begun),
+            environment=self._environment(job.training, begun),
             command=self.command,
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-
-
-def _resumable(training: Training, pool: Path) -> Resumable:
-    patches = PatchPool.open(pool, training.rules.degrade.finish_patches)
-    return Resumable(training.architecture, training.seed, training.rules, training.plan, patches)
 
 
 def _weights(artifacts: ArtifactStore) -> Path:

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
-import torch
 
 from evaluators.costs import architecture_costs
 from evaluators.data import pools_of, training_pool
@@ -23,12 +22,12 @@ from evaluators.tasks import TaskRules
 from evaluators.training.precision import Precision
 from evaluators.training.trainer import Trainer
 from search.candidates.fixed_trials import fixed_trials
+from search.experiments.trainables import Trainable, built
 from search.records import RunSettings
 from search.request.budget import Budget
 from search.request.tables import load_used
 from search.workers.failures import death
 from space.architecture import Architecture
-from space.build import build
 from space.errors import UserError
 from space.knobs import Value
 from space.search_space import BACKBONE, Parameter, SearchSpace
@@ -75,7 +74,7 @@ def _narrowest(space: SearchSpace, name: str) -> Architecture:
     return space.decode(space.fill(choose, {BACKBONE: name}))
 
 
-def tried(precision: Precision, networks: Iterable[tuple[Architecture, TaskRules]]) -> tuple[Precision, str | None]:
+def tried(precision: Precision, networks: Iterable[tuple[Trainable, TaskRules]]) -> tuple[Precision, str | None]:
     """``precision`` if a step of each of ``networks`` succeeds in it, else float32 and the line that says why.
 
     What fails in float32 too is not a matter of precision and is left to those who train; in float32 alone nothing is
@@ -90,15 +89,16 @@ def tried(precision: Precision, networks: Iterable[tuple[Architecture, TaskRules
             return precision, None
         failed = f"a process that made first steps in {precision.autocast} ended ({died})"
         return precision.in_float32(failed), f"training in float32: {failed}"
-    for arch, rules in networks:
-        reason = _failure(precision, arch, rules)
-        if reason is not None and _failure(precision.in_float32("to compare"), arch, rules) is None:
-            failed = f"a first step of {arch.backbone} in {precision.autocast} failed ({reason})"
+    for network, rules in networks:
+        reason = _failure(precision, network, rules)
+        if reason is not None and _failure(precision.in_float32("to compare"), network, rules) is None:
+            name = network.backbone if isinstance(network, Architecture) else network.spec
+            failed = f"a first step of {name} in {precision.autocast} failed ({reason})"
             return precision.in_float32(failed), f"training in float32: {failed}"
     return precision, None
 
 
-def _death(precision: Precision, networks: Sequence[tuple[Architecture, TaskRules]]) -> str | None:
+def _death(precision: Precision, networks: Sequence[tuple[Trainable, TaskRules]]) -> str | None:
     """How a process of its own ends that makes the steps, where it does not come to their end; None where it does.
 
     An instruction that the processor lacks, or a library that crashes, ends the whole process and is no exception. It
@@ -128,24 +128,24 @@ def _death(precision: Precision, networks: Sequence[tuple[Architecture, TaskRule
 def survive() -> None:
     """In a process of its own: the steps that its input names; exceptions are told apart elsewhere."""
     precision, networks = pickle.load(sys.stdin.buffer)
-    for arch, rules in networks:
-        _failure(precision, arch, rules)
+    for network, rules in networks:
+        _failure(precision, network, rules)
 
 
-def _failure(precision: Precision, arch: Architecture, rules: TaskRules) -> str | None:
+def _failure(precision: Precision, network: Trainable, rules: TaskRules) -> str | None:
     """Type and first line of what one step raises, of whatever kind and library it is."""
     try:
-        _step(precision, arch, rules)
+        _step(precision, network, rules)
     except Exception as error:
         return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}".rstrip(": ")
     return None
 
 
-def _step(precision: Precision, arch: Architecture, rules: TaskRules) -> None:
+def _step(precision: Precision, trainable: Trainable, rules: TaskRules) -> None:
     plan = replace(rules.degrade.plan, batch=BATCH)
     side_px = (plan.patch_px + 2) * rules.degrade.pixels_per_patch_pixel + 2 * rules.degrade.margin_px
     ramp = np.linspace(0, 255, side_px)
     pixels = np.stack(np.broadcast_arrays(ramp[:, None], ramp[None], ramp[::-1, None]), axis=2).astype(np.uint8)
-    network = build(arch, torch.Generator().manual_seed(0))
+    network = built(trainable, 0)
     pools = pools_of(training_pool((NamedImage("ramp", pixels),), rules), rules, len(networks_of(network)))
     Trainer(network, pools, plan, precision, seed=0, loss=rules.measure.loss).train_to(len(pools))

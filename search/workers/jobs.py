@@ -9,6 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
+from torch import nn
+
 from evaluators.data import load_pairs
 from evaluators.quality import Quality, evaluate
 from evaluators.tasks import Pair, TaskRules
@@ -23,6 +26,7 @@ from search.workers.failures import machine_reason, reason_of
 from search.workers.messages import Job, Progress, Result, Stopped
 from search.workers.resumable import Resumable, asking, train
 from space.architecture import Architecture
+from space.build import build
 
 POOL_FOLDER = "pool"
 PAIRS_FILE = "validation.npz"
@@ -178,7 +182,10 @@ class JobRunner:
         return seconds
 
     def _training(self, architecture: Architecture, seed: int) -> Resumable:
-        return Resumable(architecture, seed, self.setting.rules, self.setting.plan, self.pool)
+        def make() -> nn.Module:
+            return build(architecture, torch.Generator().manual_seed(seed))
+
+        return Resumable(make, seed, self.setting.rules, self.setting.plan, self.pool)
 
 
 def training_seed(run_seed: int, architecture_key: str) -> int:

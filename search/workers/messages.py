@@ -21,10 +21,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Progress:
+    """After a step; ``psnr_db`` is what was measured between two steps on held-out pictures, and is always told."""
+
     number: int
     step: int
     steps: int
     loss: float
+    psnr_db: float | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
+from torch import nn
 
 from evaluators.data import pools_of
 from evaluators.tasks import Pair, TaskRules
@@ -15,8 +15,6 @@ from evaluators.training.plan import TrainingPlan
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
 from evaluators.training.trainer import Trainer
-from space.architecture import Architecture
-from space.build import build
 from space.errors import UserError
 from space.specialists import networks_of
 
@@ -25,24 +23,26 @@ SAVE_EVERY_S = 30  # what a kill can cost
 
 @dataclass(frozen=True)
 class Resumable:
-    """All that determines one network's training but its length and its arithmetic; ``seed`` is that of weights and
-    patches."""
+    """All that determines one network's training but its length and its arithmetic.
 
-    architecture: Architecture
+    ``make`` gives the network as it is before the first step; ``seed`` is that of the patches.
+    """
+
+    make: Callable[[], nn.Module]
     seed: int
     rules: TaskRules
     plan: TrainingPlan
     pool: PatchPool
 
     def begun(self, precision: Precision) -> Trainer:
-        network = self.network()
+        network = self.make()
         return Trainer(network, self._pools(network), self.plan, precision, self.seed, self.rules.measure.loss)
 
     def resumed(self, checkpoint: Path | None, precision: Precision) -> Trainer | None:
         """From ``checkpoint``; None where there is none or it is damaged: the same seed then gives the same again."""
         if checkpoint is None:
             return None
-        network = self.network()
+        network = self.make()
         try:
             return Trainer.load(
                 checkpoint, network, self._pools(network), precision, self.plan, self.rules.measure.loss
@@ -50,11 +50,7 @@ class Resumable:
         except UserError:
             return None
 
-    def network(self) -> torch.nn.Module:
-        """As it is before the first step."""
-        return build(self.architecture, torch.Generator().manual_seed(self.seed))
-
-    def _pools(self, network: torch.nn.Module) -> tuple[PatchPool, ...]:
+    def _pools(self, network: nn.Module) -> tuple[PatchPool, ...]:
         return pools_of(self.pool, self.rules, len(networks_of(network)))
 
 

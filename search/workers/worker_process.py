@@ -62,7 +62,7 @@ class _Line:
         self._last_sent = time.monotonic()
 
     def on_progress(self, progress: Any) -> None:
-        if time.monotonic() - self._last_progress > PROGRESS_EVERY_S:
+        if progress.psnr_db is not None or time.monotonic() - self._last_progress > PROGRESS_EVERY_S:
             self.send(progress)
             self._last_progress = self._last_sent
 

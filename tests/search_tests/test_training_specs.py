@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from dataclasses import replace
@@ -18,6 +19,7 @@ from search.experiments.data_specs import check_apart, describe, pictures, spec_
 from search.experiments.network_specs import forms, named_architecture
 from search.experiments.queue_file import COLUMNS, read_queue
 from search.experiments.reproduction import cheapest_first, chosen, trainings
+from search.experiments.trainables import UserNetwork
 from search.experiments.training import PROTOCOLS, Training
 from space.errors import UserError
 from space.zoo import ZOO, published_network, with_input_skip
@@ -323,6 +325,29 @@ def test_whatever_trains_otherwise_has_a_folder_of_its_own() -> None:
         *denoisers,
     ]
     assert len({base.folder_name, *(other.folder_name for other in others)}) == len(others) + 1
+
+
+def test_a_users_training_comes_back_from_its_record() -> None:
+    """With what a queue's trainings do not have: changes of the plan, a start, validation, a network of one's own."""
+    base, own = training(), UserNetwork("nets:make", training().rules.shape)
+    for changes in (
+        {"start": "0123", "validation": "photos", "validate_every": 5},
+        {"plan_changes": (("batch", 3), ("learning_rate", 1e-4))},
+        {"architecture": own, "start": "4567"},
+    ):
+        changed = training(**changes)
+        assert changed.folder_name != base.folder_name
+        assert Training.from_dict(json.loads(json.dumps(changed.to_dict()))) == changed
+    assert training(plan_changes=(("batch", 3),)).plan.batch == 3
+    assert {"start", "validation", "validate_every", "plan_changes"}.isdisjoint(base.to_dict())
+
+
+def test_a_training_is_validated_at_its_start_at_its_end_and_between() -> None:
+    found = training(validation="embedded", validate_every=3)
+    assert [step for step in range(9) if found.is_validated_after(step)] == [0, 3, 6, 8]
+    assert [found.trained_until(step) for step in (0, 2, 3, 6, 7)] == [3, 3, 6, 8, 8]
+    assert not any(training().is_validated_after(step) for step in range(9))
+    assert training().trained_until(0) == 8
 
 
 def test_a_folder_name_does_not_change_between_versions() -> None:

@@ -1,0 +1,1 @@
+"""The page of one training: its curve, its pictures, its figures."""

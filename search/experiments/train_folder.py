@@ -1,0 +1,116 @@
+"""The folder of one training: what was asked of it, so that the same command continues it and another is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from search.experiments.training import RECORD_FILE, Training
+from search.models.folder import is_model_folder
+from search.storage.lock import is_owned
+from space.errors import UserError, first_line
+from space.files import write_atomically
+from space.folders import whole_folder
+
+SETTINGS_FILE = "training.json"
+VERSION = 1
+LENGTH = ("steps", "time")  # of the settings
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What was asked: ``said`` has the text of every setting that decides the result, by its option.
+
+    ``threads`` are those of the process that trains: with as many, a training continues bit for bit on a CPU.
+    """
+
+    said: Mapping[str, str]
+    training: Training
+    threads: int
+    command: str
+
+    def write(self, folder: Path) -> None:
+        about = {"version": VERSION, "said": dict(self.said), "training": self.training.to_dict()}
+        more = {"threads": self.threads, "command": self.command}
+        text = json.dumps({**about, **more}, indent=1)
+        write_atomically(folder / SETTINGS_FILE, (text + "\n").encode())
+
+    @classmethod
+    def read(cls, folder: Path) -> Settings:
+        """Raises: UserError: they cannot be read."""
+        path = folder / SETTINGS_FILE
+        try:
+            data: dict[str, Any] = json.loads(path.read_text("utf-8"))
+            if data["version"] != VERSION:
+                raise ValueError(f"version {data['version']} instead of {VERSION}")
+            return cls(data["said"], Training.from_dict(data["training"]), int(data["threads"]), data["command"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(
+                f"{path} must be the settings of a training, got: {first_line(error)}; give another --out, or "
+                "--overwrite to begin again"
+            ) from None
+
+
+def existing(folder: Path, overwrite: bool) -> Settings | None:
+    """What was asked of the training in ``folder``; None where there is none, or it is to be begun again.
+
+    Raises:
+        UserError: the folder is something else.
+    """
+    if not folder.exists() and not folder.is_symlink():
+        return None
+    if folder.is_dir() and not any(folder.iterdir()):
+        return None
+    if not (folder / SETTINGS_FILE).is_file():
+        kind = "a model folder that train did not make" if is_model_folder(folder) else "something else"
+        raise UserError(f"--out must be a new folder or one of train, got {folder}, {kind}; give another")
+    if is_owned(folder):
+        raise UserError(f"{folder} is being written by another command; wait for it or stop it")
+    return None if overwrite else Settings.read(folder)
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether it is a model folder, with all that was asked."""
+    return is_model_folder(folder) and (folder / RECORD_FILE).is_file()
+
+
+def check_same(asked: Mapping[str, str], begun: Settings, folder: Path) -> None:
+    """Refuse another setting than the training in ``folder`` was begun with.
+
+    Raises:
+        UserError: names the first.
+    """
+    for name in dict.fromkeys((*asked, *begun.said)):
+        own, text = (said.get(name, "not given") for said in (begun.said, asked))
+        if own == text:
+            continue
+        why = "; its rate falls to zero at its last step, so that it cannot be prolonged" if name in LENGTH else ""
+        raise UserError(
+            f"--{name} must stay {own}, with which the training in {folder} was begun, got {text}{why}; give another "
+            "--out, or --overwrite to begin again"
+        )
+
+
+def begin(folder: Path, settings: Settings, overwrite: bool) -> None:
+    """Make the folder with its settings; with ``overwrite`` the training that was there goes."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if folder.is_dir() and (overwrite or not any(folder.iterdir())):
+        with whole_folder(folder) as new:
+            settings.write(new)
+        return
+    folder.mkdir(exist_ok=True)
+    settings.write(folder)
+
+
+def drop_work(folder: Path, names: tuple[str, ...]) -> None:
+    """Delete files and folders that only a training that goes on needs."""
+    for name in names:
+        path = folder / name
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
