@@ -17,7 +17,7 @@ from reports.run.recost import Recosted, recost, write_recost
 from search.api.outputs import write_outputs
 from search.models.model import Model
 from search.models.trials import trial_model
-from search.pareto import front, front_rung
+from search.pareto import front
 from search.records import RunResult, RunSettings, TrialRecord
 from search.request.tables import tables_of
 from search.storage.lock import is_owned

@@ -33,7 +33,7 @@ def model_of_file(path: Path | str, scale: int | None, task_options: Mapping[str
     if rules is not None:
         rules = fitted(about.name, rules, scale, task_options, about.architecture.shape.specialists)
     network = network_of(about.architecture, stored)
-    return Model(about.name, network, rules, about.architecture, True, {"weights": path.name, **about.facts})
+    return Model(about.name, network, rules, about.architecture, True, {"weights": Path(path).name, **about.facts})
 
 
 def network_with(architecture: Architecture, path: Path) -> nn.Module:
