@@ -13,7 +13,6 @@ By itself torch differs in the last bits between a tile and the whole picture, f
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import contextmanager
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -57,10 +56,16 @@ def exact_network(network: nn.Module) -> Callable[[Tensor], Tensor]:
     True
     """
 
+    run = exact_function(network)
+    return lambda picture: run(picture.float().contiguous(memory_format=torch.channels_last))
+
+
+def exact_function(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """``function`` of a float32 tensor, computed so."""
+
     def run(picture: Tensor) -> Tensor:
         with torch.no_grad(), torch.autocast("cpu", enabled=False), _Exact():
-            output: Tensor = network(picture.float().contiguous(memory_format=torch.channels_last))
-        return output
+            return function(picture)
 
     return run
 
@@ -95,20 +100,14 @@ def _transposed_convolution(
     output_padding: list[int],
     groups: int,
 ) -> Tensor:
-    with _without_onednn():
-        return aten.convolution.default(
-            image.contiguous(), weight, bias, stride, padding, dilation, True, output_padding, groups
-        )
-
-
-@contextmanager
-def _without_onednn() -> Any:
-    before = torch._C._get_mkldnn_enabled()
-    torch._C._set_mkldnn_enabled(False)
-    try:
-        yield
-    finally:
-        torch._C._set_mkldnn_enabled(before)
+    """torch's own kernel, group by group; oneDNN's adds in an order that depends on the size."""
+    kernel = weight.shape[2:]
+    biases = [None] * groups if bias is None else list(bias.chunk(groups))
+    parts = [
+        aten.slow_conv_transpose2d.default(part, filters, kernel, own, stride, padding, output_padding, dilation)
+        for part, filters, own in zip(image.contiguous().chunk(groups, 1), weight.chunk(groups), biases, strict=True)
+    ]
+    return parts[0] if groups == 1 else torch.cat(parts, 1)
 
 
 def _laid_out(image: Tensor) -> Tensor:
