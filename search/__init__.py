@@ -10,16 +10,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from search.api.restoring import Restoration, restore
     from search.api.run import RecostedRun, Run, load
     from search.api.searching import StoppedError, run
     from search.records import TrialRecord
 
 _HOMES = {
+    "search.api.restoring": ("Restoration", "restore"),
     "search.api.run": ("RecostedRun", "Run", "load"),
     "search.api.searching": ("StoppedError", "run"),
     "search.records": ("TrialRecord",),
 }
-__all__ = ["RecostedRun", "Run", "StoppedError", "TrialRecord", "load", "run"]
+__all__ = ["RecostedRun", "Restoration", "Run", "StoppedError", "TrialRecord", "load", "restore", "run"]
 
 
 def __getattr__(name: str) -> Any:

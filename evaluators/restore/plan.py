@@ -22,7 +22,10 @@ SCRATCH = 1.25
 LARGEST_TILE_PX = 640 * 640
 """Larger tiles are not faster, for their features no longer fit the processor's caches."""
 
+SLOWER = 1.1
 PROBE_PX = 256
+ANYWAY_PX = 32
+MOST_TILES = 1024  # along an axis
 
 
 @dataclass(frozen=True)
@@ -133,12 +136,14 @@ class Planner:
         size: tuple[int, int],
         memory_bytes: int,
         tiled_anyway: bool = False,
-        largest_tile_px: int = LARGEST_TILE_PX,
+        most_rows: int = 1 << 30,
     ) -> TilePlan:
         """Tiles for a picture of (width, height), with at most ``memory_bytes`` for the network's values.
 
+        ``most_rows`` are kept of a tile where its halo allows.
+
         A network that needs the whole picture gets it, if the memory allows; ``tiled_anyway`` cuts it as if its halo
-        were 32 px, and the plan says that the result differs.
+        were ``ANYWAY_PX``, and the plan says that the result differs.
 
         Raises:
             UserError: it takes more memory than there is.
@@ -155,13 +160,14 @@ class Planner:
                     f"network {halo.text}; raise --memory, or give --tiled-anyway, whose result differs"
                 )
             note = f"tiles differ from the whole picture: {reasons_text(halo.whole_picture)}"
-            halo = replace(halo, before=(32, 32), after=(32, 32), multiple=_step_of(self.trace((PROBE_PX, PROBE_PX))))
-            return self._tiled(size, memory_bytes, halo, largest_tile_px, (note,), exact=False)
-        if math.prod(size) <= largest_tile_px and self.peak_bytes(size) <= memory_bytes:
+            step = _step_of(self.trace((PROBE_PX, PROBE_PX)))
+            halo = replace(halo, before=(ANYWAY_PX, ANYWAY_PX), after=(ANYWAY_PX, ANYWAY_PX), multiple=step)
+            return self._tiled(size, memory_bytes, halo, most_rows, (note,), exact=False)
+        if math.prod(size) <= LARGEST_TILE_PX and size[1] <= most_rows and self.peak_bytes(size) <= memory_bytes:
             return self._whole(size)
         extended = _rounded_up(size, halo.multiple)
         if extended != size and not self._keeps_geometry(size):
-            plan = self._tiled(extended, memory_bytes, halo, largest_tile_px, (), exact=True)
+            plan = self._tiled(extended, memory_bytes, halo, most_rows, (), exact=True)
             if plan.count == 1 and self.peak_bytes(size) <= memory_bytes:
                 return self._whole(size)
             added = (extended[0] - size[0], extended[1] - size[1])
@@ -170,7 +176,42 @@ class Planner:
                 f"{halo.multiple}: this network stretches a grid over the picture, which tiles cannot share otherwise"
             )
             return replace(plan, extended=added, notes=(note,))
-        return self._tiled(size, memory_bytes, halo, largest_tile_px, (), exact=True)
+        return self._tiled(size, memory_bytes, halo, most_rows, (), exact=True)
+
+    def fixed(self, size: tuple[int, int], tile: tuple[int, int]) -> TilePlan:
+        """Tiles of one (width, height) for a picture of (width, height), which is extended where it is smaller.
+
+        Raises:
+            UserError: the tile leaves nothing beside the halo, or is no multiple of what the network needs.
+        """
+        halo, step, notes = self.halo, self.halo.multiple, []
+        if not halo.is_local:
+            step = _step_of(self.trace((PROBE_PX, PROBE_PX)))
+            notes = [f"tiles differ from the whole picture: {reasons_text(halo.whole_picture)}"]
+            halo = replace(halo, before=(ANYWAY_PX, ANYWAY_PX), after=(ANYWAY_PX, ANYWAY_PX), multiple=step)
+        cuts, extended = [], []
+        for axis in (ROWS, COLUMNS):
+            length, window = size[1 - axis], tile[1 - axis]
+            before, after = (_up(max(each[axis], self._reach), step) for each in (halo.before, halo.after))
+            if length <= window:
+                extended.append(window - length)
+                cuts.append(((0, window, 0, window),))
+                continue
+            if window % step or window <= before + after:
+                least = _up(before + after + 1, step)
+                raise UserError(
+                    f"the sides of the exported file's input must be multiples of {step} and at least {least} px for "
+                    f"this picture (halo included), got {tile[0]}x{tile[1]}; export it with a larger --input, or with "
+                    "--input dynamic"
+                )
+            extended.append(_up(length, step) - length)
+            cuts.append(_fixed_cuts(_up(length, step), window, before, after))
+        if any(extended):
+            added = f"{extended[1]} px to the right and {extended[0]} px below"
+            notes.append(f"the picture is extended by {added}, to the file's size or multiples of {step}")
+        enlarged = (size[0] + extended[1], size[1] + extended[0])
+        peak = self.peak_bytes(tile)
+        return TilePlan(enlarged, halo.scale, *cuts, peak, self.halo, (extended[1], extended[0]), tuple(notes))
 
     def _whole(self, size: tuple[int, int]) -> TilePlan:
         width, height = size
@@ -195,7 +236,7 @@ class Planner:
         size: tuple[int, int],
         memory_bytes: int,
         halo: Halo,
-        largest_tile_px: int,
+        most_rows: int,
         notes: tuple[str, ...],
         exact: bool,
     ) -> TilePlan:
@@ -207,7 +248,7 @@ class Planner:
         per_px = self.peak_bytes(probe) / math.prod(probe)
         allowed = float(memory_bytes)
         for _ in range(8):
-            cuts = _cheapest(size, before, after, step, min(allowed / per_px, largest_tile_px))
+            cuts = _cheapest(size, (before, after), step, allowed / per_px, most_rows)
             if cuts is None:
                 break
             rows, columns = (
@@ -259,28 +300,34 @@ def _window_length(length: int, count: int, before: int, after: int, step: int) 
 
 
 def _cheapest(
-    size: tuple[int, int], before: tuple[int, ...], after: tuple[int, ...], step: int, most_px: float
+    size: tuple[int, int],
+    around: tuple[tuple[int, ...], tuple[int, ...]],
+    step: int,
+    most_px: float,
+    most_rows: int,
 ) -> tuple[int, int] | None:
-    """How many rows and columns of tiles make the least work with windows of at most ``most_px``; None if none do."""
-    options: list[list[tuple[int, int]]] = []
+    """How many rows and columns of tiles take the least time with windows of at most ``most_px``; None if none do.
+
+    Windows above ``LARGEST_TILE_PX`` take ``SLOWER`` times as long per pixel.
+    """
+    options = []
     for axis, length in ((ROWS, size[1]), (COLUMNS, size[0])):
-        around = before[axis] + after[axis]
-        most = max(1, (length - around) // max(step, 8)) if length > around else 1
+        before, after = around[0][axis], around[1][axis]
         found: dict[int, int] = {}
-        for count in range(1, min(most, 4096) + 1):
-            window = _window_length(length, count, before[axis], after[axis], step)
-            if count > 1 and window - around < step:
+        for count in range(1, MOST_TILES + 1):
+            window = _window_length(length, count, before, after, step)
+            if count > 1 and window - before - after < step:
                 break
-            if window not in found:
-                found[window] = count
-        options.append([(count, window) for window, count in found.items()])
+            found.setdefault(window, count)
+        options.append([(count, window, window - before - after) for window, count in found.items()])
     best: tuple[float, int, int] | None = None
-    for row_count, height in options[0]:
-        for column_count, width in options[1]:
-            if height * width <= most_px:
-                work = row_count * height * column_count * width * (1 + 1e-3 * abs(math.log(height / width)))
-                if best is None or work < best[0]:
-                    best = (work, row_count, column_count)
+    for row_count, height, kept in options[0]:
+        is_too_high = kept > max(most_rows, 2 * (height - kept)) and row_count < options[0][-1][0]
+        for column_count, width, _ in options[1]:
+            if height * width <= most_px and not is_too_high:
+                time = row_count * height * column_count * width * (SLOWER if height * width > LARGEST_TILE_PX else 1)
+                if best is None or time < best[0]:
+                    best = (time, row_count, column_count)
     return None if best is None else best[1:]
 
 
@@ -299,3 +346,17 @@ def _axis_cuts(length: int, count: int, before: int, after: int, step: int) -> t
             return tuple(cuts)
         start = end
         assert advance > 0
+
+
+def _fixed_cuts(length: int, window: int, before: int, after: int) -> tuple[tuple[int, int, int, int], ...]:
+    """As ``_axis_cuts``, with windows of one length: the last one lies further back."""
+    cuts = []
+    start = 0
+    while True:
+        first = min(max(0, start - before), length - window)
+        last = first + window
+        end = length if last == length else last - after
+        cuts.append((start, end, first, last))
+        if end == length:
+            return tuple(cuts)
+        start = end

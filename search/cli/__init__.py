@@ -15,6 +15,7 @@ COMMANDS = tuple(
         ("recost", "recost", "a run's front on other phones, without training"),
         ("cost", "cost", "parameters, MACs, memory and milliseconds of a published network or yours"),
         ("evaluate", "evaluate", "PSNR and SSIM of a published network with given weights"),
+        ("restore", "restore", "pictures through a network, in tiles that equal the whole picture"),
         ("reproduce", "reproduce", "the published networks: published figures beside ours"),
         ("ablation", "ablation", "test a paper's claim: vary one choice, keep everything else equal"),
         ("queue", "queue", "train the next networks of a queue file"),
