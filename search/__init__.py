@@ -1,7 +1,7 @@
 """Which networks to try next: budgets, proposals, training rungs, workers, and the run on disk.
 
-Programs use ``search.run`` and ``search.load``. They are imported on first use, so that reading a command line or
-starting a worker does not wait for them.
+Programs use ``search.run``, ``search.load`` and ``search.load_model``. They are imported on first use, so that reading a
+command line or starting a worker does not wait for them.
 """
 
 from __future__ import annotations
@@ -13,15 +13,34 @@ if TYPE_CHECKING:
     from search.api.restoring import Restoration, restore
     from search.api.run import RecostedRun, Run, load
     from search.api.searching import StoppedError, run
+    from search.models.folder import load_model, write_model
+    from search.models.model import Model
+    from search.models.named import model_named
     from search.records import TrialRecord
 
 _HOMES = {
     "search.api.restoring": ("Restoration", "restore"),
     "search.api.run": ("RecostedRun", "Run", "load"),
     "search.api.searching": ("StoppedError", "run"),
+    "search.models.folder": ("load_model", "write_model"),
+    "search.models.model": ("Model",),
+    "search.models.named": ("model_named",),
     "search.records": ("TrialRecord",),
 }
-__all__ = ["RecostedRun", "Restoration", "Run", "StoppedError", "TrialRecord", "load", "restore", "run"]
+__all__ = [
+    "Model",
+    "RecostedRun",
+    "Restoration",
+    "Run",
+    "StoppedError",
+    "TrialRecord",
+    "load",
+    "load_model",
+    "model_named",
+    "restore",
+    "run",
+    "write_model",
+]
 
 
 def __getattr__(name: str) -> Any:

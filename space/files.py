@@ -26,7 +26,7 @@ def atomic_file(path: Path | str) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes files that only their owner can read
+        os.chmod(temporary, 0o666 & ~current_umask())  # mkstemp makes files that only their owner can read
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -51,7 +51,7 @@ def write_csv_atomically(path: Path | str, rows: Iterable[Iterable[object]]) -> 
     write_text_atomically(path, text.getvalue())
 
 
-def _umask() -> int:
+def current_umask() -> int:
     """The process's file mode mask; it can only be read by setting it."""
     mask = os.umask(0)
     os.umask(mask)

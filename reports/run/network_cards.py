@@ -11,13 +11,14 @@ from reports.run.advice import beats_baseline, recommended
 from reports.run.describe import description_parts, in_words
 from search.pareto import front, front_rung
 from search.records import RunResult, TrialRecord
+from search.storage.artifacts import kept_weights_name
 
 MOST_OTHERS = 300  # networks off the front that the page tells about one by one
 
 
 def weights_name(trial: TrialRecord) -> str:
     """Where the weights of a front member lie in a run's folder."""
-    return f"weights/trial-{trial.trial}.safetensors"
+    return kept_weights_name(trial.trial)
 
 
 def listed(run: RunResult) -> frozenset[int]:

@@ -7,21 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from torch import nn
 
 from evaluators import data
 from evaluators.quality import restore
 from evaluators.quantities import cost_texts
 from evaluators.tasks import Pair, TaskRules
-from evaluators.training.weights import load_weights
 from reports.run.network_cards import weights_name
 from reports.run.pictures import Strip, make_frame_strips, make_strips
 from reports.run.report import write_all
 from reports.run.shown import shown_members
+from search.models.trials import trained_network
 from search.pareto import front, front_rung
 from search.records import RunResult, TrialRecord
 from search.storage.artifacts import LocalArtifacts, measured_weights_name
-from space.build import build
 from space.files import write_atomically
 from space.specialists import network_at
 
@@ -114,19 +112,3 @@ def _restored(
     if network is None:
         return None
     return [restore(network_at(network, pair.level), pair.degraded, rules) for pair in pairs]
-
-
-def trained_network(trial: TrialRecord, folder: Path, rung: int) -> nn.Module | None:
-    """The network of ``trial`` in eval mode with its averaged weights of ``rung``; None if they were deleted.
-
-    Raises:
-        UserError: the file cannot be read, or its weights belong to another network.
-    """
-    artifacts = LocalArtifacts(folder)
-    # A front member's is also where a run's folder has lost its checkpoints.
-    path = artifacts.get(measured_weights_name(trial.trial, rung)) or artifacts.get(weights_name(trial))
-    if path is None:
-        return None
-    network = build(trial.architecture).eval()
-    load_weights(path, network)
-    return network

@@ -17,7 +17,9 @@ from reports.run.front import front_frame
 from reports.run.notebook import run_html
 from reports.run.pareto_plot import pareto_figure
 from reports.run.recost import Recosted, recost, write_recost
-from search.api.outputs import trained_network, write_outputs
+from search.api.outputs import write_outputs
+from search.models.model import Model
+from search.models.trials import trial_model
 from search.pareto import front, front_rung
 from search.records import RunResult, RunSettings, TrialRecord
 from search.request.budget import Budget, parse_budget
@@ -184,17 +186,26 @@ class Run:
         >>> network(torch.rand(1, 3, 24, 32)).shape
         torch.Size([1, 3, 96, 128])
         """
+        return self.model(trial).network
+
+    def model(self, trial: TrialRecord | int, rung: int | None = None) -> Model:
+        """The network of ``trial`` with its weights, its task and what is known of it (``search.write_model``).
+
+        Args:
+            rung: of training, by the number on the page, from 1; if None, the one that ``front`` is made of or, where
+                the trial has not reached it, its highest.
+
+        Raises:
+            UserError: the trial or rung does not exist or has no weights.
+
+        >>> import search
+        >>> run = search.load("runs/example")
+        >>> model = run.model(run.best())
+        >>> model.rules.task, model.facts["training"]["steps"]
+        ('sr', 2)
+        """
         number = trial if isinstance(trial, int) else trial.trial
-        record = next((each for each in self.trials if each.trial == number), None)
-        if record is None:
-            raise UserError(f"trial must be one of the {len(self.trials)} of {self.result.name}, got {number}")
-        if not record.rungs:
-            raise UserError(f"trial must be one that was trained, got {number}, which is {record.status}")
-        measured = record.at_rung(front_rung(self.result)) or record.rungs[-1]
-        network = trained_network(record, self.folder, measured.rung)
-        if network is None:
-            raise UserError(f"the weights of trial {number} must be in {self.folder}, got none; they were deleted")
-        return network
+        return trial_model(self.result, self.folder, number, None if rung is None else rung - 1)
 
     def plot(self) -> Figure:
         """The front with the published networks, as a Matplotlib figure; save it with ``savefig``.

@@ -29,6 +29,7 @@ from search.experiments.training import (
     Training,
     TrainingRecord,
 )
+from search.models.about import About
 from search.sessions.deadline import Deadline
 from search.storage.artifacts import ArtifactStore
 from search.workers.messages import Job, Progress, Result, Stopped
@@ -135,10 +136,26 @@ class TrainingRunner:
         )
         begun = so_far()
         if begun.step == training.steps:
-            about = {"network": training.name, "steps": str(training.steps), "architecture": training.architecture.key}
-            network = trainer.averaged_network()
-            artifacts.put(WEIGHTS_FILE, lambda path: save_weights(path, network, about))
+            about, network = self._about(job, begun), trainer.averaged_network()
+            artifacts.put(WEIGHTS_FILE, lambda path: save_weights(path, network, about.metadata()))
         return begun
+
+    def _about(self, job: TrainingJob, begun: Begun) -> About:
+        training = job.training
+        facts = {
+            "training": {
+                "protocol": training.protocol,
+                "steps": training.steps,
+                "seed": training.seed,
+                "plan": training.plan.to_dict(),
+                "environment": self._environment(job, begun),
+            },
+            "data": {"training": begun.train_data},
+        }
+        return About(training.name, training.architecture, training.rules, facts)
+
+    def _environment(self, job: TrainingJob, begun: Begun) -> dict[str, str]:
+        return environment(self._trained_in(job, begun), self.side_by_side, self.threads)
 
     def _trained_in(self, job: TrainingJob, begun: Begun) -> Precision:
         network = _resumable(job.training, job.pool).network()
@@ -176,7 +193,7 @@ class TrainingRunner:
             results={},
             train_s=begun.train_s,
             train_data=begun.train_data,
-            environment=environment(self._trained_in(job, begun), self.side_by_side, self.threads),
+            environment=self._environment(job, begun),
             command=self.command,
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
         )

@@ -19,6 +19,7 @@ from search.candidates.smallest import check_possible
 from search.durations import duration_text
 from search.environment import environment, threads_of
 from search.loop import Limits, SearchLoop
+from search.models.about import Origin
 from search.records import RunSettings
 from search.request.request import Request
 from search.request.tables import load_used
@@ -133,7 +134,8 @@ class Session:
         spent_s = study.noted("elapsed_s", 0.0)
         enqueue_initial(study, request.task, request.budget)
         artifacts, count = LocalArtifacts(request.folder), request.wanted.workers
-        setting = Setting(request.folder / "data", artifacts, request.rules, request.rules.degrade.plan, self.precision)
+        plan, origin = request.rules.degrade.plan, Origin.of(request.folder, study.settings)
+        setting = Setting(request.folder / "data", artifacts, request.rules, plan, self.precision, origin)
         log = request.folder / LOG_FILE
         workers = ProcessWorkers(count, partial(JobRunner, setting), threads_of(count), log)
         clock = Clock(study, spent_s, self.begun, listener)

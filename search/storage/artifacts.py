@@ -69,3 +69,8 @@ def checkpoint_name(trial: int) -> str:
 def measured_weights_name(trial: int, rung: int) -> str:
     """Of the averaged weights of a trial as measured on a rung."""
     return f"checkpoints/trial-{trial}-rung-{rung}.safetensors"
+
+
+def kept_weights_name(trial: int) -> str:
+    """Of the copy of those weights that a run keeps while the trial is on its front."""
+    return f"weights/trial-{trial}.safetensors"

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evaluators.data import load_pairs
-from evaluators.quality import evaluate
+from evaluators.quality import Quality, evaluate
 from evaluators.tasks import Pair, TaskRules
 from evaluators.training.plan import TrainingPlan
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
 from evaluators.training.weights import save_weights
+from search.models.about import About, Origin, metrics_row
 from search.sessions.deadline import Deadline
 from search.storage.artifacts import ArtifactStore
 from search.workers.failures import machine_reason, reason_of
@@ -75,13 +76,17 @@ class Timed(Result):
 
 @dataclass(frozen=True)
 class Setting:
-    """What all jobs of a run share, small enough to send to a new process."""
+    """What all jobs of a run share, small enough to send to a new process.
+
+    ``origin`` is what the weight files say of the run besides.
+    """
 
     data_folder: Path
     artifacts: ArtifactStore
     rules: TaskRules
     plan: TrainingPlan
     precision: Precision
+    origin: Origin = field(default_factory=Origin)
 
 
 class JobRunner:
@@ -121,8 +126,8 @@ class JobRunner:
         network = trainer.averaged_network()
         quality = evaluate(network, asking(self.pairs, should_stop), self.setting.rules, precision.device)
         eval_s = time.perf_counter() - begun
-        about = {"steps": str(trainer.step), "trial": str(job.number)}
-        artifacts.put(job.weights, lambda path: save_weights(path, network, about))
+        about = self._about(job, quality)
+        artifacts.put(job.weights, lambda path: save_weights(path, network, about.metadata()))
         return Measured(
             job.number,
             quality.psnr_db,
@@ -133,6 +138,18 @@ class JobRunner:
             eval_s,
             quality.others_db,
         )
+
+    def _about(self, job: RungJob, quality: Quality) -> About:
+        setting = self.setting
+        facts = setting.origin.facts(
+            trial=job.number,
+            rung=job.rung,
+            steps=job.steps,
+            seed=job.seed,
+            plan=setting.plan.to_dict(),
+            metrics=metrics_row(setting.rules, setting.origin.val_data, quality),
+        )
+        return About(f"{setting.origin.run}#{job.number}", job.architecture, setting.rules, facts)
 
     def _time(self, job: TimingJob, should_stop: Callable[[], bool]) -> Timed:
         """Seconds per training step: of the second step, or of the first where one takes long."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import nn
 
+from space.architecture import Architecture
 from space.build import build, deploy_form
 from space.errors import UserError
 from space.weights.fitting import FRESH, Fit, Form, fits, forms_of, only_fit
@@ -25,12 +26,13 @@ ALIKE = 0.3  # share of a network's tensors that a file must have for its first 
 class LoadedNetwork:
     """A network in eval mode with the weights of a file, and notes on how they were read.
 
-    ``name`` is the published network that was built, not always the requested one. ``layout`` is that of its authors,
-    or None for this project's names.
+    ``name`` is the published network that was built from ``architecture``, not always the requested one. ``layout`` is
+    that of its authors, or None for this project's names; where that is ``folded``, the network is in its deploy form.
     """
 
     network: nn.Module
     name: str
+    architecture: Architecture
     scale: int
     layout: ReleasedLayout | None
     notes: tuple[str, ...]
@@ -82,7 +84,8 @@ def _in_memory(name: str, weights: Mapping[str, Any]) -> Stored:
 
 def _loaded(fit: Fit, stored: Stored, scale_unsaid: bool) -> LoadedNetwork:
     layout = fit.form.layout
-    network = build(fit.form.architectures[fit.scale])
+    arch = fit.form.architectures[fit.scale]
+    network = build(arch)
     if layout is not None and layout.folded:
         deploy_form(network)
     named = {ours: theirs for ours, (theirs, _) in fit.expected.items() if theirs in fit.tensors}
@@ -93,7 +96,7 @@ def _loaded(fit: Fit, stored: Stored, scale_unsaid: bool) -> LoadedNetwork:
     fresh = {key: value for key, value in network.state_dict().items() if key.endswith(FRESH) and key not in loaded}
     network.load_state_dict({**loaded, **fresh})
     name = fit.form.entry.name if fit.form.entry is not None else fit.form.name
-    return LoadedNetwork(network.eval(), name, fit.scale, layout, _notes(fit, stored, scale_unsaid))
+    return LoadedNetwork(network.eval(), name, arch, fit.scale, layout, _notes(fit, stored, scale_unsaid))
 
 
 def _notes(fit: Fit, stored: Stored, scale_unsaid: bool) -> tuple[str, ...]:

@@ -5,24 +5,25 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from search.cli.options.shared import add_listed
+from search.cli.options.shared import NETWORK_HELP, add_listed
 from search.request.options import task_options
 
-DESCRIPTION = "PSNR and SSIM of a published network with given weights, by the papers' rules."
+DESCRIPTION = "PSNR and SSIM of a trained network, by the papers' rules."
 EXAMPLES = (
     ("python -m search evaluate smfanet --weights smfanet.pth --data Set5/HR", "the authors' weights"),
-    ("python -m search evaluate s-lwsr16+skip --weights trial-1.safetensors", "weights of a run, embedded photographs"),
+    ("python -m search evaluate runs/mine#6 --data photos", "a trial of a run, with its own weights and task"),
+    ("python -m search evaluate trial-6.safetensors", "a run's weights file alone, on the embedded photographs"),
 )
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="such as s-lwsr32 or s-lwsr16+skip (see: python -m search list)")
+    parser.add_argument("name", metavar="NETWORK", help=NETWORK_HELP)
     parser.add_argument(
         "--weights",
         type=Path,
-        required=True,
         metavar="FILE",
-        help="torch or safetensors file with the authors' names or ours, also nested (FILE#PLACE takes one of several)",
+        help="of a published network: torch or safetensors file with the authors' names or ours, also nested "
+        "(FILE#PLACE takes one of several)",
     )
     parser.add_argument(
         "--data",

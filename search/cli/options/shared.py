@@ -10,6 +10,10 @@ from search.request.options import PRECISION_HELP, Option
 
 EMBEDDED = "embedded"  # the data spec of the photographs that come with the program
 RUN_HELP = "a run's folder, or its name in runs/"
+NETWORK_HELP = (
+    "RUN#TRIAL, such as mine#6 (of one rung: mine#6@2), a model folder, a run's weights file, or a published network "
+    "such as s-lwsr16+skip (see: python -m search list)"
+)
 
 
 def add_listed(parser: argparse.ArgumentParser, options: Iterable[Option]) -> dict[str, argparse._ArgumentGroup]:

@@ -1,10 +1,11 @@
-"""A network by its spec, with the weights of a file: which state dict, in whose names, at which scale."""
+"""A published network by its spec, with the weights of a file: which state dict, whose names, at which scale."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from search.experiments.network_specs import entry_of, named_architecture
+from search.models.about import key_in
 from space.errors import UserError
 from space.tasks import TASKS
 from space.weights import read_stored
@@ -30,7 +31,7 @@ def network_from_file(spec: str, path: Path, scale: int | None) -> LoadedNetwork
     else:
         forms = [Form(spec, None, None, ours)]
     about = stored.metadata
-    trained = about.get("architecture")
+    trained = key_in(about)
     scale = scale or next((each for each, arch in ours.items() if arch.key == trained), None)
     keys = {arch.key for each, arch in ours.items() if scale in (None, each)}
     if trained is not None and trained not in keys:
