@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -23,8 +24,10 @@ LARGEST_TILE_PX = 640 * 640
 """Larger tiles are not faster, for their features no longer fit the processor's caches."""
 
 SLOWER = 1.1
+MOST_OVERHEAD = 10.0  # times the picture's own work that halos may add
 PROBE_PX = 256
 ANYWAY_PX = 32
+MOST_TRACES = 32
 MOST_TILES = 1024  # along an axis
 
 
@@ -118,14 +121,16 @@ class Planner:
         self._channels = in_channels
         self._reach = reach_px
         self._shadow = deploy_form(meta_copy(networks_of(network)[0]))
+        self._lock = threading.Lock()
         self._traces: dict[tuple[int, int], SpatialTrace] = {}
 
     def trace(self, size: tuple[int, int]) -> SpatialTrace:
-        if size not in self._traces:
-            if len(self._traces) > 32:
-                self._traces.clear()
-            self._traces[size] = traced_shadow(self._shadow, self._channels, size)
-        return self._traces[size]
+        with self._lock:  # several pictures are planned at a time, and a run on shapes hangs hooks on the modules
+            if size not in self._traces:
+                if len(self._traces) > MOST_TRACES:
+                    self._traces.clear()
+                self._traces[size] = traced_shadow(self._shadow, self._channels, size)
+            return self._traces[size]
 
     def peak_bytes(self, size: tuple[int, int]) -> int:
         """Of one run on a picture of (width, height)."""
@@ -259,6 +264,12 @@ class Planner:
             peak = self.peak_bytes(largest)
             if peak <= memory_bytes:
                 plan = TilePlan(size, halo.scale, rows, columns, peak, self.halo, notes=notes)
+                if plan.overhead > MOST_OVERHEAD:
+                    raise UserError(
+                        f"--memory must leave room for tiles larger than {largest[0]}x{largest[1]}, whose halo makes "
+                        f"{plan.overhead + 1:.0f} times the work, got {memory_bytes / 1e6:,.0f} MB for the network; "
+                        "raise it"
+                    )
                 if exact:
                     self._check(plan)
                 return plan

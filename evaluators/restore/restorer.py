@@ -11,6 +11,7 @@ from torch import nn
 
 from evaluators.restore.conversion import Conversion, level_of
 from evaluators.restore.engine_tiles import EngineRun
+from evaluators.restore.memory import taken_bytes
 from evaluators.restore.pictures import Picture, read_picture
 from evaluators.restore.plan import Planner, TilePlan
 from evaluators.restore.tiles import Progress, Restored, Run, header_of, plan_for, restore_picture, torch_run
@@ -19,19 +20,24 @@ from evaluators.tasks import TaskRules
 from space.errors import UserError
 from space.specialists import network_at, networks_of
 
+LATER_BYTES = 64_000_000
+"""What torch takes once it runs: machine code of oneDNN, weights in its layouts, buffers (measured 30 to 60 MB)."""
+
 
 @dataclass(frozen=True)
 class Settings:
     """How pictures are restored.
 
     Attributes:
-        memory_bytes: for one picture: its pixels, the network's values, and what is held of the output.
+        memory_bytes: of the whole process.
+        workers: pictures that are restored at a time, which share the memory.
         sigma: of the pictures' noise, of 255, where the network is told it.
         tiled_anyway: cut pictures for networks that need the whole one.
         quality: of JPEG and WebP files, 1 to 100.
     """
 
     memory_bytes: int
+    workers: int = 1
     sigma: float | None = None
     tiled_anyway: bool = False
     quality: int = QUALITY
@@ -64,6 +70,7 @@ class Restorer:
         self.conversion = Conversion(rules, *channels, self.planner.halo.scale, settings.sigma)
         self.engine = engine
         self.run: Run = torch_run(chosen) if engine is None else engine
+        self.memory_bytes = _left(settings)
 
     def plan(self, picture: Picture, output: Path) -> TilePlan:
         """Raises: UserError: the memory is too little, or the output's format cannot hold the picture."""
@@ -72,7 +79,7 @@ class Restorer:
         if self.engine is not None and self.engine.size is not None:
             return self.engine.plan(self.planner, picture.size)
         return plan_for(
-            self.planner, picture, header, output, self.settings.memory_bytes, self.settings.tiled_anyway
+            self.planner, picture, header, output, self.memory_bytes, self.settings.tiled_anyway
         )
 
     def restore_file(
@@ -84,8 +91,8 @@ class Restorer:
             UserError: a file cannot be used, or the memory is too little.
         """
         begun = time.perf_counter()
-        picture = read_picture(path, self.settings.memory_bytes)
-        mask = None if mask_path is None else read_mask(mask_path, self.settings.memory_bytes)
+        picture = read_picture(path, self.memory_bytes)
+        mask = None if mask_path is None else read_mask(mask_path, self.memory_bytes)
         self.conversion.check(picture, mask)
         restored = restore_picture(
             picture,
@@ -98,6 +105,17 @@ class Restorer:
             progress,
         )
         return Restored(restored.plan, restored.network_s, time.perf_counter() - begun)
+
+
+def _left(settings: Settings) -> int:
+    """Of the memory, what each picture may take: its pixels, the network's values, and what is held of the output."""
+    taken = taken_bytes() + LATER_BYTES
+    if settings.memory_bytes <= taken:
+        raise UserError(
+            f"--memory must be more than the {taken / 1e6:,.0f} MB that the program itself takes, got "
+            f"{settings.memory_bytes / 1e6:,.0f} MB; raise it"
+        )
+    return (settings.memory_bytes - taken) // settings.workers
 
 
 def read_mask(path: Path, memory_bytes: int) -> np.ndarray:

@@ -13,7 +13,7 @@ import torch
 from evaluators.images.folders import picture_files
 from evaluators.images.names import escaped_name
 from evaluators.restore.engine_tiles import EngineRun
-from evaluators.restore.memory import most_taken_bytes, parse_memory, taken_bytes
+from evaluators.restore.memory import most_taken_bytes, parse_memory
 from evaluators.restore.pictures import picture_size
 from evaluators.restore.references import quality_of, references_of
 from evaluators.restore.restorer import Restorer, Settings
@@ -181,20 +181,13 @@ def restorer_of(
     quality: int = QUALITY,
     engine: EngineRun | None = None,
 ) -> Restorer:
-    """The network of ``model`` made ready; what the process takes already is taken off ``memory``.
+    """The network of ``model`` made ready.
 
     Raises:
         UserError: the network cannot restore pictures, or the memory is too little.
     """
-    channels = _channels(model)
-    asked = parse_memory("--memory", memory)
-    left = asked - taken_bytes()
-    if left <= 0:
-        raise UserError(
-            f"--memory must be more than the {taken_bytes() / 1e6:,.0f} MB that the program itself takes, got {memory}"
-        )
-    settings = Settings(left // workers, sigma, tiled_anyway, quality)
-    return Restorer(model.network, model.rules, channels, settings, engine)
+    settings = Settings(parse_memory("--memory", memory), workers, sigma, tiled_anyway, quality)
+    return Restorer(model.network, model.rules, _channels(model), settings, engine)
 
 
 def jobs_of(source: Path, output: Path, mask: Path | None, overwrite: bool) -> tuple[Job, ...]:

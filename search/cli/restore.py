@@ -96,7 +96,7 @@ class _Shown(Listener):
         self._total = sum(width * height for width, height in sizes)
         engine = "torch, fp32" if self._engine == TORCH else self._engine
         pictures = f"{len(jobs)} picture{'s' * (len(jobs) > 1)} of {self._total / 1e6:.1f} megapixels"
-        self._say(f"{pictures}, in {engine}, with {restorer.settings.memory_bytes / 1e6:,.0f} MB for each at a time")
+        self._say(f"{pictures}, in {engine}, with {restorer.memory_bytes / 1e6:,.0f} MB for each picture at a time")
         self._begun = self._said = time.monotonic()
         if self._console.is_terminal:
             columns = (BarColumn(), TextColumn("{task.completed:.1f} of {task.total:.1f} MP"), TimeRemainingColumn())
