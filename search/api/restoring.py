@@ -19,6 +19,7 @@ from evaluators.restore.references import quality_of, references_of
 from evaluators.restore.restorer import Restorer, Settings
 from evaluators.restore.tiles import Restored
 from evaluators.restore.writing import QUALITY, WRITERS, check_suffix
+from search.api.restored_page import page_of
 from search.api.restoring_engine import engine_run
 from search.models.model import Model
 from space.errors import UserError
@@ -168,7 +169,7 @@ def restore(
         metric = found.rules.measure.metric_name
     restoration = Restoration(restored, done, failed, most_taken_bytes(), quality, metric)
     if page and done:
-        return replace(restoration, page=_write_page(restoration, found, Path(output)))
+        return replace(restoration, page=page_of(found.name, done, restored, quality, Path(output)))
     return restoration
 
 
