@@ -1,7 +1,7 @@
 """Which networks to try next: budgets, proposals, training rungs, workers, and the run on disk.
 
-Programs use ``search.run``, ``search.load`` and ``search.load_model``. They are imported on first use, so that reading a
-command line or starting a worker does not wait for them.
+Programs use ``search.run``, ``search.load`` and ``search.load_model``. They are imported on first use, so that reading
+a command line or starting a worker does not wait for them.
 """
 
 from __future__ import annotations

@@ -43,24 +43,40 @@ def model_named(
         task_options: the task's options, as in a record or as text; None of them is the model's own. The model must be
             made for what is given (``search.models.task_options.fitted``).
 
+    >>> import search
+    >>> model = search.model_named("s-lwsr16+skip", scale=2)
+    >>> model.rules.title, model.has_weights
+    ('sr ×2', False)
+    >>> search.model_named("example#0").facts["training"]["steps"]
+    2
+
     Raises:
         UserError: the name means nothing, or several things; the weights do not fit; an option does not.
     """
-    means = [kind for kind in KINDS.values() if kind.is_meant(spec)]
-    if not means:
-        raise UserError(_unknown(spec))
-    if len(means) > 1:
-        raise UserError(
-            f"{spec!r} must name one thing, got {' and '.join(kind.said for kind in means)}; write ./{spec} for the "
-            "one in this folder"
-        )
-    (kind,) = means
+    kind = KINDS[kind_of(spec)]
     if weights is not None and not kind.takes_weights:
         raise UserError(
             f"--weights are for a published network or MODULE:FACTORY, got {weights} with {spec!r}, {kind.said}, which "
             "has its own; leave them out"
         )
     return kind.read(Named(spec, Path(weights) if weights is not None else None, scale, task_options))
+
+
+def kind_of(spec: str) -> str:
+    """The key of ``KINDS`` that ``spec`` is a name of.
+
+    Raises:
+        UserError: the name means nothing, or several things.
+    """
+    means = [name for name, kind in KINDS.items() if kind.is_meant(spec)]
+    if not means:
+        raise UserError(_unknown(spec))
+    if len(means) > 1:
+        raise UserError(
+            f"{spec!r} must name one thing, got {' and '.join(KINDS[name].said for name in means)}; write ./{spec} for "
+            "the one in this folder"
+        )
+    return means[0]
 
 
 @dataclass(frozen=True)
@@ -195,19 +211,20 @@ def _own(named: Named, own: NamedNetwork, has_weights: bool) -> Model:
 
 KINDS: dict[str, Kind] = {
     "RUN#TRIAL": Kind("a trial of a run", _is_trial, _trial),
-    "FOLDER": Kind("a model folder", lambda spec: is_model_folder(Path(spec)), _folder),
+    "FOLDER": Kind("a model folder", lambda spec: bool(spec) and is_model_folder(Path(spec)), _folder),
     "FILE": Kind("a weights file", _is_file, _file),
     "FILE.pt2": Kind("an exported file", lambda spec: spec.endswith(".pt2"), _exported),
     "NAME": Kind("a published network", _is_published, _published, takes_weights=True),
     "MODULE:FACTORY": Kind("your own network", _is_factory, _factory, takes_weights=True),
 }
+OWN = ("FILE.pt2", "MODULE:FACTORY")  # of them, those of a user's own networks
 
 
 def _unknown(spec: str) -> str:
     for folder in (Path(spec), RUNS / spec):
         if is_run(folder):
             return f"a run has many networks, got {spec!r} alone; name one by its number on the page, {spec}#TRIAL"
-    if Path(spec).is_dir():
+    if spec and Path(spec).is_dir():
         return f"a model folder must hold manifest.json, got {spec!r} without it; names may be {WAYS}"
     if spec.endswith((".safetensors", ".pth", ".pt")):
         return f"weights {spec} must be a file, got none; check the name"
