@@ -10,9 +10,11 @@ from pathlib import Path
 
 import torch
 
+from evaluators.images.bayer_frames import FILE, load_frames
 from evaluators.images.folders import picture_files
 from evaluators.images.names import escaped_name
 from evaluators.restore.engine_tiles import EngineRun
+from evaluators.restore.frames import restore_frame, write_description
 from evaluators.restore.memory import most_taken_bytes, parse_memory
 from evaluators.restore.pictures import picture_size
 from evaluators.restore.references import quality_of, references_of
@@ -24,8 +26,9 @@ from search.api.restoring_engine import engine_run
 from search.models.model import Model
 from space.errors import UserError
 from space.os_errors import os_error_line
+from space.specialists import networks_of
 
-TORCH = "torch"
+TORCH, RAW = "torch", "raw-denoise"
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,8 @@ def restore(
     """
     listener = listener or Listener()
     found = _model(model)
+    if found.rules is not None and found.rules.task == RAW:
+        return _restore_frames(Path(input), Path(output), found, sigma, memory, tiled_anyway, overwrite, listener)
     jobs = jobs_of(Path(input), Path(output), None if mask is None else Path(mask), overwrite)
     if not 1 <= quality <= 100:
         raise UserError(f"--quality must be from 1 to 100, got {quality}")
@@ -171,6 +176,55 @@ def restore(
     if page and done:
         return replace(restoration, page=page_of(found.name, done, restored, quality, Path(output)))
     return restoration
+
+
+def _restore_frames(
+    source: Path,
+    output: Path,
+    model: Model,
+    sigma: float | None,
+    memory: str,
+    tiled_anyway: bool,
+    overwrite: bool,
+    listener: Listener,
+) -> Restoration:
+    """As ``restore`` for a folder of RAW frames."""
+    assert model.rules is not None  # it is of raw-denoise
+    if not (source / FILE).is_file():
+        raise UserError(
+            f"{model.name} restores RAW frames: the input must be a folder with {FILE}, got {escaped_name(source)}"
+        )
+    if output.suffix.lower() in WRITERS or (output.exists() and not output.is_dir()):
+        raise UserError(f"output must be a folder for RAW frames, got {escaped_name(output)}")
+    if output.resolve() == source.resolve():
+        raise UserError(f"output must be another folder than the input, got {escaped_name(output)} for both")
+    if (output / FILE).exists() and not overwrite:
+        raise UserError(f"output must not exist, got {escaped_name(output / FILE)}; give --overwrite to replace it")
+    frames = load_frames(source, whole=True)
+    settings = Settings(parse_memory("--memory", memory), 1, sigma, tiled_anyway)
+    one = networks_of(model.network)[0]
+    restorer = Restorer(one, model.rules, _channels(model), settings)
+    jobs = tuple(
+        Job(source / frame.name, output / frame.name, (frame.packed.shape[1], frame.packed.shape[0])) for frame in frames
+    )
+    listener.started(jobs, restorer)
+    output.mkdir(parents=True, exist_ok=True)
+    restored, rows, failed = {}, [], {}
+    for frame, job in zip(frames, jobs, strict=True):
+        try:
+            restored[job.path], row = restore_frame(
+                frame, model.network, model.rules, restorer, output, listener.progressed
+            )
+        except (UserError, MemoryError) as error:
+            if len(frames) == 1:
+                raise
+            failed[job.path] = _reason(error)
+            listener.failed(job, failed[job.path])
+        else:
+            rows.append(row)
+            listener.finished(job, restored[job.path])
+    write_description(output, rows)
+    return Restoration(restored, {job.path: job.output for job in jobs if job.path in restored}, failed, most_taken_bytes())
 
 
 def restorer_of(

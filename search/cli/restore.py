@@ -92,7 +92,7 @@ class _Shown(Listener):
         weights = "" if model.has_weights else "; its weights are only initialised, not trained"
         self._say(f"{model.name}{title}{weights}")
         self._say(restorer.planner.halo.text)
-        sizes = [sized(job) for job in jobs]
+        sizes = [job.size if any(job.size) else sized(job) for job in jobs]
         self._total = sum(width * height for width, height in sizes)
         engine = "torch, fp32" if self._engine == TORCH else self._engine
         pictures = f"{len(jobs)} picture{'s' * (len(jobs) > 1)} of {self._total / 1e6:.1f} megapixels"
