@@ -4,6 +4,8 @@ By itself torch differs in the last bits between a tile and the whole picture, f
 
 - a convolution takes another kernel for small or pointwise images (``ConvParams::use_mkldnn``), and another one in each
   memory layout; the kernels add in different orders. Here every convolution is oneDNN's, channels last;
+- oneDNN cuts long sums (3x3 kernels over 256 channels) into blocks that depend on the size. Here they are cut before;
+- a bilinear resize takes another kernel for small images, unless it has at least four channels, the last ones in memory;
 - vectorised sigmoid, tanh, GELU and so on leave the last few numbers of an array to scalar code, whose exponential
   differs by one unit in the last place. Here these numbers are vectorised too;
 - bilinear and bicubic weights come from float32 coordinates, which at factors such as 3 are rounded differently at each
@@ -25,6 +27,8 @@ from evaluators.restore.axis_maps import RESIZES
 from evaluators.restore.axis_rules import is_exact
 
 aten = torch.ops.aten
+LONGEST_SUM = 1600  # products: 177 channels of 3x3; at 2304 oneDNN's order was seen to change, below it never was
+BILINEAR_CHANNELS = 4
 VECTOR = 64  # numbers; the longest vector of any processor is 16 floats
 _SCALAR_TAIL = frozenset(
     getattr(aten, name).default
@@ -87,7 +91,16 @@ def _convolution(
         return aten.convolution.default(
             image, weight, bias, stride, padding, dilation, is_transposed, output_padding, groups
         )
-    return aten.mkldnn_convolution.default(_laid_out(image), weight, bias, padding, stride, dilation, groups)
+    most = max(1, LONGEST_SUM // weight[0, 0].numel())
+    if groups > 1 or weight.shape[1] <= most:
+        return aten.mkldnn_convolution.default(_laid_out(image), weight, bias, padding, stride, dilation, groups)
+    output = None
+    for part, filters in zip(image.split(most, 1), weight.split(most, 1), strict=True):
+        own = bias if output is None else None
+        added = aten.mkldnn_convolution.default(_laid_out(part), filters, own, padding, stride, dilation, 1)
+        output = added if output is None else output.add_(added)
+    assert output is not None  # a convolution reads a channel
+    return output
 
 
 def _transposed_convolution(
@@ -145,7 +158,12 @@ def _resized(function: Any, args: Any) -> Tensor:
         for scale, before, after in zip(scales, image.shape[2:], size, strict=True)
     ]
     if corners or all(map(is_exact, ratios)):
-        return function(image.contiguous(), size, corners, *scales)
+        if name != "upsample_bilinear2d":
+            return function(image.contiguous(), size, corners, *scales)
+        channels = image.shape[1]
+        if channels < BILINEAR_CHANNELS:
+            image = torch.cat((image, image[:, :1].expand(-1, BILINEAR_CHANNELS - channels, -1, -1)), 1)
+        return function(_laid_out(image), size, corners, *scales)[:, :channels]
     for axis, ratio, length in zip((2, 3), ratios, size, strict=True):
         if ratio != 1:
             image = _resized_axis(image, axis, ratio, length, name)
