@@ -75,7 +75,8 @@ def picture_size(path: Path) -> tuple[int, int]:
 
     def size(data: bytes, shown: str) -> tuple[int, int]:
         image = opened(data)
-        turned = image.getexif().get(ORIENTATION_TAG, 1) >= 5
+        is_asked = image.format != "PNG" or "exif" in image.info  # else a PNG would be read to its end
+        turned = is_asked and image.getexif().get(ORIENTATION_TAG, 1) >= 5
         return (image.size[1], image.size[0]) if turned else image.size
 
     return decode_with(size, data, escaped_name(path))
@@ -85,23 +86,24 @@ def _decoded(data: bytes, shown: str, memory_bytes: int) -> Picture:
     _check_memory(canvas_of_webp(data), shown, memory_bytes)
     image = opened(data)
     _check_memory(image.size, shown, memory_bytes)
-    icc, exif = image.info.get("icc_profile"), _upright_exif(image)
+    icc = image.info.get("icc_profile")
     if isinstance(image, TiffImageFile):
         check_tiff(image.tag_v2, data, shown)
         planes = planes_of_tiff(image.tag_v2, data)
         if planes is not None:
-            return Picture(shown, np.ascontiguousarray(planes), None, icc, exif)
+            return Picture(shown, np.ascontiguousarray(planes), None, icc)
     elif image.format == "JPEG2000":
         check_jpeg2000(data, shown)
     if png_kind(data) == (16, 4):
         image.tile = [tile._replace(args="RGBA") for tile in image.tile]
         pairs = np.asarray(upright(image), np.uint16)
         values = pairs[..., 0::2] * 256 + pairs[..., 1::2]
-        return Picture(shown, values[..., :1], values[..., 1], icc, exif)
+        return Picture(shown, values[..., :1], values[..., 1], icc, _upright_exif(image))
     inverted = is_inverted(image)
     lower = lower_bytes(image, lambda: opened(data), upright)
     pixels, alpha = _channels(upright(image), lower, shown)
-    return Picture(shown, np.iinfo(pixels.dtype).max - pixels if inverted else pixels, alpha, icc, exif)
+    pixels = np.iinfo(pixels.dtype).max - pixels if inverted else pixels
+    return Picture(shown, pixels, alpha, icc, _upright_exif(image))
 
 
 def _channels(image: Image.Image, lower: Image.Image | None, shown: str) -> tuple[np.ndarray, np.ndarray | None]:
@@ -136,7 +138,10 @@ def _plain_mode(image: Image.Image) -> str:
 
 
 def _upright_exif(image: ImageFile.ImageFile) -> bytes | None:
-    """The EXIF data with an orientation that says upright; None without any, or where it is damaged."""
+    """The EXIF data with an orientation that says upright; None without any, or where it is damaged.
+
+    ``image`` is read already: asking a PNG for its EXIF reads it.
+    """
     try:
         exif = image.getexif()
         if image.format == "TIFF" or not exif:
