@@ -25,7 +25,7 @@ def chroma_of(rgb: np.ndarray) -> np.ndarray:
 
 
 def rgb_of(luma: np.ndarray, chroma: np.ndarray) -> np.ndarray:
-    """float64 RGB in 0..255, neither rounded nor clipped, of Y `(H, W)` in 16..235 and ``chroma_of`` another picture."""
+    """float64 RGB in 0..255, neither rounded nor clipped, of Y `(H, W)` in 16..235 and what ``chroma_of`` gives."""
     ycbcr = np.concatenate([luma.astype(np.float64)[..., None] - LUMA_OFFSET, chroma], axis=2)
     return ycbcr @ _TO_RGB.T
 

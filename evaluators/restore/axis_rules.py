@@ -145,7 +145,7 @@ def padding(call: Call) -> Effect:
     image, pads = call.args["self"], call.args.get("pad") or call.args["padding"]
     axes = call.axes_of(image)
     maps: list[AxisMap] = [SAME, SAME]
-    fills = [0, 0]
+    fills: list[int] = [0, 0]
     for index in range(len(pads) // 2):
         if image.dim() - 1 - index in axes:
             place = axes.index(image.dim() - 1 - index)
@@ -183,8 +183,8 @@ def pointwise(call: Call) -> Effect:
     sources = []
     for tensor in tensors:
         maps = []
-        for at, axis in zip(axes, call.axes_of(tensor), strict=True):
-            short = at is not None and _length(tensor, axis) == 1 and output.shape[at] > 1
+        for place_out, axis in zip(axes, call.axes_of(tensor), strict=True):
+            short = place_out is not None and _length(tensor, axis) == 1 and output.shape[place_out] > 1
             maps.append(ONE if short or axis is None else SAME)
         sources.append((tensor, (maps[0], maps[1])))
     return Effect((axes,) * len(call.outputs), tuple(sources))

@@ -82,7 +82,7 @@ class Conversion:
             )
 
     def network_input(self, picture: Picture, box: Box, mask: np.ndarray | None = None) -> np.ndarray:
-        """float32 `(h, w, in_channels)` of the pixels in ``box``, which are repeated beyond the right and lower edge."""
+        """float32 `(h, w, in_channels)` of the pixels in ``box``, repeated beyond the right and lower edge."""
         pixels = cut(picture.pixels, box)
         if self.sees_luma and not picture.is_grey:
             return (luma(_of_255(pixels)) / 255).astype(np.float32)[..., None]

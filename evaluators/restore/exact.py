@@ -5,7 +5,7 @@ By itself torch differs in the last bits between a tile and the whole picture, f
 - a convolution takes another kernel for small or pointwise images (``ConvParams::use_mkldnn``), and another one in each
   memory layout; the kernels add in different orders. Here every convolution is oneDNN's, channels last;
 - oneDNN cuts long sums (3x3 kernels over 256 channels) into blocks that depend on the size. Here they are cut before;
-- a bilinear resize takes another kernel for small images, unless it has at least four channels, the last ones in memory;
+- a bilinear resize takes another kernel for small images, unless it has at least four channels, channels last;
 - vectorised sigmoid, tanh, GELU and so on leave the last few numbers of an array to scalar code, whose exponential
   differs by one unit in the last place. Here these numbers are vectorised too;
 - bilinear and bicubic weights come from float32 coordinates, which at factors such as 3 are rounded differently at each
@@ -68,7 +68,7 @@ def exact_function(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], T
     """``function`` of a float32 tensor, computed so."""
 
     def run(picture: Tensor) -> Tensor:
-        with torch.no_grad(), torch.autocast("cpu", enabled=False), _Exact():
+        with torch.no_grad(), torch.autocast("cpu", enabled=False), _Exact():  # type: ignore[no-untyped-call]
             return function(picture)
 
     return run
@@ -224,6 +224,3 @@ def _cubic(x: float, a: float = -0.75) -> float:
 
 def _cubic_half(x: float) -> float:
     return _cubic(x, -0.5)
-
-
-

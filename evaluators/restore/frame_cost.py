@@ -31,11 +31,7 @@ class FrameCost:
 
 
 def frame_cost(
-    network: nn.Module,
-    in_channels: int,
-    frame: tuple[int, int],
-    tables: Mapping[str, LatencyTable],
-    memory_bytes: int,
+    network: nn.Module, in_channels: int, frame: tuple[int, int], tables: Mapping[str, LatencyTable], memory_bytes: int
 ) -> FrameCost:
     """The cost of a (width, height) frame through ``network``, in tiles that take at most ``memory_bytes``.
 
@@ -43,9 +39,7 @@ def frame_cost(
         UserError: the memory is too little, or the network is refused.
     """
     plan = Planner(network, in_channels).plan(frame, memory_bytes, tiled_anyway=True)
-    operators = {
-        size: network_operators(network, in_channels, size) for size in plan.window_shapes
-    }
+    operators = {size: network_operators(network, in_channels, size) for size in plan.window_shapes}
     ms: dict[str, tuple[float, float, float]] = {}
     refused: dict[str, str] = {}
     for name, table in tables.items():
@@ -53,11 +47,7 @@ def frame_cost(
         try:
             for size, count in plan.window_shapes.items():
                 latency = explain(table, operators[size]).latency
-                total = (
-                    total[0] + count * latency.ms,
-                    total[1] + count * latency.low,
-                    total[2] + count * latency.high,
-                )
+                total = (total[0] + count * latency.ms, total[1] + count * latency.low, total[2] + count * latency.high)
         except MissingOperatorError as error:
             refused[name] = str(error)
         else:

@@ -1,7 +1,7 @@
 """RAW frames in, RAW frames out: a folder with ``frames.csv`` becomes another one, with a picture of each frame.
 
-A restored frame is again a headerless file that ``frames.csv`` describes: RGGB, 16 bits, black 0 and white 65535, cut to
-what the network saw. Beside it lies ``NAME.png``, the frame finished to sRGB, one pixel for each 2x2 of the sensor.
+A restored frame is again a headerless file that ``frames.csv`` describes: RGGB, 16 bits, black 0 and white 65535, cut
+to what the network saw. Beside it lies ``NAME.png``, the frame finished to sRGB, one pixel for each 2x2 of the sensor.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ def restore_frame(
     pair = rules.show.frame_pair(frame)
     image = rules.degrade.network_input(pair.degraded)
     height, width = image.shape[:2]
-    plan = restorer.planner.plan((width, height), restorer.memory_bytes - 6 * image.nbytes, restorer.settings.tiled_anyway)
+    plan = restorer.planner.plan(
+        (width, height), restorer.memory_bytes - 6 * image.nbytes, restorer.settings.tiled_anyway
+    )
     run: Run = restorer.run if restorer.engine is not None else torch_run(network_at(network, pair.level))
     if plan.extended != (0, 0):
         image = np.pad(image, ((0, plan.extended[1]), (0, plan.extended[0]), (0, 0)), mode="edge")

@@ -160,8 +160,8 @@ def _check_memory(size: tuple[int, int] | None, shown: str, memory_bytes: int) -
     if needed > memory_bytes:
         raise UserError(
             f"image {shown} of {size[0]}x{size[1]} takes {needed / 1e6:,.0f} MB to be decoded, and --memory leaves "
-            f"{max(memory_bytes, 0) / 1e6:,.0f} MB; raise --memory by {(needed - memory_bytes) / 1e6:,.0f} MB or cut it "
-            "into parts"
+            f"{max(memory_bytes, 0) / 1e6:,.0f} MB; raise --memory by {(needed - memory_bytes) / 1e6:,.0f} MB, or "
+            "cut it into parts"
         )
 
 

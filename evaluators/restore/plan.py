@@ -137,11 +137,7 @@ class Planner:
         return int(SCRATCH * BYTES_PER_VALUE * self.trace(size).peak_elements)
 
     def plan(
-        self,
-        size: tuple[int, int],
-        memory_bytes: int,
-        tiled_anyway: bool = False,
-        most_rows: int = 1 << 30,
+        self, size: tuple[int, int], memory_bytes: int, tiled_anyway: bool = False, most_rows: int = 1 << 30
     ) -> TilePlan:
         """Tiles for a picture of (width, height), with at most ``memory_bytes`` for the network's values.
 
@@ -237,13 +233,7 @@ class Planner:
         return all(trace.signature(axis, True) == smaller.signature(axis, True) for axis in (ROWS, COLUMNS))
 
     def _tiled(
-        self,
-        size: tuple[int, int],
-        memory_bytes: int,
-        halo: Halo,
-        most_rows: int,
-        notes: tuple[str, ...],
-        exact: bool,
+        self, size: tuple[int, int], memory_bytes: int, halo: Halo, most_rows: int, notes: tuple[str, ...], exact: bool
     ) -> TilePlan:
         reach = max(self._reach, 0)
         step = halo.multiple
@@ -311,11 +301,7 @@ def _window_length(length: int, count: int, before: int, after: int, step: int) 
 
 
 def _cheapest(
-    size: tuple[int, int],
-    around: tuple[tuple[int, ...], tuple[int, ...]],
-    step: int,
-    most_px: float,
-    most_rows: int,
+    size: tuple[int, int], around: tuple[tuple[int, ...], tuple[int, ...]], step: int, most_px: float, most_rows: int
 ) -> tuple[int, int] | None:
     """How many rows and columns of tiles take the least time with windows of at most ``most_px``; None if none do.
 

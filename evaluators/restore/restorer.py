@@ -78,9 +78,7 @@ class Restorer:
         check_header(output, header)
         if self.engine is not None and self.engine.size is not None:
             return self.engine.plan(self.planner, picture.size)
-        return plan_for(
-            self.planner, picture, header, output, self.memory_bytes, self.settings.tiled_anyway
-        )
+        return plan_for(self.planner, picture, header, output, self.memory_bytes, self.settings.tiled_anyway)
 
     def restore_file(
         self, path: Path, output: Path, mask_path: Path | None = None, progress: Progress = lambda pixels: None
@@ -125,14 +123,12 @@ def read_mask(path: Path, memory_bytes: int) -> np.ndarray:
     return mask
 
 
-def _check_sigma(
-    rules: TaskRules | None, channels: tuple[int, int], network: nn.Module, sigma: float | None
-) -> None:
+def _check_sigma(rules: TaskRules | None, channels: tuple[int, int], network: nn.Module, sigma: float | None) -> None:
     is_told = rules is not None and rules.task == "denoise" and channels[0] > channels[1]
     shares = len(networks_of(network)) > 1
     if is_told and sigma is None:
-        raise UserError("--sigma must be the noise's standard deviation, of 255, for a network with a noise map, got none")
+        raise UserError(
+            "--sigma must be the noise's standard deviation, of 255, for a network with a noise map, got none"
+        )
     if sigma is not None and not (is_told or shares):
         raise UserError(f"--sigma is for networks that are told the noise, got {sigma:g}; leave it out")
-
-

@@ -23,7 +23,9 @@ from space.operators.trace import module_paths, not_compiled, set_eval
 
 ROWS, COLUMNS = 0, 1
 BOTH = (ROWS, COLUMNS)
-UNIFORM = frozenset({"zeros", "ones", "full", "zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"})
+UNIFORM = frozenset(
+    {"zeros", "ones", "full", "zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"}
+)
 
 
 @dataclass(frozen=True)
@@ -176,7 +178,9 @@ class _Follower(TorchDispatchMode):
         node = self._tainted.get(storage_of(tensor))
         if node is None:
             return None
-        return self._enter(tensor, self._whole(tensor, "copy_", (node,), "parts are written one by one"), _guess(tensor))
+        return self._enter(
+            tensor, self._whole(tensor, "copy_", (node,), "parts are written one by one"), _guess(tensor)
+        )
 
     def _enter(self, tensor: Tensor, node: int, axes: Axes) -> _Entry:
         storage, key = storage_of(tensor), id(tensor)
@@ -278,9 +282,7 @@ class _Follower(TorchDispatchMode):
                     )
         self._enter(output, node, axes)
 
-    def _check_constants(
-        self, read: list[Tensor], entries: dict[int, _Entry], effect: Effect, name: str
-    ) -> None:
+    def _check_constants(self, read: list[Tensor], entries: dict[int, _Entry], effect: Effect, name: str) -> None:
         """Raises: NotLocalError: a constant has other values at other places of the picture."""
         if name in ("convolution", "mm") or name.startswith("native_") or "batch_norm" in name:
             return

@@ -103,6 +103,8 @@ def restore(
     and EXIF; they appear when they are complete.
 
     >>> import search
+    >>> from PIL import Image
+    >>> Image.new("RGB", (64, 48), "orange").save("photo.png")
     >>> done = search.restore("photo.png", "enlarged.png", "espcn")
     >>> [each.plan.count for each in done.restored.values()]
     [1]
@@ -205,7 +207,8 @@ def _restore_frames(
     one = networks_of(model.network)[0]
     restorer = Restorer(one, model.rules, _channels(model), settings)
     jobs = tuple(
-        Job(source / frame.name, output / frame.name, (frame.packed.shape[1], frame.packed.shape[0])) for frame in frames
+        Job(source / frame.name, output / frame.name, (frame.packed.shape[1], frame.packed.shape[0]))
+        for frame in frames
     )
     listener.started(jobs, restorer)
     output.mkdir(parents=True, exist_ok=True)
@@ -224,7 +227,9 @@ def _restore_frames(
             rows.append(row)
             listener.finished(job, restored[job.path])
     write_description(output, rows)
-    return Restoration(restored, {job.path: job.output for job in jobs if job.path in restored}, failed, most_taken_bytes())
+    return Restoration(
+        restored, {job.path: job.output for job in jobs if job.path in restored}, failed, most_taken_bytes()
+    )
 
 
 def restorer_of(
@@ -268,7 +273,9 @@ def jobs_of(source: Path, output: Path, mask: Path | None, overwrite: bool) -> t
         pairs = [(source, target)]
         if target.exists() and source.exists() and target.samefile(source):
             raise UserError(f"output must be another file than the input, got {escaped_name(output)} for both")
-    twice = {target for _, target in pairs if sum(other == target for _, other in pairs) > 1} if len(pairs) < 2000 else ()
+    twice = (
+        {target for _, target in pairs if sum(other == target for _, other in pairs) > 1} if len(pairs) < 2000 else ()
+    )
     if twice:
         raise UserError(
             f"pictures must have different names without their suffixes, got several for {escaped_name(min(twice))}; "
@@ -338,6 +345,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return os_error_line(error)
     return str(error) or ("out of memory" if isinstance(error, MemoryError) else type(error).__name__)
-
-
-

@@ -21,7 +21,9 @@ def engine_run(engine: str, model: Model, named: Model | str) -> EngineRun:
         raise UserError(f"--engine must be one of {', '.join(('torch', *FORMATS))}, got {engine!r}")
     folder = Path(named) if isinstance(named, str) else None
     if folder is None or not folder.is_dir():
-        raise UserError(f"--engine {engine} needs a model folder with an exported file, got {model.name}; export it first")
+        raise UserError(
+            f"--engine {engine} needs a model folder with an exported file, got {model.name}; export it first"
+        )
     kind = FORMATS[engine]
     files = sorted(folder.glob(f"*{kind.suffix}"))
     if not files:

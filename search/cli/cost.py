@@ -16,7 +16,7 @@ from latency_tables.cli.network_input import input_sizes, parse_channels
 from latency_tables.lowering.fusion import network_operators
 from latency_tables.tables.estimate import Explanation, MissingOperatorError, explain
 from latency_tables.tables.table import load_table, table_names
-from search.cli.frame_cost import frame_document, print_frame, priced_frame
+from search.cli.frame_cost import frame_document, priced_frame, print_frame
 from search.cli.latency_columns import latency_columns
 from search.cli.options.cost import SHOWN_TABLES
 from search.models.to_cost import network_to_cost

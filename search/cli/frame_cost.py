@@ -42,7 +42,9 @@ def print_frame(console: Console, cost: FrameCost) -> None:
     plan = cost.plan
     width, height = plan.size
     shapes = ", ".join(f"{count} of {size[0]}x{size[1]}" for size, count in plan.window_shapes.items())
-    tiles = "whole" if plan.count == 1 else f"{plan.count} tiles ({shapes}), {cost.halo_share:.0%} of the work for halos"
+    tiles = (
+        "whole" if plan.count == 1 else f"{plan.count} tiles ({shapes}), {cost.halo_share:.0%} of the work for halos"
+    )
     console.print(
         f"\na frame of {width}x{height}: {tiles}; {plan.halo.text}; {plan.peak_bytes / 1e6:,.0f} MB for the network's "
         "values",

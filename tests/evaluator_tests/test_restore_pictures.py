@@ -120,9 +120,14 @@ def test_what_a_format_cannot_hold_is_refused(tmp_path: Path) -> None:
 def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"old")
-    with pytest.raises(RuntimeError), writing(path, Header((4, 4), 3, 8)) as writer:
-        writer.rows(np.zeros((2, 4, 3), np.uint8))
-        raise RuntimeError
+
+    def fails() -> None:
+        with writing(path, Header((4, 4), 3, 8)) as writer:
+            writer.rows(np.zeros((2, 4, 3), np.uint8))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fails()
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 

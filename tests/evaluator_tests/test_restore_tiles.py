@@ -55,7 +55,9 @@ def check(network: nn.Module, channels: int, most_px: int = 400) -> bool:
     return True
 
 
-@pytest.mark.parametrize("name", ["s-lwsr16", "fsrcnn", "espcn", "feature-align", "ffdnet-color", "cbdnet-lite-bilinear"])
+@pytest.mark.parametrize(
+    "name", ["s-lwsr16", "fsrcnn", "espcn", "feature-align", "ffdnet-color", "cbdnet-lite-bilinear"]
+)
 def test_tiles_of_published_networks_equal_the_whole(name: str) -> None:
     assert check(alive(ZOO[name].architecture), ZOO[name].architecture.shape.in_channels)
 

@@ -131,7 +131,9 @@ def test_noise_maps_need_their_sigma(photo: Path, tmp_path: Path) -> None:
         search.restore(photo, tmp_path / "other.png", unchanged("deblur"), sigma=25)
 
 
-def test_a_folder_loses_one_picture_and_no_other(tmp_path: Path, photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_loses_one_picture_and_no_other(
+    tmp_path: Path, photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     for name in ("a.png", "b.jpg", "c.bmp"):

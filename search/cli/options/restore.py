@@ -11,9 +11,15 @@ from search.request.options import task_options
 DESCRIPTION = "Restore a picture, or all pictures of a folder, with a network; in tiles that equal the whole picture."
 EXAMPLES = (
     ("python -m search restore photo.jpg large.png --model runs/mine#6", "a network of a run"),
-    ("python -m search restore photos/ restored/ --model phone/ --workers 2 --page", "a folder, with a page to compare"),
+    (
+        "python -m search restore photos/ restored/ --model phone/ --workers 2 --page",
+        "a folder, with a page to compare",
+    ),
     ("python -m search restore photo.jpg large.png --model phone/ --engine litert", "the exported file in its engine"),
-    ("python -m search restore noisy.tif clean.tif --model ffdnet-color --weights ffdnet.pth --sigma 25", "16 bits stay"),
+    (
+        "python -m search restore noisy.tif clean.tif --model ffdnet-color --weights ffdnet.pth --sigma 25",
+        "16 bits stay",
+    ),
 )
 
 
