@@ -190,7 +190,8 @@ class Planner:
             step = _step_of(self.trace((PROBE_PX, PROBE_PX)))
             notes = [f"tiles differ from the whole picture: {reasons_text(halo.whole_picture)}"]
             halo = replace(halo, before=(ANYWAY_PX, ANYWAY_PX), after=(ANYWAY_PX, ANYWAY_PX), multiple=step)
-        cuts, extended = [], []
+        cuts: list[tuple[tuple[int, int, int, int], ...]] = []
+        extended: list[int] = []
         for axis in (ROWS, COLUMNS):
             length, window = size[1 - axis], tile[1 - axis]
             before, after = (_up(max(each[axis], self._reach), step) for each in (halo.before, halo.after))
@@ -212,7 +213,9 @@ class Planner:
             notes.append(f"the picture is extended by {added}, to the file's size or multiples of {step}")
         enlarged = (size[0] + extended[1], size[1] + extended[0])
         peak = self.peak_bytes(tile)
-        return TilePlan(enlarged, halo.scale, *cuts, peak, self.halo, (extended[1], extended[0]), tuple(notes))
+        return TilePlan(
+            enlarged, halo.scale, cuts[0], cuts[1], peak, self.halo, (extended[1], extended[0]), tuple(notes)
+        )
 
     def _whole(self, size: tuple[int, int]) -> TilePlan:
         width, height = size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -46,9 +47,7 @@ class Restored:
 
 def torch_run(network: nn.Module) -> Run:
     """``network``, copied into its deploy form, so that a tile's pixels are those of the whole picture."""
-    import copy
-
-    run = exact_network(deploy_form(copy.deepcopy(network).eval()).to(memory_format=torch.channels_last))
+    run = exact_network(deploy_form(copy.deepcopy(network).eval()))
 
     def on_array(image: np.ndarray) -> np.ndarray:
         return run(torch.from_numpy(image)).numpy()

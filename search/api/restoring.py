@@ -170,13 +170,14 @@ def restore(
     else:
         _side_by_side(one, jobs, workers, stop)
     done = {job.path: job.output for job in jobs if job.path in restored}
-    quality, metric = {}, ""
+    figures: dict[Path, tuple[float, float]] = {}
+    metric = ""
     if references and found.rules is not None:
-        quality = quality_of(done, {job.path: job.mask for job in jobs}, references, found.rules)
+        figures = quality_of(done, {job.path: job.mask for job in jobs}, references, found.rules)
         metric = found.rules.measure.metric_name
-    restoration = Restoration(restored, done, failed, most_taken_bytes(), quality, metric)
+    restoration = Restoration(restored, done, failed, most_taken_bytes(), figures, metric)
     if page and done:
-        return replace(restoration, page=page_of(found.name, done, restored, quality, Path(output)))
+        return replace(restoration, page=page_of(found.name, done, restored, figures, Path(output)))
     return restoration
 
 
