@@ -43,12 +43,16 @@ class Node:
 
 @dataclass(frozen=True)
 class SpatialTrace:
-    """The nodes in running order, the first one the picture; ``peak_elements`` are alive at once while they run."""
+    """The nodes in running order, the first one the picture; ``peak_elements`` are alive at once while they run.
+
+    ``largest_elements`` are those of the largest value.
+    """
 
     nodes: tuple[Node, ...]
     output: int
     output_shape: tuple[int, ...]
     peak_elements: int
+    largest_elements: int
 
     def needs(self, axis: int, low: int, high: int) -> Interval:
         """The rows or columns of the picture that the output's ``low`` to ``high`` depend on, both included."""
@@ -137,7 +141,9 @@ def traced_shadow(shadow: nn.Module, channels: int, size: tuple[int, int]) -> Sp
         ) from error
     if not isinstance(output, Tensor) or output.dim() != 4:
         raise UserError(f"the network must give one picture, got {type(output).__name__}; wrap it in one that does")
-    return SpatialTrace(tuple(follower.nodes), follower.node_of(output), tuple(output.shape), follower.peak)
+    return SpatialTrace(
+        tuple(follower.nodes), follower.node_of(output), tuple(output.shape), follower.peak, follower.largest
+    )
 
 
 @dataclass
@@ -156,7 +162,7 @@ class _Follower(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]  # torch gives it no annotations
         self.path: list[str] = []
         self.nodes = [Node("picture", (image.shape[-2], image.shape[-1]))]
-        self.peak = self._alive = 0
+        self.peak = self.largest = self._alive = 0
         self._entries: dict[int, _Entry] = {}
         self._uniform: set[int] = set()
         self._tainted: dict[int, int] = {}  # storages that an operator wrote into, with its node
@@ -190,6 +196,7 @@ class _Follower(TorchDispatchMode):
             if self._owners.get(storage, 0) == 0:
                 self._alive += elements
                 self.peak = max(self.peak, self._alive)
+                self.largest = max(self.largest, elements)
             self._owners[storage] = self._owners.get(storage, 0) + 1
             weakref.finalize(tensor, self._leave, key, storage, elements)
         self._entries[key] = _Entry(node, axes, weakref.ref(tensor))
