@@ -18,8 +18,8 @@ from space.specialists import networks_of
 
 BYTES_PER_VALUE = 4
 SCRATCH = 1.25
-"""What the convolutions of torch take beside the network's own values, of these. Over 13 networks of the zoo a run took 0.3
-to 1.6 times its values of resident memory, with what torch takes only once (``restorer.LATER_BYTES``)."""
+"""What the convolutions of torch take beside the network's own values, of these. Over 13 networks of the zoo a run
+took 0.3 to 1.6 times its values of resident memory, with what torch takes only once (``restorer.LATER_BYTES``)."""
 
 REUSED_BYTES = 32 << 20
 """The C library gives a larger array back to the system as soon as it is free, and gets new pages for the next one:
