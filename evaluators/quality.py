@@ -50,13 +50,18 @@ def restore(
     with torch.inference_mode():
         output = run(image.contiguous(memory_format=torch.channels_last))
     values = output[0].permute(1, 2, 0).float().cpu().numpy()
+    check_finite(values)
+    return rules.measure.output(values, degraded)
+
+
+def check_finite(values: np.ndarray) -> None:
+    """Raises: NonFiniteOutputError: one of a network's ``values`` is NaN or infinite."""
     if not np.isfinite(values).all():
         share = float(np.mean(~np.isfinite(values)))
         raise NonFiniteOutputError(
             f"the network's output must be finite, got NaN or infinity in {share:.0%} of its values; it diverged in "
             "training, or its weights are damaged"
         )
-    return rules.measure.output(values, degraded)
 
 
 def self_ensembled(network: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from search.api.comparing import Comparison, compare
     from search.api.deleting import delete
     from search.api.exporting import export
+    from search.api.restoring import Restoration, restore
     from search.api.run import Pick, RecostedRun, Run, load
     from search.api.searching import StoppedError, run
     from search.api.training import Trained, TrainingFailedError, train
@@ -24,6 +25,7 @@ _HOMES = {
     "search.api.comparing": ("Comparison", "compare"),
     "search.api.deleting": ("delete",),
     "search.api.exporting": ("export",),
+    "search.api.restoring": ("Restoration", "restore"),
     "search.api.run": ("Pick", "RecostedRun", "Run", "load"),
     "search.api.searching": ("StoppedError", "run"),
     "search.api.training": ("Trained", "TrainingFailedError", "train"),
@@ -37,6 +39,7 @@ __all__ = [
     "Model",
     "Pick",
     "RecostedRun",
+    "Restoration",
     "Run",
     "StoppedError",
     "Trained",
@@ -48,6 +51,7 @@ __all__ = [
     "load",
     "load_model",
     "model_named",
+    "restore",
     "run",
     "train",
     "write_model",

@@ -6,21 +6,24 @@ import csv
 import io
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
-def write_atomically(path: Path | str, content: bytes | memoryview) -> None:
-    """Replace the file ``path`` with ``content`` atomically.
+@contextmanager
+def atomic_file(path: Path | str) -> Iterator[BinaryIO]:
+    """A file to write to that replaces ``path`` when the block ends, and leaves nothing where it fails.
 
-    Writes to a temporary file in the same folder (a rename is atomic only within one file system), syncs it, and
-    renames it. The folder must exist.
+    It is a temporary file in the same folder (a rename is atomic only within one file system), synced and renamed. The
+    folder must exist.
     """
     path = Path(path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~current_umask())  # mkstemp makes files that only their owner can read
@@ -28,6 +31,12 @@ def write_atomically(path: Path | str, content: bytes | memoryview) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def write_atomically(path: Path | str, content: bytes | memoryview) -> None:
+    """Replace the file ``path`` with ``content`` atomically; the folder must exist."""
+    with atomic_file(path) as file:
+        file.write(content)
 
 
 def write_text_atomically(path: Path | str, text: str) -> None:

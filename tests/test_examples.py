@@ -20,6 +20,7 @@ DOCUMENTED = {
     "search.load",
     "search.load_model",
     "search.model_named",
+    "search.restore",
     "search.write_model",
     "search.Run",
     *(f"search.Run.{name}" for name in vars(search.Run) if not name.startswith("_")),

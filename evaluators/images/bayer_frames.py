@@ -41,8 +41,8 @@ class Frame:
     noise: tuple[float, float] | None = None
 
 
-def load_frames(folder: Path) -> tuple[Frame, ...]:
-    """The frames of ``folder``, in the order of its ``frames.csv``.
+def load_frames(folder: Path, whole: bool = False) -> tuple[Frame, ...]:
+    """The frames of ``folder``, in the order of its ``frames.csv``; of a large one the middle, unless ``whole``.
 
     Raises:
         UserError: ``frames.csv`` or a frame cannot be used; the message states the rule.
@@ -55,7 +55,7 @@ def load_frames(folder: Path) -> tuple[Frame, ...]:
     frames = []
     for line, row in rows:
         try:
-            frames.append(_frame(folder, row))
+            frames.append(_frame(folder, row, whole))
         except UserError as error:
             raise UserError(f"{FILE}, line {line}: {error}") from None
     return tuple(frames)
@@ -68,7 +68,7 @@ def _to_rggb(sensor: np.ndarray, pattern: str) -> np.ndarray:
     return sensor[: len(sensor) // 2 * 2, : sensor.shape[1] // 2 * 2]
 
 
-def _frame(folder: Path, row: Mapping[str, str]) -> Frame:
+def _frame(folder: Path, row: Mapping[str, str], whole: bool) -> Frame:
     name = row["file"].strip()
     if not name or Path(name).is_absolute() or ".." in Path(name).parts:
         raise UserError(f"file must be a path below the folder of {FILE}, got {name!r}")
@@ -87,7 +87,8 @@ def _frame(folder: Path, row: Mapping[str, str]) -> Frame:
     levels = (_to_rggb(values, pattern).astype(np.float32) - black) / (white - black)
     camera = Camera(1.0, _number(row, "gain_r", 1e-3), _number(row, "gain_b", 1e-3), mixed_colours(np.ones(4)))
     noise = (_number(row, "shot", 0), _number(row, "read", 0)) if row.get("shot") or row.get("read") else None
-    return Frame(name, _middle(pack(levels)).astype(np.float32), camera, noise)
+    packed = pack(levels)
+    return Frame(name, (packed if whole else _middle(packed)).astype(np.float32), camera, noise)
 
 
 def _values(path: Path, width: int, height: int, bits: int) -> np.ndarray:

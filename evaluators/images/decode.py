@@ -3,8 +3,9 @@
 import io
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
@@ -31,9 +32,10 @@ FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "PPM", "WEBP", "GIF", "JPEG2000", "AVIF
 """What a file's content may be, whatever its name says. Pillow knows more: EPS among them, for which it starts
 Ghostscript."""
 
+Decoded = TypeVar("Decoded")
 TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"MM*\0", b"II\0*")
-_GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N")
-_COLOUR_MODES = ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK")
+GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N")
+COLOUR_MODES = ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK")
 
 
 def decode_rgb(data: bytes, shown: str) -> tuple[np.ndarray, bool]:
@@ -48,9 +50,18 @@ def decode_rgb(data: bytes, shown: str) -> tuple[np.ndarray, bool]:
         UserError: no image, damaged or cut short, above ``MAX_MEGAPIXELS``, or stored in a way that does not come out
             exactly: 32 bits or floating point, Lab, colours multiplied by their transparency.
     """
+    return decode_with(_decoded, data, shown)
+
+
+def decode_with(decode: Callable[[bytes, str], Decoded], data: bytes, shown: str) -> Decoded:
+    """``decode(data, shown)`` without Pillow's limit and messages.
+
+    Raises:
+        UserError: whatever the decoders raise, in one line; ``MemoryError`` passes.
+    """
     try:
         with _pillow_without_its_limit(), _silent_libraries(data.startswith(TIFFS)):
-            return _decoded(data, shown)
+            return decode(data, shown)
     except (UserError, MemoryError):
         raise
     except UnidentifiedImageError:
@@ -73,7 +84,7 @@ def _decoded(data: bytes, shown: str) -> tuple[np.ndarray, bool]:
     kind = png_kind(data)
     if kind is not None:
         data = essential_png(data)
-    image = _opened(data)
+    image = opened(data)
     _check_size(image.size, shown)
     if isinstance(image, TiffImageFile):
         check_tiff(image.tag_v2, data, shown)
@@ -83,20 +94,20 @@ def _decoded(data: bytes, shown: str) -> tuple[np.ndarray, bool]:
     elif image.format == "JPEG2000":
         check_jpeg2000(data, shown)
     if kind == (16, 4):
-        return np.repeat(rounded(values_of_grey_alpha(image, _upright))[..., None], 3, axis=2), True
+        return np.repeat(rounded(values_of_grey_alpha(image, upright))[..., None], 3, axis=2), True
     inverted = is_inverted(image)
-    lower = lower_bytes(image, lambda: _opened(data), _upright)
-    is_grey = image.mode in _GREY_MODES
-    pixels = _to_rgb(_upright(image), lower, shown)
+    lower = lower_bytes(image, lambda: opened(data), upright)
+    is_grey = image.mode in GREY_MODES
+    pixels = _to_rgb(upright(image), lower, shown)
     return 255 - pixels if inverted else pixels, is_grey
 
 
-def _opened(data: bytes) -> ImageFile.ImageFile:
+def opened(data: bytes) -> ImageFile.ImageFile:
     Image.init()
     return Image.open(io.BytesIO(data), formats=[name for name in FORMATS if name in Image.OPEN])
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def upright(image: Image.Image) -> Image.Image:
     """``image``, read to its end, as its EXIF says it is to be seen; damaged EXIF says nothing."""
     image.load()
     try:
@@ -111,9 +122,9 @@ def _to_rgb(image: Image.Image, lower: Image.Image | None, shown: str) -> np.nda
         raise UserError(f"image {shown} must not be multiplied by its transparency; save it without transparency")
     if lower is not None:
         return rounded(np.asarray(image.convert("RGB"), np.uint32) * 256 + np.asarray(lower.convert("RGB")))
-    if image.mode == "F" or (image.mode == "I" and not _fits_16_bits(np.asarray(image))):
+    if image.mode == "F" or (image.mode == "I" and not fits_16_bits(np.asarray(image))):
         raise UserError(f"image {shown} must have at most 16 bits per channel, got 32; convert it to 16-bit PNG")
-    if image.mode not in (*_GREY_MODES, *_COLOUR_MODES):
+    if image.mode not in (*GREY_MODES, *COLOUR_MODES):
         raise UserError(f"image {shown} must be grey, RGB, CMYK or of a palette, got {image.mode}; convert it to RGB")
     if image.mode.startswith("I"):
         return np.repeat(rounded(np.asarray(image).astype(np.uint32))[..., None], 3, axis=2)
@@ -122,7 +133,7 @@ def _to_rgb(image: Image.Image, lower: Image.Image | None, shown: str) -> np.nda
     return np.array(image.convert("RGB"))
 
 
-def _fits_16_bits(values: np.ndarray) -> bool:
+def fits_16_bits(values: np.ndarray) -> bool:
     return bool(values.min() >= 0 and values.max() < 65536)
 
 

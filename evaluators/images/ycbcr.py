@@ -16,9 +16,18 @@ _GREY = np.array([0.298936021293775, 0.587043074451121, 0.114020904255103])
 
 def join_luma(luma: np.ndarray, rgb: np.ndarray) -> np.ndarray:
     """uint8 RGB `(H, W, 3)` with the Y of ``luma`` `(H, W)`, in 16..235, and the Cb and Cr of ``rgb``, in 0..255."""
-    chroma = rgb.astype(np.float64) @ (_TO_CHROMA / 255.0).T
+    return rgb_of(luma, chroma_of(rgb)).round().clip(0, 255).astype(np.uint8)
+
+
+def chroma_of(rgb: np.ndarray) -> np.ndarray:
+    """Cb and Cr `(H, W, 2)`, about 0, of RGB in 0..255."""
+    return rgb.astype(np.float64) @ (_TO_CHROMA / 255.0).T
+
+
+def rgb_of(luma: np.ndarray, chroma: np.ndarray) -> np.ndarray:
+    """float64 RGB in 0..255, neither rounded nor clipped, of Y `(H, W)` in 16..235 and what ``chroma_of`` gives."""
     ycbcr = np.concatenate([luma.astype(np.float64)[..., None] - LUMA_OFFSET, chroma], axis=2)
-    return (ycbcr @ _TO_RGB.T).round().clip(0, 255).astype(np.uint8)
+    return ycbcr @ _TO_RGB.T
 
 
 def grey(rgb: np.ndarray) -> np.ndarray:

@@ -15,15 +15,16 @@ COMMANDS = tuple(
         ("pick", "pick", "the network of a run to take under other limits"),
         ("recost", "recost", "a run's front on other phones, without training"),
         ("compare", "compare", "the fronts of several runs on one plot"),
-        ("cost", "cost", "parameters, MACs, memory and milliseconds of a published network or yours"),
-        ("evaluate", "evaluate", "PSNR and SSIM of a published network with given weights"),
+        ("train", "train", "one network to the end, from its weights, into a model folder"),
         ("export", "export", "files of a network for the engines of phones, each checked against torch"),
+        ("restore", "restore", "pictures through a network, in tiles that equal the whole picture"),
+        ("cost", "cost", "parameters, MACs, memory and milliseconds of a published network or yours"),
+        ("evaluate", "evaluate", "PSNR and SSIM of a network with its weights or given ones"),
         ("reproduce", "reproduce", "the published networks: published figures beside ours"),
         ("ablation", "ablation", "test a paper's claim: vary one choice, keep everything else equal"),
-        ("train", "train", "one network to the end, from its weights, into a model folder"),
         ("queue", "queue", "train the next networks of a queue file"),
-        ("delete", "delete", "delete a run, after asking"),
         ("list", "catalogue", "tasks, published networks, knobs, and runs"),
+        ("delete", "delete", "delete a run, after asking"),
     )
 )
 

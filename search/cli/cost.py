@@ -16,6 +16,7 @@ from latency_tables.cli.network_input import input_sizes, parse_channels
 from latency_tables.lowering.fusion import network_operators
 from latency_tables.tables.estimate import Explanation, MissingOperatorError, explain
 from latency_tables.tables.table import load_table, table_names
+from search.cli.frame_cost import frame_document, priced_frame, print_frame
 from search.cli.latency_columns import latency_columns
 from search.cli.options.cost import SHOWN_TABLES
 from search.models.to_cost import network_to_cost
@@ -37,9 +38,12 @@ def execute(options: argparse.Namespace) -> int:
         raise UserError(next(iter(refused.values())))
     entry = ZOO.get(options.name)
     counts = paper_counts(entry, costs, size, _scale(entry, options)) if entry else None
+    names = _tables(options)
+    frame = None if options.frame is None else priced_frame(own, options.frame, options.frame_memory, names)
     if options.json:
         described = _described(entry, options) if entry else {"source": options.name}
-        print(json.dumps(_document(own, size, costs, counts, described, figures, refused)))
+        document = _document(own, size, costs, counts, described, figures, refused)
+        print(json.dumps(document | ({} if frame is None else {"frame": frame_document(frame)})))
         return 0
     console = Console()
     heading = own.name
@@ -62,6 +66,8 @@ def execute(options: argparse.Namespace) -> int:
             console.print(f"{name}: {load_table(name).caption}")
     for reason in dict.fromkeys(refused.values()):
         console.print(f"no milliseconds: {reason}")
+    if frame is not None:
+        print_frame(console, frame)
     return 0
 
 

@@ -53,8 +53,8 @@ def trace(network: nn.Module, *input_shapes: Shape) -> OperatorList:
 def _traced(shadow: nn.Module, input_shapes: tuple[Shape, ...], dtype: torch.dtype) -> OperatorList:
     inputs = [torch.empty(shape, device="meta", dtype=dtype) for shape in input_shapes]
     recorder = _Recorder(shadow, inputs)
-    _set_eval(shadow)
-    with foreign_code(), torch.no_grad(), _not_compiled(), _module_paths(shadow, recorder.path), recorder:
+    set_eval(shadow)
+    with foreign_code(), torch.no_grad(), not_compiled(), module_paths(shadow, recorder.path), recorder:
         output = shadow(*inputs)
     outputs = list(_tensors(output))
     if not outputs:
@@ -111,7 +111,7 @@ def _check_inputs(network: nn.Module, given: int) -> None:
         raise UserError(f"the network takes {len(taken)} inputs, got {given}; give --channels of so many")
 
 
-def _set_eval(network: nn.Module) -> None:
+def set_eval(network: nn.Module) -> None:
     try:
         network.eval()
     except NotImplementedError:
@@ -119,7 +119,7 @@ def _set_eval(network: nn.Module) -> None:
 
 
 @contextmanager
-def _not_compiled() -> Iterator[None]:
+def not_compiled() -> Iterator[None]:
     """Functions that the user's code compiles run as they are written; torch's compiler is not imported for this."""
     with ExitStack() as stack:
         if "torch._dynamo" in sys.modules:
@@ -237,7 +237,7 @@ def _storage(tensor: Tensor) -> int:
 
 
 @contextmanager
-def _module_paths(network: nn.Module, path: list[str]) -> Iterator[None]:
+def module_paths(network: nn.Module, path: list[str]) -> Iterator[None]:
     """Keep the path of the module that is running on top of ``path``."""
 
     def leave(*_: Any) -> None:

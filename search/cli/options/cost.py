@@ -32,4 +32,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="TABLE[,TABLE]",
         help=f"latency tables, or 'all' (default: {', '.join(SHOWN_TABLES)}; with --json all)",
     )
+    parser.add_argument(
+        "--frame",
+        metavar="WIDTHxHEIGHT",
+        help="also a whole frame such as 4000x3000, in tiles with the network's exact halo around them",
+    )
+    parser.add_argument(
+        "--frame-memory", default="400mb", metavar="SIZE", help="for the network's values of a tile (default: 400mb)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
