@@ -11,6 +11,7 @@ import torch
 
 from evaluators.export.executorch_int8 import quantized_program
 from evaluators.export.formats import FP16, FP32, INT8, EngineNetwork, Exportable, ExportError, Format
+from evaluators.export.quiet_engine import quiet_engine
 from evaluators.export.traced import HalfInside, quiet, traced
 from space.errors import first_line
 
@@ -44,7 +45,7 @@ class ExecuTorch(Format):
 
     def open(self, path: Path, threads: int = 1) -> EngineNetwork:
         try:
-            with quiet():
+            with quiet(), quiet_engine():
                 return _Loaded(path, threads)
         except Exception as error:
             raise ExportError(f"ExecuTorch refuses {path.name}: {first_line(error)}") from error

@@ -13,7 +13,9 @@ import numpy as np
 
 from evaluators.export.converter_process import last_words, run_converter
 from evaluators.export.formats import FP16, FP32, INT8, EngineNetwork, Exportable, ExportError, Format
+from evaluators.export.mnn_int8 import named_by_index, quantized_mnn, read_json, write_json
 from evaluators.export.onnx import Onnx
+from evaluators.export.quiet_engine import quiet_engine
 from latency_tables.measuring.engines.mnn import CONVERTER
 
 
@@ -29,20 +31,38 @@ class Mnn(Format):
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
             source, target = Path(folder, "network.onnx"), Path(folder, "network.mnn")
             Onnx().write(replace(what, dtype=FP32), source)
-            command = [sys.executable, "-c", CONVERTER, "-f", "ONNX", "--modelFile", source.name]
-            command += ["--MNNModel", target.name, "--bizCode", "litefront"]
-            command += ["--fp16"] if what.dtype == FP16 else []
-            output = run_converter("MNN's converter", command, source.parent)
-            if not target.exists():
-                raise ExportError(f"MNN's converter wrote no network{last_words(output)}")
+            options = {FP32: (), FP16: ("--fp16",), INT8: ("--weightQuantBits", "8")}[what.dtype]
+            _convert("ONNX", source, target, *options)
+            if what.dtype == INT8:
+                _quantize(target, what)
             target.replace(path)
         return ()
 
     def open(self, path: Path, threads: int = 1) -> EngineNetwork:
-        return _Loaded(path, threads)
+        with quiet_engine():
+            return _Loaded(path, threads)
 
     def versions(self) -> dict[str, str]:
         return {package: version(package) for package in self.needs}
+
+
+def _convert(kind: str, source: Path, target: Path, *options: str) -> None:
+    """Write ``target`` in a process of its own: the converter ends its process on error."""
+    command = [sys.executable, "-c", CONVERTER, "-f", kind, "--modelFile", source.name, "--bizCode", "litefront"]
+    command += ["--JsonFile" if target.suffix == ".json" else "--MNNModel", target.name, *options]
+    output = run_converter("MNN's converter", command, source.parent)
+    if not target.exists() or "failed" in output:  # it writes a file without the operators that it does not know
+        raise ExportError(f"MNN's converter wrote no whole network{last_words(output)}")
+
+
+def _quantize(path: Path, what: Exportable) -> None:
+    described, measured = path.with_suffix(".json"), path.with_name("measured.mnn")
+    _convert("MNN", path, described)
+    model = read_json(described)
+    write_json(named_by_index(model), described)
+    _convert("JSON", described, measured)
+    write_json(quantized_mnn(model, measured, what), described)
+    _convert("JSON", described, path)
 
 
 class _Loaded(EngineNetwork):

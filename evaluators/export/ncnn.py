@@ -16,6 +16,7 @@ import torch
 
 from evaluators.export.converter_process import run_converter
 from evaluators.export.formats import FP16, FP32, EngineNetwork, Exportable, ExportError, Format
+from evaluators.export.quiet_engine import quiet_engine
 from evaluators.export.traced import example, quiet
 from space.errors import first_line
 
@@ -60,7 +61,8 @@ class Ncnn(Format):
         return ()
 
     def open(self, path: Path, threads: int = 1) -> EngineNetwork:
-        return _Loaded(path, threads)
+        with quiet_engine():
+            return _Loaded(path, threads)
 
     def versions(self) -> dict[str, str]:
         return {package: version(package) for package in self.needs}
