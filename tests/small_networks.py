@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import nn
 
 from evaluators.tasks import TaskRules, rules_of
 from search.models.model import Model
 from space import TASKS, SearchSpace, build
+from space.knobs import SPECIALISTS
 from space.search_space import BACKBONE, first
+from space.specialists import networks_of
 
 
 def filled(network: nn.Module, seed: int = 0) -> nn.Module:
@@ -25,10 +29,15 @@ def filled(network: nn.Module, seed: int = 0) -> nn.Module:
     return network.eval()
 
 
-def small_model(task: str, channels: str | None = None, specialists: int = 1, **knobs: object) -> Model:
-    """The smallest network of a task's first backbone, or of ``backbone=``, with ``knobs``; named after the task."""
-    rules: TaskRules = rules_of(task, options={"channels": channels or TASKS[task].default_channels})
-    space = SearchSpace(TASKS[task], rules.shape)
-    values = space.fill(first, {BACKBONE: TASKS[task].backbones[-1], **knobs})
+def small_model(
+    task: str, channels: str = "", specialists: int = 1, sigma: tuple[float, float] | None = None, **knobs: object
+) -> Model:
+    """The smallest network of a task's last backbone, or of ``backbone=``, with ``knobs``; named after the task."""
+    rules: TaskRules = rules_of(task, options={"channels": channels} | ({"sigma": sigma} if sigma else {}))
+    space = SearchSpace(TASKS[task], replace(rules.shape, specialists=specialists))
+    values = space.fill(first, {BACKBONE: TASKS[task].backbones[-1], SPECIALISTS.name: specialists, **knobs})
     arch = space.decode(values)
-    return Model(task, filled(build(arch, torch.Generator().manual_seed(1))), rules, arch, True)
+    network = build(arch, torch.Generator().manual_seed(1)).eval()
+    for each in networks_of(network):
+        filled(each)
+    return Model(task, network, rules, arch, True)

@@ -45,6 +45,7 @@ def shots(
         size: (width, height) of the input; None for the pictures' own.
         pairs: of the task; without ``rules``, photographs take their place, and there is no truth.
     """
+    images: list[tuple[np.ndarray, Pair | None]]
     if rules is None:
         images = [(image, None) for image in plain_photographs(in_channels, size, multiple)]
     else:

@@ -104,6 +104,27 @@ class _Interpreter(EngineNetwork):
         self.interpreter.invoke()
         return _decoded(self.interpreter.get_tensor(self.output["index"]), self.output).transpose(0, 3, 1, 2)
 
+    def partitions(self) -> tuple[int, tuple[str, ...]]:
+        """XNNPACK's, and what lies between them.
+
+        The interpreter tells of all operators and, among them, of each partition as one called DELEGATE; which of them
+        it replaces follows from what it reads and writes.
+        """
+        operators = self.interpreter._get_ops_details()
+        partitions = [each for each in operators if each["op_name"] == "DELEGATE"]
+        own = [each for each in operators if each["op_name"] != "DELEGATE"]
+        maker = {int(output): each for each in own for output in each["outputs"]}
+        replaced: set[int] = set()
+        for partition in partitions:
+            read, waiting = set(map(int, partition["inputs"])), list(map(int, partition["outputs"]))
+            while waiting:
+                made_by = maker.get(waiting.pop())
+                if made_by is not None and made_by["index"] not in replaced:
+                    replaced.add(made_by["index"])
+                    waiting += [int(tensor) for tensor in made_by["inputs"] if int(tensor) not in read]
+        left_out = {each["op_name"] for each in own if each["index"] not in replaced}
+        return len(partitions), tuple(sorted(left_out))
+
 
 def _encoded(values: np.ndarray, tensor: Mapping[str, Any]) -> np.ndarray:
     """float32 ``values`` as ``tensor``, an entry of the interpreter's details, holds them."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from evaluators.export.formats import FP16, FP32, INT8, EngineNetwork, Exportable, ExportError, Format
 from evaluators.export.onnx_int8 import quantized_onnx
@@ -33,20 +35,12 @@ class Onnx(Format):
     can_be_dynamic = True
 
     def write(self, what: Exportable, path: Path) -> tuple[str, ...]:
+        import onnx
+
         try:
             with quiet():
-                program = torch.onnx.export(
-                    what.network,
-                    (example(what),),
-                    dynamo=True,
-                    dynamic_shapes=free_sides(what),
-                    opset_version=OPSET,
-                    input_names=["image"],
-                    output_names=["output"],
-                    verbose=False,
-                )
-            assert program is not None
-            model = program.model_proto
+                content = _converted(what.network, what.in_channels, what.size, what.dynamic, what.multiple)
+            model = onnx.load_from_string(content)
             if what.dtype == FP16:
                 model = _halved(model)
             if what.dtype == INT8:
@@ -84,6 +78,24 @@ class _Session(EngineNetwork):
 
     def run(self, image: np.ndarray) -> np.ndarray:
         return self.session.run(None, {self.name: np.ascontiguousarray(image)})[0]
+
+
+@lru_cache(maxsize=1)
+def _converted(network: nn.Module, in_channels: int, size: tuple[int, int], dynamic: bool, multiple: int) -> bytes:
+    """The float32 file of ``network``, which is the start of the others and takes the exporter much time."""
+    what = Exportable(network, in_channels, size, dynamic, multiple)
+    program = torch.onnx.export(
+        network,
+        (example(what),),
+        dynamo=True,
+        dynamic_shapes=free_sides(what),
+        opset_version=OPSET,
+        input_names=["image"],
+        output_names=["output"],
+        verbose=False,
+    )
+    assert program is not None
+    return program.model_proto.SerializeToString()
 
 
 def _halved(model: Any) -> Any:

@@ -12,7 +12,7 @@ from evaluators.costs import architecture_costs
 from space import TASKS, ZOO, SearchSpace
 from space.architecture import Architecture
 from space.knobs import Value
-from space.search_space import BACKBONE, Parameter, Values, first
+from space.search_space import BACKBONE, Parameter, Values
 
 PUBLISHED, KNOB, RANDOM = "published", "knob", "random"
 SEED = 13
@@ -31,10 +31,10 @@ class Case:
 
 
 def cases(random_per_task: int) -> Iterator[Case]:
-    """Every case, those that say most first: a knob's value, a published and a random network in turn."""
-    words_first = sorted(_knob_cases(), key=lambda case: not case.name.rpartition("=")[2].isalpha())
+    """Every case, those that say most first: two for knobs, a published and a random network in turn."""
+    knobs = tuple(_knob_cases())
     lightest_first = sorted(_published_cases(), key=lambda case: architecture_costs(case.arch, COSTED_AT).macs)
-    groups = (words_first, lightest_first, _random_cases(random_per_task))
+    groups = (knobs[::2], knobs[1::2], lightest_first, _random_cases(random_per_task))
     seen: set[str] = set()
     for row in zip_longest(*groups):
         for case in row:
@@ -50,26 +50,41 @@ def _published_cases() -> Iterator[Case]:
 
 
 def _knob_cases() -> Iterator[Case]:
-    """Each value of each knob in the smallest network of a backbone: names in every backbone, numbers in one."""
-    numbers: set[tuple[str, Value]] = set()
+    """Networks in which, together, every value of every knob stands: names in every backbone, numbers in one.
+
+    Each has as many values as can be that no earlier one has; for the rest, the first value, mostly the smallest.
+    """
+    seen: set[tuple[str, str, Value]] = set()
     for task in TASKS.values():
         for channels in task.channels:
             space = SearchSpace(task, task.shape(task.default_scale, channels))
             for name in task.backbones:
-                for parameter in space.of(name):
-                    for value in parameter.values:
-                        if not isinstance(value, str):
-                            if (parameter.key, value) in numbers:
-                                continue
-                            numbers.add((parameter.key, value))
-                        values = _turned(space, name, parameter, value)
-                        case = f"{name}:{parameter.key}={value}"
-                        yield Case(KNOB, case, task.name, space.decode(values), values)
+                for index, values in enumerate(_covering(space, name, seen)):
+                    case = f"{task.name} {channels} {name} {index}"
+                    yield Case(KNOB, case, task.name, space.decode(values), values)
 
 
-def _turned(space: SearchSpace, backbone: str, parameter: Parameter, value: Value) -> Values:
-    """The smallest network of ``backbone`` in which ``parameter`` applies, with ``value``."""
-    given: dict[str, Value] = {BACKBONE: backbone, parameter.key: value}
+def _covering(space: SearchSpace, name: str, seen: set[tuple[str, str, Value]]) -> Iterator[Values]:
+    """Points of the backbone ``name`` until ``seen``, which takes them up, has every value."""
+
+    def key_of(parameter: Parameter, value: Value) -> tuple[str, str, Value]:
+        return (name if isinstance(value, str) else "", parameter.key, value)
+
+    def choose(parameter: Parameter) -> Value:
+        return next((value for value in parameter.values if key_of(parameter, value) not in seen), parameter.values[0])
+
+    for parameter in space.of(name):
+        for value in parameter.values:
+            if key_of(parameter, value) in seen:
+                continue
+            values = space.fill(choose, _given(space, name, parameter, value))
+            seen.update(key_of(each, values[each.key]) for each in space.of(name) if each.key in values)
+            yield values
+
+
+def _given(space: SearchSpace, backbone: str, parameter: Parameter, value: Value) -> Values:
+    """The choices with which ``parameter`` applies, and ``value`` for it."""
+    given: Values = {BACKBONE: backbone, parameter.key: value}
     by_key = {each.key: each for each in space.of(backbone)}
     waiting = [parameter]
     while waiting:
@@ -77,7 +92,7 @@ def _turned(space: SearchSpace, backbone: str, parameter: Parameter, value: Valu
             if key not in given:
                 given[key] = next(each for each in reversed(by_key[key].values) if each in allowed)
                 waiting.append(by_key[key])
-    return space.fill(first, given)
+    return given
 
 
 def _random_cases(per_task: int) -> Iterator[Case]:

@@ -15,7 +15,7 @@ from space.knobs import Value
 from space.search_space import BACKBONE
 
 KNOBS_FILE, NETWORKS_FILE, PAGE = "knobs.csv", "networks.csv", "README.md"
-EXACT = 1e-5  # of the largest value of the output: the rounding of float32 in another order
+EXACT = 1e-5  # where the output is an image of 0 to 1: the rounding of float32 in another order
 SHOWN_FAILURES = 40
 
 Results = Mapping[str, Mapping[str, Mapping[str, Any]]]  # by format, then by case
@@ -32,7 +32,7 @@ class Tally:
     def add(self, result: Mapping[str, Any]) -> None:
         if result["failure"]:
             self.failures.append(f"{result['case']}: {result['failure']}")
-        elif result["largest_error"] <= EXACT * max(1.0, result["largest_value"]):
+        elif result["largest_error"] <= EXACT:
             self.exact += 1
         else:
             self.within += 1
@@ -59,18 +59,21 @@ def write_tables(folder: Path, chosen: Sequence[Case], results: Results, size: t
     """``knobs.csv`` and ``networks.csv`` for programs, ``README.md`` for people."""
     formats = [name for name, found in results.items() if found]
     tallies = by_knob(results, chosen)
-    rows: list[tuple[object, ...]] = [("format", "knob", "value", "exact", "within", "failed", "first_failure")]
+    rows: list[tuple[object, ...]] = [
+        ("format", "knob", "value", "is_number", "exact", "within", "failed", "first_failure")
+    ]
     for (knob, value), found in tallies.items():
         for name, tally in found.items():
             first = tally.failures[0] if tally.failures else ""
-            rows.append((name, knob, value, tally.exact, tally.within, len(tally.failures), first))
+            is_number = not isinstance(value, str)
+            rows.append((name, knob, value, is_number, tally.exact, tally.within, len(tally.failures), first))
     write_csv_atomically(folder / KNOBS_FILE, rows)
-    head = ("format", "group", "network", "task", "largest_error", "largest_value", "bytes", "failure")
+    head = ("format", "group", "network", "task", "largest_error", "bytes", "failure")
     networks: list[tuple[object, ...]] = [head]
     for name in formats:
         for case in chosen:
             if result := results[name].get(case.name):
-                own = (result.get(key, "") for key in ("largest_error", "largest_value", "bytes", "failure"))
+                own = (result.get(key, "") for key in ("largest_error", "bytes", "failure"))
                 networks.append((name, case.group, case.name, case.task, *own))
     write_csv_atomically(folder / NETWORKS_FILE, networks)
     write_text_atomically(folder / PAGE, "\n".join(_page(folder, chosen, results, formats, tallies, size)) + "\n")
@@ -88,7 +91,8 @@ def _page(
     yield "# Which networks every format takes\n"
     yield (
         f"Every network is written in fp32 for an input of {size[0]}x{size[1]}, opened in its engine, run on a "
-        "photograph and compared with torch. *Exact*: no value differs by more than 1e-5 of the largest one. *Within*: "
+        "photograph and compared with torch; the largest value of the output counts as 1, for the weights are random. "
+        "*Exact*: no value differs by more than 1e-5. *Within*: "
         "by more, but within the tolerance of `evaluators/export/tolerances.py`. *Fail*: refused, or outside.\n"
     )
     yield f"This page: `python -m reports.networks.export {folder} --random {random // 5}`, which continues.\n"

@@ -11,14 +11,20 @@ from typing import Any
 import pandas as pd
 
 from evaluators.quantities import QUANTITIES
+from evaluators.tasks import TaskRules, rules_of
 from reports.plotting.text import replace_invalid
 from reports.run.describe import describe
+from reports.run.exports import exports_of
 from reports.run.quantities import cost_objectives
 from reports.run.ties import same_time, tied_with, ties
 from search.pareto import front, front_rung
 from search.records import RunResult, TrialRecord
+from space.architecture import Architecture
+from space.build import architecture_from_dict
+from space.errors import UserError, first_line
 from space.files import write_atomically
 
+FRONT_VERSION = 2  # of front.json; 1, which did not say so, had no architectures
 COLUMNS = (
     "trial",
     "source",
@@ -32,6 +38,7 @@ COLUMNS = (
     "rung",
     "steps",
     "within_noise_of",
+    "exports",
     "architecture",
     "description",
 )
@@ -64,8 +71,8 @@ def front_frame(run: RunResult) -> pd.DataFrame:
     ``psnr_db`` is at the front's rung; a fixed trial that has not reached it shows its highest rung, and one that was
     never trained has none; so it is with the task's further figures. ``gain_db`` is over the baseline.
     ``within_noise_of`` lists neighbours on the front whose quality the seed noise does not tell apart, separated by
-    blanks. ``architecture`` is the architecture's key. ``approximation`` marks fixed trials that stand for a network
-    that its paper does not determine.
+    blanks; ``exports`` the formats that take the network (``reports.run.exports``). ``architecture`` is the
+    architecture's key. ``approximation`` marks fixed trials that stand for a network that its paper does not determine.
 
     For every latency table of the run there are milliseconds, the ends of their 90 % band, their worst origin, and the
     neighbours on the front, by those milliseconds, whose time the table does not tell apart; "unknown" where the table
@@ -86,14 +93,16 @@ def front_frame(run: RunResult) -> pd.DataFrame:
 
 
 def write_front(run: RunResult, folder: Path, name: str = "front") -> tuple[Path, Path]:
-    """Write ``front.csv`` and ``front.json``, or under another ``name``: the rows of ``front_frame``, the second with
-    the run's settings."""
+    """Write ``front.csv`` and ``front.json``, or under another ``name``: the rows of ``front_frame``; the second with
+    the run's settings and the rows' architectures by their keys, from which ``read_front`` builds them again."""
     frame = front_frame(run)
     table, record = Path(folder) / f"{name}.csv", Path(folder) / f"{name}.json"
     table.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(table, replace_invalid(frame.to_csv(index=False, lineterminator="\n")).encode())
     rows = [{name: _plain(value) for name, value in row.items()} for row in frame.to_dict("records")]
+    by_number = {trial.trial: trial for trial in run.trials}
     document = {
+        "version": FRONT_VERSION,
         "name": run.name,
         "front_rung": front_rung(run),
         "baseline_psnr_db": run.baseline_psnr_db,
@@ -101,9 +110,28 @@ def write_front(run: RunResult, folder: Path, name: str = "front") -> tuple[Path
         "classical_baselines_db": run.classical_baselines_db,
         "settings": run.settings.to_dict(),
         "rows": rows,
+        "architectures": {each.key: each.to_dict() for each in (by_number[row["trial"]].architecture for row in rows)},
     }
     write_atomically(record, (replace_invalid(json.dumps(document, indent=1, ensure_ascii=False)) + "\n").encode())
     return table, record
+
+
+def read_front(path: Path | str) -> tuple[TaskRules, dict[int, Architecture]]:
+    """The task and, by trial, the networks of a ``front.json``, in its order; ``space.build`` builds them.
+
+    Raises:
+        UserError: it cannot be read, or is an older one, which has no architectures.
+    """
+    try:
+        document = json.loads(Path(path).read_text("utf-8"))
+        if document.get("version", 1) != FRONT_VERSION:
+            raise UserError(f"version {document.get('version', 1)}; write it again: python -m search report RUN")
+        settings = document["settings"]
+        rules = rules_of(settings["task"], settings["scale"], settings["options"])
+        known = {key: architecture_from_dict(stored) for key, stored in document["architectures"].items()}
+        return rules, {row["trial"]: known[row["architecture"]] for row in document["rows"]}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} must be a front.json of version {FRONT_VERSION}, got {first_line(error)}") from None
 
 
 def _row(trial: TrialRecord, rung: int, on_front: bool, run: RunResult, partners: tuple[int, ...]) -> dict[str, Any]:
@@ -122,6 +150,7 @@ def _row(trial: TrialRecord, rung: int, on_front: bool, run: RunResult, partners
         "rung": result.rung if result else None,
         "steps": result.steps if result else None,
         "within_noise_of": _numbers(partners),
+        "exports": " ".join(exports_of(trial.architecture)),
         "architecture": trial.architecture.key,
         "description": describe(trial.architecture),
     }

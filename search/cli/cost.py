@@ -1,4 +1,4 @@
-"""``cost``: parameters, multiply-accumulates, memory and milliseconds of a published network or the user's own."""
+"""``cost``: parameters, multiply-accumulates, memory and milliseconds of a network by any of its names."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from latency_tables.tables.estimate import Explanation, MissingOperatorError, ex
 from latency_tables.tables.table import load_table, table_names
 from search.cli.latency_columns import latency_columns
 from search.cli.options.cost import SHOWN_TABLES
+from search.models.to_cost import network_to_cost
 from space.command_line import parse_count
 from space.errors import UserError
-from space.named_network import NamedNetwork, named_network
+from space.named_network import NamedNetwork
 from space.operators.operator import Shape
 from space.specialists import networks_of
 from space.zoo import ZOO, PublishedNetwork
@@ -28,13 +29,13 @@ from space.zoo import ZOO, PublishedNetwork
 
 def execute(options: argparse.Namespace) -> int:
     scale = parse_count("--scale", options.scale, 1) if options.scale is not None else None
-    own = named_network(options.name, scale, parse_channels(options.channels))
+    own = network_to_cost(options.name, scale, parse_channels(options.channels))
     size, more = input_sizes(options.input, own)
     costs = network_costs(own.network, size, own.in_channels, more)
     figures, refused = _milliseconds(own, size, more, _tables(options))
     if options.device not in (None, "all") and refused:
         raise UserError(next(iter(refused.values())))
-    entry = ZOO.get(own.name)
+    entry = ZOO.get(options.name)
     counts = paper_counts(entry, costs, size, _scale(entry, options)) if entry else None
     if options.json:
         described = _described(entry, options) if entry else {"source": options.name}

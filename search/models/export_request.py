@@ -11,7 +11,7 @@ from torch import nn
 from evaluators.data import SMALLEST_PX
 from evaluators.export import FORMATS, FP16, FP32, INT8, Format, format_named
 from evaluators.export.deploy import multiple_of
-from search.models.card import input_of
+from search.models.costs import input_of
 from search.models.model import Model
 from space.command_line import parse_size
 from space.errors import UserError, first_line

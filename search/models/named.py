@@ -46,21 +46,30 @@ def model_named(
     Raises:
         UserError: the name means nothing, or several things; the weights do not fit; an option does not.
     """
-    means = [kind for kind in KINDS.values() if kind.is_meant(spec)]
-    if not means:
-        raise UserError(_unknown(spec))
-    if len(means) > 1:
-        raise UserError(
-            f"{spec!r} must name one thing, got {' and '.join(kind.said for kind in means)}; write ./{spec} for the "
-            "one in this folder"
-        )
-    (kind,) = means
+    kind = KINDS[kind_of(spec)]
     if weights is not None and not kind.takes_weights:
         raise UserError(
             f"--weights are for a published network or MODULE:FACTORY, got {weights} with {spec!r}, {kind.said}, which "
             "has its own; leave them out"
         )
     return kind.read(Named(spec, Path(weights) if weights is not None else None, scale, task_options))
+
+
+def kind_of(spec: str) -> str:
+    """The key of ``KINDS`` that ``spec`` is a name of.
+
+    Raises:
+        UserError: the name means nothing, or several things.
+    """
+    means = [name for name, kind in KINDS.items() if kind.is_meant(spec)]
+    if not means:
+        raise UserError(_unknown(spec))
+    if len(means) > 1:
+        raise UserError(
+            f"{spec!r} must name one thing, got {' and '.join(KINDS[name].said for name in means)}; write ./{spec} for "
+            "the one in this folder"
+        )
+    return means[0]
 
 
 @dataclass(frozen=True)
@@ -201,6 +210,7 @@ KINDS: dict[str, Kind] = {
     "NAME": Kind("a published network", _is_published, _published, takes_weights=True),
     "MODULE:FACTORY": Kind("your own network", _is_factory, _factory, takes_weights=True),
 }
+OWN = ("FILE.pt2", "MODULE:FACTORY")  # of them, those of a user's own networks
 
 
 def _unknown(spec: str) -> str:

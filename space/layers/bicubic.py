@@ -53,6 +53,11 @@ class ConvolvedBicubic(nn.Module):
         size: (width, height) of the input, whose factors are constants; None for any, where they are computed.
     """
 
+    weight: Tensor
+    taps: Tensor
+    across: Tensor
+    down: Tensor
+
     def __init__(self, channels: int, scale: int, size: tuple[int, int] | None = None) -> None:
         super().__init__()
         self.channels, self.scale, self.size = channels, scale, size

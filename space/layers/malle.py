@@ -19,7 +19,7 @@ from space.architecture import MalleSpec
 from space.blocks.inverted_prelu import EXPANSION, PReluInvertedSpec
 from space.layers.batch_norm import Normed, factor_and_mean
 from space.layers.full_precision import raised
-from space.layers.protocols import Foldable
+from space.layers.protocols import ExportForm, Foldable
 from space.layers.weight_and_bias import weight_and_bias
 
 
@@ -122,7 +122,7 @@ class _Predictor(nn.Sequential):
         super().__init__(*layers)
 
 
-class MalleConv(nn.Module, Foldable):
+class MalleConv(nn.Module, Foldable, ExportForm):
     """A depthwise convolution whose kernels vary over the image: `(N, C, H, W)` to the same shape.
 
     Elementwise work of the slicing, (4 taps of interpolation + 1) multiplications per kernel weight, is no convolution
@@ -155,6 +155,30 @@ class MalleConv(nn.Module, Foldable):
         bias.mul_(every_tap)
         bias[-len(scale) :] += self.norm.bias - mean * scale
         self.norm = None
+
+    def export_form(self, size: tuple[int, int] | None) -> nn.Module:
+        """Pixels moved by cutting: ncnn has no padding by less than nothing, and MNN computes another one."""
+        return self if self.kernel == 1 else _CutMalleConv(self)
+
+
+class _CutMalleConv(nn.Module):
+    """A ``MalleConv`` that moves pixels by cutting windows out of its input with zeros around it."""
+
+    def __init__(self, malle: MalleConv) -> None:
+        super().__init__()
+        self.kernel, self.predictor, self.norm = malle.kernel, malle.predictor, malle.norm
+
+    def forward(self, x: Tensor) -> Tensor:
+        size, reach = x.shape[-2:], self.kernel // 2
+        height, width = size
+        *taps, shift = self.predictor(x).chunk(self.kernel**2 + 1, 1)
+        padded = F.pad(x, (reach, reach, reach, reach))
+        products = (
+            _enlarged(tap, size) * padded[..., reach + down :, reach + right :][..., :height, :width]
+            for (down, right), tap in zip(offsets(self.kernel), taps, strict=True)
+        )
+        y = reduce(torch.add, products) + _enlarged(shift, size)
+        return y if self.norm is None else self.norm(y)
 
 
 class MalleResidual(nn.Module):

@@ -40,19 +40,33 @@ class _PickedMaxPool(nn.Module):
 
     def __init__(self, window: int, size: tuple[int, int]) -> None:
         super().__init__()
-        self.spans: list[int] = []
-        for axis, side in (("columns", size[0]), ("rows", size[1])):
-            count = max(side // window, 1)
-            starts = [index * side // count for index in range(count)]
-            ends = [-(-(index + 1) * side // count) for index in range(count)]
-            span = min(end - start for start, end in zip(starts, ends, strict=True))
-            self.register_buffer(f"first_{axis}", torch.tensor(starts), persistent=False)
-            self.register_buffer(f"last_{axis}", torch.tensor([end - span for end in ends]), persistent=False)
-            self.spans.append(span)
+        width, height = size
+        self.across, self.down = _PickedSide(window, width, 3), _PickedSide(window, height, 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        across, down = self.spans
-        x = F.max_pool2d(x, (1, across), stride=1)
-        x = torch.maximum(x.index_select(3, self.first_columns), x.index_select(3, self.last_columns))
-        x = F.max_pool2d(x, (down, 1), stride=1)
-        return torch.maximum(x.index_select(2, self.first_rows), x.index_select(2, self.last_rows))
+        return self.down(self.across(x))
+
+
+class _PickedSide(nn.Module):
+    """Maxima along ``axis``, 2 or 3, of ``side`` pixels: of equal windows, or picked out of those of all windows."""
+
+    first: Tensor
+    last: Tensor
+
+    def __init__(self, window: int, side: int, axis: int) -> None:
+        super().__init__()
+        count = max(side // window, 1)
+        starts = [index * side // count for index in range(count)]
+        ends = [-(-(index + 1) * side // count) for index in range(count)]
+        span = min(end - start for start, end in zip(starts, ends, strict=True))
+        self.axis = axis
+        self.equal = side % count == 0
+        self.kernel = (1, span) if axis == 3 else (span, 1)
+        self.register_buffer("first", torch.tensor(starts), persistent=False)
+        self.register_buffer("last", torch.tensor([end - span for end in ends]), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.equal:
+            return F.max_pool2d(x, self.kernel)
+        x = F.max_pool2d(x, self.kernel, stride=1)
+        return torch.maximum(x.index_select(self.axis, self.first), x.index_select(self.axis, self.last))

@@ -1,0 +1,1 @@
+"""Networks out of ONNX files, as modules that the operator tracer follows like any other."""
