@@ -1,7 +1,7 @@
 """int8 for MNN: the ranges of values, measured here, written into a file whose weights its converter quantizes.
 
-MNN's own quantizer (``mnnquant``) is not used: of three ways to find a range, one averages the extremes away (27.8 dB
-to torch for SMFANet, where these ranges give 40), and the others end by a memory error for networks with splits.
+MNN's own quantizer (``mnnquant``) is not used: of its three ways to find a range, one averages the extremes away, and
+the others end by a memory error for a network with splits (SMFANet).
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import numpy as np
 
 from evaluators.export.formats import Exportable
 from evaluators.export.quantization import Range, end_ranges
-from evaluators.export.quiet_engine import quiet_engine
 
 QUANTIZED = ("Convolution", "ConvolutionDepthwise")
 MOVING = ("ConvertTensor", "DepthToSpace", "Permute", "Reshape", "Slice")  # they keep values, and so their scale
@@ -37,8 +36,7 @@ def quantized_mnn(model: dict[str, Any], measured: Path, what: Exportable) -> di
     """
     convolutions = [each for each in model["oplists"] if each["type"] in QUANTIZED and "quanParameter" in each["main"]]
     indices = sorted({each[end][0] for each in convolutions for end in ("inputIndexes", "outputIndexes")})
-    with quiet_engine():
-        ranges = _measured(measured, indices, what)
+    ranges = _measured(measured, indices, what)
     image, output = end_ranges(what)
     ranges |= dict.fromkeys(_moved_from_input(model), image) | dict.fromkeys(_moved_to_output(model), output)
     scales = {index: _scale_and_zero(*ranges[index]) for index in indices}
