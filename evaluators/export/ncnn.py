@@ -50,14 +50,19 @@ class Ncnn(Format):
             if not what.dynamic:
                 width, height = what.size
                 text = layers.read_text(encoding="utf-8")
-                layers.write_text(INPUT.sub(rf"\g<0> 0={width} 1={height} 2={what.in_channels}", text), encoding="utf-8")
+                layers.write_text(
+                    INPUT.sub(rf"\g<0> 0={width} 1={height} 2={what.in_channels}", text), encoding="utf-8"
+                )
             layers.replace(path)
             _weights(layers).replace(_weights(path))
         return ()
 
     def open(self, path: Path, threads: int = 1) -> EngineNetwork:
-        with quiet_engine():
-            return _Loaded(path, threads)
+        try:
+            with quiet_engine():
+                return _Loaded(path, threads)
+        except Exception as error:
+            raise ExportError(f"ncnn refuses {path.name}: {first_line(error)}") from error
 
     def versions(self) -> dict[str, str]:
         return {package: version(package) for package in self.needs}
@@ -77,7 +82,9 @@ def _converted(network: nn.Module, what: Exportable, folder: Path) -> Path:
             torch.jit.trace(network, example(what), check_trace=False).save(str(scripted))
     except Exception as error:
         raise ExportError(f"torch.jit.trace refuses it: {first_line(error)}") from error
-    sizes = [f"inputshape{place}=[{','.join(map(str, shape))}]" for place, shape in zip(("", "2"), shapes, strict=False)]
+    sizes = [
+        f"inputshape{place}=[{','.join(map(str, shape))}]" for place, shape in zip(("", "2"), shapes, strict=False)
+    ]
     run_converter("pnnx", [pnnx.EXEC_PATH, scripted.name, *sizes, f"fp16={int(what.dtype == FP16)}"], folder)
     layers = scripted.with_suffix(".ncnn.param")
     if not layers.exists():
@@ -103,7 +110,7 @@ class _Loaded(EngineNetwork):
         options.use_fp16_packed = options.use_fp16_storage = options.use_fp16_arithmetic = half
         options.use_bf16_storage = False
         if self._net.load_param(str(path)) or self._net.load_model(str(_weights(path))):
-            raise ExportError(f"ncnn cannot load {path.name}")
+            raise ValueError("its layers cannot be loaded")
 
     def run(self, image: np.ndarray) -> np.ndarray:
         extractor = self._net.create_extractor()
