@@ -1,6 +1,7 @@
 """ncnn: a ``.ncnn.param`` of layers and a ``.ncnn.bin`` of weights, which its converter pnnx writes.
 
-The wheels hold neither ``ncnn2table`` nor ``ncnn2int8``, so that there is no int8.
+A file for any size has no operator that ``ncnn_operators`` must rewrite: IMDN's, SMFANet's and a bicubic input skip's
+have one size. The wheels hold neither ``ncnn2table`` nor ``ncnn2int8``, so that there is no int8.
 """
 
 from __future__ import annotations
@@ -39,11 +40,12 @@ class Ncnn(Format):
 
     def write(self, what: Exportable, path: Path) -> tuple[str, ...]:
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            program = traced(what.network, what)  # it refuses what depends on values, which torch.jit.trace freezes
             layers = _converted(what.network, what, Path(folder))
             if _unknown(layers) and not what.dynamic:
                 with quiet():
-                    program = traced(what.network, what).run_decompositions(REWRITTEN)
-                layers = _converted(program.module(), what, Path(folder))
+                    rewritten = program.run_decompositions(REWRITTEN).module()
+                layers = _converted(rewritten, what, Path(folder))
             unknown = _unknown(layers)
             if unknown:
                 raise ExportError(f"ncnn has no layer for {', '.join(unknown)}")
