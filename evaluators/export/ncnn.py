@@ -23,9 +23,9 @@ from evaluators.export.quiet_engine import quiet_engine
 from evaluators.export.traced import example, quiet, traced
 from space.errors import first_line
 
-# How pnnx writes an operator that it did not turn into a layer of ncnn: torch's name, or one of its own kinds.
 INPUT = re.compile(r"^Input .*$", re.MULTILINE)
 FIXED_INPUT = re.compile(r"^Input .* 0=(\d+) 1=(\d+)", re.MULTILINE)
+# How pnnx writes an operator that it did not turn into a layer of ncnn: torch's name, or one of its own kinds.
 UNKNOWN_LAYER = re.compile(r"^(\S*(?:::|\.)\S*)\s", re.MULTILINE)
 HALF_WEIGHTS = 0x01306B47  # the tag before weights that are stored in 16 bits
 
