@@ -48,7 +48,7 @@ def _signal(number: int) -> str:
 
 
 def last_words(output: str) -> str:
-    """The line that says most: the last one with "error" in it, or the last one."""
+    """The line that says most: the last that speaks of a failure, or the last one."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    telling = [line for line in lines if "error" in line.lower()] or lines
+    telling = [line for line in lines if "error" in line.lower() or "fail" in line.lower()] or lines
     return f": {telling[-1][:300]}" if telling else ", saying nothing"

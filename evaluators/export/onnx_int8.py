@@ -24,8 +24,9 @@ def quantized_onnx(model: Any, what: Exportable) -> Any:
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     with tempfile.TemporaryDirectory() as folder, quiet():
-        inferred, target = Path(folder, "inferred.onnx"), Path(folder, "int8.onnx")
-        quant_pre_process(model, inferred, skip_symbolic_shape=True)
+        source, inferred, target = (Path(folder, f"{name}.onnx") for name in ("float", "inferred", "int8"))
+        onnx.save(model, source)
+        quant_pre_process(source, inferred, skip_symbolic_shape=True)
         graph = onnx.load(inferred).graph
         image, output = end_ranges(what)
         ranges = {graph.input[0].name: image} | dict.fromkeys(_output_tensors(graph), output)
