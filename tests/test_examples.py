@@ -18,6 +18,9 @@ DOCUMENTED = {
     "space.build",
     "search.run",
     "search.load",
+    "search.load_model",
+    "search.model_named",
+    "search.write_model",
     "search.Run",
     *(f"search.Run.{name}" for name in vars(search.Run) if not name.startswith("_")),
 }

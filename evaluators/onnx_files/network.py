@@ -20,7 +20,8 @@ from space.operators.kinds import UnknownOperatorError
 
 SUFFIX = ".onnx"
 TORCH_NODE = "pkg.torch.onnx.fx_node"  # metadata of a node: the call in torch's graph that it was made of
-_TORCH_WEIGHT = re.compile(r"%[pb]_(\w+)")
+_TORCH_WEIGHT = re.compile(r"%(?:p|b)_(\w+)")
+_TORCH_BUFFER = re.compile(r"%b_(\w+)")
 EXTRA = "pip install 'litefront[export]'"
 DEFAULT_DOMAINS = ("", "ai.onnx")
 
@@ -87,10 +88,10 @@ class OnnxNetwork(nn.Module):
         self._check_known()
 
     def _stored(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray | float]:
-        """Weights become parameters; what says how to compute stays."""
+        """Weights become parameters, buffers stay buffers, and what says how to compute is a constant."""
         constants: dict[str, np.ndarray | float] = {}
         weights = {
-            name: place in STATISTICS.get(node.operator, ())
+            name: place in STATISTICS.get(node.operator, ()) or _is_no_weight(node, name, arrays[name])
             for node in self._nodes
             for place, name in enumerate(node.inputs)
             if name in arrays and place not in HOW.get(node.operator, ())
@@ -184,12 +185,12 @@ def _node(proto: Any) -> Node:
 
 
 def _unmerged(node: Node, arrays: dict[str, np.ndarray]) -> Node:
-    """``node`` reading weights of its own where torch's exporter has merged equal ones of several modules.
+    """``node`` reading weights of its own where torch's exporter has merged equal ones of several modules, or left out
+    a convolution's bias that is zero.
 
-    A fresh network's biases are all zero, and its mean shifts are alike: the network stores each, and is counted so.
+    A fresh network has many of both, and mean shifts are alike: the network stores each, and is counted so.
     """
-    said = next((each.value for each in node.proto.metadata_props if each.key == TORCH_NODE), "")
-    written = dict.fromkeys(_TORCH_WEIGHT.findall(said.lower()))
+    written = _said(node, _TORCH_WEIGHT)
     inputs = []
     for name in node.inputs:
         owner = _torch_name(name)
@@ -202,7 +203,26 @@ def _unmerged(node: Node, arrays: dict[str, np.ndarray]) -> Node:
                 arrays[owner] = arrays[name]
                 name = owner
         inputs.append(name)
+    left_out = [name for name in written if name.endswith("bias") and name not in map(_torch_name, inputs)]
+    if node.operator == "Conv" and len(inputs) == 2 and inputs[1] in arrays and left_out:
+        arrays[left_out[0]] = np.zeros(len(arrays[inputs[1]]), arrays[inputs[1]].dtype)
+        inputs.append(left_out[0])
     return replace(node, inputs=tuple(inputs))
+
+
+def _said(node: Node, kind: re.Pattern[str]) -> list[str]:
+    """The weights that torch's exporter says that ``node`` reads."""
+    said = next((each.value for each in node.proto.metadata_props if each.key == TORCH_NODE), "")
+    return list(dict.fromkeys(kind.findall(said.lower())))
+
+
+def _is_no_weight(node: Node, name: str, array: np.ndarray) -> bool:
+    """Whether torch's exporter says that it is a buffer, or has made it: a recurrent network's first state of zeros."""
+    if _torch_name(name) in _said(node, _TORCH_BUFFER):
+        return True
+    comes_from_torch = any(each.key == TORCH_NODE for each in node.proto.metadata_props)
+    is_filled = array.size > 1 and bool((array == array.flat[0]).all())
+    return comes_from_torch and is_filled and _torch_name(name) not in _said(node, _TORCH_WEIGHT)
 
 
 def _torch_name(name: str) -> str:

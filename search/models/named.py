@@ -43,6 +43,13 @@ def model_named(
         task_options: the task's options, as in a record or as text; None of them is the model's own. The model must be
             made for what is given (``search.models.task_options.fitted``).
 
+    >>> import search
+    >>> model = search.model_named("s-lwsr16+skip", scale=2)
+    >>> model.rules.title, model.has_weights
+    ('sr ×2', False)
+    >>> search.model_named("example#0").facts["training"]["steps"]
+    2
+
     Raises:
         UserError: the name means nothing, or several things; the weights do not fit; an option does not.
     """

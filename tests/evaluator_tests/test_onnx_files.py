@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import sys
 import warnings
 from pathlib import Path
 
@@ -74,7 +75,7 @@ class Everything(nn.Module):
         x = torch.cat((left.tanh(), F.gelu(right)), 1)
         x = x * F.hardsigmoid(F.adaptive_avg_pool2d(x, 1)) + x.mean((2, 3), keepdim=True)
         x = F.pixel_unshuffle(F.pad(x, (1, 1, 1, 1), mode="reflect"), 2)
-        x = F.pixel_shuffle(F.max_pool2d(x, 3, 1, 1) + F.avg_pool2d(x, 2, 1, 0, False).amax(), 2)
+        x = F.pixel_shuffle(F.max_pool2d(x, 3, 1, 1) + F.avg_pool2d(x, 2, 2, 0, False).amax((2, 3), keepdim=True), 2)
         x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)[..., ::2, 1:-1]
         flat = x.flatten(2).transpose(1, 2)
         attention = (flat @ flat.transpose(1, 2)).softmax(-1) @ self.row(flat)
@@ -104,7 +105,8 @@ def test_free_sides_take_an_input(tmp_path: Path, capsys: pytest.CaptureFixture[
 def made(path: Path, *nodes: onnx.NodeProto, inputs: tuple = (1, 3, 8, 8), opset: int = 20) -> Path:
     """A file of ``nodes`` from ``image`` to ``output``."""
     kind = onnx.TensorProto.FLOAT
-    image, output = (onnx.helper.make_tensor_value_info(*each) for each in (("image", kind, inputs), ("output", kind, None)))
+    image = onnx.helper.make_tensor_value_info("image", kind, inputs)
+    output = onnx.helper.make_tensor_value_info("output", kind, None)
     graph = onnx.helper.make_graph(list(nodes), "graph", [image], [output])
     onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)]), path)
     return path
@@ -135,6 +137,6 @@ def test_what_cannot_be_read_is_one_line_and_status_2(tmp_path: Path, capsys: py
 
 def test_without_onnx_one_line_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = made(tmp_path / "net.onnx", onnx.helper.make_node("Relu", ["image"], ["output"]))
-    monkeypatch.setitem(__import__("sys").modules, "onnx", None)
-    with pytest.raises(UserError, match=r"needs onnx to be read, got none installed; pip install 'litefront\[export\]'"):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(UserError, match=r"needs onnx to be read, got none installed; pip install 'litefront\[export"):
         read_onnx(path)

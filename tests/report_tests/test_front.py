@@ -12,7 +12,7 @@ from rich.console import Console
 from evaluators.latency import latency_difference
 from evaluators.quantities import ms_text
 from reports.run.describe import describe, short_label
-from reports.run.front import COLUMNS, columns, front_frame, other_column, write_front
+from reports.run.front import COLUMNS, columns, front_frame, other_column, read_front, write_front
 from reports.run.headline import asked, best_found, comparisons, outcome
 from reports.run.html import report_html
 from reports.run.ladder import ladder
@@ -21,6 +21,8 @@ from reports.run.tables import front_table
 from reports.run.ties import SEED_NOISE_DB, same_time, tied_with, ties
 from search.pareto import front, front_rung
 from search.request.tables import load_used
+from space.build import build
+from space.errors import UserError
 
 
 def trained_only_on(run, source, rungs):
@@ -357,3 +359,24 @@ def test_the_terminal_says_what_milliseconds_depend_on(timed_run, width_columns)
     assert "origin at worst traffic-estimate" in words
     for row in front_frame(timed_run).to_dict("records"):
         assert ms_text(row["ms@board-y2"]) in words
+
+
+def test_the_front_is_built_again_from_its_json_alone(run, tmp_path):
+    _, record = write_front(run, tmp_path)
+    rules, architectures = read_front(record)
+    assert rules == run.settings.rules
+    assert list(architectures) == list(front_frame(run).trial)
+    by_number = {trial.trial: trial.architecture for trial in run.trials}
+    assert architectures == {number: by_number[number] for number in architectures}
+    assert build(next(iter(architectures.values()))) is not None
+
+
+def test_an_older_front_says_how_it_is_written_again(run, tmp_path):
+    _, record = write_front(run, tmp_path)
+    document = {name: value for name, value in json.loads(record.read_text()).items() if name != "version"}
+    record.write_text(json.dumps(document))
+    with pytest.raises(UserError, match=r"of version 2, got version 1; write it again: python -m search report RUN"):
+        read_front(record)
+    record.write_text("[]")
+    with pytest.raises(UserError, match=r"must be a front\.json"):
+        read_front(record)

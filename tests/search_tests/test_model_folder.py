@@ -112,7 +112,8 @@ def test_one_changed_bit_of_the_weights_is_seen(written: Path) -> None:
 def test_exported_files_are_added_with_their_check_to_card_and_manifest(written: Path, tmp_path: Path) -> None:
     (tmp_path / "a.onnx").write_bytes(b"graph")
     check = {"net.onnx": {"psnr_db": 99.0}}
-    add_files(written, {"net.onnx": tmp_path / "a.onnx", "net-int8.tflite": b"x", CHECK_FILE: json.dumps(check).encode()})
+    said = json.dumps(check).encode()
+    add_files(written, {"net.onnx": tmp_path / "a.onnx", "net-int8.tflite": b"x", CHECK_FILE: said})
     assert exported_files(written) == ("net-int8.tflite", "net.onnx")
     assert read_check(written) == check
     text = (written / "card.md").read_text("utf-8")

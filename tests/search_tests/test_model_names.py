@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import safetensors.torch
 import torch
+from PIL import Image
 from safetensors import safe_open
 from torch import nn
 
 import search
+from evaluators.tasks import rules_of
 from evaluators.training.weights import save_weights
 from search.cli import main
+from search.models import card
 from search.models.about import About
 from search.models.named import KINDS, model_named
+from search.models.to_cost import network_to_cost
 from space import ZOO, build
 from space.errors import UserError
 from tests.released_states import released_state
@@ -24,6 +29,12 @@ from tests.space_tests import own_networks
 
 IMAGE = torch.rand(1, 3, 24, 32, generator=torch.Generator().manual_seed(0))
 FACTORY = f"{own_networks.__name__}:plain"
+
+
+@pytest.fixture(autouse=True)
+def few_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cards price on one of the shipped tables: to read all takes seconds."""
+    monkeypatch.setattr(card, "table_names", lambda: ("pixel4-a76",))
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +48,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> search.Run:
 
 
 def _pictures(folder: Path) -> Path:
-    from PIL import Image
-
     folder.mkdir()
     pixels = torch.randint(0, 256, (48, 48, 3), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
     Image.fromarray(pixels.numpy()).save(folder / "a.png")
@@ -242,16 +251,13 @@ def test_own_code_takes_weights(tmp_path: Path) -> None:
 
 
 def test_specialists_are_in_one_file(tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    from evaluators.tasks import rules_of
-
     arch = ZOO["ircnn"].architecture
     arch = replace(arch, shape=replace(arch.shape, specialists=2))
     about = About("two", arch, rules_of("denoise", 1, {"channels": "grey", "sigma": [0.0, 50.0]}), {})
     network = build(arch)
     save_weights(tmp_path / "two.safetensors", network, about.metadata())
     model = model_named(str(tmp_path / "two.safetensors"))
+    assert network_to_cost(str(tmp_path / "two.safetensors"), None).in_channels == 1
     with torch.no_grad():
         assert torch.equal(model.network(IMAGE[:, :1], 0.9), network.eval()(IMAGE[:, :1], 0.9))
     with pytest.raises(UserError, match=r"--sigma must be what two is for \(0-50\), got 25"):
@@ -270,3 +276,21 @@ def test_evaluate_measures_a_trial_by_its_own_task(here: Path, run: search.Run, 
     assert "--weights must be given with espcn" in capsys.readouterr().err
     assert main(["evaluate", FACTORY, "--data", str(val)]) == 2
     assert "--weights must be given" in capsys.readouterr().err
+
+
+def test_cost_prices_every_name(here: Path, run: search.Run, capsys) -> None:
+    costs = run.trials[1].costs
+    search.write_model("model", model_named("mine#1"))
+    for name in ("mine#1", "runs/mine/checkpoints/trial-1-rung-0.safetensors", "model"):
+        assert main(["cost", name, "--device", "pixel4-a76", "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert (told["params"], told["macs"], told["input"]) == (costs.params, costs.macs, "640x360")
+    assert main(["cost", "mine#1", "--device", "pixel4-a76"]) == 0
+    assert "mine#1" in capsys.readouterr().out
+    for arguments, message in (
+        (("mine#1", "--channels", "3"), "--channels is for your own network"),
+        (("mine#1", "--scale", "2"), "--scale must be left out with mine#1"),
+        (("mine",), "a run has many networks"),
+    ):
+        assert main(["cost", *arguments]) == 2
+        assert message in capsys.readouterr().err
