@@ -13,14 +13,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from evaluators.export.converter_process import run_converter
 from evaluators.export.formats import FP16, FP32, EngineNetwork, Exportable, ExportError, Format
+from evaluators.export.ncnn_operators import REWRITTEN
 from evaluators.export.quiet_engine import quiet_engine
-from evaluators.export.traced import example, quiet
+from evaluators.export.traced import example, quiet, traced
 from space.errors import first_line
 
 # How pnnx writes an operator that it did not turn into a layer of ncnn: torch's name, or one of its own kinds.
+INPUT = re.compile(r"^Input .*$", re.MULTILINE)
+FIXED_INPUT = re.compile(r"^Input .* 0=(\d+) 1=(\d+)", re.MULTILINE)
 UNKNOWN_LAYER = re.compile(r"^(\S*(?:::|\.)\S*)\s", re.MULTILINE)
 HALF_WEIGHTS = 0x01306B47  # the tag before weights that are stored in 16 bits
 
@@ -34,30 +38,21 @@ class Ncnn(Format):
     can_be_dynamic = True
 
     def write(self, what: Exportable, path: Path) -> tuple[str, ...]:
-        import pnnx
-
-        width, height = what.size
-        shapes = [(1, what.in_channels, height, width)]
-        if what.dynamic:  # pnnx learns which sides vary from a second shape
-            shapes.append((1, what.in_channels, height + 2 * what.multiple, width + 4 * what.multiple))
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            traced = Path(folder, "network.pt")
-            try:
-                with quiet(), torch.no_grad():
-                    torch.jit.trace(what.network, example(what), check_trace=False).save(str(traced))
-            except Exception as error:
-                raise ExportError(f"ncnn: torch.jit.trace: {first_line(error)}") from error
-            sizes = [f"inputshape{place}=[{','.join(map(str, shape))}]" for place, shape in zip(("", "2"), shapes)]
-            command = [pnnx.EXEC_PATH, traced.name, *sizes, f"fp16={int(what.dtype == FP16)}"]
-            run_converter("pnnx", command, traced.parent)
-            layers, weights = traced.with_suffix(".ncnn.param"), traced.with_suffix(".ncnn.bin")
-            if not (layers.exists() and weights.exists()):
-                raise ExportError("pnnx wrote no network")
-            unknown = UNKNOWN_LAYER.findall(layers.read_text(encoding="utf-8"))
+            layers = _converted(what.network, what, Path(folder))
+            if _unknown(layers) and not what.dynamic:
+                with quiet():
+                    program = traced(what.network, what).run_decompositions(REWRITTEN)
+                layers = _converted(program.module(), what, Path(folder))
+            unknown = _unknown(layers)
             if unknown:
-                raise ExportError(f"ncnn has no layer for {', '.join(sorted(set(unknown)))}")
+                raise ExportError(f"ncnn has no layer for {', '.join(unknown)}")
+            if not what.dynamic:
+                width, height = what.size
+                text = layers.read_text(encoding="utf-8")
+                layers.write_text(INPUT.sub(rf"\g<0> 0={width} 1={height} 2={what.in_channels}", text), encoding="utf-8")
             layers.replace(path)
-            weights.replace(_weights(path))
+            _weights(layers).replace(_weights(path))
         return ()
 
     def open(self, path: Path, threads: int = 1) -> EngineNetwork:
@@ -68,12 +63,38 @@ class Ncnn(Format):
         return {package: version(package) for package in self.needs}
 
 
-class _Loaded(EngineNetwork):
-    size = None
+def _converted(network: nn.Module, what: Exportable, folder: Path) -> Path:
+    """The layers that pnnx writes into ``folder``, with the weights beside them."""
+    import pnnx
 
+    width, height = what.size
+    shapes = [(1, what.in_channels, height, width)]
+    if what.dynamic:  # pnnx learns which sides vary from a second shape
+        shapes.append((1, what.in_channels, height + 2 * what.multiple, width + 4 * what.multiple))
+    scripted = folder / "network.pt"
+    try:
+        with quiet(), torch.no_grad():
+            torch.jit.trace(network, example(what), check_trace=False).save(str(scripted))
+    except Exception as error:
+        raise ExportError(f"torch.jit.trace refuses it: {first_line(error)}") from error
+    sizes = [f"inputshape{place}=[{','.join(map(str, shape))}]" for place, shape in zip(("", "2"), shapes, strict=False)]
+    run_converter("pnnx", [pnnx.EXEC_PATH, scripted.name, *sizes, f"fp16={int(what.dtype == FP16)}"], folder)
+    layers = scripted.with_suffix(".ncnn.param")
+    if not layers.exists():
+        raise ExportError("pnnx wrote no network")
+    return layers
+
+
+def _unknown(layers: Path) -> list[str]:
+    return sorted(set(UNKNOWN_LAYER.findall(layers.read_text(encoding="utf-8"))))
+
+
+class _Loaded(EngineNetwork):
     def __init__(self, path: Path, threads: int) -> None:
         import ncnn
 
+        fixed = FIXED_INPUT.search(path.read_text(encoding="utf-8", errors="replace"))
+        self.size = (int(fixed[1]), int(fixed[2])) if fixed else None
         self._mat = ncnn.Mat
         self._net: Any = ncnn.Net()
         half = bool((np.fromfile(_weights(path), dtype="<u4") == HALF_WEIGHTS).any())
