@@ -50,7 +50,9 @@ class Ncnn(Format):
             if not what.dynamic:
                 width, height = what.size
                 text = layers.read_text(encoding="utf-8")
-                layers.write_text(INPUT.sub(rf"\g<0> 0={width} 1={height} 2={what.in_channels}", text), encoding="utf-8")
+                layers.write_text(
+                    INPUT.sub(rf"\g<0> 0={width} 1={height} 2={what.in_channels}", text), encoding="utf-8"
+                )
             layers.replace(path)
             _weights(layers).replace(_weights(path))
         return ()
@@ -77,7 +79,9 @@ def _converted(network: nn.Module, what: Exportable, folder: Path) -> Path:
             torch.jit.trace(network, example(what), check_trace=False).save(str(scripted))
     except Exception as error:
         raise ExportError(f"torch.jit.trace refuses it: {first_line(error)}") from error
-    sizes = [f"inputshape{place}=[{','.join(map(str, shape))}]" for place, shape in zip(("", "2"), shapes, strict=False)]
+    sizes = [
+        f"inputshape{place}=[{','.join(map(str, shape))}]" for place, shape in zip(("", "2"), shapes, strict=False)
+    ]
     run_converter("pnnx", [pnnx.EXEC_PATH, scripted.name, *sizes, f"fp16={int(what.dtype == FP16)}"], folder)
     layers = scripted.with_suffix(".ncnn.param")
     if not layers.exists():
