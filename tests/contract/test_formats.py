@@ -125,6 +125,8 @@ class Unexportable(torch.nn.Module):
 
 
 def test_what_a_converter_refuses_is_told_in_one_line(form: Format, tmp_path: Path) -> None:
+    if form.name == "ncnn":
+        pytest.skip("its converter traces the passes that one picture takes; the check finds that")
     path = tmp_path / f"model{form.suffix}"
     with pytest.raises(ExportError) as caught:
         form.write(Exportable(Unexportable(), 3, SIZE), path)
