@@ -15,6 +15,8 @@ from evaluators.export.quiet_engine import quiet_engine
 from evaluators.export.traced import HalfInside, quiet, traced
 from space.errors import first_line
 
+MAGIC = b"ET"  # before the version, in the fifth byte of a file
+
 
 class ExecuTorch(Format):
     """ExecuTorch, torch's own engine for phones.
@@ -60,10 +62,13 @@ class _Loaded(EngineNetwork):
         from executorch.extension.pybindings.portable_lib import _unsafe_reset_threadpool
         from executorch.runtime import Runtime
 
+        content = path.read_bytes()
+        if content[4:6] != MAGIC:  # the runtime ends the process on one that is none
+            raise ValueError("it is no .pte file")
         _unsafe_reset_threadpool(threads)
         self._program = Runtime.get().load_program(path)  # kept: the method reads from it
         self._forward: Any = self._program.load_method("forward")
-        plan = deserialize_pte_binary(path.read_bytes()).program.execution_plan[0]
+        plan = deserialize_pte_binary(content).program.execution_plan[0]
         self._partitions = len(plan.delegates), tuple(sorted({operator.name for operator in plan.operators}))
         height, width = self._forward.metadata.input_tensor_meta(0).sizes()[2:]
         self.size = (width, height)

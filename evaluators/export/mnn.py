@@ -19,6 +19,7 @@ from evaluators.export.onnx import Onnx
 from evaluators.export.quiet_engine import quiet_engine
 from evaluators.export.tolerances import TOLERANCES
 from latency_tables.measuring.engines.mnn import CONVERTER
+from space.errors import first_line
 
 OPTIONS = {FP32: (), FP16: ("--fp16",), INT8: ("--weightQuantBits", "8")}
 WEIGHTS_ALONE = ("--weightQuantBits", "8", "--hqq")  # with a zero point, found by half-quadratic quantization
@@ -51,8 +52,11 @@ class Mnn(Format):
         return notes
 
     def open(self, path: Path, threads: int = 1) -> EngineNetwork:
-        with quiet_engine():
-            return _Loaded(path, threads)
+        try:
+            with quiet_engine():
+                return _Loaded(path, threads)
+        except Exception as error:
+            raise ExportError(f"MNN refuses {path.name}: {first_line(error)}") from error
 
     def versions(self) -> dict[str, str]:
         return {package: version(package) for package in self.needs}
@@ -89,10 +93,10 @@ class _Loaded(EngineNetwork):
 
         self._mnn: Any = MNN
         self._network: Any = MNN.Interpreter(str(path))
-        # "high": as in the file, in fp32 where it does not say otherwise; "low" would compute in what a processor likes.
+        # "high": in fp32 where the file does not say otherwise; "low" computes in what a processor likes.
         self._session = self._network.createSession({"backend": "CPU", "precision": "high", "numThread": threads})
         if self._session is None:
-            raise ExportError(f"MNN cannot load {path.name}")
+            raise ValueError("its operators cannot be loaded")
         self._input = self._network.getSessionInput(self._session)
         self._output = self._network.getSessionOutput(self._session)
         height, width = self._input.getShape()[2:]

@@ -1,6 +1,7 @@
 """ncnn: a ``.ncnn.param`` of layers and a ``.ncnn.bin`` of weights, which its converter pnnx writes.
 
-The wheels hold neither ``ncnn2table`` nor ``ncnn2int8``, so that there is no int8.
+A file for any size has no operator that ``ncnn_operators`` must rewrite: IMDN's, SMFANet's and a bicubic input skip's
+have one size. The wheels hold neither ``ncnn2table`` nor ``ncnn2int8``, so that there is no int8.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from evaluators.export.quiet_engine import quiet_engine
 from evaluators.export.traced import example, quiet, traced
 from space.errors import first_line
 
-# How pnnx writes an operator that it did not turn into a layer of ncnn: torch's name, or one of its own kinds.
 INPUT = re.compile(r"^Input .*$", re.MULTILINE)
 FIXED_INPUT = re.compile(r"^Input .* 0=(\d+) 1=(\d+)", re.MULTILINE)
+# How pnnx writes an operator that it did not turn into a layer of ncnn: torch's name, or one of its own kinds.
 UNKNOWN_LAYER = re.compile(r"^(\S*(?:::|\.)\S*)\s", re.MULTILINE)
 HALF_WEIGHTS = 0x01306B47  # the tag before weights that are stored in 16 bits
 
@@ -39,11 +40,12 @@ class Ncnn(Format):
 
     def write(self, what: Exportable, path: Path) -> tuple[str, ...]:
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            program = traced(what.network, what)  # it refuses what depends on values, which torch.jit.trace freezes
             layers = _converted(what.network, what, Path(folder))
             if _unknown(layers) and not what.dynamic:
                 with quiet():
-                    program = traced(what.network, what).run_decompositions(REWRITTEN)
-                layers = _converted(program.module(), what, Path(folder))
+                    rewritten = program.run_decompositions(REWRITTEN).module()
+                layers = _converted(rewritten, what, Path(folder))
             unknown = _unknown(layers)
             if unknown:
                 raise ExportError(f"ncnn has no layer for {', '.join(unknown)}")
@@ -58,8 +60,11 @@ class Ncnn(Format):
         return ()
 
     def open(self, path: Path, threads: int = 1) -> EngineNetwork:
-        with quiet_engine():
-            return _Loaded(path, threads)
+        try:
+            with quiet_engine():
+                return _Loaded(path, threads)
+        except Exception as error:
+            raise ExportError(f"ncnn refuses {path.name}: {first_line(error)}") from error
 
     def versions(self) -> dict[str, str]:
         return {package: version(package) for package in self.needs}
@@ -107,7 +112,7 @@ class _Loaded(EngineNetwork):
         options.use_fp16_packed = options.use_fp16_storage = options.use_fp16_arithmetic = half
         options.use_bf16_storage = False
         if self._net.load_param(str(path)) or self._net.load_model(str(_weights(path))):
-            raise ExportError(f"ncnn cannot load {path.name}")
+            raise ValueError("its layers cannot be loaded")
 
     def run(self, image: np.ndarray) -> np.ndarray:
         extractor = self._net.create_extractor()

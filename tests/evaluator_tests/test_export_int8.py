@@ -1,0 +1,71 @@
+"""int8 by calibration: what each engine gives of a small network, and which values its two ends have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from evaluators.export import FORMATS, INT8, Exportable, ExportError, Format
+from evaluators.export.check import compared, shots
+from evaluators.export.deploy import export_form
+from evaluators.export.quantization import end_ranges
+from evaluators.images.embedded import training_photographs
+from tests.small_networks import small_model
+
+SIZE = (48, 32)
+# A network of few layers: what is lost is the rounding of a few tensors to 256 steps (58.9 dB for one of the range 1).
+LOWEST_DB = 38.0
+MODEL = small_model("denoise")
+QUANTIZED = sorted(name for name, form in FORMATS.items() if INT8 in form.dtypes)
+
+
+def pictures(count: int) -> tuple[np.ndarray, ...]:
+    width, height = SIZE
+    crops = [
+        each.pixels[:height, :width].astype(np.float32) / np.float32(255) for each in training_photographs()[:count]
+    ]
+    return tuple(np.ascontiguousarray(crop.transpose(2, 0, 1)[None]) for crop in crops)
+
+
+def exportable(**changes: object) -> Exportable:
+    values = {"dtype": INT8, "calibration": pictures(6), **changes}
+    return Exportable(export_form(MODEL.network, SIZE), 3, SIZE, **values)
+
+
+@pytest.fixture(
+    params=[pytest.param(name, marks=pytest.mark.long) if name == "executorch" else name for name in QUANTIZED]
+)
+def form(request: pytest.FixtureRequest) -> Format:
+    found = FORMATS[request.param]
+    for package in found.needs:
+        pytest.importorskip(package)
+    return found
+
+
+def test_a_file_in_int8_is_near_torch(form: Format, tmp_path: Path) -> None:
+    path = tmp_path / f"model{form.suffix}"
+    form.write(exportable(), path)
+    taken = shots(MODEL.network, 3, SIZE, 1, (), None)
+    figures = compared(taken, [form.open(path).run(shot.image) for shot in taken])
+    assert figures["largest_error"] > 1e-4, "nothing was rounded"
+    assert figures["psnr_to_torch_db"] > LOWEST_DB
+    assert max(map(abs, figures["colour_drift_levels"])) < 1
+
+
+def test_without_calibration_pictures_it_is_refused(form: Format, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="int8 needs calibration pictures, got none"):
+        form.write(exportable(calibration=()), tmp_path / f"model{form.suffix}")
+
+
+def test_ranges_of_the_ends_have_black_and_white_or_more() -> None:
+    grey = np.full((1, 3, 32, 48), 0.5, np.float32)
+    image, _ = end_ranges(exportable(calibration=(grey,)))
+    assert image == (0.0, 1.0)
+    noisy = grey.copy()
+    noisy[0, 0, 0, :2] = -0.1, 1.2
+    what = Exportable(torch.nn.Identity(), 3, SIZE, dtype=INT8, calibration=(grey, noisy))
+    for limits in end_ranges(what):
+        assert limits == pytest.approx((-0.1, 1.2))
