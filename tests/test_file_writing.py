@@ -21,6 +21,14 @@ PLAIN_WRITES = {
     "latency_tables/measuring/engines/mnn.py": "a model in a temporary folder",
     "latency_tables/measuring/targets/adb.py": "a model in a temporary folder",
     "evaluators/images/decode.py": "the null device",
+    "search/models/folder.py": "a new folder, which takes its name whole",
+    "evaluators/export/executorch.py": "a file in a temporary folder, published whole",
+    "evaluators/export/litert.py": "a file in a temporary folder, published whole",
+    "evaluators/export/mnn_int8.py": "a file in a temporary folder",
+    "evaluators/export/ncnn.py": "a file in a temporary folder, published whole",
+    "evaluators/export/onnx.py": "a file in a temporary folder, published whole",
+    "search/models/exporting.py": "a file in a temporary folder, published whole",
+    "reports/networks/export.py": "results grow by a line at a time; a torn one is taken out",
 }
 WRITERS = {"write_text", "write_bytes", "copyfile", "copy2", "tofile"}
 BUFFERS = {"io.BytesIO()", "io.StringIO()"}

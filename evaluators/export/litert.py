@@ -24,6 +24,9 @@ class LiteRt(Format):
     fp16: the weights of convolutions in half precision; XNNPACK computes in float32, or in half precision on a phone
     that has it and is asked to (``force_fp16``). int8: image and output are int8 too, with the scale and zero point in
     the file: of an 8-bit image, its values less 128.
+
+    The harness's writer of .tflite files (``latency_tables.measuring``) is no second way to such a file: an operator
+    that is only timed has made-up weights, no fused activation and no place of what it slices.
     """
 
     name = "litert"

@@ -95,7 +95,12 @@ def _converted(network: nn.Module, in_channels: int, size: tuple[int, int], dyna
         verbose=False,
     )
     assert program is not None
-    return program.model_proto.SerializeToString()
+    model = program.model_proto
+    # The exporter notes at each node and value which line of which file on this machine it comes from.
+    for each in (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output, model.graph):
+        del each.metadata_props[:]
+        each.doc_string = ""
+    return model.SerializeToString()
 
 
 def _halved(model: Any) -> Any:

@@ -58,9 +58,12 @@ def traced(network: nn.Module, what: Exportable) -> ExportedProgram:
     """
     try:
         with quiet():
-            return torch.export.export(network, (example(what),), dynamic_shapes=free_sides(what))
+            program = torch.export.export(network, (example(what),), dynamic_shapes=free_sides(what))
     except Exception as error:
         raise ExportError(f"torch.export refuses it: {first_line(error)}") from error
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # which line of which file on this machine it comes from
+    return program
 
 
 @contextmanager

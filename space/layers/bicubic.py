@@ -79,5 +79,6 @@ class ConvolvedBicubic(nn.Module):
 
     def _factors(self, line: Tensor) -> Tensor:
         """`(N, 1, 1, side)` pixels to the `(N, 1, 1, scale*side)` factors along them, whatever the pixels."""
-        sums = F.conv2d(torch.ones_like(line), self.taps[:, :, None], padding=(0, REACH))  # (N, scale, 1, side)
+        ones = line * 0 + 1  # an engine may have no operator for ones
+        sums = F.conv2d(ones, self.taps[:, :, None], padding=(0, REACH))  # (N, scale, 1, side)
         return (1 / sums).permute(0, 2, 3, 1).flatten(2)[:, :, None]
