@@ -95,7 +95,10 @@ def _page(
         "*Exact*: no value differs by more than 1e-5. *Within*: "
         "by more, but within the tolerance of `evaluators/export/tolerances.py`. *Fail*: refused, or outside.\n"
     )
-    yield f"This page: `python -m reports.networks.export {folder} --random {random // 5}`, which continues.\n"
+    yield (
+        f"This page: `python -m reports.networks.export {folder} --random {random // 5}`, which continues where it "
+        "was ended: the first table says how many of the networks every format has had.\n"
+    )
     groups = {PUBLISHED: "published networks", KNOB: "values of knobs", RANDOM: "random networks"}
     heads = ["format", *groups.values(), "versions"]
     lines = []
