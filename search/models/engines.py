@@ -25,11 +25,11 @@ output = session.run(None, {{session.get_inputs()[0].name: image}})[0]""",
     ".tflite": (
         "LiteRT",
         """\
-from ai_edge_litert.compiled_model import CompiledModel  # or on a phone, LiteRT's own API
+from ai_edge_litert.interpreter import Interpreter  # channels last; on a phone, LiteRT's own API
 
-model = CompiledModel.from_file("{name}")
-inputs, outputs = model.create_input_buffers(0), model.create_output_buffers(0)
-inputs[0].write(image); model.run_by_index(0, inputs, outputs)""",
+net = Interpreter("{name}"); net.allocate_tensors()
+net.set_tensor(net.get_input_details()[0]["index"], image.transpose(0, 2, 3, 1)); net.invoke()
+output = net.get_tensor(net.get_output_details()[0]["index"]).transpose(0, 3, 1, 2)""",
     ),
     ".ncnn.param": (
         "ncnn",
@@ -75,7 +75,8 @@ def how_to_run(exported: Sequence[str], channels: int, size: tuple[int, int]) ->
     width, height = size
     yield f"With `{IMAGE.format(channels=channels, width=width, height=height)}`, or another size that the file takes:"
     for suffix, (engine, text) in ENGINES.items():
-        name = next((each for each in ("model.safetensors", *exported) if each.endswith(suffix)), None)
+        names = [each for each in ("model.safetensors", *exported) if each.endswith(suffix)]
+        name = min(names, key=lambda each: "int8" in each, default=None)  # int8 files take and give integers
         if name is not None:
             code = text.format(name=name, stem=name.removesuffix(suffix))
             yield from ("", f"{engine}, `{name}`:", "", "```python", code, "```")
