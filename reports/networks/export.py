@@ -2,7 +2,7 @@
 
 Published networks, the smallest network with each value of each knob, and random networks of every task are written in
 fp32, opened in their engine, run on a photograph, and compared with torch. What is done is kept in FOLDER, a file per
-format, and the same command continues; ``--time`` ends it earlier.
+format, and the same command continues; ``--minutes`` ends it earlier.
 """
 
 from __future__ import annotations

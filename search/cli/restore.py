@@ -21,6 +21,7 @@ from search.request.values import task_values
 from space.command_line import parse_count
 from space.errors import UserError
 
+MOSTLY_HALO = 1.0  # as much work for the halo as for the picture
 EVERY_S = 10.0  # between two lines of progress where there is no terminal
 
 
@@ -125,6 +126,8 @@ class _Shown(Listener):
             )
             for note in plan.notes:
                 self._say(f"  {note}")
+            if self._engine != TORCH and plan.overhead > MOSTLY_HALO:
+                self._say("  most of that is halo: export the network with a larger --input, or with --input dynamic")
 
     def failed(self, job: Job, reason: str) -> None:
         with self._lock:

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import nn
 
 import search
+from evaluators.export import FORMATS
 from evaluators.export.formats import EngineNetwork
 from evaluators.images.embedded import validation_photographs
 from evaluators.images.resize import downscale, upscale
@@ -216,6 +217,24 @@ def test_an_exported_file_runs_tiles_of_its_size(photo: Path, tmp_path: Path) ->
     Image.fromarray(PHOTOGRAPH[:20, :30]).save(small)
     assert "extended" in restorer.restore_file(small, tmp_path / "small-out.png").plan.notes[0]
     assert pixels(tmp_path / "small-out.png").shape == (80, 120, 3)
+
+
+@pytest.mark.parametrize("engine", ["pt2", "onnx", "litert", "ncnn", "mnn"])
+def test_every_engine_restores_what_torch_restores(
+    engine: str, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for package in FORMATS[engine].needs:
+        pytest.importorskip(package)
+    folder = tmp_path / "phone"
+    (file,) = search.export("espcn", folder, [engine], input_size="16x16")
+    assert not file.failure
+    words = ["restore", str(photo), str(tmp_path / "engine.png"), "--model", str(folder), "--engine", engine]
+    assert main(words) == 0
+    told = capsys.readouterr().out
+    assert "more work for the halo" in told
+    assert "most of that is halo: export the network with a larger --input" in told
+    search.restore(photo, tmp_path / "torch.png", str(folder))
+    assert np.abs(pixels(tmp_path / "engine.png").astype(int) - pixels(tmp_path / "torch.png")).max() <= 1
 
 
 def one_line(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
