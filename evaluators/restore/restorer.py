@@ -29,11 +29,12 @@ class Settings:
     """How pictures are restored.
 
     Attributes:
-        memory_bytes: of the whole process.
+        memory_bytes: of the whole process, less ``held_bytes``.
         workers: pictures that are restored at a time, which share the memory.
         sigma: of the pictures' noise, of 255, where the network is told it.
         tiled_anyway: cut pictures for networks that need the whole one.
         quality: of JPEG and WebP files, 1 to 100.
+        held_bytes: what a program held before, which does not count.
     """
 
     memory_bytes: int
@@ -41,6 +42,7 @@ class Settings:
     sigma: float | None = None
     tiled_anyway: bool = False
     quality: int = QUALITY
+    held_bytes: int = 0
 
 
 class Restorer:
@@ -107,7 +109,7 @@ class Restorer:
 
 def _left(settings: Settings) -> int:
     """Of the memory, what each picture may take: its pixels, the network's values, and what is held of the output."""
-    taken = taken_bytes() + LATER_BYTES
+    taken = max(0, taken_bytes() - settings.held_bytes) + LATER_BYTES
     if settings.memory_bytes <= taken:
         raise UserError(
             f"--memory must be more than the {taken / 1e6:,.0f} MB that the program itself takes, got "

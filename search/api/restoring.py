@@ -13,9 +13,8 @@ import torch
 from evaluators.images.bayer_frames import FILE, load_frames
 from evaluators.images.folders import picture_files
 from evaluators.images.names import escaped_name
-from evaluators.restore.engine_tiles import EngineRun
 from evaluators.restore.frames import restore_frame, write_description
-from evaluators.restore.memory import most_taken_bytes, parse_memory
+from evaluators.restore.memory import most_taken_bytes, parse_memory, taken_bytes
 from evaluators.restore.pictures import picture_size
 from evaluators.restore.references import quality_of, references_of
 from evaluators.restore.restorer import Restorer, Settings
@@ -95,6 +94,7 @@ def restore(
     reference: Path | str | None = None,
     page: bool = False,
     listener: Listener | None = None,
+    held_bytes: int | None = None,
 ) -> Restoration:
     """Restore a picture, or every picture of a folder, with a network.
 
@@ -115,7 +115,7 @@ def restore(
         model: a model, or its name: ``RUN#TRIAL``, a model folder, a published network.
         mask: for inpainting, a picture that is white in the holes, or a folder of such, named as the pictures.
         sigma: the noise's standard deviation, of 255, for networks that are told it.
-        memory: what the process may take in all.
+        memory: what the process may take in all, beside ``held_bytes``.
         tiled_anyway: cut pictures into tiles although the network needs the whole one; the result differs.
         workers: pictures at a time, which share the memory and the cores.
         overwrite: replace files that are there.
@@ -123,15 +123,18 @@ def restore(
         engine: ``torch``, or the engine of an exported file in the model's folder.
         reference: a folder of clean pictures of the same names, for PSNR and SSIM by the task's rules.
         page: write ``compare.html``, which shows every picture before and after, beside the output.
+        held_bytes: of the memory that the process takes, what does not count; all that it takes now if None.
 
     Raises:
         UserError: an option or the single picture cannot be used. Of a folder, a picture that fails is in ``failed``,
             and the others are restored.
     """
     listener = listener or Listener()
+    held = taken_bytes() if held_bytes is None else held_bytes
     found = _model(model)
     if found.rules is not None and found.rules.task == RAW:
-        return _restore_frames(Path(input), Path(output), found, sigma, memory, tiled_anyway, overwrite, listener)
+        settings = Settings(parse_memory("--memory", memory), 1, sigma, tiled_anyway, held_bytes=held)
+        return _restore_frames(Path(input), Path(output), found, settings, overwrite, listener)
     jobs = jobs_of(Path(input), Path(output), None if mask is None else Path(mask), overwrite)
     if not 1 <= quality <= 100:
         raise UserError(f"--quality must be from 1 to 100, got {quality}")
@@ -139,7 +142,8 @@ def restore(
     if references and found.rules is None:
         raise UserError(f"--reference needs a network of a task, whose rules measure, got {found.name}; leave it out")
     run = None if engine == TORCH else engine_run(engine, found, model)
-    restorer = restorer_of(found, sigma, memory, tiled_anyway, workers, quality, run)
+    settings = Settings(parse_memory("--memory", memory), workers, sigma, tiled_anyway, quality, held)
+    restorer = Restorer(found.network, found.rules, _channels(found), settings, run)
     listener.started(jobs, restorer)
     is_folder = Path(input).is_dir()
     if is_folder:
@@ -182,14 +186,7 @@ def restore(
 
 
 def _restore_frames(
-    source: Path,
-    output: Path,
-    model: Model,
-    sigma: float | None,
-    memory: str,
-    tiled_anyway: bool,
-    overwrite: bool,
-    listener: Listener,
+    source: Path, output: Path, model: Model, settings: Settings, overwrite: bool, listener: Listener
 ) -> Restoration:
     """As ``restore`` for a folder of RAW frames."""
     assert model.rules is not None  # it is of raw-denoise
@@ -204,7 +201,6 @@ def _restore_frames(
     if (output / FILE).exists() and not overwrite:
         raise UserError(f"output must not exist, got {escaped_name(output / FILE)}; give --overwrite to replace it")
     frames = load_frames(source, whole=True)
-    settings = Settings(parse_memory("--memory", memory), 1, sigma, tiled_anyway)
     one = networks_of(model.network)[0]
     restorer = Restorer(one, model.rules, _channels(model), settings)
     jobs = tuple(
@@ -231,24 +227,6 @@ def _restore_frames(
     return Restoration(
         restored, {job.path: job.output for job in jobs if job.path in restored}, failed, most_taken_bytes()
     )
-
-
-def restorer_of(
-    model: Model,
-    sigma: float | None,
-    memory: str,
-    tiled_anyway: bool = False,
-    workers: int = 1,
-    quality: int = QUALITY,
-    engine: EngineRun | None = None,
-) -> Restorer:
-    """The network of ``model`` made ready.
-
-    Raises:
-        UserError: the network cannot restore pictures, or the memory is too little.
-    """
-    settings = Settings(parse_memory("--memory", memory), workers, sigma, tiled_anyway, quality)
-    return Restorer(model.network, model.rules, _channels(model), settings, engine)
 
 
 def jobs_of(source: Path, output: Path, mask: Path | None, overwrite: bool) -> tuple[Job, ...]:

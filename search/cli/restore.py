@@ -48,6 +48,7 @@ def execute(options: argparse.Namespace) -> int:
             reference=options.reference,
             page=options.page,
             listener=listener,
+            held_bytes=0,
         )
     if console is None:
         print(json.dumps(_document(model, done)))

@@ -258,7 +258,7 @@ def test_a_picture_that_is_too_large_is_refused_by_its_header(
     def loaded(image: Image.Image) -> None:
         raise AssertionError("decoded")
 
-    monkeypatch.setattr(decode, "_upright", loaded)
+    monkeypatch.setattr(decode, "upright", loaded)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert_refused(header_of(kind, width, height), f"at most 128 megapixels, got {width}x{height}; reduce")

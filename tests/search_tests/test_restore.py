@@ -35,6 +35,21 @@ def model(name: str, rules: TaskRules) -> Model:
     return Model(name, build(ZOO[name].architecture, generator).eval(), rules, ZOO[name].architecture, True)
 
 
+@pytest.fixture(autouse=True)
+def _of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process holds what the tests before left, of which a command of its own would know nothing."""
+    monkeypatch.setattr("evaluators.restore.restorer.taken_bytes", lambda: 500 * 10**6)
+
+
+def test_what_a_program_held_before_does_not_count(photo: Path, tmp_path: Path, monkeypatch) -> None:
+    for module in ("evaluators.restore.restorer", "search.api.restoring"):
+        monkeypatch.setattr(f"{module}.taken_bytes", lambda: 5 * 10**9)
+    network = model("espcn", rules_of("sr", 4, {"channels": "y"}))
+    search.restore(photo, tmp_path / "out.png", network)
+    with pytest.raises(UserError, match=r"--memory must be more than the 5,\d+ MB that the program itself takes"):
+        search.restore(photo, tmp_path / "other.png", network, held_bytes=0)
+
+
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
     path = tmp_path / "photo.png"
