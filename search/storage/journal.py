@@ -115,6 +115,10 @@ class _WholeLinesBackend(JournalFileBackend):
         except OSError:
             os.truncate(self._path, size)
             raise
+        except RuntimeError:
+            # Optuna says that the lock, a file beside the journal, is gone: so is the folder, moved or deleted.
+            self._path.stat()
+            raise
 
 
 def journal_storage(path: Path) -> JournalStorage:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from search.storage.journal import JOURNAL, repair
+from search.storage.journal import JOURNAL, _WholeLinesBackend, repair
 from search.storage.lock import own
 from search.storage.study import Study
 from space import UserError
@@ -146,3 +146,21 @@ def test_a_folder_that_cannot_be_locked_is_not_said_to_be_taken(tmp_path: Path, 
     monkeypatch.setattr("search.storage.lock.fcntl.flock", no_locks)
     with pytest.raises(OSError, match="No locks available"):
         own(tmp_path)
+
+
+def test_a_folder_that_is_moved_away_while_a_line_is_written_is_gone(tmp_path: Path, monkeypatch) -> None:
+    """Optuna then says that the lock is not its own."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    backend = _WholeLinesBackend(folder / JOURNAL)
+    backend.append_logs([{"op_code": 0}])
+    acquire = backend._lock.acquire
+
+    def moved() -> bool:
+        acquire()
+        folder.rename(tmp_path / "elsewhere")
+        return True
+
+    monkeypatch.setattr(backend._lock, "acquire", moved)
+    with pytest.raises(FileNotFoundError):
+        backend.append_logs([{"op_code": 0}])
