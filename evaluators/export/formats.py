@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,10 +16,17 @@ from torch import nn
 from space.errors import UserError
 
 FP32, FP16, INT8 = "fp32", "fp16", "int8"
+_PYTHON_FOLDER = re.compile(r"/[^\s:'\"]*/site-packages/")
 
 
 class ExportError(Exception):
-    """A converter or an engine refuses a network: one line that says which and why. Not a mistake of the user's."""
+    """A converter or an engine refuses a network: one line that says which and why. Not a mistake of the user's.
+
+    Of the paths of this machine's Python, which converters tell, the package and what is below it stay.
+    """
+
+    def __init__(self, line: str) -> None:
+        super().__init__(_PYTHON_FOLDER.sub("", line))
 
 
 @dataclass(frozen=True, eq=False)

@@ -136,3 +136,8 @@ def test_what_a_converter_refuses_is_told_in_one_line(form: Format, tmp_path: Pa
         form.write(Exportable(Unexportable(), 3, SIZE), path)
     assert "\n" not in str(caught.value)
     assert not path.exists()
+
+
+def test_a_refusal_does_not_say_where_this_machine_has_its_packages() -> None:
+    line = "litert-torch refuses it: /home/me/venv/lib/python3.11/site-packages/torch/nn/modules/conv.py:1198: no"
+    assert str(ExportError(line)) == "litert-torch refuses it: torch/nn/modules/conv.py:1198: no"
