@@ -8,11 +8,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import matplotlib
 import pandas as pd
 from markupsafe import Markup
 
+from reports.page_environment import page_environment
 from reports.plotting.style import STYLE, rendered
 from reports.plotting.text import replace_invalid
 from reports.run.advice import named
@@ -77,13 +77,7 @@ def write_compared(compared: Sequence[ComparedFronts], folder: Path) -> Path:
 
 def compared_html(compared: Sequence[ComparedFronts]) -> str:
     """The page as text; it works without a network."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("reports.run", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
+    environment = page_environment("reports.run")
     with matplotlib.rc_context({**STYLE, "svg.fonttype": "none"}):
         figure = comparison_figure(compared, is_captioned=False)
         svg = rendered(figure, ".svg", dpi=figure.dpi).decode()

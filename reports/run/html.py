@@ -7,11 +7,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 from markupsafe import Markup, escape
 
 from evaluators.quantities import QUANTITIES, Shown, cost_texts, exact_quantities, ms_text
+from reports.page_environment import page_environment
 from reports.plotting.text import replace_invalid
 from reports.run.advice import alternatives, beats_baseline, recommendation, recommended
 from reports.run.describe import describe, in_words
@@ -72,13 +72,7 @@ def report_html(
         is_brief: only what depends on costs: neither published results nor what knobs did, nor what to do next.
         folder: the run's folder, if the page is to lie in it; else the page says nothing of weights and next steps.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("reports.run", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
+    environment = page_environment("reports.run")
     environment.filters["macs"] = QUANTITIES["macs"].number
     environment.filters["ms"] = ms_text
     environment.filters["describe"] = describe

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
-import jinja2
 from markupsafe import Markup
 
 from evaluators.costs import Costs
@@ -14,6 +13,7 @@ from evaluators.quantities import cost_texts, ms_text
 from latency_tables.tables.table import LatencyTable
 from reports.experiments.reported_sets import set_title
 from reports.experiments.reproduction import published_on
+from reports.page_environment import page_environment
 from reports.plotting.text import replace_invalid
 from reports.run.gallery import gallery_html
 from reports.run.pictures import Strip
@@ -92,13 +92,7 @@ def outcome(trained: TrainedNetwork) -> str:
 
 def training_html(trained: TrainedNetwork) -> str:
     """The page as text; every figure on it comes from ``trained`` or from the table of published results."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("reports.training", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
+    environment = page_environment("reports.training")
     environment.filters["ms"] = ms_text
     record = trained.record
     rules, validation = record.rules, record.validation

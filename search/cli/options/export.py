@@ -27,10 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", type=Path, metavar="FILE", help="of a published network or MODULE:FACTORY")
     parser.add_argument("--scale", metavar="N", help="upscaling factor of a published network (default: the paper's)")
     parser.add_argument(
-        "--format",
-        required=True,
-        metavar="NAME[,NAME]",
-        help="pt2, onnx, litert, and others that are installed (an unknown name lists them)",
+        "--format", required=True, metavar="NAME[,NAME]", help="among pt2, onnx, litert, ncnn, mnn, executorch"
     )
     parser.add_argument("--dtype", default="fp32", metavar="NAME[,NAME]", help="fp32, fp16, int8 (default: fp32)")
     parser.add_argument(
