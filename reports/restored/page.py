@@ -6,13 +6,12 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
-import jinja2
 import numpy as np
 from PIL import Image
 
+from reports.page_environment import page_environment
 from space.files import write_atomically
 
 LARGEST_PX = 1600
@@ -31,10 +30,10 @@ class Shown:
 
 def write_page(path: Path, title: str, summary: str, pictures: Sequence[Shown]) -> Path:
     """Write the page to ``path``, whose folder exists; returns it."""
-    source = resources.files("reports.restored").joinpath("page.html.jinja").read_text("utf-8")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    page = environment.from_string(source).render(
-        title=title, summary=summary, pictures=[_drawn(each) for each in pictures], largest_px=LARGEST_PX
+    page = (
+        page_environment("reports.restored")
+        .get_template("page.html.jinja")
+        .render(title=title, summary=summary, pictures=[_drawn(each) for each in pictures], largest_px=LARGEST_PX)
     )
     write_atomically(path, page.encode("utf-8", "replace"))
     return path
