@@ -7,12 +7,13 @@ import math
 
 from torch import nn
 
+from evaluators.export.transposed_convolution import CutTransposedConvolution
 from space.build import deploy_form
 from space.layers.protocols import DividesSides, ExportForm
 
 
 def export_form(network: nn.Module, size: tuple[int, int] | None = None) -> nn.Module:
-    """A copy of ``network`` in its deploy form, with every ``ExportForm`` part in the form that engines have.
+    """A copy of ``network`` in its deploy form, with every part that an engine lacks in a form that all have.
 
     It computes the same as ``network`` in eval mode, up to rounding, from images `(1, C, h, w)`.
 
@@ -28,6 +29,9 @@ def export_form(network: nn.Module, size: tuple[int, int] | None = None) -> nn.M
 def _rewritten(module: nn.Module, size: tuple[int, int] | None) -> nn.Module:
     if isinstance(module, ExportForm):
         return module.export_form(size)
+    if CutTransposedConvolution.suits(module):
+        assert isinstance(module, nn.ConvTranspose2d)
+        return CutTransposedConvolution(module)
     for name, child in list(module.named_children()):
         form = _rewritten(child, size)
         if form is not child:

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from evaluators.export.deploy import export_form, multiple_of
+from evaluators.export.transposed_convolution import CutTransposedConvolution
 from space import TASKS, ZOO, build
 from space.layers.bicubic import ConvolvedBicubic
 from space.layers.image_ends import InputSkip
@@ -50,6 +51,26 @@ def test_bicubic_as_a_convolution_is_torch_s_to_its_borders(scale: int, size: tu
 def test_the_bicubic_skip_takes_the_image_only() -> None:
     skip, image = InputSkip("bicubic", 2, 3), image_of(5, 20, 12)
     torch.testing.assert_close(skip.export_form((20, 12))(image), skip(image), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding", "more"), [(9, 4, 4, 3), (9, 2, 4, 1), (5, 3, 2, 2), (3, 2, 1, 1), (2, 3, 2, 2)]
+)
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_transposed_convolution_with_output_padding_is_cut_instead(
+    kernel: int, stride: int, padding: int, more: int, groups: int
+) -> None:
+    layer = nn.ConvTranspose2d(4, 6, kernel, stride, padding, more, groups=groups)
+    network = filled(nn.Sequential(layer))
+    image = image_of(4, 9, 5)
+    assert_equal(network, image)
+    assert isinstance(export_form(network)[0], CutTransposedConvolution)
+
+
+def test_other_transposed_convolutions_stay() -> None:
+    for options in ({"padding": 1}, {"padding": 0, "output_padding": 1}):
+        network = nn.Sequential(nn.ConvTranspose2d(3, 3, 4, 2, **options))
+        assert isinstance(export_form(network)[0], nn.ConvTranspose2d)
 
 
 @pytest.mark.parametrize("mode", ["identity", "nearest", "bilinear", "push-pull"])
