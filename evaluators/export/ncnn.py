@@ -81,9 +81,10 @@ def _converted(network: nn.Module, what: Exportable, folder: Path) -> Path:
     scripted = folder / "network.pt"
     try:
         with quiet(), torch.no_grad():
-            torch.jit.trace(network, example(what), check_trace=False).save(str(scripted))
+            program = torch.jit.trace(network, example(what), check_trace=False)
     except Exception as error:
         raise ExportError(f"torch.jit.trace refuses it: {first_line(error)}") from error
+    scripted.write_bytes(program.save_to_buffer())  # torch's own writing of files ends the process on a full disk
     sizes = [
         f"inputshape{place}=[{','.join(map(str, shape))}]" for place, shape in zip(("", "2"), shapes, strict=False)
     ]

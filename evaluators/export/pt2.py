@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from importlib.metadata import version
 from pathlib import Path
@@ -31,7 +32,9 @@ class TorchExport(Format):
 
     def write(self, what: Exportable, path: Path) -> tuple[str, ...]:
         network = HalfInside(what.network) if what.dtype == FP16 else what.network
-        torch.export.save(traced(network, what), path)
+        content = io.BytesIO()  # written by Python: torch's own writing of files ends the process on a full disk
+        torch.export.save(traced(network, what), content)
+        path.write_bytes(content.getvalue())
         return ()
 
     def open(self, path: Path, threads: int = 1) -> EngineNetwork:

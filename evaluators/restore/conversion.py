@@ -15,7 +15,7 @@ from evaluators.images.metrics import luma
 from evaluators.images.ycbcr import chroma_of, rgb_of
 from evaluators.restore.exact import exact_function
 from evaluators.restore.pictures import Picture
-from evaluators.restore.plan import Box
+from evaluators.restore.tile_plan import Box
 from evaluators.tasks import TaskRules
 from evaluators.tasks.inpaint import FILL
 from space.errors import UserError

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from evaluators.export.formats import EngineNetwork
-from evaluators.restore.plan import Planner, TilePlan
+from evaluators.restore.plan import Planner
+from evaluators.restore.tile_plan import TilePlan
 
 
 class EngineRun:

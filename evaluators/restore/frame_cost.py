@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from evaluators.restore.plan import Planner, TilePlan
+from evaluators.restore.plan import Planner
+from evaluators.restore.tile_plan import TilePlan
 from latency_tables.lowering.fusion import network_operators
 from latency_tables.tables.estimate import MissingOperatorError, explain
 from latency_tables.tables.table import LatencyTable

@@ -15,8 +15,8 @@ from torch import nn
 
 from evaluators.images.bayer import unpack
 from evaluators.images.bayer_frames import COLUMNS, FILE, Frame
-from evaluators.restore.plan import Box
 from evaluators.restore.restorer import Restorer
+from evaluators.restore.tile_plan import Box
 from evaluators.restore.tiles import Restored, Run, restored_tiles, torch_run
 from evaluators.restore.writing import Header, writing
 from evaluators.tasks import TaskRules

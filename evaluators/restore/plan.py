@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from torch import nn
 
+from evaluators.restore.cutting import Cuts, axis_cuts, both_rounded_up, cheapest, fixed_cuts, rounded_up
 from evaluators.restore.receptive_field import Halo, halo_of, reasons_text
 from evaluators.restore.spatial_trace import COLUMNS, ROWS, SpatialTrace, traced_shadow
+from evaluators.restore.tile_plan import TilePlan
 from space.build import deploy_form
 from space.errors import UserError
 from space.operators.meta import meta_copy
@@ -25,93 +26,10 @@ REUSED_BYTES = 32 << 20
 """The C library gives a larger array back to the system as soon as it is free, and gets new pages for the next one:
 etds-m4c32 takes 1.85 µs of one core a pixel in tiles of 256x256 and 2.6 in 512x512."""
 
-SLOWER = 1.4  # tiles with such arrays, as measured there
 PROBE_PX = 256
 ANYWAY_PX = 32
 MOST_TRACES = 32
-MOST_TILES = 1024  # along an axis
 MOST_OVERHEAD = 10.0  # times the picture's own work that halos may add
-
-
-@dataclass(frozen=True)
-class Box:
-    """Rows from ``top`` to before ``bottom``, columns from ``left`` to before ``right``."""
-
-    top: int
-    bottom: int
-    left: int
-    right: int
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(width, height)."""
-        return self.right - self.left, self.bottom - self.top
-
-    def scaled(self, factor: int) -> Box:
-        return Box(*(side * factor for side in (self.top, self.bottom, self.left, self.right)))
-
-    def within(self, other: Box) -> Box:
-        """This box, counted from the upper left corner of ``other``."""
-        rows, columns = other.top, other.left
-        return Box(self.top - rows, self.bottom - rows, self.left - columns, self.right - columns)
-
-
-@dataclass(frozen=True)
-class Tile:
-    """``core`` is what is kept of the result, ``window`` what the network is given; both in input pixels."""
-
-    core: Box
-    window: Box
-
-
-@dataclass(frozen=True)
-class TilePlan:
-    """The tiles of one picture.
-
-    Attributes:
-        size: (width, height) of the picture that the network sees; ``extended`` pixels to the right and below more than
-            the picture has.
-        rows, columns: (start, end of the core, start, end of the window) along each axis.
-        peak_bytes: most that the network's values take at once.
-        notes: what is not exact, and why; empty where tiles equal the whole picture bit for bit.
-    """
-
-    size: tuple[int, int]
-    scale: int
-    rows: tuple[tuple[int, int, int, int], ...]
-    columns: tuple[tuple[int, int, int, int], ...]
-    peak_bytes: int
-    halo: Halo
-    extended: tuple[int, int] = (0, 0)
-    notes: tuple[str, ...] = ()
-
-    @property
-    def count(self) -> int:
-        return len(self.rows) * len(self.columns)
-
-    def tiles(self) -> Iterator[Tile]:
-        """Row by row."""
-        for top, bottom, above, below in self.rows:
-            for left, right, before, after in self.columns:
-                yield Tile(Box(top, bottom, left, right), Box(above, below, before, after))
-
-    @property
-    def worked_px(self) -> int:
-        """Input pixels that the network is given, those in several tiles counted in each."""
-        return sum(each[3] - each[2] for each in self.rows) * sum(each[3] - each[2] for each in self.columns)
-
-    @property
-    def overhead(self) -> float:
-        """Share of the work that is done twice: 0 of a picture that is not cut."""
-        return self.worked_px / math.prod(self.size) - 1
-
-    @property
-    def window_shapes(self) -> dict[tuple[int, int], int]:
-        """How many tiles of each (width, height) the network is given."""
-        counts: dict[tuple[int, int], int] = {}
-        for tile in self.tiles():
-            counts[tile.window.size] = counts.get(tile.window.size, 0) + 1
-        return counts
 
 
 class Planner:
@@ -170,7 +88,7 @@ class Planner:
             whole = self._whole(size)
             if whole.peak_bytes <= memory_bytes:
                 return whole
-        extended = _rounded_up(size, halo.multiple)
+        extended = both_rounded_up(size, halo.multiple)
         if extended != size and not self._keeps_geometry(size):
             plan = self._tiled(extended, memory_bytes, halo, most_rows, (), exact=True)
             if plan.count == 1 and self.peak_bytes(size) <= memory_bytes:
@@ -194,24 +112,24 @@ class Planner:
             step = _step_of(self.trace((PROBE_PX, PROBE_PX)))
             notes = [f"tiles differ from the whole picture: {reasons_text(halo.whole_picture)}"]
             halo = replace(halo, before=(ANYWAY_PX, ANYWAY_PX), after=(ANYWAY_PX, ANYWAY_PX), multiple=step)
-        cuts: list[tuple[tuple[int, int, int, int], ...]] = []
+        cuts: list[Cuts] = []
         extended: list[int] = []
         for axis in (ROWS, COLUMNS):
             length, window = size[1 - axis], tile[1 - axis]
-            before, after = (_up(max(each[axis], self._reach), step) for each in (halo.before, halo.after))
+            before, after = (rounded_up(max(each[axis], self._reach), step) for each in (halo.before, halo.after))
             if length <= window:
                 extended.append(window - length)
                 cuts.append(((0, window, 0, window),))
                 continue
             if window % step or window <= before + after:
-                least = _up(before + after + 1, step)
+                least = rounded_up(before + after + 1, step)
                 raise UserError(
                     f"the sides of the exported file's input must be multiples of {step} and at least {least} px for "
                     f"this picture (halo included), got {tile[0]}x{tile[1]}; export it with a larger --input, or with "
                     "--input dynamic"
                 )
-            extended.append(_up(length, step) - length)
-            cuts.append(_fixed_cuts(_up(length, step), window, before, after))
+            extended.append(rounded_up(length, step) - length)
+            cuts.append(fixed_cuts(rounded_up(length, step), window, before, after))
         if any(extended):
             added = f"{extended[1]} px to the right and {extended[0]} px below"
             notes.append(f"the picture is extended by {added}, to the file's size or multiples of {step}")
@@ -244,18 +162,18 @@ class Planner:
     ) -> TilePlan:
         reach = max(self._reach, 0)
         step = halo.multiple
-        before = tuple(_up(max(each, reach), step) for each in halo.before)
-        after = tuple(_up(max(each, reach), step) for each in halo.after)
-        probe = min(_rounded_up((PROBE_PX, PROBE_PX), step), _rounded_up(size, step))
+        before = tuple(rounded_up(max(each, reach), step) for each in halo.before)
+        after = tuple(rounded_up(max(each, reach), step) for each in halo.after)
+        probe = min(both_rounded_up((PROBE_PX, PROBE_PX), step), both_rounded_up(size, step))
         per_px = self.peak_bytes(probe) / math.prod(probe)
         quick_px = REUSED_BYTES * math.prod(probe) / (BYTES_PER_VALUE * self.trace(probe).largest_elements)
         allowed = float(memory_bytes)
         for _ in range(8):
-            cuts = _cheapest(size, (before, after), step, allowed / per_px, quick_px, most_rows)
+            cuts = cheapest(size, (before, after), step, allowed / per_px, quick_px, most_rows)
             if cuts is None:
                 break
             rows, columns = (
-                _axis_cuts(size[1 - axis], count, before[axis], after[axis], step)
+                axis_cuts(size[1 - axis], count, before[axis], after[axis], step)
                 for axis, count in ((ROWS, cuts[0]), (COLUMNS, cuts[1]))
             )
             largest = (max(each[3] - each[2] for each in columns), max(each[3] - each[2] for each in rows))
@@ -272,8 +190,10 @@ class Planner:
                     self._check(plan)
                 return plan
             allowed *= 0.95 * memory_bytes / peak
-        least = _rounded_up((before[1] + after[1] + step, before[0] + after[0] + step), step)
-        needed = self.peak_bytes((min(least[0], _up(size[0], step)), min(least[1], _up(size[1], step)))) / 1e6
+        least = both_rounded_up((before[1] + after[1] + step, before[0] + after[0] + step), step)
+        needed = (
+            self.peak_bytes((min(least[0], rounded_up(size[0], step)), min(least[1], rounded_up(size[1], step)))) / 1e6
+        )
         raise UserError(
             f"--memory must leave {needed:,.0f} MB to the network for its smallest tile of {least[0]}x{least[1]}, got "
             f"{max(memory_bytes, 0) / 1e6:,.0f} MB; raise it"
@@ -293,80 +213,3 @@ def _step_of(trace: SpatialTrace) -> int:
     """What tiles should begin at for a network that is cut although it needs the whole picture."""
     scales = [scale for axis in (ROWS, COLUMNS) for scale in trace.scales(axis) or ()]
     return math.lcm(*(scale.denominator for scale in scales)) if scales else 1
-
-
-def _up(length: int, step: int) -> int:
-    return -(-length // step) * step
-
-
-def _rounded_up(size: tuple[int, int], step: int) -> tuple[int, int]:
-    return _up(size[0], step), _up(size[1], step)
-
-
-def _window_length(length: int, count: int, before: int, after: int, step: int) -> int:
-    """Of ``count`` equal windows that overlap by ``before`` and ``after``."""
-    return length if count == 1 else _up(-(-(length + (count - 1) * (before + after)) // count), step)
-
-
-def _cheapest(
-    size: tuple[int, int],
-    around: tuple[tuple[int, ...], tuple[int, ...]],
-    step: int,
-    most_px: float,
-    quick_px: float,
-    most_rows: int,
-) -> tuple[int, int] | None:
-    """How many rows and columns of tiles take the least time with windows of at most ``most_px``; None if none do.
-
-    Windows above ``quick_px`` take ``SLOWER`` times as long per pixel.
-    """
-    options = []
-    for axis, length in ((ROWS, size[1]), (COLUMNS, size[0])):
-        before, after = around[0][axis], around[1][axis]
-        found: dict[int, int] = {}
-        for count in range(1, MOST_TILES + 1):
-            window = _window_length(length, count, before, after, step)
-            if count > 1 and window - before - after < step:
-                break
-            found.setdefault(window, count)
-        options.append([(count, window, window - before - after) for window, count in found.items()])
-    best: tuple[float, int, int] | None = None
-    for row_count, height, kept in options[0]:
-        is_too_high = kept > max(most_rows, 2 * (height - kept)) and row_count < options[0][-1][0]
-        for column_count, width, _ in options[1]:
-            if height * width <= most_px and not is_too_high:
-                time = row_count * height * column_count * width * (SLOWER if height * width > quick_px else 1)
-                if best is None or time < best[0]:
-                    best = (time, row_count, column_count)
-    return None if best is None else best[1:]
-
-
-def _axis_cuts(length: int, count: int, before: int, after: int, step: int) -> tuple[tuple[int, int, int, int], ...]:
-    """(core's start and end, window's start and end) of each tile; all windows are alike, but for the last."""
-    window = _window_length(length, count, before, after, step)
-    advance = window - before - after
-    cuts = []
-    start = 0
-    while True:
-        first = max(0, start - before)
-        last = min(first + window, length)
-        end = length if last == length else last - after
-        cuts.append((start, end, first, last))
-        if end == length:
-            return tuple(cuts)
-        start = end
-        assert advance > 0
-
-
-def _fixed_cuts(length: int, window: int, before: int, after: int) -> tuple[tuple[int, int, int, int], ...]:
-    """As ``_axis_cuts``, with windows of one length: the last one lies further back."""
-    cuts = []
-    start = 0
-    while True:
-        first = min(max(0, start - before), length - window)
-        last = first + window
-        end = length if last == length else last - after
-        cuts.append((start, end, first, last))
-        if end == length:
-            return tuple(cuts)
-        start = end

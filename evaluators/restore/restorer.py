@@ -13,7 +13,8 @@ from evaluators.restore.conversion import Conversion, level_of
 from evaluators.restore.engine_tiles import EngineRun
 from evaluators.restore.memory import taken_bytes
 from evaluators.restore.pictures import Picture, read_picture
-from evaluators.restore.plan import Planner, TilePlan
+from evaluators.restore.plan import Planner
+from evaluators.restore.tile_plan import TilePlan
 from evaluators.restore.tiles import Progress, Restored, Run, header_of, plan_for, restore_picture, torch_run
 from evaluators.restore.writing import QUALITY, check_header
 from evaluators.tasks import TaskRules

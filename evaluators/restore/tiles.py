@@ -17,7 +17,8 @@ from evaluators.quality import check_finite
 from evaluators.restore.conversion import Conversion
 from evaluators.restore.exact import exact_network
 from evaluators.restore.pictures import Picture
-from evaluators.restore.plan import Box, Planner, Tile, TilePlan
+from evaluators.restore.plan import Planner
+from evaluators.restore.tile_plan import Box, Tile, TilePlan
 from evaluators.restore.writing import Header, check_header, held_bytes, writing
 from space.build import deploy_form
 

@@ -36,5 +36,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "Pareto fronts of image-restoration networks for phones.",
         COMMANDS,
         arguments,
-        reassurance="; no finished trial is lost, and the same command continues",
+        reassurance="; what is finished is kept: give the same command again",
     )

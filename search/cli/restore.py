@@ -14,7 +14,8 @@ from evaluators.images.names import escaped_name
 from evaluators.restore.restorer import Restorer
 from evaluators.restore.tiles import Restored
 from latency_tables.cli.console import Console
-from search.api.restoring import TORCH, Job, Listener, Restoration, restore, sized
+from search.api.restoring import TORCH, Listener, Restoration, restore
+from search.api.restoring_jobs import Job, sized
 from search.models.model import Model
 from search.models.named import model_named
 from search.request.values import task_values

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from evaluators.export import FORMATS
 from search.storage.run_files import read_run
 from space.errors import UserError
 from tests.hostile.commands import FOLDER, RUN, begin, kill_group, make_photos, results, tracebacks, wait_for
@@ -117,6 +118,20 @@ def test_a_full_disk(tmp_path: Path) -> None:
         held = results(tmp_path)
         subprocess.run(["mount", "-o", "remount,size=200m", tmp_path / FOLDER], check=True)
         assert_goes_on(tmp_path, held)
+
+
+@pytest.mark.parametrize("size", ["60k", "400k"])  # too small for a network of 570 kB, and for what is made of it
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_full_disk_while_exporting(name: str, size: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in FORMATS[name].needs:
+        pytest.importorskip(package)
+    disk = tmp_path / "disk"
+    with small_disk(disk, size):
+        monkeypatch.setenv("TMPDIR", str(disk))
+        options = ("--format", name, "--input", "32x24", "--out", str(disk / "model"))
+        line = assert_stopped_in_one_line(tmp_path, begin(tmp_path, "export", "s-lwsr16", *options))
+        print(line)
+        assert not list(disk.glob("*model*"))
 
 
 def test_a_disk_that_becomes_read_only(tmp_path: Path) -> None:
