@@ -49,9 +49,14 @@ def _own_version() -> str:
 def _device(precision: Precision) -> str:
     if precision.device.startswith("cuda"):
         return torch.cuda.get_device_name(precision.device)
+    return f"CPU {processor()}"
+
+
+def processor() -> str:
+    """The name of this machine's processor, as its system gives it."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
         names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     except OSError:
         names = []
-    return f"CPU {names[0] if names else platform.processor() or platform.machine()}"
+    return names[0] if names else platform.processor() or platform.machine()

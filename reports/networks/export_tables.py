@@ -4,44 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from reports import markdown
 from reports.networks.export_cases import KNOB, PUBLISHED, RANDOM, Case
+from reports.networks.export_operators import operator_tables
+from reports.networks.export_tally import Results, Tally
 from space.files import write_csv_atomically, write_text_atomically
 from space.knobs import Value
 from space.search_space import BACKBONE
 
 KNOBS_FILE, NETWORKS_FILE, PAGE = "knobs.csv", "networks.csv", "README.md"
-EXACT = 1e-5  # where the output is an image of 0 to 1: the rounding of float32 in another order
 SHOWN_FAILURES = 40
-
-Results = Mapping[str, Mapping[str, Mapping[str, Any]]]  # by format, then by case
-
-
-@dataclass
-class Tally:
-    """Networks of one format that have something in common."""
-
-    exact: int = 0
-    within: int = 0
-    failures: list[str] = field(default_factory=list)
-
-    def add(self, result: Mapping[str, Any]) -> None:
-        if result["failure"]:
-            self.failures.append(f"{result['case']}: {result['failure']}")
-        elif result["largest_error"] <= EXACT:
-            self.exact += 1
-        else:
-            self.within += 1
-
-    @property
-    def cell(self) -> str:
-        """``12 exact, 1 within, 2 fail``."""
-        counts = ((self.exact, "exact"), (self.within, "within"), (len(self.failures), "fail"))
-        return ", ".join(f"{count} {word}" for count, word in counts if count) or "–"
 
 
 def by_knob(results: Results, chosen: Sequence[Case]) -> dict[tuple[str, Value], dict[str, Tally]]:
@@ -123,6 +98,7 @@ def _page(
         ([knob, str(value), *(tallies[knob, value][name].cell for name in formats)] for knob, value in order),
         "ll" + "l" * len(formats),
     )
+    yield from operator_tables(results, chosen, formats)
     yield "\n## By published network\n"
     yield from markdown.table(
         ["network", "task", *formats],

@@ -13,6 +13,8 @@ from search.pareto import front, front_rung
 from search.records import RunResult, TrialRecord
 from search.request.budget import parse_budget
 
+SAME = 0.05  # as a share: costs that differ less are called the same
+
 
 def beats_baseline(run: RunResult, trial: TrialRecord, by_db: float = 0.0) -> bool:
     """Whether ``trial`` is better than doing nothing by more than ``by_db``, at the front's rung or its highest below.
@@ -112,15 +114,20 @@ def _against(run: RunResult, trial: TrialRecord, other: TrialRecord) -> str:
     rung = front_rung(run)
     apart_db = trial.at_rung(rung).psnr_db - other.at_rung(rung).psnr_db
     costs = " and ".join(
-        f"{_times(each.of(trial.costs) / each.of(other.costs))} the {each.unit} ({each.text(trial.costs)})"
+        f"{share(each.of(trial.costs) / each.of(other.costs))} {each.unit} ({each.text(trial.costs)})"
         for each in cost_objectives(run.settings)
     )
     noise = ", within the seed noise," if abs(apart_db) < SEED_NOISE_DB else ""
     return f"{abs(apart_db):.2f} dB {'better' if apart_db >= 0 else 'worse'}{noise} for {costs}"
 
 
-def _times(ratio: float) -> str:
-    return f"{ratio:.2g} times" if ratio < 100 else f"{ratio:,.0f} times"
+def share(ratio: float) -> str:
+    """``3.8 times the``, ``36 % of the``, or ``about the same``; a unit follows."""
+    if abs(ratio - 1) < SAME:
+        return "about the same"
+    if ratio < 1:
+        return f"{100 * ratio:.2g} % of the"
+    return f"{ratio:.2g} times the" if ratio < 100 else f"{ratio:,.0f} times the"
 
 
 def _what_may_help(run: RunResult) -> str:

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from evaluators.quantities import QUANTITIES
-from reports.run.advice import alternatives, recommendation, recommended, worthwhile
+from reports.run.advice import alternatives, recommendation, recommended, share, worthwhile
 from reports.run.html import report_html
 from reports.run.interactive import chart
 from reports.run.pareto_view import pareto_view
@@ -49,10 +49,25 @@ def test_more_and_less_are_said_against_the_recommended(run):
     more, less = alternatives(run)
     apart_db = best.at_rung(rung).psnr_db - choice.at_rung(rung).psnr_db
     assert f"{apart_db:.2f} dB better" in more
-    assert f"for {best.costs.macs / choice.costs.macs:.2g} times the MACs" in more
+    assert f"for {share(best.costs.macs / choice.costs.macs)} MACs" in more
     apart_db = choice.at_rung(rung).psnr_db - members[0].at_rung(rung).psnr_db
     assert f"{apart_db:.2f} dB worse" in less
-    assert f"for {members[0].costs.macs / choice.costs.macs:.2g} times the MACs" in less
+    assert f"for {share(members[0].costs.macs / choice.costs.macs)} MACs" in less
+
+
+@pytest.mark.parametrize(
+    ("ratio", "words"),
+    [
+        (3.84, "3.8 times the"),
+        (1.06, "1.1 times the"),
+        (0.99, "about the same"),
+        (0.36, "36 % of the"),
+        (0.004, "0.4 % of the"),
+        (250, "250 times the"),
+    ],
+)
+def test_a_share_of_costs_reads_well(ratio, words):
+    assert share(ratio) == words
 
 
 def test_a_single_member_has_no_alternatives(make_run):

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from reports.networks import export
+from evaluators.export import FORMATS
+from reports.networks import export, export_figures
 from reports.networks.export_cases import KNOB, PUBLISHED, RANDOM, cases
-from reports.networks.export_tables import KNOBS_FILE, NETWORKS_FILE, PAGE, Tally, by_knob
+from reports.networks.export_operators import by_operator, operator_tables
+from reports.networks.export_tables import KNOBS_FILE, NETWORKS_FILE, PAGE, by_knob
+from reports.networks.export_tally import Tally
 from reports.run import exports
 from space import TASKS, ZOO, SearchSpace
 from space.search_space import BACKBONE, first
@@ -85,6 +88,35 @@ def test_networks_are_counted_by_what_they_have_in_common() -> None:
     within = Tally()
     within.add(result("a", 1e-4))
     assert within.cell == "1 within"
+
+
+def test_networks_are_counted_by_operator() -> None:
+    found = {case.name: case for case in cases(0)}
+    espcn, fsrcnn = found["espcn"], found["fsrcnn"]
+    results = {"onnx": {"espcn": result("espcn", 1e-7), "fsrcnn": result("fsrcnn", failure="no kernel")}}
+    tallies = by_operator(results, (espcn, fsrcnn))
+    assert tallies["pixel_shuffle"]["onnx"].cell == "1 exact"
+    assert tallies["transposed convolution 9x9, stride 4"]["onnx"].cell == "1 fail"
+    assert tallies["convolution 3x3"]["onnx"].cell == "1 exact, 1 fail"
+    lines = "\n".join(operator_tables({"onnx": {}, **results}, (espcn, fsrcnn), ["onnx"]))
+    assert "| convolution 5x5 | 1 exact, 1 fail |" in lines
+
+
+@pytest.mark.parametrize("form", ["onnx"])
+def test_the_figures_of_whole_exports(form: str, tmp_path: Path, monkeypatch) -> None:
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setattr(export_figures, "FORMATS", {form: FORMATS[form]})
+    monkeypatch.setattr(sys, "argv", ["figures", str(tmp_path), "espcn", "--input", "32x24"])
+    export_figures.main()
+    kept = (tmp_path / export_figures.RECORDS).read_text()
+    (record,) = json.loads(kept).values()
+    assert [file["dtype"] for file in record["files"]] == ["fp32", "fp16", "int8"]
+    with (tmp_path / export_figures.TABLE).open(newline="") as file:
+        assert [float(row["psnr_to_torch_db"]) > 20 for row in csv.DictReader(file)] == [True] * 3
+    page = (tmp_path / export_figures.PAGE).read_text()
+    assert "| onnx | fp32 | 1 of 1 |" in page
+    export_figures.main()
+    assert (tmp_path / export_figures.RECORDS).read_text() == kept
 
 
 @pytest.fixture
