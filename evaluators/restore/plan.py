@@ -18,7 +18,7 @@ from space.operators.meta import meta_copy
 from space.specialists import networks_of
 
 BYTES_PER_VALUE = 4
-SCRATCH = 1.25
+SCRATCH = 1.6
 """What the convolutions of torch take beside the network's own values, of these. Over 13 networks of the zoo a run
 took 0.3 to 1.6 times its values of resident memory, with what torch takes only once (``restorer.LATER_BYTES``)."""
 

@@ -29,7 +29,7 @@ def card(model: Model, described: Mapping[str, Any], exported: Sequence[str], ch
 
     Args:
         described: the content of ``architecture.json``.
-        exported: names of the exported files in the folder.
+        exported: names of the other files in the folder, exported ones among them.
         check: the content of ``check.json``.
     """
     sections = {
@@ -119,12 +119,18 @@ def _costs(model: Model, exported: Sequence[str]) -> Iterator[str]:
         yield f"| {table.caption} | {ms_text(figure.ms)} | {band} | {figure.origin} |"
 
 
-def _files(exported: Sequence[str], check: Mapping[str, Any]) -> Iterator[str]:
-    if not exported:
+def _files(others: Sequence[str], check: Mapping[str, Any]) -> Iterator[str]:
+    checked = {name for figures in check.values() for name in figures.get("files", ())}
+    if exported := [name for name in others if name in checked]:
+        yield f"Exported: {_names(exported)}. What each computes in its engine, against torch: `check.json`."
+    else:
         yield "Not exported yet: `python -m search export`."
-        return
-    yield f"Exported: {', '.join(f'`{name}`' for name in exported)}."
-    yield f"What each computes in its engine, against torch: `check.json`{'' if check else ' (empty: not checked)'}."
+    if more := [name for name in others if name not in checked]:
+        yield f"Beside it: {_names(more)}."
+
+
+def _names(files: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in files)
 
 
 def _how_to_run(model: Model, exported: Sequence[str]) -> Iterator[str]:
