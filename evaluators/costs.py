@@ -15,7 +15,9 @@ from latency_tables.lowering.fusion import engine_operators
 from latency_tables.tables.estimate import Latency
 from latency_tables.tables.table import LatencyTable, load_table
 from space.architecture import Architecture
-from space.build import assemble, construct, deploy_form
+from space.assembly import assemble, construct
+from space.build import build
+from space.deploy import deploy_form
 from space.named_network import given_network
 from space.operators import meta_copy, screen, trace
 from space.operators.meta import stored_elements
@@ -107,11 +109,16 @@ def cost(
 def architecture_costs(arch: Architecture, input_size: tuple[int, int], tables: Sequence[LatencyTable] = ()) -> Costs:
     """The costs of an architecture at an input of (width, height) pixels, computed in a fraction of a millisecond.
 
+    Those of a pruned one take a full trace.
     Milliseconds are predicted on ``tables``; without tables the operators are not listed at all.
 
     Raises:
         UserError: a table lacks one of its operators.
     """
+    if arch.widths:
+        with torch.device("meta"):
+            pruned = build(arch)
+        return network_costs(pruned, input_size, arch.shape.in_channels, tables=tables)
     found = screen(arch, *input_size)
     latency = latencies(engine_operators(found.operators, (found.output,)), tables) if tables else {}
     return _costs(found.params, found.macs, found.peak_elements, latency)

@@ -15,6 +15,9 @@ from space.errors import UserError
 Nested: TypeAlias = "Mapping[str, type | Mapping[str, type[Tagged]]]"
 Spec = TypeVar("Spec")
 
+# Of a pruned network: groups of channels, and how many are left of each.
+Widths: TypeAlias = "tuple[tuple[str, int], ...]"
+
 # Metadata of a field that stored architectures may lack. At its default it is left out of ``to_dict``, so that the keys
 # of older architectures stay as they were.
 LATER = {"later": True}
@@ -106,12 +109,21 @@ class Architecture:
     ``settings`` is the frozen settings dataclass of ``backbone``, and ``ends`` describes the parts around its trunk; a
     network that is not searched has no ``ends``. Equal architectures build equal networks. Numeric precision and
     weights are separate values.
+
+    ``widths`` says of a pruned network how many channels are left, by group (``space.channels``); groups that it does
+    not name are whole.
     """
 
     shape: IOShape
     backbone: str
     settings: Any
     ends: EndsSpec | None = None
+    widths: Widths = ()
+
+    @property
+    def unpruned(self) -> Architecture:
+        """The same with all its channels."""
+        return replace(self, widths=()) if self.widths else self
 
     @property
     def lacks_input_skip(self) -> bool:
@@ -126,13 +138,28 @@ class Architecture:
 
     def to_dict(self) -> dict[str, Any]:
         stored = {"shape": _as_dict(self.shape), "backbone": self.backbone, "settings": _as_dict(self.settings)}
-        return stored if self.ends is None else {**stored, "ends": _as_dict(self.ends)}
+        if self.ends is not None:
+            stored["ends"] = _as_dict(self.ends)
+        if self.widths:
+            stored["widths"] = dict(self.widths)
+        return stored
 
     @cached_property
     def key(self) -> str:
         """Twelve hexadecimal digits that identify this architecture; stable across versions and machines."""
         text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def widths_from(data: Any) -> Widths:
+    """The widths of a pruned network, as stored.
+
+    Raises:
+        UserError: they are no numbers of channels by name.
+    """
+    if not isinstance(data, Mapping) or not all(type(count) is int and count > 0 for count in data.values()):
+        raise UserError(f"widths must be positive numbers of channels by name of their group, got {data!r}")
+    return tuple(sorted(data.items()))
 
 
 def _as_dict(value: Any) -> Any:

@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
-from space.architecture import Architecture, EndsSpec, IOShape, from_dict
-from space.backbones import BACKBONES, Backbone
-from space.errors import UserError
-from space.layers.protocols import Foldable, ResidualEnd, StartsItself
+from space.architecture import Architecture, EndsSpec, IOShape, from_dict, widths_from
+from space.assembly import assemble, backbone, built_by, construct
+from space.channels.widths import narrow_to_widths
+from space.layers.protocols import ResidualEnd, StartsItself
 from space.specialists import Specialists
-from space.zoo import OWN_NETWORKS, OwnNetwork
-
-
-def backbone(name: str) -> Backbone:
-    """The searchable backbone called ``name``.
-
-    Raises:
-        UserError: ``name`` is unknown; the message lists the known ones.
-    """
-    if name not in BACKBONES:
-        raise UserError(f"unknown backbone {name!r}; known: {', '.join(BACKBONES)}")
-    return BACKBONES[name]
-
-
-def _built_by(name: str) -> Backbone | OwnNetwork:
-    """What builds the architectures whose ``backbone`` is ``name``: a backbone, or a network of the zoo's own."""
-    return OWN_NETWORKS.get(name) or backbone(name)
 
 
 def architecture(shape: IOShape, backbone_name: str, knobs: Mapping[str, Any]) -> Architecture:
@@ -48,19 +31,10 @@ def architecture_from_dict(data: Mapping[str, Any]) -> Architecture:
     Raises:
         UserError: an unknown backbone, or a field that is missing or unknown.
     """
-    settings: Any = from_dict(data["settings"], _built_by(data["backbone"]).settings)
+    settings: Any = from_dict(data["settings"], built_by(data["backbone"]).settings)
     ends = from_dict(data["ends"], EndsSpec) if "ends" in data else None
-    return Architecture(from_dict(data["shape"], IOShape), data["backbone"], settings, ends)
-
-
-def construct(factory: Callable[..., nn.Module], *args: Any, **options: Any) -> nn.Module:
-    """Make a part for real."""
-    return factory(*args, **options)
-
-
-def assemble(arch: Architecture, make: Callable[..., nn.Module]) -> nn.Module:
-    """Build the network of ``arch`` from parts made by ``make`` (``space.operators.screen``); of specialists, one."""
-    return _built_by(arch.backbone).assemble(arch, make)
+    widths = widths_from(data["widths"]) if "widths" in data else ()
+    return Architecture(from_dict(data["shape"], IOShape), data["backbone"], settings, ends, widths)
 
 
 def build(arch: Architecture, generator: torch.Generator | None = None) -> nn.Module:
@@ -77,6 +51,8 @@ def build(arch: Architecture, generator: torch.Generator | None = None) -> nn.Mo
     """
     networks = [assemble(arch, construct) for _ in range(arch.shape.specialists)]
     for network in networks:
+        if arch.widths:
+            narrow_to_widths(network, arch)
         initialise(network, generator)
     return Specialists(networks) if len(networks) > 1 else networks[0]
 
@@ -101,11 +77,3 @@ def initialise(network: nn.Module, generator: torch.Generator | None = None) -> 
     end = network.residual_end if isinstance(network, ResidualEnd) else None
     for parameter in end.parameters() if end is not None else ():
         parameter.zero_()
-
-
-def deploy_form(network: nn.Module) -> nn.Module:
-    """Fold, in place, every part that inference does not need as a separate operator; outputs do not change."""
-    for module in network.modules():
-        if isinstance(module, Foldable):
-            module.fold()
-    return network

@@ -10,7 +10,8 @@ import numpy as np
 
 from space import count
 from space.architecture import Architecture, IOShape
-from space.build import architecture, backbone
+from space.assembly import backbone
+from space.build import architecture
 from space.errors import UserError
 from space.knobs import SPECIALISTS, Knob, Value
 from space.tasks import Task

@@ -8,7 +8,7 @@ import math
 from torch import nn
 
 from evaluators.export.transposed_convolution import CutTransposedConvolution
-from space.build import deploy_form
+from space.deploy import deploy_form
 from space.layers.protocols import DividesSides, ExportForm
 
 

@@ -29,7 +29,7 @@ class CutTransposedConvolution(nn.Module):
         )
         unpadded.weight, unpadded.bias = conv.weight, conv.bias
         self.unpadded = unpadded.train(conv.training)
-        self.start: tuple[int, ...] = tuple(int(pad) for pad in conv.padding)
+        self.start: tuple[int, ...] = tuple(conv.padding)  # type: ignore[arg-type]  # "same" is for others
         self.end = tuple(pad - more for pad, more in zip(self.start, conv.output_padding, strict=True))
 
     @staticmethod
@@ -38,7 +38,7 @@ class CutTransposedConvolution(nn.Module):
         return (
             isinstance(module, nn.ConvTranspose2d)
             and any(module.output_padding)
-            and all(more <= int(pad) for pad, more in zip(module.padding, module.output_padding, strict=True))
+            and all(more <= pad for pad, more in zip(module.padding, module.output_padding, strict=True))  # type: ignore[operator]
         )
 
     def forward(self, x: Tensor) -> Tensor:

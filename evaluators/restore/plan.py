@@ -12,7 +12,7 @@ from evaluators.restore.cutting import Cuts, axis_cuts, both_rounded_up, cheapes
 from evaluators.restore.receptive_field import Halo, halo_of, reasons_text
 from evaluators.restore.spatial_trace import COLUMNS, ROWS, SpatialTrace, traced_shadow
 from evaluators.restore.tile_plan import TilePlan
-from space.build import deploy_form
+from space.deploy import deploy_form
 from space.errors import UserError
 from space.operators.meta import meta_copy
 from space.specialists import networks_of

@@ -8,7 +8,7 @@ from math import lcm
 from torch import nn
 
 from evaluators.restore.spatial_trace import COLUMNS, ROWS, SpatialTrace, traced_shadow
-from space.build import deploy_form
+from space.deploy import deploy_form
 from space.errors import UserError
 from space.operators.meta import meta_copy
 from space.specialists import networks_of

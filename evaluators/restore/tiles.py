@@ -20,7 +20,7 @@ from evaluators.restore.pictures import Picture
 from evaluators.restore.plan import Planner
 from evaluators.restore.tile_plan import Box, Tile, TilePlan
 from evaluators.restore.writing import Header, check_header, held_bytes, writing
-from space.build import deploy_form
+from space.deploy import deploy_form
 
 Progress = Callable[[int], None]  # told how many more input pixels are done
 

@@ -12,7 +12,7 @@ from reports.networks.export_cases import Case
 from reports.networks.export_tally import Results, Tally
 from space import build
 from space.architecture import Architecture
-from space.build import deploy_form
+from space.deploy import deploy_form
 from space.operators import Operator, meta_copy, trace
 
 CONVOLUTIONS = {"conv": "convolution", "conv_transpose": "transposed convolution"}

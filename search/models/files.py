@@ -13,7 +13,8 @@ from search.models.about import About
 from search.models.model import Model
 from search.models.task_options import fitted
 from space.architecture import Architecture
-from space.build import build, deploy_form
+from space.build import build
+from space.deploy import deploy_form
 from space.errors import UserError
 from space.weights import Stored, read_stored
 from space.weights.loading import identified

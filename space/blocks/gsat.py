@@ -11,15 +11,10 @@ from torch import nn
 from space.blocks.block import BlockSpec
 from space.errors import UserError
 from space.knobs import LAHIRI, Knob, Value
-from space.layers.lightweight import SHUFFLE_GROUPS, Gsat
+from space.layers.lightweight import SHUFFLE_GROUPS, Gsat, groups_at
 
 DILATIONS = (1, 2, 4)
 DILATION = Knob("dilation", DILATIONS, "dilation of a GSAT's 3x3 convolution", f"{LAHIRI}: GSAT")
-
-
-def _groups_at(width: int) -> int:
-    """8 as in the paper where they divide the width and hold more than one channel each; else 4, 2 or 1."""
-    return next((n for n in (SHUFFLE_GROUPS, 4, 2) if width % n == 0 and width > n), 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +36,13 @@ class GsatSpec(BlockSpec):
 
     @classmethod
     def from_knobs(cls, width: int, knobs: Mapping[str, Any]) -> Self:
-        return cls(width=width, dilation=knobs["dilation"], groups=_groups_at(width))
+        return cls(width=width, dilation=knobs["dilation"], groups=groups_at(width))
 
     def knob_values(self) -> dict[str, Value]:
         return {"dilation": self.dilation}
 
     def at_width(self, width: int) -> Self:
-        return self if width == self.width else replace(self, width=width, groups=_groups_at(width))
+        return self if width == self.width else replace(self, width=width, groups=groups_at(width))
 
     def residual(self, scale: float = 1) -> nn.Module:
         """What is added to the input is scaled, and the 1x1 convolution has a bias."""

@@ -8,13 +8,15 @@ C^2 / 2 + 9 C / 4, and GSAT with 8 groups 1.25 C^2.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from space.errors import UserError
 from space.layers.batch_norm import fold_batch_norm
-from space.layers.protocols import Foldable, TakesFactor, TakesNorm
+from space.layers.protocols import Foldable, NarrowsItself, TakesFactor, TakesNorm
 
 SQUEEZE = 4  # channels per squeezed channel
 SHUFFLE_GROUPS = 8  # "as in the paper", says the authors' code
@@ -107,7 +109,7 @@ def _part(norm: nn.BatchNorm2d, channels: slice) -> nn.BatchNorm2d:
     return part
 
 
-class Gsat(nn.Module, Foldable):
+class Gsat(nn.Module, Foldable, NarrowsItself):
     """GSAT: a dilated 3x3 convolution in groups, channel shuffle, a 1x1 convolution in groups, plus input, ReLU.
 
     `(N, channels, H, W)` to the same shape. No bias on the dilated convolution, as in the authors' TensorFlow code.
@@ -158,6 +160,71 @@ class Gsat(nn.Module, Foldable):
         for parameter in self.pointwise.parameters():
             parameter.mul_(self.scale)
         self.scale = 1
+
+    @torch.no_grad()
+    def narrowed(self, kept: Sequence[int]) -> Gsat:
+        """With as many groups as ``groups_at`` says for the channels that are left.
+
+        The channel shuffle couples every channel of both convolutions, so that none can go without the others. What
+        stays of a weight is what the fewer or smaller groups still connect; connections that they add start at zero.
+        """
+        count = len(kept)
+        groups = groups_at(count)
+        small = Gsat(
+            count,
+            self.dilated.dilation[0],
+            groups,
+            self.norm is not None,
+            self.pointwise.bias is not None,
+            self.activated,
+            self.scale,
+        )
+        device, dtype = self.dilated.weight.device, self.dilated.weight.dtype
+        small = small.to(device=device, dtype=dtype).train(self.training)
+        places = torch.tensor(list(kept), device=device)
+        # After the shuffle, channel c of the narrow part is what ``order[c]`` of its first convolution wrote.
+        order, old_order = _shuffled(count, groups, device), _shuffled(len(self.dilated.weight), self.groups, device)
+        first = _as_dense(self.dilated)[places][:, places]
+        second = torch.zeros_like(_as_dense(self.pointwise))
+        second[:, old_order] = _as_dense(self.pointwise)  # by what the first convolution wrote
+        second = second[places][:, places][:, order]
+        small.dilated.weight.copy_(_in_groups(first, groups))
+        small.pointwise.weight.copy_(_in_groups(second, groups))
+        if self.pointwise.bias is not None and small.pointwise.bias is not None:
+            small.pointwise.bias.copy_(self.pointwise.bias[places])
+        if self.norm is not None and small.norm is not None:
+            for name in ("weight", "bias", "running_mean", "running_var"):
+                getattr(small.norm, name).copy_(getattr(self.norm, name)[places])
+        for old, new in zip(self.parameters(), small.parameters(), strict=True):
+            new.requires_grad_(old.requires_grad)
+        return small
+
+
+def groups_at(width: int) -> int:
+    """8 as in the paper where they divide the width and hold more than one channel each; else 4, 2 or 1."""
+    return next((n for n in (SHUFFLE_GROUPS, 4, 2) if width % n == 0 and width > n), 1)
+
+
+def _shuffled(channels: int, groups: int, device: torch.device) -> Tensor:
+    """Which channel stands at each place after a channel shuffle."""
+    return torch.arange(channels, device=device).view(groups, -1).t().reshape(-1)
+
+
+def _as_dense(conv: nn.Conv2d) -> Tensor:
+    """The weights `(out, in, h, w)` of a convolution in groups, zero between them."""
+    blocks = conv.weight.chunk(conv.groups)
+    out, into = blocks[0].shape[:2]
+    dense = conv.weight.new_zeros(conv.out_channels, conv.in_channels, *conv.kernel_size)
+    for index, block in enumerate(blocks):
+        dense[index * out : (index + 1) * out, index * into : (index + 1) * into] = block
+    return dense
+
+
+def _in_groups(dense: Tensor, groups: int) -> Tensor:
+    """What ``groups`` keep of `(out, in, h, w)`: `(out, in / groups, h, w)`."""
+    into = dense.shape[1] // groups
+    rows = dense.chunk(groups)
+    return torch.cat([row[:, index * into : (index + 1) * into] for index, row in enumerate(rows)])
 
 
 class ResampledList(nn.Sequential):

@@ -6,6 +6,7 @@ Nothing is guessed from the name of a method: a module from elsewhere may have a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from torch import nn
 
@@ -70,3 +71,14 @@ class DividesSides(ABC):
     @abstractmethod
     def multiple(self) -> int:
         """Sides that are multiples of this divide without a rest."""
+
+
+class NarrowsItself(ABC):
+    """A part with the same channels in and out, of which channels are removed by a rule of its own.
+
+    ``space.channels`` does not look inside of it.
+    """
+
+    @abstractmethod
+    def narrowed(self, kept: Sequence[int]) -> nn.Module:
+        """A part like this one with the channels ``kept``, in their order."""

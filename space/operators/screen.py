@@ -16,7 +16,8 @@ import torch
 from torch import nn
 
 from space.architecture import Architecture
-from space.build import assemble, deploy_form
+from space.assembly import assemble
+from space.deploy import deploy_form
 from space.operators.operator import Operator, OperatorList, Shape
 from space.operators.trace import trace
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from space.architecture import Architecture
-from space.build import build, deploy_form
+from space.build import build
+from space.deploy import deploy_form
 from space.errors import UserError
 from space.tasks import TASKS
 from space.weights.state_dicts import StateDict, is_counter

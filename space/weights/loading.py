@@ -11,7 +11,8 @@ from typing import Any
 from torch import nn
 
 from space.architecture import Architecture
-from space.build import build, deploy_form
+from space.build import build
+from space.deploy import deploy_form
 from space.errors import UserError
 from space.weights.fitting import FRESH, Fit, Form, fits, forms_of, only_fit
 from space.weights.reading import Stored, read_stored, stored_in_memory

@@ -13,8 +13,9 @@ from space import BLOCKS, TASKS, architecture, architecture_from_dict, build
 from space.architecture import Architecture, IOShape
 from space.backbones import BACKBONES
 from space.blocks.block import BlockSpec
-from space.build import deploy_form, initialise
+from space.build import initialise
 from space.count import all_choices
+from space.deploy import deploy_form
 from space.layers.protocols import Foldable
 from space.operators import screen, trace
 from tests.random_networks import random_knobs

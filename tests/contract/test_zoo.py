@@ -20,7 +20,7 @@ from latency_tables.tables.table import LatencyTable, load_table
 from space import PAPERS, TASKS, ZOO, architecture_from_dict, build, zoo
 from space.architecture import Architecture
 from space.backbones import BACKBONES
-from space.build import deploy_form
+from space.deploy import deploy_form
 from space.layers.protocols import ResidualEnd
 from space.weights.fitting import forms_of
 from space.weights.loading import load_network

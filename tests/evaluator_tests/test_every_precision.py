@@ -18,8 +18,8 @@ from evaluators.training.precision import Precision
 from evaluators.training.trainer import Loss, Trainer
 from space import TASKS, ZOO, build
 from space.architecture import Architecture, IOShape
+from space.assembly import backbone
 from space.backbones import BACKBONES
-from space.build import backbone
 from space.knobs import Knob, Value
 from space.layers.image_ends import InputSkip, MeanShift
 from space.layers.malle import sliced

@@ -19,7 +19,7 @@ from evaluators.onnx_files.network import read_onnx
 from latency_tables.tables.table import load_table
 from search.cli import main
 from space import ZOO, build
-from space.build import deploy_form
+from space.deploy import deploy_form
 from space.errors import UserError
 
 onnx = pytest.importorskip("onnx")

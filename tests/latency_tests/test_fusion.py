@@ -7,7 +7,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from latency_tables.lowering.fusion import engine_operators, network_operators
-from space.build import build, deploy_form
+from space.build import build
+from space.deploy import deploy_form
 from space.errors import UserError
 from space.operators import screen, trace
 from space.tasks import TASKS

@@ -25,8 +25,8 @@ from search.storage.journal import JOURNAL, journal_storage
 from search.storage.run_files import read_run
 from search.storage.study import Study
 from space import TASKS, ZOO, UserError
+from space.assembly import backbone
 from space.backbones import BACKBONES
-from space.build import backbone
 from tests.search_tests.conftest import FormulaWorkers, SilentListener, settings
 from tests.search_tests.made_records import of_task
 

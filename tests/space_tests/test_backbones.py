@@ -9,7 +9,7 @@ from space import ZOO, build
 from space.architecture import Architecture, EndsSpec, IOShape, UpsamplerSpec
 from space.backbones.encoder_decoder import EncoderDecoderSettings
 from space.blocks.ar import ArSpec
-from space.build import deploy_form
+from space.deploy import deploy_form
 from space.operators import screen
 from space.zoo.mallenet import port
 

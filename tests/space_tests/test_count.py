@@ -7,8 +7,9 @@ import pytest
 
 from space import TASKS, SearchSpace
 from space.architecture import IOShape
+from space.assembly import backbone
 from space.backbones import BACKBONES, Backbone
-from space.build import architecture, backbone
+from space.build import architecture
 from space.count import all_choices, architectures, knob_sets
 from space.knobs import Knob
 from tests.random_networks import random_knobs

@@ -18,7 +18,7 @@ from latency_tables.tables.table import load_table
 from space import TASKS, architecture, architecture_from_dict, build
 from space.architecture import Architecture, IOShape
 from space.backbones import BACKBONES
-from space.build import deploy_form
+from space.deploy import deploy_form
 from space.layers.hole_fill import push_pull
 from space.operators import screen, trace
 from tests.random_networks import random_knobs

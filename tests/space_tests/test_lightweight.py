@@ -14,7 +14,7 @@ from space.architecture import UpsamplerSpec
 from space.blocks import block
 from space.blocks.ar import ArSpec
 from space.blocks.gsat import GsatSpec
-from space.build import deploy_form
+from space.deploy import deploy_form
 from space.layers.lightweight import Gsat, List, ResampledList
 from space.layers.resampling import doubling, halving
 from space.layers.upsamplers import upsampler

@@ -8,7 +8,7 @@ from latency_tables.lowering.fusion import network_operators
 from latency_tables.lowering.operators import SCATTERED_KINDS
 from space import UserError
 from space.architecture import MalleSpec
-from space.build import deploy_form
+from space.deploy import deploy_form
 from space.layers.malle import GatedMalle, MalleConv, MalleResidual, sliced
 from space.operators import trace
 

@@ -11,7 +11,7 @@ from evaluators.costs import architecture_costs, network_costs
 from space import TASKS, ZOO, UserError, build
 from space.architecture import Architecture, IOShape
 from space.backbones import BACKBONES
-from space.build import deploy_form
+from space.deploy import deploy_form
 from space.operators import UnknownOperatorError, screen, trace
 from tests.random_networks import random_architecture
 

@@ -1,0 +1,136 @@
+"""The channels of a network in groups: which places of which tensors belong to each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import nn
+
+from space.channels.flow import Flow
+from space.errors import UserError, first_line
+from space.foreign_code import foreign_code
+from space.layers.protocols import DividesSides, NarrowsItself
+from space.operators.meta import meta_copy
+from space.operators.trace import module_paths, set_eval
+from space.specialists import networks_of
+
+Axis: TypeAlias = "np.ndarray | None"
+"""Of every place on an axis, the unit that it belongs to; None of an axis without channels."""
+
+FEWEST_PX = 32  # sides of the image that is followed, or a multiple of what the network divides
+
+
+@dataclass(frozen=True)
+class ChannelGroup:
+    """Units that can stand for each other: whichever of them go, the shapes that are left are the same.
+
+    Attributes:
+        name: the path of the first layer that writes its channels; ``PATH/2`` and so on for further groups of its.
+        units: identities in the map, in the order of that layer's channels. A unit is what must go at once: a channel
+            everywhere that it is used, the r*r channels that a pixel shuffle makes one of, a channel of every group of
+            a grouped convolution.
+    """
+
+    name: str
+    units: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        return len(self.units)
+
+
+@dataclass(frozen=True)
+class ChannelMap:
+    """What ``space.channels.channel_map`` finds out about a network.
+
+    Attributes:
+        groups: by name, those of at least two units.
+        axes: by name of a parameter or buffer, its axes.
+        parts: by path of a ``NarrowsItself`` part, the units of its channels.
+        unknown: operators without a rule, whose channels stay.
+    """
+
+    groups: Mapping[str, ChannelGroup]
+    axes: Mapping[str, tuple[Axis, ...]]
+    parts: Mapping[str, np.ndarray]
+    unknown: frozenset[str]
+
+
+def channel_map(network: nn.Module, in_channels: int) -> ChannelMap:
+    """The groups of ``network``, which takes an image `(1, in_channels, H, W)`; of specialists, of one of them.
+
+    Channels of the image and of the output belong to no group: they stay.
+
+    Raises:
+        UserError: it cannot run on shapes alone.
+
+    >>> import space
+    >>> from space.channels import channel_map
+    >>> groups = channel_map(space.build(space.PAPERS["s-lwsr16"].architecture), in_channels=3).groups
+    >>> groups["stem"].size, groups["trunk.encoder.0.0.body.0"].size
+    (16, 16)
+    """
+    shadow = meta_copy(networks_of(network)[0])
+    set_eval(shadow)
+    flow = Flow(shadow)
+    parts = {path: module for path, module in shadow.named_modules() if isinstance(module, NarrowsItself)}
+    for path, module in parts.items():
+        assert isinstance(module, nn.Module)
+        module.forward = partial(flow.pass_whole, path, module, module.forward)
+    image = torch.empty(1, in_channels, *[_side(shadow)] * 2, device="meta")
+    flow.begin(image)
+    try:
+        with foreign_code(), torch.no_grad(), module_paths(shadow, flow.path), flow:
+            output = shadow(image)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"the network's channels cannot be followed: {first_line(error)}") from error
+    flow.end(output)
+    return _grouped(shadow, flow)
+
+
+def _side(network: nn.Module) -> int:
+    sides = [module.multiple for module in network.modules() if isinstance(module, DividesSides)]
+    return int(np.lcm.reduce([FEWEST_PX, *sides]))
+
+
+def _grouped(network: nn.Module, flow: Flow) -> ChannelMap:
+    """Units in the same places, as often, are of one group: on the same axes of the same tensors."""
+    units = flow.units
+    fixed = units.fixed()
+    axes = {
+        name: tuple(None if labels is None else units.roots(labels) for labels in flow.of(tensor))
+        for name, tensor in (*network.named_parameters(), *network.named_buffers())
+    }
+    parts = {path: units.roots(labels) for path, labels in flow.whole}
+    places: dict[int, list[tuple[str, int, int]]] = {}
+    everywhere: dict[str, tuple[Axis, ...]] = axes | {path: (labels,) for path, labels in parts.items()}
+    for name, each in everywhere.items():
+        for axis, labels in enumerate(each):
+            if labels is not None:
+                for unit, times in zip(*np.unique(labels, return_counts=True), strict=True):
+                    places.setdefault(int(unit), []).append((name, axis, int(times)))
+    members: dict[tuple[tuple[str, int, int], ...], list[int]] = {}
+    names: dict[tuple[tuple[str, int, int], ...], str] = {}
+    seen = set(fixed)
+    for path, labels in flow.produced:
+        for unit in units.roots(labels).tolist():
+            if unit not in seen:
+                seen.add(unit)
+                where = tuple(places.get(unit, ()))
+                names.setdefault(where, path)
+                members.setdefault(where, []).append(unit)
+    groups: dict[str, ChannelGroup] = {}
+    for where, own in members.items():
+        if len(own) > 1:
+            name, count = names[where], 2
+            while name in groups:
+                name, count = f"{names[where]}/{count}", count + 1
+            groups[name] = ChannelGroup(name, tuple(own))
+    return ChannelMap(groups, axes, parts, frozenset(flow.unknown))

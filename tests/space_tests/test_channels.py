@@ -1,0 +1,218 @@
+"""Channels that belong together, what is left without some of them, and pruned architectures."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from evaluators.costs import architecture_costs
+from space import TASKS, ZOO, SearchSpace, build
+from space.architecture import Architecture
+from space.build import architecture_from_dict
+from space.channels import ChannelMap, channel_map, narrow
+from space.channels.widths import architecture_channels
+from space.errors import UserError
+from space.layers.attention import SpatialAttention
+from space.layers.lightweight import Gsat
+from space.specialists import networks_of
+from tests.small_networks import filled
+
+SIDE = 64
+LIGHT = 60_000  # parameters of a published network in the default suite
+
+
+def _params(arch: Architecture) -> int:
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in build(arch).parameters())
+
+
+NETWORKS = [
+    pytest.param(name, marks=[] if _params(entry.architecture) < LIGHT else pytest.mark.long)
+    for name, entry in ZOO.items()
+]
+
+
+def image_of(arch: Architecture) -> torch.Tensor:
+    return torch.rand(1, arch.shape.in_channels, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+
+
+def drawn(channels: ChannelMap, share: float, seed: int = 0) -> dict[str, list[int]]:
+    """About ``share`` of every group, at random."""
+    generator = np.random.default_rng(seed)
+    counts = {name: max(1, round(share * group.size)) for name, group in channels.groups.items()}
+    return {
+        name: sorted(generator.choice(channels.groups[name].size, count, replace=False).tolist())
+        for name, count in counts.items()
+    }
+
+
+def silenced(network: nn.Module, channels: ChannelMap, kept: dict[str, list[int]]) -> None:
+    """Zero every weight of the channels that go."""
+    gone = np.array(
+        [unit for name, group in channels.groups.items() for unit in np.delete(np.array(group.units), kept[name])]
+    )
+    with torch.no_grad():
+        for name, tensor in (*network.named_parameters(), *network.named_buffers()):
+            for axis, units in enumerate(channels.axes[name]):
+                places = np.flatnonzero(np.isin(units, gone)) if units is not None else []
+                if len(places):
+                    tensor.index_fill_(axis, torch.from_numpy(places), 0.0)
+
+
+def assert_exact(arch: Architecture) -> None:
+    """What has only zeros to say can go, and nothing changes."""
+    network = filled(networks_of(build(arch, torch.Generator().manual_seed(0)))[0])
+    channels = channel_map(network, arch.shape.in_channels)
+    assert not channels.unknown
+    assert channels.groups
+    kept = drawn(channels, 0.5)
+    silenced(network, channels, kept)
+    with torch.no_grad():
+        expected = network(image_of(arch))
+        before = sum(parameter.numel() for parameter in network.parameters())
+        found = narrow(network, channels, kept)(image_of(arch))
+    assert sum(parameter.numel() for parameter in network.parameters()) < before
+    if any(isinstance(module, Gsat | SpatialAttention) for module in network.modules()):
+        assert found.shape == expected.shape  # a mean over channels counts those that are zero; GSAT changes its groups
+        assert found.isfinite().all()
+    else:
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-5 * max(1.0, float(expected.abs().max())))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_silent_channels_of_published_networks_can_go(name: str) -> None:
+    assert_exact(ZOO[name].architecture)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("task", TASKS)
+def test_silent_channels_of_searched_networks_can_go(task: str, seed: int) -> None:
+    space = SearchSpace(TASKS[task], TASKS[task].shape(TASKS[task].default_scale))
+    assert_exact(space.decode(space.random(np.random.default_rng((seed, len(task))))))
+
+
+def halved(arch: Architecture) -> Architecture:
+    groups = architecture_channels(arch).groups
+    return replace(arch, widths=tuple(sorted((name, max(1, group.size // 2)) for name, group in groups.items())))
+
+
+@pytest.mark.parametrize(
+    "name", ["s-lwsr16", "glcic-lite", "feature-align", "mallenet-port-8", "prenet", "carn-m", "espcn"]
+)
+def test_a_pruned_architecture_is_a_value(name: str) -> None:
+    arch = halved(ZOO[name].architecture)
+    assert architecture_from_dict(json.loads(json.dumps(arch.to_dict()))) == arch
+    assert arch.key != arch.unpruned.key == ZOO[name].architecture.key
+    network = build(arch, torch.Generator().manual_seed(0))
+    wide = build(arch.unpruned, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        channels = architecture_channels(arch.unpruned)
+        narrow(wide, channels, drawn(channels, 0.5, seed=3) | {n: list(range(c)) for n, c in arch.widths})
+        network.load_state_dict(wide.state_dict())
+        assert torch.equal(network.eval()(image_of(arch)), wide.eval()(image_of(arch)))
+    costs, whole = (architecture_costs(each, (SIDE, SIDE)) for each in (arch, arch.unpruned))
+    assert costs.macs < 0.6 * whole.macs
+    assert costs.params < 0.6 * whole.params
+    assert costs.peak_activation_bytes < whole.peak_activation_bytes
+
+
+@pytest.mark.parametrize("name", ["s-lwsr16", "mallenet-16"])
+def test_which_units_go_does_not_change_the_shapes(name: str) -> None:
+    arch = ZOO[name].architecture
+    channels = architecture_channels(arch)
+    shapes = []
+    for seed in range(2):
+        network = narrow(build(arch), channels, drawn(channels, 0.4, seed))
+        shapes.append({key: tensor.shape for key, tensor in network.state_dict().items()})
+    assert shapes[0] == shapes[1]
+
+
+def test_a_trained_step_of_a_pruned_network_reaches_every_weight() -> None:
+    arch = halved(ZOO["glcic-lite"].architecture)
+    network = filled(build(arch)).train()
+    network(image_of(arch).repeat(2, 1, 1, 1)).square().mean().backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+class _Odd(nn.Module):
+    """Channels at places that the code names, and an operator without a rule."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 3, 3, padding=1)
+        self.free = nn.Conv2d(8, 12, 1)
+        self.back = nn.Conv2d(12, 8, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.first(x)
+        y = torch.cat((y[:, :2], y[:, 2:].roll(1, 1)), 1)
+        return self.last(self.back(self.free(y)) + y)
+
+
+def test_what_is_not_understood_stays() -> None:
+    channels = channel_map(_Odd(), 3)
+    assert channels.unknown == {"roll"}
+    assert {name: group.size for name, group in channels.groups.items()} == {"free": 12}
+
+
+def test_channels_before_a_pixel_shuffle_go_by_the_pixel() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 32, 3, padding=1), nn.PixelShuffle(2), nn.Conv2d(8, 3, 1))
+    channels = channel_map(network, 3)
+    assert channels.groups["0"].size == 8
+    narrow(network, channels, {"0": [0, 7]})
+    assert network[0].weight.shape == (8, 3, 3, 3)
+    assert network(torch.rand(1, 3, 4, 4)).shape == (1, 3, 8, 8)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize(("into", "out", "groups"), [(8, 12, 4), (8, 16, 8), (8, 8, 8), (8, 8, 1)])
+def test_grouped_convolutions(into: int, out: int, groups: int, transposed: bool) -> None:
+    make = nn.ConvTranspose2d if transposed else nn.Conv2d
+    network = nn.Sequential(nn.Conv2d(3, into, 1), make(into, out, 3, padding=1, groups=groups), nn.Conv2d(out, 3, 1))
+    channels = channel_map(network, 3)
+    kept = drawn(channels, 0.5)
+    silenced(network, channels, kept)
+    image = torch.rand(1, 3, 8, 8)
+    with torch.no_grad():
+        expected = network(image)
+        torch.testing.assert_close(narrow(network, channels, kept)(image), expected)
+    assert network[0].out_channels < into
+
+
+def test_gsat_keeps_what_its_groups_still_connect() -> None:
+    part = Gsat(32, groups=8, norm=True).eval()
+    image = torch.rand(1, 32, 6, 6)
+    with torch.no_grad():
+        same = part.narrowed(range(32))
+        torch.testing.assert_close(same(image), part(image))
+        smaller = part.narrowed(range(0, 32, 2))
+    assert (smaller.groups, smaller.dilated.weight.shape) == (8, (16, 2, 3, 3))
+    assert part.narrowed(range(7)).groups == 1
+    dense = Gsat(6, groups=1, norm=False, bias=True).eval()
+    kept = [0, 2, 5]
+    with torch.no_grad():
+        for layer in (dense.dilated, dense.pointwise):
+            layer.weight[[1, 3, 4]] = 0
+            layer.weight[:, [1, 3, 4]] = 0
+        image = torch.rand(1, 6, 5, 5)
+        torch.testing.assert_close(dense.narrowed(kept)(image[:, kept]), dense(image)[:, kept])
+
+
+@pytest.mark.parametrize(
+    ("widths", "words"),
+    [((("stem", 17),), "1 to 16 channels can be kept, got 17"), ((("nothing", 4),), "got 'nothing'; known: stem")],
+)
+def test_widths_that_a_network_does_not_have(widths: tuple[tuple[str, int], ...], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        build(replace(ZOO["s-lwsr16"].architecture, widths=widths))
+
+
+@pytest.mark.parametrize("widths", [{"stem": 0}, {"stem": 1.5}, ["stem"]])
+def test_stored_widths_are_numbers(widths: object) -> None:
+    with pytest.raises(UserError, match="widths must be positive numbers"):
+        architecture_from_dict({**ZOO["s-lwsr16"].architecture.to_dict(), "widths": widths})
