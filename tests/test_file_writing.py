@@ -27,6 +27,7 @@ PLAIN_WRITES = {
     "evaluators/export/mnn_int8.py": "a file in a temporary folder",
     "evaluators/export/ncnn.py": "a file in a temporary folder, published whole",
     "evaluators/export/onnx.py": "a file in a temporary folder, published whole",
+    "evaluators/export/pt2.py": "a file in a temporary folder, published whole",
     "search/models/exporting.py": "a file in a temporary folder, published whole",
     "reports/networks/export.py": "results grow by a line at a time; a torn one is taken out",
 }
