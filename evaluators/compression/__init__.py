@@ -1,0 +1,1 @@
+"""How a network is made smaller or faster after its design."""
