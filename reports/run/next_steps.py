@@ -99,7 +99,10 @@ def _limit_of(run: RunResult, trial: TrialRecord) -> str:
     meant = cost_objectives(run.settings)[0]
     value = meant.of(trial.costs)
     known = {"": 1} if meant.table else {unit: size for unit, size in meant.units.items() if not unit.endswith("ib")}
-    unit, size = max(((unit, size) for unit, size in known.items() if size <= value), key=lambda pair: pair[1])
+    smallest = min(known.items(), key=lambda pair: pair[1])
+    unit, size = max(
+        ((unit, size) for unit, size in known.items() if size <= value), key=lambda p: p[1], default=smallest
+    )
     digit = 10.0 ** (math.floor(math.log10(value / size)) - 1)
     return meant.limit_text(math.ceil(value / size / digit - 1e-9) * digit, unit)
 

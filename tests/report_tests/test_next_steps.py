@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from evaluators.quantities import Quantity
 from evaluators.training.weights import save_weights
 from reports.run.advice import recommended
 from reports.run.html import report_html
-from reports.run.next_steps import longer, next_steps, python, run_argument, to_the_phone
+from reports.run.next_steps import _limit_of, longer, next_steps, python, run_argument, to_the_phone
 from reports.run.picking import pick
 from search.cli import COMMANDS
 from search.request.budget import parse_budget
@@ -63,6 +64,13 @@ def test_the_steps_name_the_run_and_the_network_to_take(run):
         if name in known:
             arguments = [name, *words]
             assert parser_for("python -m search", "", COMMANDS, arguments).parse_args(arguments).command == name
+
+
+def test_a_suggested_limit_may_be_less_than_a_unit(timed_run, monkeypatch):
+    by_ms = dataclasses.replace(timed_run.settings, objectives=("psnr", "ms@board-x1"))
+    monkeypatch.setattr(Quantity, "of", lambda self, costs: 0.0434)
+    limit = _limit_of(dataclasses.replace(timed_run, settings=by_ms), timed_run.trials[0])
+    assert limit == "0.044ms@board-x1"
 
 
 @pytest.mark.parametrize("key", ["params", "macs", "memory", "weights", "ms@board-x1"])
