@@ -61,7 +61,8 @@ class Onnx(Format):
         try:
             session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:
-            raise ExportError(f"ONNX Runtime refuses {path.name}: {first_line(error)}") from error
+            line = first_line(error).replace(f"{path.parent}/", "")
+            raise ExportError(f"ONNX Runtime refuses {path.name}: {line}") from error
         return _Session(session)
 
     def versions(self) -> dict[str, str]:
@@ -106,7 +107,18 @@ def _converted(network: nn.Module, in_channels: int, size: tuple[int, int], dyna
 def _halved(model: Any) -> Any:
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
-    return convert_float_to_float16(model, keep_io_types=True)
+    halved = convert_float_to_float16(model, keep_io_types=True)
+    # A value that several operators read in float32 gets a cast for each, all of one name, which ONNX Runtime refuses.
+    seen: dict[str, Any] = {}
+    for node in list(halved.graph.node):
+        if seen.setdefault(node.name, node) is node or not node.name:
+            continue
+        if list(seen[node.name].output) == list(node.output):
+            halved.graph.node.remove(node)
+        else:
+            node.name = f"{node.name}_{len(seen)}"
+            seen[node.name] = node
+    return halved
 
 
 def _cause(error: BaseException) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -100,12 +101,11 @@ def page(folder: Path, records: Mapping[str, Record], size: str) -> Iterator[str
 def _summary(files: Sequence[Record]) -> list[str]:
     if not files:
         return ["–"] * 6
-    to_torch = [file["psnr_to_torch_db"] for file in files]
+    to_torch = [math.inf if file["psnr_to_torch_db"] is None else file["psnr_to_torch_db"] for file in files]
     losses = [file["torch_psnr_db"] - file["psnr_db"] for file in files]
     return [
         f"{max(file['largest_error'] for file in files):.2g}",
-        f"{min(to_torch):.1f}",
-        f"{statistics.median(to_torch):.1f}",
+        *("equal" if value == math.inf else f"{value:.1f}" for value in (min(to_torch), statistics.median(to_torch))),
         f"{max(losses):.3f}",
         f"{statistics.median(losses):.3f}",
         f"{max((drift(file) for file in files), key=abs):+.2f}",

@@ -1,11 +1,14 @@
 """The form in which networks are exported computes what they compute."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from evaluators.export import FORMATS, FP16, Exportable
 from evaluators.export.deploy import export_form, multiple_of
 from evaluators.export.transposed_convolution import CutTransposedConvolution
 from space import TASKS, ZOO, build
@@ -129,3 +132,24 @@ def test_random_networks(name: str, count: int) -> None:
 )
 def test_the_sides_that_a_network_divides(name: str, multiple: int) -> None:
     assert multiple_of(build(ZOO[name].architecture)) == multiple
+
+
+class _TwoEnlargements(nn.Module):
+    """One value that two operators read in float32, where the rest is computed in half precision."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.conv(x)
+        return F.interpolate(y, scale_factor=2, mode="nearest") + F.interpolate(y, scale_factor=2, mode="bilinear")
+
+
+def test_a_value_read_twice_in_float32_has_one_cast_in_half_precision(tmp_path: Path) -> None:
+    for package in FORMATS["onnx"].needs:
+        pytest.importorskip(package)
+    network, image = filled(_TwoEnlargements()).requires_grad_(False), image_of(3, 12, 8)
+    FORMATS["onnx"].write(Exportable(network, 3, (12, 8), dtype=FP16), tmp_path / "net.onnx")
+    found = FORMATS["onnx"].open(tmp_path / "net.onnx").run(image.numpy())
+    np.testing.assert_allclose(found, network(image).numpy(), atol=2e-3)
