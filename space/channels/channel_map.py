@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
 
@@ -59,6 +59,43 @@ class ChannelMap:
     axes: Mapping[str, tuple[Axis, ...]]
     parts: Mapping[str, np.ndarray]
     unknown: frozenset[str]
+
+    def removed(self, kept: Mapping[str, Sequence[int]]) -> np.ndarray:
+        """The units that go when of every group in ``kept`` only these places stay, in ascending order.
+
+        Raises:
+            UserError: a group is unknown, or the places are none of its own.
+        """
+        gone: set[int] = set()
+        for name, places in kept.items():
+            group = self.groups.get(name)
+            if group is None:
+                known = ", ".join(self.groups)
+                raise UserError(f"widths must name groups of channels of this network, got {name!r}; known: {known}")
+            if not places or list(places) != sorted({place for place in places if 0 <= place < group.size}):
+                raise UserError(f"of {name} 1 to {group.size} channels can be kept, got {len(places)}")
+            gone.update(set(group.units) - {group.units[place] for place in places})
+        return np.array(sorted(gone), int)
+
+    def narrowed(self, kept: Mapping[str, Sequence[int]]) -> ChannelMap:
+        """The map of the network that ``space.channels.narrow`` leaves with the same ``kept``.
+
+        Groups keep their names, also those with one unit left. In a map that is made anew from the narrow network such a
+        group is missing, and others may come after it in the order of names.
+        """
+        gone = self.removed(kept)
+
+        def left(units: Axis) -> Axis:
+            return None if units is None else units[~np.isin(units, gone)]
+
+        out = set(gone.tolist())
+        groups = {
+            name: replace(group, units=tuple(unit for unit in group.units if unit not in out))
+            for name, group in self.groups.items()
+        }
+        axes = {name: tuple(map(left, each)) for name, each in self.axes.items()}
+        parts = {path: units[~np.isin(units, gone)] for path, units in self.parts.items()}
+        return ChannelMap(groups, axes, parts, self.unknown)
 
 
 def channel_map(network: nn.Module, in_channels: int) -> ChannelMap:

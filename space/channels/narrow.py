@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from space.channels.channel_map import ChannelMap
-from space.errors import UserError
 from space.layers.protocols import NarrowsItself
 from space.specialists import networks_of
 
@@ -25,18 +24,10 @@ def narrow(network: nn.Module, channels: ChannelMap, kept: Mapping[str, Sequence
     Raises:
         UserError: a group is unknown, or the places are none of its own.
     """
-    removed: set[int] = set()
-    for name, places in kept.items():
-        group = channels.groups.get(name)
-        if group is None:
-            known = ", ".join(channels.groups)
-            raise UserError(f"widths must name groups of channels of this network, got {name!r}; known: {known}")
-        if not places or list(places) != sorted({place for place in places if 0 <= place < group.size}):
-            raise UserError(f"of {name} 1 to {group.size} channels can be kept, got {len(places)}")
-        removed.update(set(group.units) - {group.units[place] for place in places})
-    if removed:
+    removed = channels.removed(kept)
+    if len(removed):
         for one in networks_of(network):
-            _narrow(one, channels, np.array(sorted(removed)))
+            _narrow(one, channels, removed)
     return network
 
 
@@ -58,7 +49,7 @@ def _narrow(network: nn.Module, channels: ChannelMap, removed: np.ndarray) -> No
                     done[id(tensor)] = made  # type: ignore[assignment]
                     done[id(made)] = made  # type: ignore[assignment]
                 held[name] = done[id(tensor)]
-        _count(module)
+        _count(module, channels.axes.get(f"{path}.weight" if path else "weight"))
 
 
 def _cut(tensor: Tensor, axes: Sequence[np.ndarray | None], removed: np.ndarray) -> Tensor:
@@ -69,10 +60,10 @@ def _cut(tensor: Tensor, axes: Sequence[np.ndarray | None], removed: np.ndarray)
     return tensor
 
 
-def _count(module: nn.Module) -> None:
-    """Set the numbers of channels that torch's layers hold beside their weights."""
+def _count(module: nn.Module, axes: Sequence[np.ndarray | None] | None) -> None:
+    """Set the numbers of channels that torch's layers hold beside their weights, which had units on ``axes``."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-        was_depthwise = module.groups == module.in_channels > 1
+        was_depthwise = module.groups == module.in_channels > 1 and not _same_in_every_group(module, axes)
         outer, inner = module.weight.shape[:2]
         if isinstance(module, nn.ConvTranspose2d):
             outer, inner = inner, outer
@@ -90,6 +81,14 @@ def _count(module: nn.Module) -> None:
         module.out_features, module.in_features = module.weight.shape
     elif isinstance(module, nn.LayerNorm) and module.elementwise_affine:
         module.normalized_shape = tuple(module.weight.shape)
+
+
+def _same_in_every_group(module: nn.Conv2d | nn.ConvTranspose2d, axes: Sequence[np.ndarray | None] | None) -> bool:
+    """Of groups with one input channel each: were they wider once, so that all of them lose the same outputs?"""
+    if isinstance(module, nn.ConvTranspose2d) or axes is None or axes[0] is None:
+        return False
+    by_group = axes[0].reshape(module.groups, -1)
+    return bool((by_group != by_group[:, :1]).any())
 
 
 def _replace(network: nn.Module, path: str, kept: Sequence[int]) -> None:

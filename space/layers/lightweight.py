@@ -25,7 +25,7 @@ SHUFFLE_GROUPS = 8  # "as in the paper", says the authors' code
 class List(nn.Module, Foldable, TakesNorm, TakesFactor):
     """LIST: a 1x1 squeeze to a quarter of the channels, then a 1x1 and a separable 3x3 branch, concatenated.
 
-    `(N, in, H, W)` to `(N, out, H, W)`. Each branch gives half of the output channels.
+    `(N, in, H, W)` to `(N, out, H, W)`. Each branch gives half of the output channels, until it is pruned.
 
     Args:
         bias: biases on all four convolutions, as in the PyTorch version; not used with ``norm``.
@@ -83,9 +83,9 @@ class List(nn.Module, Foldable, TakesNorm, TakesFactor):
     def fold_norm(self, norm: nn.BatchNorm2d) -> None:
         """Split ``norm``, which follows the concatenation, between the last convolutions of the two branches."""
         last = (self.pointwise, self.separable) if self.pointwise_first else (self.separable, self.pointwise)
-        half = self.pointwise.out_channels
-        fold_batch_norm(last[0], _part(norm, slice(0, half)))
-        fold_batch_norm(last[1], _part(norm, slice(half, None)))
+        split = last[0].out_channels  # pruned branches differ in width
+        fold_batch_norm(last[0], _part(norm, slice(0, split)))
+        fold_batch_norm(last[1], _part(norm, slice(split, None)))
 
     @torch.no_grad()
     def multiply(self, factor: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import replace
 
@@ -14,19 +15,20 @@ from torch import nn
 from evaluators.compression.pruning import IMPORTANCES, SCOPES, prune
 from evaluators.compression.pruning.importance import importances
 from evaluators.compression.pruning.staircase import widened
-from evaluators.costs import architecture_costs
+from evaluators.costs import architecture_costs, network_costs
 from latency_tables.tables.table import load_table
 from space import TASKS, ZOO, SearchSpace, build
 from space.architecture import Architecture, UpsamplerSpec
 from space.build import architecture_from_dict
 from space.channels import channel_map
+from space.deploy import deploy_form
 from space.errors import UserError
 from space.layers.upsamplers import UPSAMPLERS
 from space.search_space import BACKBONE, first
 from space.specialists import networks_of
 from tests.small_networks import filled
 
-SMALL = ZOO["ecbsr-m4c8"].architecture
+SMALL, ESPCN = ZOO["ecbsr-m4c8"].architecture, ZOO["espcn"].architecture
 
 
 def whole(arch: Architecture, seed: int = 0) -> nn.Module:
@@ -58,6 +60,11 @@ def assert_ordinary(arch: Architecture, network: nn.Module) -> None:
     rebuilt.load_state_dict(network.state_dict())
     with torch.no_grad():
         assert torch.equal(networks_of(rebuilt)[0].eval()(image), output)
+    with torch.no_grad():
+        deployed = deploy_form(copy.deepcopy(one.eval()))(image)
+    torch.testing.assert_close(deployed, output, rtol=0, atol=1e-4 * max(1.0, float(output.abs().max())))
+    counted = network_costs(one, (32, 32), arch.shape.in_channels)
+    assert architecture_costs(replace(arch, shape=replace(arch.shape, specialists=1)), (32, 32)) == counted
     loss = one.train()(image).square().mean()
     loss.backward()
     assert loss.isfinite()
@@ -110,6 +117,27 @@ def test_steps_are_fine_tuned_and_each_pays() -> None:
     costs = [pruned.steps[0].cost_before, *(step.cost_after for step in pruned.steps)]
     assert costs == sorted(costs, reverse=True)
     assert pruned.network is network
+
+
+@pytest.mark.parametrize("name", ["srresnet-lite", "feature-align"])
+def test_groups_keep_their_names_when_some_have_one_unit_left(name: str) -> None:
+    arch = ZOO[name].architecture
+    pruned = prune(arch, whole(arch), 0.9, steps=2)
+    assert [step.taken for step in pruned.steps] == [True] * 2
+    assert 1 in dict(pruned.architecture.widths).values()
+    assert_ordinary(pruned.architecture, pruned.network)
+
+
+def test_a_step_within_a_stair_leaves_it_to_the_next() -> None:
+    whole_widths = {name: group.size for name, group in channel_map(build(ESPCN), ESPCN.shape.in_channels).groups.items()}
+
+    def stairs(arch: Architecture) -> float:
+        return sum(-(-count // 16) for count in (whole_widths | dict(arch.widths)).values())
+
+    pruned = prune(ESPCN, whole(ESPCN), 0.5, steps=4, cost=stairs)
+    assert [step.taken for step in pruned.steps] == [False, True, True, False]
+    assert stairs(pruned.architecture) == 4
+    assert all(count % 16 == 0 for _, count in pruned.architecture.widths)
 
 
 def test_a_step_that_saves_nothing_is_not_taken() -> None:
@@ -221,6 +249,8 @@ def test_torch_pruning_alone_does_not_see_through_a_pixel_shuffle() -> None:
         ({"ratio": 0.0}, "must be above 0 and at most 0.95, got 0"),
         ({"ratio": 0.96}, "must be above 0 and at most 0.95, got 0.96"),
         ({"ratio": float("nan")}, "got nan"),
+        ({"ratio": 1e-4}, "must remove a channel, got 0.0001 where"),
+        ({"ratio": 1e-4, "scope": "uniform"}, "must remove a channel, got 0.0001 where the widest group has"),
         ({"importance": "luck"}, "importance must be one of magnitude, taylor, fpgm, got 'luck'"),
         ({"scope": "none"}, "scope must be one of global, uniform, got 'none'"),
         ({"importance": "taylor"}, "taylor needs gradients"),

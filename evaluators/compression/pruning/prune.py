@@ -61,7 +61,7 @@ def prune(
 
     Every group keeps a unit; groups that cost nothing, such as those of branches that are folded, stay whole. After a
     step, groups are widened as far as the cost stays the same: to the next stair of a latency table, never to a
-    multiple of some number. A step that does not lower the cost is not taken, and ends it.
+    multiple of some number. A step that does not lower the cost is not taken; the next one removes a larger share.
 
     >>> import space, evaluators
     >>> from evaluators.compression.pruning import prune
@@ -82,7 +82,8 @@ def prune(
         fine_tune: trains the network after each step that is taken.
 
     Raises:
-        UserError: a value is out of range, the architecture is pruned already, or it has no channels to remove.
+        UserError: a value is out of range, the architecture is pruned already, it has no channels to remove, or
+            the share of them is less than one.
     """
     _check(arch, ratio, importance, scope, gradients is not None)
     price = cost or _macs
@@ -94,8 +95,9 @@ def prune(
     costly = {name for name in whole if price(_with_widths(base_arch, whole, whole | {name: 1})) < before}
     if not costly:
         return Pruned(arch, network, (Step(0, before, before, False),))
+    _check_removes({name: whole[name] for name in costly}, ratio, scope)
+    channels = base
     for step in range(1, steps + 1):
-        channels = base if not arch.widths else channel_map(network, arch.shape.in_channels)
         scores = _scores(network, channels, importance, gradients)
         counted = {name: scores[name] for name in scores if name in costly}
         counts = _counts(counted, {name: whole[name] for name in costly}, scope, 1 - ratio * step / steps)
@@ -108,13 +110,14 @@ def prune(
         pays = after < before
         taken.append(Step(sum(counts.get(name, 1) for name in costly), before, after, pays))
         if not pays:
-            break
+            continue
         kept = {
             name: sorted(torch.topk(scores[name], count).indices.tolist())
             for name, count in counts.items()
             if count < channels.groups[name].size
         }
         narrow(network, channels, kept)
+        channels = channels.narrowed(kept)
         arch, before = smaller, after
         if fine_tune is not None:
             fine_tune(network)
@@ -133,6 +136,13 @@ def _check(arch: Architecture, ratio: float, importance: str, scope: str, has_gr
         raise UserError(f"importance {importance} needs gradients of the loss, got none; try magnitude")
     if arch.widths:
         raise UserError("a network is pruned once, from its whole width: this one is pruned already; take its parent")
+
+
+def _check_removes(whole: Mapping[str, int], ratio: float, scope: str) -> None:
+    units = max(whole.values()) if scope == "uniform" else sum(whole.values())
+    if round((1 - ratio) * units) >= units:
+        of = f"the widest group has {units} channels" if scope == "uniform" else f"{units} channels can be pruned"
+        raise UserError(f"the share to prune must remove a channel, got {ratio:g} where {of}; try {1 / units:.2g}")
 
 
 def _macs(arch: Architecture) -> float:
@@ -160,8 +170,7 @@ def _counts(scores: Mapping[str, Tensor], whole: Mapping[str, int], scope: str, 
     owners = np.repeat(np.arange(len(names)), [len(scores[name]) for name in names])
     best = np.concatenate([np.arange(len(scores[name])) == 0 for name in names])  # of its group
     order = np.lexsort((-values, ~best))
-    gone = len(whole) - len(names)  # groups of which one unit is left
-    chosen = owners[order[: max(len(names), round(share * sum(whole.values())) - gone)]]
+    chosen = owners[order[: max(len(names), round(share * sum(whole.values())))]]
     return {name: int((chosen == index).sum()) for index, name in enumerate(names)}
 
 
