@@ -80,8 +80,8 @@ class ChannelMap:
     def narrowed(self, kept: Mapping[str, Sequence[int]]) -> ChannelMap:
         """The map of the network that ``space.channels.narrow`` leaves with the same ``kept``.
 
-        Groups keep their names, also those with one unit left. In a map that is made anew from the narrow network such a
-        group is missing, and others may come after it in the order of names.
+        Groups keep their names, also those with one unit left. In a map that is made anew from the narrow network such
+        a group is missing, and others may come after it in the order of names.
         """
         gone = self.removed(kept)
 

@@ -129,7 +129,8 @@ def test_groups_keep_their_names_when_some_have_one_unit_left(name: str) -> None
 
 
 def test_a_step_within_a_stair_leaves_it_to_the_next() -> None:
-    whole_widths = {name: group.size for name, group in channel_map(build(ESPCN), ESPCN.shape.in_channels).groups.items()}
+    groups = channel_map(build(ESPCN), ESPCN.shape.in_channels).groups
+    whole_widths = {name: group.size for name, group in groups.items()}
 
     def stairs(arch: Architecture) -> float:
         return sum(-(-count // 16) for count in (whole_widths | dict(arch.widths)).values())
