@@ -18,10 +18,6 @@ from space.architecture import Architecture
 SIZE = (48, 32)
 
 
-def assert_exports_to_onnx(arch: Architecture, network: nn.Module) -> None:
-    assert_exports(arch, network, "onnx")
-
-
 def assert_exports(arch: Architecture, network: nn.Module, name: str) -> None:
     form = FORMATS[name]
     for package in form.needs:

@@ -17,16 +17,18 @@ from space.errors import UserError
 
 FP32, FP16, INT8 = "fp32", "fp16", "int8"
 _PYTHON_FOLDER = re.compile(r"/[^\s:'\"]*/site-packages/")
+_MODEL_FOLDER = re.compile(r"(?:/[^\s:'\"/]+)*/(?=model[-.])")  # where the file lies while it is checked
 
 
 class ExportError(Exception):
     """A converter or an engine refuses a network: one line that says which and why. Not a mistake of the user's.
 
-    Of the paths of this machine's Python, which converters tell, the package and what is below it stay.
+    Of the paths of this machine's Python, which converters tell, the package and what is below it stay; of the exported
+    file, its name.
     """
 
     def __init__(self, line: str) -> None:
-        super().__init__(_PYTHON_FOLDER.sub("", line))
+        super().__init__(_MODEL_FOLDER.sub("", _PYTHON_FOLDER.sub("", line)))
 
 
 @dataclass(frozen=True, eq=False)

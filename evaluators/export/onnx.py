@@ -61,8 +61,7 @@ class Onnx(Format):
         try:
             session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:
-            line = first_line(error).replace(f"{path.parent}/", "")
-            raise ExportError(f"ONNX Runtime refuses {path.name}: {line}") from error
+            raise ExportError(f"ONNX Runtime refuses {path.name}: {first_line(error)}") from error
         return _Session(session)
 
     def versions(self) -> dict[str, str]:

@@ -105,11 +105,17 @@ def mend(path: Path) -> None:
 
 
 def remaining(chosen: Sequence[Case], forms: Sequence[Format], folder: Path) -> Iterator[tuple[Case, Format]]:
+    """What has not been tried, and then again what failed: what is at fault may be mended since."""
     there = {form.name: done(folder / f"{form.name}.jsonl") for form in forms}
+    failed: list[tuple[Case, Format]] = []
     for case in chosen:
         for form in forms:
-            if case.name not in there[form.name]:
+            result = there[form.name].get(case.name)
+            if result is None:
                 yield case, form
+            elif result["failure"]:
+                failed.append((case, form))
+    yield from failed
 
 
 def main() -> None:

@@ -116,6 +116,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("network", nargs="*", help="RUN#TRIAL, a model folder, or what else `export` takes")
+    parser.add_argument("--again", action="store_true", help="export networks anew whose figures are there")
     parser.add_argument("--input", default=SIZE, metavar="WxH", help=f"(default: {SIZE})")
     options = parser.parse_args()
     for form in FORMATS.values():
@@ -124,7 +125,7 @@ def main() -> None:
     path = options.folder / RECORDS
     records: dict[str, Record] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     for name in options.network:
-        if name not in records:
+        if name not in records or options.again:
             records[name] = exported(name, options.input)
             write_text_atomically(path, json.dumps(records, indent=1) + "\n")
             print(f"{name}: {records[name]['seconds']:.0f} s", flush=True)

@@ -21,11 +21,12 @@ def exports_of(arch: Architecture) -> tuple[str, ...]:
     """The formats that take every choice of ``arch``: a network with it was written, run in the engine and compared.
 
     The choices were not all tried together: an export checks the network itself. Numbers, such as widths, count
-    together. () for a network that is not of a backbone, or without the table.
+    together, so that a pruned network counts as its whole one. () for a network that is not of a backbone, or without
+    the table.
     """
     if arch.backbone not in BACKBONES:
         return ()
-    values = BACKBONES[arch.backbone].values_of(arch)
+    values = BACKBONES[arch.backbone].values_of(arch.unpruned)
     if values is None:
         return ()
     choices = {(knob, _kind(value)) for knob, value in {**values, BACKBONE: arch.backbone}.items()}

@@ -44,11 +44,11 @@ class Backbone:
         return ends_from_knobs(knobs, self.malle_from_knobs)
 
     def values_of(self, arch: Architecture) -> dict[str, Value] | None:
-        """The knob values that give ``arch``, or None where it lies off the grid.
+        """The knob values that give ``arch``, or None where it lies off the grid, as pruned ones do.
 
         If several choices give it, one of them. ``specialists`` is included where there is more than one.
         """
-        if not isinstance(arch.settings, self.settings) or arch.ends is None:
+        if not isinstance(arch.settings, self.settings) or arch.ends is None or arch.widths:
             return None
         values = {**self.setting_values(arch.settings), **ends_values(arch.ends)}
         values["specialists"] = arch.shape.specialists

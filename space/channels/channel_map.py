@@ -15,7 +15,7 @@ from space.channels.flow import Flow
 from space.errors import UserError, first_line
 from space.foreign_code import foreign_code
 from space.layers.protocols import DividesSides, NarrowsItself
-from space.operators.meta import meta_copy
+from space.operators.meta import dtype_of, meta_copy
 from space.operators.trace import module_paths, set_eval
 from space.specialists import networks_of
 
@@ -80,8 +80,8 @@ class ChannelMap:
     def narrowed(self, kept: Mapping[str, Sequence[int]]) -> ChannelMap:
         """The map of the network that ``space.channels.narrow`` leaves with the same ``kept``.
 
-        Groups keep their names, also those with one unit left. In a map that is made anew from the narrow network such
-        a group is missing, and others may come after it in the order of names.
+        Groups keep their names, also those with one unit left. A map that is made anew lacks them, and may name others
+        differently.
         """
         gone = self.removed(kept)
 
@@ -119,10 +119,10 @@ def channel_map(network: nn.Module, in_channels: int) -> ChannelMap:
     for path, module in parts.items():
         assert isinstance(module, nn.Module)
         module.forward = partial(flow.pass_whole, path, module, module.forward)
-    image = torch.empty(1, in_channels, *[_side(shadow)] * 2, device="meta")
+    image = torch.empty(1, in_channels, *[_side(shadow)] * 2, device="meta", dtype=dtype_of(shadow))
     flow.begin(image)
     try:
-        with foreign_code(), torch.no_grad(), module_paths(shadow, flow.path), flow:
+        with foreign_code(), torch.no_grad(), module_paths(shadow, flow.labelling.path), flow:
             output = shadow(image)
     except UserError:
         raise
@@ -139,10 +139,10 @@ def _side(network: nn.Module) -> int:
 
 def _grouped(network: nn.Module, flow: Flow) -> ChannelMap:
     """Units in the same places, as often, are of one group: on the same axes of the same tensors."""
-    units = flow.units
+    units = flow.labelling.units
     fixed = units.fixed()
     axes = {
-        name: tuple(None if labels is None else units.roots(labels) for labels in flow.of(tensor))
+        name: tuple(None if labels is None else units.roots(labels) for labels in flow.labelling.of(tensor))
         for name, tensor in (*network.named_parameters(), *network.named_buffers())
     }
     parts = {path: units.roots(labels) for path, labels in flow.whole}
@@ -156,7 +156,7 @@ def _grouped(network: nn.Module, flow: Flow) -> ChannelMap:
     members: dict[tuple[tuple[str, int, int], ...], list[int]] = {}
     names: dict[tuple[tuple[str, int, int], ...], str] = {}
     seen = set(fixed)
-    for path, labels in flow.produced:
+    for path, labels in flow.labelling.produced:
         for unit in units.roots(labels).tolist():
             if unit not in seen:
                 seen.add(unit)

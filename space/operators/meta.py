@@ -95,6 +95,11 @@ def _alike(tensor: Tensor, shapes: MetaStorages) -> Tensor:
     return nn.Parameter(found, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else found
 
 
+def dtype_of(network: nn.Module) -> torch.dtype:
+    """What the network computes in: half or double weights want such an image."""
+    return next((tensor.dtype for tensor in network.parameters() if tensor.is_floating_point()), torch.float32)
+
+
 def storage_of(tensor: Tensor) -> int:
     return tensor.untyped_storage()._cdata
 

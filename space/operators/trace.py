@@ -19,7 +19,7 @@ from space.errors import UserError, first_line
 from space.foreign_code import foreign_code
 from space.operators.constants import Constants
 from space.operators.kinds import kind_of
-from space.operators.meta import MetaStorages, meta_copy, plain_tensors, storage_of
+from space.operators.meta import MetaStorages, dtype_of, meta_copy, plain_tensors, storage_of
 from space.operators.operator import Operator, OperatorList, Shape
 from space.specialists import networks_of
 
@@ -39,7 +39,7 @@ def trace(network: nn.Module, *input_shapes: Shape) -> OperatorList:
     shadow = meta_copy(networks_of(network)[0])
     _check_inputs(shadow, len(input_shapes))
     errors: list[Exception] = []
-    for dtype in dict.fromkeys((_dtype(shadow), torch.float32)):
+    for dtype in dict.fromkeys((dtype_of(shadow), torch.float32)):
         try:
             return _traced(shadow, input_shapes, dtype)
         except UserError:
@@ -85,11 +85,6 @@ def _tensors(output: Any) -> Iterator[Tensor]:
     elif dataclasses.is_dataclass(output) and not isinstance(output, type):
         for field in dataclasses.fields(output):
             yield from _tensors(getattr(output, field.name))
-
-
-def _dtype(network: nn.Module) -> torch.dtype:
-    """What the network computes in: half or double weights want such an image."""
-    return next((tensor.dtype for tensor in network.parameters() if tensor.is_floating_point()), torch.float32)
 
 
 def _check_inputs(network: nn.Module, given: int) -> None:

@@ -14,6 +14,7 @@ from space.backbones import BACKBONES
 from space.backbones.restoration_net import RestorationNet
 from space.layers.attention import ATTENTIONS
 from space.layers.protocols import ResidualEnd
+from tests.pruned_networks import assert_exact, halved
 from tests.random_networks import random_architecture, random_knobs
 
 SHAPES = {
@@ -47,8 +48,17 @@ def test_what_lies_off_the_grid_has_no_knobs(name: str) -> None:
         replace(arch, ends=replace(arch.ends, input_skip="bicubic")),
         replace(arch, ends=None),
         ZOO["fsrcnn"].architecture,
+        halved(arch),
     ]
     assert [backbone.values_of(other) for other in others] == [None] * len(others)
+
+
+@pytest.mark.parametrize("kind", ["x4", "same size"])
+@pytest.mark.parametrize("name", BACKBONES)
+def test_its_channels_can_go(name: str, kind: str) -> None:
+    generator = np.random.default_rng(2)
+    for _ in range(2):
+        assert_exact(random_architecture(SHAPES[kind], (name,), generator))
 
 
 @pytest.mark.parametrize("name", BACKBONES)

@@ -18,6 +18,7 @@ from space.count import all_choices
 from space.deploy import deploy_form
 from space.layers.protocols import Foldable
 from space.operators import screen, trace
+from tests.pruned_networks import assert_exactly_narrowed
 from tests.random_networks import random_knobs
 
 WIDTHS = (4, 8, 12, 20, 64)
@@ -128,3 +129,11 @@ def test_every_task_has_a_backbone_for_every_block() -> None:
         for name in task.backbones:
             (knob,) = (each for each in BACKBONES[name].knobs if each.name == "block")
             assert set(knob.values) == set(BLOCKS)
+
+
+@pytest.mark.parametrize("kind", BLOCKS)
+def test_its_channels_can_go(kind: str) -> None:
+    for spec in specs(kind, 16):
+        block = spec.residual(0.5)
+        network = torch.nn.Sequential(torch.nn.Conv2d(3, 16, 3, padding=1), block, torch.nn.Conv2d(16, 3, 3, padding=1))
+        assert_exactly_narrowed(drawn(network), torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(1)))

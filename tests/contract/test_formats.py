@@ -141,3 +141,12 @@ def test_what_a_converter_refuses_is_told_in_one_line(form: Format, tmp_path: Pa
 def test_a_refusal_does_not_say_where_this_machine_has_its_packages() -> None:
     line = "litert-torch refuses it: /home/me/venv/lib/python3.11/site-packages/torch/nn/modules/conv.py:1198: no"
     assert str(ExportError(line)) == "litert-torch refuses it: torch/nn/modules/conv.py:1198: no"
+
+
+def test_a_refused_file_is_told_by_its_name_alone(form: Format, tmp_path: Path) -> None:
+    path = tmp_path / f"model-x{form.suffix}"
+    for name in {path.name, path.with_suffix(".bin").name}:
+        (tmp_path / name).write_bytes(b"no network" * 20)
+    with pytest.raises(ExportError, match=f"refuses|cannot load|{path.name}") as caught:
+        form.open(path).run(np.zeros((1, 3, 8, 8), np.float32))
+    assert str(tmp_path) not in str(caught.value)

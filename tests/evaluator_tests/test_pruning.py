@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -15,17 +13,17 @@ from torch import nn
 from evaluators.compression.pruning import IMPORTANCES, SCOPES, prune
 from evaluators.compression.pruning.importance import importances
 from evaluators.compression.pruning.staircase import widened
-from evaluators.costs import architecture_costs, network_costs
+from evaluators.costs import architecture_costs
 from latency_tables.tables.table import load_table
 from space import TASKS, ZOO, SearchSpace, build
 from space.architecture import Architecture, UpsamplerSpec
-from space.build import architecture_from_dict
 from space.channels import channel_map
-from space.deploy import deploy_form
 from space.errors import UserError
 from space.layers.upsamplers import UPSAMPLERS
 from space.search_space import BACKBONE, first
 from space.specialists import networks_of
+from tests.exported_networks import assert_exports
+from tests.pruned_networks import assert_ordinary
 from tests.small_networks import filled
 
 SMALL, ESPCN = ZOO["ecbsr-m4c8"].architecture, ZOO["espcn"].architecture
@@ -45,32 +43,6 @@ def loss_gradients(network: nn.Module) -> None:
     for one in networks_of(network):
         image = torch.rand(1, next(m for m in one.modules() if isinstance(m, nn.Conv2d)).in_channels, 16, 16)
         one(image).square().mean().backward()
-
-
-def assert_ordinary(arch: Architecture, network: nn.Module) -> None:
-    """It runs, learns, is stored, rebuilt and counted as any other."""
-    image = torch.rand(2, arch.shape.in_channels, 32, 32)
-    one = networks_of(network)[0]
-    with torch.no_grad():
-        output = one.eval()(image)
-    side = 32 * arch.shape.scale
-    assert output.shape == (2, arch.shape.out_channels, side, side)
-    stored = json.loads(json.dumps(arch.to_dict()))
-    rebuilt = build(architecture_from_dict(stored))
-    rebuilt.load_state_dict(network.state_dict())
-    with torch.no_grad():
-        assert torch.equal(networks_of(rebuilt)[0].eval()(image), output)
-    with torch.no_grad():
-        deployed = deploy_form(copy.deepcopy(one.eval()))(image)
-    torch.testing.assert_close(deployed, output, rtol=0, atol=1e-4 * max(1.0, float(output.abs().max())))
-    counted = network_costs(one, (32, 32), arch.shape.in_channels)
-    assert architecture_costs(replace(arch, shape=replace(arch.shape, specialists=1)), (32, 32)) == counted
-    loss = one.train()(image).square().mean()
-    loss.backward()
-    assert loss.isfinite()
-    gradients = [parameter.grad for parameter in one.parameters() if parameter.requires_grad]
-    assert all(gradient is None or gradient.isfinite().all() for gradient in gradients)
-    assert architecture_costs(arch, (32, 32)).macs < architecture_costs(arch.unpruned, (32, 32)).macs
 
 
 @pytest.mark.parametrize("importance", IMPORTANCES)
@@ -119,7 +91,14 @@ def test_steps_are_fine_tuned_and_each_pays() -> None:
     assert pruned.network is network
 
 
-@pytest.mark.parametrize("name", ["srresnet-lite", "feature-align"])
+def test_branches_of_different_width_are_folded() -> None:
+    arch = ZOO["srresnet-lite"].architecture
+    groups = channel_map(build(arch), arch.shape.in_channels).groups
+    narrower = replace(arch, widths=(("stem.0/2", groups["stem.0/2"].size // 4),))
+    assert_ordinary(narrower, whole(narrower))
+
+
+@pytest.mark.parametrize("name", ["feature-align", "carn-m"])
 def test_groups_keep_their_names_when_some_have_one_unit_left(name: str) -> None:
     arch = ZOO[name].architecture
     pruned = prune(arch, whole(arch), 0.9, steps=2)
@@ -282,8 +261,24 @@ CASES += [(f"{task}-{seed}", _random(task, seed)) for task in TASKS for seed in 
 @pytest.mark.parametrize("ratio", [0.25, 0.5])
 @pytest.mark.parametrize(("name", "arch"), CASES, ids=[name for name, _ in CASES])
 def test_every_network_can_be_pruned_trained_stored_and_exported(name: str, arch: Architecture, ratio: float) -> None:
-    from tests.exported_networks import assert_exports_to_onnx
-
     pruned = prune(arch, whole(arch), ratio)
     assert_ordinary(pruned.architecture, pruned.network)
-    assert_exports_to_onnx(pruned.architecture, networks_of(pruned.network)[0].eval())
+    assert_exports(pruned.architecture, networks_of(pruned.network)[0].eval(), "onnx")
+
+
+SAMPLE = [(f"{task}-{seed}", _random(task, seed)) for task in TASKS for seed in range(4)]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("name", "arch"), SAMPLE, ids=[name for name, _ in SAMPLE])
+def test_pruned_networks_run_in_litert(name: str, arch: Architecture) -> None:
+    pruned = prune(arch, whole(arch), 0.5)
+    assert_exports(pruned.architecture, networks_of(pruned.network)[0].eval(), "litert")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ZOO)
+def test_every_published_network_is_pruned_in_steps(name: str) -> None:
+    arch = ZOO[name].architecture
+    pruned = prune(arch, whole(arch), 0.9, steps=3)
+    assert_ordinary(pruned.architecture, pruned.network)

@@ -75,6 +75,14 @@ def test_the_command_continues_and_writes_its_tables(tmp_path: Path, monkeypatch
     assert (tmp_path / KNOBS_FILE).is_file()
 
 
+def test_what_failed_is_tried_again_last(tmp_path: Path) -> None:
+    few = tuple(case for case in cases(0) if case.name in ("ecbsr-m4c8", "espcn", "fsrcnn"))
+    lines = [result(few[0].name, failure="no kernel"), result(few[1].name)]
+    (tmp_path / "pt2.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    waiting = export.remaining(few, [FORMATS["pt2"]], tmp_path)
+    assert [case.name for case, _ in waiting] == [few[2].name, few[0].name]
+
+
 def result(case: str, error: float = 0.0, failure: str = "") -> dict:
     return {"case": case, "largest_error": error, "failure": failure, "versions": {}}
 
@@ -117,6 +125,10 @@ def test_the_figures_of_whole_exports(form: str, tmp_path: Path, monkeypatch) ->
     assert "| onnx | fp32 | 1 of 1 |" in page
     export_figures.main()
     assert (tmp_path / export_figures.RECORDS).read_text() == kept
+    monkeypatch.setattr(export_figures, "exported", lambda name, size: record | {"seconds": 7})
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--again"])
+    export_figures.main()
+    assert json.loads((tmp_path / export_figures.RECORDS).read_text())["espcn"]["seconds"] == 7
     for file in record["files"]:
         file["psnr_to_torch_db"] = None  # of a file that gives the same values
     lines = "\n".join(export_figures.page(tmp_path, {"espcn": record}, "32x24"))

@@ -111,7 +111,7 @@ def test_one_changed_bit_of_the_weights_is_seen(written: Path) -> None:
 
 def test_exported_files_are_added_with_their_check_to_card_and_manifest(written: Path, tmp_path: Path) -> None:
     (tmp_path / "a.onnx").write_bytes(b"graph")
-    check = {"net.onnx": {"psnr_db": 99.0}}
+    check = {"net.onnx": {"psnr_db": 99.0, "files": ["net.onnx"]}}
     said = json.dumps(check).encode()
     add_files(written, {"net.onnx": tmp_path / "a.onnx", "net-int8.tflite": b"x", CHECK_FILE: said})
     assert exported_files(written) == ("net-int8.tflite", "net.onnx")
@@ -119,6 +119,8 @@ def test_exported_files_are_added_with_their_check_to_card_and_manifest(written:
     text = (written / "card.md").read_text("utf-8")
     assert 'onnxruntime.InferenceSession("net.onnx")' in text
     assert "int8, TensorFlow Lite" in text
+    assert "Exported: `net.onnx`. What" in text
+    assert "Beside it: `net-int8.tflite`." in text  # nothing says that it was checked
     assert read_model(written).name == "model"
     add_files(written, {"net.onnx": b"another"})
     assert (written / "net.onnx").read_bytes() == b"another"

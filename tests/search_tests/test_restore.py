@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +30,7 @@ from space import UserError
 from space.build import build
 from space.zoo import ZOO
 
+ROOT = Path(__file__).resolve().parents[2]
 PHOTOGRAPH = validation_photographs()[1].pixels[60:180, 100:244]
 
 
@@ -324,3 +328,20 @@ def test_frames_are_priced_with_their_halo(capsys: pytest.CaptureFixture[str]) -
     assert frame["ms"]["pixel4-a76"]["low"] < frame["ms"]["pixel4-a76"]["ms"] < frame["ms"]["pixel4-a76"]["high"]
     assert main(["cost", "espcn", "--frame", "tall"]) == 2
     assert "--frame must be WIDTHxHEIGHT" in capsys.readouterr().err
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["etds-m4c32", "ecbsr-m4c8", "reports/published/story/model.safetensors"])
+def test_a_photograph_of_twelve_megapixels_keeps_to_the_memory(name: str, tmp_path: Path) -> None:
+    channels = 1 if name.startswith("ecbsr") else 3
+    noise = np.random.default_rng(0).integers(0, 256, (250, 334, channels), np.uint8)
+    picture = Image.fromarray(noise if channels == 3 else noise[..., 0]).resize((4000, 2988), Image.Resampling.BICUBIC)
+    picture.save(tmp_path / "photo.png")
+    options = ("photo.png", "large.png", "--model", str(ROOT / name) if "/" in name else name, "--json")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), os.environ.get("PYTHONPATH", "")))}
+    command = [sys.executable, "-m", "search", "restore", *options]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=1800)
+    assert done.returncode == 0, done.stderr
+    most = json.loads(done.stdout)["peak_bytes"]
+    print(f"{most / 1e6:,.0f} MB")
+    assert most < 1e9  # the default of --memory

@@ -14,15 +14,13 @@ from evaluators.costs import architecture_costs
 from space import TASKS, ZOO, SearchSpace, build
 from space.architecture import Architecture
 from space.build import architecture_from_dict
-from space.channels import ChannelMap, channel_map, narrow
+from space.channels import channel_map, narrow
 from space.channels.widths import architecture_channels
 from space.errors import UserError
-from space.layers.attention import SpatialAttention
 from space.layers.lightweight import Gsat
-from space.specialists import networks_of
+from tests.pruned_networks import SIDE, assert_exact, drawn, halved, image_of, silenced
 from tests.small_networks import filled
 
-SIDE = 64
 LIGHT = 60_000  # parameters of a published network in the default suite
 
 
@@ -37,53 +35,6 @@ NETWORKS = [
 ]
 
 
-def image_of(arch: Architecture) -> torch.Tensor:
-    return torch.rand(1, arch.shape.in_channels, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
-
-
-def drawn(channels: ChannelMap, share: float, seed: int = 0) -> dict[str, list[int]]:
-    """About ``share`` of every group, at random."""
-    generator = np.random.default_rng(seed)
-    counts = {name: max(1, round(share * group.size)) for name, group in channels.groups.items()}
-    return {
-        name: sorted(generator.choice(channels.groups[name].size, count, replace=False).tolist())
-        for name, count in counts.items()
-    }
-
-
-def silenced(network: nn.Module, channels: ChannelMap, kept: dict[str, list[int]]) -> None:
-    """Zero every weight of the channels that go."""
-    gone = np.array(
-        [unit for name, group in channels.groups.items() for unit in np.delete(np.array(group.units), kept[name])]
-    )
-    with torch.no_grad():
-        for name, tensor in (*network.named_parameters(), *network.named_buffers()):
-            for axis, units in enumerate(channels.axes[name]):
-                places = np.flatnonzero(np.isin(units, gone)) if units is not None else []
-                if len(places):
-                    tensor.index_fill_(axis, torch.from_numpy(places), 0.0)
-
-
-def assert_exact(arch: Architecture) -> None:
-    """What has only zeros to say can go, and nothing changes."""
-    network = filled(networks_of(build(arch, torch.Generator().manual_seed(0)))[0])
-    channels = channel_map(network, arch.shape.in_channels)
-    assert not channels.unknown
-    assert channels.groups
-    kept = drawn(channels, 0.5)
-    silenced(network, channels, kept)
-    with torch.no_grad():
-        expected = network(image_of(arch))
-        before = sum(parameter.numel() for parameter in network.parameters())
-        found = narrow(network, channels, kept)(image_of(arch))
-    assert sum(parameter.numel() for parameter in network.parameters()) < before
-    if any(isinstance(module, Gsat | SpatialAttention) for module in network.modules()):
-        assert found.shape == expected.shape  # a mean over channels counts those that are zero; GSAT changes its groups
-        assert found.isfinite().all()
-    else:
-        torch.testing.assert_close(found, expected, rtol=0, atol=1e-5 * max(1.0, float(expected.abs().max())))
-
-
 @pytest.mark.parametrize("name", NETWORKS)
 def test_silent_channels_of_published_networks_can_go(name: str) -> None:
     assert_exact(ZOO[name].architecture)
@@ -94,11 +45,6 @@ def test_silent_channels_of_published_networks_can_go(name: str) -> None:
 def test_silent_channels_of_searched_networks_can_go(task: str, seed: int) -> None:
     space = SearchSpace(TASKS[task], TASKS[task].shape(TASKS[task].default_scale))
     assert_exact(space.decode(space.random(np.random.default_rng((seed, len(task))))))
-
-
-def halved(arch: Architecture) -> Architecture:
-    groups = architecture_channels(arch).groups
-    return replace(arch, widths=tuple(sorted((name, max(1, group.size // 2)) for name, group in groups.items())))
 
 
 @pytest.mark.parametrize(
@@ -154,10 +100,38 @@ class _Odd(nn.Module):
         return self.last(self.back(self.free(y)) + y)
 
 
+@pytest.mark.parametrize("name", ["srresnet-lite", "feature-align", "carn-m"])
+def test_a_narrowed_map_is_that_of_the_narrowed_network(name: str) -> None:
+    """Narrowed twice, also to one unit, a network has the shapes of one narrowed at once."""
+    arch = ZOO[name].architecture
+    channels = architecture_channels(arch)
+    first = {
+        name: range(max(1, group.size // (8 if place % 2 else 2)))
+        for place, (name, group) in enumerate(channels.groups.items())
+    }
+    left = channels.narrowed(first)
+    assert {name: group.size for name, group in left.groups.items()} == {n: len(each) for n, each in first.items()}
+    second = {name: range(max(1, group.size // 3)) for name, group in left.groups.items()}
+    twice = narrow(narrow(build(arch), channels, first), left, second)
+    once = narrow(build(arch), channels, second)
+    once.load_state_dict(twice.state_dict())
+    with torch.no_grad():
+        assert torch.equal(once.eval()(image_of(arch)), twice.eval()(image_of(arch)))
+
+
 def test_what_is_not_understood_stays() -> None:
     channels = channel_map(_Odd(), 3)
     assert channels.unknown == {"roll"}
     assert {name: group.size for name, group in channels.groups.items()} == {"free": 12}
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_of_any_precision(dtype: torch.dtype) -> None:
+    network = build(ZOO["ecbsr-m4c8"].architecture).to(dtype)
+    channels = channel_map(network, 1)
+    assert channels.groups.keys() == channel_map(network.float(), 1).groups.keys()
+    narrow(network.to(dtype), channels, drawn(channels, 0.5))
+    assert {parameter.dtype for parameter in network.parameters()} == {dtype}
 
 
 def test_channels_before_a_pixel_shuffle_go_by_the_pixel() -> None:

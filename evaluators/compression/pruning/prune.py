@@ -102,9 +102,10 @@ def prune(
         counted = {name: scores[name] for name in scores if name in costly}
         counts = _counts(counted, {name: whole[name] for name in costly}, scope, 1 - ratio * step / steps)
         counts |= {name: len(values) for name, values in scores.items() if name not in costly}
-        most = {name: len(values) for name, values in counted.items()}
-        price_of = partial(_price_of, price, base_arch, whole, dict(counts))
-        counts |= widened({name: counts[name] for name in most}, most, price_of)
+        if cost is not None:  # multiply-accumulates have no stairs
+            most = {name: len(values) for name, values in counted.items()}
+            price_of = partial(_price_of, price, base_arch, whole, dict(counts))
+            counts |= widened({name: counts[name] for name in most}, most, price_of)
         smaller = _with_widths(base_arch, whole, counts)
         after = price(smaller)
         pays = after < before
