@@ -239,6 +239,11 @@ def quantities_of(costs: Costs, shown: Shown = Shown.FILES) -> tuple[Quantity, .
     return (*exact_quantities(shown), *map(milliseconds_on, costs.latency))
 
 
+def exact_cost_texts(costs: Costs, shown: Shown = Shown.SENTENCES) -> list[str]:
+    """As ``cost_texts`` without milliseconds, for places where a table of them stands."""
+    return [each.text(costs) for each in exact_quantities(shown)]
+
+
 def cost_texts(costs: Costs, shown: Shown = Shown.SENTENCES) -> list[str]:
     """Each of these quantities with its unit: ``143,755 params``, ``10.19 G MACs``, ``1,482 ms on pixel4-a76``."""
     return [each.text(costs) for each in quantities_of(costs, shown)]

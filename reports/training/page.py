@@ -9,7 +9,7 @@ from importlib import resources
 from markupsafe import Markup
 
 from evaluators.costs import Costs
-from evaluators.quantities import cost_texts, ms_text
+from evaluators.quantities import exact_cost_texts, ms_text
 from latency_tables.tables.table import LatencyTable
 from reports.experiments.reported_sets import set_title
 from reports.experiments.reproduction import published_on
@@ -110,7 +110,7 @@ def training_html(trained: TrainedNetwork) -> str:
         rows=list(set_rows(trained)),
         classical=list(rules.measure.classical_baselines),
         has_start=bool(record.training.start),
-        costs=cost_texts(trained.costs) if trained.costs else [],
+        costs=exact_cost_texts(trained.costs) if trained.costs else [],
         times=[(table, trained.costs.latency[table.name]) for table in trained.tables] if trained.costs else [],
         strips=Markup(pictures),
         steps=trained.next_steps,

@@ -13,7 +13,7 @@ from torch import nn
 from evaluators.costs import Costs
 from evaluators.data import load_pairs
 from evaluators.quality import restore
-from evaluators.quantities import cost_texts
+from evaluators.quantities import exact_cost_texts
 from evaluators.tasks import Pair, TaskRules
 from evaluators.training.weights import load_weights
 from latency_tables.tables.estimate import MissingOperatorError
@@ -121,7 +121,7 @@ def _strips(folder: Path, record: TrainingRecord, network: nn.Module, costs: Cos
         load_weights(folder / START_FILE, before)
         restored[BEFORE] = _outputs(before.eval(), pairs, rules)
     restored[AFTER] = _outputs(network, pairs, rules)
-    notes = {AFTER: " · ".join(cost_texts(costs))} if costs else {}
+    notes = {AFTER: " · ".join(exact_cost_texts(costs))} if costs else {}
     return make_strips(pairs, restored, rules, notes)
 
 
