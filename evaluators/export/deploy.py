@@ -23,17 +23,22 @@ def export_form(network: nn.Module, size: tuple[int, int] | None = None) -> nn.M
     copied = deploy_form(copy.deepcopy(network))
     for parameter in copied.parameters():
         parameter.requires_grad_(False)
-    return _rewritten(copied, size)
+    return engine_form(copied, size)
 
 
-def _rewritten(module: nn.Module, size: tuple[int, int] | None) -> nn.Module:
+def engine_form(module: nn.Module, size: tuple[int, int] | None = None) -> nn.Module:
+    """``module``, itself changed, with every part that an engine lacks in a form that all have.
+
+    Args:
+        size: as of ``export_form``.
+    """
     if isinstance(module, ExportForm):
         return module.export_form(size)
     if CutTransposedConvolution.suits(module):
         assert isinstance(module, nn.ConvTranspose2d)
         return CutTransposedConvolution(module)
     for name, child in list(module.named_children()):
-        form = _rewritten(child, size)
+        form = engine_form(child, size)
         if form is not child:
             setattr(module, name, form)
     return module

@@ -36,14 +36,30 @@ def engine_operators(operators: Iterable[Operator], outputs: Sequence[int] = ())
     Raises:
         UserError: no rule covers an operator, which the message names; its cost is never taken as zero.
     """
-    traced = [operator for operator in operators if not _is_free(operator)]
-    readers = Counter(value for operator in traced for value in set(operator.reads))
+    return tuple(_fused(operators, outputs)[0])
+
+
+def written_values(operators: Iterable[Operator], outputs: Sequence[int] = ()) -> frozenset[int]:
+    """The places in ``operators`` of those whose output an engine writes to memory: a convolution before a ReLU has
+    none, for the two are one operator.
+
+    Raises:
+        UserError: as ``engine_operators``.
+    """
+    return frozenset(_fused(operators, outputs)[1].values())
+
+
+def _fused(operators: Iterable[Operator], outputs: Sequence[int]) -> tuple[list[EngineOperator], dict[int, int]]:
+    """The engine's operators and, by the place of each that ends one of torch's, the place of that one."""
+    traced = [(place, operator) for place, operator in enumerate(operators) if not _is_free(operator)]
+    readers = Counter(value for _, operator in traced for value in set(operator.reads))
     readers.update(outputs)
     fused: list[EngineOperator] = []
+    ends: dict[int, int] = {}
     writer: dict[int, int] = {}  # position in ``fused`` of the operator that wrote a value
     copied: dict[tuple[int, int, Shape], int] = {}  # the value that holds a slice
-    next_value = 1 + max((value for operator in traced for value in (*operator.reads, *operator.writes)), default=0)
-    for operator in traced:
+    next_value = 1 + max((value for _, operator in traced for value in (*operator.reads, *operator.writes)), default=0)
+    for place, operator in traced:
         if operator.slices and operator.kind != "copy":
             copies, operator = _slices_copied(operator, copied, next_value)
             next_value += len(copies)
@@ -53,13 +69,15 @@ def engine_operators(operators: Iterable[Operator], outputs: Sequence[int] = ())
             activation = fused[source].fused or (engine_function(operator) if operator.kind == "activation" else "")
             fused[source] = replace(fused[source], output=operator.writes[0], fused=activation)
             writer[operator.writes[0]] = source
+            ends[source] = place
             continue
         for step in lower(operator, next_value):
             next_value = max(next_value, step.output + 1)
             fused.append(step)
+        ends[len(fused) - 1] = place
         for value in operator.writes:
             writer[value] = len(fused) - 1
-    return tuple(fused)
+    return fused, ends
 
 
 @lru_cache(maxsize=REMEMBERED)

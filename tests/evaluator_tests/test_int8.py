@@ -1,0 +1,191 @@
+"""int8 as it is simulated: against LiteRT's own file, the layers that cost most, costs, and training on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from evaluators.compression.int8 import Int8Network, most_sensitive, quantized, sensitivities
+from evaluators.compression.int8.costs import int8_costs, int8_table
+from evaluators.compression.int8.network import rounded, rounded_weights
+from evaluators.compression.int8.points import Role, layers_of, points
+from evaluators.costs import architecture_costs
+from evaluators.export import FORMATS, INT8, Exportable
+from evaluators.export.deploy import export_form
+from evaluators.images.embedded import validation_photographs
+from evaluators.training.plan import TrainingPlan
+from evaluators.training.precision import choose_precision
+from evaluators.training.trainer import Trainer
+from latency_tables.tables.table import load_table
+from space import ZOO, build
+from space.deploy import deploy_form
+from space.errors import UserError
+from space.specialists import Specialists
+from tests.small_networks import filled
+
+SIZE = (64, 48)
+
+
+def pictures(channels: int) -> list[Tensor]:
+    """Three crops `(1, channels, 48, 64)`."""
+    images = []
+    for photograph in validation_photographs()[:3]:
+        values = torch.from_numpy(photograph.pixels[100:148, 100:164].astype(np.float32) / 255).permute(2, 0, 1)[None]
+        values = values.mean(1, keepdim=True) if channels == 1 else values.repeat(1, 2, 1, 1)[:, :channels]
+        images.append(values.contiguous())
+    return images
+
+
+def whole(name: str) -> nn.Module:
+    return filled(build(ZOO[name].architecture, torch.Generator().manual_seed(0))).eval()
+
+
+def psnr(first: np.ndarray, second: np.ndarray) -> float:
+    return -10 * math.log10(float(np.mean((first - second) ** 2)))
+
+
+@pytest.mark.parametrize("name", ["s-lwsr16", "smfanet", "ecbsr-m4c8", "fsrcnn", "imdn"])
+def test_it_loses_what_litert_loses(name: str, tmp_path: Path) -> None:
+    network, channels = whole(name), ZOO[name].architecture.shape.in_channels
+    *calibration, image = pictures(channels)
+    with torch.no_grad():
+        simulated, exact = quantized(network, calibration)(image).numpy(), network(image).numpy()
+    what = Exportable(
+        export_form(network, SIZE), channels, SIZE, dtype=INT8, calibration=[each.numpy() for each in calibration]
+    )
+    FORMATS["litert"].write(what, tmp_path / "model.tflite")
+    real = FORMATS["litert"].open(tmp_path / "model.tflite").run(image.numpy())
+    assert psnr(simulated, exact) == pytest.approx(psnr(real, exact), abs=0.5)
+    assert psnr(simulated, real) > psnr(real, exact) - 0.5  # not merely as far away
+
+
+def test_values_round_to_a_grid_that_holds_zero() -> None:
+    values = torch.tensor([-0.5, 0.0, 0.3, 2.0, 9.0])
+    scale = 2.5 / 255
+    assert torch.allclose(
+        rounded(values, (-0.5, 2.0)) / scale, (rounded(values, (-0.5, 2.0)) / scale).round(), atol=1e-3
+    )
+    assert rounded(values, (-0.5, 2.0))[1] == 0
+    assert rounded(values, (-0.5, 2.0))[-1] == pytest.approx(2.0, abs=scale)
+
+
+def test_each_output_channel_has_a_scale() -> None:
+    weights = torch.randn(4, 3, 3, 3) * torch.tensor([1e-3, 1.0, 10.0, 0.0]).view(4, 1, 1, 1)
+    error = (rounded_weights(weights, 0) - weights).abs().amax((1, 2, 3))
+    assert (error <= weights.abs().amax((1, 2, 3)) / 127 / 2 * 1.001).all()
+
+
+def test_a_convolution_and_its_relu_round_once() -> None:
+    network = nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 12, 3, padding=1), nn.PixelShuffle(2)
+    )
+    roles = [point.role for point in points(network, (1, 3, 8, 8))]
+    assert roles == [Role.INSIDE, Role.ROUNDED, Role.ROUNDED, Role.MOVED]
+    ends = [point.is_end for point in points(network, (1, 3, 8, 8))]
+    assert ends == [False, False, True, True]
+
+
+def test_the_size_of_the_image_does_not_matter() -> None:
+    network = whole("ecbsr-m4c8")
+    int8 = quantized(network, pictures(network_channels("ecbsr-m4c8")))
+    image = torch.rand(2, network_channels("ecbsr-m4c8"), 20, 28)
+    with torch.inference_mode():
+        together = int8(image)
+        assert (together[1:] - int8(image[1:])).abs().mean() < 1e-4  # a tie may fall to the other side
+        assert (together - network(image)).abs().mean() < 0.02
+
+
+def network_channels(name: str) -> int:
+    return ZOO[name].architecture.shape.in_channels
+
+
+def test_layers_in_float_lose_nothing() -> None:
+    network = whole("espcn")
+    calibration = pictures(1)
+    int8 = quantized(network, calibration)
+    assert isinstance(int8, Int8Network)
+    layers = layers_of(int8.network, (1, 1, 48, 64))
+    image = calibration[0]
+    with torch.no_grad():
+        error = [float((int8.with_float(layers[:n])(image) - network(image)).abs().mean()) for n in (0, len(layers))]
+    assert error[1] < error[0]
+    ranked = sensitivities(int8, calibration[:1])
+    assert {each.layer for each in ranked} == set(layers)
+    assert [each.psnr_to_float_db for each in ranked] == sorted(each.psnr_to_float_db for each in ranked)
+    assert most_sensitive(int8, 2, calibration[:1]) == tuple(each.layer for each in ranked[:2])
+    assert most_sensitive(int8, 0, calibration) == ()
+
+
+def test_specialists_are_calibrated_each() -> None:
+    network = Specialists([whole("espcn"), whole("espcn")])
+    int8 = quantized(network, pictures(1))
+    assert isinstance(int8, Specialists)
+    assert all(isinstance(each, Int8Network) for each in int8.networks)
+    with pytest.raises(UserError, match="of one network, got specialists"):
+        most_sensitive(int8, 1, pictures(1))
+
+
+def test_no_picture_is_a_mistake() -> None:
+    with pytest.raises(UserError, match="calibrate on, got none"):
+        quantized(whole("espcn"), [])
+
+
+class _Still:
+    """A pool that always gives the same patches."""
+
+    def __init__(self, pair: tuple[Tensor, Tensor]) -> None:
+        self.pair = pair
+
+    def sample(self, *_: object) -> tuple[Tensor, Tensor]:
+        return self.pair
+
+
+def test_it_is_trained_on() -> None:
+    network = whole("ecbsr-m4c8")
+    images = pictures(network_channels("ecbsr-m4c8"))
+    image = torch.cat(images)
+    with torch.no_grad():
+        target = 0.8 * network(image)
+    int8 = quantized(network, images)
+    assert isinstance(int8, Int8Network)
+    with torch.no_grad():
+        before = float((int8(image) - target).abs().mean())
+    plan = TrainingPlan(batch=3, patch_px=16, learning_rate=2e-3, warmup_steps=1)
+    trainer = Trainer(int8, [_Still((image, target))], plan, choose_precision("cpu", "fp32"), 0)  # type: ignore[list-item]
+    trainer.train_to(40)
+    trained = trainer.averaged_network()
+    assert isinstance(trained, Int8Network)
+    with torch.no_grad():
+        assert float((trained(image) - target).abs().mean()) < 0.5 * before
+    deployed = deploy_form(whole("ecbsr-m4c8"))
+    trained.write_weights(deployed)
+    again = quantized(deployed, images)
+    assert isinstance(again, Int8Network)
+    with torch.no_grad():
+        assert torch.allclose(again(image), trained.recalibrated(images)(image))
+
+
+def test_costs_in_int8() -> None:
+    arch, table = ZOO["s-lwsr16"].architecture, load_table("pixel4-a76")
+    exact = architecture_costs(arch, (320, 180), [table])
+    int8 = int8_costs(arch, (320, 180), [table])
+    assert (int8.params, int8.macs) == (exact.params, exact.macs)
+    assert int8.peak_activation_bytes == exact.peak_activation_bytes // 4
+    assert exact.params < int8.weight_bytes < 1.1 * exact.params
+    own = architecture_costs(arch, (320, 180), [load_table("pixel4-a76-int8")])
+    assert int8.latency["pixel4-a76"] == own.latency["pixel4-a76-int8"]
+    mixed = int8_costs(arch, (320, 180), [table], ["stem"])
+    assert int8.latency["pixel4-a76"].ms < mixed.latency["pixel4-a76"].ms < exact.latency["pixel4-a76"].ms
+    assert mixed.weight_bytes == int8.weight_bytes + 3 * 9 * 16 * 3 - 4 * 16
+
+
+def test_a_table_without_int8_is_refused() -> None:
+    table = load_table("pixel4-a76")
+    with pytest.raises(UserError, match="measured in int8, got mine, which has none"):
+        int8_table(replace(table, name="mine"))
