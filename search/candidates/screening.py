@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+from evaluators.compression.compression import INT8, UNCOMPRESSED, Compression
+from evaluators.compression.int8.costs import int8_costs
 from evaluators.costs import Costs, architecture_costs
-from search.records import SEARCHED, RunSettings, Status, TrialRecord
+from search.records import SEARCHED, Descent, RunSettings, Status, TrialRecord
 from search.request.budget import Budget
 from search.request.tables import load_used
 from space.architecture import Architecture
@@ -27,12 +30,14 @@ class Screen:
         self.space = SearchSpace(task, settings.shape)
         self._tables = load_used(settings.tables)
 
-    def costs(self, arch: Architecture) -> Costs:
-        """Costs with the milliseconds that the run asks for.
+    def costs(self, arch: Architecture, compression: Compression = UNCOMPRESSED) -> Costs:
+        """Costs with the milliseconds that the run asks for, in the number format of the design.
 
         Raises:
             UserError: a table cannot price ``arch``.
         """
+        if INT8 in (compression.dtype, self.settings.dtype):
+            return int8_costs(arch, self.settings.input_size, self._tables, compression.float_layers)
         return architecture_costs(arch, self.settings.input_size, self._tables)
 
     def excess(self, values: Mapping[str, Value]) -> float:
@@ -56,6 +61,14 @@ class Screen:
         return TrialRecord(
             number, source, status, arch, dict(values), costs, reason=reason, approximation=approximation
         )
+
+    def child(self, parent: TrialRecord, arch: Architecture, compression: Compression, descent: Descent) -> TrialRecord:
+        """A compressed trial of ``parent``, which has no number yet; as ``record``, but for the knobs, of which it has
+        none: it lies off the grid."""
+        made = self.record(-1, SEARCHED, arch, {})
+        if made.status != Status.FAILED:
+            made = replace(made, costs=self.costs(arch, compression))
+        return replace(made, compression=compression, descent=descent)
 
     def candidate(self, number: int, values: Values) -> TrialRecord:
         """The trial at a point of the search space."""
