@@ -131,7 +131,7 @@ def _base(ablation: Comparison, found: Sequence[Variant]) -> Variant:
 def write_ablation(
     folder: Path, ablation: Comparison, records: Sequence[TrainingRecord], test: str, teacher: str = ""
 ) -> None:
-    """``README.md``, ``NAME.png`` and ``psnr.csv`` (a row per training) into ``folder``; ``teacher`` is a sentence on it."""
+    """``README.md``, ``NAME.png`` and ``psnr.csv`` (a row per training); ``teacher`` is a sentence on who taught."""
     found = variants(ablation, records, test)
     baseline_db = records[0].results[test].baseline_psnr_db
     rows = [

@@ -44,9 +44,9 @@ PLAIN: dict[str, Value] = {  # a small residual trunk without specialities; ours
 class Comparison:
     """One ablation: ``variants`` by name, each compared with ``base``; ``claim`` is the paper's.
 
-    ``losses`` are what a variant adds to the task's own loss, where it does. Where there is a teacher, ``teacher`` is the
-    published network, or one with knobs turned, that teaches unless the user names another; ``trains_teacher`` says that
-    it is trained first, where its authors' weights are not to be had. ``steps`` are those of a training by default.
+    ``losses`` are what a variant adds to the task's own loss, where it does. Where there is a teacher, ``teacher`` is
+    the published network, or one with knobs turned, that teaches unless the user names another; ``trains_teacher`` says
+    that it is trained first, where no weights are to be had. ``steps`` are those of a training by default.
     """
 
     name: str

@@ -113,7 +113,10 @@ def test_a_trainer_takes_it(tmp_path: Path) -> None:
         (lambda: FeatureLoss(l1, small_teacher(), 1.0, ("7",)), "layers must be modules of the teacher.* got 7"),
         (lambda: FeatureLoss(l1, small_teacher(), 1.0, ()), "layers must be modules of the teacher.* got none"),
         (lambda: FeatureLoss(l1, small_teacher(), -1.0, ("0",)), "weight must be at least 0, got -1"),
-        (lambda: FeatureLoss(l1, small_teacher(), 1.0, ("0",)).distance(*torch.zeros(2, 1, 3, 8, 8)), "packed"),
+        (
+            lambda: FeatureLoss(l1, small_teacher(), 1.0, ("0",))(*torch.zeros(2, 1, 4, 8, 8), torch.zeros(1, 5, 8, 8)),
+            r"a network gives what it takes, got an output of \(1, 4, 8, 8\) for an input of \(1, 5, 8, 8\)",
+        ),
     ],
 )
 def test_mistakes_are_named(make, message: str) -> None:

@@ -15,9 +15,8 @@ EXAMPLES = (
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "name", metavar="NAME", help="one of upsamplers, recursion, malleconv, precision, distil-raw, distil-sr"
-    )
+    names = "upsamplers, recursion, malleconv, precision, distil-raw, distil-sr"
+    parser.add_argument("name", metavar="NAME", help=f"one of {names}")
     parser.add_argument("--steps", help="of each training (default: 1000; of distil-raw and distil-sr 2000)")
     parser.add_argument("--seeds", default="3", help="trainings of each variant (default: 3)")
     parser.add_argument("--train", default=EMBEDDED, help="data to train on, joined by commas (default: embedded)")
@@ -27,8 +26,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--teacher",
         metavar="NAME",
-        help="a trained network: RUN#TRIAL, a model folder, a published network (default: of distil-sr smfanet-plus, of "
-        "distil-raw one of twice the student's width that is trained first)",
+        help="a trained network: RUN#TRIAL, a model folder, a published network (default: of distil-sr smfanet-plus, "
+        "of distil-raw one of twice the student's width that is trained first)",
     )
     group.add_argument("--teacher-weights", metavar="FILE", help="of a published network that teaches")
     group.add_argument("--teacher-steps", default="3000", metavar="N", help="of one trained first (default: 3000)")
