@@ -98,7 +98,7 @@ def promotable(
     """
     climbing: list[TrialRecord] = []
     for rung in range(len(rungs) - 2, -1, -1):
-        here = [trial for trial in trials if not trial.is_fixed and trial.at_rung(rung) is not None]
+        here = [trial for trial in trials if not (trial.is_fixed or trial.follows) and trial.at_rung(rung) is not None]
         gone = {trial.trial for trial in here if trial.at_rung(rung + 1) is not None or _is_climbing(trial, rung, busy)}
         allowed = max(len(here) // REDUCTION, min(at_least, len(here)))
         if allowed <= len(gone):
@@ -110,7 +110,7 @@ def promotable(
 
 
 def _is_climbing(trial: TrialRecord, rung: int, busy: frozenset[int]) -> bool:
-    return trial.trial in busy and len(trial.rungs) == rung + 1
+    return trial.trial in busy and trial.next_rung == rung + 1
 
 
 def next_fixed(trials: Sequence[TrialRecord], rungs: Sequence[int], busy: frozenset[int]) -> TrialRecord | None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from evaluators.compression.compression import INT8, UNCOMPRESSED, Compression
 from evaluators.compression.int8.costs import int8_costs
 from evaluators.costs import Costs, architecture_costs
+from evaluators.quantities import quantity
 from search.records import SEARCHED, Descent, RunSettings, Status, TrialRecord
 from search.request.budget import Budget
 from search.request.tables import load_used
@@ -62,9 +63,9 @@ class Screen:
             number, source, status, arch, dict(values), costs, reason=reason, approximation=approximation
         )
 
-    def child(self, parent: TrialRecord, arch: Architecture, compression: Compression, descent: Descent) -> TrialRecord:
-        """A compressed trial of ``parent``, which has no number yet; as ``record``, but for the knobs, of which it has
-        none: it lies off the grid."""
+    def child(self, arch: Architecture, compression: Compression, descent: Descent) -> TrialRecord:
+        """A compressed trial, which has no number yet; as ``record``, but for the knobs, of which it has none: it lies
+        off the grid."""
         made = self.record(-1, SEARCHED, arch, {})
         if made.status != Status.FAILED:
             made = replace(made, costs=self.costs(arch, compression))
@@ -73,3 +74,8 @@ class Screen:
     def candidate(self, number: int, values: Values) -> TrialRecord:
         """The trial at a point of the search space."""
         return self.record(number, SEARCHED, self.space.decode(values), values)
+
+
+def over_budget(costs: Costs, budget: Budget) -> str:
+    """Which limits ``costs`` exceed, and by what: the reason of a trial that is not trained."""
+    return ", ".join(f"{quantity(each.quantity).exact_text(costs)} > {each.text}" for each in budget.broken(costs))

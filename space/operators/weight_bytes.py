@@ -28,6 +28,7 @@ def int8_weight_bytes(network: nn.Module, float_layers: Collection[str] = ()) ->
 def _bytes(parameter: nn.Parameter, module: nn.Module, is_int8: bool) -> int:
     if not is_int8 or parameter.dim() < 2:
         return BYTES_PER_FLOAT * parameter.numel()
-    transposed = isinstance(module, nn.ConvTranspose2d)
-    outputs = parameter.shape[1] * module.groups if transposed else parameter.shape[0]
+    outputs = parameter.shape[0]
+    if isinstance(module, nn.ConvTranspose2d):
+        outputs = parameter.shape[1] * module.groups
     return parameter.numel() + BYTES_PER_SCALE * int(outputs)
