@@ -85,9 +85,6 @@ class SearchLoop:
         rung, settings, descent = record.next_rung, self.study.settings, record.descent
         steps, begun_at = settings.rungs[rung], descent.steps if descent else 0
         teacher = self.study.records[descent.teacher] if descent and descent.teacher is not None else None
-        compression = record.compression
-        if settings.dtype == INT8:
-            compression = replace(compression, dtype=INT8)
         return RungJob(
             number=record.trial,
             network=record.architecture.key,
@@ -97,7 +94,7 @@ class SearchLoop:
             seed=training_seed(settings.seed, record.architecture.key),
             checkpoint=checkpoint_name(record.trial),
             weights=measured_weights_name(record.trial, rung),
-            compression=compression,
+            compression=record.compression,
             start=start_weights(record),
             begun_at=steps if record.follows else begun_at,
             teacher=taught_from(teacher, descent) if teacher and descent else None,

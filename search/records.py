@@ -117,9 +117,9 @@ class TrialRecord:
         return self.descent is not None and self.descent.how == INT8
 
     @property
-    def design(self) -> tuple[str, Compression]:
-        """What two trials have in common that are the same."""
-        return self.architecture.key, self.compression
+    def as_design(self) -> tuple[Architecture, Compression]:
+        """What it is, however it was found and trained."""
+        return self.architecture, self.compression
 
     @property
     def is_fixed(self) -> bool:

@@ -138,7 +138,7 @@ class Compressor:
             descent = Descent(parent.trial, INT8, first.rung, first.steps)
         else:
             assert variant.teacher is not None
-            compression = Compression(taught_by=f"#{variant.teacher.trial}")
+            compression = Compression(dtype=self._settings.dtype, taught_by=f"#{variant.teacher.trial}")
             descent = self._one_below(parent, DISTIL, variant.teacher.trial)
         return self._child(parent.architecture, compression, descent)
 
@@ -146,7 +146,7 @@ class Compressor:
         """The trial of a network that was pruned; one that is closed where nothing could be saved."""
         self._study.note(PRUNED_S, self._study.noted(PRUNED_S, 0.0) + result.seconds)
         parent = self._study.records[result.parent]
-        compression = Compression(pruned=result.ratio)
+        compression = Compression(result.ratio, self._settings.dtype)
         descent = self._one_below(parent, PRUNE)
         if result.architecture is None:
             same = self._screen.child(parent.architecture, compression, descent)
@@ -159,7 +159,9 @@ class Compressor:
         records = self._study.records
         variant = next(each for each in self.variants() if each.parent.trial == parent and each.how == PRUNE)
         child = self._screen.child(
-            records[parent].architecture, Compression(pruned=variant.ratio), self._one_below(records[parent], PRUNE)
+            records[parent].architecture,
+            Compression(variant.ratio, self._settings.dtype),
+            self._one_below(records[parent], PRUNE),
         )
         self._study.begin(replace(child, status=Status.FAILED, reason=reason), self._screen.budget)
 
@@ -170,7 +172,7 @@ class Compressor:
     def _child(self, arch: Architecture, compression: Compression, descent: Descent) -> TrialRecord:
         """The new trial, to be trained, or closed where it is over the budget or there already."""
         record, budget = self._screen.child(arch, compression, descent), self._screen.budget
-        same = next((each for each in self._study.records.values() if each.design == record.design), None)
+        same = next((each for each in self._study.records.values() if each.as_design == record.as_design), None)
         if record.status == Status.RUNNING and budget.broken(record.costs):
             record = replace(record, status=Status.OVER_BUDGET, reason=over_budget(record.costs, budget))
         elif record.status == Status.RUNNING and same is not None:

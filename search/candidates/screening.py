@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from evaluators.compression.compression import INT8, UNCOMPRESSED, Compression
-from evaluators.compression.int8.costs import int8_costs
+from evaluators.compression.compression import Compression
+from evaluators.compression.design import design_costs
 from evaluators.costs import Costs, architecture_costs
 from evaluators.quantities import quantity
 from search.records import SEARCHED, Descent, RunSettings, Status, TrialRecord
@@ -29,17 +29,16 @@ class Screen:
     def __init__(self, task: Task, settings: RunSettings, budget: Budget) -> None:
         self.task, self.settings, self.budget = task, settings, budget
         self.space = SearchSpace(task, settings.shape)
+        self._uncompressed = Compression(dtype=settings.dtype)
         self._tables = load_used(settings.tables)
 
-    def costs(self, arch: Architecture, compression: Compression = UNCOMPRESSED) -> Costs:
+    def costs(self, arch: Architecture, compression: Compression | None = None) -> Costs:
         """Costs with the milliseconds that the run asks for, in the number format of the design.
 
         Raises:
             UserError: a table cannot price ``arch``.
         """
-        if INT8 in (compression.dtype, self.settings.dtype):
-            return int8_costs(arch, self.settings.input_size, self._tables, compression.float_layers)
-        return architecture_costs(arch, self.settings.input_size, self._tables)
+        return design_costs(arch, compression or self._uncompressed, self.settings.input_size, self._tables)
 
     def excess(self, values: Mapping[str, Value]) -> float:
         """Relative excess over the most exceeded limit: 0 or less fits, infinite means that it cannot be priced."""
@@ -60,7 +59,15 @@ class Screen:
             costs = architecture_costs(arch, self.settings.input_size)
             status, reason = Status.FAILED, str(error)
         return TrialRecord(
-            number, source, status, arch, dict(values), costs, reason=reason, approximation=approximation
+            number,
+            source,
+            status,
+            arch,
+            dict(values),
+            costs,
+            reason=reason,
+            approximation=approximation,
+            compression=self._uncompressed,
         )
 
     def child(self, arch: Architecture, compression: Compression, descent: Descent) -> TrialRecord:

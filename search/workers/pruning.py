@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from evaluators.compression.compression import INT8
-from evaluators.compression.int8.costs import int8_costs
+from evaluators.compression.compression import Compression
+from evaluators.compression.design import design_costs
 from evaluators.compression.pruning import prune
-from evaluators.costs import Costs, architecture_costs
 from evaluators.training.weights import load_weights, save_weights
 from search.request.tables import TableUse, load_used
 from search.storage.artifacts import ArtifactStore
@@ -61,8 +60,7 @@ def pruned_network(job: PruneJob, artifacts: ArtifactStore) -> PrunedNetwork:
     tables = load_used(job.tables)
 
     def cost(arch: Architecture) -> float:
-        costs: Costs = (int8_costs if job.dtype == INT8 else architecture_costs)(arch, job.input_size, tables)
-        return costs.of(job.objective)
+        return design_costs(arch, Compression(dtype=job.dtype), job.input_size, tables).of(job.objective)
 
     found = prune(job.architecture, network, job.ratio, cost=cost)
     if found.architecture == job.architecture:
