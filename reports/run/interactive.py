@@ -112,7 +112,7 @@ def _key(view: ParetoView) -> str:
     if view.same_time:
         entries.append(("same-time", "▬", "tied: within the band of their difference in time"))
     if view.descents:
-        entries.append(("descent", "→", "from a network to its compressed form"))
+        entries.append(("descent", "—", "from a network to its compressed form"))
     if any(map(_drawn_band, view.points)):
         entries.append(("band", "—", "90 % band of the predicted time"))
     if view.below:

@@ -144,12 +144,14 @@ def caption(run: RunResult, rung: int) -> str:
         for q, use in zip(latency_quantities(settings), settings.tables, strict=True)
         if q.key not in settings.objectives
     )
+    format_ = measured_in(settings)
+    overlap = f" ({settings.overlap})" if settings.overlap else ""
     steps = f"after {settings.rungs[rung]:,} training steps (rung {rung + 1} of {len(settings.rungs)})"
     return replace_invalid(
         f"{settings.rules.title}; budget {settings.budget}; {settings.rules.measure.metric_rule}, {steps}, "
         f"seed {settings.seed}; trained in {settings.trained_in} on {settings.train_data}, "
-        f"measured in {measured_in(settings)} on {settings.val_data}{f' ({settings.overlap})' if settings.overlap else ''}; "
-        f"costs for a {width}×{height} input, batch 1, {measured_in(settings)}; "
+        f"measured in {format_} on {settings.val_data}{overlap}; "
+        f"costs for a {width}×{height} input, batch 1, {format_}; "
         f"{settings.rules.measure.baseline_name} {run.baseline_psnr_db:.2f} dB"
         + "".join(f"; {name}, no network, {db:.2f} dB" for name, db in run.classical_baselines_db.items())
         + "".join(times)
