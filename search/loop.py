@@ -6,22 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from statistics import median
 
-from evaluators.compression.compression import DISTIL, INT8, PRUNE
-from search.candidates.compressed import (
-    PRUNED_S,
-    Compressor,
-    Variant,
-    can_follow,
-    seconds_of,
-    start_weights,
-    taught_from,
-)
+from search.candidates.compressed import start_weights, taught_from
 from search.candidates.next_trial import next_trial
 from search.candidates.screening import Screen
+from search.compression_schedule import CompressionSchedule, parent_of
 from search.pareto import ENOUGH_TRIALS
 from search.records import RungResult, Status, TrialRecord
 from search.request.budget import Budget
-from search.rungs import next_fixed, promotable
+from search.rungs import SAFETY, next_fixed, promotable
 from search.sessions.deadline import Deadline
 from search.sessions.progress import Listener
 from search.storage.artifacts import checkpoint_name, measured_weights_name
@@ -34,9 +26,6 @@ from search.workers.pruning import PrunedNetwork, PruneJob
 from space.tasks import Task
 
 TRIED = (Status.RUNNING, Status.TRAINED, Status.FAILED)  # of a searched trial: it has been, or is, trained
-MEASURED_LONGER = 8  # times as long as in float: int8 is calibrated, and every value rounded one by one
-TAUGHT_LONGER = 2  # with a teacher, whose forward pass costs about as much as a step without one
-SAFETY = 1.15  # a job is begun only if its estimated time, times this, is left
 
 
 @dataclass
@@ -62,7 +51,8 @@ class SearchLoop:
     _exhausted: bool = False
 
     def __post_init__(self) -> None:
-        self._compressor = Compressor(self.study, Screen(self.task, self.study.settings, self.budget))
+        screen = Screen(self.task, self.study.settings, self.budget)
+        self._compressed = CompressionSchedule(self.study, screen, self.step_s)
         for record in self.study.records.values():
             if record.follows:
                 continue
@@ -109,12 +99,12 @@ class SearchLoop:
         fixed = next_fixed([r for r in records if r.rungs], rungs, unavailable)
         if fixed is not None:
             return fixed
-        compressed = self._next_compressed(records, unavailable)
+        compressed = self._compressed.next(records, unavailable, self._time_left_s())
         if compressed is not None:
             return compressed
         trained = [r for r in records if r.status == Status.TRAINED]
         for record in self._promotable(trained, unavailable):
-            if self._fits(record):
+            if self._fits(record, records, unavailable):
                 return record
         if self._may_propose(records):
             proposed = next_trial(self.study, self.task, self.budget)
@@ -124,7 +114,7 @@ class SearchLoop:
         fixed_count = sum(r.is_fixed for r in trained)
         at_least = len(trained) if self.limits.deadline else ENOUGH_TRIALS - fixed_count
         for record in self._promotable(trained, unavailable, at_least):
-            if self._fits(record):
+            if self._fits(record, records, unavailable):
                 return record
         return None
 
@@ -148,59 +138,14 @@ class SearchLoop:
         whole_ladder_s = self.study.settings.rungs[-1] * median(known) * SAFETY if known else 0
         return self._time_left_s() > whole_ladder_s
 
-    def _fits(self, record: TrialRecord) -> bool:
+    def _fits(self, record: TrialRecord, records: list[TrialRecord], unavailable: frozenset[int]) -> bool:
+        """Whether it can be trained for its next rung in the time left."""
+        if record.descent and not self._compressed.may_climb(record, records, unavailable):
+            return False
         if record.trial not in self.step_s:
             return True
         steps = self.study.settings.rungs[record.next_rung] - record.steps
         return steps * self.step_s[record.trial] * SAFETY < self._time_left_s()
-
-    # Compressed variants.
-
-    def _next_compressed(
-        self, records: list[TrialRecord], unavailable: frozenset[int]
-    ) -> TrialRecord | PruneJob | None:
-        """The next compressed trial to measure or train, while they have had no more than their share of the time."""
-        settings = self.study.settings
-        if not settings.compress:
-            return None
-        for record in records:
-            if record.follows and record.trial not in unavailable and can_follow(record, self.study.records):
-                return record
-        for variant in self._compressor.variants():
-            if not self._may_compress(variant, records, unavailable):
-                continue
-            if variant.how == PRUNE:
-                if self._pruned_by(variant) in unavailable:
-                    continue
-                return self._compressor.prune_job(variant, self._pruned_by(variant))
-            made = self._compressor.made(variant)
-            if made.status == Status.RUNNING:
-                return made
-        return None
-
-    def _may_compress(self, variant: Variant, records: list[TrialRecord], unavailable: frozenset[int]) -> bool:
-        """Whether ``variant`` can be trained in the time left, and in the share of the time that is its own."""
-        settings, step_s = self.study.settings, self.step_s
-        if variant.how == INT8:
-            needed = MEASURED_LONGER * variant.parent.rungs[-1].eval_s
-        else:
-            rung = variant.parent.rungs[-1].rung
-            steps = settings.rungs[rung] - settings.rungs[rung - 1]
-            needed = steps * step_s[variant.parent.trial] * (TAUGHT_LONGER if variant.how == DISTIL else 1)
-        in_work = sum(
-            (settings.rungs[each.next_rung] - each.steps) * step_s.get(each.parent or 0, 0.0)
-            for each in records
-            if each.descent and not each.follows and each.trial in unavailable and each.next_rung < len(settings.rungs)
-        )
-        own = seconds_of(each for each in records if each.descent) + self.study.noted(PRUNED_S, 0.0) + in_work + needed
-        return own <= settings.compress_share * (seconds_of(records) + in_work + needed) and (
-            needed * SAFETY < self._time_left_s()
-        )
-
-    @staticmethod
-    def _pruned_by(variant: Variant) -> int:
-        """The number of the job that prunes: of no trial, and one of each parent."""
-        return -2 - variant.parent.trial
 
     # What came of it.
 
@@ -215,7 +160,7 @@ class SearchLoop:
 
     def took(self, result: Result) -> None:
         if isinstance(result, PrunedNetwork):
-            self._compressor.pruned(result)
+            self._compressed.pruned(result)
             return
         assert isinstance(result, Measured)
         trial, records = result.number, self.study.records
@@ -243,14 +188,14 @@ class SearchLoop:
 
     def failed(self, failure: Failed) -> None:
         if failure.number < 0:
-            self.listener.said(f"pruning trial {-2 - failure.number} failed: {failure.reason}")
+            self.listener.said(f"pruning trial {parent_of(failure.number)} failed: {failure.reason}")
             return
         record = self.study.records[failure.number]
         self.listener.failed(replace(record, status=Status.FAILED, reason=failure.reason))
 
     def settled(self, failure: Failed) -> None:
         if failure.number < 0:
-            self._compressor.unprunable(-2 - failure.number, failure.reason)
+            self._compressed.unprunable(parent_of(failure.number), failure.reason)
             return
         self.study.fail(failure.number, failure.reason)
 

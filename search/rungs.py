@@ -18,6 +18,7 @@ LADDER = tuple(100 * 2**rung for rung in range(12))  # steps of training in all
 REDUCTION = 2  # one in two goes on, as the steps double: every rung costs about the same in all
 FINALISTS = 4  # searched networks that should reach the last rung, at least
 FIXED_SHARE = 0.4  # of the time, at most, for the papers' trials
+SAFETY = 1.15  # a job is begun only if its estimated time, times this, is left
 DEFAULT_TOP = 800  # steps of the last rung where no time limit says otherwise
 
 
