@@ -24,8 +24,8 @@ PLACES = ("head", "middle", "tail", "all")
 DISTIL_STEPS = 2000
 OUTPUT_WEIGHT = 1.0  # teacher and target alike
 FEATURE_WEIGHT = 30.0
-"""In dB per unit of the features. The gradient of the task's loss in the output was 21 to 31 times as long as that of the
-features' distance, in the student's first 160 steps with an unfinished teacher: the two count about alike."""
+"""In dB per unit of the features. In the student's first 160 steps, with an unfinished teacher, the gradient of the
+task's loss in the output was 21 to 31 times as long as that of the features' distance: the two count about alike."""
 PLAIN: dict[str, Value] = {  # a small residual trunk without specialities; ours
     "width": 16,
     "blocks": 8,
