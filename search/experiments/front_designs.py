@@ -15,7 +15,7 @@ from space.search_space import BACKBONE, SearchSpace, Values
 Milliseconds = Callable[[Architecture], float]
 
 TOLERANCE = 0.03  # as a share of the wanted time
-STARTS = 20  # random points for each design that is wanted: some lead nowhere
+STARTS = 6  # random points for each design that is wanted: some lead nowhere
 PLAIN: Mapping[str, Value] = {  # EDSR's outline with our skip: its only groups are the residual stream and each block's
     "recursion": 1,
     "block": "residual",
@@ -37,7 +37,8 @@ def takes(found_ms: float, wanted_ms: float) -> bool:
 
 def plain(space: SearchSpace, width: int, blocks: int) -> Architecture:
     """A row of residual blocks of ``width`` channels, on the grid of the space or not."""
-    on_grid = {parameter.key: parameter.values[-1] for parameter in space.of("plain")} | PLAIN
+    on_grid: dict[str, Value] = {parameter.key: parameter.values[-1] for parameter in space.of("plain")}
+    on_grid |= PLAIN
     arch = space.decode(space.fill(lambda parameter: on_grid[parameter.key], {BACKBONE: "plain"}))
     return narrowed(arch, width, blocks)
 
