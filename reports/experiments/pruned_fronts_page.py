@@ -64,30 +64,38 @@ def rows(records: Sequence[FrontRecord]) -> pd.DataFrame:
 
 
 def page(plan: FrontsPlan, table: str, records: Sequence[FrontRecord], baseline_db: Mapping[str, float]) -> str:
-    found, (width, height) = cells(records), plan.size
-    tests = list(baseline_db)
+    found, tests = cells(records), list(baseline_db)
     without = ", ".join(f"{value:.2f} dB on {spec}" for spec, value in baseline_db.items())
-    plans = plan.rules.degrade.plan
     lines = [
         f"# Pruned fronts against designs trained from random weights, {plan.rules.title}\n",
         *(f"On {test}: {sentences(found, test)}\n" for test in tests),
         f"![PSNR against milliseconds of four ways to a network]({PICTURE})\n",
         *markdown.table(_heads(tests), _cells(found, tests), align="ll"),
-        f"\nEach design had {plan.steps:,} training steps in all, under one plan (`{plans}`). Of a pruned network "
-        f"{plan.steps - plan.fine_tuning:,} were its parent's, and {plan.fine_tuning:,} followed, in "
-        f"{plan.rounds} round{'s' * (plan.rounds > 1)} of pruning ({plan.scope} magnitude, by the milliseconds of "
-        f"`{table}`) and fine-tuning; one parent serves every share. Seeds are those of weights and patches. All arms "
-        f"of a seed take the pruned network's time within {percent(TOLERANCE)}, at an input of {width}x{height} in fp32: "
-        f"“{ARMS[NARROWER]}” has fewer channels and, only where no number of them meets the time, fewer blocks; "
-        f"“{ARMS[SEARCHED]}” is, of {plan.candidates} random designs of the whole space with the parent's input skip, "
-        f"led to that time by their costs alone, the one with the highest PSNR on {tests[0]} after {plan.rung:,} steps "
-        "(steps that the others do not have).\n",
-        f"The figures are {plan.rules.measure.metric_rule}; mean and standard deviation over seeds. Milliseconds are means "
-        "with the mean ends of the 90 % bands. Differences are taken seed by seed, with their 95 % interval. Doing without "
-        f"a network: {without}.\n",
+        "",
+        _described(plan, table, tests[0]),
+        f"Quality is {plan.rules.measure.metric_rule}; mean and standard deviation over seeds. Milliseconds are means "
+        "with the mean ends of the 90 % bands. Differences are taken seed by seed, with their 95 % interval. "
+        f"Doing without a network: {without}.\n",
         _made_by(records),
     ]
     return "\n".join(lines)
+
+
+def _described(plan: FrontsPlan, table: str, first_test: str) -> str:
+    width, height = plan.size
+    settings = plan.parent.settings
+    return (
+        f"Each design had {plan.steps:,} training steps in all, under one plan (`{plan.rules.degrade.plan}`). Of a "
+        f"pruned network {plan.steps - plan.fine_tuning:,} were its parent's ({len(settings.blocks)} residual blocks "
+        f"of {settings.width} channels), and {plan.fine_tuning:,} followed, in {plan.rounds} "
+        f"round{'s' * (plan.rounds > 1)} of pruning ({plan.scope} magnitude, by the milliseconds of `{table}`) and "
+        "fine-tuning; one parent serves every share. Seeds are those of weights and patches.\n\n"
+        f"All arms of a seed take the pruned network's time within {percent(TOLERANCE)}, at an input of "
+        f"{width}x{height} in fp32. “{ARMS[NARROWER]}” has fewer channels and, only where no number of them meets the "
+        f"time, fewer blocks. “{ARMS[SEARCHED]}” is one of {plan.candidates} random designs of the whole space with "
+        "the parent's input skip, which were led to that time by their costs alone: the one with the highest PSNR on "
+        f"{first_test} after {plan.rung:,} steps, which the others do not have.\n"
+    )
 
 
 def _heads(tests: Sequence[str]) -> list[str]:

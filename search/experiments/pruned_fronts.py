@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from evaluators.compression.pruning import prune
+from evaluators.compression.pruning import SCOPES, prune
+from evaluators.compression.pruning.prune import LARGEST_RATIO
 from evaluators.costs import architecture_costs
 from evaluators.quality import NonFiniteOutputError
 from evaluators.tasks import TaskRules
@@ -64,6 +65,13 @@ class FrontsPlan:
             raise UserError(
                 f"steps of fine-tuning must be at least one a round and fewer than all steps, got {self.fine_tuning} "
                 f"of {self.steps} in {self.rounds} rounds; half of the steps is the default"
+            )
+        if self.scope not in SCOPES:
+            raise UserError(f"scope must be one of {', '.join(SCOPES)}, got {self.scope!r}")
+        if not self.ratios or not all(0 < ratio <= LARGEST_RATIO for ratio in self.ratios):
+            raise UserError(
+                f"shares of channels to prune must be above 0 and at most {LARGEST_RATIO:g}, got "
+                f"{', '.join(map(str, self.ratios)) or 'none'}; for example 0.25,0.5,0.75"
             )
 
     @property
