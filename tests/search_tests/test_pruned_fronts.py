@@ -146,8 +146,7 @@ def test_further_seeds_are_added(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "arm", "others"),
-    [(1, PARENT, {PARENT}), (2, PRUNED, {PARENT, PRUNED}), (5, SAME, {PARENT, *ARMS, DRAWN})],
+    ("call", "arm", "others"), [(1, PARENT, {PARENT}), (2, PRUNED, {PARENT, PRUNED}), (5, SAME, {PARENT, *ARMS, DRAWN})]
 )
 def test_a_training_that_diverges_is_recorded(call: int, arm: str, others: set[str], tmp_path: Path) -> None:
     found = by_arm(run(tmp_path, FakeTraining(diverges=lambda made: made == call)))
