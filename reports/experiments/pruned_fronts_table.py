@@ -125,7 +125,5 @@ def sentences(found: Sequence[Cell], test: str) -> str:
     if first:
         told.append(f"The pruned network, against the better of the narrower and the drawn design: {first}.")
     if second:
-        told.append(
-            f"What it inherits of its parent's weights is worth, against its own design trained anew: {second}."
-        )
+        told.append(f"Its parent's weights, against its own design from random weights, bring {second}.")
     return " ".join(told)

@@ -45,8 +45,10 @@ def plain(space: SearchSpace, width: int, blocks: int) -> Architecture:
 
 def narrowed(arch: Architecture, width: int, blocks: int) -> Architecture:
     """A plain ``arch`` with its first ``blocks`` blocks, at ``width`` channels; the grid of knobs does not matter."""
+    assert arch.ends is not None
     specs = tuple(spec.at_width(width) for spec in arch.settings.blocks[:blocks])
-    return replace(arch, settings=replace(arch.settings, width=width, blocks=specs))
+    narrow = replace(arch, settings=replace(arch.settings, width=width, blocks=specs))
+    return narrow.with_ends(upsampler=replace(arch.ends.upsampler, width=width))
 
 
 def narrower(parent: Architecture, wanted_ms: float, ms: Milliseconds) -> Architecture | None:
