@@ -28,7 +28,7 @@ from reports.experiments.pruned_fronts_table import percent
 from search.durations import duration_text
 from search.environment import environment
 from search.experiments.data_specs import EMBEDDED, check_apart, describe, pictures
-from search.experiments.front_bench import ToldToStop, float_bench, trainer_of
+from search.experiments.front_bench import Bench, ToldToStop, float_bench, int8_bench, trainer_of
 from search.experiments.front_designs import plain
 from search.experiments.front_records import FrontRecord, FrontRecords
 from search.experiments.pruned_fronts import DRAWN, FrontsPlan, PrunedFronts
@@ -42,7 +42,7 @@ from space.search_space import SearchSpace
 from space.tasks import TASKS
 from space.terminal import print_error
 
-TASK, SCALE = "sr", 4
+TASK, SCALE, INT8 = "sr", 4, "int8"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--data", type=Path, metavar="FOLDER", help="folder that the named data folders lie in")
     add("--precision", default="auto", metavar="FORMAT", help=f"to train in: {', '.join(PRECISIONS)} (default: auto)")
     add("--device", help="cpu, cuda or cuda:N (default: cuda where present)")
+    add("--int8", action="store_true", help="measure every network in int8 too, into FOLDER/int8")
     add("--time", help="such as 20m; the same command continues (default: no limit)")
     return parser
 
@@ -133,8 +134,23 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
             status = 130
         without = {spec: baseline(pairs, plan.rules).psnr_db for spec, pairs in tests.items()}
         write_fronts(options.folder, plan, table.name, records.all, without)
+        if options.int8:
+            bench = int8_bench(table, plan.size, tests, plan.rules, pool, precision.device)
+            _write_int8(options.folder / INT8, plan, table.name, records, bench, without)
     print(f"table and figure: {options.folder / 'README.md'}")
     return status
+
+
+def _write_int8(
+    folder: Path, plan: FrontsPlan, table: str, records: FrontRecords, bench: Bench, without: Mapping[str, float]
+) -> None:
+    """The same trainings by int8 milliseconds and what int8 leaves of their PSNR; drawn designs are left out."""
+    folder.mkdir(exist_ok=True)
+    kept = FrontRecords(folder, {"table": table, "format": INT8})
+    known = {record.place for record in kept.all} | {each.place for each in records.all if each.place.arm == DRAWN}
+    for record in records.again(bench, known):
+        kept.add(record, None)
+    write_fronts(folder, plan, f"{table}-{INT8}", kept.all, without, INT8)
 
 
 def _limit_s(text: str | None) -> float:

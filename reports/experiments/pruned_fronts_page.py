@@ -20,23 +20,32 @@ from search.experiments.pruned_fronts import ARMS, DRAWN, NARROWER, PARENT, PRUN
 from space.files import write_atomically, write_text_atomically
 
 TABLE, PICTURE = "trainings.csv", "pruned-fronts.png"
+IN_INT8 = (
+    "; here the same trainings are measured in int8, as LiteRT computes it, and take the milliseconds of int8, "
+    "in which the arms of a share are no longer quite equal"
+)
 NAMES = {PARENT: "the parent, before it is pruned", **ARMS}
 
 
 def write_fronts(
-    folder: Path, plan: FrontsPlan, table: str, records: Sequence[FrontRecord], baseline_db: Mapping[str, float]
+    folder: Path,
+    plan: FrontsPlan,
+    table: str,
+    records: Sequence[FrontRecord],
+    baseline_db: Mapping[str, float],
+    dtype: str = "fp32",
 ) -> None:
     """``README.md``, ``pruned-fronts.png`` and ``trainings.csv`` (a row for each training) into ``folder``.
 
     ``baseline_db`` is doing without a network, by test set, the first of which the figure is of; ``table`` is the
-    latency table's name.
+    latency table's name, ``dtype`` the number format of its milliseconds and of the quality.
     """
     write_atomically(folder / TABLE, rows(records).to_csv(index=False).encode())
     found, test = cells(records), next(iter(baseline_db))
     if any(cell.arm == PRUNED for cell in found):
         metric = plan.rules.measure.metric_name
         write_png(folder / PICTURE, lambda: figure(found, test, table, metric))
-        write_text_atomically(folder / "README.md", page(plan, table, records, baseline_db))
+        write_text_atomically(folder / "README.md", page(plan, table, records, baseline_db, dtype))
 
 
 def rows(records: Sequence[FrontRecord]) -> pd.DataFrame:
@@ -63,16 +72,19 @@ def rows(records: Sequence[FrontRecord]) -> pd.DataFrame:
     )
 
 
-def page(plan: FrontsPlan, table: str, records: Sequence[FrontRecord], baseline_db: Mapping[str, float]) -> str:
+def page(
+    plan: FrontsPlan, table: str, records: Sequence[FrontRecord], baseline_db: Mapping[str, float], dtype: str = "fp32"
+) -> str:
     found, tests = cells(records), list(baseline_db)
     without = ", ".join(f"{value:.2f} dB on {spec}" for spec, value in baseline_db.items())
     lines = [
-        f"# Pruned fronts against designs trained from random weights, {plan.rules.title}\n",
+        f"# Pruned fronts against designs trained from random weights, {plan.rules.title}"
+        f"{f', in {dtype}' if dtype != 'fp32' else ''}\n",
         *(f"On {test}: {sentences(found, test)}\n" for test in tests),
         f"![PSNR against milliseconds of four ways to a network]({PICTURE})\n",
         *markdown.table(_heads(tests), _cells(found, tests), align="ll"),
         "",
-        _described(plan, table, tests[0]),
+        _described(plan, table, tests[0], dtype),
         f"Quality is {plan.rules.measure.metric_rule}; mean and standard deviation over seeds. Milliseconds are means "
         "with the mean ends of the 90 % bands. Differences are taken seed by seed, with their 95 % interval. "
         f"Doing without a network: {without}.\n",
@@ -81,9 +93,10 @@ def page(plan: FrontsPlan, table: str, records: Sequence[FrontRecord], baseline_
     return "\n".join(lines)
 
 
-def _described(plan: FrontsPlan, table: str, first_test: str) -> str:
+def _described(plan: FrontsPlan, table: str, first_test: str, dtype: str) -> str:
     width, height = plan.size
     settings = plan.parent.settings
+    more = IN_INT8 if dtype != "fp32" else ""
     return (
         f"Each design had {plan.steps:,} training steps in all, under one plan (`{plan.rules.degrade.plan}`). Of a "
         f"pruned network {plan.steps - plan.fine_tuning:,} were its parent's ({len(settings.blocks)} residual blocks "
@@ -91,9 +104,9 @@ def _described(plan: FrontsPlan, table: str, first_test: str) -> str:
         f"round{'s' * (plan.rounds > 1)} of pruning ({plan.scope} magnitude, by the milliseconds of `{table}`) and "
         "fine-tuning; one parent serves every share. Seeds are those of weights and patches.\n\n"
         f"All arms of a seed take the pruned network's time within {percent(TOLERANCE)}, at an input of "
-        f"{width}x{height} in fp32. “{ARMS[NARROWER]}” has fewer channels and, only where no number of them meets the "
-        f"time, fewer blocks. “{ARMS[SEARCHED]}” is one of {plan.candidates} random designs of the whole space with "
-        "the parent's input skip, which were led to that time by their costs alone: the one with the highest PSNR on "
+        f"{width}x{height} in fp32{more}. “{ARMS[NARROWER]}” has fewer channels and, only where no number of them "
+        f"meets the time, fewer blocks. “{ARMS[SEARCHED]}” is one of {plan.candidates} random designs of the whole space "
+        "with the parent's input skip, which were led to that time by their costs alone: the one with the highest PSNR on "
         f"{first_test} after {plan.rung:,} steps, which the others do not have.\n"
     )
 

@@ -2,7 +2,8 @@
 
 A candidate that was promoted gets children, each a trial of its own:
 
-- ``int8``: the same network in int8, measured with the parent's weights on every rung that the parent reaches;
+- ``int8``: the same network in int8, measured with the parent's weights on every rung that the parent reaches; the
+  papers' networks get it too, or they would be compared in another format;
 - ``prune``: fewer channels, from the parent's weights one rung below, trained on until it has had as many steps in all
   as every other network of that rung;
 - ``distil``: the same network, from its weights one rung below, taught by the best larger one of the run.
@@ -57,7 +58,7 @@ class Compressor:
         made = {(each.parent, each.descent.how, each.compression.pruned) for each in records if each.descent}
         parents = self._parents()
         for how in (how for how in (INT8, PRUNE, DISTIL) if how in self._settings.compress):
-            for parent in parents:
+            for parent in (*parents, *self._papers()) if how == INT8 else parents:
                 if how == INT8:
                     if parent.compression.dtype != INT8 and (parent.trial, INT8, parent.compression.pruned) not in made:
                         yield Variant(parent, INT8)
@@ -91,6 +92,11 @@ class Compressor:
             if here:
                 found += ranked(here, rung, settings.objectives)
         return found
+
+    def _papers(self) -> list[TrialRecord]:
+        """The papers' networks, which int8 serves as it serves those that were found."""
+        fixed = (each for each in self._study.records.values() if each.is_fixed and each.status == Status.TRAINED)
+        return sorted(fixed, key=lambda each: each.trial)
 
     def _teacher(self, student: TrialRecord) -> TrialRecord | None:
         """The best trial that has reached the student's rung, costs more than it, and is clearly better."""

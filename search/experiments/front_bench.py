@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from evaluators.compression.int8 import quantized_on
+from evaluators.compression.int8.costs import int8_costs, int8_table
 from evaluators.costs import architecture_costs
+from evaluators.data import pools_of
 from evaluators.quality import evaluate
 from evaluators.tasks import Pair, TaskRules
 from evaluators.training.pool import PatchPool
@@ -53,6 +56,29 @@ def float_bench(
         lambda arch: architecture_costs(arch, input_size, [table]).latency[table.name],
         lambda network: {spec: evaluate(network, pairs, rules, device).psnr_db for spec, pairs in tests.items()},
     )
+
+
+def int8_bench(
+    table: LatencyTable,
+    input_size: tuple[int, int],
+    tests: Mapping[str, Sequence[Pair]],
+    rules: TaskRules,
+    pool: PatchPool,
+    device: str = "cpu",
+) -> Bench:
+    """As ``float_bench``, in int8: milliseconds of the int8 table beside ``table``; PSNR as it is simulated, with
+    ranges from patches of ``pool``.
+
+    Raises:
+        UserError: ``table`` has none beside it.
+    """
+
+    def measure(network: nn.Module) -> Mapping[str, float]:
+        int8 = quantized_on(network, pools_of(pool, rules, 1))
+        return {spec: evaluate(int8, pairs, rules, device).psnr_db for spec, pairs in tests.items()}
+
+    int8_table(table)
+    return Bench(lambda arch: int8_costs(arch, input_size, [table]).latency[table.name], measure)
 
 
 def trainer_of(rules: TaskRules, pool: PatchPool, precision: Precision, ends: Callable[[], bool]) -> Train:

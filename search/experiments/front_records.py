@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import nn
 
 from evaluators.training.weights import load_weights, save_weights
 from latency_tables.tables.estimate import Latency
+from search.experiments.front_bench import Bench
 from space.architecture import Architecture
 from space.build import architecture_from_dict, build
 from space.errors import UserError
@@ -111,6 +112,14 @@ class FrontRecords:
         self._records[record.place] = record
         lines = [self._settings, *(each.to_dict() for each in self._records.values())]
         write_text_atomically(self._folder / LINES, "".join(json.dumps(line) + "\n" for line in lines))
+
+    def again(self, bench: Bench, known: Collection[Place]) -> Iterator[FrontRecord]:
+        """Every training that did not diverge, but for those ``known``, measured and priced by another ``bench``."""
+        for record in self.all:
+            if record.place in known or record.failure or not self._path(record).exists():
+                continue
+            figures = dict(bench.measure(self.network(record)))
+            yield replace(record, latency=bench.cost(record.architecture), psnr_db=figures)
 
     def network(self, record: FrontRecord) -> nn.Module:
         """With its trained weights, in eval mode.

@@ -141,6 +141,14 @@ def test_the_command_runs_and_continues(tmp_path: Path, capsys: pytest.CaptureFi
     capsys.readouterr()
     assert main([str(tmp_path), *TINY.split()]) == 0
     assert capsys.readouterr().out.startswith("table and figure")  # nothing is trained again
+    assert main([str(tmp_path), *TINY.split(), "--int8"]) == 0
+    int8 = pd.read_csv(tmp_path / "int8" / TABLE).set_index("arm")
+    float32 = pd.read_csv(tmp_path / TABLE).set_index("arm")
+    assert int8.ms[PRUNED] < 0.6 * float32.ms[PRUNED]
+    assert int8.psnr_db_embedded[PRUNED] == pytest.approx(float32.psnr_db_embedded[PRUNED], abs=0.5)
+    assert DRAWN not in int8.index
+    assert "in int8" in (tmp_path / "int8" / "README.md").read_text().splitlines()[0]
+    capsys.readouterr()
     assert main([str(tmp_path), *TINY.split(), "--rung", "2"]) == 2
     assert "with rung 1, got 2; give another folder" in capsys.readouterr().err
 
