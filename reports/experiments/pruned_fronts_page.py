@@ -105,9 +105,9 @@ def _described(plan: FrontsPlan, table: str, first_test: str, dtype: str) -> str
         "fine-tuning; one parent serves every share. Seeds are those of weights and patches.\n\n"
         f"All arms of a seed take the pruned network's time within {percent(TOLERANCE)}, at an input of "
         f"{width}x{height} in fp32{more}. “{ARMS[NARROWER]}” has fewer channels and, only where no number of them "
-        f"meets the time, fewer blocks. “{ARMS[SEARCHED]}” is one of {plan.candidates} random designs of the whole space "
-        "with the parent's input skip, which were led to that time by their costs alone: the one with the highest PSNR on "
-        f"{first_test} after {plan.rung:,} steps, which the others do not have.\n"
+        f"meets the time, fewer blocks. “{ARMS[SEARCHED]}” is one of {plan.candidates} random designs of the whole "
+        "space with the parent's input skip, which were led to that time by their costs alone: the one with the "
+        f"highest PSNR on {first_test} after {plan.rung:,} steps, which the others do not have.\n"
     )
 
 
