@@ -8,10 +8,7 @@ from typing import Any
 
 from space.errors import UserError
 
-KINDS = {
-    "output": "the distance from the output of",
-    "features": "the distance from the target in features of",
-}
+KINDS = {"output": "the distance from the output of", "features": "the distance from the target in features of"}
 """What a teacher's weight is of, by the name that ``--distil`` gives it, and in words that end with the teacher."""
 MOST_WEIGHT = 100.0
 
