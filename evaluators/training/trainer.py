@@ -15,6 +15,7 @@ from evaluators.training.checkpoint import Checkpoint, read_checkpoint, write_ch
 from evaluators.training.plan import ADAM_BETAS, TrainingPlan
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
+from evaluators.training.teacher import place_teachers
 from space.errors import UserError
 from space.specialists import networks_of
 
@@ -71,7 +72,9 @@ class Trainer:
         self._turns = tuple(zip(networks_of(self.network), self._pools, strict=True))
         self.plan = plan
         self.step = 0
-        self._loss = loss.to(precision.device) if isinstance(loss, nn.Module) else loss  # a teacher, say
+        self._loss = loss.to(precision.device) if isinstance(loss, nn.Module) else loss
+        if isinstance(loss, nn.Module):
+            place_teachers(loss, precision)
         self._generator = np.random.default_rng(seed)
         self._parameters = {name: value for name, value in network.named_parameters() if value.requires_grad}
         self._average = {name: value.detach().clone() for name, value in self._parameters.items()}

@@ -69,7 +69,12 @@ def variants(ablation: Comparison, records: Sequence[TrainingRecord], test: str)
     tables = [load_table(name) for name in PHONES]
     found = []
     for name, arch in ablation.variants.items():
-        own = [record for record in records if record.training.architecture == arch and test in record.results]
+        wanted = (arch, ablation.loss(name).decisive)
+        own = [
+            record
+            for record in records
+            if (record.training.architecture, record.training.loss.decisive) == wanted and test in record.results
+        ]
         if own:
             results = {record.training.seed: record.results[test] for record in own}
             psnr_db = {seed: result.psnr_db for seed, result in results.items()}
@@ -123,8 +128,10 @@ def _base(ablation: Comparison, found: Sequence[Variant]) -> Variant:
     return next(variant for variant in found if variant.name == ablation.base)
 
 
-def write_ablation(folder: Path, ablation: Comparison, records: Sequence[TrainingRecord], test: str) -> None:
-    """``README.md``, ``NAME.png`` and ``psnr.csv`` (a row per training) into ``folder``."""
+def write_ablation(
+    folder: Path, ablation: Comparison, records: Sequence[TrainingRecord], test: str, teacher: str = ""
+) -> None:
+    """``README.md``, ``NAME.png`` and ``psnr.csv`` (a row per training); ``teacher`` is a sentence on who taught."""
     found = variants(ablation, records, test)
     baseline_db = records[0].results[test].baseline_psnr_db
     rows = [
@@ -144,10 +151,12 @@ def write_ablation(folder: Path, ablation: Comparison, records: Sequence[Trainin
     ]
     write_atomically(folder / "psnr.csv", pd.DataFrame(rows).to_csv(index=False).encode())
     write_png(folder / f"{ablation.name}.png", lambda: figure(ablation, found))
-    write_atomically(folder / "README.md", page(ablation, found, records, test).encode())
+    write_atomically(folder / "README.md", page(ablation, found, records, test, teacher).encode())
 
 
-def page(ablation: Comparison, found: Sequence[Variant], records: Sequence[TrainingRecord], test: str) -> str:
+def page(
+    ablation: Comparison, found: Sequence[Variant], records: Sequence[TrainingRecord], test: str, teacher: str = ""
+) -> str:
     first, base = records[0], _base(ablation, found)
     width, height = first.input_size
     heads = ["variant", "params", "G MACs", "peak activations, MB", *(f"{name}, ms" for name in PHONES)]
@@ -161,6 +170,7 @@ def page(ablation: Comparison, found: Sequence[Variant], records: Sequence[Train
         "seed by seed, with their 95 % interval. Costs at an input of "
         f"{width}x{height}, milliseconds predicted with 90 % bands. Doing without a network: "
         f"{first.results[test].baseline_psnr_db:.2f} dB.\n",
+        *([f"{teacher}\n"] if teacher else []),
         f"![{ablation.title}]({ablation.name}.png)\n",
         "| " + " | ".join(heads) + " |",
         "| --- |" + " ---: |" * (len(heads) - 1),

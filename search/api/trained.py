@@ -65,6 +65,7 @@ def _trained(folder: Path, record: TrainingRecord, start: Model) -> Model:
             "steps": training.steps,
             "seed": training.seed,
             "plan": training.plan.to_dict(),
+            **({} if training.loss.is_own else {"added loss": training.loss.said}),
             "environment": record.environment,
         },
         "data": {

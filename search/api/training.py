@@ -152,11 +152,12 @@ def understood(request: TrainRequest) -> str:
         else f"as many steps as {duration_text(request.time_s or 0.0)} carry"
     )
     tests = f"; at the end also on {', '.join(training.test)}" if training.test else ""
+    added = "" if training.loss.is_own else f"  loss: the task's own and {training.loss.said}\n"
     return (
         f"{training.name} for {rules.title}, {length}, from {request.starts_from}\n"
         f"  batches of {plan.batch} patches of {plan.patch_px}x{plan.patch_px}, rate {plan.learning_rate:g} falling to "
         f"zero, averaged weights, seed {training.seed}\n"
-        f"  training in {session.precision.name} on {session.precision.device} ({session.precision.reason})\n"
+        f"{added}  training in {session.precision.name} on {session.precision.device} ({session.precision.reason})\n"
         f"  training on {', '.join(training.train)}; held-out pictures: {training.validation}{tests}\n"
         f"  model folder {request.folder}" + ("; continuing" if request.begun is not None else "")
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from evaluators.tasks import TaskRules, rules_of
+from evaluators.training.spectrum_loss import SMFANET_WEIGHT
+from search.experiments.loss_spec import Distil, LossSpec, TeacherName
 from search.experiments.network_specs import named_architecture
 from search.experiments.training import Training
 from space.architecture import Architecture
@@ -19,6 +21,9 @@ BOTH = "both attentions"  # as published
 FEWER_CHANNELS = 16  # instead of 32, so that 33 trainings take an hour of one core
 RECURSIONS = range(1, 9)
 PLACES = ("head", "middle", "tail", "all")
+DISTIL_STEPS = 2000
+OUTPUT_WEIGHT = 1.0  # teacher and target alike
+FEATURE_WEIGHT = 30.0
 PLAIN: dict[str, Value] = {  # a small residual trunk without specialities; ours
     "width": 16,
     "blocks": 8,
@@ -37,7 +42,12 @@ PLAIN: dict[str, Value] = {  # a small residual trunk without specialities; ours
 
 @dataclass(frozen=True)
 class Comparison:
-    """One ablation: ``variants`` by name, each compared with ``base``; ``claim`` is the paper's."""
+    """One ablation: ``variants`` by name, each compared with ``base``; ``claim`` is the paper's.
+
+    ``losses`` are what a variant adds to the task's own loss, where it does. Where there is a teacher, ``teacher`` is
+    the published network, or one with knobs turned, that teaches unless the user names another; ``trains_teacher`` says
+    that it is trained first, where no weights are to be had. ``steps`` are those of a training by default.
+    """
 
     name: str
     title: str
@@ -46,11 +56,33 @@ class Comparison:
     rules: TaskRules
     variants: Mapping[str, Architecture]
     base: str
+    losses: Mapping[str, LossSpec] = field(default_factory=dict)
+    teacher: str = ""
+    trains_teacher: bool = False
+    steps: int = 1000
+
+    def loss(self, variant: str) -> LossSpec:
+        return self.losses.get(variant, LossSpec())
+
+    @property
+    def taught_kinds(self) -> tuple[str, ...]:
+        """What is compared with the teacher's, by name."""
+        kinds = (loss.distil.kind for loss in self.losses.values() if loss.distil is not None)
+        return tuple(dict.fromkeys(kinds))
+
+    def taught_by(self, teacher: TeacherName) -> Comparison:
+        """This with ``teacher`` in every loss that is to have one."""
+        return replace(self, losses={name: loss.taught_by(teacher) for name, loss in self.losses.items()})
+
+    def teacher_training(self, steps: int, train: tuple[str, ...], test: tuple[str, ...]) -> Training:
+        """Of the teacher, to its end: larger patches than the variants', and a rate that falls to zero."""
+        arch = named_architecture(self.teacher, self.rules.scale)
+        return Training(self.teacher, arch, self.rules, "long", steps, 0, train, test)
 
     def trainings(self, steps: int, seeds: int, train: tuple[str, ...], test: tuple[str, ...]) -> tuple[Training, ...]:
         """Every variant with every seed, ordered by seed, so that a partial result is useful."""
         return tuple(
-            Training(name, arch, self.rules, "short", steps, seed, train, test)
+            Training(name, arch, self.rules, "short", steps, seed, train, test, loss=self.loss(name))
             for seed in range(seeds)
             for name, arch in self.variants.items()
         )
@@ -147,6 +179,51 @@ def _precision(name: str) -> Comparison:
     )
 
 
+def _distil_raw(name: str) -> Comparison:
+    rules = rules_of("raw-denoise")
+    student = named_architecture("feature-align", 1)
+    losses = {
+        "no teacher": LossSpec(),
+        f"teacher's outputs, {OUTPUT_WEIGHT:g}": LossSpec(Distil("output", OUTPUT_WEIGHT)),
+        f"teacher's features, {FEATURE_WEIGHT:g}": LossSpec(Distil("features", FEATURE_WEIGHT)),
+    }
+    return Comparison(
+        name,
+        "A teacher for the Feature-Align stand-in of 160 thousand parameters, RAW denoising",
+        "a loss that matches the features of a large denoiser improves a small one",
+        "Young et al., arXiv 2103.01524",
+        rules,
+        dict.fromkeys(losses, student),
+        "no teacher",
+        losses,
+        teacher="feature-align:width=32",
+        trains_teacher=True,
+        steps=DISTIL_STEPS,
+    )
+
+
+def _distil_sr(name: str) -> Comparison:
+    rules = rules_of("sr", 4)
+    student = _plain(rules, {"width": 16, "upsampler": "dense-one-step", "input_skip": "bicubic"})
+    losses = {
+        "L1": LossSpec(),
+        f"L1, teacher's outputs, {OUTPUT_WEIGHT:g}": LossSpec(Distil("output", OUTPUT_WEIGHT)),
+        f"L1, spectra, {SMFANET_WEIGHT:g}": LossSpec(spectrum_weight=SMFANET_WEIGHT),
+    }
+    return Comparison(
+        name,
+        "A teacher, or a loss of spectra, for a network of 47 thousand parameters, x4",
+        "the best small networks are trained with a loss of spectra, or taught by a larger one",
+        "SMFANet (ECCV 2024), and the winners of the NTIRE challenges of 2025 and 2026, DSCLoRA and PKDSR",
+        rules,
+        dict.fromkeys(losses, student),
+        "L1",
+        losses,
+        teacher="smfanet-plus",
+        steps=DISTIL_STEPS,
+    )
+
+
 def _plain(rules: TaskRules, turned: Mapping[str, Value]) -> Architecture:
     space, values = SearchSpace(TASKS[rules.task], rules.shape), {BACKBONE: "plain", **PLAIN, **turned}
     return space.decode(space.fill(lambda parameter: values[parameter.key]))
@@ -157,4 +234,6 @@ ABLATIONS: dict[str, Callable[[str], Comparison]] = {
     "recursion": _recursion,
     "malleconv": _malleconv,
     "precision": _precision,
+    "distil-raw": _distil_raw,
+    "distil-sr": _distil_sr,
 }

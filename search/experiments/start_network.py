@@ -45,7 +45,7 @@ def model_and_rules(spec: str, texts: Mapping[str, str], seed: int) -> tuple[Mod
         rules = read_rules(task_name, scale, given)
         with seeded(seed):  # of weights that the user's code draws
             model = model_named(spec, weights)
-        _check_output(spec, model.network, rules)
+        check_output(spec, model.network, rules)
         return replace(model, rules=rules), rules
     model = model_named(spec, weights, scale)
     if model.rules is None:
@@ -59,7 +59,7 @@ def model_and_rules(spec: str, texts: Mapping[str, str], seed: int) -> tuple[Mod
     return model, changed
 
 
-def _check_output(spec: str, network: nn.Module, rules: TaskRules) -> None:
+def check_output(spec: str, network: nn.Module, rules: TaskRules) -> None:
     """Run a user's network once.
 
     Raises:

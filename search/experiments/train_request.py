@@ -8,13 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from evaluators.tasks import TaskRules
 from evaluators.training.plan import WARMUP_STEPS
 from evaluators.training.precision import choose_precision
 from search.environment import threads_of
 from search.experiments.data_specs import EMBEDDED
+from search.experiments.loss_spec import Distil, LossSpec, parse_weight
 from search.experiments.queue_file import LARGEST_SEED, MOST_STEPS
 from search.experiments.sessions import TrainingSession
 from search.experiments.start_network import check_training_form, fingerprint, model_and_rules, trainable_of
+from search.experiments.teachers import teacher_named
 from search.experiments.train_folder import Settings, check_same, existing
 from search.experiments.training import Training
 from search.models.model import Model
@@ -83,7 +86,7 @@ def train_request(command: str, spec: str, **options: Any) -> TrainRequest:
     begun = existing(folder, bool(options.get("overwrite")))
     if begun is not None:
         check_same(said, begun, folder)
-        training = begun.training
+        training = replace(begun.training, loss=training.loss)  # where the teacher's files lie now
     session = TrainingSession(
         folder,
         Path(texts["data_root"]) if "data_root" in texts else None,
@@ -123,9 +126,25 @@ def _start(spec: str, texts: Mapping[str, str], steps: int, from_scratch: bool) 
         start="" if is_random else fingerprint(model.network),
         validation=texts.get("val_data", EMBEDDED),
         validate_every=every or validations_every(steps),
+        loss=_loss(texts, rules),
     )
     _ = training.plan  # refuses what is out of range
     return model, training
+
+
+def _loss(texts: Mapping[str, str], rules: TaskRules) -> LossSpec:
+    """What the options add to the task's own loss."""
+    spectrum = parse_weight("--spectrum-weight", texts.get("spectrum_weight", "0"))
+    if "teacher" not in texts:
+        for option in ("teacher_weights", "distil", "distil_weight"):
+            if option in texts:
+                name = option.replace("_", "-")
+                raise UserError(f"--{name} is of a teacher, got {texts[option]!r} without one; give --teacher NAME")
+        return LossSpec(spectrum_weight=spectrum)
+    weight = parse_weight("--distil-weight", texts.get("distil_weight", "1"))
+    distil = Distil(texts.get("distil", "output"), weight)
+    _, teacher = teacher_named(texts["teacher"], texts.get("teacher_weights"), rules, distil.kind)
+    return LossSpec(replace(distil, teacher=teacher), spectrum)
 
 
 def validations_every(steps: int) -> int:
@@ -184,6 +203,11 @@ def _said(texts: Mapping[str, str], training: Training, steps: int | None) -> di
     options = {name: str(value) for name, value in rules.options.items()}
     length = {"steps": f"{steps}"} if steps else {"time": texts.get("time", DEFAULT_TIME)}
     more = {"validate-every": texts["validate_every"]} if "validate_every" in texts else {}
+    if training.loss.distil is not None and training.loss.distil.teacher is not None:
+        distil, teacher = training.loss.distil, training.loss.distil.teacher
+        more |= {"teacher": teacher.fingerprint, "distil": distil.kind, "distil-weight": repr(distil.weight)}
+    if training.loss.spectrum_weight:
+        more |= {"spectrum-weight": repr(training.loss.spectrum_weight)}
     return {
         "network": f"{training.name} ({training.architecture.key})",
         "weights": training.start or "random",

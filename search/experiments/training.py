@@ -11,6 +11,7 @@ from typing import Any
 from evaluators.data import describes_pairs
 from evaluators.tasks import TaskRules, rules_of
 from evaluators.training.plan import TrainingPlan
+from search.experiments.loss_spec import LossSpec
 from search.experiments.trainables import Trainable, image_shape, trainable_from_dict
 from search.storage.artifacts import ArtifactStore, LocalArtifacts
 from space.errors import UserError
@@ -54,7 +55,8 @@ class Training:
 
     ``plan_changes`` are fields of the protocol's plan that are another than the protocol says, by name. ``start`` is
     the fingerprint of the weights in ``START_FILE``; empty for random ones. Every ``validate_every`` steps the averaged
-    weights are measured on the pictures of the data spec ``validation``; 0 for never.
+    weights are measured on the pictures of the data spec ``validation``; 0 for never. ``loss`` is what is added to the
+    task's own.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Training:
     start: str = ""
     validation: str = ""
     validate_every: int = 0
+    loss: LossSpec = field(default_factory=LossSpec)
 
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
@@ -104,6 +107,7 @@ class Training:
             "start": self.start,
             "validation": self.validation,
             "validate_every": self.validate_every,
+            "loss": self.loss.to_dict(),
         }
         return {
             "name": self.name,
@@ -130,6 +134,7 @@ class Training:
             rules=rules_of(data["task"], data["scale"], data["options"]),
             train=tuple(data["train"]),
             test=tuple(data["test"]),
+            loss=LossSpec.from_dict(data.get("loss", {})),
             **values,
         )
 
@@ -137,6 +142,8 @@ class Training:
     def folder_name(self) -> str:
         """Readable, and another one for whatever trains otherwise; what it is measured on does not matter."""
         about = {name: value for name, value in self.to_dict().items() if name not in ("name", "test")}
+        if not self.loss.is_own:
+            about["loss"] = self.loss.decisive
         digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:8]
         name = "".join(letter if letter.isalnum() or letter in "+-.=" else "-" for letter in self.name)
         return f"{name}-{self.steps}-seed{self.seed}-{digest}"

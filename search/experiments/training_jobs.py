@@ -137,6 +137,7 @@ class TrainingRunner:
                 "steps": training.steps,
                 "seed": training.seed,
                 "plan": training.plan.to_dict(),
+                **({} if training.loss.is_own else {"added loss": training.loss.said}),
                 "environment": self._environment(training, begun),
             },
             "data": {"training": begun.train_data},

@@ -19,6 +19,7 @@ from evaluators.training.trainer import Trainer
 from evaluators.training.weights import load_weights, save_weights
 from search.experiments.curve import Curve, rows_every
 from search.experiments.event_files import events_in
+from search.experiments.teachers import loss_of
 from search.experiments.trainables import built
 from search.experiments.training import CHECKPOINT_FILE, START_FILE, WEIGHTS_FILE, Begun, Training
 from search.experiments.training_messages import StepTimed, StepTimingJob, TrainingJob
@@ -199,4 +200,5 @@ def _resumable(job: StepTimingJob) -> Resumable:
             load_weights(start_weights(artifacts), network)
         return network
 
-    return Resumable(make, training.seed, training.rules, training.plan, patches)
+    loss = loss_of(training.loss, training.rules)
+    return Resumable(make, training.seed, training.rules, training.plan, patches, loss)

@@ -21,6 +21,13 @@ TRAIN_OPTIONS: tuple[Option, ...] = (
     Option("batch", HOW, "patches of a step (default: the task's)", "N"),
     Option("patch", HOW, "side of a patch in pixels of the network's input (default: twice the search's)", "PX"),
     Option("rate", HOW, "highest learning rate, from which it falls to zero (default: the task's)", "RATE"),
+    Option(
+        "teacher", HOW, "a trained network that also teaches it: RUN#TRIAL, a model folder, a published network", "NAME"
+    ),
+    Option("teacher-weights", HOW, "of a published network that teaches", "FILE"),
+    Option("distil", HOW, "what is compared with the teacher's: output (default) or features", "WHAT"),
+    Option("distil-weight", HOW, "of the teacher against the target, 0 to 100 (default: 1)", "W"),
+    Option("spectrum-weight", HOW, "of the L1 of spectra, such as SMFANet's 0.05 (default: none)", "W"),
     Option("seed", HOW, "of random weights and of patches (default: 0)", "N", default="0"),
     Option("device", HOW, "cpu, cuda or cuda:N (default: cuda where present)"),
     Option("precision", HOW, PRECISION_HELP, "FORMAT", default="auto"),

@@ -14,7 +14,7 @@ from evaluators.tasks import Pair, TaskRules
 from evaluators.training.plan import TrainingPlan
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
-from evaluators.training.trainer import Trainer
+from evaluators.training.trainer import Loss, Trainer
 from space.errors import UserError
 from space.specialists import networks_of
 
@@ -25,7 +25,8 @@ SAVE_EVERY_S = 30  # what a kill can cost
 class Resumable:
     """All that determines one network's training but its length and its arithmetic.
 
-    ``make`` gives the network as it is before the first step; ``seed`` is that of the patches.
+    ``make`` gives the network as it is before the first step; ``seed`` is that of the patches. ``loss`` is the task's
+    own if None.
     """
 
     make: Callable[[], nn.Module]
@@ -33,10 +34,11 @@ class Resumable:
     rules: TaskRules
     plan: TrainingPlan
     pool: PatchPool
+    loss: Loss | None = None
 
     def begun(self, precision: Precision) -> Trainer:
         network = self.make()
-        return Trainer(network, self._pools(network), self.plan, precision, self.seed, self.rules.measure.loss)
+        return Trainer(network, self._pools(network), self.plan, precision, self.seed, self._loss)
 
     def resumed(self, checkpoint: Path | None, precision: Precision) -> Trainer | None:
         """From ``checkpoint``; None where there is none or it is damaged: the same seed then gives the same again."""
@@ -44,11 +46,13 @@ class Resumable:
             return None
         network = self.make()
         try:
-            return Trainer.load(
-                checkpoint, network, self._pools(network), precision, self.plan, self.rules.measure.loss
-            )
+            return Trainer.load(checkpoint, network, self._pools(network), precision, self.plan, self._loss)
         except UserError:
             return None
+
+    @property
+    def _loss(self) -> Loss:
+        return self.loss or self.rules.measure.loss
 
     def _pools(self, network: nn.Module) -> tuple[PatchPool, ...]:
         return pools_of(self.pool, self.rules, len(networks_of(network)))

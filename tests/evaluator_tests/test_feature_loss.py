@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from evaluators.tasks import rules_of
-from evaluators.training.feature_loss import FeatureLoss, encoder_layers
+from evaluators.training.feature_loss import FeatureLoss, feature_layers
 from evaluators.training.plan import TrainingPlan
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
@@ -59,7 +59,7 @@ def test_the_first_part_is_the_task_s_own_loss(frames) -> None:
 def test_of_an_encoder_decoder_the_levels_of_the_encoder_count(name: str, frames) -> None:
     architecture = ZOO[name].architecture
     teacher = build(architecture)
-    layers = encoder_layers(teacher)
+    layers = feature_layers(teacher)
     output, target = frames
     output.requires_grad_(True)
     loss = FeatureLoss(l1, teacher, 1.0)
@@ -81,7 +81,7 @@ def test_the_teacher_given_stays_as_it_is(frames) -> None:
     loss(output, target, output)
     assert teacher.training
     assert all(parameter.requires_grad for parameter in teacher.parameters())
-    assert torch.equal(loss.teacher[2].running_mean, torch.zeros(4))
+    assert torch.equal(loss.teacher.network[2].running_mean, torch.zeros(4))
 
 
 def test_a_trainer_takes_it(tmp_path: Path) -> None:
@@ -108,12 +108,15 @@ def test_a_trainer_takes_it(tmp_path: Path) -> None:
     [
         (
             lambda: FeatureLoss(l1, small_teacher(), 1.0),
-            "the encoder is known of EncoderDecoderTrunk, Pmrid, got Sequential",
+            "the layers to compare are known of EncoderDecoderTrunk, .*, got Sequential",
         ),
         (lambda: FeatureLoss(l1, small_teacher(), 1.0, ("7",)), "layers must be modules of the teacher.* got 7"),
         (lambda: FeatureLoss(l1, small_teacher(), 1.0, ()), "layers must be modules of the teacher.* got none"),
         (lambda: FeatureLoss(l1, small_teacher(), -1.0, ("0",)), "weight must be at least 0, got -1"),
-        (lambda: FeatureLoss(l1, small_teacher(), 1.0, ("0",)).distance(*torch.zeros(2, 1, 3, 8, 8)), "packed"),
+        (
+            lambda: FeatureLoss(l1, small_teacher(), 1.0, ("0",))(*torch.zeros(2, 1, 4, 8, 8), torch.zeros(1, 5, 8, 8)),
+            r"a network gives what it takes, got an output of \(1, 4, 8, 8\) for an input of \(1, 5, 8, 8\)",
+        ),
     ],
 )
 def test_mistakes_are_named(make, message: str) -> None:
