@@ -106,6 +106,11 @@ def quantized(network: nn.Module, calibration: Sequence[Tensor], float_layers: C
     networks = networks_of(network)
     if len(networks) > 1:
         return Specialists(quantized(each, calibration, float_layers) for each in networks).eval()
+    return with_ranges(network, {}, float_layers).recalibrated(calibration).eval()
+
+
+def with_ranges(network: nn.Module, ranges: Mapping[str, Range], float_layers: Collection[str] = ()) -> Int8Network:
+    """One ``network`` in int8 with ``ranges`` that were measured before, of a copy of its weights."""
     deployed = deploy_form(copy.deepcopy(network)).requires_grad_(False)
     names = {id(parameter): name for name, parameter in deployed.named_parameters()}
     kept = {id(tensor): tensor for tensor in (*deployed.parameters(), *deployed.buffers())}
@@ -113,7 +118,7 @@ def quantized(network: nn.Module, calibration: Sequence[Tensor], float_layers: C
     shared = {name: names[id(value)] for name, value in form.named_parameters() if id(value) in names}
     for name, parameter in form.named_parameters():
         parameter.requires_grad_(name in shared)
-    return Int8Network(form, measured_ranges(form, calibration), float_layers, shared).eval()
+    return Int8Network(form, ranges, float_layers, shared).eval()
 
 
 def measured_ranges(network: nn.Module, calibration: Sequence[Tensor]) -> dict[str, Range]:

@@ -15,10 +15,10 @@ from enum import Enum, auto
 import torch
 from torch import nn
 
+from evaluators.export.quantization import WEIGHTED
 from latency_tables.lowering.fusion import written_values
 from space.operators import Operator, OperatorList, trace
 
-WEIGHTED = ("conv", "conv_transpose", "matmul")
 MOVING = ("copy", "pixel_shuffle", "gather")  # they keep values, and so their scale
 KEEPS_SCALE = ("constant_pad_nd", "reflection_pad2d", "replication_pad2d", "upsample_nearest2d",
                "max_pool2d_with_indices", "adaptive_max_pool2d")  # fmt: skip
