@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -211,11 +210,7 @@ def _compression(
             "psnr_float_db": in_float.psnr_db,
             "psnr_int8_db": quality[results[-1].name].psnr_db,
             "sensitivity": [
-                {
-                    "layer": each.layer,
-                    "psnr_db": each.psnr_to_float_db if math.isfinite(each.psnr_to_float_db) else None,
-                }
-                for each in ranges.sensitivity
+                {"layer": each.layer, "psnr_db": finite(each.psnr_to_float_db)} for each in ranges.sensitivity
             ],
         }
     return facts

@@ -22,6 +22,7 @@ INT8_SHARE = 0.2
 """Of all steps, at the end, where a network is fine-tuned in float before; our choice, as is ``INT8_RATE``."""
 INT8_RATE = 0.1
 """Of the rate of fine-tuning: training for int8 moves weights by fractions of a level, and need not find others."""
+SHARED_OUT = 1000  # steps of which the shares are told before their number is known
 RANKED_PX, RANKED = 96, 2  # side and number of the cuts on which layers are ranked, a pass a layer
 
 

@@ -62,7 +62,7 @@ class Int8Ranges:
             "version": VERSION,
             "ranges": list(map(dict, self.ranges)),
             "float_layers": self.float_layers,
-            "sensitivity": [[each.layer, _finite(each.psnr_to_float_db)] for each in self.sensitivity],
+            "sensitivity": [[each.layer, finite(each.psnr_to_float_db)] for each in self.sensitivity],
         }
         text = json.dumps(about, indent=1) + "\n"
         artifacts.put(INT8_FILE, lambda path: write_atomically(path, text.encode()))
@@ -97,5 +97,6 @@ def _int8_networks(int8: nn.Module) -> list[Int8Network]:
     return [each for each in networks_of(int8) if isinstance(each, Int8Network)]
 
 
-def _finite(value: float) -> float | None:
+def finite(value: float) -> float | None:
+    """``value`` as JSON has it: None for infinity."""
     return value if math.isfinite(value) else None

@@ -49,7 +49,7 @@ class PruneSpec:
 
 @dataclass(frozen=True)
 class Price:
-    """The cost that pruning has to lower: multiply-accumulates, or milliseconds on ``table``, in int8 if ``is_int8``."""
+    """What pruning has to lower: multiply-accumulates, or milliseconds on ``table``, in int8 if ``is_int8``."""
 
     table: LatencyTable | None
     is_int8: bool

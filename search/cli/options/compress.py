@@ -8,8 +8,8 @@ from search.cli.options.shared import add_listed
 from search.request.compress_options import COMPRESS_OPTIONS, FLAGS
 
 DESCRIPTION = (
-    "One network made smaller: channels pruned, what is left fine-tuned, also by a teacher, and int8, for which its last "
-    "steps are trained, into a model folder that export takes. The same command continues one that was stopped or "
+    "One network made smaller: channels pruned, what is left fine-tuned, also by a teacher, and int8, for which the "
+    "last steps are trained, into a model folder that export takes. The same command continues one that was stopped or "
     "killed."
 )
 EXAMPLES = (
@@ -26,8 +26,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model",
         metavar="NETWORK",
-        help="a run's folder or name with TRIAL behind it, RUN#TRIAL, a model folder, a weights file of litefront, or a "
-        "published network with --weights",
+        help="a run's folder or name with TRIAL behind it, RUN#TRIAL, a model folder, a weights file of litefront, or "
+        "a published network with --weights",
     )
     parser.add_argument("trial", nargs="?", metavar="TRIAL", help="number of the run's network, on its page")
     groups = add_listed(parser, COMPRESS_OPTIONS)
