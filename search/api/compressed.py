@@ -20,7 +20,7 @@ from search.experiments.compress_request import CompressRequest
 from search.experiments.compress_results import GIVEN, INT8_TUNED, PRUNED, ROUNDED, TUNED, StageResult, stage_costs
 from search.experiments.curve import CURVE_FILE
 from search.experiments.data_specs import spec_anywhere
-from search.experiments.int8_ranges import Int8Ranges
+from search.experiments.int8_ranges import Int8Ranges, finite
 from search.experiments.training import RECORD_FILE, TrainingRecord
 from search.experiments.training_steps import stopping
 from search.models.about import metrics_row

@@ -65,7 +65,7 @@ def test_it_loses_what_litert_loses(name: str, tmp_path: Path) -> None:
     assert psnr(simulated, real) > psnr(real, exact) - 0.5  # not merely as far away
 
 
-@pytest.mark.parametrize("name", ["s-lwsr16", "fsrcnn"])
+@pytest.mark.parametrize("name", ["ecbsr-m4c8", "fsrcnn"])
 def test_litert_keeps_the_same_layers_in_float(name: str, tmp_path: Path) -> None:
     network, channels = whole(name), ZOO[name].architecture.shape.in_channels
     *calibration, image = pictures(channels)

@@ -8,8 +8,8 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from evaluators.compression.int8.points import WEIGHTED
 from evaluators.costs import BYTES_PER_VALUE, Costs, architecture_costs
+from evaluators.export.quantization import WEIGHTED
 from latency_tables.lowering.fusion import architecture_operators, network_operators
 from latency_tables.tables.estimate import Latency, estimate, workload
 from latency_tables.tables.rows import ORIGINS
@@ -87,9 +87,8 @@ def _weight_bytes(arch: Architecture, input_size: tuple[int, int], float_layers:
 def _bytes(parameter: nn.Parameter, module: nn.Module, is_int8: bool) -> int:
     if not is_int8 or parameter.dim() < 2:
         return BYTES_PER_VALUE * parameter.numel()
-    transposed = isinstance(module, nn.ConvTranspose2d)
-    outputs = parameter.shape[1] * module.groups if transposed else parameter.shape[0]
-    return parameter.numel() + BYTES_PER_SCALE * int(outputs)
+    outputs = parameter.shape[1] * module.groups if isinstance(module, nn.ConvTranspose2d) else parameter.shape[0]
+    return parameter.numel() + BYTES_PER_SCALE * outputs
 
 
 def _latency(

@@ -22,8 +22,9 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from evaluators.compression.int8.points import WEIGHTED, Point, Role, points
+from evaluators.compression.int8.points import Point, Role, points
 from evaluators.export.deploy import engine_form
+from evaluators.export.quantization import WEIGHTED
 from space.deploy import deploy_form
 from space.errors import UserError
 from space.operators.kinds import kind_of
