@@ -15,7 +15,10 @@ from evaluators.training.plan import TrainingPlan
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
 from evaluators.training.trainer import Trainer
-from space import ZOO, build
+from space import TASKS, ZOO, build
+from space.architecture import Architecture
+from space.search_space import BACKBONE
+from tests.random_networks import space_of
 
 
 def l1(output: torch.Tensor, target: torch.Tensor, _low: torch.Tensor) -> torch.Tensor:
@@ -72,6 +75,31 @@ def test_of_an_encoder_decoder_the_levels_of_the_encoder_count(name: str, frames
     assert output.grad.abs().sum() > 0
     assert all(parameter.grad is None for parameter in [*loss.parameters(), *teacher.parameters()])
     assert loss(target, target, target) == 0
+
+
+def chains() -> dict[str, Architecture]:
+    """A narrow network of every backbone, and the published chain."""
+    shape = TASKS["denoise"].shape(1, "colour")
+    found = {}
+    for name in ("plain", "progressive", "symmetric", "pyramid", "encoder_decoder"):
+        space = space_of(shape, name)
+        found[name] = space.decode(space.fill(lambda parameter: parameter.values[0], {BACKBONE: name}))
+    return {**found, "dncnn": ZOO["dncnn-list-color"].architecture}
+
+
+@pytest.mark.parametrize("name", chains())
+def test_of_every_backbone_the_features_are_known(name: str) -> None:
+    teacher = build(chains()[name], torch.Generator().manual_seed(0))
+    loss = FeatureLoss(l1, teacher, 1.0)
+    generator = torch.Generator().manual_seed(1)
+    output, target = (torch.rand((2, 3, 16, 16), generator=generator) for _ in range(2))
+    features = loss.features(target)
+    assert features.keys() == set(loss.layers)
+    assert all(each.shape[0] == 2 for each in features.values())
+    output.requires_grad_(True)
+    loss.distance(output, target).backward()
+    assert output.grad.any()
+    assert loss.distance(target, target) == 0
 
 
 def test_the_teacher_given_stays_as_it_is(frames) -> None:

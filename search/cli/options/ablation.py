@@ -25,7 +25,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the teacher of distil-raw and distil-sr")
     group.add_argument(
         "--teacher",
-        metavar="NAME",
+        metavar="NETWORK",
         help="a trained network: RUN#TRIAL, a model folder, a published network (default: of distil-sr smfanet-plus, "
         "of distil-raw one of twice the student's width that is trained first)",
     )
