@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 from torch import nn
 
 from evaluators.costs import Costs
@@ -35,7 +33,7 @@ from search.experiments.training_steps import ToldToStop
 from search.models.costs import input_of
 from search.models.files import network_with
 from search.models.model import Model
-from search.models.pictures import calibration_images
+from search.models.pictures import Calibration, calibration_of
 from search.request.tables import load_used, tables_of
 from search.sessions.first_step import tried
 from search.storage.artifacts import LocalArtifacts
@@ -48,7 +46,7 @@ class CompressSession:
 
     def __init__(self, request: CompressRequest, console: Console | None, ends: Callable[[], bool]) -> None:
         self.request, self.console, self.ends = request, console, ends
-        self.calibration: Sequence[np.ndarray] = ()
+        self.calibration = Calibration()
         self.data: Pictures = {}
 
     def do(self) -> tuple[StageResult, ...]:
@@ -59,7 +57,7 @@ class CompressSession:
         compression = Compression(request)  # reads the held-out pictures
         if request.is_int8:
             size = input_of(request.parent)[1]
-            self.calibration = calibration_images(request.rules, request.calibration, size)
+            self.calibration = calibration_of(request.rules, request.calibration, size)
         begun, start = self._begun()
         compression.begun(begun, start)
         network = self._fine_tuned(begun, start, compression)
@@ -161,7 +159,7 @@ class CompressSession:
         """Those that were measured before, or measured now."""
         if artifacts.get(INT8_FILE) is not None:
             return Int8Ranges.read(artifacts)
-        _, ranges = calibrated(network, self.calibration, self.request.mixed)
+        _, ranges = calibrated(network, self.calibration.images, self.request.mixed)
         ranges.write(artifacts)
         return ranges
 
@@ -180,14 +178,14 @@ class CompressSession:
     def _in_int8(self, begun: Begun, network: nn.Module, compression: Compression) -> None:
         arch, folder, (_, steps) = begun.architecture, self.request.folder, begun.steps
         if not steps:
-            int8, ranges = calibrated(network, self.calibration, self.request.mixed)
-            compression.rounded(int8, ranges, len(self.calibration))
+            int8, ranges = calibrated(network, self.calibration.images, self.request.mixed)
+            compression.rounded(int8, ranges, self.calibration)
             return
         training = self._training(INT8, arch, network, steps, begun.validate_every, folder)
         ranges = Int8Ranges.read(LocalArtifacts(folder / INT8))
-        compression.rounded(ranges.network(copy.deepcopy(network)), ranges, len(self.calibration))
+        compression.rounded(ranges.network(network), ranges, self.calibration)
         record = self._trained(INT8, training)
-        compression.trained_for_int8(network_with(arch, folder / INT8 / WEIGHTS_FILE), self.calibration, record)
+        compression.trained_for_int8(network_with(arch, folder / INT8 / WEIGHTS_FILE), record)
 
     def _trained(self, stage: str, training: Training) -> TrainingRecord:
         """Trained to the end; raises as ``compress``, or ``ToldToStop``."""

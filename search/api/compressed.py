@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from evaluators.compression.int8 import quantized
 from evaluators.quality import Quality, evaluate
-from evaluators.tasks import Pair, TaskRules
+from evaluators.tasks import Pair
 from search.experiments.compress_folder import FINE_TUNING, INT8, SETTINGS_FILE, Begun
 from search.experiments.compress_request import CompressRequest
 from search.experiments.compress_results import GIVEN, INT8_TUNED, PRUNED, ROUNDED, TUNED, StageResult, stage_costs
@@ -27,7 +26,7 @@ from search.models.about import metrics_row
 from search.models.costs import input_of
 from search.models.folder import read_model, write_model
 from search.models.model import Model
-from search.models.pictures import pairs_of
+from search.models.pictures import Calibration, pairs_made
 from search.workers.resumable import asking
 from space.architecture import Architecture
 from space.folders import whole_folder
@@ -56,16 +55,14 @@ class Compression:
 
     def __init__(self, request: CompressRequest) -> None:
         spec = spec_anywhere(request.base.validation)
-        rules, self.pairs = pairs_of(request.rules, spec, validates=True)
-        assert rules is not None
-        assert request.parent.architecture is not None
-        self.rules: TaskRules = rules
         found = spec.pictures(request.rules, validates=True)
+        self.rules, self.pairs = pairs_made(request.rules, found)
+        assert request.parent.architecture is not None
         self.described = spec.describe(found, request.rules, validates=True)
         self.stages = [_Stage(GIVEN, request.parent.network, request.parent.architecture)]
         self.pruning: dict[str, Any] = {}
         self.ranges: Int8Ranges | None = None
-        self.calibrated_on = 0
+        self.calibration = Calibration()
         self.last = request.parent.network  # as it is stored
 
     @property
@@ -86,15 +83,15 @@ class Compression:
         self.stages.append(_Stage(TUNED, network, self.architecture, record=record))
         self.last = network
 
-    def rounded(self, int8: nn.Module, ranges: Int8Ranges, pictures: int) -> None:
-        """In int8 with the weights that it has; ``pictures`` is the number of those that gave the ranges."""
-        self.ranges, self.calibrated_on = ranges, pictures
+    def rounded(self, int8: nn.Module, ranges: Int8Ranges, calibration: Calibration) -> None:
+        """In int8 with the weights that it has; ``calibration`` gave the ranges."""
+        self.ranges, self.calibration = ranges, calibration
         self.stages.append(_Stage(ROUNDED, int8, self.architecture, is_int8=True))
 
-    def trained_for_int8(self, network: nn.Module, calibration: Sequence[np.ndarray], record: TrainingRecord) -> None:
+    def trained_for_int8(self, network: nn.Module, record: TrainingRecord) -> None:
         """``network`` is in its deploy form; its ranges are measured again, as an export will."""
         assert self.ranges is not None
-        images = [torch.from_numpy(image) for image in calibration]
+        images = [torch.from_numpy(image) for image in self.calibration.images]
         int8 = quantized(network, images, self.ranges.float_layers)
         self.stages.append(_Stage(INT8_TUNED, int8, self.architecture, True, record))
         self.last = network
@@ -204,8 +201,8 @@ def _compression(
     }
     if ranges is not None:
         facts["int8"] = {
-            "calibration": request.calibration.text,
-            "pictures": compression.calibrated_on,
+            "calibration": compression.calibration.described,
+            "pictures": len(compression.calibration.images),
             "float_layers": list(ranges.float_layers),
             "psnr_float_db": in_float.psnr_db,
             "psnr_int8_db": quality[results[-1].name].psnr_db,

@@ -106,11 +106,8 @@ def understood(request: CompressRequest) -> str:
         price = price_of(request.parent, request.table, request.is_int8)
         lines.append(f"  pruned: {request.prune.said}, to lower {price.said}")
     if request.trains:
-        length = (
-            f"{request.steps:,} steps"
-            if request.steps
-            else f"as many steps as {duration_text(request.time_s or 0)} carry"
-        )
+        steps = sum(request.begun.steps) if request.begun is not None else request.steps
+        length = f"{steps:,} steps" if steps else f"as many steps as {duration_text(request.time_s or 0.0)} carry"
         added = "" if base.loss.is_own else f"; the loss is the task's own and {base.loss.said}"
         lines.append(
             f"  fine-tuned: {length} of {plan.batch} patches of {plan.patch_px}x{plan.patch_px}, rate "

@@ -42,7 +42,7 @@ def int8_said(int8: Mapping[str, Any]) -> str:
     layers = ", ".join(f"`{escape_controls(layer)}`" for layer in int8["float_layers"]) or "none"
     return (
         f"int8: PSNR {int8['psnr_float_db']:.3f} dB in float, {int8['psnr_int8_db']:.3f} dB in int8 as simulated; "
-        f"ranges from {int8['pictures']} pictures of {escape_controls(int8['calibration'])}; layers in float: {layers}"
+        f"ranges from {int8['pictures']} pictures ({escape_controls(int8['calibration'])}); layers in float: {layers}"
     )
 
 

@@ -23,7 +23,7 @@ from search.experiments.data_specs import DataSpec
 from search.models.export_folder import publish, unpublished
 from search.models.export_request import Input
 from search.models.model import Model, float_layers
-from search.models.pictures import calibration_images, pairs_of
+from search.models.pictures import calibration_of, pairs_of
 from space.specialists import networks_of
 
 SPECIALISTS_FILE = "specialists.json"
@@ -91,7 +91,7 @@ def export_model(job: Job, tell: Told) -> tuple[ExportedFile, ...]:
     model = job.model
     rules, pairs = pairs_of(model.rules, job.pictures, validates=True)
     has_int8 = any(dtype == INT8 for _, dtype in job.forms)
-    calibration = calibration_images(model.rules, job.calibration, job.input.size) if has_int8 else ()
+    calibration = calibration_of(model.rules, job.calibration, job.input.size).images if has_int8 else ()
     done: list[ExportedFile] = []
     with unpublished(job.folder) as temporary:
         paths: list[Path] = []

@@ -144,11 +144,10 @@ def test_int8_alone_keeps_the_weights(here: Path, capsys) -> None:
 
 
 def test_all_steps_are_for_int8_where_nothing_was_removed(here: Path) -> None:
-    made = search.compress("parent", int8=True, steps=2, batch=2, patch=16, data="train", val_data="test", out="trained",
-                           precision="fp32", progress=False)  # fmt: skip
-    assert [(stage.name, stage.steps) for stage in made.stages] == [
-        ("as given", 0), ("in int8", 0), ("trained for int8", 2)
-    ]  # fmt: skip
+    options = {"batch": 2, "patch": 16, "data": "train", "val_data": "test", "precision": "fp32", "progress": False}
+    made = search.compress("parent", int8=True, steps=2, out="trained", **options)
+    named = [(stage.name, stage.steps) for stage in made.stages]
+    assert named == [("as given", 0), ("in int8", 0), ("trained for int8", 2)]
     assert not same("trained", "parent")
     assert made.network()(torch.rand(1, 1, 8, 8)).shape == (1, 1, 16, 16)
 
