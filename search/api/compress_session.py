@@ -129,7 +129,8 @@ class CompressSession:
                     raise ToldToStop
                 step_s += timed.step_s * count / SHARED_OUT
                 validation_s = max(validation_s, timed.validation_s)
-        steps = int((1 - MEASURING_SHARE) * time_s / (step_s + validation_s / self._every(time_s, step_s)))
+        every = validation_steps(request, int(time_s / step_s))
+        steps = int((1 - MEASURING_SHARE) * time_s / (step_s + validation_s / every))
         if steps < FEWEST_STEPS:
             raise UserError(
                 f"--time must carry at least {FEWEST_STEPS} steps of {step_s:.2g} s and the validations of "
@@ -137,9 +138,6 @@ class CompressSession:
             )
         say(self.console, f"{duration_text(time_s)} carry {steps:,} steps, at {step_s:.3g} s a step as measured")
         return steps
-
-    def _every(self, time_s: float, step_s: float) -> int:
-        return validation_steps(self.request, int(time_s / step_s))
 
     def _training(
         self, stage: str, arch: Architecture, network: nn.Module, steps: int, every: int, folder: Path

@@ -124,7 +124,8 @@ def understood(request: CompressRequest) -> str:
         how = f"the last {int8_share / SHARED_OUT:.0%} of the steps are trained for it" if request.trains else "rounded"
         if request.trains and not float_share:
             how = "all steps are trained for it"
-        kept = f", {request.mixed} most sensitive layers in float" if request.mixed else ""
+        most = "layer" if request.mixed == 1 else f"{request.mixed} layers"
+        kept = f", the most sensitive {most} in float" if request.mixed else ""
         lines.append(f"  int8: {how}{kept}; ranges from {request.calibration.text}")
     if request.budget is not None:
         lines.append(f"  within {request.budget.text}")
