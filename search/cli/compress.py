@@ -7,10 +7,11 @@ import json
 import shlex
 import sys
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from evaluators.images.names import escaped_name
-from evaluators.quantities import ms_text
+from evaluators.quantities import QUANTITIES, ms_text
 from latency_tables.cli.console import Console
 from search.api.compressing import Compressed, compress_for
 from search.api.searching import StoppedError
@@ -20,7 +21,7 @@ from search.experiments.compress_results import StageResult
 from search.models.folder import read_model
 from search.request.compress_options import COMPRESS_OPTIONS, FLAGS
 
-HEADINGS = ("stage", "params", "MACs", "weights", "PSNR", "SSIM", "PSNR +/-", "steps", "s")
+HEADINGS = ("stage", "params", "MACs", "weights", "PSNR", "SSIM", "steps", "s")
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -50,20 +51,20 @@ def _table(request: CompressRequest, stages: tuple[StageResult, ...]) -> Table:
     ms = f", ms on {named.name} (int8: {named.name}-int8)" if named is not None and request.is_int8 else ""
     ms = ms or (f", ms on {named.name}" if named is not None else "")
     caption = f"{rules.measure.metric_name} in dB on held-out pictures, int8 as simulated{ms}. s: of training."
-    table = Table(pad_edge=False, caption=caption)
+    table = Table(pad_edge=False, caption=caption, box=SIMPLE_HEAD)
     for heading in (*HEADINGS[:4], *(["ms"] if named is not None else []), *HEADINGS[4:]):
-        table.add_column(heading, justify="left" if heading == "stage" else "right")
+        is_name = heading == HEADINGS[0]
+        table.add_column(heading, justify="left" if is_name else "right", no_wrap=is_name)
     for stage in stages:
         costs = stage.costs
         table.add_row(
             stage.name,
             f"{costs.params:,}",
-            f"{costs.macs:,}",
-            f"{costs.weight_bytes / 1000:,.1f} kB",
+            QUANTITIES["macs"].number(costs.macs),
+            QUANTITIES["weights"].number(costs.weight_bytes),
             *([ms_text(costs.latency[named.name].ms)] if named is not None else []),
             f"{stage.psnr_db:.3f}",
             f"{stage.ssim:.4f}",
-            "" if stage is stages[0] else f"{stage.psnr_db - stages[0].psnr_db:+.3f}",
             f"{stage.steps:,}" if stage.steps else "",
             f"{stage.train_s:.0f}" if stage.steps else "",
         )
