@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from search.api.comparing import Comparison, compare
+    from search.api.compressing import Compressed, compress
     from search.api.deleting import delete
     from search.api.exporting import export
     from search.api.restoring import Restoration, restore
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "search.api.comparing": ("Comparison", "compare"),
+    "search.api.compressing": ("Compressed", "compress"),
     "search.api.deleting": ("delete",),
     "search.api.exporting": ("export",),
     "search.api.restoring": ("Restoration", "restore"),
@@ -36,6 +38,7 @@ _HOMES = {
 }
 __all__ = [
     "Comparison",
+    "Compressed",
     "Model",
     "Pick",
     "RecostedRun",
@@ -46,6 +49,7 @@ __all__ = [
     "TrainingFailedError",
     "TrialRecord",
     "compare",
+    "compress",
     "delete",
     "export",
     "load",

@@ -40,6 +40,7 @@ _FLAGS = {
     "--from-scratch",
     "--tensorboard",
     "--overwrite",
+    "--int8",
 }
 
 

@@ -43,6 +43,7 @@ class Exportable:
         multiple: height and width are multiples of this.
         dtype: FP32, FP16 or INT8.
         calibration: inputs `(1, C, h, w)` of ``size``, float32, for INT8.
+        float_layers: paths of modules of ``network`` that an INT8 file computes in float, where its format can.
     """
 
     network: nn.Module
@@ -52,6 +53,7 @@ class Exportable:
     multiple: int = 1
     dtype: str = FP32
     calibration: Sequence[np.ndarray] = ()
+    float_layers: Sequence[str] = ()
 
 
 class EngineNetwork(ABC):
@@ -78,6 +80,7 @@ class Format(ABC):
     needs: ClassVar[tuple[str, ...]]  # packages that are imported
     dtypes: ClassVar[tuple[str, ...]]
     can_be_dynamic: ClassVar[bool]
+    has_float_layers: ClassVar[bool] = False  # whether an int8 file can compute some layers in float
 
     def require(self) -> None:
         """Raises: UserError: a package that it needs is not installed; the message names the extra."""

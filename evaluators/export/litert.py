@@ -36,6 +36,7 @@ class LiteRt(Format):
     needs = ("litert_torch", "ai_edge_litert", "ai_edge_quantizer")
     dtypes = (FP32, FP16, INT8)
     can_be_dynamic = False
+    has_float_layers = True
 
     def write(self, what: Exportable, path: Path) -> tuple[str, ...]:
         try:
@@ -45,7 +46,7 @@ class LiteRt(Format):
                     content = _halved(content)
                 if what.dtype == INT8:
                     content = quantized_tflite(content, what)
-        except OSError:
+        except (OSError, ExportError):
             raise
         except Exception as error:
             raise ExportError(f"litert-torch refuses it: {first_line(error)}") from error

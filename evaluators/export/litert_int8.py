@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from evaluators.export.formats import Exportable
-from evaluators.export.quantization import Range, end_ranges
+from evaluators.export.formats import Exportable, ExportError
+from evaluators.export.quantization import WEIGHTED, Range, end_ranges
+from space.operators import trace
 
+HAS_WEIGHTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "BATCH_MATMUL")
+"""LiteRT's operators of the kinds ``WEIGHTED``."""
 MOVING = ("RESHAPE", "TRANSPOSE", "DEPTH_TO_SPACE", "SLICE", "STRIDED_SLICE")  # they keep values, and so their scale
 
 
 def quantized_tflite(model: bytes, what: Exportable) -> bytes:
     """``model``, the file of ``what`` in float32 with channels last, in int8, its two ends too.
 
-    Operators without an int8 kernel stay in float32 between a dequantization and a quantization.
+    Operators without an int8 kernel, and ``what.float_layers``, stay in float32 between a dequantization and a
+    quantization.
+
+    Raises:
+        ExportError: a layer that is to stay in float is not found again in ``model``.
     """
     from ai_edge_litert.interpreter import Interpreter
-    from ai_edge_quantizer import quantizer, recipe
+    from ai_edge_quantizer import algorithm_manager, quantizer, recipe
+    from ai_edge_quantizer.qtyping import TFLOperationName
 
     interpreter = Interpreter(model_content=model)
     (signature,) = interpreter.get_signature_list()
     (image,) = interpreter.get_signature_list()[signature]["inputs"]
     work = quantizer.Quantizer(model, recipe.static_wi8_ai8())
+    for tensor in _written_by(interpreter, what) if what.float_layers else ():
+        work.update_quantization_recipe(
+            f"^{re.escape(tensor)};?$",
+            TFLOperationName.ALL_SUPPORTED,
+            algorithm_key=algorithm_manager.AlgorithmName.NO_QUANTIZE,
+        )
     ranges: dict[str, dict[str, Any]] = {}
     for picture in what.calibration:  # one by one: over several, the quantizer averages the smallest and the largest
         values = {image: np.ascontiguousarray(picture.transpose(0, 2, 3, 1))}
@@ -34,6 +49,31 @@ def quantized_tflite(model: bytes, what: Exportable) -> bytes:
     for name in _output_tensors(interpreter):
         _set_range(ranges, name, output_range)
     return bytes(work.quantize(ranges, enable_progress_bar=False, enable_progress_report=False).quantized_model)
+
+
+def _written_by(interpreter: Any, what: Exportable) -> Iterator[str]:
+    """The names of the tensors that ``what.float_layers`` write: the quantizer knows an operator by what it writes.
+
+    The converter keeps the order of operators with weights; their numbers and sizes have to agree.
+    """
+    width, height = what.size
+    listed = trace(what.network, (1, what.in_channels, height, width)).operators
+    layers = [operator.part for operator in listed if operator.kind in WEIGHTED]
+    written = [each for each in interpreter._get_ops_details() if each["op_name"] in HAS_WEIGHTS]
+    tensors = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
+    missing = [layer for layer in what.float_layers if layer not in layers]
+    if missing or len(layers) != len(written):
+        found = f"no layer {missing[0]}" if missing else f"{len(written)} operators with weights for {len(layers)}"
+        raise ExportError(f"layers kept in float must be found again in the LiteRT file, got {found}")
+    modules = dict(what.network.named_modules())
+    for layer, operator in zip(layers, written, strict=True):
+        if layer not in what.float_layers:
+            continue
+        weight = getattr(modules[layer], "weight", None)
+        sizes = {int(np.prod(tensors[index]["shape"])) for index in operator["inputs"] if index in tensors}
+        if weight is not None and weight.numel() not in sizes:
+            raise ExportError(f"layers kept in float must be found again in the LiteRT file, got another for {layer}")
+        yield from (tensors[index]["name"] for index in operator["outputs"])
 
 
 def _widen(ranges: dict[str, dict[str, Any]], others: dict[str, dict[str, Any]]) -> None:

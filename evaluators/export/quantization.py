@@ -14,6 +14,7 @@ import torch
 
 from evaluators.export.formats import Exportable, ExportError
 
+WEIGHTED = ("conv", "conv_transpose", "matmul")  # kinds of operators that have weights, or may have
 BLACK, WHITE = 0.0, 1.0
 Range = tuple[float, float]  # smallest and largest value
 

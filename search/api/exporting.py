@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from evaluators.export import FP32, INT8
+from evaluators.export import FORMATS, FP32, INT8
 from latency_tables.tables.table import load_table
 from search.experiments.data_specs import spec_anywhere
 from search.models.export_folder import check_free
 from search.models.export_request import wanted_formats, wanted_input
 from search.models.exporting import ExportedFile, Job, export_model
-from search.models.model import Model
+from search.models.model import Model, float_layers
 from search.models.named import model_named
 from space.errors import UserError
 
@@ -84,6 +84,14 @@ def export_job(
     if has_int8 and model.rules is None:
         raise UserError(
             f"--dtype int8 needs pictures of the network's task, got {model.name} without a task; leave int8 out"
+        )
+    kept = len(float_layers(model))
+    unable = [form.name for form, dtype in forms if dtype == INT8 and not form.has_float_layers] if kept else []
+    if unable:
+        able = ", ".join(name for name, form in FORMATS.items() if form.has_float_layers)
+        raise UserError(
+            f"--dtype int8 of {model.name}, with {kept} layer{'s' * (kept > 1)} in float, is for --format {able}, got "
+            f"{unable[0]}; leave it out"
         )
     job = Job(
         model,

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import inspect
-import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from torch import nn
 
-from evaluators.images.names import escaped_name
 from evaluators.training.weights import save_weights
 from latency_tables.cli.console import Console
+from search.api.listed_options import command_line, with_options
 from search.api.searching import StoppedError
 from search.api.trained import PAGE_FILE, write_trained
 from search.durations import duration_text
 from search.experiments.course import course_for
 from search.experiments.curve import CURVE_FILE, read_points
 from search.experiments.event_files import check_installed
-from search.experiments.sessions import run_trainings, time_steps
+from search.experiments.sessions import Outcome, run_trainings, time_steps
 from search.experiments.train_folder import Settings, begin, is_finished
 from search.experiments.train_request import VALIDATIONS, TrainRequest, train_request, validations_every
-from search.experiments.training import START_FILE, Begun, TrainingRecord
+from search.experiments.training import START_FILE, Begun, Training, TrainingRecord
 from search.experiments.training_data import Pictures, checked_data
 from search.models.folder import load_model
 from search.request.train_options import FLAGS, TRAIN_OPTIONS
@@ -89,7 +87,7 @@ def train(
         StoppedError: trouble with the machine (disk, memory, GPU); the same call continues.
     """
     spec = spec_of(model, trial)
-    request = train_request(_command(spec, options), spec, **options)
+    request = train_request(command_line("train", spec, TRAIN_OPTIONS, FLAGS, options), spec, **options)
     return train_for(request, Console() if progress else None, stop)
 
 
@@ -106,9 +104,9 @@ def train_for(
     if request.session.has_events:
         check_installed()
     if request.begun is not None and is_finished(folder):
-        _say(console, f"This training is finished: {folder / PAGE_FILE}")
+        say(console, f"This training is finished: {folder / PAGE_FILE}")
         return Trained(folder, TrainingRecord.read(LocalArtifacts(folder)))
-    _say(console, understood(request))
+    say(console, understood(request))
     data = checked_data([request.training], request.session.places)
     request = _in_working_precision(request, console)
     with noted_interrupts(owns_process) as interrupted:
@@ -124,22 +122,32 @@ def train_for(
         metric = request.training.rules.measure.metric_name
         with course_for(console, earlier, metric) as course:
             outcome = run_trainings([request.training], request.session, course, ends, data)
+    record = finished_record(outcome, request.training, folder, folder)
+    if record is None:
+        say(console, f"stopped; {_kept(folder)}, and the same command continues")
+        return Trained(folder, None)
+    say(console, "writing the model folder ...")
+    write_trained(folder, record, request.model, request.starts_from)
+    return Trained(folder, record)
+
+
+def finished_record(outcome: Outcome, training: Training, own: Path, folder: Path) -> TrainingRecord | None:
+    """The record of ``training``; None where it was stopped. ``own`` has its checkpoint, ``folder`` the log.
+
+    Raises:
+        StoppedError: trouble with the machine.
+        TrainingFailedError: the network diverged, or cannot be trained.
+    """
     if outcome.problem:
         raise StoppedError(
             f"stopped: {outcome.problem}; nothing of the training up to its last checkpoint is lost, and the same "
             f"command continues (more in {folder / LOG_FILE})"
         )
     if outcome.failed:
-        reason = outcome.failed[request.training]
+        reason = outcome.failed[training]
         remedy = "; a lower --rate may help, in another --out" if "not finite" in reason else ""
-        raise TrainingFailedError(f"{request.training.name} failed: {reason}; {_kept(folder)}{remedy}")
-    if not outcome.finished:
-        _say(console, f"stopped; {_kept(folder)}, and the same command continues")
-        return Trained(folder, None)
-    (record,) = outcome.finished
-    _say(console, "writing the model folder ...")
-    write_trained(folder, record, request.model, request.starts_from)
-    return Trained(folder, record)
+        raise TrainingFailedError(f"{training.name} failed: {reason}; {_kept(own)}{remedy}")
+    return outcome.finished[0] if outcome.finished else None
 
 
 def understood(request: TrainRequest) -> str:
@@ -170,7 +178,7 @@ def _in_working_precision(request: TrainRequest, console: Console | None) -> Tra
         return request
     precision, failed = tried(request.session.precision, [(training.architecture, training.rules)])
     if failed:
-        _say(console, failed)
+        say(console, failed)
     return replace(request, session=replace(request.session, precision=precision))
 
 
@@ -197,7 +205,7 @@ def _fitted(request: TrainRequest, console: Console | None, data: Pictures, ends
             f"--time must carry at least {FEWEST_STEPS} steps of {timed.step_s:.2g} s and the validations of "
             f"{timed.validation_s:.2g} s, got {duration_text(time_s)}; give it longer, or --steps"
         )
-    _say(console, f"{duration_text(time_s)} carry {steps:,} steps, at {timed.step_s:.3g} s a step as measured")
+    say(console, f"{duration_text(time_s)} carry {steps:,} steps, at {timed.step_s:.3g} s a step as measured")
     return request.of_steps(steps, every or validations_every(steps))
 
 
@@ -220,35 +228,9 @@ def _kept(folder: Path) -> str:
     return f"the checkpoint of step {begun.step:,} stays in {folder}" if begun else f"{folder} has no checkpoint yet"
 
 
-def _say(console: Console | None, text: str) -> None:
+def say(console: Console | None, text: str) -> None:
     if console is not None:
         console.print(text, highlight=False, soft_wrap=True)
 
 
-def _command(spec: str, options: Mapping[str, object]) -> str:
-    """The command line that asks for the same."""
-    words = [spec]
-    for option in TRAIN_OPTIONS:
-        if options.get(option.key) is not None:
-            words += [f"--{option.name}", str(option.text(options[option.key]))]
-    words += [f"--{flag}" for flag in FLAGS if options.get(flag.replace("-", "_"))]
-    return escaped_name("python -m search train " + shlex.join(words))
-
-
-def _described() -> str:
-    lines = [f"        {option.key}: {option.help}." for option in TRAIN_OPTIONS]
-    lines += [f"        {flag.replace('-', '_')}: {text}." for flag, (_, text) in FLAGS.items()]
-    return "\n".join(["", "    Options, as Python values or as text as on the command line:", *lines, "    "])
-
-
-def _signature(function: Callable[..., Trained]) -> inspect.Signature:
-    own = inspect.signature(function)
-    named = [each for each in own.parameters.values() if each.kind is not each.VAR_KEYWORD]
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    named += [inspect.Parameter(option.key, keyword, default=option.default) for option in TRAIN_OPTIONS]
-    named += [inspect.Parameter(flag.replace("-", "_"), keyword, default=False) for flag in FLAGS]
-    return own.replace(parameters=named)
-
-
-train.__doc__ = f"{train.__doc__ or ''}{_described()}"
-vars(train)["__signature__"] = _signature(train)
+with_options(train, TRAIN_OPTIONS, FLAGS)

@@ -16,6 +16,7 @@ COMMANDS = tuple(
         ("recost", "recost", "a run's front on other phones, without training"),
         ("compare", "compare", "the fronts of several runs on one plot"),
         ("train", "train", "one network to the end, from its weights, into a model folder"),
+        ("compress", "compress", "one network made smaller: pruned, fine-tuned, in int8"),
         ("export", "export", "files of a network for the engines of phones, each checked against torch"),
         ("restore", "restore", "pictures through a network, in tiles that equal the whole picture"),
         ("cost", "cost", "parameters, MACs, memory and milliseconds of a published network or yours"),

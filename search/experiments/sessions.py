@@ -42,7 +42,8 @@ class TrainingSession:
     """Where, with what and how long trainings run.
 
     ``is_single``: there is one training, ``folder`` is its own, and its data to train and to validate on are named by
-    paths and not below ``data_root``. ``has_events``: it also writes event files for TensorBoard.
+    paths and not below ``data_root``. ``has_events``: it also writes event files for TensorBoard. ``stage``: the folder
+    in ``folder`` that is the training's own, where it is one of several that follow each other.
     """
 
     folder: Path
@@ -54,6 +55,7 @@ class TrainingSession:
     command: str
     is_single: bool = False
     has_events: bool = False
+    stage: str = ""
 
     @property
     def places(self) -> DataPlaces:
@@ -62,7 +64,7 @@ class TrainingSession:
 
     def artifacts_of(self, training: Training) -> LocalArtifacts:
         """The training's own: its record, weights and checkpoint."""
-        return LocalArtifacts(self.folder) if self.is_single else artifacts_of(training, self.folder)
+        return LocalArtifacts(self.folder / self.stage) if self.is_single else artifacts_of(training, self.folder)
 
 
 @dataclass(frozen=True)

@@ -61,16 +61,25 @@ def existing(folder: Path, overwrite: bool) -> Settings | None:
     Raises:
         UserError: the folder is something else.
     """
+    return None if is_new(folder, SETTINGS_FILE, "train") or overwrite else Settings.read(folder)
+
+
+def is_new(folder: Path, settings: str, command: str) -> bool:
+    """Whether nothing is in ``folder`` yet; else it is one of ``command``, which writes the file ``settings``.
+
+    Raises:
+        UserError: the folder is something else, or a command writes into it.
+    """
     if not folder.exists() and not folder.is_symlink():
-        return None
+        return True
     if folder.is_dir() and not any(folder.iterdir()):
-        return None
-    if not (folder / SETTINGS_FILE).is_file():
-        kind = "a model folder that train did not make" if is_model_folder(folder) else "something else"
-        raise UserError(f"--out must be a new folder or one of train, got {folder}, {kind}; give another")
+        return True
+    if not (folder / settings).is_file():
+        kind = f"a model folder that {command} did not make" if is_model_folder(folder) else "something else"
+        raise UserError(f"--out must be a new folder or one of {command}, got {folder}, {kind}; give another")
     if is_owned(folder):
         raise UserError(f"{folder} is being written by another command; wait for it or stop it")
-    return None if overwrite else Settings.read(folder)
+    return False
 
 
 def is_finished(folder: Path) -> bool:
@@ -78,19 +87,19 @@ def is_finished(folder: Path) -> bool:
     return is_model_folder(folder) and (folder / RECORD_FILE).is_file()
 
 
-def check_same(asked: Mapping[str, str], begun: Settings, folder: Path) -> None:
-    """Refuse another setting than the training in ``folder`` was begun with.
+def check_same(asked: Mapping[str, str], begun: Mapping[str, str], folder: Path, what: str = "training") -> None:
+    """Refuse another setting than those ``begun`` with, of ``what`` is in ``folder``.
 
     Raises:
         UserError: names the first.
     """
-    for name in dict.fromkeys((*asked, *begun.said)):
-        own, text = (said.get(name, "not given") for said in (begun.said, asked))
+    for name in dict.fromkeys((*asked, *begun)):
+        own, text = (said.get(name, "not given") for said in (begun, asked))
         if own == text:
             continue
         why = "; its rate falls to zero at its last step, so that it cannot be prolonged" if name in LENGTH else ""
         raise UserError(
-            f"--{name} must stay {own}, with which the training in {folder} was begun, got {text}{why}; give another "
+            f"--{name} must stay {own}, with which the {what} in {folder} was begun, got {text}{why}; give another "
             "--out, or --overwrite to begin again"
         )
 

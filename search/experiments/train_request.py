@@ -81,11 +81,11 @@ def train_request(command: str, spec: str, **options: Any) -> TrainRequest:
         training = replace(training, plan_changes=with_warmup(training.plan_changes, steps))
     if training.test and "data_root" not in texts:
         raise UserError(f"--test names folders below --data-root, got {texts['test']!r} without it; give --data-root")
-    folder = written_folder("--out", Path(texts.get("out") or RUNS / f"train-{_plain(model.name)}"))
+    folder = written_folder("--out", Path(texts.get("out") or RUNS / f"train-{plain_name(model.name)}"))
     said = _said(texts, training, steps)
     begun = existing(folder, bool(options.get("overwrite")))
     if begun is not None:
-        check_same(said, begun, folder)
+        check_same(said, begun.said, folder)
         training = replace(begun.training, loss=training.loss)  # where the teacher's files lie now
     session = TrainingSession(
         folder,
@@ -122,7 +122,7 @@ def _start(spec: str, texts: Mapping[str, str], steps: int, from_scratch: bool) 
         seed=seed,
         train=(texts.get("data", EMBEDDED),),
         test=tuple(test for test in texts.get("test", "").split(",") if test),
-        plan_changes=_plan_changes(texts),
+        plan_changes=plan_changes(texts),
         start="" if is_random else fingerprint(model.network),
         validation=texts.get("val_data", EMBEDDED),
         validate_every=every or validations_every(steps),
@@ -181,7 +181,7 @@ def _length(texts: Mapping[str, str]) -> tuple[int | None, float | None]:
     return None, parse_time(texts.get("time", DEFAULT_TIME))
 
 
-def _plan_changes(texts: Mapping[str, str]) -> PlanChanges:
+def plan_changes(texts: Mapping[str, str]) -> PlanChanges:
     changes: list[tuple[str, int | float]] = []
     for option, name in (("batch", "batch"), ("patch", "patch_px")):
         if option in texts:
@@ -235,6 +235,6 @@ def _starts_from(model: Model, training: Training, texts: Mapping[str, str]) -> 
     return f"the weights of {texts.get('weights') or model.name}"
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """``name`` as that of a folder."""
     return "".join(letter if letter.isalnum() or letter in "+-.=" else "-" for letter in name)

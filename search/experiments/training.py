@@ -56,7 +56,8 @@ class Training:
     ``plan_changes`` are fields of the protocol's plan that are another than the protocol says, by name. ``start`` is
     the fingerprint of the weights in ``START_FILE``; empty for random ones. Every ``validate_every`` steps the averaged
     weights are measured on the pictures of the data spec ``validation``; 0 for never. ``loss`` is what is added to the
-    task's own.
+    task's own. ``int8`` is the fingerprint of the ranges (``search.experiments.int8_ranges``) to which it is rounded
+    while it is trained; its weights are then of the deploy form.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Training:
     validation: str = ""
     validate_every: int = 0
     loss: LossSpec = field(default_factory=LossSpec)
+    int8: str = ""
 
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
@@ -108,6 +110,7 @@ class Training:
             "validation": self.validation,
             "validate_every": self.validate_every,
             "loss": self.loss.to_dict(),
+            "int8": self.int8,
         }
         return {
             "name": self.name,
@@ -127,7 +130,7 @@ class Training:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Training:
         values = {name: data[name] for name in ("name", "protocol", "steps", "seed")}
-        values |= {name: data[name] for name in ("start", "validation", "validate_every") if name in data}
+        values |= {name: data[name] for name in ("start", "validation", "validate_every", "int8") if name in data}
         return cls(
             architecture=trainable_from_dict(data["architecture"]),
             plan_changes=tuple(data.get("plan_changes", {}).items()),

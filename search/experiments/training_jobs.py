@@ -17,6 +17,7 @@ from evaluators.training.precision import Precision
 from evaluators.training.weights import load_weights
 from search.environment import environment
 from search.experiments.data_specs import describe, pictures
+from search.experiments.int8_ranges import Int8Ranges
 from search.experiments.trainables import built, known_costs, params_of
 from search.experiments.training import (
     BEGUN_FILE,
@@ -37,6 +38,7 @@ from search.experiments.training_steps import (
     validation_set,
 )
 from search.models.about import About
+from search.models.files import network_with
 from search.sessions.deadline import Deadline
 from search.storage.artifacts import ArtifactStore
 from search.workers.messages import Job, Progress, Result, Stopped
@@ -86,8 +88,8 @@ class TrainingRunner:
             record.write(artifacts)
         for name in (CHECKPOINT_FILE, BEGUN_FILE):
             artifacts.delete(name)
-        network = self._loaded(training, _weights(artifacts))
-        start = self._loaded(training, start_weights(artifacts)) if training.start else None
+        network = self._loaded(training, _weights(artifacts), artifacts)
+        start = self._loaded(training, start_weights(artifacts), artifacts) if training.start else None
         if job.validation is not None and record.validation is None:
             pairs, without = validation_set(job.validation, training.rules)
             result = self._result(network, start, training, job.validation_data, pairs, without, stopping(ends))
@@ -100,9 +102,13 @@ class TrainingRunner:
             record.write(artifacts)
         return Finished(job.number, record)
 
-    def _loaded(self, training: Training, weights: Path) -> nn.Module:
-        network = built(training.architecture, training.seed)
-        load_weights(weights, network)
+    def _loaded(self, training: Training, weights: Path, artifacts: ArtifactStore) -> nn.Module:
+        """The network as it is measured: in int8, where it is trained for it."""
+        if training.int8 and isinstance(training.architecture, Architecture):
+            network = Int8Ranges.read(artifacts).network(network_with(training.architecture, weights))
+        else:
+            network = built(training.architecture, training.seed)
+            load_weights(weights, network)
         return network.to(self.precision.device).eval()
 
     def _result(
@@ -138,6 +144,7 @@ class TrainingRunner:
                 "seed": training.seed,
                 "plan": training.plan.to_dict(),
                 **({} if training.loss.is_own else {"added loss": training.loss.said}),
+                **({"rounded to": "int8, as LiteRT rounds"} if training.int8 else {}),
                 "environment": self._environment(training, begun),
             },
             "data": {"training": begun.train_data},

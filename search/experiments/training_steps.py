@@ -19,6 +19,7 @@ from evaluators.training.trainer import Trainer
 from evaluators.training.weights import load_weights, save_weights
 from search.experiments.curve import Curve, rows_every
 from search.experiments.event_files import events_in
+from search.experiments.int8_ranges import Int8Ranges, deployed
 from search.experiments.teachers import loss_of
 from search.experiments.trainables import built
 from search.experiments.training import CHECKPOINT_FILE, START_FILE, WEIGHTS_FILE, Begun, Training
@@ -71,6 +72,8 @@ def make_steps(
     begun = steps.so_far()
     if begun.step == training.steps:
         metadata, network = about(training, begun).metadata(), trainer.averaged_network()
+        if training.int8:
+            network = deployed(network, begun_network(training, artifacts))
         artifacts.put(WEIGHTS_FILE, lambda path: save_weights(path, network, metadata))
     return begun
 
@@ -190,15 +193,21 @@ def start_weights(artifacts: ArtifactStore) -> Path:
     return path
 
 
+def begun_network(training: Training, artifacts: ArtifactStore) -> nn.Module:
+    """In float, with the weights that ``training`` starts from."""
+    network = built(training.architecture, training.seed)
+    if training.start:
+        load_weights(start_weights(artifacts), network)
+    return network
+
+
 def _resumable(job: StepTimingJob) -> Resumable:
     training, artifacts = job.training, job.artifacts
     patches = PatchPool.open(job.pool, training.rules.degrade.finish_patches)
 
     def make() -> nn.Module:
-        network = built(training.architecture, training.seed)
-        if training.start:
-            load_weights(start_weights(artifacts), network)
-        return network
+        network = begun_network(training, artifacts)
+        return Int8Ranges.read(artifacts).network(network) if training.int8 else network
 
     loss = loss_of(training.loss, training.rules)
     return Resumable(make, training.seed, training.rules, training.plan, patches, loss)

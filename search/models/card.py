@@ -9,6 +9,7 @@ from evaluators.data import EMBEDDED
 from evaluators.quantities import QUANTITIES, ms_text
 from latency_tables.tables.estimate import MissingOperatorError
 from latency_tables.tables.table import load_table, table_names
+from search.models.compression_card import compression_lines
 from search.models.costs import input_of, model_costs
 from search.models.engines import how_to_run
 from search.models.model import Model
@@ -36,6 +37,7 @@ def card(model: Model, described: Mapping[str, Any], exported: Sequence[str], ch
         "": _heading(model, described),
         "Training": _training(model),
         "Quality": _quality(model),
+        "Compression": compression_lines(model.facts["compression"]) if model.facts.get("compression") else (),
         "Costs": _costs(model, exported),
         "Files": _files(exported, check),
         "Run it": _how_to_run(model, exported),

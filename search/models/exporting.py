@@ -9,16 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import nn
 
-from evaluators import data
 from evaluators.export import INT8, Exportable, ExportError, Format
 from evaluators.export.check import Shot, shots
 from evaluators.export.deploy import export_form
 from evaluators.export.files import OutsideToleranceError, write_checked
-from evaluators.export.pictures import fitted, network_image
-from evaluators.images.pair_folders import NamedPair
 from evaluators.tasks import Pair, TaskRules
 from latency_tables.lowering.fusion import network_operators
 from latency_tables.tables.estimate import explain
@@ -26,11 +22,10 @@ from latency_tables.tables.table import LatencyTable
 from search.experiments.data_specs import DataSpec
 from search.models.export_folder import publish, unpublished
 from search.models.export_request import Input
-from search.models.model import Model
-from space.errors import UserError
+from search.models.model import Model, float_layers
+from search.models.pictures import calibration_of, pairs_of
 from space.specialists import networks_of
 
-MOST_CALIBRATED = 16  # pictures, which bounds the time of a calibration
 SPECIALISTS_FILE = "specialists.json"
 
 
@@ -94,8 +89,9 @@ def export_model(job: Job, tell: Told) -> tuple[ExportedFile, ...]:
         UserError: the pictures cannot be used.
     """
     model = job.model
-    rules, pairs = _pairs(model.rules, job.pictures, validates=True)
-    calibration = _calibration(job, model.rules) if any(dtype == INT8 for _, dtype in job.forms) else ()
+    rules, pairs = pairs_of(model.rules, job.pictures, validates=True)
+    has_int8 = any(dtype == INT8 for _, dtype in job.forms)
+    calibration = calibration_of(model.rules, job.calibration, job.input.size).images if has_int8 else ()
     done: list[ExportedFile] = []
     with unpublished(job.folder) as temporary:
         paths: list[Path] = []
@@ -115,6 +111,7 @@ def export_model(job: Job, tell: Told) -> tuple[ExportedFile, ...]:
                 job.input.multiple,
                 dtype,
                 calibration if dtype == INT8 else (),
+                float_layers(model) if dtype == INT8 else (),
             )
             name = f"{stem}{form.suffix}"
             try:
@@ -168,25 +165,3 @@ def _of_level(pairs: Sequence[Pair], index: int, count: int) -> Sequence[Pair]:
     """Those of the ``index``-th specialist's noise levels; all of them where none is."""
     own = [pair for pair in pairs if not math.isnan(pair.level) and min(int(pair.level * count), count - 1) == index]
     return own if own and count > 1 else pairs
-
-
-def _pairs(rules: TaskRules | None, spec: DataSpec, validates: bool) -> tuple[TaskRules | None, tuple[Pair, ...]]:
-    """The pairs of ``spec``, and the rules by which they are measured; neither of a network without a task."""
-    if rules is None:
-        return None, ()
-    images = spec.pictures(rules, validates)
-    given = isinstance(images[0], NamedPair)
-    rules = rules.of_pairs(training=given, validation=given)
-    return rules, data.validation_pairs(images, rules)
-
-
-def _calibration(job: Job, rules: TaskRules | None) -> tuple[np.ndarray, ...]:
-    """Inputs of the file's size, of pictures on which the network may have been trained."""
-    if rules is None or job.calibration is None:
-        raise UserError(
-            "--dtype int8 needs pictures of the network's task for its ranges, got a network without a task"
-        )
-    _, pairs = _pairs(rules, job.calibration, validates=False)
-    chosen = pairs[:: -(-len(pairs) // MOST_CALIBRATED)]
-    cut = [fitted(pair, job.input.size, 1) for pair in chosen]
-    return tuple(network_image(rules.degrade.network_input(pair.degraded)) for pair in cut)

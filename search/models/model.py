@@ -24,7 +24,7 @@ class Model:
         architecture: what ``network`` is built from; None of a user's own module or file.
         has_weights: whether the weights come from a training or a file; False where they are only initialised.
         facts: what is known besides, as JSON values, for cards: ``training`` (run, trial, rung, steps, plan, seed),
-            ``data``, ``metrics``, ``weights`` (whose file), ``licence``.
+            ``data``, ``metrics``, ``weights`` (whose file), ``licence``, ``compression``.
     """
 
     name: str
@@ -33,3 +33,9 @@ class Model:
     architecture: Architecture | None
     has_weights: bool
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def float_layers(model: Model) -> tuple[str, ...]:
+    """Paths of the modules that an int8 file of ``model`` computes in float, as its compression chose them."""
+    compression = model.facts.get("compression") or {}
+    return tuple((compression.get("int8") or {}).get("float_layers") or ())

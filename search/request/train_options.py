@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from search.request.options import PRECISION_HELP, Option, task_options
 from space.errors import UserError
@@ -52,9 +52,16 @@ def train_texts(options: Mapping[str, object]) -> dict[str, str]:
     Raises:
         UserError: an option is unknown.
     """
-    known = {option.key: option for option in TRAIN_OPTIONS}
-    for name in options.keys() - known.keys() - {flag.replace("-", "_") for flag in FLAGS}:
+    return texts_of("train", TRAIN_OPTIONS, FLAGS, options)
+
+
+def texts_of(
+    command: str, listed: Sequence[Option], flags: Collection[str], options: Mapping[str, object]
+) -> dict[str, str]:
+    """As ``train_texts``, of a ``command`` whose options are ``listed``."""
+    known = {option.key: option for option in listed}
+    for name in options.keys() - known.keys() - {flag.replace("-", "_") for flag in flags}:
         near = "".join(f"; nearest: {each}" for each in difflib.get_close_matches(name, known, n=1))
-        raise UserError(f"an option of train must be one of {', '.join(known)}, got {name!r}{near}")
+        raise UserError(f"an option of {command} must be one of {', '.join(known)}, got {name!r}{near}")
     texts = {name: option.text(options.get(name)) for name, option in known.items()}
     return {name: text for name, text in texts.items() if text is not None}

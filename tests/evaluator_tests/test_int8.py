@@ -16,7 +16,7 @@ from evaluators.compression.int8.costs import int8_costs, int8_table
 from evaluators.compression.int8.network import rounded, rounded_weights
 from evaluators.compression.int8.points import Role, layers_of, points
 from evaluators.costs import architecture_costs
-from evaluators.export import FORMATS, INT8, Exportable
+from evaluators.export import FORMATS, INT8, Exportable, ExportError
 from evaluators.export.deploy import export_form
 from evaluators.images.embedded import validation_photographs
 from evaluators.training.plan import TrainingPlan
@@ -64,6 +64,43 @@ def test_it_loses_what_litert_loses(name: str, tmp_path: Path) -> None:
     real = FORMATS["litert"].open(tmp_path / "model.tflite").run(image.numpy())
     assert psnr(simulated, exact) == pytest.approx(psnr(real, exact), abs=0.5)
     assert psnr(simulated, real) > psnr(real, exact) - 0.5  # not merely as far away
+
+
+@pytest.mark.parametrize("name", ["ecbsr-m4c8", "fsrcnn"])
+def test_litert_keeps_the_same_layers_in_float(name: str, tmp_path: Path) -> None:
+    network, channels = whole(name), ZOO[name].architecture.shape.in_channels
+    *calibration, image = pictures(channels)
+    int8 = quantized(network, calibration)
+    assert isinstance(int8, Int8Network)
+    layers = most_sensitive(int8, 2, calibration[:1])
+    what = Exportable(
+        export_form(network, SIZE),
+        channels,
+        SIZE,
+        dtype=INT8,
+        calibration=[each.numpy() for each in calibration],
+        float_layers=layers,
+    )
+    FORMATS["litert"].write(what, tmp_path / "model.tflite")
+    engine = FORMATS["litert"].open(tmp_path / "model.tflite")
+    real, with_float = engine.run(image.numpy()), int8.with_float(layers)
+    with torch.no_grad():
+        simulated, exact, all_int8 = (each(image).numpy() for each in (with_float, network, int8))
+    assert psnr(simulated, exact) == pytest.approx(psnr(real, exact), abs=0.5)
+    assert psnr(simulated, real) > psnr(all_int8, real)
+    kept = {tuple(dict(export_form(network).named_parameters())[f"{layer}.weight"].shape) for layer in layers}
+    stored = [tensor for tensor in engine.interpreter.get_tensor_details() if tensor["dtype"] == np.float32]
+    shapes = {tuple(sorted(tensor["shape"].tolist())) for tensor in stored if len(tensor["shape"]) == 4}
+    assert {tuple(sorted(shape)) for shape in kept} <= shapes
+
+
+def test_a_layer_that_litert_does_not_have_is_refused(tmp_path: Path) -> None:
+    network, calibration = whole("espcn"), [each.numpy() for each in pictures(1)]
+    what = Exportable(
+        export_form(network, SIZE), 1, SIZE, dtype=INT8, calibration=calibration, float_layers=("nowhere",)
+    )
+    with pytest.raises(ExportError, match="found again in the LiteRT file, got no layer nowhere"):
+        FORMATS["litert"].write(what, tmp_path / "model.tflite")
 
 
 def test_values_round_to_a_grid_that_holds_zero() -> None:

@@ -15,10 +15,10 @@ from enum import Enum, auto
 import torch
 from torch import nn
 
+from evaluators.export.quantization import WEIGHTED
 from latency_tables.lowering.fusion import written_values
 from space.operators import Operator, OperatorList, trace
 
-WEIGHTED = ("conv", "conv_transpose", "matmul")
 COPY = "copy"  # whether one is needed depends on the order in which a value lies in memory
 MOVING = (COPY, "pixel_shuffle", "gather")  # they keep values, and so their scale
 KEEPS_SCALE = ("constant_pad_nd", "reflection_pad2d", "replication_pad2d", "upsample_nearest2d",
@@ -49,7 +49,7 @@ def points(network: nn.Module, shape: tuple[int, ...], float_layers: Collection[
     """What becomes of each operator that ``network`` runs on an image of ``shape`` `(N, C, h, w)`, in order; copies are
     left out.
 
-    A value is float where only operators of ``float_layers`` write and read it.
+    A value is float where only operators of ``float_layers`` write and read it; the output never is.
 
     Raises:
         UserError: the network runs an operator of unknown cost.
@@ -59,7 +59,7 @@ def points(network: nn.Module, shape: tuple[int, ...], float_layers: Collection[
     written = written_values(listed.operators, listed.outputs)
     layers = [operator.part for operator in listed.operators]
     moved = [_moves(operator) for operator in listed.operators]
-    is_float = _float_values(listed, moved, frozenset(float_layers))
+    is_float = _float_values(listed, frozenset(float_layers))
     ends = _ends(listed, moved)
     found, seen = [], Counter[tuple[str, str]]()
     for place, operator in enumerate(listed.operators):
@@ -96,28 +96,12 @@ def _ends(listed: OperatorList, moved: Sequence[bool]) -> set[int]:
     return found
 
 
-def _float_values(listed: OperatorList, moved: Sequence[bool], float_layers: frozenset[str]) -> list[bool]:
-    """Of each operator, whether its output stays in float."""
+def _float_values(listed: OperatorList, float_layers: frozenset[str]) -> list[bool]:
+    """Of each operator, whether its output stays in float: operators that move values are int8 in LiteRT, too."""
     operators = listed.operators
-
-    def is_float(operator: Operator) -> bool:
-        return operator.part in float_layers
-
     result = []
     for place, operator in enumerate(operators):
-        readers = _readers(operators, moved, place, operator.writes[0])
-        result.append(is_float(operator) and all(map(is_float, readers)))
+        value = operator.writes[0]
+        readers = [later.part for later in operators[place + 1 :] if value in later.reads]
+        result.append(value not in listed.outputs and {operator.part, *readers} <= float_layers)
     return result
-
-
-def _readers(operators: Sequence[Operator], moved: Sequence[bool], place: int, value: int) -> list[Operator]:
-    """The operators after ``place`` that read ``value``, or what it is moved to."""
-    values, found = {value}, []
-    for later in range(place + 1, len(operators)):
-        operator = operators[later]
-        if values & set(operator.reads):
-            if moved[later]:
-                values.update(operator.writes)
-            else:
-                found.append(operator)
-    return found
