@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from evaluators.compression.compression import DISTIL, INT8, PRUNE
-from search.candidates.compressed import PRUNED_S, Compressor, Variant, can_follow, seconds_of
+from search.candidates.compressed import Compressor, Variant, can_follow, seconds_of
 from search.candidates.screening import Screen
 from search.records import Status, TrialRecord
 from search.rungs import SAFETY
-from search.storage.study import Study
+from search.storage.study import PRUNED_S, Study
 from search.workers.pruning import PrunedNetwork, PruneJob
 
 MEASURED_LONGER = 8  # times as long as in float: int8 is calibrated, and every value rounded one by one
@@ -80,9 +80,10 @@ class CompressionSchedule:
     def _has_share(self, needed_s: float, records: list[TrialRecord], unavailable: frozenset[int]) -> bool:
         """Whether compressed trials may take ``needed_s`` more of all the time of training and measuring."""
         in_work = sum(self._seconds_on(each) for each in records if each.descent and each.trial in unavailable)
-        own = seconds_of(each for each in records if each.descent) + self.study.noted(PRUNED_S, 0.0)
-        whole = seconds_of(records) + in_work + needed_s
-        return math.fsum((own, in_work, needed_s)) <= self.study.settings.compress_share * whole
+        own = seconds_of(each for each in records if each.descent)
+        pruning_s = self.study.noted(PRUNED_S, 0.0)
+        whole = seconds_of(records) + pruning_s + in_work + needed_s
+        return math.fsum((own, pruning_s, in_work, needed_s)) <= self.study.settings.compress_share * whole
 
     def _seconds_of(self, variant: Variant) -> float:
         """About how long it takes to train and measure it on its first rung."""

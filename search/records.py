@@ -240,14 +240,18 @@ class RunResult:
     classical_baselines_db: dict[str, float] = field(default_factory=dict)  # PSNR of classical methods
     stopped_train_s: float = 0.0  # spent on rungs that the end of a session cut short; their checkpoints remain
     is_finished: bool = False  # whether the last session came to its own end
+    pruning_s: float = 0.0  # spent on choosing and removing channels
 
     @property
     def worker_shares(self) -> dict[str, float]:
-        """Shares of worker time: training, measuring, and everything else (starting, proposing, writing)."""
+        """Shares of worker time: training, measuring, pruning where it was asked for, and everything else (starting,
+        proposing, writing)."""
         available_s = self.settings.workers * self.elapsed_s
         if not available_s:
             return {}
         results = [result for trial in self.trials for result in trial.rungs]
         training = (sum(result.train_s for result in results) + self.stopped_train_s) / available_s
         measuring = sum(result.eval_s for result in results) / available_s
-        return {"training": training, "measuring": measuring, "all else": 1 - training - measuring}
+        pruning = self.pruning_s / available_s
+        known = {"training": training, "measuring": measuring} | ({"pruning": pruning} if pruning else {})
+        return {**known, "all else": 1 - sum(known.values())}

@@ -21,7 +21,7 @@ from search.candidates.screening import Screen, over_budget
 from search.records import SEARCHED, Descent, Status, TrialRecord
 from search.rungs import ranked
 from search.storage.artifacts import measured_weights_name, pruned_weights_name
-from search.storage.study import Study
+from search.storage.study import PRUNED_S, Study
 from search.workers.pruning import PrunedNetwork, PruneJob
 from space.architecture import Architecture
 
@@ -30,7 +30,6 @@ RATIOS = (0.5, 0.25)
 cost is not made good in the steps that are left."""
 FIRST_RUNG = 1  # a candidate is compressed when it was promoted, not before
 TEACHES_BY_DB = 0.1  # that a teacher is better at least, twice the seed noise
-PRUNED_S = "pruning_s"  # note of a run: seconds that pruning itself took
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from search.records import RunResult
 from search.rungs import ranked
 from search.storage.artifacts import ArtifactStore, checkpoint_name
-from search.storage.study import Study
+from search.storage.study import PRUNED_S, Study
 from space.errors import UserError
 
 
@@ -39,6 +39,7 @@ def result_of(study: Study, folder: Path) -> RunResult:
         baseline_others_db=baseline.get("others_db", {}),
         classical_baselines_db=study.noted("classical_baselines", {}),
         stopped_train_s=study.noted("stopped_train_s", 0.0),
+        pruning_s=study.noted(PRUNED_S, 0.0),
         is_finished=bool(sessions) and done.get("sessions") == len(sessions),
     )
 

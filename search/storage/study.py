@@ -38,6 +38,7 @@ from space.errors import UserError
 from space.knobs import Value
 from space.search_space import Parameter, SearchSpace
 
+PRUNED_S = "pruning_s"  # note of a run: seconds that choosing and removing channels took
 TOLD_AS = {Status.OVER_BUDGET: TrialState.PRUNED, Status.DUPLICATE: TrialState.PRUNED, Status.FAILED: TrialState.FAIL}
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
