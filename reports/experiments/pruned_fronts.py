@@ -137,7 +137,8 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
         if options.int8:
             bench = int8_bench(table, plan.size, tests, plan.rules, pool, precision.device)
             _write_int8(options.folder / INT8, plan, table.name, records, bench, without)
-    print(f"table and figure: {options.folder / 'README.md'}")
+    if (options.folder / "README.md").exists():  # not before a network is pruned
+        print(f"table and figure: {options.folder / 'README.md'}")
     return status
 
 

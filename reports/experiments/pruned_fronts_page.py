@@ -40,6 +40,8 @@ def write_fronts(
     ``baseline_db`` is doing without a network, by test set, the first of which the figure is of; ``table`` is the
     latency table's name, ``dtype`` the number format of its milliseconds and of the quality.
     """
+    if not records:
+        return
     write_atomically(folder / TABLE, rows(records).to_csv(index=False).encode())
     found, test = cells(records), next(iter(baseline_db))
     if any(cell.arm == PRUNED for cell in found):

@@ -106,6 +106,8 @@ def test_the_page_and_its_rows(tmp_path: Path) -> None:
 
 
 def test_there_is_no_page_before_a_network_is_pruned(tmp_path: Path) -> None:
+    write_fronts(tmp_path, PLAN, "pixel4-a76", [], {"embedded": 28.12})
+    assert not list(tmp_path.iterdir())
     write_fronts(tmp_path, PLAN, "pixel4-a76", [record(PARENT, 0.0, 0, 30.0)], {"embedded": 28.12})
     assert [path.name for path in tmp_path.iterdir()] == [TABLE]
 
