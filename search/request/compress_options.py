@@ -15,7 +15,7 @@ COMPRESS_OPTIONS: tuple[Option, ...] = (
     *task_options("upscaling factor (default: the network's)"),
     Option("prune", PRUNING, "share of its channels to remove, above 0 and at most 0.95, such as 0.5", "RATIO"),
     Option("importance", PRUNING, "what says which: magnitude (default), taylor or fpgm", "NAME"),
-    Option("scope", PRUNING, "of all groups of channels together: global (default), or of each: uniform", "NAME"),
+    Option("scope", PRUNING, "of each group of channels: uniform (default), or of all together: global", "NAME"),
     Option("prune-steps", PRUNING, "in which they go, each of which has to pay (default: 1)", "N"),
     Option("mixed", QUANTIZING, "layers to keep in float, those whose int8 costs the most (default: 0)", "N"),
     Option(

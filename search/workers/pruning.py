@@ -16,6 +16,12 @@ from space.architecture import Architecture
 from space.build import build
 
 
+SCOPE = "uniform"
+"""Of all channels at once the least important are most of a residual stream's: of 48 channels of a plain network, 75 %
+in one step left it 1 and 28.60 dB after as many steps again, and the same share of every group 12 and 29.16 dB, at 284
+instead of 147 ms on pixel4-a76; in two steps of all at once 29.13 dB at 311 ms (one seed)."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PruneJob(Job):
     """Remove the share ``ratio`` of the channels of trial ``parent``, such that the cost ``objective`` falls.
@@ -62,7 +68,7 @@ def pruned_network(job: PruneJob, artifacts: ArtifactStore) -> PrunedNetwork:
     def cost(arch: Architecture) -> float:
         return design_costs(arch, Compression(dtype=job.dtype), job.input_size, tables).of(job.objective)
 
-    found = prune(job.architecture, network, job.ratio, cost=cost)
+    found = prune(job.architecture, network, job.ratio, scope=SCOPE, cost=cost)
     if found.architecture == job.architecture:
         return PrunedNetwork(job.number, job.parent, job.ratio, None, time.perf_counter() - begun)
     artifacts.put(job.pruned, lambda file: save_weights(file, found.network, {}))
