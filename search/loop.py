@@ -6,11 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from statistics import median
 
+from search.candidates.compressed import start_weights, taught_from
 from search.candidates.next_trial import next_trial
+from search.candidates.screening import Screen
+from search.compression_schedule import CompressionSchedule, parent_of
 from search.pareto import ENOUGH_TRIALS
 from search.records import RungResult, Status, TrialRecord
 from search.request.budget import Budget
-from search.rungs import next_fixed, promotable
+from search.rungs import SAFETY, next_fixed, promotable
 from search.sessions.deadline import Deadline
 from search.sessions.progress import Listener
 from search.storage.artifacts import checkpoint_name, measured_weights_name
@@ -19,10 +22,10 @@ from search.workers.dispatcher import Dispatcher
 from search.workers.jobs import Measured, RungJob, training_seed
 from search.workers.messages import Failed, Job, Progress, Result
 from search.workers.protocol import Workers
+from search.workers.pruning import PrunedNetwork, PruneJob
 from space.tasks import Task
 
 TRIED = (Status.RUNNING, Status.TRAINED, Status.FAILED)  # of a searched trial: it has been, or is, trained
-SAFETY = 1.15  # a job is begun only if its estimated time, times this, is left
 
 
 @dataclass
@@ -48,9 +51,14 @@ class SearchLoop:
     _exhausted: bool = False
 
     def __post_init__(self) -> None:
+        screen = Screen(self.task, self.study.settings, self.budget)
+        self._compressed = CompressionSchedule(self.study, screen, self.step_s)
         for record in self.study.records.values():
-            for before, after in zip((None, *record.rungs), record.rungs, strict=False):
-                self.step_s[record.trial] = after.train_s / (after.steps - (before.steps if before else 0))
+            if record.follows:
+                continue
+            begun_at = record.descent.steps if record.descent else 0
+            for before, after in zip((begun_at, *(each.steps for each in record.rungs)), record.rungs, strict=False):
+                self.step_s[record.trial] = after.train_s / (after.steps - before)
 
     def run(self) -> str | None:
         """Search until a limit is reached, everything is done, or it is interrupted; returns why it had to stop early,
@@ -59,23 +67,30 @@ class SearchLoop:
 
     # What to train next.
 
-    def next_job(self, unavailable: frozenset[int]) -> RungJob | None:
+    def next_job(self, unavailable: frozenset[int]) -> Job | None:
         record = self._next(unavailable)
-        if record is None:
-            return None
-        rung, settings = len(record.rungs), self.study.settings
+        return self._rung_job(record) if isinstance(record, TrialRecord) else record
+
+    def _rung_job(self, record: TrialRecord) -> RungJob:
+        rung, settings, descent = record.next_rung, self.study.settings, record.descent
+        steps, begun_at = settings.rungs[rung], descent.steps if descent else 0
+        teacher = self.study.records[descent.teacher] if descent and descent.teacher is not None else None
         return RungJob(
             number=record.trial,
             network=record.architecture.key,
             rung=rung,
-            steps=settings.rungs[rung],
+            steps=steps,
             architecture=record.architecture,
             seed=training_seed(settings.seed, record.architecture.key),
             checkpoint=checkpoint_name(record.trial),
             weights=measured_weights_name(record.trial, rung),
+            compression=record.compression,
+            start=start_weights(record),
+            begun_at=steps if record.follows else begun_at,
+            teacher=taught_from(teacher, descent) if teacher and descent else None,
         )
 
-    def _next(self, unavailable: frozenset[int]) -> TrialRecord | None:
+    def _next(self, unavailable: frozenset[int]) -> TrialRecord | PruneJob | None:
         rungs = self.study.settings.rungs
         records = self._records()
         begun = [r for r in records if not r.rungs and r.status == Status.RUNNING and r.trial not in unavailable]
@@ -84,9 +99,12 @@ class SearchLoop:
         fixed = next_fixed([r for r in records if r.rungs], rungs, unavailable)
         if fixed is not None:
             return fixed
+        compressed = self._compressed.next(records, unavailable, self._time_left_s())
+        if compressed is not None:
+            return compressed
         trained = [r for r in records if r.status == Status.TRAINED]
         for record in self._promotable(trained, unavailable):
-            if self._fits(record):
+            if self._fits(record, records, unavailable):
                 return record
         if self._may_propose(records):
             proposed = next_trial(self.study, self.task, self.budget)
@@ -96,7 +114,7 @@ class SearchLoop:
         fixed_count = sum(r.is_fixed for r in trained)
         at_least = len(trained) if self.limits.deadline else ENOUGH_TRIALS - fixed_count
         for record in self._promotable(trained, unavailable, at_least):
-            if self._fits(record):
+            if self._fits(record, records, unavailable):
                 return record
         return None
 
@@ -112,7 +130,7 @@ class SearchLoop:
             return False
         if self.study.sources() - {r.source for r in records}:
             return True  # fixed trials wait in the queue
-        searched = sum(not r.is_fixed and r.status in TRIED for r in records)
+        searched = sum(not r.is_fixed and r.descent is None and r.status in TRIED for r in records)
         if self.limits.trials is not None and searched >= self.limits.trials:
             return False
         # One that could not climb the whole ladder in the time left would only be measured where nothing is compared.
@@ -120,15 +138,20 @@ class SearchLoop:
         whole_ladder_s = self.study.settings.rungs[-1] * median(known) * SAFETY if known else 0
         return self._time_left_s() > whole_ladder_s
 
-    def _fits(self, record: TrialRecord) -> bool:
+    def _fits(self, record: TrialRecord, records: list[TrialRecord], unavailable: frozenset[int]) -> bool:
+        """Whether it can be trained for its next rung in the time left."""
+        if record.descent and not self._compressed.may_climb(record, records, unavailable):
+            return False
         if record.trial not in self.step_s:
             return True
-        steps = self.study.settings.rungs[len(record.rungs)] - (record.rungs[-1].steps if record.rungs else 0)
+        steps = self.study.settings.rungs[record.next_rung] - record.steps
         return steps * self.step_s[record.trial] * SAFETY < self._time_left_s()
 
     # What came of it.
 
     def began(self, job: Job) -> None:
+        if isinstance(job, PruneJob):
+            return
         assert isinstance(job, RungJob)
         self.listener.started(self.study.records[job.number], job.steps)
 
@@ -136,9 +159,12 @@ class SearchLoop:
         self.listener.progressed(progress)
 
     def took(self, result: Result) -> None:
+        if isinstance(result, PrunedNetwork):
+            self._compressed.pruned(result)
+            return
         assert isinstance(result, Measured)
         trial, records = result.number, self.study.records
-        rung = len(records[trial].rungs)
+        rung = records[trial].next_rung
         if result.steps_made:
             self.step_s[trial] = result.train_s / result.steps_made
         self.study.add_result(
@@ -161,10 +187,16 @@ class SearchLoop:
         self.study.note("stopped_train_s", self.study.noted("stopped_train_s", 0.0) + train_s)
 
     def failed(self, failure: Failed) -> None:
+        if failure.number < 0:
+            self.listener.said(f"pruning trial {parent_of(failure.number)} failed: {failure.reason}")
+            return
         record = self.study.records[failure.number]
         self.listener.failed(replace(record, status=Status.FAILED, reason=failure.reason))
 
     def settled(self, failure: Failed) -> None:
+        if failure.number < 0:
+            self._compressed.unprunable(parent_of(failure.number), failure.reason)
+            return
         self.study.fail(failure.number, failure.reason)
 
     def tick(self, left_s: float) -> None:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from evaluators.compression.compression import FP32, INT8, UNCOMPRESSED, Compression
 from evaluators.costs import Costs
 from evaluators.data import describes_pairs
 from evaluators.tasks import TaskRules, rules_of
@@ -19,6 +20,7 @@ from space.build import architecture_from_dict
 
 RECORD_VERSION = 2
 SEARCHED = "search"
+COMPRESS_SHARE = 0.3
 
 
 class Status(StrEnum):
@@ -56,9 +58,29 @@ class RungResult:
         return cls(**data)
 
 
+@dataclass(frozen=True, slots=True)
+class Descent:
+    """What a compressed trial was made of: the trial ``parent``, and what was done, one of
+    ``evaluators.compression.compression.STEPS``.
+
+    ``rung`` is the first that it is measured on. It begins with the parent's weights after ``steps`` steps, so that on
+    every rung both have had the same number of steps. ``teacher`` is the trial that taught it.
+    """
+
+    parent: int
+    how: str
+    rung: int
+    steps: int
+    teacher: int | None = None
+
+
 @dataclass(frozen=True)
 class TrialRecord:
-    """One candidate: its source, its costs, and its quality on each rung it reached."""
+    """One candidate: its source, its costs, and its quality on each rung it reached.
+
+    Costs and quality are those of the design: in the number format that its ``compression`` says. ``descent`` is None
+    of a trial that is no other's child.
+    """
 
     trial: int
     source: str  # SEARCHED, or a published network such as "s-lwsr16"
@@ -69,6 +91,35 @@ class TrialRecord:
     rungs: tuple[RungResult, ...] = ()
     reason: str | None = None  # why it was stopped or failed
     approximation: bool = False  # stands for a network that its paper does not determine
+    compression: Compression = UNCOMPRESSED
+    descent: Descent | None = None
+
+    @property
+    def next_rung(self) -> int:
+        """The rung that it has not reached, counted from 0."""
+        return len(self.rungs) + (self.descent.rung if self.descent else 0)
+
+    @property
+    def steps(self) -> int:
+        """Training steps made in all, those of the parent that it began with among them."""
+        if self.rungs:
+            return self.rungs[-1].steps
+        return self.descent.steps if self.descent else 0
+
+    @property
+    def parent(self) -> int | None:
+        """Number of the trial that it was made of."""
+        return self.descent.parent if self.descent else None
+
+    @property
+    def follows(self) -> bool:
+        """Whether it has its parent's weights on every rung, and is never trained: the same network in int8."""
+        return self.descent is not None and self.descent.how == INT8
+
+    @property
+    def as_design(self) -> tuple[Architecture, Compression]:
+        """What it is, however it was found and trained."""
+        return self.architecture, self.compression
 
     @property
     def is_fixed(self) -> bool:
@@ -83,6 +134,7 @@ class TrialRecord:
             **asdict(self),
             "architecture": self.architecture.to_dict(),
             "costs": self.costs.to_dict(),
+            "compression": self.compression.to_dict(),
             "version": RECORD_VERSION,
         }
 
@@ -96,6 +148,8 @@ class TrialRecord:
                 "status": Status(data["status"]),
                 "costs": Costs.from_dict(data["costs"]),
                 "rungs": tuple(RungResult.from_dict(rung) for rung in data["rungs"]),
+                "compression": Compression.from_dict(data.get("compression") or {}),
+                "descent": Descent(**data["descent"]) if data.get("descent") else None,
             }
         )
 
@@ -123,6 +177,9 @@ class Wanted:
     sampler: str = field(metadata=KEPT)
     seed: int = field(metadata=KEPT)
     tables: tuple[TableUse, ...] = field(default=(), metadata=KEPT)  # latency tables that milliseconds are given on
+    compress: tuple[str, ...] = field(default=(), metadata=KEPT)  # of STEPS: how candidates are compressed
+    compress_share: float = field(default=COMPRESS_SHARE, metadata=KEPT)  # of the time, at most, that it may take
+    dtype: str = field(default=FP32, metadata=KEPT)  # in which trials are measured and costed, but for compressed ones
     workers: int
 
 
@@ -163,6 +220,7 @@ class RunSettings(Wanted):
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> RunSettings:
         tuples = {name: tuple(data[name]) for name in ("objectives", "input_size", "rungs", "networks")}
+        tuples["compress"] = tuple(data.get("compress", ()))
         tables = tuple(TableUse.from_dict(table) for table in data["tables"])
         return cls(**{**data, **tuples, "tables": tables})
 

@@ -18,6 +18,7 @@ LADDER = tuple(100 * 2**rung for rung in range(12))  # steps of training in all
 REDUCTION = 2  # one in two goes on, as the steps double: every rung costs about the same in all
 FINALISTS = 4  # searched networks that should reach the last rung, at least
 FIXED_SHARE = 0.4  # of the time, at most, for the papers' trials
+SAFETY = 1.15  # a job is begun only if its estimated time, times this, is left
 DEFAULT_TOP = 800  # steps of the last rung where no time limit says otherwise
 
 
@@ -98,7 +99,7 @@ def promotable(
     """
     climbing: list[TrialRecord] = []
     for rung in range(len(rungs) - 2, -1, -1):
-        here = [trial for trial in trials if not trial.is_fixed and trial.at_rung(rung) is not None]
+        here = [trial for trial in trials if not (trial.is_fixed or trial.follows) and trial.at_rung(rung) is not None]
         gone = {trial.trial for trial in here if trial.at_rung(rung + 1) is not None or _is_climbing(trial, rung, busy)}
         allowed = max(len(here) // REDUCTION, min(at_least, len(here)))
         if allowed <= len(gone):
@@ -110,7 +111,7 @@ def promotable(
 
 
 def _is_climbing(trial: TrialRecord, rung: int, busy: frozenset[int]) -> bool:
-    return trial.trial in busy and len(trial.rungs) == rung + 1
+    return trial.trial in busy and trial.next_rung == rung + 1
 
 
 def next_fixed(trials: Sequence[TrialRecord], rungs: Sequence[int], busy: frozenset[int]) -> TrialRecord | None:

@@ -1,1 +1,1 @@
-"""How a network is made smaller or faster after its design."""
+"""How a design is made smaller or faster beside its architecture: pruning, int8, distillation."""

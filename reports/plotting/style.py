@@ -11,11 +11,12 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from latency_tables.plot_style import BASELINE, FRONT, INK, METADATA, OTHER, PAPER, SAME_TIME, STYLE, TIE
+from latency_tables.plot_style import BASELINE, DESCENT, FRONT, INK, METADATA, OTHER, PAPER, SAME_TIME, STYLE, TIE
 from space.files import write_atomically
 
 __all__ = [
     "BASELINE",
+    "DESCENT",
     "FRONT",
     "INK",
     "OTHER",

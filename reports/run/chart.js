@@ -133,6 +133,7 @@ class Chart {
     const join = spots => spots.map(([cost, db]) => `${this.x(cost).toFixed(1)},${this.y(db).toFixed(1)}`).join(" ");
     for (const pair of this.data.ties) svg("polyline", {class: "tie", points: join(pair)}, inside);
     for (const pair of this.data.sameTime) svg("polyline", {class: "same-time", points: join(pair)}, inside);
+    for (const pair of this.data.descents) svg("polyline", {class: "descent", points: join(pair)}, inside);
     for (const db of this.data.levels)
       svg("line", {class: "level", x1: MARGIN.left, x2: MARGIN.left + width, y1: this.y(db), y2: this.y(db)}, inside);
     if (this.data.budget !== null) {

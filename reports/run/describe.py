@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from evaluators.compression.compression import DISTIL, INT8, PRUNE
 from search.records import TrialRecord
 from space.architecture import Architecture
 
@@ -44,6 +45,28 @@ def description_parts(architecture: Architecture) -> list[str]:
     return parts
 
 
+def describe_design(trial: TrialRecord) -> str:
+    """``describe``, and how the design is compressed."""
+    return ", ".join(filter(None, (describe(trial.architecture), trial.compression.words)))
+
+
+def made_of(trial: TrialRecord) -> str:
+    """``int8 of #15``: of a compressed trial, what was done to which; empty of any other."""
+    return "" if trial.descent is None else f"{DONE[trial.descent.how](trial)} of #{trial.parent}"
+
+
+DONE: dict[str, Callable[[TrialRecord], str]] = {
+    PRUNE: lambda trial: f"{100 * trial.compression.pruned:.0f} % pruned",
+    INT8: lambda trial: INT8,
+    DISTIL: lambda trial: f"taught by {trial.compression.taught_by},",
+}
+
+
+def origin(trial: TrialRecord) -> str:
+    """Where it comes from: ``search``, a paper's name, or what was done to which trial."""
+    return made_of(trial) or trial.source
+
+
 def in_words(trial: TrialRecord) -> str:
     """A fixed trial inside a sentence; marked where it stands for a network that its paper does not determine."""
     return f"{trial.source} (approximation)" if trial.approximation else trial.source
@@ -53,6 +76,8 @@ def short_label(trial: TrialRecord) -> str:
     """What a plot has room for: the paper's name, or ``#17  16 ch × 26``."""
     if trial.is_fixed:
         return trial.source
+    if trial.descent is not None:
+        return f"#{trial.trial}  {made_of(trial)}"
     settings, specialists = trial.architecture.settings, trial.architecture.shape.specialists
     shared = f", {specialists} specialists" if specialists > 1 else ""
     width, blocks = getattr(settings, "width", None), len(tuple(_block_specs(settings)))

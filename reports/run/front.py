@@ -13,7 +13,7 @@ import pandas as pd
 from evaluators.quantities import QUANTITIES
 from evaluators.tasks import TaskRules, rules_of
 from reports.plotting.text import replace_invalid
-from reports.run.describe import describe
+from reports.run.describe import describe_design
 from reports.run.exports import exports_of
 from reports.run.quantities import cost_objectives
 from reports.run.ties import same_time, tied_with, ties
@@ -29,6 +29,10 @@ COLUMNS = (
     "trial",
     "source",
     "approximation",
+    "parent",
+    "pruned",
+    "dtype",
+    "taught_by",
     "on_front",
     "status",
     *(each.column for each in QUANTITIES.values()),
@@ -69,7 +73,8 @@ def front_frame(run: RunResult) -> pd.DataFrame:
     """One row per front member and per fixed trial, cheapest first by the first cost asked for.
 
     ``psnr_db`` is at the front's rung; a fixed trial that has not reached it shows its highest rung, and one that was
-    never trained has none; so it is with the task's further figures. ``gain_db`` is over the baseline.
+    never trained has none; so it is with the task's further figures. ``parent`` is the trial that a compressed one was
+    made of, ``dtype`` the number format of its costs and its quality. ``gain_db`` is over the baseline.
     ``within_noise_of`` lists neighbours on the front whose quality the seed noise does not tell apart, separated by
     blanks; ``exports`` the formats that take the network (``reports.run.exports``). ``architecture`` is the
     architecture's key. ``approximation`` marks fixed trials that stand for a network that its paper does not determine.
@@ -88,7 +93,7 @@ def front_frame(run: RunResult) -> pd.DataFrame:
         same = same_time(run, use.name, members)
         for trial, row in zip(shown, rows, strict=True):
             row.update(_times(trial, use.name, "unknown" if same is None else _numbers(tied_with(trial, same))))
-    frame = pd.DataFrame(rows, columns=columns(run)).astype({"rung": "Int64", "steps": "Int64"})
+    frame = pd.DataFrame(rows, columns=columns(run)).astype(dict.fromkeys(("rung", "steps", "parent"), "Int64"))
     return frame.sort_values([cost_objectives(run.settings)[0].column, "trial"], ignore_index=True)
 
 
@@ -140,6 +145,10 @@ def _row(trial: TrialRecord, rung: int, on_front: bool, run: RunResult, partners
         "trial": trial.trial,
         "source": trial.source,
         "approximation": trial.approximation,
+        "parent": trial.parent,
+        "pruned": trial.compression.pruned,
+        "dtype": trial.compression.dtype,
+        "taught_by": trial.compression.taught_by,
         "on_front": on_front,
         "status": trial.status,
         **{each.column: each.of(trial.costs) for each in QUANTITIES.values()},
@@ -152,7 +161,7 @@ def _row(trial: TrialRecord, rung: int, on_front: bool, run: RunResult, partners
         "within_noise_of": _numbers(partners),
         "exports": " ".join(exports_of(trial.architecture)),
         "architecture": trial.architecture.key,
-        "description": describe(trial.architecture),
+        "description": describe_design(trial),
     }
 
 

@@ -14,7 +14,8 @@ from evaluators.quantities import QUANTITIES, Shown, cost_texts, exact_quantitie
 from reports.page_environment import page_environment
 from reports.plotting.text import replace_invalid
 from reports.run.advice import alternatives, beats_baseline, recommendation, recommended
-from reports.run.describe import describe, in_words
+from reports.run.compressed import compressed_time, compression_steps
+from reports.run.describe import describe_design, in_words, origin
 from reports.run.effects import ENOUGH, KnobEffect, effect_svg, gain_window, knob_effects
 from reports.run.front import front_frame, other_column, other_figures
 from reports.run.gallery import gallery_html
@@ -37,6 +38,7 @@ from search.records import RunResult
 from space.files import write_atomically
 from space.zoo.published_result import PublishedResult
 
+MOST_COMPRESSED = 40  # rows of the table of compressed trials
 MOST_FAILED = 200  # trials whose reason the page tells one by one
 PARTS = {"style": "page.css", "chart_script": "chart.js", "page_script": "page.js"}
 
@@ -75,7 +77,7 @@ def report_html(
     environment = page_environment("reports.run")
     environment.filters["macs"] = QUANTITIES["macs"].number
     environment.filters["ms"] = ms_text
-    environment.filters["describe"] = describe
+    environment.filters["describe"] = describe_design
     environment.filters["in_words"] = in_words
     environment.filters["cost_texts"] = cost_texts
     environment.filters["unbroken"] = _unbroken
@@ -114,6 +116,9 @@ def report_html(
         rung=front_rung(run),
         others={name: other_column(name) for name in other_figures(run)},
         rows=front_frame(run).to_dict("records"),
+        origins={trial.trial: origin(trial) for trial in run.trials},
+        compression_steps=() if is_brief else compression_steps(run)[:MOST_COMPRESSED],
+        compressed_time=compressed_time(run),
         noise_db=SEED_NOISE_DB,
         exact=exact_quantities(Shown.SENTENCES),
         main=Shown.TABLES,

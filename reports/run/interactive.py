@@ -57,6 +57,7 @@ def chart(view: ParetoView, listed: Collection[int] | None = None) -> dict[str, 
         "outline": [[point.cost, point.psnr_db] for point in view.outline],
         "ties": _ends(view.ties),
         "sameTime": _ends(view.same_time),
+        "descents": _ends(view.descents),
         "levels": list(view.lines_db.values()),
         "budget": view.budget,
         "labels": label_sets(view, PLOT_HEIGHT_PX),
@@ -110,6 +111,8 @@ def _key(view: ParetoView) -> str:
         entries.append(("tie", "▬", f"tied: less than {SEED_NOISE_DB:g} dB apart"))
     if view.same_time:
         entries.append(("same-time", "▬", "tied: within the band of their difference in time"))
+    if view.descents:
+        entries.append(("descent", "—", "from a network to its compressed form"))
     if any(map(_drawn_band, view.points)):
         entries.append(("band", "—", "90 % band of the predicted time"))
     if view.below:

@@ -8,7 +8,7 @@ from typing import Any
 
 from evaluators.quantities import cost_texts
 from reports.run.advice import beats_baseline, recommended
-from reports.run.describe import description_parts, in_words
+from reports.run.describe import description_parts, in_words, made_of
 from search.pareto import front, front_rung
 from search.records import RunResult, TrialRecord
 from search.storage.artifacts import kept_weights_name
@@ -50,7 +50,7 @@ def network_cards(run: RunResult, shown: Mapping[str, TrialRecord], has_weights:
             "notes": _notes(trial, run, members, trial is best_choice),
             "quality": _quality(trial, run, rung),
             "costs": cost_texts(trial.costs),
-            "parts": description_parts(trial.architecture),
+            "parts": [*description_parts(trial.architecture), *filter(None, [trial.compression.words])],
             "knobs": [f"{name} {value}" for name, value in trial.knobs.items()],
             "key": trial.architecture.key,
             "weights": weights_name(trial) if has_weights and trial.trial in members else None,
@@ -66,7 +66,8 @@ def _notes(trial: TrialRecord, run: RunResult, members: set[int], is_recommended
     if not beats_baseline(run, trial):
         return [f"no better than {run.settings.rules.show.baseline_in_words}"]
     on_front = ["on the front"] if trial.trial in members else ["not on the front"]
-    return [*(["recommended"] if is_recommended else []), *on_front]
+    made = [made_of(trial)] if trial.descent else []
+    return [*made, *(["recommended"] if is_recommended else []), *on_front]
 
 
 def _quality(trial: TrialRecord, run: RunResult, rung: int) -> str:

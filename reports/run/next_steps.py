@@ -8,6 +8,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from evaluators.compression.compression import INT8
 from reports.run.advice import recommended
 from reports.run.network_cards import weights_name
 from reports.run.quantities import cost_objectives
@@ -89,9 +90,14 @@ def to_the_phone(run: RunResult, trial: TrialRecord, folder: Path) -> dict[str, 
     more = " --mask holes.png" * (task == "inpaint")
     return {
         "train": f"python -m search train {word} {trial.trial} --steps 50k --data photos",
-        "export": f"python -m search export {word} {trial.trial} --format onnx,litert --out phone",
+        "export": f"python -m search export {word} {trial.trial} {_form(trial)} --out phone",
         "restore": f"python -m search restore {pictures} --model {model}{more}",
     }
+
+
+def _form(trial: TrialRecord) -> str:
+    """An int8 design is exported for an engine that computes in int8."""
+    return "--format litert --dtype int8" if trial.compression.dtype == INT8 else "--format onnx,litert"
 
 
 def _limit_of(run: RunResult, trial: TrialRecord) -> str:

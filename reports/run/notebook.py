@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 from evaluators.quantities import Shown, exact_quantities, ms_text
 from reports.plotting.style import rendered
 from reports.run.advice import recommendation
+from reports.run.describe import origin
 from reports.run.front import front_frame
 from reports.run.headline import asked
 from reports.run.pareto_plot import pareto_figure
@@ -22,13 +23,14 @@ DPI = 80  # of the figure: a notebook keeps it in its file
 def run_html(run: RunResult) -> str:
     """HTML that needs nothing beside it; every name in it is escaped."""
     rows = front_frame(run).query("on_front").to_dict("records")
+    origins = {trial.trial: origin(trial) for trial in run.trials}
     tables = [use.name for use in run.settings.tables]
     costs = exact_quantities(Shown.TABLES)
     headings = ["#", "from", *(each.unit for each in costs), *(f"ms {name}" for name in tables), "PSNR dB", "gain dB"]
     lines = [
         [
             str(row["trial"]),
-            row["source"],
+            origins[row["trial"]],
             *(each.number(row[each.column]) for each in costs),
             *("–" if pd.isna(row[f"ms@{name}"]) else ms_text(row[f"ms@{name}"]) for name in tables),
             f"{row['psnr_db']:.2f}",

@@ -14,6 +14,7 @@ from reports.plotting.labels import Label, place_labels
 from reports.plotting.places import RIGHT, UP_LEFT
 from reports.plotting.style import (
     BASELINE,
+    DESCENT,
     FRONT,
     INK,
     OTHER,
@@ -109,6 +110,11 @@ def draw_pareto(axes: Axes, view: ParetoView) -> None:
     for a, b in view.same_time:
         ends = [a.cost, b.cost], [a.psnr_db, b.psnr_db]
         axes.plot(*ends, color=SAME_TIME, lw=6, alpha=0.4, solid_capstyle="round", zorder=2)
+    for parent, child in view.descents:
+        ends = {"xy": (child.cost, child.psnr_db), "xytext": (parent.cost, parent.psnr_db)}
+        axes.annotate(
+            "", **ends, arrowprops={"arrowstyle": "->", "color": DESCENT, "lw": 1, "shrinkA": 4, "shrinkB": 5}
+        )
     _bands(axes, view)
     others = [point for point in view.searched if not point.on_front]
     axes.scatter(
@@ -200,6 +206,8 @@ def _counts(view: ParetoView) -> str:
     if view.papers:
         hollow = any(point.trial.approximation for point in view.papers)
         words.append(f"stars: published networks{' (hollow: approximations)' if hollow else ''}")
+    if view.descents:
+        words.append("purple arrows: from a network to its compressed form")
     if view.ties:
         words.append(f"orange: tied, less than {SEED_NOISE_DB:g} dB apart")
     if view.same_time:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from evaluators.quantities import Quantity
 from reports.plotting.text import replace_invalid
 from reports.run.advice import beats_baseline
 from reports.run.describe import short_label
-from reports.run.quantities import depends_on, latency_quantities
+from reports.run.quantities import depends_on, latency_quantities, measured_in
 from reports.run.ties import same_time, ties
 from reports.run.times import worst_origin
 from search.pareto import front, front_rung, losses_at_rung, non_dominated_ranks
@@ -17,6 +18,7 @@ from search.records import RunResult, TrialRecord
 from search.request.budget import parse_budget
 
 LOG_SPAN = 10  # a cost axis that spans more than this factor is logarithmic
+MOST_DESCENTS = 12  # lines from parents to children; more would hide the points
 FOCUS = 2.0  # points this many front heights below the best are noted at the lower edge, not drawn to scale
 LEAST_HEIGHT_DB = 0.25  # a front of one point or of equal ones is given this height
 
@@ -42,6 +44,7 @@ class ParetoView:
     ``bottom_db`` is the lower end of the axis; points below it are listed in ``below``.
     ``lines_db`` are the levels of the baseline and of classical methods, by name; those that lie below the axis, and
     methods more than the front's height above the best, are in ``beyond_db``. ``budget`` and ``over_budget`` are costs.
+    ``descents`` are parents with what was made of them by compression.
     ``ties`` are neighbours of one quality, ``same_time`` neighbours whose predicted milliseconds cannot be told apart.
     ``origin`` is the worst origin of predicted costs, None of exact ones; ``depends_on`` what they hold for.
     """
@@ -53,6 +56,7 @@ class ParetoView:
     outline: tuple[Point, ...]
     ties: tuple[tuple[Point, Point], ...]
     same_time: tuple[tuple[Point, Point], ...]
+    descents: tuple[tuple[Point, Point], ...]
     origin: str | None
     depends_on: str
     below: tuple[Point, ...]
@@ -112,6 +116,7 @@ def pareto_view(run: RunResult, quantity: Quantity) -> ParetoView:
         outline=tuple(points[trial.trial] for trial in outline),
         ties=tuple((points[a.trial], points[b.trial]) for a, b in ties(outline, rung)),
         same_time=tuple((points[a.trial], points[b.trial]) for a, b in same),
+        descents=_descents(points, numbers),
         origin=worst_origin([point.trial for point in points.values()], table) if table else None,
         depends_on=depends_on(quantity, run.settings),
         below=below,
@@ -139,16 +144,26 @@ def caption(run: RunResult, rung: int) -> str:
         for q, use in zip(latency_quantities(settings), settings.tables, strict=True)
         if q.key not in settings.objectives
     )
+    format_ = measured_in(settings)
+    overlap = f" ({settings.overlap})" if settings.overlap else ""
     steps = f"after {settings.rungs[rung]:,} training steps (rung {rung + 1} of {len(settings.rungs)})"
     return replace_invalid(
         f"{settings.rules.title}; budget {settings.budget}; {settings.rules.measure.metric_rule}, {steps}, "
         f"seed {settings.seed}; trained in {settings.trained_in} on {settings.train_data}, "
-        f"measured in fp32 on {settings.val_data}{f' ({settings.overlap})' if settings.overlap else ''}; "
-        f"costs for a {width}×{height} input, batch 1, fp32; "
+        f"measured in {format_} on {settings.val_data}{overlap}; "
+        f"costs for a {width}×{height} input, batch 1, {format_}; "
         f"{settings.rules.measure.baseline_name} {run.baseline_psnr_db:.2f} dB"
         + "".join(f"; {name}, no network, {db:.2f} dB" for name, db in run.classical_baselines_db.items())
         + "".join(times)
     )
+
+
+def _descents(points: Mapping[int, Point], members: Collection[int]) -> tuple[tuple[Point, Point], ...]:
+    """Parents with their compressed children; where many are, those of which one is on the front."""
+    pairs = [(points[p.trial.parent], p) for p in points.values() if p.trial.parent in points]
+    if len(pairs) <= MOST_DESCENTS:
+        return tuple(pairs)
+    return tuple(pair for pair in pairs if members & {point.trial.trial for point in pair})
 
 
 def budget_limits(budget: str) -> dict[str, float]:

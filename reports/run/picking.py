@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from evaluators.costs import Costs, architecture_costs
-from evaluators.latency import latency_difference
+from evaluators.compression.design import design_costs, design_difference
+from evaluators.costs import Costs
 from evaluators.quantities import Quantity, quantity
 from latency_tables.tables.table import LatencyTable
 from reports.run.quantities import cost_objectives
@@ -178,7 +178,7 @@ def _priced(run: RunResult, uses: tuple[TableUse, ...]) -> tuple[list[TrialRecor
     priced, refused, reason = [], [], None
     for trial in there:
         try:
-            costs = architecture_costs(trial.architecture, run.settings.input_size, tables)
+            costs = design_costs(*trial.as_design, run.settings.input_size, tables)
         except UserError as error:
             refused.append(trial.trial)
             reason = reason or error
@@ -209,7 +209,7 @@ def _table(run: RunResult, along: Quantity, uses: Sequence[TableUse]) -> Latency
 
 
 def _same_time(run: RunResult, chosen: TrialRecord, other: TrialRecord, table: LatencyTable) -> bool:
-    return latency_difference(chosen.architecture, other.architecture, run.settings.input_size, table).tied
+    return design_difference(chosen.as_design, other.as_design, run.settings.input_size, table).tied
 
 
 def _front(trials: Sequence[TrialRecord], rung: int, along: Quantity) -> list[TrialRecord]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from evaluators.compression.compression import INT8
 from evaluators.quantities import Quantity, milliseconds_on, quantity
 from search.records import RunSettings
-from search.request.tables import TRAINED_DTYPE
 
 
 def cost_objectives(settings: RunSettings) -> tuple[Quantity, ...]:
@@ -24,6 +24,13 @@ def depends_on(of: Quantity, settings: RunSettings) -> str:
     width, height = settings.input_size
     use = next(use for use in settings.tables if use.name == of.table)
     words = f"{use.caption}, {width}×{height} input"
-    if use.dtype == TRAINED_DTYPE:
-        return words
-    return f"{words} (PSNR is that of the {TRAINED_DTYPE} network: what {use.dtype} does to it was not measured)"
+    if use.dtype != settings.dtype:
+        return f"{words} (PSNR is that of the {settings.dtype} network: what {use.dtype} does to it was not measured)"
+    return f"{words}; int8 networks on its int8 table" if INT8 in settings.compress else words
+
+
+def measured_in(settings: RunSettings) -> str:
+    """The number format of costs and quality: ``fp32``, ``int8, simulated``, or both."""
+    if settings.dtype == INT8:
+        return "int8, simulated,"
+    return "fp32 (int8 networks in int8, simulated)" if INT8 in settings.compress else "fp32"

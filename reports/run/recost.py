@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from evaluators.costs import architecture_costs
+from evaluators.compression.design import design_costs
 from evaluators.quantities import latency_key, quantity
 from reports.run.front import write_front
 from reports.run.html import write_report
@@ -57,7 +57,7 @@ def recost(run: RunResult, use: TableUse, input_size: tuple[int, int]) -> Recost
         if not trial.rungs:
             continue
         try:
-            priced.append(replace(trial, costs=architecture_costs(trial.architecture, input_size, tables)))
+            priced.append(replace(trial, costs=design_costs(*trial.as_design, input_size, tables)))
         except UserError as error:
             refused.append((trial, str(error)))
     settings = replace(

@@ -10,6 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from evaluators.quantities import Shown, exact_quantities, ms_text
+from reports.run.describe import origin
 from reports.run.front import front_frame, other_column, other_figures
 from reports.run.quantities import depends_on, latency_quantities
 from reports.run.times import worst_origin
@@ -65,7 +66,8 @@ def front_table(run: RunResult, width_columns: int = 80) -> Table:
         padding=(0, 1, 0, 0),
     )
     rows = front_frame(run).to_dict("records")
-    cells = [_cells(row, names, others) for row in rows]
+    origins = {trial.trial: origin(trial) for trial in run.trials}
+    cells = [_cells(row, origins[row["trial"]], names, others) for row in rows]
     for index, heading in enumerate(headings):
         if heading == "from":
             table.add_column(heading, overflow="fold")
@@ -103,11 +105,11 @@ def _time(row: dict[str, Any], table: str) -> str:
     return ("≈ " if row[f"ms_tied_with@{table}"] else "") + ms_text(row[f"ms@{table}"])
 
 
-def _cells(row: dict[str, Any], tables: list[str], others: tuple[str, ...]) -> tuple[str, ...]:
+def _cells(row: dict[str, Any], origin: str, tables: list[str], others: tuple[str, ...]) -> tuple[str, ...]:
     return (
         ("*" if row["on_front"] and not row["gain_db"] <= 0 else "") + ("~" if row["within_noise_of"] else ""),
         str(row["trial"]),
-        row["source"] + APPROXIMATION * row["approximation"],
+        origin + APPROXIMATION * row["approximation"],
         *(each.number(row[each.column]) for each in exact_quantities(Shown.TABLES)),
         *(_time(row, table) for table in tables),
         _or_dash(row["psnr_db"], ".2f"),

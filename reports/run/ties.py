@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from evaluators.latency import latency_difference
+from evaluators.compression.design import design_difference
 from latency_tables.tables.table import LatencyTable
 from search.records import RunResult, RunSettings, TrialRecord
 from search.request.tables import load_used
@@ -53,7 +53,7 @@ def same_time(
     return tuple(
         (faster, slower)
         for faster, slower in pairwise(ordered)
-        if latency_difference(faster.architecture, slower.architecture, size, table).tied
+        if design_difference(faster.as_design, slower.as_design, size, table).tied
     )
 
 

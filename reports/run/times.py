@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evaluators.latency import explained
+from evaluators.compression.design import design_explained
 from latency_tables.tables.estimate import Latency
 from latency_tables.tables.rows import ORIGINS
 from latency_tables.tables.table import PROVENANCE_KEYS, LatencyTable
@@ -79,7 +79,7 @@ def _source(run: RunResult, use: TableUse, members: Mapping[str, TrialRecord]) -
 
 
 def _network(run: RunResult, table: LatencyTable, label: str, trial: TrialRecord) -> NetworkTime:
-    found = explained(trial.architecture, run.settings.input_size, table)
+    found = design_explained(*trial.as_design, run.settings.input_size, table)
     ms = found.latency.ms
     kinds = tuple((kind, of_kind / ms) for kind, of_kind in list(found.by_kind.items())[:MOST_KINDS])
     return NetworkTime(

@@ -7,10 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from evaluators.quantities import quantity
 from search.candidates.fixed_trials import start_fixed
 from search.candidates.repair import repaired
-from search.candidates.screening import Screen
+from search.candidates.screening import Screen, over_budget
 from search.records import Status, TrialRecord
 from search.request.budget import Budget
 from search.storage.study import Study
@@ -30,7 +29,9 @@ def next_trial(study: Study, task: Task, budget: Budget) -> TrialRecord | None:
     """
     screen = Screen(task, study.settings, budget)
     known = {
-        record.architecture.key: record for record in study.records.values() if record.status not in CLOSED_UNTRAINED
+        record.architecture.key: record
+        for record in study.records.values()
+        if record.status not in CLOSED_UNTRAINED and record.descent is None
     }
     repairs = REPAIRS_IN_VAIN
     for _ in range(ATTEMPTS):
@@ -44,13 +45,11 @@ def next_trial(study: Study, task: Task, budget: Budget) -> TrialRecord | None:
         if record.status == "failed":
             study.reject(record, budget)
             continue
-        broken = budget.broken(record.costs)
         same = known.get(record.architecture.key)
-        if broken:
-            over = ", ".join(f"{quantity(limit.quantity).exact_text(record.costs)} > {limit.text}" for limit in broken)
+        if budget.broken(record.costs):
             if repairs:
                 repairs -= not _queue_repaired(study, record, screen, known)
-            study.reject(replace(record, status=Status.OVER_BUDGET, reason=over), budget)
+            study.reject(replace(record, status=Status.OVER_BUDGET, reason=over_budget(record.costs, budget)), budget)
         elif same is not None:
             reason = f"the same network as trial {same.trial}"
             study.reject(replace(record, status=Status.DUPLICATE, reason=reason), budget)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+from evaluators.compression.compression import Compression
+from evaluators.compression.design import design_costs
 from evaluators.costs import Costs, architecture_costs
-from search.records import SEARCHED, RunSettings, Status, TrialRecord
+from evaluators.quantities import quantity
+from search.records import SEARCHED, Descent, RunSettings, Status, TrialRecord
 from search.request.budget import Budget
 from search.request.tables import load_used
 from space.architecture import Architecture
@@ -25,15 +29,16 @@ class Screen:
     def __init__(self, task: Task, settings: RunSettings, budget: Budget) -> None:
         self.task, self.settings, self.budget = task, settings, budget
         self.space = SearchSpace(task, settings.shape)
+        self._uncompressed = Compression(dtype=settings.dtype)
         self._tables = load_used(settings.tables)
 
-    def costs(self, arch: Architecture) -> Costs:
-        """Costs with the milliseconds that the run asks for.
+    def costs(self, arch: Architecture, compression: Compression | None = None) -> Costs:
+        """Costs with the milliseconds that the run asks for, in the number format of the design.
 
         Raises:
             UserError: a table cannot price ``arch``.
         """
-        return architecture_costs(arch, self.settings.input_size, self._tables)
+        return design_costs(arch, compression or self._uncompressed, self.settings.input_size, self._tables)
 
     def excess(self, values: Mapping[str, Value]) -> float:
         """Relative excess over the most exceeded limit: 0 or less fits, infinite means that it cannot be priced."""
@@ -54,9 +59,30 @@ class Screen:
             costs = architecture_costs(arch, self.settings.input_size)
             status, reason = Status.FAILED, str(error)
         return TrialRecord(
-            number, source, status, arch, dict(values), costs, reason=reason, approximation=approximation
+            number,
+            source,
+            status,
+            arch,
+            dict(values),
+            costs,
+            reason=reason,
+            approximation=approximation,
+            compression=self._uncompressed,
         )
+
+    def child(self, arch: Architecture, compression: Compression, descent: Descent) -> TrialRecord:
+        """A compressed trial, which has no number yet; as ``record``, but for the knobs, of which it has none: it lies
+        off the grid."""
+        made = self.record(-1, SEARCHED, arch, {})
+        if made.status != Status.FAILED:
+            made = replace(made, costs=self.costs(arch, compression))
+        return replace(made, compression=compression, descent=descent)
 
     def candidate(self, number: int, values: Values) -> TrialRecord:
         """The trial at a point of the search space."""
         return self.record(number, SEARCHED, self.space.decode(values), values)
+
+
+def over_budget(costs: Costs, budget: Budget) -> str:
+    """Which limits ``costs`` exceed, and by what: the reason of a trial that is not trained."""
+    return ", ".join(f"{quantity(each.quantity).exact_text(costs)} > {each.text}" for each in budget.broken(costs))

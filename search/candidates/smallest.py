@@ -7,6 +7,8 @@ from functools import partial
 from itertools import product
 from math import gcd
 
+from evaluators.compression.compression import FP32, INT8
+from evaluators.compression.int8.costs import int8_costs
 from evaluators.costs import Costs, architecture_costs
 from evaluators.quantities import ms_text, quantity
 from latency_tables.tables.table import LatencyTable
@@ -21,16 +23,20 @@ MULTIPLE_PX = 8  # sides of an input that is proposed are multiples of this, if 
 
 
 def check_possible(
-    budget: Budget, space: SearchSpace, input_size: tuple[int, int], tables: Sequence[LatencyTable] = ()
+    budget: Budget,
+    space: SearchSpace,
+    input_size: tuple[int, int],
+    tables: Sequence[LatencyTable] = (),
+    dtype: str = FP32,
 ) -> None:
-    """Check that some network of ``space`` fits the budget; ``tables`` are those that it names.
+    """Check that some network of ``space``, in ``dtype``, fits the budget; ``tables`` are those that it names.
 
     Raises:
         UserError: none does; the message names the limit and the smallest network in that quantity.
     """
 
     def price(arch: Architecture) -> Costs:
-        return architecture_costs(arch, input_size, tables)
+        return (int8_costs if dtype == INT8 else architecture_costs)(arch, input_size, tables)
 
     for limit in budget.limits:
         arch, costs = smallest(partial(_cost, limit.quantity), space, price)

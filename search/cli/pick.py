@@ -10,6 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from evaluators.compression.compression import INT8
 from evaluators.quantities import cost_texts, ms_text
 from latency_tables.cli.console import Console
 from reports.plotting.text import replace_invalid
@@ -20,7 +21,6 @@ from reports.run.picking import Beside, Pick
 from reports.run.ties import SEED_NOISE_DB
 from search.api.run import Run, load
 from search.request.budget import parse_budget
-from search.request.tables import TRAINED_DTYPE
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -77,8 +77,8 @@ def _notes(run: Run, picked: Pick) -> Iterator[str]:
                 f"reaches over {limit.text}."
             )
     for use in picked.tables:
-        if use.dtype != TRAINED_DTYPE:
-            yield f"PSNR is that of the {TRAINED_DTYPE} network: what {use.dtype} does to it was not measured."
+        if use.dtype != (dtype := trial.compression.dtype) and dtype != INT8:
+            yield f"PSNR is that of the {dtype} network: what {use.dtype} does to it was not measured."
     if (count := trial.architecture.shape.specialists) > 1:
         yield f"It is {count} networks that share the noise levels: parameters are those of all, work is that of one."
     if picked.unpriced:

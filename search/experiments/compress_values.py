@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from torch import nn
 
-from evaluators.compression.int8 import with_ranges
 from evaluators.compression.int8.costs import int8_table
+from evaluators.compression.int8.network import engine_form_of
 from evaluators.compression.int8.points import layers_of
 from evaluators.compression.pruning import IMPORTANCES, SCOPES
 from evaluators.compression.pruning.prune import LARGEST_RATIO
@@ -131,4 +131,4 @@ def mixed_layers(texts: Mapping[str, str], model: Model) -> int:
 
 def layer_count(network: nn.Module, in_channels: int) -> int:
     """How many layers with weights one network has, as it is deployed."""
-    return len(layers_of(with_ranges(network, {}).network, (1, in_channels, SIDE_PX, SIDE_PX)))
+    return len(layers_of(engine_form_of(network)[0], (1, in_channels, SIDE_PX, SIDE_PX)))

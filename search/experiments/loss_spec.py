@@ -8,8 +8,8 @@ from typing import Any
 
 from space.errors import UserError
 
-KINDS = {"output": "outputs", "features": "features of outputs and targets"}
-"""What is compared with a teacher's, by the name that ``--distil`` gives it, and in words."""
+KINDS = {"output": "the distance from the output of", "features": "the distance from the target in features of"}
+"""What a teacher's weight is of, by the name that ``--distil`` gives it, and in words that end with the teacher."""
 MOST_WEIGHT = 100.0
 
 
@@ -27,7 +27,7 @@ class TeacherName:
 
     @property
     def said(self) -> str:
-        return f"{self.name}" + (f" with {self.weights}" if self.weights else "") + f" ({self.fingerprint})"
+        return self.name + (f" with {self.weights}" if self.weights else "") + f" ({self.fingerprint})"
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,10 @@ class LossSpec:
         """In words, for a record, a page and a line: what is added to the task's own loss."""
         parts = []
         if self.distil is not None:
-            of = f" of {self.distil.teacher.said}" if self.distil.teacher else ""
-            parts.append(f"{self.distil.weight:g} x the {KINDS[self.distil.kind]} compared with a teacher's{of}")
+            teacher = self.distil.teacher.said if self.distil.teacher else "a teacher"
+            parts.append(f"{self.distil.weight:g} x {KINDS[self.distil.kind]} {teacher}")
         if self.spectrum_weight:
-            parts.append(f"{self.spectrum_weight:g} x the spectra's L1")
+            parts.append(f"{self.spectrum_weight:g} x the L1 of spectra")
         return " and ".join(parts)
 
     def taught_by(self, teacher: TeacherName) -> LossSpec:

@@ -9,6 +9,8 @@ from typing import Any
 
 from torch import nn
 
+from evaluators.compression.compression import UNCOMPRESSED
+from evaluators.compression.int8.network import with_ranges
 from evaluators.quality import Quality
 from search.models.about import About, Origin, metrics_row
 from search.models.files import network_with
@@ -84,13 +86,19 @@ def trial_model(
 
 
 def trained_network(record: TrialRecord, folder: Path, rung: int) -> nn.Module | None:
-    """The network of a trial in eval mode with its averaged weights of ``rung``; None if they were deleted.
+    """The network of a trial in eval mode with its averaged weights of ``rung``, in the number format in which it was
+    measured; None if they were deleted.
 
     Raises:
         UserError: the file cannot be read, or its weights belong to another network.
     """
     path = stored_weights(record, folder, rung)
-    return None if path is None else network_with(record.architecture, path)
+    if path is None:
+        return None
+    network = network_with(record.architecture, path)
+    about = About.read(read_stored(path).metadata, str(path))
+    ranges = about.facts.get("int8_ranges") if about is not None else None
+    return network if ranges is None else with_ranges(network, ranges, record.compression.float_layers)
 
 
 def stored_weights(record: TrialRecord, folder: Path, rung: int) -> Path | None:
@@ -130,4 +138,7 @@ def _facts(run: RunResult, folder: Path, record: TrialRecord, result: RungResult
         plan=settings.training,
         metrics=metrics_row(settings.rules, settings.val_data, quality),
     )
-    return {**facts, "weights": path.name}
+    made = {} if record.compression == UNCOMPRESSED else {"compression": record.compression.to_dict()}
+    if record.parent is not None:
+        made["compression"]["parent"] = f"{run.name}#{record.parent}"
+    return {**facts, **made, "weights": path.name}

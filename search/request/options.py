@@ -18,6 +18,8 @@ DEFAULT_TIME = "10m"
 # A parameter budget says what may be stored; what is left open, and costs time on a phone, is the work per image. A
 # budget in milliseconds says what counts, and the front is then over those.
 DEFAULT_OBJECTIVE = "psnr,macs"
+INT8_DEVICE = "pixel4-a76"  # whose milliseconds are the objective where int8 is asked for, and nothing says another
+INT8_SAVES = ("memory", "weights")  # besides milliseconds
 COSTS = ", ".join((*QUANTITIES, f"{PREFIX}TABLE"))
 PRECISION_HELP = "arithmetic of training: auto (the fastest here), fp32 or bf16 (default: auto)"
 FRAMES_HELP = "raw-denoise: folder of real Bayer frames and their frames.csv, for pictures on the page"
@@ -106,6 +108,20 @@ RUN_OPTIONS: tuple[Option, ...] = (
         HOW,
         "published networks (see: python -m search list) to train beside those that run with every search",
         "NAME[,NAME]",
+    ),
+    Option(
+        "compress",
+        HOW,
+        "compressed variants of promoted candidates: among prune, int8 and distil; int8 needs an objective that it "
+        f"lowers (default then: psnr,{PREFIX}{INT8_DEVICE})",
+        "STEP[,STEP]",
+    ),
+    Option(
+        "compress-share",
+        HOW,
+        "of the time, at most, that compressed variants may take (default: 0.3)",
+        "SHARE",
+        default="0.3",
     ),
     Option("sampler", HOW, f"one of {', '.join(PROPOSERS)} (default: {DEFAULT})", default=DEFAULT),
     Option("seed", HOW, "of proposals, weights and patches (default: 0)", default="0"),

@@ -9,23 +9,27 @@ from pathlib import Path
 
 import torch
 
+from evaluators.compression.compression import FP32, INT8
+from evaluators.compression.int8.costs import int8_table
 from evaluators.data import rules_of_folders
-from evaluators.quantities import latency_key
+from evaluators.quantities import latency_key, quantity
 from evaluators.tasks import TaskRules, rules_from_text, rules_of
 from latency_tables.tables.table import table_names
 from search.environment import available_cores
 from search.proposers import proposer
 from search.records import Wanted
 from search.request.budget import Budget, parse_budget
-from search.request.options import DEFAULT_OBJECTIVE, DEFAULT_TIME, option_texts
-from search.request.tables import TableUse, check_measured, tables_of
+from search.request.options import DEFAULT_OBJECTIVE, DEFAULT_TIME, INT8_DEVICE, INT8_SAVES, option_texts
+from search.request.tables import TableUse, load_used, measured_dtype, tables_of
 from search.request.values import (
     check_needed,
+    parse_compress,
     parse_input,
     parse_networks,
     parse_objectives,
     parse_processes,
     parse_rungs,
+    parse_share,
     parse_tables,
     parse_time,
     task_values,
@@ -93,7 +97,9 @@ def request_from_options(command: str = "", **options: object) -> Request:
     proposer(given["sampler"])
     device = given.get("device")
     _check_device(device)
-    objectives, tables = _objectives_and_tables(given, budget)
+    compress = parse_compress(given["compress"]) if given.get("compress") else ()
+    objectives, tables, dtype = _objectives_and_tables(given, budget, compress)
+    _check_compression(compress, objectives, tables, dtype)
     time, trials = given.get("time"), given.get("trials")
     if not time and not trials:
         time = DEFAULT_TIME
@@ -112,6 +118,9 @@ def request_from_options(command: str = "", **options: object) -> Request:
         sampler=given["sampler"],
         seed=parse_count("--seed", given["seed"], 0),
         tables=tables,
+        compress=compress,
+        compress_share=parse_share(given["compress_share"]),
+        dtype=dtype,
         workers=parse_processes("--workers", given["workers"]) if "workers" in given else _default_workers(device),
     )
     return Request(
@@ -158,17 +167,48 @@ def _check_device(device: str | None) -> None:
         )
 
 
-def _objectives_and_tables(given: Mapping[str, str], budget: Budget) -> tuple[tuple[str, ...], tuple[TableUse, ...]]:
-    """The objectives, and every latency table that budget, objectives or ``--latency`` name."""
+def _objectives_and_tables(
+    given: Mapping[str, str], budget: Budget, compress: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[TableUse, ...], str]:
+    """The objectives, every latency table that budget, objectives or ``--latency`` name, and the number format in
+    which networks are measured."""
     limited = tables_of("--budget", budget.sources)
-    check_measured("--budget", (limit.quantity for limit in budget.limits), limited)
     objectives: tuple[str, ...]
     sources: tuple[str, ...]
     if "objective" not in given and limited:
         objectives, sources = ("psnr", *(latency_key(table.name) for table in limited)), ()
+    elif "objective" not in given and INT8 in compress:
+        objectives, sources = ("psnr", latency_key(INT8_DEVICE)), (INT8_DEVICE,)
     else:
         objectives, sources = parse_objectives(given.get("objective") or DEFAULT_OBJECTIVE)
-        check_measured("--objective", objectives, tables_of("--objective", sources))
+    named = "--budget and --objective" if sources else "--budget"
+    used = (*limited, *tables_of("--objective", sources))
+    dtype = measured_dtype(named, (*objectives, *(limit.quantity for limit in budget.limits)), used) or FP32
     shown = parse_tables("--latency", given["latency"]) if given.get("latency") else ()
-    tables_of("--latency", shown)
-    return objectives, tables_of("--budget, --objective and --latency", (*budget.sources, *sources, *shown))
+    for table in tables_of("--latency", shown):
+        if dtype == INT8 and table.dtype != INT8:
+            raise UserError(
+                f"--latency must name int8 tables where networks are measured in int8, got {table.name} "
+                f"({table.dtype}); leave it out"
+            )
+    return objectives, tables_of("--budget, --objective and --latency", (*budget.sources, *sources, *shown)), dtype
+
+
+def _check_compression(
+    compress: tuple[str, ...], objectives: tuple[str, ...], tables: tuple[TableUse, ...], dtype: str
+) -> None:
+    """Raises: UserError: int8 is asked for where it changes nothing, or a table has none."""
+    if INT8 not in compress:
+        return
+    if dtype == INT8:
+        raise UserError(
+            "--compress int8 is for a run whose networks are measured in fp32, got one whose tables are int8, in which "
+            "every network is int8; leave int8 out"
+        )
+    if not any(quantity(key).table or key in INT8_SAVES for key in objectives[1:]):
+        raise UserError(
+            f"--compress int8 needs an objective that int8 lowers, got {','.join(objectives)}; try --objective "
+            f"psnr,{latency_key(INT8_DEVICE)}"
+        )
+    for table in load_used(tables):
+        int8_table(table)

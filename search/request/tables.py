@@ -97,19 +97,22 @@ def tables_of(option: str, sources: Iterable[str]) -> tuple[TableUse, ...]:
     return tuple(found[name] for name in sorted(found))
 
 
-def check_measured(option: str, keys: Iterable[str], tables: Iterable[TableUse]) -> None:
-    """Refuse to search by the milliseconds of networks whose quality is not measured: those of another number format.
+def measured_dtype(option: str, keys: Iterable[str], tables: Iterable[TableUse]) -> str | None:
+    """The number format of the tables whose milliseconds are among the quantities ``keys``; None if none are.
+
+    What is searched for by its milliseconds is measured in that format: PSNR in int8 is that of the int8 network.
 
     Raises:
-        UserError: one of the quantities ``keys`` is milliseconds on a table that is not fp32.
+        UserError: there are tables of two formats.
     """
     wanted = set(keys)
-    for table in tables:
-        if latency_key(table.name) in wanted and table.dtype != TRAINED_DTYPE:
-            raise UserError(
-                f"{option} must name {TRAINED_DTYPE} tables, because what is trained and measured is {TRAINED_DTYPE}, "
-                f"got {table.name} ({table.dtype}); its milliseconds: python -m search recost RUN --device {table.name}"
-            )
+    found = {table.dtype: table.name for table in tables if latency_key(table.name) in wanted}
+    if len(found) > 1:
+        raise UserError(
+            f"{option} must name tables of one number format, in which networks are then measured, got "
+            f"{' and '.join(f'{name} ({dtype})' for dtype, name in found.items())}; --latency gives others besides"
+        )
+    return next(iter(found), None)
 
 
 @lru_cache(maxsize=64)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from evaluators.compression.compression import STEPS
 from evaluators.quantities import PREFIX, QUANTITIES, latency_key
 from evaluators.tasks import TaskRules
 from evaluators.tasks.rules import TRAINING, VALIDATION
@@ -119,6 +120,26 @@ def parse_tables(option: str, text: str) -> tuple[str, ...]:
     if len(set(names)) != len(names):
         raise UserError(f"{option} must name each latency table once, got {text!r}")
     return sources
+
+
+def parse_compress(text: str) -> tuple[str, ...]:
+    """Ways to compress joined by commas, in the order of ``STEPS``."""
+    values = [value.strip().lower() for value in text.split(",")]
+    for value in values:
+        if value not in STEPS:
+            raise UserError(f"--compress must be of {', '.join(STEPS)}, got {value!r}; for example prune,int8")
+    return tuple(step for step in STEPS if step in values)
+
+
+def parse_share(text: str) -> float:
+    """A share of the time, above 0 and below 1."""
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0 < share < 1:
+        raise UserError(f"--compress-share must be a number above 0 and below 1, got {text!r}; for example 0.3")
+    return share
 
 
 def parse_networks(text: str, rules: TaskRules) -> tuple[str, ...]:

@@ -68,7 +68,8 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
             self._line(f"continuing a run of {len(records)} measured networks")
 
     def started(self, record: TrialRecord, steps: int) -> None:
-        self._line(f"training {_name(record)} to {steps:,} steps ({_costs(record)})")
+        what = "measuring" if record.follows else "training"
+        self._line(f"{what} {_name(record)} to {steps:,} steps ({_costs(record)})")
 
     def progressed(self, progress: Progress) -> None:
         pass
@@ -160,11 +161,13 @@ class _Panel(AbstractContextManager["_Panel"]):
 
     def _best(self) -> Table:
         """The front of the highest rung that anything has reached yet."""
-        rung = max(len(record.rungs) for record in self._records.values()) - 1
-        there = [record for record in self._records.values() if len(record.rungs) > rung]
+        rung = max(record.rungs[-1].rung for record in self._records.values())
+        found = [(record, record.at_rung(rung)) for record in self._records.values()]
+        results = {record.trial: result for record, result in found if result is not None}
+        there = [record for record, result in found if result is not None]
         ranks = non_dominated_ranks(losses_at_rung(there, rung, self._settings.objectives))
         best = sorted(
-            (r for r, rank in zip(there, ranks, strict=True) if rank == 0), key=lambda r: -r.rungs[rung].psnr_db
+            (r for r, rank in zip(there, ranks, strict=True) if rank == 0), key=lambda r: -results[r.trial].psnr_db
         )
         times = (milliseconds_on(use.name) for use in self._settings.tables)
         quantities = (*exact_quantities(Shown.TABLES), *times)
@@ -175,12 +178,12 @@ class _Panel(AbstractContextManager["_Panel"]):
             title_justify="left",
             pad_edge=False,
             box=SIMPLE_HEAD,
-            title=f"after {there[0].rungs[rung].steps:,} steps",
+            title=f"after {results[there[0].trial].steps:,} steps",
         )
         for record in best[:SHOWN]:
             table.add_row(
                 _name(record),
-                f"{record.rungs[rung].psnr_db:.2f}",
+                f"{results[record.trial].psnr_db:.2f}",
                 *(each.number(each.of(record.costs)) for each in quantities),
             )
         return table
@@ -242,7 +245,8 @@ def progress_for(console: Console | None, settings: RunSettings) -> NoProgress |
 
 
 def _name(record: TrialRecord) -> str:
-    return f"trial {record.trial}" + (f" {record.source}" if record.is_fixed else "")
+    made_of = "" if record.descent is None else f" ({record.compression.words}, of #{record.parent})"
+    return f"trial {record.trial}" + (f" {record.source}" if record.is_fixed else "") + made_of
 
 
 def _costs(record: TrialRecord) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from search.durations import duration_text
-from search.loop import SAFETY
-from search.rungs import LADDER
+from search.rungs import LADDER, SAFETY
 
 SOME = 8  # searched networks that make a search: as many as make a front (``search.pareto.ENOUGH_TRIALS``)
 RESERVE_S, RESERVE_SHARE = 30, 0.15  # of the whole time, kept for pictures and page

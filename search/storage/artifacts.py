@@ -74,3 +74,8 @@ def measured_weights_name(trial: int, rung: int) -> str:
 def kept_weights_name(trial: int) -> str:
     """Of the copy of those weights that a run keeps while the trial is on its front."""
     return f"weights/trial-{trial}.safetensors"
+
+
+def pruned_weights_name(trial: int, ratio: float) -> str:
+    """Of the weights that are left of a trial's where the share ``ratio`` of its channels was removed."""
+    return f"checkpoints/trial-{trial}-pruned-{100 * ratio:.0f}.safetensors"

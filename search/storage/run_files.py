@@ -48,9 +48,11 @@ def drop_checkpoints(study: Study, artifacts: ArtifactStore) -> None:
 
     If one is promoted after all, it is trained again from its seed, to the same weights.
     """
-    records = [record for record in study.records.values() if record.rungs and not record.is_fixed]
+    records = [
+        record for record in study.records.values() if record.rungs and not record.is_fixed and not record.follows
+    ]
     for rung in range(len(study.settings.rungs)):
-        here = [record for record in records if len(record.rungs) == rung + 1]
+        here = [record for record in records if record.next_rung == rung + 1]
         if here:
             for record in ranked(here, rung, study.settings.objectives)[(len(here) + 1) // 2 :]:
                 artifacts.delete(checkpoint_name(record.trial))

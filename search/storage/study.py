@@ -204,6 +204,24 @@ class Study:
             trial.set_constraint(limit.quantity, limit.excess(record.costs))
         self._save(record)
 
+    def begin(self, record: TrialRecord, budget: Budget) -> TrialRecord:
+        """Add a trial that nobody proposed, compressed from another, and write it down: one that is running to be
+        trained, one of another status closed. Returns it with its number."""
+        number = len(self._study.get_trials(deepcopy=False))
+        record = replace(record, trial=number)
+        frozen = create_trial(
+            state=TrialState.RUNNING, system_attrs={RECORD: record.to_dict()}, user_attrs=short_attributes(record)
+        )
+        trial_id = self._study._storage.create_new_trial(self._study._study_id, frozen)
+        self._open[number] = optuna.trial.Trial(self._study, trial_id)
+        assert self._open[number].number == number
+        self.records[number] = record
+        if record.status in TOLD_AS:
+            self.reject(record, budget)
+        else:
+            self.start(record, budget)
+        return record
+
     # Results.
 
     def reject(self, record: TrialRecord, budget: Budget) -> None:

@@ -6,30 +6,37 @@ import hashlib
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from evaluators.data import load_pairs
+from evaluators.compression.compression import INT8, UNCOMPRESSED, Compression
+from evaluators.compression.int8 import quantized_on
+from evaluators.compression.int8.network import Range, int8_ranges
+from evaluators.data import load_pairs, pools_of
 from evaluators.quality import Quality, evaluate
 from evaluators.tasks import Pair, TaskRules
+from evaluators.training.distillation import Distillation
 from evaluators.training.plan import TrainingPlan
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
-from evaluators.training.weights import save_weights
+from evaluators.training.weights import load_weights, save_weights
 from search.models.about import About, Origin, metrics_row
 from search.sessions.deadline import Deadline
 from search.storage.artifacts import ArtifactStore
 from search.workers.failures import machine_reason, reason_of
 from search.workers.messages import Job, Progress, Result, Stopped
+from search.workers.pruning import PruneJob, pruned_network
 from search.workers.resumable import Resumable, asking, train
 from space.architecture import Architecture
 from space.build import build
+from space.specialists import networks_of
 
 POOL_FOLDER = "pool"
 PAIRS_FILE = "validation.npz"
+TEACHER_WEIGHT = 1.0  # of a teacher's output against the target
 LONG_STEP_S = 0.5  # one that takes longer is timed at once, without a step to warm up
 
 
@@ -37,7 +44,12 @@ LONG_STEP_S = 0.5  # one that takes longer is timed at once, without a step to w
 class RungJob(Job):
     """Train one trial until ``steps`` steps have been made in all, then measure it; ``number`` is the trial's.
 
-    ``checkpoint`` and ``weights`` are names of artifacts; the weights are the averaged ones that are measured.
+    ``checkpoint`` and ``weights`` are names of artifacts; the weights are the averaged ones that are measured, in the
+    number format of ``compression``.
+
+    A trial that is made of another begins with the weights ``start`` of an artifact, with which ``begun_at`` steps
+    have been made; where that is all that are asked for, they are only measured. ``teacher`` is the network that
+    teaches it, and the name of its weights.
     """
 
     rung: int
@@ -46,6 +58,10 @@ class RungJob(Job):
     seed: int
     checkpoint: str
     weights: str
+    compression: Compression = UNCOMPRESSED
+    start: str = ""
+    begun_at: int = 0
+    teacher: tuple[Architecture, str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,44 +122,51 @@ class JobRunner:
     ) -> Result | Stopped:
         if isinstance(job, TimingJob):
             return self._time(job, should_stop)
+        if isinstance(job, PruneJob):
+            return pruned_network(job, self.setting.artifacts)
         assert isinstance(job, RungJob)
         return self._climb(job, on_progress, should_stop)
 
     def _climb(
         self, job: RungJob, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]
     ) -> Measured | Stopped:
+        if job.start and job.begun_at == job.steps:
+            return self._measured(job, self._loaded(job.architecture, job.start), should_stop)
         deadline, artifacts, precision = Deadline(job.left_s), self.setting.artifacts, self.setting.precision
-        training = self._training(job.architecture, job.seed)
+        training = self._training(job)
         trainer = training.resumed(artifacts.get(job.checkpoint), precision) or training.begun(precision)
         begun, first_step = time.perf_counter(), trainer.step
         train(
             trainer,
-            job.steps,
-            on_step=lambda step, loss: on_progress(Progress(job.number, step, job.steps, loss)),
+            job.steps - job.begun_at,
+            on_step=lambda step, loss: on_progress(Progress(job.number, job.begun_at + step, job.steps, loss)),
             ends=lambda: should_stop() or deadline.is_over,
             save=lambda: artifacts.put(job.checkpoint, trainer.save),
         )
         train_s = time.perf_counter() - begun
-        if trainer.step < job.steps:
+        if job.begun_at + trainer.step < job.steps:
             return Stopped(job.number, train_s)
+        measured = self._measured(job, trainer.averaged_network(), should_stop)
+        return replace(measured, train_s=train_s, steps_made=trainer.step - first_step)
+
+    def _measured(self, job: RungJob, network: nn.Module, should_stop: Callable[[], bool]) -> Measured:
+        """``network`` in the number format of the job, its weights written down; with no training in it."""
         begun = time.perf_counter()
-        network = trainer.averaged_network()
-        quality = evaluate(network, asking(self.pairs, should_stop), self.setting.rules, precision.device)
+        setting = self.setting
+        form, ranges = network, None
+        if job.compression.dtype == INT8:
+            pools = pools_of(self.pool, setting.rules, len(networks_of(network)))
+            form = quantized_on(network, pools, job.compression.float_layers)
+            ranges = int8_ranges(form)
+        quality = evaluate(form, asking(self.pairs, should_stop), setting.rules, setting.precision.device)
         eval_s = time.perf_counter() - begun
-        about = self._about(job, quality)
-        artifacts.put(job.weights, lambda path: save_weights(path, network, about.metadata()))
+        about = self._about(job, quality, ranges)
+        setting.artifacts.put(job.weights, lambda path: save_weights(path, network, about.metadata()))
         return Measured(
-            job.number,
-            quality.psnr_db,
-            quality.ssim,
-            quality.psnr_db_by_image,
-            train_s,
-            trainer.step - first_step,
-            eval_s,
-            quality.others_db,
+            job.number, quality.psnr_db, quality.ssim, quality.psnr_db_by_image, 0.0, 0, eval_s, quality.others_db
         )
 
-    def _about(self, job: RungJob, quality: Quality) -> About:
+    def _about(self, job: RungJob, quality: Quality, ranges: list[dict[str, Range]] | None) -> About:
         setting = self.setting
         facts = setting.origin.facts(
             trial=job.number,
@@ -153,6 +176,10 @@ class JobRunner:
             plan=setting.plan.to_dict(),
             metrics=metrics_row(setting.rules, setting.origin.val_data, quality),
         )
+        if job.compression != UNCOMPRESSED:
+            facts["compression"] = job.compression.to_dict()
+        if ranges is not None:
+            facts["int8_ranges"] = ranges
         return About(f"{setting.origin.run}#{job.number}", job.architecture, setting.rules, facts)
 
     def _time(self, job: TimingJob, should_stop: Callable[[], bool]) -> Timed:
@@ -170,7 +197,9 @@ class JobRunner:
         return Timed(job.number, tuple(measured), reason, trace)
 
     def _step_s(self, architecture: Architecture, should_stop: Callable[[], bool]) -> float:
-        trainer = self._training(architecture, 0).begun(self.setting.precision)
+        rules, plan = self.setting.rules, self.setting.plan
+        training = Resumable(lambda: self._new(architecture, 0), 0, rules, plan, self.pool)
+        trainer = training.begun(self.setting.precision)
         seconds = 0.0
         for step in (1, 2):
             should_stop()
@@ -181,11 +210,29 @@ class JobRunner:
                 break
         return seconds
 
-    def _training(self, architecture: Architecture, seed: int) -> Resumable:
-        def make() -> nn.Module:
-            return build(architecture, torch.Generator().manual_seed(seed))
+    def _training(self, job: RungJob) -> Resumable:
+        rules = self.setting.rules
 
-        return Resumable(make, seed, self.setting.rules, self.setting.plan, self.pool)
+        def make() -> nn.Module:
+            if job.start:
+                return self._loaded(job.architecture, job.start)
+            return self._new(job.architecture, job.seed)
+
+        loss = None
+        if job.teacher is not None:
+            loss = Distillation(rules.measure.loss, self._loaded(*job.teacher), TEACHER_WEIGHT)
+        return Resumable(make, job.seed, rules, self.setting.plan, self.pool, loss)
+
+    def _new(self, architecture: Architecture, seed: int) -> nn.Module:
+        return build(architecture, torch.Generator().manual_seed(seed))
+
+    def _loaded(self, architecture: Architecture, weights: str) -> nn.Module:
+        path = self.setting.artifacts.get(weights)
+        if path is None:
+            raise RuntimeError(f"the weights that a compressed network begins with are gone: {weights}")
+        network = build(architecture)
+        load_weights(path, network)
+        return network.to(self.setting.precision.device).eval()
 
 
 def training_seed(run_seed: int, architecture_key: str) -> int:

@@ -20,13 +20,18 @@ from space.assembly import assemble
 from space.deploy import deploy_form
 from space.operators.operator import Operator, OperatorList, Shape
 from space.operators.trace import trace
+from space.operators.weight_bytes import int8_weight_bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Screening:
-    """Parameters, multiply-accumulates, and peak activation elements at one input size; and all operators on demand."""
+    """Parameters, multiply-accumulates, and peak activation elements at one input size; and all operators on demand.
+
+    ``int8_weight_bytes`` is that of ``space.operators.weight_bytes``.
+    """
 
     params: int
+    int8_weight_bytes: int
     macs: int
     peak_elements: int
     events: tuple[_Event, ...]
@@ -50,11 +55,13 @@ def screen(arch: Architecture, width_px: int, height_px: int) -> Screening:
 
     For specialists: the parameters of all of them and the work of one.
     """
-    counted = [0]
+    params = weight_bytes = 0
 
     def make(factory: Callable[..., nn.Module], *args: Any, **options: Any) -> nn.Module:
+        nonlocal params, weight_bytes
         part = _known_part(factory, args, tuple(options.items()))
-        counted[0] += part.params
+        params += part.params
+        weight_bytes += part.int8_weight_bytes
         return part
 
     network = assemble(arch, make)
@@ -62,7 +69,8 @@ def screen(arch: Architecture, width_px: int, height_px: int) -> Screening:
     image = record.new((1, arch.shape.in_channels, height_px, width_px))
     output = network(image)
     return Screening(
-        counted[0] * arch.shape.specialists,
+        params * arch.shape.specialists,
+        weight_bytes * arch.shape.specialists,
         sum([event.macs for event in record.events]),
         record.peak_elements(image, output),
         tuple(record.events),
@@ -235,6 +243,7 @@ class _KnownPart(nn.Module):
         with torch.device("meta"):
             part = deploy_form(factory(*args, **dict(options)))
         self.params = sum(parameter.numel() for parameter in part.parameters())
+        self.int8_weight_bytes = int8_weight_bytes(part)
         self._part = (part,)  # in a tuple, so that it is not registered as a submodule
         self._shapes: dict[tuple[Shape, ...], _KnownShape] = {}
 

@@ -27,6 +27,7 @@ from space import ZOO, build
 from space.deploy import deploy_form
 from space.errors import UserError
 from space.specialists import Specialists
+from space.zoo import with_input_skip
 from tests.small_networks import filled
 
 SIZE = (64, 48)
@@ -226,3 +227,14 @@ def test_a_table_without_int8_is_refused() -> None:
     table = load_table("pixel4-a76")
     with pytest.raises(UserError, match="measured in int8, got mine, which has none"):
         int8_table(replace(table, name="mine"))
+
+
+@pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last])
+def test_the_order_of_memory_does_not_matter(memory: torch.memory_format) -> None:
+    arch = with_input_skip(ZOO["s-lwsr16"].architecture)
+    network = filled(build(arch, torch.Generator().manual_seed(0))).eval()
+    images = pictures(3)
+    int8 = quantized(network, [image.contiguous(memory_format=memory) for image in images])
+    with torch.inference_mode():
+        error = int8(images[0].contiguous(memory_format=memory)) - quantized(network, images)(images[0])
+    assert error.abs().mean() < 0.005  # ties that fall to the other side go on through the network

@@ -115,15 +115,15 @@ def test_a_table_that_has_changed_tells_no_times_apart(timed_run: RunResult) -> 
 
 
 def test_what_a_table_cannot_price_is_left_out(run: RunResult, monkeypatch: pytest.MonkeyPatch) -> None:
-    def only_some(architecture, size, tables=()):
+    def only_some(architecture, compression, size, tables=()):
         if architecture == best.architecture:
             raise UserError("table pixel4-a76 has no figure for a roll")
-        return priced(architecture, size, tables)
+        return priced(architecture, compression, size, tables)
 
     from reports.run import picking
 
-    best, priced = front(run)[-1], picking.architecture_costs
-    monkeypatch.setattr(picking, "architecture_costs", only_some)
+    best, priced = front(run)[-1], picking.design_costs
+    monkeypatch.setattr(picking, "design_costs", only_some)
     picked = pick(run, "5000ms@pixel4-a76")
     assert picked.unpriced == (best.trial,)
     assert picked.trial != best

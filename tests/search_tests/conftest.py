@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,6 +89,7 @@ def settings(
     seed: int = 0,
     objectives: tuple[str, ...] = ("psnr", "macs"),
     tables: tuple[TableUse, ...] = (),
+    **more: Any,
 ) -> RunSettings:
     return RunSettings(
         task="sr",
@@ -105,6 +107,7 @@ def settings(
         environment={},
         created="2026-01-01T00:00:00+00:00",
         tables=tables,
+        **more,
     )
 
 

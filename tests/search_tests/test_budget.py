@@ -10,7 +10,7 @@ from latency_tables.tables.estimate import Latency
 from latency_tables.tables.table import load_table
 from search.candidates.smallest import check_possible, smallest
 from search.request.budget import parse_budget
-from search.request.tables import check_measured, load_used, tables_of
+from search.request.tables import load_used, measured_dtype, tables_of
 from space import TASKS, SearchSpace, UserError
 from tests.random_networks import random_architecture
 from tests.small_table import write_small_table
@@ -152,11 +152,14 @@ def test_a_changed_table_is_noticed(tmp_path: Path) -> None:
         load_used(used)
 
 
-def test_nobody_searches_by_milliseconds_of_another_number_format(tmp_path: Path) -> None:
-    tables = tables_of("--budget", [str(write_small_table(tmp_path, "board-x1-int8", dtype="int8"))])
-    check_measured("--budget", ["params"], tables)
-    with pytest.raises(UserError, match=r"must name fp32 tables.*got board-x1-int8 \(int8\).*recost"):
-        check_measured("--budget", ["params", "ms@board-x1-int8"], tables)
+def test_what_is_searched_by_milliseconds_is_measured_in_their_format(tmp_path: Path) -> None:
+    other = write_small_table(tmp_path, "board-x1-int8", dtype="int8")
+    tables = tables_of("--budget", [str(other), str(write_small_table(tmp_path))])
+    assert measured_dtype("--budget", ["params"], tables) is None
+    assert measured_dtype("--budget", ["params", "ms@board-x1-int8"], tables) == "int8"
+    assert measured_dtype("--budget", ["ms@board-x1"], tables) == "fp32"
+    with pytest.raises(UserError, match=r"tables of one number format.*board-x1 \(fp32\).*board-x1-int8 \(int8\)"):
+        measured_dtype("--budget", ["ms@board-x1", "ms@board-x1-int8"], tables)
 
 
 def test_an_impossible_time_names_the_fastest_network(tmp_path: Path) -> None:

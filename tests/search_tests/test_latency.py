@@ -72,14 +72,14 @@ def test_several_tables_as_objectives(folder: Path, run_loop, tables, tmp_path: 
 def test_a_network_that_the_table_cannot_price_fails_with_its_reason(
     folder: Path, run_loop, tables, monkeypatch
 ) -> None:
-    price = search.candidates.screening.architecture_costs
+    price = search.candidates.screening.design_costs
 
-    def refusing(arch, size, tables=()):
+    def refusing(arch, compression, size, tables=()):
         if tables and arch.ends.upsampler.kind != "dense-two-step":
             raise estimate.MissingOperatorError("table board-x1 has no figure for gather 16 channels at 320x180")
-        return price(arch, size, tables)
+        return price(arch, compression, size, tables)
 
-    monkeypatch.setattr(search.candidates.screening, "architecture_costs", refusing)
+    monkeypatch.setattr(search.candidates.screening, "design_costs", refusing)
     study, workers = run_loop(folder, trials=24, rungs=(100,), objectives=("psnr", WORD), tables=tables)
     refused = [record for record in study.records.values() if record.status == "failed"]
     assert refused
@@ -91,14 +91,14 @@ def test_a_network_that_the_table_cannot_price_fails_with_its_reason(
 def test_a_fixed_trial_that_cannot_be_priced_is_listed_and_not_trained(
     folder: Path, run_loop, tables, monkeypatch
 ) -> None:
-    price = search.candidates.screening.architecture_costs
+    price = search.candidates.screening.design_costs
 
-    def refusing(arch, size, tables=()):
+    def refusing(arch, compression, size, tables=()):
         if tables and arch.ends.input_skip == "bicubic":
             raise estimate.MissingOperatorError("table board-x1 has no figure for resize bicubic")
-        return price(arch, size, tables)
+        return price(arch, compression, size, tables)
 
-    monkeypatch.setattr(search.candidates.screening, "architecture_costs", refusing)
+    monkeypatch.setattr(search.candidates.screening, "design_costs", refusing)
     study, _ = run_loop(folder, trials=2, rungs=(100,), objectives=("psnr", WORD), tables=tables)
     by_source = {record.source: record for record in study.records.values() if record.is_fixed}
     assert by_source["s-lwsr16"].status == "trained"
@@ -178,14 +178,14 @@ def test_recost_lists_what_a_table_cannot_price(folder: Path, run_loop, tables, 
 
     finished_run(folder, run_loop, trials=4)
     chosen = next(trial for trial in read_run(folder).trials if trial.rungs)
-    price = reports.run.recost.architecture_costs
+    price = reports.run.recost.design_costs
 
-    def refusing(arch, size, tables=()) -> Costs:
+    def refusing(arch, compression, size, tables=()) -> Costs:
         if arch == chosen.architecture:
             raise estimate.MissingOperatorError("table board-x1 has no figure for gather 16 channels at 64x36")
-        return price(arch, size, tables)
+        return price(arch, compression, size, tables)
 
-    monkeypatch.setattr(reports.run.recost, "architecture_costs", refusing)
+    monkeypatch.setattr(reports.run.recost, "design_costs", refusing)
     assert main(["recost", str(folder), "--device", tables[0].source]) == 0
     assert f"#{chosen.trial} search is left out: table board-x1 has no figure for gather" in capsys.readouterr().out
     refused = json.loads((folder / "recost" / "recost.json").read_text())["tables"]["board-x1"]["refused"]
@@ -278,11 +278,11 @@ def test_a_run_goes_on_only_with_its_own_tables(folder: Path, photos: Path, tabl
         session_of(folder, photos, *limit)
 
 
-def test_int8_milliseconds_are_no_limit_and_no_objective(folder: Path, photos: Path, tmp_path: Path) -> None:
+def test_int8_milliseconds_are_those_of_networks_measured_in_int8(folder: Path, photos: Path, tmp_path: Path) -> None:
     table = write_small_table(tmp_path, "board-x1-int8", dtype="int8")
-    for arguments in (["--budget", f"9ms@{table}"], ["--budget", "9k-params", "--objective", f"psnr,ms@{table}"]):
-        with pytest.raises(UserError, match=r"must name fp32 tables.*got board-x1-int8 \(int8\)"):
-            session_of(folder, photos, *arguments)
+    for arguments in (["--budget", f"900ms@{table}"], ["--budget", "9k-params", "--objective", f"psnr,ms@{table}"]):
+        assert session_of(folder, photos, *arguments).settings.dtype == "int8"
     shown = session_of(folder, photos, "--budget", "9k-params", "--latency", str(table)).request
     assert shown.wanted.objectives == ("psnr", "macs")
     assert shown.wanted.tables[0].dtype == "int8"
+    assert shown.wanted.dtype == "fp32"

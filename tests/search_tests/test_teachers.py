@@ -114,9 +114,9 @@ def test_a_teacher_and_spectra_are_trained_with_and_recorded(here: Path, capsys)
     assert trained("plain") == 0
     assert trained("taught", "--teacher", "teacher", "--distil-weight", "2", "--spectrum-weight", "0.05") == 0
     out = capsys.readouterr().out
-    said = "loss: the task's own and 2 x the outputs compared with a teacher's of teacher ("
+    said = "loss: the task's own and 2 x the distance from the output of teacher ("
     assert said in out
-    assert "and 0.05 x the spectra's L1" in out
+    assert "and 0.05 x the L1 of spectra" in out
     loss = record_of("taught").training.loss
     assert loss.distil.kind == "output"
     assert loss.distil.weight == 2.0
@@ -126,7 +126,7 @@ def test_a_teacher_and_spectra_are_trained_with_and_recorded(here: Path, capsys)
     assert not same_weights("plain", "taught")
     page = (here / "taught" / "report.html").read_text()
     assert "from random weights of seed 0, taught by teacher, in" in page
-    assert "2 x the outputs compared with a teacher&#39;s of teacher (" in page
+    assert "2 x the distance from the output of teacher (" in page
     assert "taught by" not in (here / "plain" / "report.html").read_text()
     facts = read_model(here / "taught").facts
     assert facts["training"]["added loss"] == loss.said

@@ -6,10 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import torch
-from torch import nn
 
 from evaluators.costs import BYTES_PER_VALUE, Costs, architecture_costs
-from evaluators.export.quantization import WEIGHTED
 from latency_tables.lowering.fusion import architecture_operators, network_operators
 from latency_tables.tables.estimate import Latency, estimate, workload
 from latency_tables.tables.rows import ORIGINS
@@ -18,10 +16,11 @@ from space.architecture import Architecture
 from space.build import build
 from space.deploy import deploy_form
 from space.errors import UserError
-from space.operators import trace
+from space.operators import screen
+from space.operators.meta import stored_elements
+from space.operators.weight_bytes import int8_weight_bytes
 from space.specialists import networks_of
 
-BYTES_PER_SCALE = 4  # float32, one for each output channel
 SUFFIX = "-int8"
 
 
@@ -58,7 +57,7 @@ def int8_costs(
         UserError: there is no int8 table for one of ``tables``, or it cannot price an operator.
     """
     whole = architecture_costs(arch, input_size)
-    weight_bytes = _weight_bytes(arch, input_size, frozenset(float_layers))
+    weight_bytes = _weight_bytes(arch, input_size, whole.params, frozenset(float_layers))
     latency = {table.name: _latency(arch, input_size, table, frozenset(float_layers)) for table in tables}
     return replace(
         whole,
@@ -68,27 +67,14 @@ def int8_costs(
     )
 
 
-def _weight_bytes(arch: Architecture, input_size: tuple[int, int], float_layers: frozenset[str]) -> int:
+def _weight_bytes(arch: Architecture, input_size: tuple[int, int], params: int, float_layers: frozenset[str]) -> int:
+    """``params``: what the deployed network stores, which may be less than its parameters (``Constants``)."""
+    if not (arch.widths or float_layers):
+        return screen(arch, *input_size).int8_weight_bytes
     with torch.device("meta"):
-        network = deploy_form(build(arch))
-    width, height = input_size
-    alike = networks_of(network)
-    listed = trace(alike[0], (1, arch.shape.in_channels, height, width))
-    layers = {each.part for each in listed.operators if each.kind in WEIGHTED} - float_layers
-    total, seen = 0, set[int]()
-    for path, module in alike[0].named_modules():
-        for parameter in module.parameters(recurse=False):
-            if id(parameter) not in seen:
-                seen.add(id(parameter))
-                total += _bytes(parameter, module, path in layers)
-    return total * len(alike) + BYTES_PER_VALUE * listed.change_of_params * len(alike)
-
-
-def _bytes(parameter: nn.Parameter, module: nn.Module, is_int8: bool) -> int:
-    if not is_int8 or parameter.dim() < 2:
-        return BYTES_PER_VALUE * parameter.numel()
-    outputs = parameter.shape[1] * module.groups if isinstance(module, nn.ConvTranspose2d) else parameter.shape[0]
-    return parameter.numel() + BYTES_PER_SCALE * outputs
+        alike = networks_of(deploy_form(build(arch)))
+    numbers = stored_elements(alike[0].parameters()) * len(alike)
+    return int8_weight_bytes(alike[0], float_layers) * len(alike) + BYTES_PER_VALUE * (params - numbers)
 
 
 def _latency(

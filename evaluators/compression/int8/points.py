@@ -19,7 +19,8 @@ from evaluators.export.quantization import WEIGHTED
 from latency_tables.lowering.fusion import written_values
 from space.operators import Operator, OperatorList, trace
 
-MOVING = ("copy", "pixel_shuffle", "gather")  # they keep values, and so their scale
+COPY = "copy"  # whether one is needed depends on the order in which a value lies in memory
+MOVING = (COPY, "pixel_shuffle", "gather")  # they keep values, and so their scale
 KEEPS_SCALE = ("constant_pad_nd", "reflection_pad2d", "replication_pad2d", "upsample_nearest2d",
                "max_pool2d_with_indices", "adaptive_max_pool2d")  # fmt: skip
 
@@ -45,7 +46,8 @@ class Point:
 
 
 def points(network: nn.Module, shape: tuple[int, ...], float_layers: Collection[str] = ()) -> tuple[Point, ...]:
-    """What becomes of each operator that ``network`` runs on an image of ``shape`` `(N, C, h, w)`, in order.
+    """What becomes of each operator that ``network`` runs on an image of ``shape`` `(N, C, h, w)`, in order; copies are
+    left out.
 
     A value is float where only operators of ``float_layers`` write and read it; the output never is.
 
@@ -69,6 +71,8 @@ def points(network: nn.Module, shape: tuple[int, ...], float_layers: Collection[
             role = Role.INSIDE
         else:
             role = Role.FLOAT if is_float[place] else Role.ROUNDED
+        if operator.kind == COPY:
+            continue
         key = f"{operator.part}/{operator.name}/{seen[name]}"
         found.append(Point(key, layers[place], operator.kind, role, operator.writes[0] in ends))
     return tuple(found)
@@ -93,11 +97,19 @@ def _ends(listed: OperatorList, moved: Sequence[bool]) -> set[int]:
 
 
 def _float_values(listed: OperatorList, float_layers: frozenset[str]) -> list[bool]:
-    """Of each operator, whether its output stays in float: operators that move values are int8 in LiteRT, too."""
+    """Of each operator, whether its output stays in float.
+
+    What moves it, other than a copy, is an operator of LiteRT's in int8, unless it belongs to a layer in float.
+    """
     operators = listed.operators
     result = []
     for place, operator in enumerate(operators):
-        value = operator.writes[0]
-        readers = [later.part for later in operators[place + 1 :] if value in later.reads]
-        result.append(value not in listed.outputs and {operator.part, *readers} <= float_layers)
+        values, parts = set(operator.writes), {operator.part}
+        for later in operators[place + 1 :]:
+            if values & set(later.reads):
+                if later.kind == COPY:
+                    values.update(later.writes)
+                else:
+                    parts.add(later.part)
+        result.append(not values & set(listed.outputs) and parts <= float_layers)
     return result

@@ -1,0 +1,113 @@
+"""Designs that take a wanted time on a phone: a family made narrower, and points of the search space led there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from space.architecture import Architecture
+from space.knobs import Value
+from space.search_space import BACKBONE, SearchSpace, Values
+
+Milliseconds = Callable[[Architecture], float]
+
+TOLERANCE = 0.03  # as a share of the wanted time
+STARTS = 6  # random points for each design that is wanted: some lead nowhere
+PLAIN: Mapping[str, Value] = {  # EDSR's outline with our skip: its only groups are the residual stream and each block's
+    "recursion": 1,
+    "block": "residual",
+    "convolution": "dense",
+    "inverted_ratio": 0.0,
+    "activation_kept": "all",
+    "residual_scale": 1.0,
+    "malle": "none",
+    "attention": "none",
+    "upsampler": "dense-one-step",
+    "input_skip": "bicubic",
+}
+
+
+def takes(found_ms: float, wanted_ms: float) -> bool:
+    """Whether both are the same time, within ``TOLERANCE``."""
+    return abs(found_ms / wanted_ms - 1) <= TOLERANCE
+
+
+def plain(space: SearchSpace, width: int, blocks: int) -> Architecture:
+    """A row of residual blocks of ``width`` channels, on the grid of the space or not."""
+    on_grid: dict[str, Value] = {parameter.key: parameter.values[-1] for parameter in space.of("plain")}
+    on_grid |= PLAIN
+    arch = space.decode(space.fill(lambda parameter: on_grid[parameter.key], {BACKBONE: "plain"}))
+    return narrowed(arch, width, blocks)
+
+
+def narrowed(arch: Architecture, width: int, blocks: int) -> Architecture:
+    """A plain ``arch`` with its first ``blocks`` blocks, at ``width`` channels; the grid of knobs does not matter."""
+    assert arch.ends is not None
+    specs = tuple(spec.at_width(width) for spec in arch.settings.blocks[:blocks])
+    narrow = replace(arch, settings=replace(arch.settings, width=width, blocks=specs))
+    return narrow.with_ends(upsampler=replace(arch.ends.upsampler, width=width))
+
+
+def narrower(parent: Architecture, wanted_ms: float, ms: Milliseconds) -> Architecture | None:
+    """The plain ``parent`` at the number of channels that takes ``wanted_ms``; with fewer blocks where none does.
+
+    None where no number of either does.
+    """
+    for blocks in range(len(parent.settings.blocks), 0, -1):
+        designs = [narrowed(parent, width, blocks) for width in range(1, parent.settings.width + 1)]
+        nearest = min(designs, key=lambda arch: abs(ms(arch) - wanted_ms))
+        if takes(ms(nearest), wanted_ms):
+            return nearest
+    return None
+
+
+def drawn(
+    space: SearchSpace,
+    given: Mapping[str, Value],
+    wanted_ms: float,
+    ms: Milliseconds,
+    count: int,
+    generator: np.random.Generator,
+) -> tuple[Architecture, ...]:
+    """Up to ``count`` different designs that take ``wanted_ms``, each a random point led there by its costs alone.
+
+    ``given`` knobs stay as they are. Fewer are found where the space has few designs that fast.
+    """
+    found: dict[str, Architecture] = {}
+    for _ in range(STARTS * count):
+        if len(found) == count:
+            break
+        arch = _led(space, space.random(generator, given), given, wanted_ms, ms, generator)
+        if arch is not None:
+            found.setdefault(arch.key, arch)
+    return tuple(found.values())
+
+
+def _led(
+    space: SearchSpace,
+    values: Values,
+    given: Mapping[str, Value],
+    wanted_ms: float,
+    ms: Milliseconds,
+    generator: np.random.Generator,
+) -> Architecture | None:
+    """From ``values``, one knob at a time, each turn one that comes nearer; None where none does."""
+    arch = space.decode(values)
+    off = _off(ms(arch), wanted_ms)
+    while not takes(ms(arch), wanted_ms):
+        neighbours = [point for parameter, point in space.neighbours(values) if parameter.key not in given]
+        for index in generator.permutation(len(neighbours)).tolist():
+            turned = space.decode(neighbours[index])
+            if _off(ms(turned), wanted_ms) < off:
+                values, arch, off = neighbours[index], turned, _off(ms(turned), wanted_ms)
+                break
+        else:
+            return None
+    return arch
+
+
+def _off(found_ms: float, wanted_ms: float) -> float:
+    return abs(math.log(found_ms / wanted_ms))

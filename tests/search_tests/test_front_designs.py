@@ -1,0 +1,59 @@
+"""Designs of a wanted time: within the tolerance, of their family or of the space, and none where there is none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from evaluators.costs import architecture_costs
+from latency_tables.tables.table import load_table
+from search.experiments.front_designs import TOLERANCE, drawn, narrowed, narrower, plain
+from space import TASKS, SearchSpace
+from space.architecture import Architecture
+
+SPACE = SearchSpace(TASKS["sr"], TASKS["sr"].shape(4))
+TABLE = load_table("pixel4-a76")
+PARENT = plain(SPACE, 20, 6)
+GIVEN = {"input_skip": "bicubic"}
+
+
+def ms(arch: Architecture) -> float:
+    return architecture_costs(arch, (64, 48), [TABLE]).latency[TABLE.name].ms
+
+
+def test_the_plain_family_is_off_the_grid_too() -> None:
+    assert SPACE.encode(plain(SPACE, 24, 8)) is not None
+    odd = plain(SPACE, 7, 3)
+    assert (odd.settings.width, len(odd.settings.blocks)) == (7, 3)
+    assert {spec.width for spec in odd.settings.blocks} == {7}
+    assert narrowed(PARENT, 7, 3) == odd
+    assert SPACE.encode(odd) is None
+
+
+@pytest.mark.parametrize("width", [3, 9, 15, 20])
+def test_a_narrower_design_has_all_blocks_where_a_number_of_channels_meets_the_time(width: int) -> None:
+    found = narrower(PARENT, ms(narrowed(PARENT, width, 6)) * 1.001, ms)
+    assert found == narrowed(PARENT, width, 6)
+
+
+def test_blocks_go_where_no_number_of_channels_meets_the_time() -> None:
+    def cost(arch: Architecture) -> float:
+        return float(len(arch.settings.blocks))
+
+    assert len(narrower(PARENT, 4.0, cost).settings.blocks) == 4
+    assert narrower(PARENT, 4.5, cost) is None
+
+
+@pytest.mark.parametrize("share", [0.6, 1.0])
+def test_drawn_designs_take_the_time_and_keep_what_is_given(share: float) -> None:
+    wanted_ms = share * ms(PARENT)
+    found = drawn(SPACE, GIVEN, wanted_ms, ms, 3, np.random.default_rng(0))
+    assert len({arch.key for arch in found}) == len(found) == 3
+    for arch in found:
+        assert abs(ms(arch) / wanted_ms - 1) <= TOLERANCE
+        assert arch.ends.input_skip == "bicubic"
+    assert drawn(SPACE, GIVEN, wanted_ms, ms, 3, np.random.default_rng(0)) == found
+
+
+def test_no_design_is_drawn_where_the_space_has_none_so_fast() -> None:
+    assert drawn(SPACE, GIVEN, ms(PARENT) / 100, ms, 1, np.random.default_rng(0)) == ()
