@@ -31,7 +31,7 @@ from search.workers.resumable import asking
 from space.architecture import Architecture
 from space.folders import whole_folder
 
-FACTS = "compression"
+FACTS = "compressed"
 KEPT = ("published", "licence", "input", "source")  # of the parent's facts
 
 
@@ -46,7 +46,7 @@ class _Stage:
     record: TrainingRecord | None = None
 
 
-class Compression:
+class Stages:
     """The networks of the stages that are done, in order; held-out pictures are read at once.
 
     Raises:
@@ -59,7 +59,7 @@ class Compression:
         self.rules, self.pairs = pairs_made(request.rules, found)
         assert request.parent.architecture is not None
         self.described = spec.describe(found, request.rules, validates=True)
-        self.stages = [_Stage(GIVEN, request.parent.network, request.parent.architecture)]
+        self.done = [_Stage(GIVEN, request.parent.network, request.parent.architecture)]
         self.pruning: dict[str, Any] = {}
         self.ranges: Int8Ranges | None = None
         self.calibration = Calibration()
@@ -67,33 +67,33 @@ class Compression:
 
     @property
     def architecture(self) -> Architecture:
-        return self.stages[-1].architecture
+        return self.done[-1].architecture
 
     @property
     def records(self) -> list[TrainingRecord]:
-        return [stage.record for stage in self.stages if stage.record is not None]
+        return [stage.record for stage in self.done if stage.record is not None]
 
     def begun(self, begun: Begun, network: nn.Module) -> None:
         if begun.pruning:
             self.pruning = dict(begun.pruning)
-            self.stages.append(_Stage(PRUNED, network, begun.architecture))
+            self.done.append(_Stage(PRUNED, network, begun.architecture))
         self.last = network
 
     def fine_tuned(self, network: nn.Module, record: TrainingRecord) -> None:
-        self.stages.append(_Stage(TUNED, network, self.architecture, record=record))
+        self.done.append(_Stage(TUNED, network, self.architecture, record=record))
         self.last = network
 
     def rounded(self, int8: nn.Module, ranges: Int8Ranges, calibration: Calibration) -> None:
         """In int8 with the weights that it has; ``calibration`` gave the ranges."""
         self.ranges, self.calibration = ranges, calibration
-        self.stages.append(_Stage(ROUNDED, int8, self.architecture, is_int8=True))
+        self.done.append(_Stage(ROUNDED, int8, self.architecture, is_int8=True))
 
     def trained_for_int8(self, network: nn.Module, record: TrainingRecord) -> None:
         """``network`` is in its deploy form; its ranges are measured again, as an export will."""
         assert self.ranges is not None
         images = [torch.from_numpy(image) for image in self.calibration.images]
         int8 = quantized(network, images, self.ranges.float_layers)
-        self.stages.append(_Stage(INT8_TUNED, int8, self.architecture, True, record))
+        self.done.append(_Stage(INT8_TUNED, int8, self.architecture, True, record))
         self.last = network
 
     def quality(self, network: nn.Module, device: str, go_on: Callable[[], None]) -> Quality:
@@ -102,9 +102,7 @@ class Compression:
         return evaluate(copy.deepcopy(network).to(device).eval(), asking(pairs, go_on), self.rules, device)
 
 
-def write_compressed(
-    request: CompressRequest, compression: Compression, ends: Callable[[], bool]
-) -> tuple[StageResult, ...]:
+def write_compressed(request: CompressRequest, stages: Stages, ends: Callable[[], bool]) -> tuple[StageResult, ...]:
     """Measure every stage, and turn the folder of the compression into a model folder.
 
     Raises:
@@ -112,19 +110,19 @@ def write_compressed(
     """
     folder, device, go_on = request.folder, request.session.precision.device, stopping(ends)
     size = input_of(request.parent)[1]
-    layers = compression.ranges.float_layers if compression.ranges is not None else ()
+    layers = stages.ranges.float_layers if stages.ranges is not None else ()
     results: list[StageResult] = []
     quality: dict[str, Quality] = {}
-    for stage in compression.stages:
+    for stage in stages.done:
         costs = stage_costs(stage.architecture, size, request.table, stage.is_int8, layers)
-        found = quality[stage.name] = compression.quality(stage.network, device, go_on)
+        found = quality[stage.name] = stages.quality(stage.network, device, go_on)
         steps = stage.record.training.steps if stage.record is not None else 0
         train_s = stage.record.train_s if stage.record is not None else 0.0
         results.append(StageResult(stage.name, stage.is_int8, costs, found.psnr_db, found.ssim, steps, train_s))
     in_float = next(quality[name] for name in (TUNED, PRUNED, GIVEN) if name in quality)
     if INT8_TUNED in quality:
-        in_float = compression.quality(compression.last, device, go_on)
-    model = _model(request, compression, results, in_float, quality)
+        in_float = stages.quality(stages.last, device, go_on)
+    model = _model(request, stages, results, in_float, quality)
     files: dict[str, Path | bytes] = {SETTINGS_FILE: folder / SETTINGS_FILE}
     for name in (FINE_TUNING, INT8):
         kept = ((CURVE_FILE, f"{name}.csv"), (RECORD_FILE, f"{name}.json"))
@@ -141,28 +139,28 @@ def results_in(folder: Path) -> tuple[StageResult, ...]:
 
 def _model(
     request: CompressRequest,
-    compression: Compression,
+    stages: Stages,
     results: Sequence[StageResult],
     in_float: Quality,
     quality: dict[str, Quality],
 ) -> Model:
-    parent, records = request.parent, compression.records
+    parent, records = request.parent, stages.records
     rules = records[-1].rules if records else request.rules
     facts: dict[str, Any] = {
         **{name: parent.facts[name] for name in KEPT if name in parent.facts},
         "training": _training(request, records),
         "data": {
             "training": records[-1].train_data.removeprefix(f"{request.base.train[0]}: ") if records else "",
-            "validation": compression.described,
+            "validation": stages.described,
         },
-        "metrics": [metrics_row(compression.rules, compression.described, in_float)],
-        FACTS: _compression(request, compression, results, in_float, quality),
+        "metrics": [metrics_row(stages.rules, stages.described, in_float)],
+        FACTS: _compressed(request, stages, results, in_float, quality),
     }
-    if compression.ranges is not None:
-        described = f"{compression.described}, in int8 as simulated"
-        facts["metrics"].append(metrics_row(compression.rules, described, quality[results[-1].name]))
-    network = compression.last.eval()
-    return Model(request.folder.resolve().name, network, rules, compression.architecture, True, facts)
+    if stages.ranges is not None:
+        described = f"{stages.described}, in int8 as simulated"
+        facts["metrics"].append(metrics_row(stages.rules, described, quality[results[-1].name]))
+    network = stages.last.eval()
+    return Model(request.folder.resolve().name, network, rules, stages.architecture, True, facts)
 
 
 def _training(request: CompressRequest, records: Sequence[TrainingRecord]) -> dict[str, Any]:
@@ -174,15 +172,15 @@ def _training(request: CompressRequest, records: Sequence[TrainingRecord]) -> di
     return {**facts, "seed": first.seed, "plan": first.plan.to_dict(), **loss, "environment": records[-1].environment}
 
 
-def _compression(
+def _compressed(
     request: CompressRequest,
-    compression: Compression,
+    stages: Stages,
     results: Sequence[StageResult],
     in_float: Quality,
     quality: dict[str, Quality],
 ) -> dict[str, Any]:
-    """``Model.facts["compression"]``: JSON values, from which the card is written."""
-    parent, ranges, size = request.parent, compression.ranges, input_of(request.parent)[1]
+    """``Model.facts["compressed"]``: JSON values, from which the card is written."""
+    parent, ranges, size = request.parent, stages.ranges, input_of(request.parent)[1]
     assert parent.architecture is not None
     trained = parent.facts.get("training")
     facts: dict[str, Any] = {
@@ -194,15 +192,15 @@ def _compression(
         },
         "input_size": list(size),
         "table": {"name": request.table.name, "caption": request.table.caption} if request.table else None,
-        "pruning": compression.pruning or None,
+        "pruning": stages.pruning or None,
         "teacher": request.base.loss.said or None,
         "int8": None,
         "stages": [result.to_dict() for result in results],
     }
     if ranges is not None:
         facts["int8"] = {
-            "calibration": compression.calibration.described,
-            "pictures": len(compression.calibration.images),
+            "calibration": stages.calibration.described,
+            "pictures": len(stages.calibration.images),
             "float_layers": list(ranges.float_layers),
             "psnr_float_db": in_float.psnr_db,
             "psnr_int8_db": quality[results[-1].name].psnr_db,
