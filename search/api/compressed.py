@@ -46,6 +46,15 @@ class _Stage:
     record: TrainingRecord | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """Every stage, and the quality of what is stored: in float and, where it is for int8, in int8 as simulated."""
+
+    results: tuple[StageResult, ...]
+    in_float: Quality
+    in_int8: Quality | None
+
+
 class Stages:
     """The networks of the stages that are done, in order; held-out pictures are read at once.
 
@@ -108,28 +117,15 @@ def write_compressed(request: CompressRequest, stages: Stages, ends: Callable[[]
     Raises:
         ToldToStop: ``ends()`` while pictures are measured.
     """
-    folder, device, go_on = request.folder, request.session.precision.device, stopping(ends)
-    size = input_of(request.parent)[1]
-    layers = stages.ranges.float_layers if stages.ranges is not None else ()
-    results: list[StageResult] = []
-    quality: dict[str, Quality] = {}
-    for stage in stages.done:
-        costs = stage_costs(stage.architecture, size, request.table, stage.is_int8, layers)
-        found = quality[stage.name] = stages.quality(stage.network, device, go_on)
-        steps = stage.record.training.steps if stage.record is not None else 0
-        train_s = stage.record.train_s if stage.record is not None else 0.0
-        results.append(StageResult(stage.name, stage.is_int8, costs, found.psnr_db, found.ssim, steps, train_s))
-    in_float = next(quality[name] for name in (TUNED, PRUNED, GIVEN) if name in quality)
-    if INT8_TUNED in quality:
-        in_float = stages.quality(stages.last, device, go_on)
-    model = _model(request, stages, results, in_float, quality)
+    folder, measured = request.folder, _measured(request, stages, ends)
+    model = _model(request, stages, measured)
     files: dict[str, Path | bytes] = {SETTINGS_FILE: folder / SETTINGS_FILE}
     for name in (FINE_TUNING, INT8):
         kept = ((CURVE_FILE, f"{name}.csv"), (RECORD_FILE, f"{name}.json"))
         files |= {new: folder / name / old for old, new in kept if (folder / name / old).is_file()}
     with whole_folder(folder) as new:
         write_model(new, model, files, overwrite=True)
-    return tuple(results)
+    return measured.results
 
 
 def results_in(folder: Path) -> tuple[StageResult, ...]:
@@ -137,28 +133,40 @@ def results_in(folder: Path) -> tuple[StageResult, ...]:
     return tuple(map(StageResult.from_dict, read_model(folder).facts[FACTS]["stages"]))
 
 
-def _model(
-    request: CompressRequest,
-    stages: Stages,
-    results: Sequence[StageResult],
-    in_float: Quality,
-    quality: dict[str, Quality],
-) -> Model:
+def _measured(request: CompressRequest, stages: Stages, ends: Callable[[], bool]) -> _Measured:
+    device, go_on, size = request.session.precision.device, stopping(ends), input_of(request.parent)[1]
+    layers = stages.ranges.float_layers if stages.ranges is not None else ()
+    results, found = [], dict[str, Quality]()
+    for stage in stages.done:
+        costs = stage_costs(stage.architecture, size, request.table, stage.is_int8, layers)
+        quality = found[stage.name] = stages.quality(stage.network, device, go_on)
+        steps, train_s = (stage.record.training.steps, stage.record.train_s) if stage.record is not None else (0, 0.0)
+        results.append(StageResult(stage.name, stage.is_int8, costs, quality.psnr_db, quality.ssim, steps, train_s))
+    last = stages.done[-1]
+    if last.name == INT8_TUNED:
+        in_float = stages.quality(stages.last, device, go_on)
+    else:
+        in_float = next(found[name] for name in (TUNED, PRUNED, GIVEN) if name in found)
+    return _Measured(tuple(results), in_float, found[last.name] if last.is_int8 else None)
+
+
+def _model(request: CompressRequest, stages: Stages, measured: _Measured) -> Model:
     parent, records = request.parent, stages.records
     rules = records[-1].rules if records else request.rules
+    own_data = str((parent.facts.get("data") or {}).get("training", ""))
     facts: dict[str, Any] = {
         **{name: parent.facts[name] for name in KEPT if name in parent.facts},
         "training": _training(request, records),
         "data": {
-            "training": records[-1].train_data.removeprefix(f"{request.base.train[0]}: ") if records else "",
+            "training": records[-1].train_data.removeprefix(f"{request.base.train[0]}: ") if records else own_data,
             "validation": stages.described,
         },
-        "metrics": [metrics_row(stages.rules, stages.described, in_float)],
-        FACTS: _compressed(request, stages, results, in_float, quality),
+        "metrics": [metrics_row(stages.rules, stages.described, measured.in_float)],
+        FACTS: _compressed(request, stages, measured),
     }
-    if stages.ranges is not None:
+    if measured.in_int8 is not None:
         described = f"{stages.described}, in int8 as simulated"
-        facts["metrics"].append(metrics_row(stages.rules, described, quality[results[-1].name]))
+        facts["metrics"].append(metrics_row(stages.rules, described, measured.in_int8))
     network = stages.last.eval()
     return Model(request.folder.resolve().name, network, rules, stages.architecture, True, facts)
 
@@ -172,13 +180,7 @@ def _training(request: CompressRequest, records: Sequence[TrainingRecord]) -> di
     return {**facts, "seed": first.seed, "plan": first.plan.to_dict(), **loss, "environment": records[-1].environment}
 
 
-def _compressed(
-    request: CompressRequest,
-    stages: Stages,
-    results: Sequence[StageResult],
-    in_float: Quality,
-    quality: dict[str, Quality],
-) -> dict[str, Any]:
+def _compressed(request: CompressRequest, stages: Stages, measured: _Measured) -> dict[str, Any]:
     """``Model.facts["compressed"]``: JSON values, from which the card is written."""
     parent, ranges, size = request.parent, stages.ranges, input_of(request.parent)[1]
     assert parent.architecture is not None
@@ -195,15 +197,15 @@ def _compressed(
         "pruning": stages.pruning or None,
         "teacher": request.base.loss.said or None,
         "int8": None,
-        "stages": [result.to_dict() for result in results],
+        "stages": [result.to_dict() for result in measured.results],
     }
-    if ranges is not None:
+    if ranges is not None and measured.in_int8 is not None:
         facts["int8"] = {
             "calibration": stages.calibration.described,
             "pictures": len(stages.calibration.images),
             "float_layers": list(ranges.float_layers),
-            "psnr_float_db": in_float.psnr_db,
-            "psnr_int8_db": quality[results[-1].name].psnr_db,
+            "psnr_float_db": measured.in_float.psnr_db,
+            "psnr_int8_db": measured.in_int8.psnr_db,
             "sensitivity": [
                 {"layer": each.layer, "psnr_db": finite(each.psnr_to_float_db)} for each in ranges.sensitivity
             ],
