@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -135,10 +136,10 @@ def test_int8_alone_keeps_the_weights(here: Path, capsys) -> None:
     assert facts["training"]["steps"] == 0
     assert facts["compressed"]["int8"]["psnr_float_db"] == facts["compressed"]["stages"][0]["psnr_db"]
     assert "not trained: give --steps or --time" in capsys.readouterr().out
-    assert compressed("rounded", "--int8") == 0
-    shown = capsys.readouterr().out
-    assert "This compression is finished: rounded" in shown
-    assert "in int8" in shown
+    assert compressed("rounded", "--int8", "--json") == 0
+    shown = capsys.readouterr()
+    assert "This compression is finished: rounded" in shown.err
+    assert json.loads(shown.out)["compressed"]["int8"] == facts["compressed"]["int8"]
     assert_one_line(capsys, compressed("rounded", "--prune", "0.5"), "--prune must stay not given, with which the")
 
 
