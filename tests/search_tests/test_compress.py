@@ -87,7 +87,7 @@ def test_from_a_network_to_files_of_engines(here: Path, capsys) -> None:
     out = " ".join(capsys.readouterr().out.split())
     assert "pruned: 40% of the channels by magnitude, global, to lower multiply-accumulates at 320x180" in out
     assert "4 steps of 2 patches of 16x16" in out
-    assert "the outputs compared with a teacher's of folded" in out
+    assert "1 x the distance from the output of folded" in out
     assert "the last 20% of the steps are trained for it, the most sensitive layer in float" in out
     assert "next: python -m search export small --format litert --dtype int8 --calibration train --out phone/" in out
     model, parent = read_model(Path("small")), read_model(Path("folded"))
