@@ -19,7 +19,7 @@ from reports.plotting.text import replace_invalid
 from reports.run.comparing import ComparedFront, ComparedFronts
 from reports.run.pareto_axes import draw_steps, fine_print, set_limits, title
 from reports.run.pareto_view import FOCUS, LEAST_HEIGHT_DB, LOG_SPAN
-from reports.run.quantities import depends_on
+from reports.run.quantities import depends_on, measured_in
 from space.files import write_atomically
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")  # one more than colours: no two of the first 56 runs look alike
@@ -73,10 +73,11 @@ def protocol_in_words(compared: ComparedFronts) -> str:
     settings, rules = run.settings, run.settings.rules
     width, height = settings.input_size
     precisions = sorted({front.run.settings.trained_in for front in compared.fronts})
+    formats = " and ".join(dict.fromkeys(measured_in(front.run.settings) for front in compared.fronts))
     return replace_invalid(
         f"{rules.title}; {rules.measure.metric_rule}, after {compared.steps:,} training steps in "
-        f"{' and '.join(precisions)} on {settings.train_data}, measured in fp32 on {settings.val_data}; costs for a "
-        f"{width}×{height} input, batch 1, fp32; {rules.measure.baseline_name} {run.baseline_psnr_db:.2f} dB; "
+        f"{' and '.join(precisions)} on {settings.train_data}, measured in {formats} on {settings.val_data}; costs for a "
+        f"{width}×{height} input, batch 1; {rules.measure.baseline_name} {run.baseline_psnr_db:.2f} dB; "
         f"hypervolume up to {compared.reference_in_words}, with the cost's logarithm"
     )
 

@@ -28,7 +28,7 @@ from reports.run.pareto_plot import published_svg
 from reports.run.pareto_view import pareto_view
 from reports.run.pictures import Strip
 from reports.run.published_view import published_view, results_for
-from reports.run.quantities import cost_objectives, latency_quantities
+from reports.run.quantities import cost_objectives, latency_quantities, measured_in
 from reports.run.shown import shown_members
 from reports.run.ties import SEED_NOISE_DB
 from reports.run.times import time_sources
@@ -119,6 +119,7 @@ def report_html(
         origins={trial.trial: origin(trial) for trial in run.trials},
         compression_steps=() if is_brief else compression_steps(run)[:MOST_COMPRESSED],
         compressed_time=compressed_time(run),
+        measured_in=measured_in(run.settings),
         noise_db=SEED_NOISE_DB,
         exact=exact_quantities(Shown.SENTENCES),
         main=Shown.TABLES,

@@ -14,7 +14,7 @@ from evaluators.costs import Costs
 from evaluators.data import Picture
 from evaluators.training.weights import save_weights
 from latency_tables.cli.console import Console
-from search.api.compressed import Compression, write_compressed
+from search.api.compressed import Stages, write_compressed
 from search.api.training import FEWEST_STEPS, MEASURING_SHARE, finished_record, say
 from search.durations import duration_text
 from search.experiments.compress_folder import FINE_TUNING, INT8, Begun, begin
@@ -54,17 +54,17 @@ class CompressSession:
         needs_gradients = request.prune is not None and request.prune.needs_gradients and request.begun is None
         if request.trains or needs_gradients:
             self.data = checked_data([request.base], request.session.places)
-        compression = Compression(request)  # reads the held-out pictures
+        stages = Stages(request)  # reads the held-out pictures
         if request.is_int8:
             size = input_of(request.parent)[1]
             self.calibration = calibration_of(request.rules, request.calibration, size)
         begun, start = self._begun()
-        compression.begun(begun, start)
-        network = self._fine_tuned(begun, start, compression)
+        stages.begun(begun, start)
+        network = self._fine_tuned(begun, start, stages)
         if request.is_int8:
-            self._in_int8(begun, network, compression)
+            self._in_int8(begun, network, stages)
         say(self.console, "measuring ...")
-        return write_compressed(request, compression, self.ends)
+        return write_compressed(request, stages, self.ends)
 
     def _begun(self) -> tuple[Begun, nn.Module]:
         """How it was begun, now or before, and the network that fine-tuning starts from."""
@@ -161,7 +161,7 @@ class CompressSession:
         ranges.write(artifacts)
         return ranges
 
-    def _fine_tuned(self, begun: Begun, start: nn.Module, compression: Compression) -> nn.Module:
+    def _fine_tuned(self, begun: Begun, start: nn.Module, stages: Stages) -> nn.Module:
         steps, _ = begun.steps
         if not steps:
             return start
@@ -170,20 +170,20 @@ class CompressSession:
         )
         record = self._trained(FINE_TUNING, training)
         network = network_with(begun.architecture, self.request.folder / FINE_TUNING / WEIGHTS_FILE)
-        compression.fine_tuned(network, record)
+        stages.fine_tuned(network, record)
         return network
 
-    def _in_int8(self, begun: Begun, network: nn.Module, compression: Compression) -> None:
+    def _in_int8(self, begun: Begun, network: nn.Module, stages: Stages) -> None:
         arch, folder, (_, steps) = begun.architecture, self.request.folder, begun.steps
         if not steps:
             int8, ranges = calibrated(network, self.calibration.images, self.request.mixed)
-            compression.rounded(int8, ranges, self.calibration)
+            stages.rounded(int8, ranges, self.calibration)
             return
         training = self._training(INT8, arch, network, steps, begun.validate_every, folder)
         ranges = Int8Ranges.read(LocalArtifacts(folder / INT8))
-        compression.rounded(ranges.network(network), ranges, self.calibration)
+        stages.rounded(ranges.network(network), ranges, self.calibration)
         record = self._trained(INT8, training)
-        compression.trained_for_int8(network_with(arch, folder / INT8 / WEIGHTS_FILE), record)
+        stages.trained_for_int8(network_with(arch, folder / INT8 / WEIGHTS_FILE), record)
 
     def _trained(self, stage: str, training: Training) -> TrainingRecord:
         """Trained to the end; raises as ``compress``, or ``ToldToStop``."""

@@ -31,7 +31,7 @@ from search.workers.resumable import asking
 from space.architecture import Architecture
 from space.folders import whole_folder
 
-FACTS = "compression"
+FACTS = "compressed"
 KEPT = ("published", "licence", "input", "source")  # of the parent's facts
 
 
@@ -46,7 +46,16 @@ class _Stage:
     record: TrainingRecord | None = None
 
 
-class Compression:
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """Every stage, and the quality of what is stored: in float and, where it is for int8, in int8 as simulated."""
+
+    results: tuple[StageResult, ...]
+    in_float: Quality
+    in_int8: Quality | None
+
+
+class Stages:
     """The networks of the stages that are done, in order; held-out pictures are read at once.
 
     Raises:
@@ -59,7 +68,7 @@ class Compression:
         self.rules, self.pairs = pairs_made(request.rules, found)
         assert request.parent.architecture is not None
         self.described = spec.describe(found, request.rules, validates=True)
-        self.stages = [_Stage(GIVEN, request.parent.network, request.parent.architecture)]
+        self.done = [_Stage(GIVEN, request.parent.network, request.parent.architecture)]
         self.pruning: dict[str, Any] = {}
         self.ranges: Int8Ranges | None = None
         self.calibration = Calibration()
@@ -67,33 +76,33 @@ class Compression:
 
     @property
     def architecture(self) -> Architecture:
-        return self.stages[-1].architecture
+        return self.done[-1].architecture
 
     @property
     def records(self) -> list[TrainingRecord]:
-        return [stage.record for stage in self.stages if stage.record is not None]
+        return [stage.record for stage in self.done if stage.record is not None]
 
     def begun(self, begun: Begun, network: nn.Module) -> None:
         if begun.pruning:
             self.pruning = dict(begun.pruning)
-            self.stages.append(_Stage(PRUNED, network, begun.architecture))
+            self.done.append(_Stage(PRUNED, network, begun.architecture))
         self.last = network
 
     def fine_tuned(self, network: nn.Module, record: TrainingRecord) -> None:
-        self.stages.append(_Stage(TUNED, network, self.architecture, record=record))
+        self.done.append(_Stage(TUNED, network, self.architecture, record=record))
         self.last = network
 
     def rounded(self, int8: nn.Module, ranges: Int8Ranges, calibration: Calibration) -> None:
         """In int8 with the weights that it has; ``calibration`` gave the ranges."""
         self.ranges, self.calibration = ranges, calibration
-        self.stages.append(_Stage(ROUNDED, int8, self.architecture, is_int8=True))
+        self.done.append(_Stage(ROUNDED, int8, self.architecture, is_int8=True))
 
     def trained_for_int8(self, network: nn.Module, record: TrainingRecord) -> None:
         """``network`` is in its deploy form; its ranges are measured again, as an export will."""
         assert self.ranges is not None
         images = [torch.from_numpy(image) for image in self.calibration.images]
         int8 = quantized(network, images, self.ranges.float_layers)
-        self.stages.append(_Stage(INT8_TUNED, int8, self.architecture, True, record))
+        self.done.append(_Stage(INT8_TUNED, int8, self.architecture, True, record))
         self.last = network
 
     def quality(self, network: nn.Module, device: str, go_on: Callable[[], None]) -> Quality:
@@ -102,36 +111,21 @@ class Compression:
         return evaluate(copy.deepcopy(network).to(device).eval(), asking(pairs, go_on), self.rules, device)
 
 
-def write_compressed(
-    request: CompressRequest, compression: Compression, ends: Callable[[], bool]
-) -> tuple[StageResult, ...]:
+def write_compressed(request: CompressRequest, stages: Stages, ends: Callable[[], bool]) -> tuple[StageResult, ...]:
     """Measure every stage, and turn the folder of the compression into a model folder.
 
     Raises:
         ToldToStop: ``ends()`` while pictures are measured.
     """
-    folder, device, go_on = request.folder, request.session.precision.device, stopping(ends)
-    size = input_of(request.parent)[1]
-    layers = compression.ranges.float_layers if compression.ranges is not None else ()
-    results: list[StageResult] = []
-    quality: dict[str, Quality] = {}
-    for stage in compression.stages:
-        costs = stage_costs(stage.architecture, size, request.table, stage.is_int8, layers)
-        found = quality[stage.name] = compression.quality(stage.network, device, go_on)
-        steps = stage.record.training.steps if stage.record is not None else 0
-        train_s = stage.record.train_s if stage.record is not None else 0.0
-        results.append(StageResult(stage.name, stage.is_int8, costs, found.psnr_db, found.ssim, steps, train_s))
-    in_float = next(quality[name] for name in (TUNED, PRUNED, GIVEN) if name in quality)
-    if INT8_TUNED in quality:
-        in_float = compression.quality(compression.last, device, go_on)
-    model = _model(request, compression, results, in_float, quality)
+    folder, measured = request.folder, _measured(request, stages, ends)
+    model = _model(request, stages, measured)
     files: dict[str, Path | bytes] = {SETTINGS_FILE: folder / SETTINGS_FILE}
     for name in (FINE_TUNING, INT8):
         kept = ((CURVE_FILE, f"{name}.csv"), (RECORD_FILE, f"{name}.json"))
         files |= {new: folder / name / old for old, new in kept if (folder / name / old).is_file()}
     with whole_folder(folder) as new:
         write_model(new, model, files, overwrite=True)
-    return tuple(results)
+    return measured.results
 
 
 def results_in(folder: Path) -> tuple[StageResult, ...]:
@@ -139,30 +133,42 @@ def results_in(folder: Path) -> tuple[StageResult, ...]:
     return tuple(map(StageResult.from_dict, read_model(folder).facts[FACTS]["stages"]))
 
 
-def _model(
-    request: CompressRequest,
-    compression: Compression,
-    results: Sequence[StageResult],
-    in_float: Quality,
-    quality: dict[str, Quality],
-) -> Model:
-    parent, records = request.parent, compression.records
+def _measured(request: CompressRequest, stages: Stages, ends: Callable[[], bool]) -> _Measured:
+    device, go_on, size = request.session.precision.device, stopping(ends), input_of(request.parent)[1]
+    layers = stages.ranges.float_layers if stages.ranges is not None else ()
+    results, found = [], dict[str, Quality]()
+    for stage in stages.done:
+        costs = stage_costs(stage.architecture, size, request.table, stage.is_int8, layers)
+        quality = found[stage.name] = stages.quality(stage.network, device, go_on)
+        steps, train_s = (stage.record.training.steps, stage.record.train_s) if stage.record is not None else (0, 0.0)
+        results.append(StageResult(stage.name, stage.is_int8, costs, quality.psnr_db, quality.ssim, steps, train_s))
+    last = stages.done[-1]
+    if last.name == INT8_TUNED:
+        in_float = stages.quality(stages.last, device, go_on)
+    else:
+        in_float = next(found[name] for name in (TUNED, PRUNED, GIVEN) if name in found)
+    return _Measured(tuple(results), in_float, found[last.name] if last.is_int8 else None)
+
+
+def _model(request: CompressRequest, stages: Stages, measured: _Measured) -> Model:
+    parent, records = request.parent, stages.records
     rules = records[-1].rules if records else request.rules
+    own_data = str((parent.facts.get("data") or {}).get("training", ""))
     facts: dict[str, Any] = {
         **{name: parent.facts[name] for name in KEPT if name in parent.facts},
         "training": _training(request, records),
         "data": {
-            "training": records[-1].train_data.removeprefix(f"{request.base.train[0]}: ") if records else "",
-            "validation": compression.described,
+            "training": records[-1].train_data.removeprefix(f"{request.base.train[0]}: ") if records else own_data,
+            "validation": stages.described,
         },
-        "metrics": [metrics_row(compression.rules, compression.described, in_float)],
-        FACTS: _compression(request, compression, results, in_float, quality),
+        "metrics": [metrics_row(stages.rules, stages.described, measured.in_float)],
+        FACTS: _compressed(request, stages, measured),
     }
-    if compression.ranges is not None:
-        described = f"{compression.described}, in int8 as simulated"
-        facts["metrics"].append(metrics_row(compression.rules, described, quality[results[-1].name]))
-    network = compression.last.eval()
-    return Model(request.folder.resolve().name, network, rules, compression.architecture, True, facts)
+    if measured.in_int8 is not None:
+        described = f"{stages.described}, in int8 as simulated"
+        facts["metrics"].append(metrics_row(stages.rules, described, measured.in_int8))
+    network = stages.last.eval()
+    return Model(request.folder.resolve().name, network, rules, stages.architecture, True, facts)
 
 
 def _training(request: CompressRequest, records: Sequence[TrainingRecord]) -> dict[str, Any]:
@@ -174,15 +180,9 @@ def _training(request: CompressRequest, records: Sequence[TrainingRecord]) -> di
     return {**facts, "seed": first.seed, "plan": first.plan.to_dict(), **loss, "environment": records[-1].environment}
 
 
-def _compression(
-    request: CompressRequest,
-    compression: Compression,
-    results: Sequence[StageResult],
-    in_float: Quality,
-    quality: dict[str, Quality],
-) -> dict[str, Any]:
-    """``Model.facts["compression"]``: JSON values, from which the card is written."""
-    parent, ranges, size = request.parent, compression.ranges, input_of(request.parent)[1]
+def _compressed(request: CompressRequest, stages: Stages, measured: _Measured) -> dict[str, Any]:
+    """``Model.facts["compressed"]``: JSON values, from which the card is written."""
+    parent, ranges, size = request.parent, stages.ranges, input_of(request.parent)[1]
     assert parent.architecture is not None
     trained = parent.facts.get("training")
     facts: dict[str, Any] = {
@@ -194,18 +194,18 @@ def _compression(
         },
         "input_size": list(size),
         "table": {"name": request.table.name, "caption": request.table.caption} if request.table else None,
-        "pruning": compression.pruning or None,
+        "pruning": stages.pruning or None,
         "teacher": request.base.loss.said or None,
         "int8": None,
-        "stages": [result.to_dict() for result in results],
+        "stages": [result.to_dict() for result in measured.results],
     }
-    if ranges is not None:
+    if ranges is not None and measured.in_int8 is not None:
         facts["int8"] = {
-            "calibration": compression.calibration.described,
-            "pictures": len(compression.calibration.images),
+            "calibration": stages.calibration.described,
+            "pictures": len(stages.calibration.images),
             "float_layers": list(ranges.float_layers),
-            "psnr_float_db": in_float.psnr_db,
-            "psnr_int8_db": quality[results[-1].name].psnr_db,
+            "psnr_float_db": measured.in_float.psnr_db,
+            "psnr_int8_db": measured.in_int8.psnr_db,
             "sensitivity": [
                 {"layer": each.layer, "psnr_db": finite(each.psnr_to_float_db)} for each in ranges.sensitivity
             ],

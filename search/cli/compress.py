@@ -82,4 +82,4 @@ def _next(request: CompressRequest) -> str:
 
 def _figures(compressed: Compressed) -> dict[str, object]:
     facts = read_model(compressed.folder).facts
-    return {"folder": str(compressed.folder), "compression": facts["compression"], "metrics": facts["metrics"]}
+    return {"folder": str(compressed.folder), "compressed": facts["compressed"], "metrics": facts["metrics"]}

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from torch import nn
 
-from evaluators.compression.int8 import with_ranges
 from evaluators.compression.int8.costs import int8_table
+from evaluators.compression.int8.network import engine_form_of
 from evaluators.compression.int8.points import layers_of
 from evaluators.compression.pruning import IMPORTANCES, SCOPES
 from evaluators.compression.pruning.prune import LARGEST_RATIO
@@ -28,6 +28,8 @@ SIDE_PX = 32  # of the image on which the layers of a network are counted
 MOST_PRUNE_STEPS = 100
 NO_STEPS = "0"
 
+DEFAULT_SCOPE = "uniform"  # as a search prunes (``search.workers.pruning.SCOPE``)
+
 
 def prune_spec(texts: Mapping[str, str]) -> PruneSpec | None:
     if "prune" not in texts:
@@ -44,7 +46,7 @@ def prune_spec(texts: Mapping[str, str]) -> PruneSpec | None:
         raise UserError(
             f"--prune must be a number above 0 and at most {LARGEST_RATIO:g}, got {texts['prune']!r}; for example 0.5"
         )
-    importance, scope = texts.get("importance", IMPORTANCES[0]), texts.get("scope", SCOPES[0])
+    importance, scope = texts.get("importance", IMPORTANCES[0]), texts.get("scope", DEFAULT_SCOPE)
     for option, value, known in (("importance", importance, IMPORTANCES), ("scope", scope, SCOPES)):
         if value not in known:
             raise UserError(f"--{option} must be one of {', '.join(known)}, got {value!r}")
@@ -131,4 +133,4 @@ def mixed_layers(texts: Mapping[str, str], model: Model) -> int:
 
 def layer_count(network: nn.Module, in_channels: int) -> int:
     """How many layers with weights one network has, as it is deployed."""
-    return len(layers_of(with_ranges(network, {}).network, (1, in_channels, SIDE_PX, SIDE_PX)))
+    return len(layers_of(engine_form_of(network)[0], (1, in_channels, SIDE_PX, SIDE_PX)))

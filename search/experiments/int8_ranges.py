@@ -12,12 +12,13 @@ from typing import Any
 
 from torch import nn
 
-from evaluators.compression.int8 import Int8Network, Sensitivity, with_ranges
+from evaluators.compression.int8 import Int8Network, Sensitivity
+from evaluators.compression.int8.network import with_ranges
 from search.storage.artifacts import ArtifactStore
 from space.deploy import deploy_form
 from space.errors import UserError, first_line
 from space.files import write_atomically
-from space.specialists import Specialists, networks_of
+from space.specialists import networks_of
 
 INT8_FILE = "int8.json"
 VERSION = 1
@@ -47,9 +48,7 @@ class Int8Ranges:
 
     def network(self, network: nn.Module) -> nn.Module:
         """A copy of ``network``, in its training or its deploy form, in int8."""
-        networks = networks_of(network)
-        made = [with_ranges(one, own, self.float_layers) for one, own in zip(networks, self.ranges, strict=True)]
-        return Specialists(made).eval() if len(made) > 1 else made[0]
+        return with_ranges(network, self.ranges, self.float_layers)
 
     @property
     def fingerprint(self) -> str:

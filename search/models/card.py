@@ -37,7 +37,7 @@ def card(model: Model, described: Mapping[str, Any], exported: Sequence[str], ch
         "": _heading(model, described),
         "Training": _training(model),
         "Quality": _quality(model),
-        "Compression": compression_lines(model.facts["compression"]) if model.facts.get("compression") else (),
+        "Compression": compression_lines(model.facts["compressed"]) if model.facts.get("compressed") else (),
         "Costs": _costs(model, exported),
         "Files": _files(exported, check),
         "Run it": _how_to_run(model, exported),

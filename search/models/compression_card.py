@@ -12,7 +12,7 @@ MOST_LAYERS = 10  # of those that are told, the most sensitive
 
 
 def compression_lines(facts: Mapping[str, Any]) -> Iterator[str]:
-    """Of ``Model.facts["compression"]``, in Markdown."""
+    """Of ``Model.facts["compressed"]``, in Markdown."""
     parent, pruning, int8 = facts["parent"], facts.get("pruning"), facts.get("int8")
     yield f"- made from: {escape_controls(parent['name'])}, key `{parent['key']}`"
     if pruning:

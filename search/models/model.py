@@ -24,7 +24,8 @@ class Model:
         architecture: what ``network`` is built from; None of a user's own module or file.
         has_weights: whether the weights come from a training or a file; False where they are only initialised.
         facts: what is known besides, as JSON values, for cards: ``training`` (run, trial, rung, steps, plan, seed),
-            ``data``, ``metrics``, ``weights`` (whose file), ``licence``, ``compression``.
+            ``data``, ``metrics``, ``weights`` (whose file), ``licence``, ``compression`` of
+            a trial, ``compressed`` by the command ``compress``.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Model:
 
 
 def float_layers(model: Model) -> tuple[str, ...]:
-    """Paths of the modules that an int8 file of ``model`` computes in float, as its compression chose them."""
-    compression = model.facts.get("compression") or {}
-    return tuple((compression.get("int8") or {}).get("float_layers") or ())
+    """Paths of the modules that an int8 file of ``model`` computes in float, as its search or ``compress`` chose."""
+    compressed = model.facts.get("compressed") or {}
+    chosen = compressed.get("int8") or model.facts.get("compression") or {}
+    return tuple(chosen.get("float_layers") or ())

@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from evaluators.compression.compression import UNCOMPRESSED
-from evaluators.compression.int8.network import with_stored_ranges
+from evaluators.compression.int8.network import with_ranges
 from evaluators.quality import Quality
 from search.models.about import About, Origin, metrics_row
 from search.models.files import network_with
@@ -98,7 +98,7 @@ def trained_network(record: TrialRecord, folder: Path, rung: int) -> nn.Module |
     network = network_with(record.architecture, path)
     about = About.read(read_stored(path).metadata, str(path))
     ranges = about.facts.get("int8_ranges") if about is not None else None
-    return network if ranges is None else with_stored_ranges(network, ranges, record.compression.float_layers)
+    return network if ranges is None else with_ranges(network, ranges, record.compression.float_layers)
 
 
 def stored_weights(record: TrialRecord, folder: Path, rung: int) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -73,7 +74,7 @@ def same(first: Path | str, second: Path | str) -> bool:
 
 
 def names_of(folder: str) -> list[str]:
-    return [stage["name"] for stage in read_model(Path(folder)).facts["compression"]["stages"]]
+    return [stage["name"] for stage in read_model(Path(folder)).facts["compressed"]["stages"]]
 
 
 # The whole path.
@@ -86,11 +87,11 @@ def test_from_a_network_to_files_of_engines(here: Path, capsys) -> None:
     out = " ".join(capsys.readouterr().out.split())
     assert "pruned: 40% of the channels by magnitude, global, to lower multiply-accumulates at 320x180" in out
     assert "4 steps of 2 patches of 16x16" in out
-    assert "the outputs compared with a teacher's of folded" in out
+    assert "1 x the distance from the output of folded" in out
     assert "the last 20% of the steps are trained for it, the most sensitive layer in float" in out
     assert "next: python -m search export small --format litert --dtype int8 --calibration train --out phone/" in out
     model, parent = read_model(Path("small")), read_model(Path("folded"))
-    facts = model.facts["compression"]
+    facts = model.facts["compressed"]
     assert names_of("small") == ["as given", "pruned", "fine-tuned", "in int8", "trained for int8"]
     assert facts["parent"]["name"] == "folded"
     assert facts["parent"]["key"] == parent.architecture.key
@@ -124,7 +125,7 @@ def test_from_a_network_to_files_of_engines(here: Path, capsys) -> None:
     for form, dtype, calibration in (("onnx", "fp32", None), ("litert", "int8", "train")):
         (file,) = search.export("small", "small", [form], [dtype], "48x32", data="test", calibration=calibration)
         assert file.failure == ""
-    assert len(read_model(Path("small")).facts["compression"]["stages"]) == 5
+    assert len(read_model(Path("small")).facts["compressed"]["stages"]) == 5
 
 
 def test_int8_alone_keeps_the_weights(here: Path, capsys) -> None:
@@ -133,12 +134,12 @@ def test_int8_alone_keeps_the_weights(here: Path, capsys) -> None:
     assert names_of("rounded") == ["as given", "in int8"]
     facts = read_model(Path("rounded")).facts
     assert facts["training"]["steps"] == 0
-    assert facts["compression"]["int8"]["psnr_float_db"] == facts["compression"]["stages"][0]["psnr_db"]
+    assert facts["compressed"]["int8"]["psnr_float_db"] == facts["compressed"]["stages"][0]["psnr_db"]
     assert "not trained: give --steps or --time" in capsys.readouterr().out
-    assert compressed("rounded", "--int8") == 0
-    shown = capsys.readouterr().out
-    assert "This compression is finished: rounded" in shown
-    assert "in int8" in shown
+    assert compressed("rounded", "--int8", "--json") == 0
+    shown = capsys.readouterr()
+    assert "This compression is finished: rounded" in shown.err
+    assert json.loads(shown.out)["compressed"]["int8"] == facts["compressed"]["int8"]
     assert_one_line(capsys, compressed("rounded", "--prune", "0.5"), "--prune must stay not given, with which the")
 
 
@@ -154,7 +155,7 @@ def test_all_steps_are_for_int8_where_nothing_was_removed(here: Path) -> None:
 def test_taylor_takes_its_gradients_from_training_patches(here: Path) -> None:
     assert compressed("a", "--prune", "0.5", "--importance", "taylor", "--prune-steps", "2") == 0
     assert compressed("b", "--prune", "0.5", "--importance", "taylor", "--prune-steps", "2", "--seed", "1") == 0
-    facts = read_model(Path("a")).facts["compression"]
+    facts = read_model(Path("a")).facts["compressed"]
     assert [step["taken"] for step in facts["pruning"]["steps"]] == [True, True]
     assert facts["int8"] is None
     assert names_of("a") == ["as given", "pruned"]
@@ -166,7 +167,7 @@ def test_milliseconds_of_the_int8_table_fall(here: Path, capsys) -> None:
     out = " ".join(capsys.readouterr().out.split())
     assert "to lower ms on pixel4-a76 in int8 at 640x360" in out
     assert "ms on pixel4-a76 (int8: pixel4-a76-int8)" in out
-    facts = read_model(Path("a")).facts["compression"]
+    facts = read_model(Path("a")).facts["compressed"]
     ms = [stage["costs"]["latency"]["pixel4-a76"]["ms"] for stage in facts["stages"]]
     assert ms[0] > ms[1] > ms[2] == pytest.approx(facts["pruning"]["steps"][0]["cost_after"])
 
@@ -190,7 +191,7 @@ def test_steps_are_fitted_to_the_time(here: Path, monkeypatch, capsys) -> None:
     assert compressed("a", "--prune", "0.5", "--int8", "--time", "20s", *TRAINED) == 0
     assert "20 s carry 21 steps" in capsys.readouterr().out  # 0.97 * 20 / 0.9
     assert [bool(each.int8) for each in timed] == [False, True]
-    assert [stage["steps"] for stage in read_model(Path("a")).facts["compression"]["stages"]] == [0, 0, 17, 0, 4]
+    assert [stage["steps"] for stage in read_model(Path("a")).facts["compressed"]["stages"]] == [0, 0, 17, 0, 4]
     monkeypatch.setattr("search.api.compress_session.time_steps", lambda *_: StepTimed(0, 5.0, 1.0))
     assert_one_line(capsys, compressed("b", "--int8", "--time", "20s", *TRAINED), "--time must carry at least 10 steps")
     assert not Path("b").exists()
@@ -223,7 +224,7 @@ def test_it_continues_bit_for_bit(here: Path, monkeypatch, capsys) -> None:
     assert compressed("pieces", *stages) == 0
     assert "; continuing" in capsys.readouterr().out
     assert same("whole", "pieces")
-    ours, theirs = (read_model(Path(name)).facts["compression"] for name in ("whole", "pieces"))
+    ours, theirs = (read_model(Path(name)).facts["compressed"] for name in ("whole", "pieces"))
     assert ours["int8"] == theirs["int8"]
     assert ours["pruning"] == theirs["pruning"]
 

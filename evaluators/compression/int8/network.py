@@ -107,11 +107,12 @@ def quantized(network: nn.Module, calibration: Sequence[Tensor], float_layers: C
     networks = networks_of(network)
     if len(networks) > 1:
         return Specialists(quantized(each, calibration, float_layers) for each in networks).eval()
-    return with_ranges(network, {}, float_layers).recalibrated(calibration).eval()
+    form, names = engine_form_of(network)
+    return Int8Network(form, measured_ranges(form, calibration), float_layers, names).eval()
 
 
-def with_ranges(network: nn.Module, ranges: Mapping[str, Range], float_layers: Collection[str] = ()) -> Int8Network:
-    """One ``network`` in int8 with ``ranges`` that were measured before, of a copy of its weights."""
+def engine_form_of(network: nn.Module) -> tuple[nn.Module, dict[str, str]]:
+    """A copy in the form that engines run, and the names of its weights in the deploy form; those alone are trained."""
     deployed = deploy_form(copy.deepcopy(network)).requires_grad_(False)
     names = {id(parameter): name for name, parameter in deployed.named_parameters()}
     kept = {id(tensor): tensor for tensor in (*deployed.parameters(), *deployed.buffers())}
@@ -119,22 +120,24 @@ def with_ranges(network: nn.Module, ranges: Mapping[str, Range], float_layers: C
     shared = {name: names[id(value)] for name, value in form.named_parameters() if id(value) in names}
     for name, parameter in form.named_parameters():
         parameter.requires_grad_(name in shared)
-    return Int8Network(form, ranges, float_layers, shared).eval()
+    return form, shared
 
 
 def int8_ranges(network: nn.Module) -> list[dict[str, Range]]:
     """The ranges of ``quantized``'s answer: of every specialist, or of the one network, as JSON values."""
-    return [one.ranges for one in networks_of(network) if isinstance(one, Int8Network)]
+    each = networks_of(network)
+    return [one.ranges for one in each if isinstance(one, Int8Network)]
 
 
-def with_stored_ranges(
-    network: nn.Module, stored: Sequence[Mapping[str, Sequence[float]]], float_layers: Collection[str] = ()
+def with_ranges(
+    network: nn.Module, ranges: Sequence[Mapping[str, Sequence[float]]], float_layers: Collection[str] = ()
 ) -> nn.Module:
-    """``network`` in int8 with the ranges that ``int8_ranges`` gave of it once."""
+    """``network`` in int8 with the ``ranges`` that ``int8_ranges`` gave of it once."""
     made = []
-    for one, ranges in zip(networks_of(network), stored, strict=True):
-        limits = {key: (float(low), float(high)) for key, (low, high) in ranges.items()}
-        made.append(with_ranges(one, limits, float_layers))
+    for one, own in zip(networks_of(network), ranges, strict=True):
+        form, names = engine_form_of(one)
+        limits = {key: (float(low), float(high)) for key, (low, high) in own.items()}
+        made.append(Int8Network(form, limits, float_layers, names).eval())
     return Specialists(made).eval() if isinstance(network, Specialists) else made[0]
 
 

@@ -97,11 +97,19 @@ def _ends(listed: OperatorList, moved: Sequence[bool]) -> set[int]:
 
 
 def _float_values(listed: OperatorList, float_layers: frozenset[str]) -> list[bool]:
-    """Of each operator, whether its output stays in float: operators that move values are int8 in LiteRT, too."""
+    """Of each operator, whether its output stays in float.
+
+    What moves it, other than a copy, is an operator of LiteRT's in int8, unless it belongs to a layer in float.
+    """
     operators = listed.operators
     result = []
     for place, operator in enumerate(operators):
-        value = operator.writes[0]
-        readers = [later.part for later in operators[place + 1 :] if value in later.reads]
-        result.append(value not in listed.outputs and {operator.part, *readers} <= float_layers)
+        values, parts = set(operator.writes), {operator.part}
+        for later in operators[place + 1 :]:
+            if values & set(later.reads):
+                if later.kind == COPY:
+                    values.update(later.writes)
+                else:
+                    parts.add(later.part)
+        result.append(not values & set(listed.outputs) and parts <= float_layers)
     return result
