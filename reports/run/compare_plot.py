@@ -76,8 +76,8 @@ def protocol_in_words(compared: ComparedFronts) -> str:
     formats = " and ".join(dict.fromkeys(measured_in(front.run.settings) for front in compared.fronts))
     return replace_invalid(
         f"{rules.title}; {rules.measure.metric_rule}, after {compared.steps:,} training steps in "
-        f"{' and '.join(precisions)} on {settings.train_data}, measured in {formats} on {settings.val_data}; costs for a "
-        f"{width}×{height} input, batch 1; {rules.measure.baseline_name} {run.baseline_psnr_db:.2f} dB; "
+        f"{' and '.join(precisions)} on {settings.train_data}, measured in {formats} on {settings.val_data}; costs for "
+        f"a {width}×{height} input, batch 1; {rules.measure.baseline_name} {run.baseline_psnr_db:.2f} dB; "
         f"hypervolume up to {compared.reference_in_words}, with the cost's logarithm"
     )
 

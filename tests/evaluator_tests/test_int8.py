@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -238,3 +239,55 @@ def test_the_order_of_memory_does_not_matter(memory: torch.memory_format) -> Non
     with torch.inference_mode():
         error = int8(images[0].contiguous(memory_format=memory)) - quantized(network, images)(images[0])
     assert error.abs().mean() < 0.005  # ties that fall to the other side go on through the network
+
+
+class _Between(nn.Module):
+    """Two convolutions and ``function`` between them."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor], channels: int = 8) -> None:
+        super().__init__()
+        self.function = function
+        self.first, self.last = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(channels, 3, 3, padding=1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        output: Tensor = self.last(self.function(self.first(image)))
+        return output
+
+
+def _scales(network: nn.Module) -> dict[str, str]:
+    return {point.key: point.scale for point in points(network, (1, 3, 8, 8))}
+
+
+def test_kernels_that_prescribe_a_scale() -> None:
+    enlarged = _Between(lambda x: nn.functional.avg_pool2d(nn.functional.interpolate(x, None, 2, "bilinear"), 2))
+    scales = _scales(enlarged)
+    assert scales["/upsample_bilinear2d/1"] == scales["/avg_pool2d/1"] == "first/convolution/1"
+    joined = _Between(lambda x: torch.cat([x.tanh(), x * 2, x], 1), 24)
+    scales = _scales(joined)
+    assert scales["/mul/1"] == "/cat/1", "written for the concatenation alone"
+    assert scales["/tanh/1"] == "/tanh/1"
+    assert scales["first/convolution/1"] == "first/convolution/1", "which others read too"
+
+
+@pytest.mark.parametrize(
+    ("function", "low", "step"), [(torch.sigmoid, 0.0, 1 / 256), (torch.tanh, -1.0, 1 / 128)], ids=["sigmoid", "tanh"]
+)
+def test_functions_that_end_in_a_fixed_range(function: Callable[[Tensor], Tensor], low: float, step: float) -> None:
+    int8 = quantized(_Between(function).eval(), [torch.rand(1, 3, 8, 8)])
+    assert isinstance(int8, Int8Network)
+    (found,) = (limits for key, limits in int8.ranges.items() if f"/{function.__name__}/" in key)
+    assert found == pytest.approx((low, low + 255 * step))
+
+
+def test_constants_round_as_values_do() -> None:
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.factor = nn.Parameter(torch.tensor([1.0, 0.5001, 0.0003]).view(1, 3, 1, 1))
+
+        def forward(self, image: Tensor) -> Tensor:
+            return image * self.factor
+
+    image = torch.ones(1, 3, 4, 4)
+    output = quantized(Scaled(), [image])(image)
+    assert output[0, :, 0, 0].tolist() == pytest.approx([1.0, 128 / 255, 0.0], abs=1e-6)

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from evaluators.compression.int8.points import COPY, Point, Role, points
+from evaluators.compression.int8.points import COPY, FIXED_RANGES, INPUT, Point, Role, points
 from evaluators.export.deploy import engine_form
 from evaluators.export.quantization import WEIGHTED
 from space.deploy import deploy_form
@@ -35,7 +35,7 @@ LOWEST, HIGHEST = -128, 127
 LARGEST_WEIGHT = 127  # weights have no zero point
 BLACK, WHITE = 0.0, 1.0
 SMALLEST_RANGE = 1e-8
-INPUT = "input"  # key of the image's own range
+TAKES_CONSTANTS = ("add", "multiply")  # operators of which one operand may be a constant, rounded as values are
 Range = tuple[float, float]
 
 
@@ -156,10 +156,11 @@ def measured_ranges(network: nn.Module, calibration: Sequence[Tensor]) -> dict[s
             before = found.get(key, values)
             found[key] = (min(before[0], values[0]), max(before[1], values[1]))
     ends = {point.key for every in known.values() for point in every if point.is_end} | {INPUT}
+    fixed = {p.key: FIXED_RANGES[p.name] for every in known.values() for p in every if p.name in FIXED_RANGES}
     return {
         key: (min(BLACK, low), max(WHITE, high)) if key in ends else (min(0.0, low), max(0.0, high))
         for key, (low, high) in found.items()
-    }
+    } | fixed
 
 
 def _run(network: nn.Module, image: Tensor, mode: _Watching) -> Tensor:
@@ -202,7 +203,7 @@ class _Watching(TorchDispatchMode):
             point = self.known[self.place]
             self.place += 1
             name = function._schema.name.removeprefix("aten::")
-            if point.key.split("/")[-2] not in (name, "instance_norm"):
+            if point.name not in (name, "instance_norm"):
                 raise AssertionError(f"a run must follow its trace, got {name} at {point.key}")
             result = self._ran(point, function, args, kwargs)
         if reads_image or is_random:
@@ -244,13 +245,16 @@ class _Rounding(_Watching):
         return super().begin(rounded(image, self._ranges[INPUT]))
 
     def _ran(self, point: Point, function: Any, args: Any, kwargs: Any) -> Any:
-        if point.kind in WEIGHTED and point.layer not in self._float_layers:
-            args = self._with_int8_weights(point.kind, args)
+        if point.layer not in self._float_layers:
+            if point.kind in WEIGHTED:
+                args = self._with_int8_weights(point.kind, args)
+            elif point.kind in TAKES_CONSTANTS:
+                args = tuple(self._with_int8_constant(each) for each in args)
         result = function(*args, **kwargs)
         if point.role is not Role.ROUNDED:
             return result
         leaf = tree_leaves(result)[0]
-        value = rounded(leaf, self._ranges.get(point.key) or _range(leaf))
+        value = rounded(leaf, self._ranges.get(point.scale) or _range(leaf))
         if storage_of(leaf) in self._values:  # computed in place, so that others hold it
             leaf.copy_(value)
             return result
@@ -266,6 +270,13 @@ class _Rounding(_Watching):
             else each
             for each in args
         )
+
+    def _with_int8_constant(self, operand: Any) -> Any:
+        """``operand``, rounded with the one scale of its range if it is a constant."""
+        if not isinstance(operand, Tensor) or storage_of(operand) in self._values or operand.numel() == 1:
+            return operand
+        low, high = _range(operand.detach())
+        return rounded(operand, (min(0.0, low), max(0.0, high)))
 
 
 def rounded(values: Tensor, limits: Range) -> Tensor:

@@ -3,13 +3,17 @@
 The list is the one that every cost comes from, so that what is rounded and what is paid for are the same operators. A
 convolution and the ReLU after it are one operator and round once; operators that move values keep their scale; those
 that LiteRT has no int8 kernel for compute in float, between a dequantization and a quantization.
+
+Some kernels prescribe a scale: a resize and an average pool keep that of what they read, a sigmoid, a softmax and a
+tanh have one that never changes, and a concatenation gives its own to what is written for it alone (the constraints of
+ai-edge-quantizer, ``algorithms/uniform_quantize/common_quantize.py``).
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 import torch
@@ -23,6 +27,12 @@ COPY = "copy"  # whether one is needed depends on the order in which a value lie
 MOVING = (COPY, "pixel_shuffle", "gather")  # they keep values, and so their scale
 KEEPS_SCALE = ("constant_pad_nd", "reflection_pad2d", "replication_pad2d", "upsample_nearest2d",
                "max_pool2d_with_indices", "adaptive_max_pool2d")  # fmt: skip
+ROUNDS_ON_READ_SCALE = ("upsample_bilinear2d", "avg_pool2d")  # new values on the scale of what they are computed of
+FIXED_RANGES = {
+    **dict.fromkeys(("sigmoid", "sigmoid_", "_softmax", "_safe_softmax"), (0.0, 255 / 256)),
+    **dict.fromkeys(("tanh", "tanh_"), (-1.0, 127 / 128)),
+}
+INPUT = "input"  # key of the image's own range
 
 
 class Role(Enum):
@@ -36,12 +46,17 @@ class Role(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One operator of a run: ``key`` names it whatever the image's size, ``layer`` is the module that it belongs to."""
+    """One operator of a run: ``key`` names it whatever the image's size, ``layer`` is the module that it belongs to.
+
+    ``scale`` is the key of the point whose range its output is rounded to, mostly its own; ``name`` is torch's.
+    """
 
     key: str
     layer: str
     kind: str
+    name: str
     role: Role
+    scale: str
     is_end: bool  # its value, or one that it is moved to, is the network's output
 
 
@@ -61,7 +76,9 @@ def points(network: nn.Module, shape: tuple[int, ...], float_layers: Collection[
     moved = [_moves(operator) for operator in listed.operators]
     is_float = _float_values(listed, frozenset(float_layers))
     ends = _ends(listed, moved)
-    found, seen = [], Counter[tuple[str, str]]()
+    found: list[Point] = []
+    seen = Counter[tuple[str, str]]()
+    scales = dict.fromkeys(listed.inputs, INPUT)  # by value
     for place, operator in enumerate(listed.operators):
         name = (operator.part, operator.name)
         seen[name] += 1
@@ -71,11 +88,32 @@ def points(network: nn.Module, shape: tuple[int, ...], float_layers: Collection[
             role = Role.INSIDE
         else:
             role = Role.FLOAT if is_float[place] else Role.ROUNDED
-        if operator.kind == COPY:
-            continue
         key = f"{operator.part}/{operator.name}/{seen[name]}"
-        found.append(Point(key, layers[place], operator.kind, role, operator.writes[0] in ends))
-    return tuple(found)
+        keeps = moved[place] or operator.name in ROUNDS_ON_READ_SCALE
+        scale = scales.get(operator.reads[0], key) if keeps and operator.reads else key
+        scales.update(dict.fromkeys(operator.writes, scale))
+        is_end = operator.writes[0] in ends
+        found.append(Point(key, layers[place], operator.kind, operator.name, role, scale, is_end))
+    return tuple(point for point in _concatenated(found, listed) if point.kind != COPY)
+
+
+def _concatenated(found: Sequence[Point], listed: OperatorList) -> Sequence[Point]:
+    """``found``, a point for each operator, with the scale of a concatenation for what is written for it alone."""
+    result = list(found)
+    operators = listed.operators
+    for place in reversed(range(len(result))):  # so that a concatenation within another has the outer one's scale
+        if operators[place].kind != "concat" or result[place].role is not Role.ROUNDED:
+            continue
+        for value in operators[place].reads:
+            writer = next((each for each in reversed(range(place)) if value in operators[each].writes), None)
+            if writer is None or value in listed.outputs:
+                continue
+            readers = [each for each in range(writer + 1, len(result)) if value in operators[each].reads]
+            point = result[writer]
+            has_own = point.role is Role.ROUNDED and point.scale == point.key and point.name not in FIXED_RANGES
+            if readers == [place] and has_own:
+                result[writer] = replace(point, scale=result[place].scale)
+    return result
 
 
 def layers_of(network: nn.Module, shape: tuple[int, ...]) -> tuple[str, ...]:
