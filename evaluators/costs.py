@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -17,7 +16,7 @@ from latency_tables.tables.estimate import Latency
 from latency_tables.tables.table import LatencyTable, load_table
 from space.architecture import Architecture
 from space.assembly import assemble, construct
-from space.build import build
+from space.channels.screening import screen_pruned
 from space.deploy import deploy_form
 from space.named_network import given_network
 from space.operators import OperatorList, meta_copy, screen, trace
@@ -110,15 +109,12 @@ def cost(
 def architecture_costs(arch: Architecture, input_size: tuple[int, int], tables: Sequence[LatencyTable] = ()) -> Costs:
     """The costs of an architecture at an input of (width, height) pixels, computed in a fraction of a millisecond.
 
-    Those of a pruned one take a full trace, which is kept.
     Milliseconds are predicted on ``tables``; without tables the operators are not listed at all.
 
     Raises:
         UserError: a table lacks one of its operators.
     """
-    if arch.widths:
-        return _network_costs(*_pruned(arch, tuple(input_size)), tables)
-    found = screen(arch, *input_size)
+    found = (screen_pruned if arch.widths else screen)(arch, *input_size)
     latency = latencies(engine_operators(found.operators, (found.output,)), tables) if tables else {}
     return _costs(found.params, found.macs, found.peak_elements, latency)
 
@@ -140,13 +136,6 @@ def network_costs(
         UserError: it cannot run at this size, or a table lacks one of its operators.
     """
     return _network_costs(*_listed(network, input_size, in_channels, more_inputs), tables)
-
-
-@lru_cache(maxsize=256)
-def _pruned(arch: Architecture, input_size: tuple[int, int]) -> tuple[int, OperatorList]:
-    with torch.device("meta"):
-        network = build(arch)
-    return _listed(network, input_size, arch.shape.in_channels)
 
 
 def _listed(
