@@ -103,9 +103,7 @@ def _places(arch: Architecture) -> tuple[_Place, ...]:
         network = assemble(arch, make)
     paths = {id(module): path for path, module in network.named_modules()}
     channels = architecture_channels(arch)
-    return tuple(
-        _place(factory, args, options, channels, paths[id(part)]) for factory, args, options, part in made
-    )
+    return tuple(_place(factory, args, options, channels, paths[id(part)]) for factory, args, options, part in made)
 
 
 def _place(
