@@ -16,10 +16,10 @@ from latency_tables.tables.estimate import Latency
 from latency_tables.tables.table import LatencyTable, load_table
 from space.architecture import Architecture
 from space.assembly import assemble, construct
-from space.channels.screening import screen_pruned
+from space.channels.screening import screened
 from space.deploy import deploy_form
 from space.named_network import given_network
-from space.operators import OperatorList, meta_copy, screen, trace
+from space.operators import meta_copy, trace
 from space.operators.meta import stored_elements
 from space.operators.operator import Shape
 from space.zoo import PublishedNetwork
@@ -114,7 +114,7 @@ def architecture_costs(arch: Architecture, input_size: tuple[int, int], tables: 
     Raises:
         UserError: a table lacks one of its operators.
     """
-    found = (screen_pruned if arch.widths else screen)(arch, *input_size)
+    found = screened(arch, *input_size)
     latency = latencies(engine_operators(found.operators, (found.output,)), tables) if tables else {}
     return _costs(found.params, found.macs, found.peak_elements, latency)
 
@@ -135,20 +135,10 @@ def network_costs(
         UnknownOperatorError: it runs an operator of unknown cost.
         UserError: it cannot run at this size, or a table lacks one of its operators.
     """
-    return _network_costs(*_listed(network, input_size, in_channels, more_inputs), tables)
-
-
-def _listed(
-    network: nn.Module, input_size: tuple[int, int], in_channels: int, more_inputs: Sequence[Shape] = ()
-) -> tuple[int, OperatorList]:
-    """The parameters of the deploy form, and its operators."""
     width_px, height_px = input_size
     deployed = deploy_form(meta_copy(network))
     listed = trace(deployed, (1, in_channels, height_px, width_px), *more_inputs)
-    return stored_elements(deployed.parameters()) + listed.change_of_params, listed
-
-
-def _network_costs(params: int, listed: OperatorList, tables: Sequence[LatencyTable]) -> Costs:
+    params = stored_elements(deployed.parameters()) + listed.change_of_params
     latency = latencies(engine_operators(listed.operators, listed.outputs), tables) if tables else {}
     return _costs(params, listed.macs, listed.peak_elements(), latency)
 

@@ -59,12 +59,14 @@ class _Narrowing:
     removed: np.ndarray = field(compare=False)
 
 
-def screen_pruned(arch: Architecture, width_px: int, height_px: int) -> Screening:
-    """Costs of ``arch`` with its ``widths``; otherwise as ``space.operators.screen``.
+def screened(arch: Architecture, width_px: int, height_px: int) -> Screening:
+    """Costs of ``arch``, pruned or not; otherwise as ``space.operators.screen``.
 
     Raises:
-        UserError: a group of ``widths`` is unknown, or does not have so many channels.
+        UserError: a group of ``arch.widths`` is unknown, or does not have so many channels.
     """
+    if not arch.widths:
+        return screen(arch, width_px, height_px)
     channels = architecture_channels(arch.unpruned)
     removed = channels.removed({name: range(count) for name, count in arch.widths})
     places = iter(_places(arch.unpruned))

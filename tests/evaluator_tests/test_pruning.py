@@ -253,11 +253,13 @@ def _random(task: str, seed: int) -> Architecture:
     return space.decode(space.random(np.random.default_rng((seed, *map(ord, task)))))
 
 
+HANG_S = 1800  # of a long test: one that stands still, on however slow a machine
 CASES = [(name, entry.architecture) for name, entry in ZOO.items()]
 CASES += [(f"{task}-{seed}", _random(task, seed)) for task in TASKS for seed in range(40)]
 
 
 @pytest.mark.long
+@pytest.mark.timeout(HANG_S)
 @pytest.mark.parametrize("ratio", [0.25, 0.5])
 @pytest.mark.parametrize(("name", "arch"), CASES, ids=[name for name, _ in CASES])
 def test_every_network_can_be_pruned_trained_stored_and_exported(name: str, arch: Architecture, ratio: float) -> None:
@@ -270,6 +272,7 @@ SAMPLE = [(f"{task}-{seed}", _random(task, seed)) for task in TASKS for seed in 
 
 
 @pytest.mark.long
+@pytest.mark.timeout(HANG_S)
 @pytest.mark.parametrize(("name", "arch"), SAMPLE, ids=[name for name, _ in SAMPLE])
 def test_pruned_networks_run_in_litert(name: str, arch: Architecture) -> None:
     pruned = prune(arch, whole(arch), 0.5)
@@ -277,6 +280,7 @@ def test_pruned_networks_run_in_litert(name: str, arch: Architecture) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(HANG_S)
 @pytest.mark.parametrize("name", ZOO)
 def test_every_published_network_is_pruned_in_steps(name: str) -> None:
     arch = ZOO[name].architecture
