@@ -91,10 +91,13 @@ def test_steps_are_fine_tuned_and_each_pays() -> None:
     assert pruned.network is network
 
 
-def test_branches_of_different_width_are_folded() -> None:
-    arch = ZOO["srresnet-lite"].architecture
+@pytest.mark.parametrize(
+    ("name", "group"), [("srresnet-lite", "stem.0/2"), ("etds-m5c16", "features.1"), ("etds-m5c16", "colours.1")]
+)
+def test_what_is_folded_together_may_differ_in_width(name: str, group: str) -> None:
+    arch = ZOO[name].architecture
     groups = channel_map(build(arch), arch.shape.in_channels).groups
-    narrower = replace(arch, widths=(("stem.0/2", groups["stem.0/2"].size // 4),))
+    narrower = replace(arch, widths=((group, max(1, groups[group].size // 4)),))
     assert_ordinary(narrower, whole(narrower))
 
 
