@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -17,10 +16,10 @@ from latency_tables.tables.estimate import Latency
 from latency_tables.tables.table import LatencyTable, load_table
 from space.architecture import Architecture
 from space.assembly import assemble, construct
-from space.build import build
+from space.channels.screening import screened
 from space.deploy import deploy_form
 from space.named_network import given_network
-from space.operators import OperatorList, meta_copy, screen, trace
+from space.operators import meta_copy, trace
 from space.operators.meta import stored_elements
 from space.operators.operator import Shape
 from space.zoo import PublishedNetwork
@@ -110,15 +109,12 @@ def cost(
 def architecture_costs(arch: Architecture, input_size: tuple[int, int], tables: Sequence[LatencyTable] = ()) -> Costs:
     """The costs of an architecture at an input of (width, height) pixels, computed in a fraction of a millisecond.
 
-    Those of a pruned one take a full trace, which is kept.
     Milliseconds are predicted on ``tables``; without tables the operators are not listed at all.
 
     Raises:
         UserError: a table lacks one of its operators.
     """
-    if arch.widths:
-        return _network_costs(*_pruned(arch, tuple(input_size)), tables)
-    found = screen(arch, *input_size)
+    found = screened(arch, *input_size)
     latency = latencies(engine_operators(found.operators, (found.output,)), tables) if tables else {}
     return _costs(found.params, found.macs, found.peak_elements, latency)
 
@@ -139,27 +135,10 @@ def network_costs(
         UnknownOperatorError: it runs an operator of unknown cost.
         UserError: it cannot run at this size, or a table lacks one of its operators.
     """
-    return _network_costs(*_listed(network, input_size, in_channels, more_inputs), tables)
-
-
-@lru_cache(maxsize=256)
-def _pruned(arch: Architecture, input_size: tuple[int, int]) -> tuple[int, OperatorList]:
-    with torch.device("meta"):
-        network = build(arch)
-    return _listed(network, input_size, arch.shape.in_channels)
-
-
-def _listed(
-    network: nn.Module, input_size: tuple[int, int], in_channels: int, more_inputs: Sequence[Shape] = ()
-) -> tuple[int, OperatorList]:
-    """The parameters of the deploy form, and its operators."""
     width_px, height_px = input_size
     deployed = deploy_form(meta_copy(network))
     listed = trace(deployed, (1, in_channels, height_px, width_px), *more_inputs)
-    return stored_elements(deployed.parameters()) + listed.change_of_params, listed
-
-
-def _network_costs(params: int, listed: OperatorList, tables: Sequence[LatencyTable]) -> Costs:
+    params = stored_elements(deployed.parameters()) + listed.change_of_params
     latency = latencies(engine_operators(listed.operators, listed.outputs), tables) if tables else {}
     return _costs(params, listed.macs, listed.peak_elements(), latency)
 

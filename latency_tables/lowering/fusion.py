@@ -13,17 +13,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-import torch
 from torch import nn
 
 from latency_tables.lowering.operators import EngineOperator
 from latency_tables.lowering.torch_operators import engine_function, image_size, lower
 from space.architecture import Architecture
-from space.build import build
+from space.channels.screening import screened
 from space.deploy import deploy_form
-from space.operators import Operator, meta_copy, screen, trace
+from space.operators import Operator, meta_copy, trace
 from space.operators.operator import Shape
-from space.specialists import networks_of
 
 FUSED_FUNCTIONS = ("relu", "relu6")
 FUSES_ACTIVATION = ("conv", "depthwise_conv", "grouped_conv", "transposed_conv", "matmul", "add", "multiply")
@@ -87,11 +85,7 @@ def architecture_operators(arch: Architecture, input_size: tuple[int, int]) -> t
     Raises:
         UserError: it has an operator without a cost model.
     """
-    if arch.widths:
-        with torch.device("meta"):
-            pruned = networks_of(build(arch))[0]
-        return network_operators(pruned, arch.shape.in_channels, input_size)
-    screening = screen(arch, *input_size)
+    screening = screened(arch, *input_size)
     return engine_operators(screening.operators, (screening.output,))
 
 

@@ -143,7 +143,10 @@ def _grouped(network: nn.Module, flow: Flow) -> ChannelMap:
     fixed = units.fixed()
     axes = {
         name: tuple(None if labels is None else units.roots(labels) for labels in flow.labelling.of(tensor))
-        for name, tensor in (*network.named_parameters(), *network.named_buffers())
+        for name, tensor in (
+            *network.named_parameters(remove_duplicate=False),  # a tied weight under each of its names
+            *network.named_buffers(remove_duplicate=False),
+        )
     }
     parts = {path: units.roots(labels) for path, labels in flow.whole}
     places: dict[int, list[tuple[str, int, int]]] = {}

@@ -17,8 +17,10 @@ from torch.utils._pytree import tree_leaves
 
 from space.channels.labelling import Labelling
 from space.channels.rules import ELEMENTWISE, RULES, SAME
+from space.operators.trace import resized
 
-KEPT_SPATIAL = ("upsample_", "_upsample_", "max_pool2d", "avg_pool2d", "_adaptive_avg_pool2d", "adaptive_max_pool2d")
+RESIZES = ("upsample_", "_upsample_")
+KEPT_SPATIAL = (*RESIZES, "max_pool2d", "avg_pool2d", "_adaptive_avg_pool2d", "adaptive_max_pool2d")
 PADS = ("reflection_pad2d", "replication_pad2d")
 
 
@@ -50,8 +52,9 @@ class Flow(TorchDispatchMode):
                 self.labelling.fix(tensor)
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = function(*args, **(kwargs or {}))
         name = function._schema.name.removeprefix("aten::")
+        is_resize = name.startswith(RESIZES)
+        result = resized(*args) if is_resize else function(*args, **(kwargs or {}))
         written = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
         read = [leaf for leaf in tree_leaves((args, kwargs or {})) if isinstance(leaf, Tensor)]
         if (

@@ -27,11 +27,13 @@ def narrow(network: nn.Module, channels: ChannelMap, kept: Mapping[str, Sequence
     removed = channels.removed(kept)
     if len(removed):
         for one in networks_of(network):
-            _narrow(one, channels, removed)
+            remove_units(one, channels, removed)
     return network
 
 
-def _narrow(network: nn.Module, channels: ChannelMap, removed: np.ndarray) -> None:
+@torch.no_grad()
+def remove_units(network: nn.Module, channels: ChannelMap, removed: np.ndarray) -> None:
+    """Remove units of ``channels`` by their identities; ``network`` is changed."""
     for path, units in channels.parts.items():
         _replace(network, path, np.flatnonzero(~np.isin(units, removed)).tolist())
     done: dict[int, nn.Parameter] = {}  # tied parameters stay tied

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import nn
@@ -50,16 +50,18 @@ class Screening:
         return tuple(listed)
 
 
-def screen(arch: Architecture, width_px: int, height_px: int) -> Screening:
+def screen(arch: Architecture, width_px: int, height_px: int, known: Known | None = None) -> Screening:
     """Costs of ``arch`` in its deploy form on an input of ``width_px`` by ``height_px`` pixels, batch 1.
 
-    For specialists: the parameters of all of them and the work of one.
+    For specialists: the parameters of all of them and the work of one. Of a pruned architecture it sees the whole
+    width, unless ``known`` gives narrower parts, as ``space.channels.screening`` does.
     """
     params = weight_bytes = 0
+    known = known or known_part
 
     def make(factory: Callable[..., nn.Module], *args: Any, **options: Any) -> nn.Module:
         nonlocal params, weight_bytes
-        part = _known_part(factory, args, tuple(options.items()))
+        part = known(factory, args, tuple(options.items()))
         params += part.params
         weight_bytes += part.int8_weight_bytes
         return part
@@ -233,15 +235,11 @@ class _KnownShape:
         return self.peaks[kept]
 
 
-class _KnownPart(nn.Module):
-    """A part whose costs are known for every input shape that it has met."""
+class KnownPart(nn.Module):
+    """A part, in its deploy form on the meta device, whose costs are known for every input shape that it has met."""
 
-    def __init__(
-        self, factory: Callable[..., nn.Module], args: tuple[Any, ...], options: tuple[tuple[str, Any], ...]
-    ) -> None:
+    def __init__(self, part: nn.Module) -> None:
         super().__init__()
-        with torch.device("meta"):
-            part = deploy_form(factory(*args, **dict(options)))
         self.params = sum(parameter.numel() for parameter in part.parameters())
         self.int8_weight_bytes = int8_weight_bytes(part)
         self._part = (part,)  # in a tuple, so that it is not registered as a submodule
@@ -265,14 +263,17 @@ class _KnownPart(nn.Module):
     __call__ = forward
 
 
-_PARTS: dict[tuple[Any, ...], _KnownPart] = {}
+Options: TypeAlias = tuple[tuple[str, Any], ...]
+Known: TypeAlias = Callable[[Callable[..., nn.Module], tuple[Any, ...], Options], KnownPart]
+_PARTS: dict[tuple[Any, ...], KnownPart] = {}
 
 
-def _known_part(
-    factory: Callable[..., nn.Module], args: tuple[Any, ...], options: tuple[tuple[str, Any], ...]
-) -> _KnownPart:
+def known_part(factory: Callable[..., nn.Module], args: tuple[Any, ...], options: Options) -> KnownPart:
+    """The part ``factory(*args, **dict(options))``, the same one every time."""
     key = (factory, args, options)
     part = _PARTS.get(key)
     if part is None:
-        part = _PARTS[key] = _KnownPart(factory, args, options)
+        with torch.device("meta"):
+            made = deploy_form(factory(*args, **dict(options)))
+        part = _PARTS[key] = KnownPart(made)
     return part

@@ -157,7 +157,7 @@ class _Recorder(TorchDispatchMode):
         constants = [tensor for tensor in read if storage_of(tensor) not in self._values]
         is_random = torch.Tag.nondeterministic_seeded in function.tags  # drawn anew for each image
         kind = kind_of(function) if activations or is_random else None
-        result = _resized(*args) if kind == "resize" else function(*args, **kwargs)
+        result = resized(*args) if kind == "resize" else function(*args, **kwargs)
         written = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
         if not activations:  # arithmetic on weights alone is done once, before any image
             self.constants.computed(function, args, kwargs, constants, written)
@@ -216,7 +216,7 @@ class _Recorder(TorchDispatchMode):
         )
 
 
-def _resized(image: Tensor, size: list[int], *_: Any) -> Tensor:
+def resized(image: Tensor, size: list[int], *_: Any) -> Tensor:
     """What any resize gives on shapes alone: torch's own way takes milliseconds, for it computes the coordinates."""
     return image.new_empty((*image.shape[:2], *size))
 

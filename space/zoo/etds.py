@@ -115,7 +115,7 @@ class Etds(Foldable, StartsItself, nn.Module):
         convs = [_conv(side_by_side(([first], [colour])), torch.cat((shift, colour_shift)))]
         for layer in zip(self.features, self.crossings, self.colours, strict=True):
             (feature, shift), (crossing, crossing_shift), (own, own_shift) = map(weight_and_bias, layer)
-            none = torch.zeros_like(crossing).transpose(0, 1)
+            none = own.new_zeros(len(own), *feature.shape[1:])
             weight = side_by_side(((feature, crossing), (none, own)))
             convs.append(_conv(weight, torch.cat((shift + crossing_shift, own_shift))))
         (last, shift), (colour, colour_shift) = map(weight_and_bias, (self.last, self.last_colour))

@@ -158,6 +158,21 @@ def test_grouped_convolutions(into: int, out: int, groups: int, transposed: bool
     assert network[0].out_channels < into
 
 
+def test_tied_weights_are_narrowed_together() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1))
+    network[2].weight = network[1].weight
+    network.append(nn.Conv2d(8, 3, 1))
+    channels = channel_map(network, 3)
+    kept = drawn(channels, 0.5)
+    silenced(network, channels, kept)
+    image = torch.rand(1, 3, 8, 8)
+    with torch.no_grad():
+        expected = network(image)
+        torch.testing.assert_close(narrow(network, channels, kept)(image), expected)
+    assert network[2].weight is network[1].weight
+    assert network[2].weight.shape == (4, 4, 3, 3)
+
+
 def test_gsat_keeps_what_its_groups_still_connect() -> None:
     part = Gsat(32, groups=8, norm=True).eval()
     image = torch.rand(1, 32, 6, 6)

@@ -14,9 +14,9 @@ from latency_tables.tables.rows import ORIGINS
 from latency_tables.tables.table import LatencyTable, load_table, table_names
 from space.architecture import Architecture
 from space.build import build
+from space.channels.screening import screened
 from space.deploy import deploy_form
 from space.errors import UserError
-from space.operators import screen
 from space.operators.meta import stored_elements
 from space.operators.weight_bytes import int8_weight_bytes
 from space.specialists import networks_of
@@ -69,8 +69,8 @@ def int8_costs(
 
 def _weight_bytes(arch: Architecture, input_size: tuple[int, int], params: int, float_layers: frozenset[str]) -> int:
     """``params``: what the deployed network stores, which may be less than its parameters (``Constants``)."""
-    if not (arch.widths or float_layers):
-        return screen(arch, *input_size).int8_weight_bytes
+    if not float_layers:
+        return screened(arch, *input_size).int8_weight_bytes
     with torch.device("meta"):
         alike = networks_of(deploy_form(build(arch)))
     numbers = stored_elements(alike[0].parameters()) * len(alike)
