@@ -117,8 +117,8 @@ def _place(
             return f"{PART}.{name}"
         return PART + name.removeprefix(path) if name == path or name.startswith(f"{path}.") else None
 
-    axes = {own: each for name, each in channels.axes.items() if (own := within(name))}
-    parts = {own: units for name, units in channels.parts.items() if (own := within(name))}
+    axes = {inside: each for name, each in channels.axes.items() if (inside := within(name))}
+    parts = {inside: units for name, units in channels.parts.items() if (inside := within(name))}
     everywhere: dict[str, tuple[Axis, ...]] = axes | {name: (units,) for name, units in parts.items()}
     units = [axis for each in everywhere.values() for axis in each if axis is not None]
     together = np.concatenate(units) if units else np.empty(0, int)
