@@ -4,8 +4,8 @@ The list is the one that every cost comes from, so that what is rounded and what
 convolution and the ReLU after it are one operator and round once; operators that move values keep their scale; those
 that LiteRT has no int8 kernel for compute in float, between a dequantization and a quantization.
 
-Some kernels prescribe a scale: a resize and an average pool keep that of what they read, a sigmoid, a softmax and a tanh
-have one that never changes, and a concatenation gives its own to what is written for it alone (the constraints of
+Some kernels prescribe a scale: a resize and an average pool keep that of what they read, a sigmoid, a softmax and a
+tanh have one that never changes, and a concatenation gives its own to what is written for it alone (the constraints of
 ai-edge-quantizer, ``algorithms/uniform_quantize/common_quantize.py``).
 """
 
