@@ -60,7 +60,8 @@ def test_every_column_has_a_value_in_every_row() -> None:
     csv.writer(text).writerows(rows_of(RECORDS))
     text.seek(0)
     first, plain, refused = csv.DictReader(text)
-    assert None not in first.values() and None not in first
+    assert None not in first
+    assert None not in first.values()
     assert (float(first["psnr_2_in_float_db"]), first["layer_4"]) == (pytest.approx(28.7), "tail")
     assert (float(first[f"psnr_tuned_{RATES[0]:g}_int8_db"]), plain[f"psnr_tuned_{RATES[0]:g}_int8_db"]) == (29.1, "")
     assert (first["crop_litert_db"], refused["crop_litert_db"]) == ("28.5", "")
