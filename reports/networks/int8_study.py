@@ -26,6 +26,7 @@ from reports.networks.int8_measured import CALIBRATED, KEPT, RATES, STEPS, TABLE
 from reports.plotting.style import write_png
 from search.environment import processor
 from space.checkout import commit
+from space.command_line import parse_size
 from space.errors import UserError
 from space.files import write_csv_atomically, write_text_atomically
 
@@ -159,7 +160,7 @@ def main() -> None:
         model = search.model_named(spec, files.get(spec))
         start = time.monotonic()
         if model.name not in kept or (spec in options.fine_tune and "fine_tuned" not in kept[model.name]):
-            record = measured(model, input_size(options.input), spec in options.fine_tune)
+            record = measured(model, parse_size("--input", options.input), spec in options.fine_tune)
             kept[model.name] = {**record, "seconds": time.monotonic() - start}
             write_text_atomically(path, json.dumps(kept, indent=1) + "\n")
             print(f"{model.name}: {kept[model.name]['seconds']:.0f} s", flush=True)

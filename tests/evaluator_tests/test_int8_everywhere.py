@@ -57,7 +57,7 @@ def check_runs(int8: Int8Network, image: Tensor) -> None:
 
 
 def reached(int8: Int8Network, run: nn.Module, image: Tensor) -> set[str]:
-    """The weights that a gradient of the output of ``run`` reaches; without rounding, those that training moves."""
+    """The weights that a gradient of the output of ``run`` reaches."""
     int8.zero_grad(set_to_none=True)
     run(image).square().mean().backward()
     return {name for name, value in int8.network.named_parameters() if value.grad is not None}
