@@ -85,7 +85,7 @@ def test_from_a_network_to_files_of_engines(here: Path, capsys) -> None:
     stages = ["--prune", "0.4", "--int8", "--mixed", "1", "--distil", "folded", "--steps", "4"]
     assert compressed("small", *stages, *TRAINED, parent="folded") == 0
     out = " ".join(capsys.readouterr().out.split())
-    assert "pruned: 40% of the channels by magnitude, global, to lower multiply-accumulates at 320x180" in out
+    assert "pruned: 40% of the channels by magnitude, uniform, to lower multiply-accumulates at 320x180" in out
     assert "4 steps of 2 patches of 16x16" in out
     assert "1 x the distance from the output of folded" in out
     assert "the last 20% of the steps are trained for it, the most sensitive layer in float" in out
@@ -115,7 +115,7 @@ def test_from_a_network_to_files_of_engines(here: Path, capsys) -> None:
     assert in_int8["weight_bytes"] < pruned["weight_bytes"] / 2
     card = Path("small", "card.md").read_text()
     assert "## Compression" in card
-    assert "- pruned: 40% of the channels by magnitude, global; multiply-accumulates at 320x180" in card
+    assert "- pruned: 40% of the channels by magnitude, uniform; multiply-accumulates at 320x180" in card
     assert f"layers in float: `{int8['float_layers'][0]}`" in card
     assert "| trained for int8 |" in card
     assert not Path("small", FINE_TUNING).exists()
