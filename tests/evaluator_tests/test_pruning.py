@@ -18,6 +18,8 @@ from latency_tables.tables.table import load_table
 from space import TASKS, ZOO, SearchSpace, build
 from space.architecture import Architecture, UpsamplerSpec
 from space.channels import channel_map
+from space.channels.multiplied import multiplied_groups
+from space.channels.widths import architecture_channels
 from space.errors import UserError
 from space.layers.upsamplers import UPSAMPLERS
 from space.search_space import BACKBONE, first
@@ -121,6 +123,20 @@ def test_a_step_within_a_stair_leaves_it_to_the_next() -> None:
     assert [step.taken for step in pruned.steps] == [False, True, True, False]
     assert stairs(pruned.architecture) == 4
     assert all(count % 16 == 0 for _, count in pruned.architecture.widths)
+
+
+FEW_LAYERS = {name: ZOO[name].architecture for name in ("ecbsr-m4c8", "etds-m5c16", "espcn", "fsrcnn")}
+
+
+@pytest.mark.parametrize("arch", [*FEW_LAYERS.values(), smallest("denoise")], ids=[*FEW_LAYERS, "plain"])
+def test_groups_that_are_sure_to_cost_do(arch: Architecture) -> None:
+    sure, groups = multiplied_groups(arch), architecture_channels(arch).groups
+    whole_macs = architecture_costs(arch, (32, 32)).macs
+    assert sure or arch.backbone == "etds"
+    for name in sure:
+        assert architecture_costs(replace(arch, widths=((name, 1),)), (32, 32)).macs < whole_macs, name
+    assert not any("branches" in name for name in sure)
+    assert sure <= groups.keys()
 
 
 def test_a_step_that_saves_nothing_is_not_taken() -> None:

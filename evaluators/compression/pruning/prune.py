@@ -16,6 +16,7 @@ from evaluators.compression.pruning.staircase import widened
 from evaluators.costs import architecture_costs
 from space.architecture import Architecture
 from space.channels import ChannelMap, channel_map, narrow
+from space.channels.multiplied import multiplied_groups
 from space.errors import UserError
 from space.specialists import networks_of
 
@@ -92,7 +93,10 @@ def prune(
     if not whole:
         raise UserError("a network must have channels between its image and its output to be pruned, got none")
     before, taken, base_arch = price(arch), [], arch
-    costly = {name for name in whole if price(_with_widths(base_arch, whole, whole | {name: 1})) < before}
+    sure = multiplied_groups(arch) if cost is None else frozenset()
+    costly = {
+        name for name in whole if name in sure or price(_with_widths(base_arch, whole, whole | {name: 1})) < before
+    }
     if not costly:
         return Pruned(arch, network, (Step(0, before, before, False),))
     _check_removes({name: whole[name] for name in costly}, ratio, scope)
