@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from search.request.sizes import input_size
 
 import search
 from evaluators.export import FORMATS, FP32, INT8
