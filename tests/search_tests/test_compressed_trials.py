@@ -19,6 +19,7 @@ from search.models.trials import trained_network
 from search.records import Descent, Status, TrialRecord
 from search.request.request import request_from_options
 from search.sessions import session as session_module
+from search.storage.artifacts import pruned_weights_name
 from search.storage.study import Study
 from search.workers.jobs import Measured, RungJob
 from search.workers.messages import Failed
@@ -27,7 +28,7 @@ from space import build
 from space.channels import channel_map
 from space.errors import UserError
 from tests.in_process_workers import InProcessWorkers
-from tests.search_tests.conftest import FormulaWorkers, Killed, formula_psnr_db
+from tests.search_tests.conftest import FormulaWorkers, Killed, formula_psnr_db, search_by_formula
 
 STEPS = ("prune", "int8", "distil")
 
@@ -62,7 +63,7 @@ def narrower(arch):
     return replace(arch, widths=((name, groups[name].size // 2),))
 
 
-def run_compressed(folder: Path, run_loop, workers: CompressingWorkers | None = None, trials: int = 8, **changes):
+def run_compressed(folder: Path, run_loop, workers: CompressingWorkers | None = None, trials: int = 6, **changes):
     return run_loop(folder, trials, workers or CompressingWorkers(), compress=STEPS, **changes)
 
 
@@ -70,8 +71,16 @@ def children(study: Study, how: str) -> list[TrialRecord]:
     return [each for each in study.records.values() if each.descent and each.descent.how == how]
 
 
-def test_promoted_candidates_get_children(tmp_path: Path, run_loop) -> None:
-    study, workers = run_compressed(tmp_path, run_loop)
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, CompressingWorkers]:
+    """A study with compressed trials, and the workers that did its jobs."""
+    workers = CompressingWorkers()
+    study, _ = search_by_formula(tmp_path_factory.mktemp("searched"), 6, workers, compress=STEPS)
+    return study, workers
+
+
+def test_promoted_candidates_get_children(searched: tuple[Study, CompressingWorkers]) -> None:
+    study, workers = searched
     records = study.records
     pruned, in_int8 = children(study, "prune"), children(study, "int8")
     assert pruned
@@ -85,18 +94,29 @@ def test_promoted_candidates_get_children(tmp_path: Path, run_loop) -> None:
     # It has had as many steps in all as every other network of its rung, half of them as its parent.
     job = next(job for job in workers.done if isinstance(job, RungJob) and job.number == pruned[0].trial)
     assert job.begun_at == study.settings.rungs[job.rung - 1]
-    assert (
-        job.start == f"checkpoints/trial-{pruned[0].parent}-pruned-{100 * pruned[0].compression.pruned:.0f}.safetensors"
-    )
+    assert job.start == pruned_weights_name(pruned[0].parent, pruned[0].compression.pruned)
     measured = [job for job in workers.done if isinstance(job, RungJob) and records[job.number].follows]
     assert all(job.begun_at == job.steps and job.compression.dtype == INT8 for job in measured)
     assert all(job.start.endswith(f"-rung-{job.rung}.safetensors") for job in measured)
 
 
-def test_int8_follows_its_parent_up(tmp_path: Path, run_loop) -> None:
-    study, _ = run_compressed(tmp_path, run_loop)
-    for child in children(study, "int8"):
-        assert child.rungs[-1].rung == study.records[child.parent].rungs[-1].rung
+def test_int8_follows_its_parent_up(searched: tuple[Study, CompressingWorkers]) -> None:
+    records = searched[0].records
+    climbed = [each for each in children(searched[0], "int8") if len(each.rungs) > 1]
+    assert climbed
+    assert all(each.rungs[-1].rung <= records[each.parent].rungs[-1].rung for each in climbed)
+
+
+def test_the_papers_networks_get_their_int8_form_and_no_other(searched: tuple[Study, CompressingWorkers]) -> None:
+    study = searched[0]
+    papers = {each.trial for each in study.records.values() if each.is_fixed}
+    made_of = {each.descent.how for each in study.records.values() if each.parent in papers}
+    assert made_of <= {"int8"}
+
+
+def test_children_do_not_count_as_searched_networks(searched: tuple[Study, CompressingWorkers]) -> None:
+    trials = searched[0].records.values()
+    assert len([each for each in trials if not each.is_fixed and each.descent is None and each.rungs]) == 6
 
 
 def test_they_take_no_more_than_their_share(tmp_path: Path, run_loop) -> None:
@@ -117,12 +137,6 @@ def test_no_children_without_the_option(tmp_path: Path, run_loop) -> None:
     assert not any(each.descent for each in study.records.values())
 
 
-def test_children_do_not_count_as_searched_networks(tmp_path: Path, run_loop) -> None:
-    study, _ = run_compressed(tmp_path, run_loop, trials=6)
-    searched = [each for each in study.records.values() if not each.is_fixed and each.descent is None and each.rungs]
-    assert len(searched) == 6
-
-
 def test_what_cannot_be_pruned_is_not_tried_again(tmp_path: Path, run_loop) -> None:
     workers = CompressingWorkers()
     workers.prunes = False
@@ -135,7 +149,7 @@ def test_what_cannot_be_pruned_is_not_tried_again(tmp_path: Path, run_loop) -> N
     assert not {(each.parent, each.compression.pruned) for each in children(again, "prune") if each.rungs} & set(tried)
 
 
-@pytest.mark.parametrize("die_after", [20, 31, 43])
+@pytest.mark.parametrize("die_after", [22, 37])
 def test_a_kill_loses_no_child(die_after: int, tmp_path: Path, run_loop) -> None:
     with pytest.raises(Killed):
         run_compressed(tmp_path, run_loop, CompressingWorkers(die_after=die_after))
