@@ -34,8 +34,8 @@ class _Place:
     Attributes:
         channels: the axes of its tensors, and itself or what it holds that narrows itself.
         units: those on these axes, in the order in which they first appear.
-        pattern: which axes there are, and of every place on them, the how manieth of ``units`` it is: two parts that
-            are made alike and have the same pattern lose the same places with the same units.
+        pattern: which axes there are, and for every place on them its index in ``units``. Parts that are made alike
+            and have the same pattern lose the same places with units of the same index.
     """
 
     factory: Callable[..., nn.Module]
@@ -127,5 +127,5 @@ def _place(
     shape = tuple(
         (name, tuple(-1 if axis is None else len(axis) for axis in each)) for name, each in everywhere.items()
     )
-    own = ChannelMap({}, axes, parts, frozenset())
-    return _Place(factory, args, options, own, together[np.sort(first)], (shape, rank[inverse].tobytes()))
+    held = ChannelMap({}, axes, parts, frozenset())
+    return _Place(factory, args, options, held, together[np.sort(first)], (shape, rank[inverse].tobytes()))
