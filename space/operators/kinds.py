@@ -97,7 +97,7 @@ def kind_of(function: torch._ops.OpOverload) -> str | None:
         UnknownOperatorError: the operator is unknown.
     """
     name = function._schema.name.removeprefix("aten::")
-    if function.is_view or name in CREATION or name == "detach":
+    if function.is_view or torch.Tag.inplace_view in function.tags or name in CREATION or name == "detach":
         return None
     if name in KIND_OF:
         return KIND_OF[name]

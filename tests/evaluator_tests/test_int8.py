@@ -24,9 +24,10 @@ from evaluators.training.plan import TrainingPlan
 from evaluators.training.precision import choose_precision
 from evaluators.training.trainer import Trainer
 from latency_tables.tables.table import load_table
-from space import ZOO, build
+from space import TASKS, ZOO, SearchSpace, build
 from space.deploy import deploy_form
 from space.errors import UserError
+from space.search_space import first
 from space.specialists import Specialists
 from space.zoo import with_input_skip
 from tests.small_networks import filled
@@ -291,3 +292,13 @@ def test_constants_round_as_values_do() -> None:
     image = torch.ones(1, 3, 4, 4)
     output = quantized(Scaled(), [image])(image)
     assert output[0, :, 0, 0].tolist() == pytest.approx([1.0, 128 / 255, 0.0], abs=1e-6)
+
+
+def test_a_hole_is_filled_in_any_order_of_memory() -> None:
+    space = SearchSpace(TASKS["inpaint"], TASKS["inpaint"].shape(1))
+    arch = space.decode(space.fill(first, {"backbone": "plain", "input_skip": "push-pull"}))
+    image = torch.rand(1, 4, 32, 32)
+    network = build(arch).eval()
+    int8 = quantized(network, [image.contiguous(memory_format=torch.channels_last)])
+    with torch.inference_mode():
+        assert (int8(image) - network(image)).abs().mean() < 0.01
