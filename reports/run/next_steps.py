@@ -8,7 +8,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluators.compression.compression import INT8
+from evaluators.compression.compression import INT8, UNCOMPRESSED
 from reports.run.advice import recommended
 from reports.run.network_cards import weights_name
 from reports.run.quantities import cost_objectives
@@ -75,6 +75,11 @@ def next_steps(run: RunResult, folder: Path) -> tuple[Step, ...]:
                 "this writes; restore a picture",
                 "\n".join(to_the_phone(run, trial, folder).values()),
             ),
+            *(
+                [Step(f"Make {which} smaller first: pruned, fine-tuned, in int8", smaller(trial, folder))]
+                if trial.compression == UNCOMPRESSED
+                else []
+            ),
             Step(f"The weights of {which} are {where}; in Python", python(run, trial, folder)),
         ]
     return tuple(steps)
@@ -93,6 +98,12 @@ def to_the_phone(run: RunResult, trial: TrialRecord, folder: Path) -> dict[str, 
         "export": f"python -m search export {word} {trial.trial} {_form(trial)} --out phone",
         "restore": f"python -m search restore {pictures} --model {model}{more}",
     }
+
+
+def smaller(trial: TrialRecord, folder: Path) -> str:
+    """The command line that compresses ``trial``."""
+    word = shlex.quote(run_argument(folder))
+    return f"python -m search compress {word} {trial.trial} --prune 0.5 --int8 --steps 20k --data photos --out small"
 
 
 def _form(trial: TrialRecord) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from evaluators.compression.compression import Compression
 from evaluators.quantities import Quantity
 from evaluators.training.weights import save_weights
 from reports.run.advice import recommended
@@ -47,12 +48,26 @@ def test_a_run_is_called_as_the_command_line_knows_it():
     assert run_argument(Path("/data/my run")) == "/data/my run"
 
 
+def named_parts(words):
+    return shlex.split(" ".join(words))[4:]
+
+
+def test_an_int8_network_is_exported_in_int8(run):
+    trial = recommended(run)
+    int8 = dataclasses.replace(trial, compression=Compression(dtype="int8"))
+    changed = dataclasses.replace(run, trials=tuple(int8 if each is trial else each for each in run.trials))
+    assert "--format litert --dtype int8" in to_the_phone(changed, int8, Path("runs/demo"))["export"]
+    assert not any(" compress " in step.text for step in next_steps(changed, Path("runs/demo")))
+
+
 def test_the_steps_name_the_run_and_the_network_to_take(run):
     """Every command parses, and the budget that is suggested allows the network that is recommended."""
     trial, folder = recommended(run), Path("runs/my demo")
     lines = [line for step in next_steps(run, folder) for line in step.text.splitlines()]
     commands = {words[3]: words for line in lines if (words := line.split())[:3] == ["python", "-m", "search"]}
-    assert {"report", "run", "recost", "compare", "pick", "train", "export", "restore"} == commands.keys()
+    known = {"report", "run", "recost", "compare", "pick", "train", "export", "restore", "compress"}
+    assert known == commands.keys()
+    assert named_parts(commands["compress"])[:2] == ["my demo", str(trial.trial)]
     named = {name: shlex.split(" ".join(words))[4:] for name, words in commands.items()}
     assert named["pick"][:2] == ["my demo", "--budget"]
     assert pick(run, named["pick"][2]).trial == trial
