@@ -96,6 +96,8 @@ def page(
 
 
 def _described(plan: FrontsPlan, table: str, first_test: str, dtype: str) -> str:
+    """``table`` is that of the milliseconds; pruning was by those in float32."""
+    pruned_by = table.removesuffix(f"-{dtype}")
     width, height = plan.size
     settings = plan.parent.settings
     more = IN_INT8 if dtype != "fp32" else ""
@@ -103,7 +105,7 @@ def _described(plan: FrontsPlan, table: str, first_test: str, dtype: str) -> str
         f"Each design had {plan.steps:,} training steps in all, under one plan (`{plan.rules.degrade.plan}`). Of a "
         f"pruned network {plan.steps - plan.fine_tuning:,} were its parent's ({len(settings.blocks)} residual blocks "
         f"of {settings.width} channels), and {plan.fine_tuning:,} followed, in {plan.rounds} "
-        f"round{'s' * (plan.rounds > 1)} of pruning ({plan.scope} magnitude, by the milliseconds of `{table}`) and "
+        f"round{'s' * (plan.rounds > 1)} of pruning ({plan.scope} magnitude, by the milliseconds of `{pruned_by}`) and "
         "fine-tuning; one parent serves every share. Seeds are those of weights and patches.\n\n"
         f"All arms of a seed take the pruned network's time within {percent(TOLERANCE)}, at an input of "
         f"{width}x{height} in fp32{more}. “{ARMS[NARROWER]}” has fewer channels and, only where no number of them "

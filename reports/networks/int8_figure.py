@@ -21,6 +21,7 @@ UPSAMPLERS = {  # of the knob: what is drawn, and its colour
 }
 OTHER = KINDS[6]
 FLOAT_LAYERS = {1: "^", 2: "s", 4: "D"}
+LOG_SPAN, FIRST_DB = 10, 0.003  # from which ratio of losses on the axis is logarithmic, and where it then begins
 
 
 def label(name: str) -> str:
@@ -63,8 +64,12 @@ def figure(records: Mapping[str, Record]) -> Figure:
     losses.set_yticks(places, [label(name) for name in records])
     losses.invert_yaxis()
     losses.set(xlabel="dB lost to float32 (bar: post-training int8)", title="Quality that int8 costs")
-    drifts.set(xlabel="levels of 255", title="Drift of the worst channel")
+    drifts.set(xlabel="of a channel, levels of 255", title="Worst drift")
     drifts.axvline(0, color="#999999", lw=0.8)
+    if max(map(loss_db, records.values())) > LOG_SPAN * min(map(loss_db, records.values())) > 0:
+        losses.set_xscale("log")  # one network that loses much would hide what the others lose
+        losses.set_xlim(left=FIRST_DB)
+        losses.xaxis.set_major_formatter("{x:g}")
     losses.grid(axis="x", color="#eeeeee", zorder=0)
     losses.set_axisbelow(True)
     drawn.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
