@@ -225,6 +225,15 @@ def test_costs_in_int8() -> None:
     assert mixed.weight_bytes == int8.weight_bytes + 3 * 9 * 16 * 3 - 4 * 16
 
 
+def test_a_layer_in_float_is_never_free() -> None:
+    arch, table = with_input_skip(ZOO["s-lwsr16"].architecture), load_table("pixel4-a76")
+    int8 = int8_costs(arch, (64, 48), [table])
+    for layer in ("skip.enlarge", "trunk.encoder.0.0.body.0"):  # the first is a convolution in an engine's form alone
+        assert int8_costs(arch, (64, 48), [table], [layer]).latency[table.name].ms > int8.latency[table.name].ms
+    with pytest.raises(UserError, match=r"got 'no\.such\.layer', which runs no operator"):
+        int8_costs(arch, (64, 48), [table], ["no.such.layer"])
+
+
 def test_a_table_without_int8_is_refused() -> None:
     table = load_table("pixel4-a76")
     with pytest.raises(UserError, match="measured in int8, got mine, which has none"):

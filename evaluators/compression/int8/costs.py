@@ -8,6 +8,7 @@ from dataclasses import replace
 import torch
 
 from evaluators.costs import BYTES_PER_VALUE, Costs, architecture_costs
+from evaluators.export.deploy import engine_form
 from latency_tables.lowering.fusion import architecture_operators, network_operators
 from latency_tables.tables.estimate import Latency, estimate, workload
 from latency_tables.tables.rows import ORIGINS
@@ -83,9 +84,12 @@ def _latency(
     int8 = int8_table(table)
     if not float_layers:
         return estimate(int8, workload(architecture_operators(arch, input_size)))
-    with torch.device("meta"):
-        network = networks_of(build(arch))[0]
-    operators = network_operators(network, arch.shape.in_channels, input_size)  # which know their layers
+    with torch.device("meta"):  # in the form in which the simulation and the file name their layers
+        network = engine_form(deploy_form(networks_of(build(arch))[0]))
+    operators = network_operators(network, arch.shape.in_channels, input_size)
+    missing = sorted(float_layers - {each.part for each in operators})
+    if missing:
+        raise UserError(f"layers in float must be some that run, got {missing[0]!r}, which runs no operator")
     latency = estimate(int8, workload(each for each in operators if each.part not in float_layers))
     rest = estimate(table, workload(each for each in operators if each.part in float_layers))
     worst = max((latency.origin, rest.origin), key=ORIGINS.index)
