@@ -39,7 +39,7 @@ class Compression:
             f"{100 * self.pruned:.0f} % pruned" if self.pruned else "",
             f"taught by {self.taught_by}" if self.taught_by else "",
             INT8 if self.dtype == INT8 else "",
-            f"{len(self.float_layers)} layers in float" if self.float_layers else "",
+            f"{count} layer{'s'[: count > 1]} in float" if (count := len(self.float_layers)) else "",
         ]
         return ", ".join(filter(None, parts))
 

@@ -9,6 +9,7 @@ from evaluators.tasks import TaskRules, rules_of
 from evaluators.training.spectrum_loss import SMFANET_WEIGHT
 from search.experiments.loss_spec import Distil, LossSpec, TeacherName
 from search.experiments.network_specs import named_architecture
+from search.experiments.plain_row import PLAIN_ROW
 from search.experiments.training import Training
 from space.architecture import Architecture
 from space.errors import UserError
@@ -23,23 +24,8 @@ RECURSIONS = range(1, 9)
 PLACES = ("head", "middle", "tail", "all")
 DISTIL_STEPS = 2000
 OUTPUT_WEIGHT = 1.0  # teacher and target alike
-FEATURE_WEIGHT = 30.0
-"""In dB per unit of the features. In the student's first 160 steps, with an unfinished teacher, the gradient of the
-task's loss in the output was 21 to 31 times as long as that of the features' distance: the two count about alike."""
-PLAIN: dict[str, Value] = {  # a small residual trunk without specialities; ours
-    "width": 16,
-    "blocks": 8,
-    "recursion": 1,
-    "block": "residual",
-    "convolution": "dense",
-    "inverted_ratio": 0.0,
-    "activation_kept": "all",
-    "residual_scale": 1.0,
-    "malle": "none",
-    "malle_pool": 1,
-    "attention": "none",
-    "input_skip": "identity",
-}
+FEATURE_WEIGHT = 30.0  # in dB per unit of the features; a choice, which no command has compared with another
+PLAIN: dict[str, Value] = {**PLAIN_ROW, "width": 16, "blocks": 8, "malle_pool": 1, "input_skip": "identity"}
 
 
 @dataclass(frozen=True)

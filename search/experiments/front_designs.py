@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from search.experiments.plain_row import PLAIN_ROW
 from space.architecture import Architecture
 from space.knobs import Value
 from space.search_space import BACKBONE, SearchSpace, Values
@@ -16,18 +17,7 @@ Milliseconds = Callable[[Architecture], float]
 
 TOLERANCE = 0.03  # as a share of the wanted time
 STARTS = 6  # random points for each design that is wanted: some lead nowhere
-PLAIN: Mapping[str, Value] = {  # EDSR's outline with our skip: its only groups are the residual stream and each block's
-    "recursion": 1,
-    "block": "residual",
-    "convolution": "dense",
-    "inverted_ratio": 0.0,
-    "activation_kept": "all",
-    "residual_scale": 1.0,
-    "malle": "none",
-    "attention": "none",
-    "upsampler": "dense-one-step",
-    "input_skip": "bicubic",
-}
+PLAIN: Mapping[str, Value] = {**PLAIN_ROW, "upsampler": "dense-one-step", "input_skip": "bicubic"}
 
 
 def takes(found_ms: float, wanted_ms: float) -> bool:

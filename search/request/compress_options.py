@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from search.request.options import PRECISION_HELP, Option, task_options
-from search.request.train_options import NETWORK, texts_of
+from search.request.train_options import NETWORK, patch_options, teacher_options, texts_of
 
 PRUNING, QUANTIZING = "pruning", "int8"
 LIMIT, HOW, DATA, FILES = "limits", "fine-tuning", "data", "results"
@@ -34,14 +34,8 @@ COMPRESS_OPTIONS: tuple[Option, ...] = (
     Option("budget", LIMIT, "what the result has to be within, such as 100k-params,800ms@pixel4-a76", "LIMIT[,LIMIT]"),
     Option("steps", HOW, "training steps, such as 2000, 50k or 1M (default: 0, nothing is trained)", "N"),
     Option("time", HOW, "such as 30m: as many steps as fit, by the time of a step that is measured first"),
-    Option("batch", HOW, "patches of a step (default: the task's)", "N"),
-    Option("patch", HOW, "side of a patch in pixels of the network's input (default: twice the search's)", "PX"),
-    Option("rate", HOW, "highest learning rate, from which it falls to zero (default: the task's)", "RATE"),
-    Option(
-        "distil", HOW, "a trained network that also teaches it: RUN#TRIAL, a model folder, a published network", "NAME"
-    ),
-    Option("teacher-weights", HOW, "of a published network that teaches", "FILE"),
-    Option("distil-weight", HOW, "of the teacher against the target, 0 to 100 (default: 1)", "W"),
+    *patch_options(HOW),
+    *teacher_options("distil", HOW),
     Option("seed", HOW, "of patches (default: 0)", "N", default="0"),
     Option("processor", HOW, "to train on: cpu, cuda or cuda:N (default: cuda where present)"),
     Option("precision", HOW, PRECISION_HELP, "FORMAT", default="auto"),

@@ -12,21 +12,35 @@ from space.tasks import TASKS
 NETWORK, HOW, DATA, FILES = "the network", "how long and how to train", "data", "results"
 DEFAULT_TIME = "30m"
 
+
+def patch_options(group: str) -> tuple[Option, ...]:
+    """What a step is made of, of every command that trains one network."""
+    return (
+        Option("batch", group, "patches of a step (default: the task's)", "N"),
+        Option("patch", group, "side of a patch in pixels of the network's input (default: twice the search's)", "PX"),
+        Option("rate", group, "highest learning rate, from which it falls to zero (default: the task's)", "RATE"),
+    )
+
+
+def teacher_options(name: str, group: str) -> tuple[Option, ...]:
+    """Of a teacher, which the option ``name`` names."""
+    known = "RUN#TRIAL, a model folder, a published network"
+    return (
+        Option(name, group, f"a trained network that also teaches it: {known}", "NAME"),
+        Option("teacher-weights", group, "of a published network that teaches", "FILE"),
+        Option("distil-weight", group, "of the teacher against the target, 0 to 100 (default: 1)", "W"),
+    )
+
+
 TRAIN_OPTIONS: tuple[Option, ...] = (
     Option("weights", NETWORK, "to start from: of a published network, or of MODULE:FACTORY", "FILE"),
     Option("task", NETWORK, f"of MODULE:FACTORY, which does not say it: one of {', '.join(TASKS)}"),
     *task_options("upscaling factor (default: the network's)"),
     Option("steps", HOW, f"training steps, such as 2000, 50k or 1M (default: --time {DEFAULT_TIME})", "N"),
     Option("time", HOW, "such as 30m: as many steps as fit, by the time of a step that is measured first"),
-    Option("batch", HOW, "patches of a step (default: the task's)", "N"),
-    Option("patch", HOW, "side of a patch in pixels of the network's input (default: twice the search's)", "PX"),
-    Option("rate", HOW, "highest learning rate, from which it falls to zero (default: the task's)", "RATE"),
-    Option(
-        "teacher", HOW, "a trained network that also teaches it: RUN#TRIAL, a model folder, a published network", "NAME"
-    ),
-    Option("teacher-weights", HOW, "of a published network that teaches", "FILE"),
+    *patch_options(HOW),
+    *teacher_options("teacher", HOW),
     Option("distil", HOW, "what is compared with the teacher's: output (default) or features", "WHAT"),
-    Option("distil-weight", HOW, "of the teacher against the target, 0 to 100 (default: 1)", "W"),
     Option("spectrum-weight", HOW, "of the L1 of spectra, such as SMFANet's 0.05 (default: none)", "W"),
     Option("seed", HOW, "of random weights and of patches (default: 0)", "N", default="0"),
     Option("device", HOW, "cpu, cuda or cuda:N (default: cuda where present)"),

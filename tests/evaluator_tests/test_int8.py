@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from evaluators.compression.int8 import Int8Network, most_sensitive, quantized, sensitivities
 from evaluators.compression.int8.costs import int8_costs, int8_table
-from evaluators.compression.int8.network import rounded, rounded_weights
+from evaluators.compression.int8.network import placed_like, rounded, rounded_weights
 from evaluators.compression.int8.points import Role, layers_of, points
 from evaluators.costs import architecture_costs
 from evaluators.export import FORMATS, INT8, Exportable, ExportError
@@ -169,6 +169,13 @@ def test_specialists_are_calibrated_each() -> None:
     assert all(isinstance(each, Int8Network) for each in int8.networks)
     with pytest.raises(UserError, match="of one network, got specialists"):
         most_sensitive(int8, 1, pictures(1))
+
+
+def test_pictures_go_where_the_weights_are() -> None:
+    with torch.device("meta"):  # which stands for any other than the processor's own
+        elsewhere = nn.Conv2d(3, 3, 1)
+    assert placed_like(elsewhere, torch.rand(1, 3, 4, 4)).device.type == "meta"
+    assert placed_like(nn.Identity(), torch.rand(1, 3, 4, 4)).device.type == "cpu"
 
 
 def test_no_picture_is_a_mistake() -> None:

@@ -37,10 +37,10 @@ def copied(name: str, tmp_path: Path, *files: str) -> Path:
     return tmp_path
 
 
-STUDIES = [name for name in ABLATIONS if (PUBLISHED / f"study-{name}" / "psnr.csv").is_file()]
+NOT_HERE = ("precision", "distil-raw")  # the page of the first compares two runs; the second is not published
 
 
-@pytest.mark.parametrize("name", [name for name in STUDIES if name != "precision"])  # its page compares two runs
+@pytest.mark.parametrize("name", [name for name in ABLATIONS if name not in NOT_HERE])
 def test_a_study_s_labels_keep_apart_and_its_legend_inside(name: str) -> None:
     table = pd.read_csv(PUBLISHED / f"study-{name}" / "psnr.csv")
     study = comparison(name)

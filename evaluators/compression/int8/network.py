@@ -14,6 +14,7 @@ estimator of Bengio et al. 2013), so that the network can be trained on.
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -145,7 +146,7 @@ def measured_ranges(network: nn.Module, calibration: Sequence[Tensor]) -> dict[s
     """By key of a point, the smallest and largest value over ``calibration``; the ends hold black to white at least."""
     found: dict[str, Range] = {}
     known: dict[tuple[int, ...], tuple[Point, ...]] = {}
-    for image in calibration:
+    for image in (placed_like(network, each) for each in calibration):
         shape = tuple(image.shape)
         if shape not in known:
             known[shape] = points(network, shape)
@@ -163,6 +164,12 @@ def measured_ranges(network: nn.Module, calibration: Sequence[Tensor]) -> dict[s
     } | fixed
 
 
+def placed_like(network: nn.Module, image: Tensor) -> Tensor:
+    """``image`` on the device of the weights of ``network``: a search quantizes where it trains."""
+    weights = next(network.parameters(), None)
+    return image if weights is None else image.to(weights.device)
+
+
 def _run(network: nn.Module, image: Tensor, mode: _Watching) -> Tensor:
     has_gradients = torch.is_grad_enabled()
     # In inference mode operators are not taken apart into those that a dispatch mode can change.
@@ -174,7 +181,7 @@ def _run(network: nn.Module, image: Tensor, mode: _Watching) -> Tensor:
         return output
 
 
-class _Watching(TorchDispatchMode):
+class _Watching(TorchDispatchMode, ABC):
     """Follows a run operator by operator, in step with the points of a trace."""
 
     def __init__(self, known: Sequence[Point]) -> None:
@@ -212,8 +219,9 @@ class _Watching(TorchDispatchMode):
                     self._keep(leaf)
         return result
 
+    @abstractmethod
     def _ran(self, point: Point, function: Any, args: Any, kwargs: Any) -> Any:
-        raise NotImplementedError
+        """The result of the operator at ``point``."""
 
     def _keep(self, tensor: Tensor) -> None:
         self._values[storage_of(tensor)] = tensor  # kept alive: a freed storage's address would be taken by a later one

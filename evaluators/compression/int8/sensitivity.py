@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from evaluators.compression.int8.network import Int8Network
+from evaluators.compression.int8.network import Int8Network, placed_like
 from evaluators.compression.int8.points import layers_of
 from space.errors import UserError
 
@@ -29,6 +29,7 @@ def sensitivities(network: Int8Network, images: Sequence[Tensor]) -> tuple[Sensi
     A pass over the images a layer: give a few small ones.
     """
     layers = layers_of(network.network, tuple(images[0].shape))
+    images = [placed_like(network, image) for image in images]
     with torch.no_grad():
         wanted = [network.network(image) for image in images]
         found = [Sensitivity(layer, _psnr(_alone(network, layer, layers), images, wanted)) for layer in layers]

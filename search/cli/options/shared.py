@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from search.request.options import PRECISION_HELP, Option
@@ -30,6 +30,18 @@ def add_listed(parser: argparse.ArgumentParser, options: Iterable[Option]) -> di
             required=option.required,
         )
     return groups
+
+
+def add_trial_and_options(
+    parser: argparse.ArgumentParser, options: Iterable[Option], flags: Mapping[str, tuple[str, str]]
+) -> None:
+    """TRIAL, ``options``, ``flags`` by their name with group and help, and ``--json``: of the commands that make one
+    network out of another."""
+    parser.add_argument("trial", nargs="?", metavar="TRIAL", help="number of the run's network, on its page")
+    groups = add_listed(parser, options)
+    for name, (group, text) in flags.items():
+        groups[group].add_argument(f"--{name}", action="store_true", help=text)
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON at the end")
 
 
 def add_training_options(parser: argparse.ArgumentParser) -> None:

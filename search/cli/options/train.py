@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from search.cli.options.shared import add_listed
+from search.cli.options.shared import add_trial_and_options
 from search.request.train_options import FLAGS, TRAIN_OPTIONS
 
 DESCRIPTION = (
@@ -28,8 +28,4 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="a run's folder or name with TRIAL behind it, RUN#TRIAL, a model folder, a weights file of litefront, a "
         "published network (see: python -m search list), or MODULE:FACTORY",
     )
-    parser.add_argument("trial", nargs="?", metavar="TRIAL", help="number of the run's network, on its page")
-    groups = add_listed(parser, TRAIN_OPTIONS)
-    for name, (group, text) in FLAGS.items():
-        groups[group].add_argument(f"--{name}", action="store_true", help=text)
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON at the end")
+    add_trial_and_options(parser, TRAIN_OPTIONS, FLAGS)
