@@ -179,7 +179,8 @@ class Run:
         """The network of ``trial`` in eval mode, with the averaged weights that were measured for ``front``.
 
         Maps `(N, in, H, W)` to `(N, out, scale*H, scale*W)`, float32 in [0, 1]. If several networks share the range of
-        noise levels, a ``space.specialists.Specialists`` with all of them.
+        noise levels, a ``space.specialists.Specialists`` with all of them. Of an int8 trial it is the network in float
+        with those weights, as ``export`` quantizes it; the page's pictures are of int8.
 
         Raises:
             UserError: the trial does not exist or has no weights.

@@ -15,6 +15,7 @@ from evaluators.compression.int8 import Int8Network
 from evaluators.costs import architecture_costs
 from evaluators.quality import evaluate
 from reports.run.compressed import compressed_time, compression_steps
+from search.dashboard_view import dashboard_view
 from search.models.trials import trained_network
 from search.records import Descent, Status, TrialRecord
 from search.request.request import request_from_options
@@ -246,6 +247,17 @@ def test_other_phones_price_each_in_its_format(compressed_run: search.Run) -> No
     assert own < exact
     picked = compressed_run.pick("900ms@a03s-a53")
     assert picked.trial.costs.latency["a03s-a53"].ms <= 900
+
+
+def test_the_dashboard_shows_them(compressed_run: search.Run, tmp_path: Path) -> None:
+    study = Study.open(compressed_run.folder, owned=False)
+    assert study is not None
+    storage = dashboard_view(study, compressed_run.result, compressed_run.folder, tmp_path)
+    last = max(each.rung for trial in compressed_run.result.trials for each in trial.rungs)
+    shown = next(each for each in storage.get_all_studies() if f"after {(2, 4)[last]} steps" in each.study_name)
+    there = [trial for trial in compressed_run.result.trials if trial.at_rung(last) is not None]
+    assert any(trial.descent for trial in there)
+    assert storage.get_n_trials(shown._study_id) == len(there)
 
 
 def test_a_budget_in_int8_measures_in_int8(tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
