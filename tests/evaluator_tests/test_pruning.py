@@ -21,6 +21,7 @@ from space.channels import channel_map
 from space.channels.multiplied import multiplied_groups
 from space.channels.widths import architecture_channels
 from space.errors import UserError
+from space.layers.lightweight import Gsat
 from space.layers.upsamplers import UPSAMPLERS
 from space.search_space import BACKBONE, first
 from space.specialists import networks_of
@@ -163,6 +164,23 @@ def test_widths_go_to_the_next_stair() -> None:
 
     assert widened({"a": 5, "b": 8, "c": 1}, {"a": 16, "b": 16, "c": 3}, cost) == {"a": 8, "b": 8, "c": 3}
     assert widened({"a": 5}, {"a": 16}, lambda counts: counts["a"]) == {"a": 5}
+
+
+def test_a_wider_stair_that_costs_less_is_found() -> None:
+    def cost(counts: dict[str, int]) -> float:  # of a part with 8 groups where they divide its width, else one
+        return sum(count**2 / (8 if count % 8 == 0 and count > 8 else 1) for count in counts.values())
+
+    counts, most = {"a": 27, "b": 17, "c": 40}, {"a": 64, "b": 64, "c": 64}
+    assert widened(counts, most, cost, uneven=("a", "b", "c")) == {"a": 32, "b": 24, "c": 40}
+    assert widened(counts, most, cost) == counts
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_gsat_keeps_its_groups(scope: str) -> None:
+    arch = ZOO["glcic-lite"].architecture
+    pruned = prune(arch, whole(arch), 0.25, scope=scope)
+    assert pruned.steps[0].taken
+    assert {module.groups for module in pruned.network.modules() if isinstance(module, Gsat)} == {8}
 
 
 def test_unimportant_channels_go_first() -> None:

@@ -106,10 +106,12 @@ def prune(
         counted = {name: scores[name] for name in scores if name in costly}
         counts = _counts(counted, {name: whole[name] for name in costly}, scope, 1 - ratio * step / steps)
         counts |= {name: len(values) for name, values in scores.items() if name not in costly}
-        if cost is not None:  # multiply-accumulates have no stairs
-            most = {name: len(values) for name, values in counted.items()}
+        uneven = _uneven(channels) & costly
+        # Multiply-accumulates have no stairs but those of parts that narrow themselves.
+        most = {name: len(values) for name, values in counted.items() if cost is not None or name in uneven}
+        if most:
             price_of = partial(_price_of, price, base_arch, whole, dict(counts))
-            counts |= widened({name: counts[name] for name in most}, most, price_of)
+            counts |= widened({name: counts[name] for name in most}, most, price_of, uneven)
         smaller = _with_widths(base_arch, whole, counts)
         after = price(smaller)
         pays = after < before
@@ -127,6 +129,12 @@ def prune(
         if fine_tune is not None:
             fine_tune(network)
     return Pruned(arch, network, tuple(taken))
+
+
+def _uneven(channels: ChannelMap) -> set[str]:
+    """The groups with channels of a part that narrows itself: to a form that may cost more than that of a wider one."""
+    units = {int(unit) for part in channels.parts.values() for unit in part}
+    return {name for name, group in channels.groups.items() if units & set(group.units)}
 
 
 def _check(arch: Architecture, ratio: float, importance: str, scope: str, has_gradients: bool) -> None:
