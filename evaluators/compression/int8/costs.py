@@ -51,8 +51,9 @@ def int8_costs(
     """The costs of ``arch`` in int8 at an input of (width, height) pixels; milliseconds under the names of ``tables``.
 
     Weights take a byte each, a bias and the scale of an output channel four bytes each, and what is no weight of a
-    convolution or a matrix product four. Activations take a byte. Layers in float take four bytes and the time of the
-    table in float32; their neighbours' conversions are not counted.
+    convolution or a matrix product four. Activations take a byte. The weights of layers in float take four bytes each,
+    and their time is that of the table in float32; what they write in float, and their neighbours' conversions, are
+    not counted.
 
     Raises:
         UserError: there is no int8 table for one of ``tables``, or it cannot price an operator.
