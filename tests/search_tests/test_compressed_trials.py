@@ -20,7 +20,7 @@ from search.models.trials import trained_network
 from search.records import Descent, Status, TrialRecord
 from search.request.request import request_from_options
 from search.sessions import session as session_module
-from search.storage.artifacts import pruned_weights_name
+from search.storage.artifacts import measured_weights_name, pruned_weights_name
 from search.storage.study import Study
 from search.workers.jobs import Measured, RungJob
 from search.workers.messages import Failed
@@ -99,6 +99,20 @@ def test_promoted_candidates_get_children(searched: tuple[Study, CompressingWork
     measured = [job for job in workers.done if isinstance(job, RungJob) and records[job.number].follows]
     assert all(job.begun_at == job.steps and job.compression.dtype == INT8 for job in measured)
     assert all(job.start.endswith(f"-rung-{job.rung}.safetensors") for job in measured)
+
+
+def test_the_taught_have_a_better_and_dearer_teacher(searched: tuple[Study, CompressingWorkers]) -> None:
+    study, workers = searched
+    taught = [each for each in children(study, "distil") if each.rungs]
+    assert taught
+    for child in taught:
+        teacher, parent = study.records[child.descent.teacher], study.records[child.parent]
+        rung = child.descent.rung
+        assert teacher.costs.macs > parent.costs.macs
+        assert teacher.at_rung(rung).psnr_db > parent.at_rung(rung).psnr_db
+        job = next(job for job in workers.done if isinstance(job, RungJob) and job.number == child.trial)
+        assert job.teacher == (teacher.architecture, measured_weights_name(teacher.trial, rung))
+        assert job.start == measured_weights_name(child.parent, rung - 1)
 
 
 def test_int8_follows_its_parent_up(searched: tuple[Study, CompressingWorkers]) -> None:

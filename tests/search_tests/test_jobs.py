@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from evaluators import data
+from evaluators.compression.compression import Compression
 from evaluators.images.folders import NamedImage
 from evaluators.quality import evaluate
 from evaluators.tasks import rules_of
@@ -18,12 +20,14 @@ from evaluators.training.plan import TrainingPlan
 from evaluators.training.precision import Precision
 from evaluators.training.trainer import NonFiniteLossError, Trainer
 from evaluators.training.weights import load_weights
+from search.models.about import About
 from search.storage.artifacts import LocalArtifacts
 from search.workers.failures import answered
 from search.workers.jobs import PAIRS_FILE, POOL_FOLDER, JobRunner, Measured, RungJob, Setting, TimingJob
 from search.workers.messages import Answer, Failed, MachineTrouble, Stopped
 from search.workers.processes import ProcessWorkers
 from space import TASKS, build
+from space.weights import read_stored
 from tests.random_networks import random_architecture
 
 ARCHITECTURE = random_architecture(TASKS["sr"].shape(2), ("plain",), np.random.default_rng(4))
@@ -71,6 +75,42 @@ def test_a_rung_continues_and_equals_training_in_one_go(tmp_path: Path, setting:
             climbed = answer
             assert answer.steps_made == 2
     assert answer.psnr_db_by_image == climbed.psnr_db_by_image
+
+
+def test_a_compressed_trial_goes_on_from_its_parent_with_a_teacher(tmp_path: Path, setting: Setting) -> None:
+    runner = JobRunner(setting)
+    for name in ("parent", "teacher"):
+        assert isinstance(run(runner, job(name, 2)), Measured)
+    child = replace(job("child", 4), start="parent/weights-2.safetensors", begun_at=2)
+    alone = run(runner, child)
+    assert isinstance(alone, Measured)
+    assert alone.steps_made == 2
+    taught = replace(child, teacher=(ARCHITECTURE, "teacher/weights-2.safetensors"), checkpoint="taught/c.safetensors")
+    with_teacher = run(runner, replace(taught, weights="taught/weights-4.safetensors"))
+    assert isinstance(with_teacher, Measured)
+    assert with_teacher.psnr_db_by_image != alone.psnr_db_by_image
+
+
+def test_int8_is_measured_without_training(tmp_path: Path, setting: Setting) -> None:
+    runner = JobRunner(setting)
+    exact = run(runner, job("parent", 2))
+    assert isinstance(exact, Measured)
+    int8 = Compression(dtype="int8")
+    child = replace(job("int8", 2), start="parent/weights-2.safetensors", begun_at=2, compression=int8)
+    answer = run(runner, child)
+    assert isinstance(answer, Measured)
+    assert (answer.steps_made, answer.train_s) == (0, 0.0)
+    assert answer.psnr_db == pytest.approx(exact.psnr_db, abs=0.5)
+    about = About.read(read_stored(tmp_path / "int8" / "weights-2.safetensors").metadata, "here")
+    assert about is not None
+    assert about.facts["compression"]["dtype"] == "int8"
+    assert about.facts["int8_ranges"]
+
+
+def test_weights_that_are_gone_are_the_trial_s_failure(setting: Setting) -> None:
+    answer = run(JobRunner(setting), replace(job("child", 4), start="nowhere/weights.safetensors", begun_at=2))
+    assert isinstance(answer, Failed)
+    assert "are gone: nowhere/weights.safetensors" in answer.reason
 
 
 def test_the_saved_weights_are_those_that_were_measured(tmp_path: Path, setting: Setting) -> None:
