@@ -35,7 +35,9 @@ def narrow(network: nn.Module, channels: ChannelMap, kept: Mapping[str, Sequence
 def remove_units(network: nn.Module, channels: ChannelMap, removed: np.ndarray) -> None:
     """Remove units of ``channels`` by their identities; ``network`` is changed."""
     for path, units in channels.parts.items():
-        _replace(network, path, np.flatnonzero(~np.isin(units, removed)).tolist())
+        gone = np.isin(units, removed)
+        if gone.any():  # a whole part stays what it is, whatever its rule would make of its width
+            _replace(network, path, np.flatnonzero(~gone).tolist())
     done: dict[int, nn.Parameter] = {}  # tied parameters stay tied
     for path, module in network.named_modules():
         for held in (module._parameters, module._buffers):

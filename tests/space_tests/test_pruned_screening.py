@@ -15,6 +15,7 @@ from space import TASKS, ZOO, SearchSpace, build
 from space.architecture import Architecture
 from space.channels.widths import architecture_channels
 from space.errors import UserError
+from space.layers.lightweight import Gsat
 from space.operators import screen, trace
 from space.search_space import first
 from space.specialists import networks_of
@@ -52,6 +53,19 @@ def test_they_are_those_of_a_full_trace(name: str) -> None:
             network = networks_of(build(arch))[0]
         traced = network_costs(network, SIZE, arch.shape.in_channels, tables=tables)
         assert architecture_costs(arch, SIZE, tables) == traced
+
+
+def test_a_part_that_loses_nothing_stays_as_it_is() -> None:
+    """A GSAT has 8 groups of a channel each at width 8, where one that is narrowed to it has 4 of two."""
+    whole = _smallest("sr", backbone="plain", block="ar", ar_convolution="gsat", width=8, malle="head")
+    arch = replace(whole, widths=(("malle.head.malle.predictor.0", 8),))
+    network = build(arch)
+    assert [m.groups for m in network.modules() if isinstance(m, Gsat)] == [
+        m.groups for m in build(whole).modules() if isinstance(m, Gsat)
+    ]
+    counted = network_costs(network, SIZE, 3)
+    assert architecture_costs(arch, SIZE) == counted
+    assert counted.macs < architecture_costs(whole, SIZE).macs
 
 
 def test_specialists_store_each_and_run_one() -> None:
