@@ -37,7 +37,7 @@ def copied(name: str, tmp_path: Path, *files: str) -> Path:
     return tmp_path
 
 
-NOT_HERE = ("precision", "distil-raw")  # the page of the first compares two runs; the second is not published
+NOT_HERE = ("precision",)  # its page compares two runs
 
 
 @pytest.mark.parametrize("name", [name for name in ABLATIONS if name not in NOT_HERE])
