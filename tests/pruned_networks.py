@@ -89,6 +89,7 @@ def assert_ordinary(arch: Architecture, network: nn.Module) -> None:
         output = one.eval()(image)
     side = 32 * arch.shape.scale
     assert output.shape == (2, arch.shape.out_channels, side, side)
+    assert output.isfinite().all()
     stored = json.loads(json.dumps(arch.to_dict()))
     rebuilt = build(architecture_from_dict(stored))
     rebuilt.load_state_dict(network.state_dict())
