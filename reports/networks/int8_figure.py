@@ -64,7 +64,7 @@ def figure(records: Mapping[str, Record]) -> Figure:
     losses.set_yticks(places, [label(name) for name in records])
     losses.invert_yaxis()
     losses.set(xlabel="dB lost to float32 (bar: post-training int8)", title="Quality that int8 costs")
-    drifts.set(xlabel="of a channel, levels of 255", title="Worst drift")
+    drifts.set(xlabel="levels of 255", title="Worst channel's drift")
     drifts.axvline(0, color="#999999", lw=0.8)
     if max(map(loss_db, records.values())) > LOG_SPAN * min(map(loss_db, records.values())) > 0:
         losses.set_xscale("log")  # one network that loses much would hide what the others lose
