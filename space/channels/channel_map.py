@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from space.channels.flow import Flow
+from space.channels.segments import Sizes, segments_of_groups
 from space.errors import UserError, first_line
 from space.foreign_code import foreign_code
 from space.layers.protocols import DividesSides, NarrowsItself
@@ -52,12 +53,16 @@ class ChannelMap:
         groups: by name, those of at least two units.
         axes: by name of a parameter or buffer, its axes.
         parts: by path of a ``NarrowsItself`` part, the units of its channels.
+        segments: by name of a parameter or buffer, of each axis the numbers of places that come from, or go to, one
+            place each: of what is concatenated or split, one of each tensor; of a grouped convolution, one of each
+            group; otherwise a single one.
         unknown: operators without a rule, whose channels stay.
     """
 
     groups: Mapping[str, ChannelGroup]
     axes: Mapping[str, tuple[Axis, ...]]
     parts: Mapping[str, np.ndarray]
+    segments: Mapping[str, tuple[Sizes, ...]]
     unknown: frozenset[str]
 
     def removed(self, kept: Mapping[str, Sequence[int]]) -> np.ndarray:
@@ -95,7 +100,13 @@ class ChannelMap:
         }
         axes = {name: tuple(map(left, each)) for name, each in self.axes.items()}
         parts = {path: units[~np.isin(units, gone)] for path, units in self.parts.items()}
-        return ChannelMap(groups, axes, parts, self.unknown)
+        segments = {
+            name: tuple(
+                _segments_left(segments, units, gone) for segments, units in zip(each, self.axes[name], strict=True)
+            )
+            for name, each in self.segments.items()
+        }
+        return ChannelMap(groups, axes, parts, segments, self.unknown)
 
 
 def channel_map(network: nn.Module, in_channels: int) -> ChannelMap:
@@ -130,6 +141,12 @@ def channel_map(network: nn.Module, in_channels: int) -> ChannelMap:
         raise UserError(f"the network's channels cannot be followed: {first_line(error)}") from error
     flow.end(output)
     return _grouped(shadow, flow)
+
+
+def _segments_left(segments: Sizes, units: Axis, gone: np.ndarray) -> Sizes:
+    if units is None:
+        return segments
+    return tuple(int((~np.isin(own, gone)).sum()) for own in np.split(units, np.cumsum(segments)[:-1]))
 
 
 def _side(network: nn.Module) -> int:
@@ -173,4 +190,23 @@ def _grouped(network: nn.Module, flow: Flow) -> ChannelMap:
             while name in groups:
                 name, count = f"{names[where]}/{count}", count + 1
             groups[name] = ChannelGroup(name, tuple(own))
-    return ChannelMap(groups, axes, parts, frozenset(flow.unknown))
+    return ChannelMap(groups, axes, parts, _segments(network, flow), frozenset(flow.unknown))
+
+
+def _segments(network: nn.Module, flow: Flow) -> dict[str, tuple[Sizes, ...]]:
+    labelling = flow.labelling
+    labelling.segments.settle(labelling.units, labelling.produced)
+    found = {
+        name: tuple(
+            (size,) if labels is None else labelling.segments.of(labels)
+            for size, labels in zip(tensor.shape, labelling.of(tensor), strict=True)
+        )
+        for name, tensor in (
+            *network.named_parameters(remove_duplicate=False),
+            *network.named_buffers(remove_duplicate=False),
+        )
+    }
+    for path, _ in flow.whole:
+        inside = segments_of_groups(network.get_submodule(path))
+        found |= {f"{path}.{name}": segments for name, segments in inside.items()}
+    return found

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from torch import Tensor, nn
 
+from space.channels.segments import Segments
 from space.channels.units import Units
 
 Labels: TypeAlias = "tuple[np.ndarray | None, ...]"
@@ -19,6 +20,7 @@ class Labelling:
     """Labels by tensor, joined in ``units`` where an operator needs both channels or neither.
 
     Attributes:
+        segments: where an axis consists of several segments.
         produced: the path of a layer, and the labels of the channels that it writes, in running order.
         path: of the modules that run, the innermost last (``space.operators.trace.module_paths``).
     """
@@ -26,13 +28,18 @@ class Labelling:
     def __init__(self, network: nn.Module) -> None:
         """Every place on every axis of a parameter or buffer of ``network`` gets a label of its own."""
         self.units = Units()
+        self.segments = Segments()
         self.path: list[str] = []
         self.produced: list[tuple[str, np.ndarray]] = []
         self._learns = any(parameter.requires_grad for parameter in network.parameters())
         self._labels: dict[int, Labels] = {}
         self._alive: list[Tensor] = []  # a freed tensor's id would be taken by a later one
         for tensor in (*network.parameters(), *network.buffers()):
-            self.label(tensor, tuple(self.units.new(size) if size > 1 else None for size in tensor.shape))
+            labels = tuple(self.units.new(size) if size > 1 else None for size in tensor.shape)
+            self.label(tensor, labels)
+            for axis in labels:
+                if axis is not None:
+                    self.segments.add(axis)
 
     def label(self, tensor: Tensor, labels: Labels) -> None:
         self._labels[id(tensor)] = labels
@@ -61,13 +68,13 @@ class Labelling:
         """Broadcast as torch does: axes are aligned at the end."""
         shape, labels = written.shape, []
         for axis in range(-len(shape), 0):
-            found = [
-                self.of(tensor)[axis] for tensor in read if tensor.ndim >= -axis and tensor.shape[axis] == shape[axis]
-            ]
-            here = [each for each in found if each is not None] if shape[axis] > 1 else []
-            for other in here[1:]:
-                self.units.join(here[0], other)
-            labels.append(here[0] if here else None)
+            aligned = [tensor for tensor in read if tensor.ndim >= -axis and tensor.shape[axis] == shape[axis] > 1]
+            here = [(tensor, own) for tensor in aligned if (own := self.of(tensor)[axis]) is not None]
+            for tensor, other in here[1:]:
+                self.units.join(here[0][1], other)
+                if tensor.numel() == len(other):  # a number for each channel, not features
+                    self.segments.follow(here[0][1], other)
+            labels.append(here[0][1] if here else None)
         self.label(written, tuple(labels))
 
     def reshape(self, old: Tensor, new: Tensor) -> None:
@@ -82,6 +89,12 @@ class Labelling:
             self.units.fix(lost)
         self.label(new, tuple(found))
 
+    def renewed(self, labels: np.ndarray) -> np.ndarray:
+        """New labels for the same units: a single segment, however ``labels`` were put together."""
+        found = self.units.new(len(labels))
+        self.units.join(labels, found)
+        return found
+
     def axis(self, labels: np.ndarray | None, count: int) -> np.ndarray:
         """The labels of an axis of ``count`` places; of a single one, which has none, fixed ones."""
         if labels is None:
@@ -93,6 +106,7 @@ class Labelling:
         """What comes in, and the weights for it."""
         if channels is not None and weights is not None:
             self.units.join(channels, weights)
+            self.segments.follow(channels, weights)
         else:
             self.units.fix(channels)
             self.units.fix(weights)

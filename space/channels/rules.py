@@ -34,6 +34,7 @@ def _convolution(seen: Labelling, args: Any, kwargs: Any, written: Sequence[Tens
         outer = _grouped(seen, channels, first, second, image.shape[1], out_channels, groups, transposed)
     if bias is not None and (own := seen.of(bias)[0]) is not None:
         units.join(own, outer)
+        seen.segments.follow(outer, own)
     seen.label(written[0], (None, outer, *(None,) * (written[0].ndim - 2)))
 
 
@@ -62,13 +63,18 @@ def _grouped(
         if transposed:
             units.join(came[:, 0], first)
             units.fix(inside)
-            return left.reshape(-1)
+            return seen.renewed(left.reshape(-1))
         units.join(left, first.reshape(groups, out))
+        if out == 1:
+            seen.segments.follow(came[:, 0], first)
         return first
     units.join_along(came, 0)
+    seen.segments.cut(first, (len(first) // groups,) * groups)
+    seen.segments.read(came.reshape(-1), (into,) * groups)
     if transposed:
         units.join(came, first.reshape(groups, into))
         left = np.tile(seen.axis(inside, out), groups) if inside is not None else seen.axis(None, out_channels)
+        left = seen.renewed(left)
         seen.produce(left)
         return left
     if inside is not None:
@@ -107,6 +113,8 @@ def _split(seen: Labelling, args: Any, kwargs: Any, written: Sequence[Tensor]) -
         seen.units.join_along(channels.reshape(len(sizes), -1), 0)
     elif channels is not None:
         seen.units.fix(channels)
+    if channels is not None:
+        seen.segments.cut(channels, tuple(sizes))
     start = 0
     for part, size in zip(written, sizes, strict=True):
         own = None if channels is None else channels[start : start + size]
@@ -134,13 +142,13 @@ def _shuffle(seen: Labelling, args: Any, kwargs: Any, written: Sequence[Tensor])
     if channels is not None:
         parts = channels.reshape(-1, args[1] ** 2)
         seen.units.join_along(parts, 1)
-        channels = parts[:, 0]
+        channels = seen.renewed(parts[:, 0])
     seen.label(written[0], (labels[0], channels, None, None))
 
 
 def _unshuffle(seen: Labelling, args: Any, kwargs: Any, written: Sequence[Tensor]) -> None:
     labels = seen.of(args[0])
-    channels = None if labels[1] is None else np.repeat(labels[1], args[1] ** 2)
+    channels = None if labels[1] is None else seen.renewed(np.repeat(labels[1], args[1] ** 2))
     seen.label(written[0], (labels[0], channels, None, None))
 
 

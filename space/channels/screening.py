@@ -127,5 +127,5 @@ def _place(
     shape = tuple(
         (name, tuple(-1 if axis is None else len(axis) for axis in each)) for name, each in everywhere.items()
     )
-    held = ChannelMap({}, axes, parts, frozenset())
+    held = ChannelMap({}, axes, parts, {}, frozenset())
     return _Place(factory, args, options, held, together[np.sort(first)], (shape, rank[inverse].tobytes()))

@@ -13,9 +13,9 @@ class Units:
         self._fixed: set[int] = set()
 
     def new(self, count: int) -> np.ndarray:
-        """``count`` labels, each a unit of its own."""
+        """``count`` successive labels, each a unit of its own; those of the next call do not follow on from them."""
         first = len(self._parent)
-        self._parent += range(first, first + count)
+        self._parent += range(first, first + count + 1)
         return np.arange(first, first + count)
 
     def root(self, label: int) -> int:

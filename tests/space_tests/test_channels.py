@@ -13,6 +13,7 @@ from torch import nn
 from evaluators.costs import architecture_costs
 from space import TASKS, ZOO, SearchSpace, build
 from space.architecture import Architecture
+from space.blocks.block import Residual
 from space.build import architecture_from_dict
 from space.channels import channel_map, narrow
 from space.channels.widths import architecture_channels
@@ -111,8 +112,11 @@ def test_a_narrowed_map_is_that_of_the_narrowed_network(name: str) -> None:
     }
     left = channels.narrowed(first)
     assert {name: group.size for name, group in left.groups.items()} == {n: len(each) for n, each in first.items()}
+    narrowed = narrow(build(arch), channels, first)
+    if name != "feature-align":  # whose groups of one channel each are depthwise to a map made anew
+        assert left.segments == channel_map(narrowed, arch.shape.in_channels).segments
     second = {name: range(max(1, group.size // 3)) for name, group in left.groups.items()}
-    twice = narrow(narrow(build(arch), channels, first), left, second)
+    twice = narrow(narrowed, left, second)
     once = narrow(build(arch), channels, second)
     once.load_state_dict(twice.state_dict())
     with torch.no_grad():
@@ -156,6 +160,42 @@ def test_grouped_convolutions(into: int, out: int, groups: int, transposed: bool
         expected = network(image)
         torch.testing.assert_close(narrow(network, channels, kept)(image), expected)
     assert network[0].out_channels < into
+
+
+class _Joined(nn.Module):
+    """Two convolutions, concatenated, activated and convolved channel by channel; then split, and one part taken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other = nn.Conv2d(3, 8, 1), nn.Conv2d(3, 4, 1)
+        self.activation, self.each = nn.PReLU(12), nn.Conv2d(12, 12, 3, padding=1, groups=12)
+        self.back, self.last = nn.Conv2d(12, 10, 1), nn.Conv2d(5, 12, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.each(self.activation(torch.cat((self.one(x), self.other(x)), 1)))
+        left, right = self.back(y).chunk(2, 1)
+        return nn.functional.pixel_shuffle(self.last(left * right), 2)
+
+
+def test_an_axis_has_the_rows_of_what_is_joined_split_or_grouped() -> None:
+    rows = channel_map(_Joined(), 3).segments
+    assert rows["one.weight"] == ((8,), (3,), (1,), (1,))
+    assert rows["activation.weight"] == ((8, 4),)
+    assert rows["each.weight"] == ((8, 4), (1,), (3,), (3,))
+    assert rows["each.bias"] == ((8, 4),)
+    assert rows["back.weight"] == ((5, 5), (8, 4), (1,), (1,))
+    assert rows["back.bias"] == ((5, 5),)
+    assert rows["last.weight"] == ((12,), (5,), (1,), (1,))
+
+
+def test_groups_are_rows_but_for_those_of_a_residual_stream() -> None:
+    grouped = nn.Conv2d(8, 8, 3, padding=1, groups=4)
+    rows = channel_map(nn.Sequential(nn.Conv2d(3, 8, 1), nn.ReLU(), grouped, nn.Conv2d(8, 3, 1)), 3).segments
+    assert rows["0.weight"][0] == rows["0.bias"][0] == rows["2.weight"][0] == rows["2.bias"][0] == (2, 2, 2, 2)
+    assert rows["3.weight"][1] == (2, 2, 2, 2)
+    stream = nn.Sequential(nn.Conv2d(3, 8, 1), Residual(1, nn.Sequential(nn.Conv2d(8, 8, 1))), grouped)
+    rows = channel_map(stream, 3).segments
+    assert rows["0.weight"][0] == rows["1.body.0.weight"][0] == (8,)
 
 
 def test_tied_weights_are_narrowed_together() -> None:
