@@ -10,7 +10,7 @@ from torch.export import ExportedProgram
 from torch.fx import GraphModule, Node
 
 from evaluators.export.formats import Exportable
-from evaluators.export.quantization import Range, end_ranges
+from evaluators.export.quantization import SILENT, Range, end_ranges, is_silent
 
 SMALLEST_SCALE = 2.0**-24  # XNNPACKQuantizer's own configuration has 2^-12, which is coarse for weights below 1/32
 
@@ -18,6 +18,7 @@ SMALLEST_SCALE = 2.0**-24  # XNNPACKQuantizer's own configuration has 2^-12, whi
 def quantized_program(program: ExportedProgram, what: Exportable) -> ExportedProgram:
     """``program``, that of ``what`` in float32, with int8 operators where XNNPACK has them."""
     from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import XNNPACKQuantizer
+    from torchao.quantization.pt2e import MinMaxObserver
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
     quantizer = XNNPACKQuantizer().set_global(_per_channel())
@@ -26,6 +27,9 @@ def quantized_program(program: ExportedProgram, what: Exportable) -> ExportedPro
     with torch.no_grad():
         for image in images:
             prepared(image)
+    for observer in prepared.modules():
+        if isinstance(observer, MinMaxObserver) and is_silent(float(observer.min_val), float(observer.max_val)):
+            _set_range(observer, SILENT)
     image_range, output_range = end_ranges(what)
     for observer in _after_input(prepared):
         _set_range(observer, image_range)

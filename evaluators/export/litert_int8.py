@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.export.formats import Exportable, ExportError
-from evaluators.export.quantization import WEIGHTED, Range, end_ranges
+from evaluators.export.quantization import SILENT, WEIGHTED, Range, end_ranges, is_silent
 from space.operators import trace
 
 HAS_WEIGHTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "BATCH_MATMUL")
@@ -44,6 +44,9 @@ def quantized_tflite(model: bytes, what: Exportable) -> bytes:
     for picture in what.calibration:  # one by one: over several, the quantizer averages the smallest and the largest
         values = {image: np.ascontiguousarray(picture.transpose(0, 2, 3, 1))}
         _widen(ranges, work.calibrate({signature: [values]}, num_threads=1))
+    for name, limits in ranges.items():
+        if limits and is_silent(float(limits["min"].min()), float(limits["max"].max())):
+            _set_range(ranges, name, SILENT)
     image_range, output_range = end_ranges(what)
     _set_range(ranges, interpreter.get_input_details()[0]["name"], image_range)
     for name in _output_tensors(interpreter):

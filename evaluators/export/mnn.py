@@ -22,6 +22,7 @@ from latency_tables.measuring.engines.mnn import CONVERTER
 from space.errors import first_line
 
 OPTIONS = {FP32: (), FP16: ("--fp16",), INT8: ("--weightQuantBits", "8")}
+EQUAL = 1e-12  # mean square of a difference of nothing
 WEIGHTS_ALONE = ("--weightQuantBits", "8", "--hqq")  # with a zero point, found by half-quadratic quantization
 
 
@@ -84,7 +85,7 @@ def _quantize(path: Path, what: Exportable) -> float:
     with quiet_engine(), torch.inference_mode():
         engine = _Loaded(path, 1)
         squares = [(engine.run(each) - what.network(torch.from_numpy(each)).numpy()) ** 2 for each in what.calibration]
-    return float(-10 * np.log10(np.mean(squares)))
+    return float(-10 * np.log10(max(np.mean(squares), EQUAL)))
 
 
 class _Loaded(EngineNetwork):

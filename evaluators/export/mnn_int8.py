@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.export.formats import Exportable
-from evaluators.export.quantization import Range, end_ranges
+from evaluators.export.quantization import SILENT, Range, end_ranges, is_silent
 
 QUANTIZED = ("Convolution", "ConvolutionDepthwise")
 MOVING = ("ConvertTensor", "DepthToSpace", "Permute", "Reshape", "Slice")  # they keep values, and so their scale
@@ -81,7 +81,7 @@ def _measured(path: Path, indices: list[int], what: Exportable) -> dict[int, Ran
             values = np.array(host.getData())
             low, high = ranges[index]
             ranges[index] = min(low, float(values.min())), max(high, float(values.max()))
-    return ranges
+    return {index: SILENT if is_silent(*limits) else limits for index, limits in ranges.items()}
 
 
 def _scale_and_zero(low: float, high: float) -> tuple[float, int]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.export.formats import Exportable
-from evaluators.export.quantization import end_ranges
+from evaluators.export.quantization import SILENT, end_ranges, is_silent
 from evaluators.export.traced import quiet
 
 # They move values and keep them, so that their input and output have the same scale.
@@ -29,7 +29,8 @@ def quantized_onnx(model: Any, what: Exportable) -> Any:
         quant_pre_process(source, inferred, skip_symbolic_shape=True)
         graph = onnx.load(inferred).graph
         image, output = end_ranges(what)
-        ranges = {graph.input[0].name: image} | dict.fromkeys(_output_tensors(graph), output)
+        ranges = dict.fromkeys(_silent_tensors(inferred, Path(folder, "observed.onnx"), what), SILENT)
+        ranges |= {graph.input[0].name: image} | dict.fromkeys(_output_tensors(graph), output)
         overrides = {
             name: [{"rmin": np.float32(low), "rmax": np.float32(high)}] for name, (low, high) in ranges.items()
         }
@@ -55,6 +56,19 @@ class _Pictures:
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         return next(self._left, None)
+
+
+def _silent_tensors(source: Path, observed: Path, what: Exportable) -> list[str]:
+    """The values that are zero on all calibration pictures; ``observed`` is written."""
+    from onnxruntime.quantization import CalibrationMethod
+    from onnxruntime.quantization.calibrate import create_calibrator
+
+    calibrator = create_calibrator(
+        source, augmented_model_path=str(observed), calibrate_method=CalibrationMethod.MinMax
+    )
+    calibrator.collect_data(_Pictures(calibrator.model.graph.input[0].name, what.calibration))
+    found = calibrator.compute_data().items()
+    return [name for name, data in found if is_silent(*(np.asarray(limit).item() for limit in data.range_value))]
 
 
 def _output_tensors(graph: Any) -> list[str]:

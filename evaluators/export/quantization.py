@@ -17,6 +17,16 @@ from evaluators.export.formats import Exportable, ExportError
 WEIGHTED = ("conv", "conv_transpose", "matmul")  # kinds of operators that have weights, or may have
 BLACK, WHITE = 0.0, 1.0
 Range = tuple[float, float]  # smallest and largest value
+SILENT: Range = (0.0, 1.0)
+"""Taken for a value that is zero on every calibration picture, as after a ReLU that none of them opens.
+
+Another picture may open it; and with a scale of about nothing XNNPACK refuses the file (the ratio of two scales must be
+below 256), and the bias of the layer that reads it does not fit into 32 bits.
+"""
+
+
+def is_silent(low: float, high: float) -> bool:
+    return low == high == 0
 
 
 def end_ranges(what: Exportable) -> tuple[Range, Range]:

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
+from evaluators.compression.int8 import quantized
 from evaluators.export import FORMATS, INT8, Exportable, ExportError, Format
 from evaluators.export.check import compared, shots
 from evaluators.export.deploy import export_form
-from evaluators.export.quantization import end_ranges
+from evaluators.export.quantization import SILENT, end_ranges
 from evaluators.images.embedded import training_photographs
 from tests.small_networks import small_model
 
@@ -53,6 +55,35 @@ def test_a_file_in_int8_is_near_torch(form: Format, tmp_path: Path) -> None:
     assert figures["largest_error"] > 1e-4, "nothing was rounded"
     assert figures["psnr_to_torch_db"] > LOWEST_DB
     assert max(map(abs, figures["colour_drift_levels"])) < 1
+
+
+class _Silent(nn.Module):
+    """The image, and what a layer adds of which no pixel of it passes the ReLU."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 3, 3, padding=1)
+        with torch.no_grad():
+            self.first.weight.uniform_(0, 0.02)
+            self.first.bias.fill_(-10)
+            self.last.bias.fill_(0.05)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return image + self.last(torch.relu(self.first(image)))
+
+
+def test_a_layer_that_says_nothing_on_any_picture(form: Format, tmp_path: Path) -> None:
+    network, path = _Silent().eval(), tmp_path / f"model{form.suffix}"
+    form.write(Exportable(network, 3, SIZE, dtype=INT8, calibration=pictures(2)), path)
+    taken = shots(network, 3, SIZE, 1, (), None)
+    psnr_db = compared(taken, [form.open(path).run(shot.image) for shot in taken])["psnr_to_torch_db"]
+    assert psnr_db is None or psnr_db > LOWEST_DB  # None: equal in every bit
+
+
+def test_the_simulation_takes_the_same_range_for_it() -> None:
+    ranges = quantized(_Silent().eval(), [torch.from_numpy(each) for each in pictures(2)]).ranges
+    assert list(ranges.values()).count(SILENT) >= 2  # with the image's own
+    assert all(high - low > 0.01 for low, high in ranges.values())
 
 
 def test_without_calibration_pictures_it_is_refused(form: Format, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from torch.utils._pytree import tree_leaves
 
 from evaluators.compression.int8.points import COPY, FIXED_RANGES, INPUT, Point, Role, points
 from evaluators.export.deploy import engine_form
-from evaluators.export.quantization import WEIGHTED
+from evaluators.export.quantization import SILENT, WEIGHTED, is_silent
 from space.deploy import deploy_form
 from space.errors import UserError
 from space.operators.kinds import kind_of
@@ -159,9 +159,13 @@ def measured_ranges(network: nn.Module, calibration: Sequence[Tensor]) -> dict[s
     ends = {point.key for every in known.values() for point in every if point.is_end} | {INPUT}
     fixed = {p.key: FIXED_RANGES[p.name] for every in known.values() for p in every if p.name in FIXED_RANGES}
     return {
-        key: (min(BLACK, low), max(WHITE, high)) if key in ends else (min(0.0, low), max(0.0, high))
+        key: (min(BLACK, low), max(WHITE, high)) if key in ends else _holding_zero(low, high)
         for key, (low, high) in found.items()
     } | fixed
+
+
+def _holding_zero(low: float, high: float) -> Range:
+    return SILENT if is_silent(low, high) else (min(0.0, low), max(0.0, high))
 
 
 def placed_like(network: nn.Module, image: Tensor) -> Tensor:
