@@ -30,7 +30,9 @@ KNOBS = {"sr": {"input_skip": "bicubic"}, "inpaint": {"input_skip": "push-pull"}
 NOT_DYNAMIC = {("ncnn", "sr"): {"input_skip": "bilinear"}}
 
 
-@pytest.fixture(params=FORMATS)
+@pytest.fixture(
+    params=[pytest.param(name, marks=pytest.mark.long) if name == "executorch" else name for name in FORMATS]
+)
 def form(request: pytest.FixtureRequest) -> Format:
     found = FORMATS[request.param]
     for package in found.needs:

@@ -26,7 +26,10 @@ TASK_OF = {name: next(task for task in TASKS.values() if name in task.backbones)
 CONNECTED = {"attention": ("spatial", "both"), "upsampler": ("grouped",), "block": ("gsat",), "convolution": ("list",)}
 CONNECTED |= {"ar_convolution": ("gsat", "list"), "resample": ("bilinear-list",)}
 NARROW = 16  # channels; of 8, eight groups are depthwise, which is another kind of convolution
-EVERY = pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.long)])
+# The trunk with the fewest layers has the most knobs, and all blocks; others are marked long.
+EACH = pytest.mark.parametrize(
+    "backbone", [name if name == "plain" else pytest.param(name, marks=pytest.mark.long) for name in BACKBONES]
+)
 
 
 def space_of(backbone: str) -> SearchSpace:
@@ -34,18 +37,13 @@ def space_of(backbone: str) -> SearchSpace:
     return SearchSpace(task, task.shape(task.default_scale))
 
 
-def turned(backbone: str, every: bool, **given: Value) -> Iterator[Values]:
-    """Points of the space that show each value of each knob once, beside ``given`` and the first values of others.
-
-    Unless ``every``, without the knobs that an earlier backbone has.
-    """
+def turned(backbone: str, **given: Value) -> Iterator[Values]:
+    """Points of the space that show each value of each knob once, beside ``given`` and the first values of others."""
     space = space_of(backbone)
-    names = sorted(BACKBONES, key=lambda name: name != "plain")  # the one with the fewest layers shows the most knobs
-    known = {each.name for other in names[: names.index(backbone)] for each in space_of(other).of(other)}
     start = space.fill(first, {BACKBONE: backbone, **given})
     yield start
     for turned, values in space.neighbours(start, lambda parameter, _: others(parameter)):
-        if turned.key not in given and (every or turned.name not in known):
+        if turned.key not in given:
             yield values
             for _, further in space.neighbours(values, lambda parameter, _: others(parameter)):
                 if len(further) > len(values):  # with a knob that only applies beside this value
@@ -58,9 +56,9 @@ def others(parameter: Parameter) -> tuple[int | float | str, ...]:
     return parameter.values[-1:]
 
 
-def designs(backbone: str, every: bool) -> list[Architecture]:
+def designs(backbone: str) -> list[Architecture]:
     space = space_of(backbone)
-    return list(dict.fromkeys(space.decode(values) for values in turned(backbone, every)))
+    return list(dict.fromkeys(space.decode(values) for values in turned(backbone)))
 
 
 def image_of(arch: Architecture) -> Tensor:
@@ -82,10 +80,9 @@ def own_weights(network: nn.Module) -> dict[str, nn.Parameter]:
     return {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}
 
 
-@EVERY
-@pytest.mark.parametrize("backbone", BACKBONES)
-def test_every_network_runs_on_slices_of_its_own_shapes(backbone: str, every: bool) -> None:
-    archs = designs(backbone, every)
+@EACH
+def test_every_network_runs_on_slices_of_its_own_shapes(backbone: str) -> None:
+    archs = designs(backbone)
     bank = bank_of(archs)
     for arch in archs:
         network = bank.network(arch).double()
@@ -105,10 +102,9 @@ def test_every_network_runs_on_slices_of_its_own_shapes(backbone: str, every: bo
             torch.testing.assert_close(_gradient(weights[name]), _gradient(own))
 
 
-@EVERY
-@pytest.mark.parametrize("backbone", BACKBONES)
-def test_gradients_reach_each_place_of_the_slices_once_and_no_other(backbone: str, every: bool) -> None:
-    archs = designs(backbone, every)
+@EACH
+def test_gradients_reach_each_place_of_the_slices_once_and_no_other(backbone: str) -> None:
+    archs = designs(backbone)
     bank = bank_of(archs)
     for arch in archs:
         for tensor in bank.tensors.values():
@@ -120,12 +116,11 @@ def test_gradients_reach_each_place_of_the_slices_once_and_no_other(backbone: st
         assert int(reached.sum()) == sum(own.numel() for own in weights.values())
 
 
-@EVERY
-@pytest.mark.parametrize("backbone", BACKBONES)
-def test_a_narrow_network_is_the_wide_one_without_the_channels_that_it_lacks(backbone: str, every: bool) -> None:
+@EACH
+def test_a_narrow_network_is_the_wide_one_without_the_channels_that_it_lacks(backbone: str) -> None:
     """With zeros everywhere else in the bank the wide network computes what the narrow one does."""
     space = space_of(backbone)
-    for values in turned(backbone, every, width=NARROW):
+    for values in turned(backbone, width=NARROW):
         if any(values.get(knob) in connected for knob, connected in CONNECTED.items()):
             continue
         wide = space.turned(values, "width", 2 * NARROW)
@@ -170,7 +165,7 @@ def test_places_start_as_in_the_first_network_that_has_them() -> None:
 
 
 def test_networks_of_one_seed_make_the_same_bank() -> None:
-    archs = designs("plain", False)[:4]
+    archs = designs("plain")[:4]
     one, other = (bank_of(archs) for _ in range(2))
     assert all(torch.equal(one.tensors[key], other.tensors[key]) for key in one.tensors)
 

@@ -200,10 +200,8 @@ def test_a_run_from_end_to_end_and_again(tmp_path: Path, monkeypatch, photos: Pa
     assert "report.html" in capsys.readouterr().out
 
     before = (folder / JOURNAL).read_bytes()
-    begun = time.monotonic()
     assert main(command) == 0
     assert "finished" in capsys.readouterr().out
-    assert time.monotonic() - begun < 60
     assert (folder / JOURNAL).read_bytes() == before
     assert main(["report", "sr-x4-4k-params", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["baseline_psnr_db"] == front["baseline_psnr_db"]
