@@ -14,7 +14,8 @@ from torch import nn
 
 from evaluators.compression.compression import INT8, UNCOMPRESSED, Compression
 from evaluators.compression.int8 import quantized_on
-from evaluators.compression.int8.network import Range, int8_ranges
+from evaluators.compression.int8.network import int8_ranges
+from evaluators.compression.int8.rounding import Range
 from evaluators.data import load_pairs, pools_of
 from evaluators.quality import Quality, evaluate
 from evaluators.tasks import Pair, TaskRules

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from evaluators.compression.int8 import Int8Network, most_sensitive, quantized, sensitivities
 from evaluators.compression.int8.costs import int8_costs, int8_table
-from evaluators.compression.int8.network import placed_like, rounded, rounded_weights
+from evaluators.compression.int8.network import placed_like
 from evaluators.compression.int8.points import Role, layers_of, points
+from evaluators.compression.int8.rounding import rounded, rounded_weights
 from evaluators.costs import architecture_costs
 from evaluators.export import FORMATS, INT8, Exportable, ExportError
 from evaluators.export.deploy import export_form
@@ -212,10 +213,24 @@ def test_it_is_trained_on() -> None:
         assert float((trained(image) - target).abs().mean()) < 0.5 * before
     deployed = deploy_form(whole("ecbsr-m4c8"))
     trained.write_weights(deployed)
-    again = quantized(deployed, images)
+    again, recalibrated = quantized(deployed, images), trained.recalibrated(images)
     assert isinstance(again, Int8Network)
+    own, written = recalibrated.network.state_dict(), again.network.state_dict()
+    assert all(torch.equal(written[name], own[name]) for name in own)
+    for key, limits in recalibrated.ranges.items():
+        assert again.ranges[key] == pytest.approx(limits, rel=1e-5, abs=1e-6)
     with torch.no_grad():
-        assert torch.allclose(again(image), trained.recalibrated(images)(image))
+        # Two copies of the same convolution may differ in the last digit, and that may be what rounds a value up.
+        differences = (again(image) - recalibrated(image)).abs()
+    assert float(differences.max()) < 1.01 * step(again)
+    assert float((differences > 1e-3 * step(again)).float().mean()) < 0.001
+
+
+def step(network: Int8Network) -> float:
+    """Between two neighbouring values of the output."""
+    (end,) = {point.scale for point in network.points((1, 16, 16)) if point.is_end}
+    low, high = network.ranges[end]
+    return (high - low) / 255
 
 
 def test_costs_in_int8() -> None:

@@ -6,38 +6,23 @@ without error and rounds the sum once, so that float32 arithmetic on rounded num
 
 torchao's PT2E quantizes a graph that is traced for a size, for one backend; here a network of any part is measured on
 whole photographs of any size, at the places that LiteRT rounds.
-
-Rounding happens below autograd: a gradient passes a rounded value as if it had not been rounded (the straight-through
-estimator of Bengio et al. 2013), so that the network can be trained on.
 """
 
 from __future__ import annotations
 
 import copy
-from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
-from evaluators.compression.int8.points import COPY, FIXED_RANGES, INPUT, Point, Role, points
+from evaluators.compression.int8.points import FIXED_RANGES, INPUT, Point, points
+from evaluators.compression.int8.rounding import Looking, Range, Rounding, range_of, run
 from evaluators.export.deploy import engine_form
-from evaluators.export.quantization import SILENT, WEIGHTED, is_silent
+from evaluators.export.quantization import BLACK, SILENT, WHITE, is_silent
 from space.deploy import deploy_form
 from space.errors import UserError
-from space.operators.kinds import kind_of
-from space.operators.meta import storage_of
 from space.specialists import Specialists, networks_of
-
-LOWEST, HIGHEST = -128, 127
-LARGEST_WEIGHT = 127  # weights have no zero point
-BLACK, WHITE = 0.0, 1.0
-SMALLEST_RANGE = 1e-8
-TAKES_CONSTANTS = ("add", "multiply")  # operators of which one operand may be a constant, rounded as values are
-Range = tuple[float, float]
 
 
 class Int8Network(nn.Module):
@@ -65,8 +50,8 @@ class Int8Network(nn.Module):
         self._points: dict[tuple[int, ...], tuple[Point, ...]] = {}
 
     def forward(self, image: Tensor) -> Tensor:
-        rounding = _Rounding(self.points(tuple(image.shape[1:])), self.ranges, self.float_layers)
-        return _run(self.network, image, rounding)
+        rounding = Rounding(self.points(tuple(image.shape[1:])), self.ranges, self.float_layers)
+        return run(self.network, image, rounding)
 
     def points(self, shape: tuple[int, ...]) -> tuple[Point, ...]:
         """Those of an image of ``shape`` `(C, h, w)`."""
@@ -150,10 +135,10 @@ def measured_ranges(network: nn.Module, calibration: Sequence[Tensor]) -> dict[s
         shape = tuple(image.shape)
         if shape not in known:
             known[shape] = points(network, shape)
-        looking = _Looking(known[shape])
+        looking = Looking(known[shape])
         with torch.no_grad():
-            _run(network, image, looking)
-        for key, values in {**looking.found, INPUT: _range(image)}.items():
+            run(network, image, looking)
+        for key, values in {**looking.found, INPUT: range_of(image)}.items():
             before = found.get(key, values)
             found[key] = (min(before[0], values[0]), max(before[1], values[1]))
     ends = {point.key for every in known.values() for point in every if point.is_end} | {INPUT}
@@ -172,141 +157,3 @@ def placed_like(network: nn.Module, image: Tensor) -> Tensor:
     """``image`` on the device of the weights of ``network``: a search quantizes where it trains."""
     weights = next(network.parameters(), None)
     return image if weights is None else image.to(weights.device)
-
-
-def _run(network: nn.Module, image: Tensor, mode: _Watching) -> Tensor:
-    has_gradients = torch.is_grad_enabled()
-    # In inference mode operators are not taken apart into those that a dispatch mode can change.
-    with torch.inference_mode(False), torch.set_grad_enabled(has_gradients):
-        image = mode.begin(image.clone() if image.is_inference() else image)
-        with mode:
-            output: Tensor = network(image)
-        mode.check_complete()
-        return output
-
-
-class _Watching(TorchDispatchMode, ABC):
-    """Follows a run operator by operator, in step with the points of a trace."""
-
-    def __init__(self, known: Sequence[Point]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch gives it no annotations
-        self.known = known
-        self.place = 0
-        self._values: dict[int, Tensor] = {}
-
-    def begin(self, image: Tensor) -> Tensor:
-        self._keep(image)
-        return image
-
-    def check_complete(self) -> None:
-        if self.place != len(self.known):
-            raise AssertionError(f"a run must have the {len(self.known)} operators of its trace, got {self.place}")
-
-    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        read = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-        reads_image = any(storage_of(tensor) in self._values for tensor in read)
-        is_random = torch.Tag.nondeterministic_seeded in function.tags
-        kind = kind_of(function) if reads_image or is_random else None
-        if kind in (None, COPY) or not reads_image:
-            result = function(*args, **kwargs)
-        else:
-            point = self.known[self.place]
-            self.place += 1
-            name = function._schema.name.removeprefix("aten::")
-            if point.name not in (name, "instance_norm"):
-                raise AssertionError(f"a run must follow its trace, got {name} at {point.key}")
-            result = self._ran(point, function, args, kwargs)
-        if reads_image or is_random:
-            for leaf in tree_leaves(result):
-                if isinstance(leaf, Tensor):
-                    self._keep(leaf)
-        return result
-
-    @abstractmethod
-    def _ran(self, point: Point, function: Any, args: Any, kwargs: Any) -> Any:
-        """The result of the operator at ``point``."""
-
-    def _keep(self, tensor: Tensor) -> None:
-        self._values[storage_of(tensor)] = tensor  # kept alive: a freed storage's address would be taken by a later one
-
-
-class _Looking(_Watching):
-    """Notes the smallest and the largest value at every point that may be rounded."""
-
-    def __init__(self, known: Sequence[Point]) -> None:
-        super().__init__(known)
-        self.found: dict[str, Range] = {}
-
-    def _ran(self, point: Point, function: Any, args: Any, kwargs: Any) -> Any:
-        result = function(*args, **kwargs)
-        if point.role is Role.ROUNDED:
-            self.found[point.key] = _range(tree_leaves(result)[0])
-        return result
-
-
-class _Rounding(_Watching):
-    """Rounds weights before, and values after the operators that an int8 file has."""
-
-    def __init__(self, known: Sequence[Point], ranges: Mapping[str, Range], float_layers: Collection[str]) -> None:
-        super().__init__(known)
-        self._ranges = ranges
-        self._float_layers = float_layers
-
-    def begin(self, image: Tensor) -> Tensor:
-        return super().begin(rounded(image, self._ranges[INPUT]))
-
-    def _ran(self, point: Point, function: Any, args: Any, kwargs: Any) -> Any:
-        if point.layer not in self._float_layers:
-            if point.kind in WEIGHTED:
-                args = self._with_int8_weights(point.kind, args)
-            elif point.kind in TAKES_CONSTANTS:
-                args = tuple(self._with_int8_constant(each) for each in args)
-        result = function(*args, **kwargs)
-        if point.role is not Role.ROUNDED:
-            return result
-        leaf = tree_leaves(result)[0]
-        value = rounded(leaf, self._ranges.get(point.scale) or _range(leaf))
-        if storage_of(leaf) in self._values:  # computed in place, so that others hold it
-            leaf.copy_(value)
-            return result
-        return (value, *result[1:]) if isinstance(result, tuple) else value
-
-    def _with_int8_weights(self, kind: str, args: Any) -> Any:
-        """The operand that is no activation, rounded along its output channels."""
-        if kind != "matmul":
-            return (args[0], rounded_weights(args[1], axis=1 if kind == "conv_transpose" else 0), *args[2:])
-        return tuple(
-            rounded_weights(each, axis=each.dim() - 1)
-            if isinstance(each, Tensor) and each.dim() > 1 and storage_of(each) not in self._values
-            else each
-            for each in args
-        )
-
-    def _with_int8_constant(self, operand: Any) -> Any:
-        """``operand``, rounded with the one scale of its range if it is a constant."""
-        if not isinstance(operand, Tensor) or storage_of(operand) in self._values or operand.numel() == 1:
-            return operand
-        low, high = _range(operand.detach())
-        return rounded(operand, (min(0.0, low), max(0.0, high)))
-
-
-def rounded(values: Tensor, limits: Range) -> Tensor:
-    """``values`` as int8 with the scale and zero point that ``limits`` give."""
-    low, high = limits
-    scale = max(high - low, SMALLEST_RANGE) / (HIGHEST - LOWEST)
-    zero = min(HIGHEST, max(LOWEST, round(LOWEST - low / scale)))
-    return torch.fake_quantize_per_tensor_affine(values, scale, zero, LOWEST, HIGHEST)
-
-
-def rounded_weights(weights: Tensor, axis: int) -> Tensor:
-    """``weights`` as int8 from -127 to 127, with a scale for each place on ``axis``."""
-    others = [each for each in range(weights.dim()) if each != axis]
-    scale = (weights.abs().amax(others) / LARGEST_WEIGHT).clamp_min(SMALLEST_RANGE)
-    zeros = torch.zeros_like(scale, dtype=torch.int32)
-    return torch.fake_quantize_per_channel_affine(weights, scale, zeros, axis, -LARGEST_WEIGHT, LARGEST_WEIGHT)
-
-
-def _range(values: Tensor) -> Range:
-    low, high = torch.aminmax(values)
-    return float(low), float(high)

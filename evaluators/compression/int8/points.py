@@ -76,6 +76,7 @@ def points(network: nn.Module, shape: tuple[int, ...], float_layers: Collection[
     moved = [_moves(operator) for operator in listed.operators]
     is_float = _float_values(listed, frozenset(float_layers))
     ends = _ends(listed, moved)
+    clipped = _clipped_at_the_end(listed, ends)
     found: list[Point] = []
     seen = Counter[tuple[str, str]]()
     scales = dict.fromkeys(listed.inputs, INPUT)  # by value
@@ -84,7 +85,7 @@ def points(network: nn.Module, shape: tuple[int, ...], float_layers: Collection[
         seen[name] += 1
         if moved[place]:
             role = Role.MOVED
-        elif place not in written:
+        elif place not in written and not clipped & set(operator.writes):
             role = Role.INSIDE
         else:
             role = Role.FLOAT if is_float[place] else Role.ROUNDED
@@ -132,6 +133,19 @@ def _ends(listed: OperatorList, moved: Sequence[bool]) -> set[int]:
         if moves and found & set(operator.writes):
             found |= set(operator.reads)
     return found
+
+
+def _clipped_at_the_end(listed: OperatorList, ends: set[int]) -> set[int]:
+    """What a clipping to [0, 1] reads, as a network's last operator is: LiteRT has it in float alone, fused to nothing.
+
+    The one that engines have in int8, and fuse, is that to [-1, 1] within a network.
+    """
+    return {
+        value
+        for operator in listed.operators
+        if operator.name.startswith("hardtanh") and ends & set(operator.writes)
+        for value in operator.reads
+    }
 
 
 def _float_values(listed: OperatorList, float_layers: frozenset[str]) -> list[bool]:
