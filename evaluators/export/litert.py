@@ -13,7 +13,7 @@ import numpy as np
 from torch import nn
 
 from evaluators.export.formats import FP16, FP32, INT8, EngineNetwork, Exportable, ExportError, Format
-from evaluators.export.litert_int8 import quantized_tflite
+from evaluators.export.litert_int8 import quantized_tflite, with_scales
 from evaluators.export.traced import example, quiet
 from space.errors import first_line
 
@@ -41,7 +41,8 @@ class LiteRt(Format):
     def write(self, what: Exportable, path: Path) -> tuple[str, ...]:
         try:
             with quiet():
-                content = _converted(what.network, what.in_channels, what.size)
+                network = with_scales(what.network) if what.dtype == INT8 else what.network
+                content = _converted(network, what.in_channels, what.size)
                 if what.dtype == FP16:
                     content = _halved(content)
                 if what.dtype == INT8:

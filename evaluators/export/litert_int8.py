@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import torch
+from torch import nn
 
 from evaluators.export.formats import Exportable, ExportError
 from evaluators.export.quantization import SILENT, WEIGHTED, Range, end_ranges, is_silent
@@ -15,6 +18,37 @@ from space.operators import trace
 HAS_WEIGHTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "BATCH_MATMUL")
 """LiteRT's operators of the kinds ``WEIGHTED``."""
 MOVING = ("RESHAPE", "TRANSPOSE", "DEPTH_TO_SPACE", "SLICE", "STRIDED_SLICE")  # they keep values, and so their scale
+
+
+SMALLEST_WEIGHT = 1e-3
+"""Of an output channel, as a share of its bias. The bias is stored in 32 bits on the scale of input times weights;
+where these are about zero it does not fit, and the quantizer cuts it. With a scale of the input of 1e-4 it fits from
+0.6e-3 on."""
+
+
+def with_scales(network: nn.Module) -> nn.Module:
+    """``network``, or a copy of it in which no channel's weights are all below ``SMALLEST_WEIGHT`` of its bias.
+
+    The largest of them is raised to it, which changes the channel by a thousandth of its bias, times one value of the
+    input: less than int8 can say.
+    """
+    raised = None
+    for path, layer in network.named_modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear) and layer.bias is not None:
+            least = SMALLEST_WEIGHT * layer.bias.detach().abs()
+            small = layer.weight.detach().abs().flatten(1).amax(1) < least
+            if small.any():
+                raised = copy.deepcopy(network) if raised is None else raised
+                _raise_weights(raised.get_submodule(path), small, least)
+    return network if raised is None else raised
+
+
+@torch.no_grad()
+def _raise_weights(layer: nn.Module, channels: torch.Tensor, least: torch.Tensor) -> None:
+    weights = layer.get_parameter("weight").flatten(1)  # a view
+    for channel in channels.nonzero().flatten().tolist():
+        place = int(weights[channel].abs().argmax())
+        weights[channel, place] = least[channel] if weights[channel, place] >= 0 else -least[channel]
 
 
 def quantized_tflite(model: bytes, what: Exportable) -> bytes:
