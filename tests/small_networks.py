@@ -15,14 +15,13 @@ from space.search_space import BACKBONE, first
 from space.specialists import networks_of
 
 
-def filled(network: nn.Module, seed: int = 0, bound: float = 0.1) -> nn.Module:
-    """``network`` in eval mode, with random numbers within ``bound`` where it starts at zero, and norms that do
-    something."""
+def filled(network: nn.Module, seed: int = 0) -> nn.Module:
+    """``network`` in eval mode, with small random numbers where it starts at zero, and norms that do something."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in network.parameters():
             if not parameter.any():
-                parameter.uniform_(-bound, bound, generator=generator)
+                parameter.uniform_(-0.1, 0.1, generator=generator)
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.running_mean.uniform_(-0.1, 0.1, generator=generator)

@@ -30,9 +30,7 @@ KNOBS = {"sr": {"input_skip": "bicubic"}, "inpaint": {"input_skip": "push-pull"}
 NOT_DYNAMIC = {("ncnn", "sr"): {"input_skip": "bilinear"}}
 
 
-@pytest.fixture(
-    params=[pytest.param(name, marks=pytest.mark.long) if name == "executorch" else name for name in FORMATS]
-)
+@pytest.fixture(params=FORMATS)
 def form(request: pytest.FixtureRequest) -> Format:
     found = FORMATS[request.param]
     for package in found.needs:

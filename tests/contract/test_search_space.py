@@ -129,9 +129,7 @@ def random_costs(name: str) -> tuple[Costs, ...]:
 
 
 @pytest.mark.parametrize("quantity", ["params", "macs", "memory"])
-@pytest.mark.parametrize(
-    "name", [name if name == "sr" else pytest.param(name, marks=pytest.mark.long) for name in TASKS]
-)
+@pytest.mark.parametrize("name", TASKS)
 def test_the_smallest_network_is_smaller_than_random_ones(name: str, quantity: str) -> None:
     space = default_space(name)
     _, least = smallest(lambda costs: costs.of(quantity), space, lambda arch: architecture_costs(arch, INPUT))

@@ -33,8 +33,14 @@ SMALL, ESPCN = ZOO["ecbsr-m4c8"].architecture, ZOO["espcn"].architecture
 
 
 def whole(arch: Architecture, seed: int = 0) -> nn.Module:
-    """Of recursive networks with larger weights where they start at zero, some overflow."""
-    return filled(build(arch, torch.Generator().manual_seed(seed)), bound=0.01)
+    """With weights so small that none of it overflows, as recursive networks of random weights may."""
+    network = filled(build(arch, torch.Generator().manual_seed(seed)))
+    image = torch.rand(1, arch.shape.in_channels, 32, 32)
+    with torch.no_grad():
+        while not all(one(image).isfinite().all() for one in networks_of(network)):
+            for parameter in network.parameters():
+                parameter.mul_(0.5)
+    return network
 
 
 def smallest(task: str) -> Architecture:

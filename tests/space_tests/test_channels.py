@@ -177,25 +177,26 @@ class _Joined(nn.Module):
         return nn.functional.pixel_shuffle(self.last(left * right), 2)
 
 
-def test_an_axis_has_the_rows_of_what_is_joined_split_or_grouped() -> None:
-    rows = channel_map(_Joined(), 3).segments
-    assert rows["one.weight"] == ((8,), (3,), (1,), (1,))
-    assert rows["activation.weight"] == ((8, 4),)
-    assert rows["each.weight"] == ((8, 4), (1,), (3,), (3,))
-    assert rows["each.bias"] == ((8, 4),)
-    assert rows["back.weight"] == ((5, 5), (8, 4), (1,), (1,))
-    assert rows["back.bias"] == ((5, 5),)
-    assert rows["last.weight"] == ((12,), (5,), (1,), (1,))
+def test_an_axis_has_the_segments_of_what_is_joined_split_or_grouped() -> None:
+    segments = channel_map(_Joined(), 3).segments
+    assert segments["one.weight"] == ((8,), (3,), (1,), (1,))
+    assert segments["activation.weight"] == ((8, 4),)
+    assert segments["each.weight"] == ((8, 4), (1,), (3,), (3,))
+    assert segments["each.bias"] == ((8, 4),)
+    assert segments["back.weight"] == ((5, 5), (8, 4), (1,), (1,))
+    assert segments["back.bias"] == ((5, 5),)
+    assert segments["last.weight"] == ((12,), (5,), (1,), (1,))
 
 
-def test_groups_are_rows_but_for_those_of_a_residual_stream() -> None:
+def test_groups_are_segments_but_for_those_of_a_residual_stream() -> None:
     grouped = nn.Conv2d(8, 8, 3, padding=1, groups=4)
-    rows = channel_map(nn.Sequential(nn.Conv2d(3, 8, 1), nn.ReLU(), grouped, nn.Conv2d(8, 3, 1)), 3).segments
-    assert rows["0.weight"][0] == rows["0.bias"][0] == rows["2.weight"][0] == rows["2.bias"][0] == (2, 2, 2, 2)
-    assert rows["3.weight"][1] == (2, 2, 2, 2)
+    segments = channel_map(nn.Sequential(nn.Conv2d(3, 8, 1), nn.ReLU(), grouped, nn.Conv2d(8, 3, 1)), 3).segments
+    for name in ("0.weight", "0.bias", "2.weight", "2.bias"):
+        assert segments[name][0] == (2, 2, 2, 2)
+    assert segments["3.weight"][1] == (2, 2, 2, 2)
     stream = nn.Sequential(nn.Conv2d(3, 8, 1), Residual(1, nn.Sequential(nn.Conv2d(8, 8, 1))), grouped)
-    rows = channel_map(stream, 3).segments
-    assert rows["0.weight"][0] == rows["1.body.0.weight"][0] == (8,)
+    segments = channel_map(stream, 3).segments
+    assert segments["0.weight"][0] == segments["1.body.0.weight"][0] == (8,)
 
 
 def test_tied_weights_are_narrowed_together() -> None:
