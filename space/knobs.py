@@ -29,7 +29,8 @@ class Knob:
     hold is not sampled. ``same_size`` overrides the values for networks whose output is as large as their input; () if
     the knob changes nothing there. ``masked`` adds values for networks whose last input channel is a mask of holes.
     ``default`` is the value of choices without the knob: for a knob added after stored runs and published
-    configurations, the value that changes nothing.
+    configurations, the value that changes nothing. ``elastic``: networks that differ in it alone can do their work
+    with the same weights, but for a small part of them (``space.weight_bank.families``).
     """
 
     name: str
@@ -40,6 +41,7 @@ class Knob:
     same_size: tuple[Value, ...] | None = None
     masked: tuple[Value, ...] = ()
     default: Value | None = None
+    elastic: bool = False
 
     def applies(self, chosen: Mapping[str, Value]) -> bool:
         return all(chosen.get(name) in allowed for name, allowed in self.when.items())
@@ -61,7 +63,7 @@ class Knob:
 
 # Knobs that mean the same for every residual trunk.
 
-WIDTH = Knob("width", tuple(range(8, 65, 4)), "feature channels", f"{SLWSR} table II: 16, 32, 64")
+WIDTH = Knob("width", tuple(range(8, 65, 4)), "feature channels", f"{SLWSR} table II: 16, 32, 64", elastic=True)
 RECURSION = Knob("recursion", (1, 2, 3, 4), "times the blocks are applied with shared weights", f"{DEBLUR} table 3")
 RESIDUAL_SCALE = Knob(
     "residual_scale",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -76,10 +76,17 @@ class SearchSpace:
 
     A point maps ``"backbone"`` and the names of knobs to values. Random sampling, neighbours, the smallest network,
     ablations, Optuna and any other sampler choose points through ``fill``.
+
+    ``held`` makes it a part of that space: the points where these values are as they say.
     """
 
     task: Task
     shape: IOShape
+    held: Mapping[str, Value] = field(default_factory=dict)
+
+    def within(self, held: Mapping[str, Value]) -> SearchSpace:
+        """The part of this space whose points have these values, wherever their knobs apply."""
+        return SearchSpace(self.task, self.shape, {**self.held, **held})
 
     @cached_property
     def backbone(self) -> Parameter:
@@ -119,10 +126,10 @@ class SearchSpace:
     def fill(self, choose: Choose, given: Mapping[str, Value] | None = None) -> Values:
         """A point: the values in ``given`` that apply, and for every other parameter the result of ``choose``.
 
-        Choices are made in order, and ``choose`` is called only for knobs that apply given earlier choices. Values of
-        ``given`` are not checked: a published network may lie off the grid.
+        Choices are made in order, and ``choose`` is called only for knobs that apply given earlier choices. What is
+        held is so, whatever is given. Values of ``given`` are not checked: a published network may lie off the grid.
         """
-        known = given or {}
+        known = {**(given or {}), **self.held}
         name = known[BACKBONE] if BACKBONE in known else choose(self.backbone)
         values: Values = {BACKBONE: name}
         for parameter in self.of(str(name)):
@@ -147,7 +154,7 @@ class SearchSpace:
     ) -> Iterator[tuple[Parameter, Values]]:
         """The points that differ in one knob, set to one of the values from ``reach``; each with the knob."""
         for parameter in self.of(str(values[BACKBONE])):
-            if parameter.key in values:
+            if parameter.key in values and parameter.key not in self.held:
                 for value in reach(parameter, values[parameter.key]):
                     yield parameter, self.turned(values, parameter.key, value, missing)
 

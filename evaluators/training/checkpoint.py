@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from evaluators.training.plan import TrainingPlan
-from evaluators.training.weights import check_same_tensors, plain_copy
+from evaluators.training.weights import check_same_tensors, crc32_of, plain_copy
 from space.errors import UserError
 from space.files import write_atomically
 
@@ -60,7 +59,7 @@ def write_checkpoint(path: Path | str, checkpoint: Checkpoint) -> None:
         "step": checkpoint.step,
         "plan": checkpoint.plan.to_dict(),
         "generator_state": checkpoint.generator_state,
-        "crc32": _crc32(tensors),
+        "crc32": crc32_of(tensors),
     }
     # One metadata key: safetensors writes several in random order, and equal runs should make equal files.
     write_atomically(path, safetensors.torch.save(tensors, {FORMAT: json.dumps(state)}))
@@ -88,7 +87,7 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
         state = json.loads(metadata[FORMAT])
         if state["version"] != VERSION:
             raise ValueError(f"version {state['version']} instead of {VERSION}")
-        if state["crc32"] != _crc32(tensors):
+        if state["crc32"] != crc32_of(tensors):
             raise ValueError("changed bytes")
         parts: dict[str, dict[str, torch.Tensor]] = {part: {} for part in PARTS}
         for key, value in tensors.items():
@@ -100,11 +99,3 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
         raise UserError(
             f"checkpoint {path} must be readable and undamaged, got {error}; delete it and train again"
         ) from None
-
-
-def _crc32(tensors: dict[str, torch.Tensor]) -> int:
-    """Checksum of all tensor bytes, in order of name; safetensors itself checks only the layout."""
-    crc = 0
-    for name in sorted(tensors):
-        crc = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy().data, crc)
-    return crc

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -50,6 +51,14 @@ def check_same_tensors(found: Mapping[str, torch.Tensor], wanted: Mapping[str, t
                 f"weights {path} must fit the network, got {name!r} with {in_file} in the file and "
                 f"{in_network} in the network; build the network that the file was made with"
             )
+
+
+def crc32_of(tensors: Mapping[str, torch.Tensor]) -> int:
+    """Checksum of all tensor bytes, in order of name; safetensors itself checks only the layout."""
+    crc = 0
+    for name in sorted(tensors):
+        crc = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy().data, crc)
+    return crc
 
 
 def plain_copy(value: torch.Tensor) -> torch.Tensor:

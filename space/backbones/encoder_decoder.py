@@ -22,9 +22,11 @@ from space.blocks.block import BlockSpec, Residual
 from space.layers.feature_align import FeatureAlign
 from space.layers.resampling import doubling, halving
 
-WIDTH = k.Knob("width", tuple(range(8, 65, 8)), "feature channels at full size", f"{k.FAN_CODE}: multiples of 8")
+WIDTH = k.Knob(
+    "width", tuple(range(8, 65, 8)), "feature channels at full size", f"{k.FAN_CODE}: multiples of 8", elastic=True
+)
 LEVELS = k.Knob("levels", (2, 3, 4), "sizes, each half the one before", f"{k.FAN_CODE}: 3")
-DEPTH = k.Knob("blocks_per_level", (1, 2, 3), "blocks at each level of the encoder", f"{k.FAN_CODE}: 1")
+DEPTH = k.Knob("blocks_per_level", (1, 2, 3), "blocks at each level of the encoder", f"{k.FAN_CODE}: 1", elastic=True)
 PLACES = k.Knob(
     "feature_align", ("none", "encoder", "decoder", "all"), "levels whose features are modulated with the input", k.FAN
 )

@@ -29,7 +29,11 @@ MALLE_POOL = Knob(
     {"malle": ("head", "middle", "tail", "all", "finest", "every-level")},
 )
 ATTENTION = Knob(
-    "attention", ("none", "channel", "spatial", "both"), "attention over what the trunk gives", f"{DEBLUR} table 2"
+    "attention",
+    ("none", "channel", "spatial", "both"),
+    "attention over what the trunk gives",
+    f"{DEBLUR} table 2",
+    elastic=True,
 )
 UPSAMPLER = Knob(
     "upsampler",
@@ -37,6 +41,7 @@ UPSAMPLER = Knob(
     "how features become the output image",
     f"{LAHIRI}, which warns of depthwise; {SLWSR}: dense-two-step",
     same_size=(),
+    elastic=True,
 )
 INPUT_SKIP = Knob(
     "input_skip",

@@ -25,7 +25,7 @@ from space.blocks import BLOCKS, block
 from space.blocks.block import BlockSpec
 from space.layers.image_ends import InputSkip
 
-DEPTH = k.Knob("blocks", tuple(range(2, 9)), "residual blocks of one stage", "PRN (csdwren/PReNet): 5")
+DEPTH = k.Knob("blocks", tuple(range(2, 9)), "residual blocks of one stage", "PRN (csdwren/PReNet): 5", elastic=True)
 # Of a few blocks, finer shares and an even spread would be the same networks under other names.
 OWN = {
     "recursion": replace(k.RECURSION, values=tuple(range(1, 9)), meaning="stages, which share their weights"),

@@ -25,9 +25,11 @@ from space.layers.resampling import doubling, halving
 
 POOLED_LEVELS = 2  # the finest ones, before whose predictors the port may pool
 
-WIDTH = k.Knob("width", tuple(range(4, 33, 4)), "feature channels at full size", f"{k.MALLE_PORT}: 8, 16, 32, 64")
+WIDTH = k.Knob(
+    "width", tuple(range(4, 33, 4)), "feature channels at full size", f"{k.MALLE_PORT}: 8, 16, 32, 64", elastic=True
+)
 LEVELS = k.Knob("levels", (2, 3, 4), "sizes of the pyramid, each half the one before", f"{k.MALLE_PORT}: 4")
-SIDES = k.Knob("blocks_per_side", (1, 2), "blocks before and after each MalleConv", f"{k.MALLE_PORT}: 2")
+SIDES = k.Knob("blocks_per_side", (1, 2), "blocks before and after each MalleConv", f"{k.MALLE_PORT}: 2", elastic=True)
 RESAMPLE = k.Knob(
     "resample",
     ("unshuffle+bilinear", "strided+transposed", "bilinear-list"),

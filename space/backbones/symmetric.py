@@ -29,12 +29,14 @@ BLOCKS_PER_STAGE = k.Knob(
     (1, 2, 3, 4),
     "blocks in each bunch and decoder stage",
     f"{k.SLWSR}: 3, with 2 in the last bunch",
+    elastic=True,
 )
 POOL = k.Knob(
     "pool",
     ("none", "normal", "wide"),
     "layers that the information pool reads: none, 6 or 11 of the paper's",
     f"{k.SLWSR} equation 3 and table III",
+    elastic=True,
 )
 KNOBS = (k.WIDTH, BLOCKS_PER_STAGE, k.RECURSION, *ROW_KNOBS, POOL, k.RESIDUAL_SCALE, *ENDS_KNOBS)
 

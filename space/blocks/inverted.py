@@ -16,6 +16,7 @@ EXPANSION = Knob(
     (1, 2, 4, 6),
     "hidden channels of an inverted residual, as a multiple of the width",
     f"{SLWSR}: not stated; MobileNetV2 uses 6",
+    elastic=True,
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from itertools import accumulate
 
@@ -25,6 +26,8 @@ class WeightBank:
     Attributes:
         tensors: by key (``Slot.key``); parameters, to be given to an optimizer. Covering further networks replaces
             those that grow.
+        segments: of each tensor, how many places each segment of each axis has.
+        filled: of each tensor, which places have a value.
 
     >>> import space, torch
     >>> from space.weight_bank import WeightBank
@@ -41,8 +44,28 @@ class WeightBank:
 
     def __init__(self) -> None:
         self.tensors: dict[str, nn.Parameter] = {}
-        self._segments: dict[str, tuple[Sizes, ...]] = {}
-        self._filled: dict[str, Tensor] = {}  # which places have a value
+        self.segments: dict[str, tuple[Sizes, ...]] = {}
+        self.filled: dict[str, Tensor] = {}
+
+    @classmethod
+    def of(
+        cls, values: Mapping[str, Tensor], segments: Mapping[str, tuple[Sizes, ...]], filled: Mapping[str, Tensor]
+    ) -> WeightBank:
+        """The bank with these attributes."""
+        bank = cls()
+        bank.tensors = {key: nn.Parameter(value) for key, value in values.items()}
+        bank.segments, bank.filled = dict(segments), dict(filled)
+        return bank
+
+    def with_values(self, values: Mapping[str, Tensor]) -> WeightBank:
+        """A copy on the CPU with other values of its tensors, by key."""
+        copies = {key: values[key].detach().to("cpu", copy=True) for key in self.tensors}
+        return WeightBank.of(copies, self.segments, {key: value.cpu() for key, value in self.filled.items()})
+
+    def to(self, device: str) -> None:
+        """Move its tensors to ``device``."""
+        for key, tensor in self.tensors.items():
+            self.tensors[key] = nn.Parameter(tensor.detach().to(device))
 
     def covers(self, arch: Architecture) -> bool:
         """Whether every weight of ``arch`` is a slice of the bank's tensors, all of whose places have values."""
@@ -63,8 +86,8 @@ class WeightBank:
         fresh = dict(build(arch, generator).named_parameters())
         for name, slot in missing.items():
             self._grow(slot)
-            places = _places(slot.sizes, self._segments[slot.key])
-            tensor, filled = self.tensors[slot.key], self._filled[slot.key]
+            places = _places(slot.sizes, self.segments[slot.key])
+            tensor, filled = self.tensors[slot.key], self.filled[slot.key]
             tensor[places] = torch.where(filled[places], tensor[places], fresh[name])
             filled[places] = True
 
@@ -78,7 +101,7 @@ class WeightBank:
         if not all(map(self._has, found.values())):
             raise UserError(f"the weight bank must cover a network that runs on it, got {arch.backbone} {arch.key}")
         return {
-            name: _sliced(self.tensors[slot.key], slot.sizes, self._segments[slot.key]) for name, slot in found.items()
+            name: _sliced(self.tensors[slot.key], slot.sizes, self.segments[slot.key]) for name, slot in found.items()
         }
 
     @torch.no_grad()
@@ -96,14 +119,14 @@ class WeightBank:
         return network
 
     def _has(self, slot: Slot) -> bool:
-        segments = self._segments.get(slot.key)
+        segments = self.segments.get(slot.key)
         if segments is None or not _fits(slot.sizes, segments):
             return False
-        return bool(self._filled[slot.key][_places(slot.sizes, segments)].all())
+        return bool(self.filled[slot.key][_places(slot.sizes, segments)].all())
 
     def _grow(self, slot: Slot) -> None:
         """Let the tensor of ``slot`` have all its places; what it holds moves with its segments."""
-        old = self._segments.get(slot.key)
+        old = self.segments.get(slot.key)
         segments = (
             slot.sizes if old is None else tuple(tuple(map(max, *pair)) for pair in zip(old, slot.sizes, strict=True))
         )
@@ -114,9 +137,9 @@ class WeightBank:
         if old is not None:
             places = _places(old, segments)
             tensor[places] = self.tensors[slot.key].detach()
-            filled[places] = self._filled[slot.key]
-        self.tensors[slot.key], self._filled[slot.key] = nn.Parameter(tensor), filled
-        self._segments[slot.key] = segments
+            filled[places] = self.filled[slot.key]
+        self.tensors[slot.key], self.filled[slot.key] = nn.Parameter(tensor), filled
+        self.segments[slot.key] = segments
 
 
 def _slots_of(arch: Architecture) -> dict[str, Slot]:
@@ -162,5 +185,5 @@ def _sliced(tensor: Tensor, sizes: tuple[Sizes, ...], segments: tuple[Sizes, ...
         if len(own) == 1:
             tensor = tensor.narrow(axis, 0, own[0])
         else:
-            tensor = tensor.index_select(axis, _along(own, whole))
+            tensor = tensor.index_select(axis, _along(own, whole).to(tensor.device))
     return tensor

@@ -1,0 +1,213 @@
+"""Trains a weight bank: at every step the largest network, the smallest and some between, each on its slices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from evaluators.sharing.bank_files import BankState, read_state, write_state
+from evaluators.training.plan import ADAM_BETAS, TrainingPlan
+from evaluators.training.pool import PatchPool
+from evaluators.training.precision import Precision
+from evaluators.training.trainer import Loss, NonFiniteLossError
+from space.architecture import Architecture
+from space.build import build
+from space.errors import UserError
+from space.specialists import networks_of
+from space.weight_bank import WeightBank
+
+BETWEEN = 2
+"""Networks drawn at random at every step, beside the largest and the smallest. Plain residual networks of 8 to 24
+channels and 4 to 12 blocks, dB above bicubic that six of them inherit: 0.82 to 1.08 after 1,600 steps of four networks
+(374 s of a core); 0.67 to 1.05 after 1,200 steps of the largest and one at random (168 s)."""
+
+Pools = Callable[[int], Sequence[PatchPool]]
+"""The patches of each of a number of specialists (``evaluators.data.pools_of``)."""
+
+
+class BankTrainer:
+    """The sandwich rule (Yu and Huang, 2019) on a weight bank that covers ``designs``.
+
+    Adam on the mean of the drawn networks' losses, one batch a step for all of them, with the settings of a single
+    network's training; an exponential average of every tensor, which is what networks inherit. Training can be stopped
+    and continued: on a CPU, with the same precision and number of threads, the following steps are bit for bit those
+    of an uninterrupted training.
+
+    Args:
+        designs: smallest first, largest last; drawn evenly between.
+        pools: one for each of the specialists of a design, by their number.
+    """
+
+    def __init__(
+        self,
+        bank: WeightBank,
+        designs: Sequence[Architecture],
+        pools: Pools,
+        plan: TrainingPlan,
+        precision: Precision,
+        seed: int,
+        loss: Loss,
+    ) -> None:
+        self.bank = bank
+        self.designs = tuple(designs)
+        self.plan = plan
+        self.precision = precision
+        self.step = 0
+        self._pools, self._loss = pools, loss
+        self._generator = np.random.default_rng(seed)
+        bank.to(precision.device)
+        self._average = {key: tensor.detach().clone() for key, tensor in bank.tensors.items()}
+        self._optimizer = torch.optim.Adam(bank.tensors.values(), lr=plan.learning_rate, betas=ADAM_BETAS, fused=True)
+        self._networks: dict[Architecture, tuple[nn.Module, Precision]] = {}
+        self._failure: NonFiniteLossError | None = None
+
+    def train_to(
+        self,
+        steps: int,
+        on_step: Callable[[int, float], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> None:
+        """Train until ``steps`` steps have been made in all; arguments as of ``Trainer.train_to``.
+
+        Raises:
+            NonFiniteLossError: a loss or a weight is not finite; the trainer then refuses to go on and to save.
+            UserError: a network's output does not have the size of the patches.
+        """
+        self._refuse_after_failure()
+        try:
+            while self.step < steps and not (should_stop and should_stop()):
+                loss = self._train_step()
+                if not np.isfinite(loss):
+                    raise NonFiniteLossError("the loss", self.step)
+                if on_step:
+                    on_step(self.step, loss)
+            values = [tensor.detach().sum() for tensor in (*self.bank.tensors.values(), *self._average.values())]
+            if not torch.isfinite(torch.stack(values)).all():
+                raise NonFiniteLossError("a weight", self.step)
+        except NonFiniteLossError as error:
+            self._failure = error
+            raise
+
+    @torch.no_grad()
+    def averaged_bank(self) -> WeightBank:
+        """A copy of the bank, on the CPU, with the averaged weights.
+
+        Raises:
+            NonFiniteLossError: training has diverged.
+        """
+        self._refuse_after_failure()
+        return self.bank.with_values(self._average)
+
+    def save(self, path: Path | str) -> None:
+        """Write all that continuing needs to ``path``, atomically.
+
+        Raises:
+            NonFiniteLossError: training has diverged.
+        """
+        self._refuse_after_failure()
+        moments = {
+            f"{key}/{kind}": value
+            for key, tensor in self.bank.tensors.items()
+            for kind, value in self._optimizer.state.get(tensor, {}).items()
+        }
+        state = dict(self._generator.bit_generator.state)
+        write_state(path, BankState(self.step, state, self.bank, self._average, moments))
+
+    def load(self, path: Path | str) -> None:
+        """Go on from a file of ``save``, of a training of the same designs.
+
+        Raises:
+            UserError: the file is missing, damaged, or of another bank.
+        """
+        found = read_state(path)
+        if {key: tensor.shape for key, tensor in found.bank.tensors.items()} != {
+            key: tensor.shape for key, tensor in self.bank.tensors.items()
+        }:
+            raise UserError(f"{path} must be the state of this weight bank, got another; delete it and train again")
+        self.step = found.step
+        self._generator.bit_generator.state = found.generator_state
+        with torch.no_grad():
+            for key, tensor in self.bank.tensors.items():
+                tensor.copy_(found.bank.tensors[key])
+                self._average[key].copy_(found.average[key])
+                moments = _moments(key, found.moments, tensor)
+                if moments:
+                    self._optimizer.state[tensor] = moments
+
+    def _train_step(self) -> float:
+        """One step; returns the mean of the drawn networks' losses."""
+        rate, drawn = self.plan.learning_rate_at(self.step), self._drawn()
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._optimizer.zero_grad(set_to_none=True)
+        batches: dict[int, tuple[Tensor, Tensor]] = {}
+        total = 0.0
+        for arch in drawn:
+            if arch.shape.specialists not in batches:
+                batches[arch.shape.specialists] = self._batch(arch.shape.specialists)
+            loss = self._loss_of(arch, *batches[arch.shape.specialists]) / len(drawn)
+            loss.backward()
+            total += float(loss.detach())
+        self._optimizer.step()
+        keep = self.plan.ema_decay_at(self.step)
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self._average.values()), list(self.bank.tensors.values()), 1 - keep)
+        self.step += 1
+        return total
+
+    def _drawn(self) -> list[Architecture]:
+        """The largest and the smallest, and ``BETWEEN`` of the others; each once."""
+        between = self.designs[1:-1]
+        chosen = self._generator.permutation(len(between))[:BETWEEN].tolist()
+        return list(dict.fromkeys((self.designs[-1], self.designs[0], *(between[index] for index in chosen))))
+
+    def _batch(self, specialists: int) -> tuple[Tensor, Tensor]:
+        """For the specialist whose turn it is."""
+        pool = self._pools(specialists)[self.step % specialists]
+        degraded, target = pool.sample(self._generator, self.plan.batch, self.plan.patch_px)
+        return self.precision.place_batch(degraded), self.precision.place_batch(target)
+
+    def _loss_of(self, arch: Architecture, degraded: Tensor, target: Tensor) -> Tensor:
+        count = arch.shape.specialists
+        turn = self.step % count
+        network, precision = self._network(arch, turn)
+        with precision.arithmetic():
+            output: Tensor = functional_call(network, self._weights(arch, turn), (degraded,))
+        if output.shape != target.shape:
+            raise UserError(
+                f"a network's output must be {tuple(target.shape)} for an input of {tuple(degraded.shape)}, "
+                f"got {tuple(output.shape)}; use a pool of the network's scale"
+            )
+        return self._loss(output.float(), target, degraded)
+
+    def _network(self, arch: Architecture, turn: int) -> tuple[nn.Module, Precision]:
+        """The module that runs on the bank's weights, its own being of no use, and its arithmetic."""
+        if arch not in self._networks:
+            built = build(arch, torch.Generator())
+            precision = self.precision.for_network(built)
+            self._networks[arch] = precision.place_network(built).train(), precision
+        network, precision = self._networks[arch]
+        return networks_of(network)[turn], precision
+
+    def _weights(self, arch: Architecture, turn: int) -> dict[str, Tensor]:
+        weights = self.bank.weights(arch)
+        if arch.shape.specialists == 1:
+            return weights
+        prefix = f"networks.{turn}."
+        return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+
+    def _refuse_after_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+
+def _moments(key: str, saved: Mapping[str, Tensor], tensor: Tensor) -> dict[str, Tensor]:
+    """Adam's state of one tensor; empty if it never received a gradient."""
+    if f"{key}/step" not in saved:
+        return {}
+    return {kind: saved[f"{key}/{kind}"].to(tensor.device) for kind in ("step", "exp_avg", "exp_avg_sq")}
