@@ -58,7 +58,8 @@ class SearchLoop:
                 continue
             begun_at = record.descent.steps if record.descent else 0
             for before, after in zip((begun_at, *(each.steps for each in record.rungs)), record.rungs, strict=False):
-                self.step_s[record.trial] = after.train_s / (after.steps - before)
+                if after.train_s:  # nothing was trained where weights are inherited
+                    self.step_s[record.trial] = after.train_s / (after.steps - before)
 
     def run(self) -> str | None:
         """Search until a limit is reached, everything is done, or it is interrupted; returns why it had to stop early,
@@ -68,8 +69,8 @@ class SearchLoop:
     # What to train next.
 
     def next_job(self, unavailable: frozenset[int]) -> Job | None:
-        record = self._next(unavailable)
-        return self._rung_job(record) if isinstance(record, TrialRecord) else record
+        following = self._next(unavailable)
+        return self._rung_job(following) if isinstance(following, TrialRecord) else following
 
     def _rung_job(self, record: TrialRecord) -> RungJob:
         rung, settings, descent = record.next_rung, self.study.settings, record.descent
@@ -90,7 +91,7 @@ class SearchLoop:
             teacher=taught_from(teacher, descent) if teacher and descent else None,
         )
 
-    def _next(self, unavailable: frozenset[int]) -> TrialRecord | PruneJob | None:
+    def _next(self, unavailable: frozenset[int]) -> TrialRecord | Job | None:
         rungs = self.study.settings.rungs
         records = self._records()
         begun = [r for r in records if not r.rungs and r.status == Status.RUNNING and r.trial not in unavailable]
@@ -122,8 +123,11 @@ class SearchLoop:
         self, trained: list[TrialRecord], unavailable: frozenset[int], at_least: int = 0
     ) -> list[TrialRecord]:
         settings = self.study.settings
-        baseline_db = (self.study.noted("baseline") or {"psnr_db": -float("inf")})["psnr_db"]
-        return promotable(trained, settings.rungs, settings.objectives, unavailable, at_least, baseline_db)
+        return promotable(trained, settings.rungs, settings.objectives, unavailable, at_least, self._baseline_db())
+
+    def _baseline_db(self) -> float:
+        """PSNR without a network."""
+        return float((self.study.noted("baseline") or {"psnr_db": -float("inf")})["psnr_db"])
 
     def _may_propose(self, records: list[TrialRecord]) -> bool:
         if self._exhausted:

@@ -21,6 +21,7 @@ from space.build import architecture_from_dict
 RECORD_VERSION = 2
 SEARCHED = "search"
 COMPRESS_SHARE = 0.3
+ALONE, SHARED = EVALUATORS = ("alone", "shared")  # how a candidate gets its first weights
 
 
 class Status(StrEnum):
@@ -31,6 +32,7 @@ class Status(StrEnum):
     FAILED = "failed"
     OVER_BUDGET = "over-budget"  # too expensive, never trained
     DUPLICATE = "duplicate"  # the network of another trial
+    UNCOVERED = "uncovered"  # not all its weights are among the shared ones; never trained
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,8 @@ class TrialRecord:
     """One candidate: its source, its costs, and its quality on each rung it reached.
 
     Costs and quality are those of the design: in the number format that its ``compression`` says. ``descent`` is None
-    of a trial that is no other's child.
+    of a trial that is no other's child. ``family`` is the number of the family whose shared weights it inherits, with
+    the steps of their training; None of a trial that is trained alone from random weights.
     """
 
     trial: int
@@ -93,6 +96,7 @@ class TrialRecord:
     approximation: bool = False  # stands for a network that its paper does not determine
     compression: Compression = UNCOMPRESSED
     descent: Descent | None = None
+    family: int | None = None
 
     @property
     def next_rung(self) -> int:
@@ -179,6 +183,7 @@ class Wanted:
     tables: tuple[TableUse, ...] = field(default=(), metadata=KEPT)  # latency tables that milliseconds are given on
     compress: tuple[str, ...] = field(default=(), metadata=KEPT)  # of STEPS: how candidates are compressed
     compress_share: float = field(default=COMPRESS_SHARE, metadata=KEPT)  # of the time, at most, that it may take
+    evaluator: str = field(default=ALONE, metadata=KEPT)  # of EVALUATORS
     dtype: str = field(default=FP32, metadata=KEPT)  # in which trials are measured and costed, but for compressed ones
     workers: int
 

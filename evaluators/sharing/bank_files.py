@@ -19,24 +19,22 @@ from space.weight_bank import WeightBank
 
 FORMAT = "litefront-weight-bank"
 VERSION = 1
-TENSORS, FILLED, AVERAGE, MOMENTS = "tensors", "filled", "average", "moments"
+PARTS = TENSORS, FILLED, MOMENTS = "tensors", "filled", "moments"
 
 
 @dataclass(frozen=True)
 class BankState:
-    """Of a training after ``step`` steps: numpy's ``bit_generator.state``, averages by tensor, and Adam's
-    ``KEY/step``, ``KEY/exp_avg`` and ``KEY/exp_avg_sq`` of each tensor that has had a gradient."""
+    """Of a training after ``step`` steps: numpy's ``bit_generator.state`` and what ``PlaceAdam.state`` gave."""
 
     step: int
     generator_state: dict[str, Any]
     bank: WeightBank
-    average: Mapping[str, Tensor]
     moments: Mapping[str, Tensor]
 
 
 def write_bank(path: Path | str, bank: WeightBank, step: int) -> None:
     """Write ``bank`` as it is after ``step`` steps of its training to ``path``, atomically."""
-    write_state(path, BankState(step, {}, bank, {}, {}))
+    write_state(path, BankState(step, {}, bank, {}))
 
 
 def read_bank(path: Path | str) -> WeightBank:
@@ -53,7 +51,6 @@ def write_state(path: Path | str, state: BankState) -> None:
     parts: tuple[tuple[str, Mapping[str, Tensor]], ...] = (
         (TENSORS, state.bank.tensors),
         (FILLED, state.bank.filled),
-        (AVERAGE, state.average),
         (MOMENTS, state.moments),
     )
     tensors = {f"{part}/{key}": plain_copy(value) for part, values in parts for key, value in values.items()}
@@ -78,13 +75,13 @@ def read_state(path: Path | str) -> BankState:
             raise ValueError(f"version {about['version']} instead of {VERSION}")
         if about["crc32"] != crc32_of(tensors):
             raise ValueError("changed bytes")
-        parts: dict[str, dict[str, Tensor]] = {part: {} for part in (TENSORS, FILLED, AVERAGE, MOMENTS)}
+        parts: dict[str, dict[str, Tensor]] = {part: {} for part in PARTS}
         for name, value in tensors.items():
             part, key = name.split("/", 1)
             parts[part][key] = value
         segments = {key: tuple(tuple(axis) for axis in axes) for key, axes in about["segments"].items()}
         bank = WeightBank.of(parts[TENSORS], segments, parts[FILLED])
-        return BankState(about["step"], about["generator_state"], bank, parts[AVERAGE], parts[MOMENTS])
+        return BankState(about["step"], about["generator_state"], bank, parts[MOMENTS])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{path} must be a whole file of a weight bank, version {VERSION}, got: {error}; delete it"

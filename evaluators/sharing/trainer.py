@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from evaluators.sharing.bank_files import BankState, read_state, write_state
-from evaluators.training.plan import ADAM_BETAS, TrainingPlan
+from evaluators.sharing.place_adam import PlaceAdam
+from evaluators.training.plan import TrainingPlan
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
 from evaluators.training.trainer import Loss, NonFiniteLossError
@@ -26,6 +27,10 @@ BETWEEN = 2
 channels and 4 to 12 blocks, dB above bicubic that six of them inherit: 0.82 to 1.08 after 1,600 steps of four networks
 (374 s of a core); 0.67 to 1.05 after 1,200 steps of the largest and one at random (168 s)."""
 
+LARGE = 0.25
+"""Share of the designs that are large, of which every step draws one: under a budget of parameters no design has all
+weights of the others, for the widest is not the deepest."""
+
 Pools = Callable[[int], Sequence[PatchPool]]
 """The patches of each of a number of specialists (``evaluators.data.pools_of``)."""
 
@@ -33,8 +38,8 @@ Pools = Callable[[int], Sequence[PatchPool]]
 class BankTrainer:
     """The sandwich rule (Yu and Huang, 2019) on a weight bank that covers ``designs``.
 
-    Adam on the mean of the drawn networks' losses, one batch a step for all of them, with the settings of a single
-    network's training; an exponential average of every tensor, which is what networks inherit. Training can be stopped
+    Adam on the mean of the drawn networks' losses (``PlaceAdam``), one batch a step for all of them, with the settings
+    of a single network's training; networks inherit the exponential average of every weight. Training can be stopped
     and continued: on a CPU, with the same precision and number of threads, the following steps are bit for bit those
     of an uninterrupted training.
 
@@ -61,8 +66,7 @@ class BankTrainer:
         self._pools, self._loss = pools, loss
         self._generator = np.random.default_rng(seed)
         bank.to(precision.device)
-        self._average = {key: tensor.detach().clone() for key, tensor in bank.tensors.items()}
-        self._optimizer = torch.optim.Adam(bank.tensors.values(), lr=plan.learning_rate, betas=ADAM_BETAS, fused=True)
+        self._optimizer = PlaceAdam(bank.tensors, plan)
         self._networks: dict[Architecture, tuple[nn.Module, Precision]] = {}
         self._failure: NonFiniteLossError | None = None
 
@@ -86,7 +90,7 @@ class BankTrainer:
                     raise NonFiniteLossError("the loss", self.step)
                 if on_step:
                     on_step(self.step, loss)
-            values = [tensor.detach().sum() for tensor in (*self.bank.tensors.values(), *self._average.values())]
+            values = [tensor.detach().sum() for tensor in self.bank.tensors.values()]
             if not torch.isfinite(torch.stack(values)).all():
                 raise NonFiniteLossError("a weight", self.step)
         except NonFiniteLossError as error:
@@ -101,7 +105,7 @@ class BankTrainer:
             NonFiniteLossError: training has diverged.
         """
         self._refuse_after_failure()
-        return self.bank.with_values(self._average)
+        return self.bank.with_values(self._optimizer.averages)
 
     def save(self, path: Path | str) -> None:
         """Write all that continuing needs to ``path``, atomically.
@@ -110,13 +114,8 @@ class BankTrainer:
             NonFiniteLossError: training has diverged.
         """
         self._refuse_after_failure()
-        moments = {
-            f"{key}/{kind}": value
-            for key, tensor in self.bank.tensors.items()
-            for kind, value in self._optimizer.state.get(tensor, {}).items()
-        }
         state = dict(self._generator.bit_generator.state)
-        write_state(path, BankState(self.step, state, self.bank, self._average, moments))
+        write_state(path, BankState(self.step, state, self.bank, dict(self._optimizer.state())))
 
     def load(self, path: Path | str) -> None:
         """Go on from a file of ``save``, of a training of the same designs.
@@ -125,7 +124,7 @@ class BankTrainer:
             UserError: the file is missing, damaged, or of another bank.
         """
         found = read_state(path)
-        if {key: tensor.shape for key, tensor in found.bank.tensors.items()} != {
+        if not found.moments or {key: tensor.shape for key, tensor in found.bank.tensors.items()} != {
             key: tensor.shape for key, tensor in self.bank.tensors.items()
         }:
             raise UserError(f"{path} must be the state of this weight bank, got another; delete it and train again")
@@ -134,17 +133,12 @@ class BankTrainer:
         with torch.no_grad():
             for key, tensor in self.bank.tensors.items():
                 tensor.copy_(found.bank.tensors[key])
-                self._average[key].copy_(found.average[key])
-                moments = _moments(key, found.moments, tensor)
-                if moments:
-                    self._optimizer.state[tensor] = moments
+        self._optimizer.load(found.moments)
 
     def _train_step(self) -> float:
         """One step; returns the mean of the drawn networks' losses."""
-        rate, drawn = self.plan.learning_rate_at(self.step), self._drawn()
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
-        self._optimizer.zero_grad(set_to_none=True)
+        drawn = self._drawn()
+        self._optimizer.zero_grad()
         batches: dict[int, tuple[Tensor, Tensor]] = {}
         total = 0.0
         for arch in drawn:
@@ -154,17 +148,16 @@ class BankTrainer:
             loss.backward()
             total += float(loss.detach())
         self._optimizer.step()
-        keep = self.plan.ema_decay_at(self.step)
-        with torch.no_grad():
-            torch._foreach_lerp_(list(self._average.values()), list(self.bank.tensors.values()), 1 - keep)
         self.step += 1
         return total
 
     def _drawn(self) -> list[Architecture]:
-        """The largest and the smallest, and ``BETWEEN`` of the others; each once."""
-        between = self.designs[1:-1]
+        """One of the largest and the smallest, and ``BETWEEN`` of the others; each once."""
+        first_large = len(self.designs) - max(1, round(LARGE * len(self.designs)))
+        large = self.designs[int(self._generator.integers(first_large, len(self.designs)))]
+        between = self.designs[1:first_large]
         chosen = self._generator.permutation(len(between))[:BETWEEN].tolist()
-        return list(dict.fromkeys((self.designs[-1], self.designs[0], *(between[index] for index in chosen))))
+        return list(dict.fromkeys((large, self.designs[0], *(between[index] for index in chosen))))
 
     def _batch(self, specialists: int) -> tuple[Tensor, Tensor]:
         """For the specialist whose turn it is."""
@@ -204,10 +197,3 @@ class BankTrainer:
     def _refuse_after_failure(self) -> None:
         if self._failure is not None:
             raise self._failure
-
-
-def _moments(key: str, saved: Mapping[str, Tensor], tensor: Tensor) -> dict[str, Tensor]:
-    """Adam's state of one tensor; empty if it never received a gradient."""
-    if f"{key}/step" not in saved:
-        return {}
-    return {kind: saved[f"{key}/{kind}"].to(tensor.device) for kind in ("step", "exp_avg", "exp_avg_sq")}

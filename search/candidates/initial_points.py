@@ -107,7 +107,7 @@ def small_networks(screen: Screen) -> list[Values]:
     generator = np.random.default_rng(screen.settings.seed)
     chosen: list[tuple[float, Values]] = []
     for name in screen.task.backbones:
-        drawn = [_plain(space, name, generator) for _ in range(RANDOM_SAMPLES)]
+        drawn = [plain_point(space, name, generator) for _ in range(RANDOM_SAMPLES)]
         fitting = [values for values in drawn if screen.excess(values) <= 0]
         for values in drawn[: FEWEST - len(fitting)] if len(fitting) < FEWEST else ():
             near = repaired(values, screen, generator, {space.decode(other).key for other in fitting})
@@ -118,7 +118,7 @@ def small_networks(screen: Screen) -> list[Values]:
     return [values for _, values in sorted(chosen, key=lambda pair: pair[0])]
 
 
-def _plain(space: SearchSpace, name: str, generator: np.random.Generator) -> Values:
+def plain_point(space: SearchSpace, name: str, generator: np.random.Generator) -> Values:
     """A random point, with what ``PLAIN`` names as it says."""
 
     def choose(parameter: Parameter) -> Value:

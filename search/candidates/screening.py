@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import replace
 
 from evaluators.compression.compression import Compression
@@ -31,6 +32,12 @@ class Screen:
         self.space = SearchSpace(task, settings.shape)
         self._uncompressed = Compression(dtype=settings.dtype)
         self._tables = load_used(settings.tables)
+
+    def within(self, space: SearchSpace) -> Screen:
+        """The same for ``space``, a part of the run's."""
+        part = copy(self)
+        part.space = space
+        return part
 
     def costs(self, arch: Architecture, compression: Compression | None = None) -> Costs:
         """Costs with the milliseconds that the run asks for, in the number format of the design.

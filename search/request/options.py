@@ -123,6 +123,14 @@ RUN_OPTIONS: tuple[Option, ...] = (
         "SHARE",
         default="0.3",
     ),
+    Option(
+        "evaluator",
+        HOW,
+        "alone: every candidate is trained from random weights; shared: families of networks share weights that are "
+        "trained once, and hundreds of candidates are measured with what they inherit (default: alone)",
+        "HOW",
+        default="alone",
+    ),
     Option("sampler", HOW, f"one of {', '.join(PROPOSERS)} (default: {DEFAULT})", default=DEFAULT),
     Option("seed", HOW, "of proposals, weights and patches (default: 0)", default="0"),
     Option(

@@ -24,6 +24,7 @@ from search.request.tables import TableUse, load_used, measured_dtype, tables_of
 from search.request.values import (
     check_needed,
     parse_compress,
+    parse_evaluator,
     parse_input,
     parse_networks,
     parse_objectives,
@@ -100,6 +101,7 @@ def request_from_options(command: str = "", **options: object) -> Request:
     compress = parse_compress(given["compress"]) if given.get("compress") else ()
     objectives, tables, dtype = _objectives_and_tables(given, budget, compress)
     _check_compression(compress, objectives, tables, dtype)
+    evaluator = parse_evaluator(given["evaluator"], compress)
     time, trials = given.get("time"), given.get("trials")
     if not time and not trials:
         time = DEFAULT_TIME
@@ -120,6 +122,7 @@ def request_from_options(command: str = "", **options: object) -> Request:
         tables=tables,
         compress=compress,
         compress_share=parse_share(given["compress_share"]),
+        evaluator=evaluator,
         dtype=dtype,
         workers=parse_processes("--workers", given["workers"]) if "workers" in given else _default_workers(device),
     )

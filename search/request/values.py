@@ -13,6 +13,7 @@ from evaluators.quantities import PREFIX, QUANTITIES, latency_key
 from evaluators.tasks import TaskRules
 from evaluators.tasks.rules import TRAINING, VALIDATION
 from search.environment import available_cores
+from search.records import EVALUATORS, SHARED
 from search.request.tables import table_name, tables_there_are
 from space.command_line import parse_count, parse_size
 from space.errors import UserError
@@ -129,6 +130,19 @@ def parse_compress(text: str) -> tuple[str, ...]:
         if value not in STEPS:
             raise UserError(f"--compress must be of {', '.join(STEPS)}, got {value!r}; for example prune,int8")
     return tuple(step for step in STEPS if step in values)
+
+
+def parse_evaluator(text: str, compress: tuple[str, ...]) -> str:
+    """How a candidate gets its first weights; compressed variants need those of networks that are trained alone."""
+    value = text.strip().lower()
+    if value not in EVALUATORS:
+        raise UserError(f"--evaluator must be one of {', '.join(EVALUATORS)}, got {text!r}; for example {SHARED}")
+    if value == SHARED and compress:
+        raise UserError(
+            f"--compress needs networks that are trained alone, got --evaluator {SHARED}; leave one of them out, or "
+            "compress a trial of the run's front: python -m search compress"
+        )
+    return value
 
 
 def parse_share(text: str) -> float:

@@ -20,7 +20,7 @@ from search.durations import duration_text
 from search.environment import environment, threads_of
 from search.loop import Limits, SearchLoop
 from search.models.about import Origin
-from search.records import RunSettings
+from search.records import SHARED, RunSettings
 from search.request.request import Request
 from search.request.tables import load_used
 from search.rungs import default_ladder, fit_ladder
@@ -32,6 +32,7 @@ from search.sessions.progress import Listener
 from search.sessions.run_data import RunData, read_data
 from search.sessions.step_timing import TimingFailedError, step_seconds
 from search.sessions.too_short import too_short, usable_s
+from search.sharing.session import sharing_loop
 from search.storage.artifacts import LocalArtifacts
 from search.storage.lock import own
 from search.storage.run_files import drop_checkpoints
@@ -132,7 +133,9 @@ class Session:
     def _search(self, study: Study, listener: Listener, interrupted: Callable[[], bool]) -> str | None:
         request = self.request
         spent_s = study.noted("elapsed_s", 0.0)
-        enqueue_initial(study, request.task, request.budget)
+        shares = study.settings.evaluator == SHARED
+        if not shares:
+            enqueue_initial(study, request.task, request.budget)
         artifacts, count = LocalArtifacts(request.folder), request.wanted.workers
         plan, origin = request.rules.degrade.plan, Origin.of(request.folder, study.settings)
         setting = Setting(request.folder / "data", artifacts, request.rules, plan, self.precision, origin)
@@ -144,12 +147,16 @@ class Session:
             deadline = None
             if request.time_s is not None:
                 deadline = Deadline(self.begun - time.monotonic() + usable_s(request.time_s) - spent_s)
-            self._fit_ladder(
-                study, workers, listener, lambda: interrupted() or (deadline is not None and deadline.is_over)
-            )
             limits = Limits(deadline, request.trials)
-            loop = SearchLoop(study, request.task, request.budget, workers, limits, clock, interrupted)
-            problem = loop.run()
+            loop: SearchLoop | None
+            if shares:
+                loop = sharing_loop(study, request, artifacts, workers, limits, clock, interrupted)
+            else:
+                self._fit_ladder(
+                    study, workers, listener, lambda: interrupted() or (deadline is not None and deadline.is_over)
+                )
+                loop = SearchLoop(study, request.task, request.budget, workers, limits, clock, interrupted)
+            problem = loop.run() if loop is not None else None
         except TimingFailedError as error:
             problem = str(error)
         finally:

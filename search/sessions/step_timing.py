@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 
 import numpy as np
@@ -53,13 +53,9 @@ def step_seconds(
             raise UserError(
                 f"--budget {budget.text} fits no network found among {MOST_SAMPLED:,} random ones; try a larger one"
             )
-        workers.submit(TimingJob(architectures=(*fixed, *typical)))
-        answers: list[Answer | Progress] = []
-        while not answers:
-            if interrupted():
-                return 0.0, 0.0
-            answers = workers.poll(POLL_S)
-        measured = _measured(answers[0])
+        measured = timed(workers, (*fixed, *typical), interrupted)
+        if measured is None:
+            return 0.0, 0.0
         trained = [seconds for seconds in measured if seconds is not None]
         searched = median([seconds for seconds in measured[len(fixed) :] if seconds is not None] or trained)
         known = {
@@ -68,6 +64,24 @@ def step_seconds(
         }
         study.note(NOTE, known)
     return known["fixed"], known["searched"]
+
+
+def timed(
+    workers: Workers, architectures: Sequence[Architecture], interrupted: Callable[[], bool]
+) -> tuple[float | None, ...] | None:
+    """Seconds that a training step of each takes, measured by an idle worker; None if interrupted, and for a network
+    that cannot be trained.
+
+    Raises:
+        TimingFailedError: none can be trained, or the training process does not survive it.
+    """
+    workers.submit(TimingJob(architectures=tuple(architectures)))
+    answers: list[Answer | Progress] = []
+    while not answers:
+        if interrupted():
+            return None
+        answers = workers.poll(POLL_S)
+    return _measured(answers[0])
 
 
 def _measured(answer: Answer | Progress) -> tuple[float | None, ...]:

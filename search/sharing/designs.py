@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -20,11 +20,14 @@ SAMPLED = 400  # random designs of the family among which they are chosen
 FEWEST = 4  # of them; below that the family is not worth a training
 
 
-def designs_of(screen: Screen, generator: np.random.Generator) -> tuple[Architecture, ...]:
+def designs_of(
+    screen: Screen, generator: np.random.Generator, own: Sequence[Architecture] = ()
+) -> tuple[Architecture, ...]:
     """Designs within the budget, cheapest first in the first cost objective; () if hardly one of the family fits.
 
     Args:
         screen: of the family's part of the search space.
+        own: designs of the family that are wanted among them, also off the grid.
 
     To every value of every elastic choice belongs the widest and the deepest design that has it and fits, so that a
     bank that covers them covers nearly all others.
@@ -38,9 +41,10 @@ def designs_of(screen: Screen, generator: np.random.Generator) -> tuple[Architec
     if not fitting:
         return ()
     ends = list(_ends(screen, fitting[0]))
-    priced = _priced(screen, (*fitting, *ends))
-    chosen = {*_spread(priced), *(screen.space.decode(values) for values in ends)}
-    kept = [arch for arch, _ in sorted(priced.items(), key=lambda pair: pair[1]) if arch in chosen and _can_share(arch)]
+    wanted = [*(screen.space.decode(values) for values in ends), *own]
+    priced = _priced(screen, (*(screen.space.decode(values) for values in fitting), *wanted))
+    chosen = {*_spread(priced), *wanted}
+    kept = [arch for arch, _ in sorted(priced.items(), key=lambda pair: pair[1]) if arch in chosen and can_share(arch)]
     return tuple(kept) if len(kept) >= FEWEST else ()
 
 
@@ -84,12 +88,11 @@ def _value(number: Parameter, index: int) -> Value:
     return number.values[index]
 
 
-def _priced(screen: Screen, points: Iterable[Values]) -> dict[Architecture, float]:
+def _priced(screen: Screen, designs: Iterable[Architecture]) -> dict[Architecture, float]:
     """The first cost objective of each different design that can be priced and fits."""
     cost = screen.settings.objectives[1] if len(screen.settings.objectives) > 1 else "macs"
     found: dict[Architecture, float] = {}
-    for values in points:
-        arch = screen.space.decode(values)
+    for arch in designs:
         if arch in found:
             continue
         try:
@@ -109,7 +112,7 @@ def _spread(priced: dict[Architecture, float]) -> Iterator[Architecture]:
         yield ordered[int(np.abs(logs - wanted).argmin())][0]
 
 
-def _can_share(arch: Architecture) -> bool:
+def can_share(arch: Architecture) -> bool:
     """Whether its weights can be slices of others' (``space.weight_bank.layout.slots``)."""
     try:
         slots(arch)

@@ -76,6 +76,16 @@ def kept_weights_name(trial: int) -> str:
     return f"weights/trial-{trial}.safetensors"
 
 
+def bank_name(family: int) -> str:
+    """Of the weights that the networks of a family share."""
+    return f"shared/family-{family}.safetensors"
+
+
+def bank_checkpoint_name(family: int) -> str:
+    """Of the state from which their training goes on."""
+    return f"checkpoints/family-{family}.safetensors"
+
+
 def pruned_weights_name(trial: int, ratio: float) -> str:
     """Of the weights that are left of a trial's where the share ``ratio`` of its channels was removed."""
     return f"checkpoints/trial-{trial}-pruned-{100 * ratio:.0f}.safetensors"

@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.proposers import Proposer, proposer
 from search.proposers.suggest import suggest
-from search.records import RECORD_VERSION, SEARCHED, RungResult, RunSettings, Status, TrialRecord
+from search.records import RECORD_VERSION, SEARCHED, SHARED, RungResult, RunSettings, Status, TrialRecord
 from search.request.budget import Budget
 from search.storage.studies import create_study, open_study, unreadable, without_collection
 from search.storage.trial_attributes import (
@@ -39,7 +39,12 @@ from space.knobs import Value
 from space.search_space import Parameter, SearchSpace
 
 PRUNED_S = "pruning_s"  # note of a run: seconds that choosing and removing channels took
-TOLD_AS = {Status.OVER_BUDGET: TrialState.PRUNED, Status.DUPLICATE: TrialState.PRUNED, Status.FAILED: TrialState.FAIL}
+TOLD_AS = {
+    Status.OVER_BUDGET: TrialState.PRUNED,
+    Status.DUPLICATE: TrialState.PRUNED,
+    Status.UNCOVERED: TrialState.PRUNED,
+    Status.FAILED: TrialState.FAIL,
+}
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
@@ -177,13 +182,15 @@ class Study:
         return set(self._sources)
 
     def ask(self, space: SearchSpace) -> Proposal:
-        """The next trial: a fixed one while any is queued, else a proposal of the sampler.
+        """The next trial: a fixed one while any is queued, else a proposal of the sampler, as ``space`` holds it.
 
         The sampler is seeded for each trial with the run's seed and the trial's number, so that a continued run
         proceeds as an uninterrupted one would.
         """
-        number = len(self._study.get_trials(deepcopy=False))
-        seed = self.settings.seed * 1_000_003 + number
+        trials = self._study.get_trials(deepcopy=False)
+        seed = self.settings.seed * 1_000_003 + len(trials)
+        if space.held and not any(trial.state == TrialState.WAITING for trial in trials):
+            self._study.enqueue_trial(space.parameters_of(space.held))
         self._proposer = self._proposer or proposer(self.settings.sampler)
         self._study.sampler = self._proposer.sampler(self._study, space, seed)
         trial = self._study.ask()
@@ -254,9 +261,11 @@ class Study:
     def _tell(self, record: TrialRecord) -> None:
         """Tell the values of the first rung; not of a network outside the space, for nothing can be learned from it.
 
-        As a complete trial without parameters it would leave NSGA and GP no parameter that all trials have.
+        As a complete trial without parameters it would leave NSGA and GP no parameter that all trials have. Where
+        networks share weights, one that was trained alone had another treatment than those that are compared.
         """
-        if not self._open[record.trial].params:
+        is_another = self.settings.evaluator == SHARED and record.family is None
+        if is_another or not self._open[record.trial].params:
             self._study.tell(self._open.pop(record.trial), state=TrialState.PRUNED)
             return
         first = record.rungs[0]

@@ -18,6 +18,7 @@ from evaluators.compression.int8.network import int8_ranges
 from evaluators.compression.int8.rounding import Range
 from evaluators.data import load_pairs, pools_of
 from evaluators.quality import Quality, evaluate
+from evaluators.sharing.bank_files import read_bank
 from evaluators.tasks import Pair, TaskRules
 from evaluators.training.distillation import Distillation
 from evaluators.training.plan import TrainingPlan
@@ -27,6 +28,7 @@ from evaluators.training.weights import load_weights, save_weights
 from search.models.about import About, Origin, metrics_row
 from search.sessions.deadline import Deadline
 from search.storage.artifacts import ArtifactStore
+from search.workers.bank_jobs import BankJob, train_bank
 from search.workers.failures import machine_reason, reason_of
 from search.workers.messages import Job, Progress, Result, Stopped
 from search.workers.pruning import PruneJob, pruned_network
@@ -34,6 +36,7 @@ from search.workers.resumable import Resumable, asking, train
 from space.architecture import Architecture
 from space.build import build
 from space.specialists import networks_of
+from space.weight_bank import WeightBank
 
 POOL_FOLDER = "pool"
 PAIRS_FILE = "validation.npz"
@@ -48,9 +51,10 @@ class RungJob(Job):
     ``checkpoint`` and ``weights`` are names of artifacts; the weights are the averaged ones that are measured, in the
     number format of ``compression``.
 
-    A trial that is made of another begins with the weights ``start`` of an artifact, with which ``begun_at`` steps
-    have been made; where that is all that are asked for, they are only measured. ``teacher`` is the network that
-    teaches it, and the name of its weights.
+    A trial that does not begin with random weights begins with those of the artifact ``start``, with which
+    ``begun_at`` steps have been made; where that is all that are asked for, they are only measured. ``inherits`` says
+    that ``start`` is a weight bank, of which its own weights are slices. ``teacher`` is the network that teaches it,
+    and the name of its weights.
     """
 
     rung: int
@@ -62,6 +66,7 @@ class RungJob(Job):
     compression: Compression = UNCOMPRESSED
     start: str = ""
     begun_at: int = 0
+    inherits: bool = False
     teacher: tuple[Architecture, str] | None = None
 
 
@@ -117,6 +122,7 @@ class JobRunner:
         self.setting = setting
         self.pool = PatchPool.open(setting.data_folder / POOL_FOLDER, setting.rules.degrade.finish_patches)
         self.pairs: Sequence[Pair] = load_pairs(setting.data_folder / PAIRS_FILE)
+        self._banks: dict[str, WeightBank] = {}
 
     def run(
         self, job: Job, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]
@@ -125,6 +131,8 @@ class JobRunner:
             return self._time(job, should_stop)
         if isinstance(job, PruneJob):
             return pruned_network(job, self.setting.artifacts)
+        if isinstance(job, BankJob):
+            return train_bank(job, self.setting, self.pool, on_progress, should_stop)
         assert isinstance(job, RungJob)
         return self._climb(job, on_progress, should_stop)
 
@@ -132,7 +140,8 @@ class JobRunner:
         self, job: RungJob, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]
     ) -> Measured | Stopped:
         if job.start and job.begun_at == job.steps:
-            return self._measured(job, self._loaded(job.architecture, job.start), should_stop)
+            start = self._inherited if job.inherits else self._loaded
+            return self._measured(job, start(job.architecture, job.start), should_stop)
         deadline, artifacts, precision = Deadline(job.left_s), self.setting.artifacts, self.setting.precision
         training = self._training(job)
         trainer = training.resumed(artifacts.get(job.checkpoint), precision) or training.begun(precision)
@@ -234,6 +243,14 @@ class JobRunner:
         network = build(architecture)
         load_weights(path, network)
         return network.to(self.setting.precision.device).eval()
+
+    def _inherited(self, architecture: Architecture, bank: str) -> nn.Module:
+        if bank not in self._banks:
+            path = self.setting.artifacts.get(bank)
+            if path is None:
+                raise RuntimeError(f"the weights that networks share are gone: {bank}")
+            self._banks[bank] = read_bank(path)
+        return self._banks[bank].network(architecture).to(self.setting.precision.device).eval()
 
 
 def training_seed(run_seed: int, architecture_key: str) -> int:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from torch import nn
 
@@ -58,8 +59,21 @@ class Resumable:
         return pools_of(self.pool, self.rules, len(networks_of(network)))
 
 
+class Stepping(Protocol):
+    """What makes training steps: of one network, or of many that share weights."""
+
+    step: int
+
+    def train_to(
+        self,
+        steps: int,
+        on_step: Callable[[int, float], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> None: ...
+
+
 def train(
-    trainer: Trainer,
+    trainer: Stepping,
     steps: int,
     on_step: Callable[[int, float], None],
     ends: Callable[[], bool],

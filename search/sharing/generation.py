@@ -1,0 +1,144 @@
+"""The families of a run: which networks share weights, on what they are trained, and what has become of it.
+
+It lives in the notes of the run's study, so that a continued run has the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from evaluators.sharing.bank_files import read_bank
+from search.candidates.fixed_trials import fixed_trials
+from search.candidates.screening import Screen
+from search.pareto import losses_at_rung, non_dominated_ranks
+from search.records import Status, TrialRecord
+from search.sharing.designs import can_share, designs_of
+from search.storage.artifacts import ArtifactStore, bank_name
+from search.storage.study import Study
+from search.workers.bank_jobs import BankTrained
+from space.architecture import Architecture
+from space.build import architecture_from_dict
+from space.errors import UserError
+from space.knobs import Value
+from space.search_space import BACKBONE
+from space.weight_bank import WeightBank
+from space.weight_bank.families import Family
+
+NOTE = "families"  # of the study: what each holds, in order
+BANK_NOTE = "family_{}"  # of the study: what the training of one came to
+DESIGNS_NOTE = "family_{}_designs"  # of the study
+
+
+class Generation:
+    """Families, each with one set of weights."""
+
+    def __init__(self, study: Study, screen: Screen, artifacts: ArtifactStore) -> None:
+        self._study, self._screen, self._artifacts = study, screen, artifacts
+        self.families = tuple(Family(tuple((key, value) for key, value in held)) for held in study.noted(NOTE, []))
+        self._banks: dict[int, WeightBank] = {}
+
+    def decide(self, families: Sequence[Family]) -> None:
+        """These are its families; those of a run do not change once their training has begun."""
+        self.families = tuple(families)
+        self._study.note(NOTE, [list(map(list, family.held)) for family in families])
+
+    @property
+    def seed(self) -> int:
+        return self._study.settings.seed
+
+    def designs(self, index: int) -> tuple[Architecture, ...]:
+        """On which the weights of a family are trained, cheapest first; () if hardly one fits the budget."""
+        noted = self._study.noted(DESIGNS_NOTE.format(index))
+        if noted is None:
+            family, generator = self.families[index], np.random.default_rng((self.seed, index))
+            part = self._screen.within(family.space(self._screen.space))
+            own = [record.architecture for record in self._papers(family)]
+            found = designs_of(part, generator, own)
+            noted = [arch.to_dict() for arch in found]
+            self._study.note(DESIGNS_NOTE.format(index), noted)
+        return tuple(architecture_from_dict(each) for each in noted)
+
+    def is_settled(self, index: int) -> bool:
+        """Whether its weights are trained, or never will be."""
+        return self._study.noted(BANK_NOTE.format(index)) is not None
+
+    def is_trained(self, index: int) -> bool:
+        return (self._study.noted(BANK_NOTE.format(index)) or {"failed": ""}).get("failed") is None
+
+    @property
+    def trained(self) -> tuple[int, ...]:
+        return tuple(index for index in range(len(self.families)) if self.is_trained(index))
+
+    def took(self, result: BankTrained) -> None:
+        before = self._study.noted(BANK_NOTE.format(result.family), {})
+        self._study.note(BANK_NOTE.format(result.family), {**before, "train_s": round(result.train_s, 1)})
+
+    def failed(self, index: int, reason: str) -> None:
+        self._study.note(BANK_NOTE.format(index), {"failed": reason})
+
+    def index_of(self, values: Mapping[str, Value]) -> int | None:
+        """The family that a point of the search space belongs to."""
+        return next((index for index, family in enumerate(self.families) if family.holds(values)), None)
+
+    def covers(self, index: int, arch: Architecture) -> bool:
+        """Whether ``arch`` can inherit all its weights from a trained family."""
+        try:
+            return self.bank(index).covers(arch)
+        except UserError:
+            return False
+
+    def bank(self, index: int) -> WeightBank:
+        if index not in self._banks:
+            path = self._artifacts.get(bank_name(index))
+            if path is None:
+                raise UserError(f"the weights of family {index + 1} must be in the run's folder, got none")
+            self._banks[index] = read_bank(path)
+        return self._banks[index]
+
+    def family_of(self, record: TrialRecord) -> int | None:
+        """The family that a published network may inherit from: only one with our input skip, never as published."""
+        if BACKBONE not in record.knobs or record.architecture.lacks_input_skip or not can_share(record.architecture):
+            return None
+        return self.index_of(Family.of(self._screen.space, record.knobs).values)
+
+    def _papers(self, family: Family) -> list[TrialRecord]:
+        """The published networks of the run that belong to it."""
+        index = self.families.index(family)
+        return [record for record in self._fixed() if self.family_of(record) == index]
+
+    def _fixed(self) -> list[TrialRecord]:
+        settings = self._study.settings
+        found = fixed_trials(self._screen.task, settings, self._screen.budget)
+        return [record for record in found if record.status != Status.FAILED]
+
+    def proposed_from(self, number: int) -> int:
+        """The family that the proposal ``number`` is made in: more often one that has more members on the front."""
+        measured = [
+            record for record in self._study.records.values() if record.family is not None and record.at_rung(0)
+        ]
+        weights = dict.fromkeys(self.trained, 1)
+        if measured:
+            ranks = non_dominated_ranks(losses_at_rung(measured, 0, self._study.settings.objectives))
+            for record, rank in zip(measured, ranks, strict=True):
+                if rank == 0 and record.family in weights:
+                    weights[record.family] += 1
+        shares = np.array(list(weights.values()), dtype=float)
+        generator = np.random.default_rng((self.seed, number))
+        return list(weights)[int(generator.choice(len(shares), p=shares / shares.sum()))]
+
+    def alone(self) -> list[TrialRecord]:
+        """The published networks that are trained alone from the first: as published, and those of no family."""
+        return [record for record in self._fixed() if self.family_of(record) is None]
+
+    def others(self) -> list[TrialRecord]:
+        """The other ones, when all families are settled: those inherit whose weights are among a family's."""
+        found = []
+        for record in self._fixed():
+            index = self.family_of(record)
+            if index is not None:
+                inherits = self.is_trained(index) and self.covers(index, record.architecture)
+                found.append(replace(record, family=index if inherits else None))
+        return found

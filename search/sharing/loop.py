@@ -1,0 +1,176 @@
+"""A search whose candidates inherit their weights: families are trained, proposals are measured by the hundred, and the
+best of them are trained on alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from statistics import median
+
+from search.candidates.screening import Screen
+from search.loop import TRIED, SearchLoop
+from search.records import Status, TrialRecord
+from search.rungs import REDUCTION, SAFETY, next_fixed, ranked
+from search.sharing.generation import Generation
+from search.sharing.proposals import next_inherited
+from search.storage.artifacts import bank_checkpoint_name, bank_name, measured_weights_name
+from search.workers.bank_jobs import BankJob, BankTrained
+from search.workers.jobs import RungJob, training_seed
+from search.workers.messages import Failed, Job, Progress, Result
+
+FIRST_NUMBER = -1_000_000  # of the jobs that train shared weights, which are of no trial
+FINALISTS = 8  # candidates that are trained on where no time limit says how many
+FINAL_SHARE = 0.35  # of the time, kept for training the best candidates on alone
+
+
+@dataclass
+class SharingLoop(SearchLoop):
+    """As ``SearchLoop``, with the families of ``generation``; ``time_s`` is that of the whole run, if it is limited."""
+
+    generation: Generation = field(kw_only=True)
+    time_s: float | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._screen = Screen(self.task, self.study.settings, self.budget)
+
+    def _next(self, unavailable: frozenset[int]) -> TrialRecord | Job | None:
+        records = self._records()
+        begun = [r for r in records if not r.rungs and r.status == Status.RUNNING and r.trial not in unavailable]
+        bank = self._bank_job(unavailable)
+        if bank is not None:
+            return bank
+        if begun:
+            return begun[0]
+        fixed = next_fixed([r for r in records if r.rungs], self.study.settings.rungs, unavailable)
+        if fixed is not None:
+            return fixed
+        if self._waiting_alone(records):
+            return next_inherited(self.study, self._screen, self.generation)
+        if not all(map(self.generation.is_settled, range(len(self.generation.families)))):
+            return None  # a family is in training
+        self._queue_others()
+        if self.generation.trained and self._may_propose(records):
+            proposed = next_inherited(self.study, self._screen, self.generation)
+            if proposed is not None:
+                return proposed
+            self._exhausted = True
+        return self._finalist(records, unavailable)
+
+    def _bank_job(self, unavailable: frozenset[int]) -> BankJob | None:
+        """Of the first family that is neither trained nor in training; one that hardly fits the budget is left out."""
+        for index in range(len(self.generation.families)):
+            if self.generation.is_settled(index) or FIRST_NUMBER - index in unavailable:
+                continue
+            designs = self.generation.designs(index)
+            if not designs:
+                self.generation.failed(index, "hardly one of its networks fits the budget")
+                continue
+            return BankJob(
+                number=FIRST_NUMBER - index,
+                network=f"family {index}",
+                family=index,
+                designs=designs,
+                steps=self.study.settings.rungs[0],
+                seed=training_seed(self.study.settings.seed, f"family {index}"),
+                checkpoint=bank_checkpoint_name(index),
+                bank=bank_name(index),
+            )
+        return None
+
+    def _waiting_alone(self, records: list[TrialRecord]) -> bool:
+        """Whether published networks wait in the queue."""
+        return bool(self.study.sources() - {record.source for record in records})
+
+    def _queue_others(self) -> None:
+        """Once, when all families are settled: published networks that inherit, and designs that were trained on."""
+        if self.study.noted("others_queued"):
+            return
+        known, space = self.study.sources(), self._screen.space
+        for record in self.generation.others():
+            if record.source not in known:
+                self.study.enqueue(record, space.parameters_of(record.knobs))
+        for index in self.generation.trained:
+            for arch in self.generation.designs(index):
+                values = space.encode(arch)
+                if values is not None:
+                    self.study.enqueue_knobs(space.parameters_of(values))
+        self.study.note("others_queued", True)
+
+    def _may_propose(self, records: list[TrialRecord]) -> bool:
+        if self._exhausted:
+            return False
+        if self._waiting_alone(records):
+            return True
+        tried = sum(not record.is_fixed and record.status in TRIED for record in records)
+        if self.limits.trials is not None and tried >= self.limits.trials:
+            return False
+        return self.time_s is None or self._time_left_s() > FINAL_SHARE * self.time_s
+
+    def _finalist(self, records: list[TrialRecord], unavailable: frozenset[int]) -> TrialRecord | None:
+        """The best candidate that may be trained on and fits the time left: on the first rung as many as time allows,
+        on each later one half of those before."""
+        settings = self.study.settings
+        inherited = [record for record in records if record.family is not None and record.status == Status.TRAINED]
+        searched = [record for record in inherited if not record.is_fixed]
+        for rung in range(len(settings.rungs) - 2, -1, -1):
+            here = [record for record in searched if record.at_rung(rung) is not None]
+            gone = [r for r in here if r.at_rung(rung + 1) is not None or r.trial in unavailable]
+            allowed = len(here) // REDUCTION if rung else len(here)
+            if self.limits.deadline is None and not rung:
+                allowed = min(allowed, FINALISTS)
+            for record in ranked(here, rung, settings.objectives, self._baseline_db())[:allowed]:
+                if len(gone) < allowed and record not in gone and self._fits(record, records, unavailable):
+                    return record
+        return None
+
+    def _fits(self, record: TrialRecord, records: list[TrialRecord], unavailable: frozenset[int]) -> bool:
+        """Whether it can be trained for its next rung in the time left, by its own steps or by others' of its work."""
+        steps = self.study.settings.rungs[record.next_rung] - record.steps
+        step_s = self.step_s.get(record.trial)
+        if step_s is None:
+            known = [(self.study.records[trial].costs.macs, each) for trial, each in self.step_s.items() if each]
+            if not known:
+                return True
+            step_s = median(each / macs for macs, each in known) * record.costs.macs
+        return steps * step_s * SAFETY < self._time_left_s()
+
+    def _rung_job(self, record: TrialRecord) -> RungJob:
+        job = super()._rung_job(record)
+        if record.family is None:
+            return job
+        rungs = self.study.settings.rungs
+        start = bank_name(record.family) if job.rung == 0 else measured_weights_name(record.trial, 0)
+        return replace(job, start=start, begun_at=rungs[0], inherits=job.rung == 0)
+
+    def began(self, job: Job) -> None:
+        if isinstance(job, BankJob):
+            name = self.generation.families[job.family].name
+            designs = f"{len(job.designs)} designs"
+            self.listener.said(f"training the weights of {name} networks on {designs} to {job.steps:,} steps")
+            return
+        super().began(job)
+
+    def progressed(self, progress: Progress) -> None:
+        if progress.number > FIRST_NUMBER:
+            super().progressed(progress)
+
+    def took(self, result: Result) -> None:
+        if isinstance(result, BankTrained):
+            self.generation.took(result)
+            name = self.generation.families[result.family].name
+            self.listener.said(f"trained the weights of {name} networks ({result.train_s:.1f} s)")
+            return
+        super().took(result)
+
+    def failed(self, failure: Failed) -> None:
+        if failure.number <= FIRST_NUMBER:
+            name = self.generation.families[FIRST_NUMBER - failure.number].name
+            self.listener.said(f"training the weights of {name} networks failed: {failure.reason}")
+            return
+        super().failed(failure)
+
+    def settled(self, failure: Failed) -> None:
+        if failure.number <= FIRST_NUMBER:
+            self.generation.failed(FIRST_NUMBER - failure.number, failure.reason)
+            return
+        super().settled(failure)

@@ -1,0 +1,143 @@
+"""How a run with shared weights divides its time: how many families, and how long each is trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from search.candidates.fixed_trials import fixed_trials
+from search.candidates.initial_points import plain_point
+from search.candidates.repair import FROM_INPUT
+from search.candidates.screening import Screen
+from search.records import Status
+from search.rungs import SAFETY
+from search.sessions.step_timing import timed
+from search.sharing.generation import Generation
+from search.storage.study import Study
+from search.workers.protocol import Workers
+from space.errors import UserError
+from space.knobs import SPECIALISTS, Value
+from space.search_space import BACKBONE
+from space.weight_bank.families import Family, random_family
+
+TRAINING_SHARE = 0.65  # of the time, for shared weights and for published networks that are trained alone
+ENOUGH_STEPS = 700  # of a family's training in a run of ``REFERENCE_S``, before there are more families
+REFERENCE_S = 1_200  # core-seconds of the default run on two cores
+MOST_FAMILIES = 12
+TUNING = 0.5  # of the steps of shared training: what the best candidates are trained on alone, at first
+FEWEST_STEPS = 20
+DRAWN = (0.0, 1 / 3, 2 / 3, 7 / 8)  # of a family's designs, by cost: about what a step draws
+DEFAULT_FAMILIES, DEFAULT_STEPS = 2, 800  # where no time limit says otherwise
+NOTE = "shared_plan"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``rungs`` are steps in all: of shared training, and then with those alone."""
+
+    families: int
+    rungs: tuple[int, ...]
+
+
+def fitted(core_s: float, family_step_s: float, alone_step_s: float, known: int) -> Plan:
+    """The plan that fits the time: more of it goes half into more families, half into longer training of each.
+
+    Args:
+        core_s: seconds of all workers.
+        family_step_s: of one step of a family's training.
+        alone_step_s: of one step of every published network that is trained alone, added up.
+        known: families that there are.
+    """
+    wanted = ENOUGH_STEPS * math.sqrt(core_s / REFERENCE_S)
+    count, steps = 1, _steps(core_s, family_step_s, alone_step_s, 1)
+    while count < min(known, MOST_FAMILIES):
+        more = _steps(core_s, family_step_s, alone_step_s, count + 1)
+        if more < wanted:
+            break
+        count, steps = count + 1, more
+    shared = max(FEWEST_STEPS, int(steps))
+    return Plan(count, (shared, shared + max(1, round(TUNING * shared))))
+
+
+def _steps(core_s: float, family_step_s: float, alone_step_s: float, families: int) -> float:
+    return TRAINING_SHARE * core_s / ((1 + TUNING) * alone_step_s + families * family_step_s)
+
+
+def candidate_families(study: Study, screen: Screen) -> tuple[Family, ...]:
+    """The first ``MOST_FAMILIES`` that a run would take."""
+    return tuple(islice(_in_order(study, screen), MOST_FAMILIES))
+
+
+def _in_order(study: Study, screen: Screen) -> Iterator[Family]:
+    """All different: those of published networks, of plain networks of every backbone, and then others at
+    random."""
+    space, generator = screen.space, np.random.default_rng(study.settings.seed)
+    seen: set[Family] = set()
+
+    def new(family: Family) -> Iterator[Family]:
+        if family not in seen:
+            seen.add(family)
+            yield family
+
+    for record in fixed_trials(screen.task, study.settings, screen.budget):
+        if record.status != Status.FAILED and BACKBONE in record.knobs and not record.architecture.lacks_input_skip:
+            yield from new(Family.of(space, {**plain_point(space, record.knobs[BACKBONE], generator), **record.knobs}))
+    for name in screen.task.backbones:
+        yield from new(Family.of(space, plain_point(space, name, generator)))
+    for index in range(10 * MOST_FAMILIES):
+        name = screen.task.backbones[index % len(screen.task.backbones)]
+        skip = next(p for p in space.of(name) if p.key == "input_skip").values
+        given: dict[str, Value] = {BACKBONE: name, "input_skip": next(each for each in FROM_INPUT if each in skip)}
+        yield from new(random_family(space, generator, given | {SPECIALISTS.name: 1}))
+
+
+def decide(
+    study: Study,
+    generation: Generation,
+    workers: Workers,
+    core_s: float | None,
+    rungs: tuple[int, ...] | None,
+    is_over: Callable[[], bool],
+) -> Plan | None:
+    """The plan of a run whose ``generation`` has all candidate families; None if the session ends before it is made.
+
+    Args:
+        core_s: seconds of all workers; None where no limit of time is given.
+        rungs: as asked for; None to fit them to the time.
+
+    Raises:
+        UserError: there are not enough networks within the budget to share weights.
+        TimingFailedError: no network can be trained.
+    """
+    noted = study.noted(NOTE)
+    if noted is not None:
+        return Plan(noted["families"], tuple(noted["rungs"]))
+    known = len(generation.families)
+    if rungs is not None or core_s is None:
+        default = (DEFAULT_STEPS, round((1 + TUNING) * DEFAULT_STEPS))
+        plan = Plan(min(DEFAULT_FAMILIES, known), rungs or default)
+    else:
+        step_s = _step_seconds(generation, workers, is_over)
+        if step_s is None:
+            return None
+        plan = fitted(core_s, *step_s, known=known)
+    study.note(NOTE, {"families": plan.families, "rungs": list(plan.rungs)})
+    return plan
+
+
+def _step_seconds(generation: Generation, workers: Workers, is_over: Callable[[], bool]) -> tuple[float, float] | None:
+    """Seconds of a step of a family's training, and of one of every network that is trained alone, added up."""
+    designs = next(filter(None, map(generation.designs, range(len(generation.families)))), ())
+    if not designs:
+        raise UserError("hardly a network fits the budget, too few to share weights; use --evaluator alone")
+    drawn = [designs[round(share * (len(designs) - 1))] for share in DRAWN]
+    alone = [record.architecture for record in generation.alone()]
+    measured = timed(workers, (*drawn, *alone), is_over)
+    if measured is None:
+        return None
+    family_s = SAFETY * sum(seconds or 0.0 for seconds in measured[: len(drawn)])
+    return family_s, SAFETY * sum(seconds or 0.0 for seconds in measured[len(drawn) :])

@@ -1,0 +1,90 @@
+"""A session of a run with shared weights: its plan, its queue and its loop."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from search.candidates.fixed_trials import start_fixed
+from search.candidates.screening import Screen
+from search.loop import Limits
+from search.records import Status
+from search.request.request import Request
+from search.sessions.progress import Listener
+from search.sharing.generation import Generation
+from search.sharing.loop import SharingLoop
+from search.sharing.planning import Plan, candidate_families, decide
+from search.storage.artifacts import ArtifactStore
+from search.storage.study import Study
+from search.workers.protocol import Workers
+
+SPENT_NOTE = "shared_core_s"  # for how many seconds of all workers the run was planned
+
+
+def sharing_loop(
+    study: Study,
+    request: Request,
+    artifacts: ArtifactStore,
+    workers: Workers,
+    limits: Limits,
+    listener: Listener,
+    interrupted: Callable[[], bool],
+) -> SharingLoop | None:
+    """The loop of one session; None if the session ends before there is a plan.
+
+    Raises:
+        UserError: too few networks fit the budget to share weights.
+        TimingFailedError: no network can be trained.
+    """
+    screen = Screen(request.task, study.settings, request.budget)
+    generation = Generation(study, screen, artifacts)
+    if not generation.families:
+        generation.decide(candidate_families(study, screen))
+    core_s = None if request.time_s is None else request.time_s * request.wanted.workers
+
+    def is_over() -> bool:
+        return interrupted() or (limits.deadline is not None and limits.deadline.is_over)
+
+    plan = decide(study, generation, workers, core_s, request.rungs, is_over)
+    if plan is None:
+        return None
+    if len(generation.families) > plan.families:
+        generation.decide(generation.families[: plan.families])
+    wanted = request.rungs or _lengthened(study, plan, core_s)
+    if len(wanted) > len(study.settings.rungs):
+        study.extend(wanted)
+    _enqueue_alone(study, screen, generation)
+    return SharingLoop(
+        study,
+        request.task,
+        request.budget,
+        workers,
+        limits,
+        listener,
+        interrupted,
+        generation=generation,
+        time_s=request.time_s,
+    )
+
+
+def _lengthened(study: Study, plan: Plan, core_s: float | None) -> tuple[int, ...]:
+    """The plan's rungs, and one more of twice the steps alone for each doubling of the time since."""
+    planned_s = study.noted(SPENT_NOTE)
+    if core_s is None or planned_s is None:
+        study.note(SPENT_NOTE, core_s)
+        return plan.rungs
+    shared, tuned = plan.rungs[0], plan.rungs[-1]
+    doublings = max(0, int(math.log2(core_s / planned_s)))
+    return (*plan.rungs, *(shared + (tuned - shared) * 2 ** (1 + index) for index in range(doublings)))
+
+
+def _enqueue_alone(study: Study, screen: Screen, generation: Generation) -> None:
+    """Queue the published networks that are trained alone, if the storage does not have them yet; one that a kill
+    caught between the queue and its training is written down once more."""
+    for record in list(study.records.values()):
+        if record.is_fixed and record.status == Status.RUNNING and not record.rungs:
+            start_fixed(study, screen, study.interrupted(record.trial))
+    known = study.sources()
+    for record in generation.alone():
+        if record.source not in known:
+            study.enqueue(record, screen.space.parameters_of(record.knobs))

@@ -1,0 +1,110 @@
+"""Training the weights that the networks of a family share, in a worker process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from evaluators.data import pools_of
+from evaluators.sharing import BankTrainer
+from evaluators.sharing.bank_files import write_bank
+from evaluators.training.pool import PatchPool
+from search.sessions.deadline import Deadline
+from search.workers.messages import Job, Progress, Result, Stopped
+from search.workers.resumable import train
+from space.architecture import Architecture
+from space.errors import UserError
+from space.weight_bank import WeightBank
+
+if TYPE_CHECKING:
+    from search.workers.jobs import Setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class BankJob(Job):
+    """Train shared weights for ``steps`` steps on ``designs``, smallest first; ``number`` is of no trial.
+
+    ``timed_steps``: only so many steps are made, to be timed, and nothing is kept. ``checkpoint`` and ``bank`` are
+    names of artifacts.
+    """
+
+    family: int
+    designs: tuple[Architecture, ...]
+    steps: int
+    seed: int
+    checkpoint: str
+    bank: str
+    timed_steps: int = 0
+
+
+@dataclass(frozen=True)
+class BankTrained(Result):
+    """``train_s`` is what this job took."""
+
+    family: int
+    train_s: float
+    steps_made: int
+
+
+def train_bank(
+    job: BankJob,
+    setting: Setting,
+    pool: PatchPool,
+    on_progress: Callable[[Progress], None],
+    should_stop: Callable[[], bool],
+) -> BankTrained | Stopped:
+    """Do ``job``, from its checkpoint if there is a whole one."""
+    if job.timed_steps:
+        return _timed(job, setting, pool)
+    deadline, artifacts = Deadline(job.left_s), setting.artifacts
+    trainer = _trainer(job, setting, pool)
+    begun_from = artifacts.get(job.checkpoint)
+    if begun_from is not None:
+        try:
+            trainer.load(begun_from)
+        except UserError:
+            trainer = _trainer(job, setting, pool)  # damaged: the same seed gives the same again
+    first_step, begun = trainer.step, time.perf_counter()
+    train(
+        trainer,
+        job.steps,
+        on_step=lambda step, loss: on_progress(Progress(job.number, step, job.steps, loss)),
+        ends=lambda: should_stop() or deadline.is_over,
+        save=lambda: artifacts.put(job.checkpoint, trainer.save),
+    )
+    train_s = time.perf_counter() - begun
+    if trainer.step < job.steps:
+        return Stopped(job.number, train_s)
+    bank = trainer.averaged_bank()
+    artifacts.put(job.bank, lambda path: write_bank(path, bank, trainer.step))
+    artifacts.delete(job.checkpoint)
+    return BankTrained(job.number, job.family, train_s, trainer.step - first_step)
+
+
+def _timed(job: BankJob, setting: Setting, pool: PatchPool) -> BankTrained:
+    """The time of ``timed_steps`` steps after a first one, which also builds the networks."""
+    trainer = _trainer(job, setting, pool)
+    trainer.train_to(1)
+    begun = time.perf_counter()
+    trainer.train_to(1 + job.timed_steps)
+    return BankTrained(job.number, job.family, time.perf_counter() - begun, job.timed_steps)
+
+
+def _trainer(job: BankJob, setting: Setting, pool: PatchPool) -> BankTrainer:
+    bank, generator = WeightBank(), torch.Generator().manual_seed(job.seed)
+    for design in reversed(job.designs):  # the largest first: its initialisation is what most places begin with
+        bank.cover(design, generator)
+    rules = setting.rules
+    return BankTrainer(
+        bank,
+        job.designs,
+        lambda specialists: pools_of(pool, rules, specialists),
+        setting.plan,
+        setting.precision,
+        job.seed,
+        rules.measure.loss,
+    )
