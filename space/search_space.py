@@ -77,16 +77,18 @@ class SearchSpace:
     A point maps ``"backbone"`` and the names of knobs to values. Random sampling, neighbours, the smallest network,
     ablations, Optuna and any other sampler choose points through ``fill``.
 
-    ``held`` makes it a part of that space: the points where these values are as they say.
+    ``held`` and ``most`` make it a part of that space: the points where the values of ``held`` are as it says, and
+    numbers are no larger than ``most`` says.
     """
 
     task: Task
     shape: IOShape
     held: Mapping[str, Value] = field(default_factory=dict)
+    most: Mapping[str, int | float] = field(default_factory=dict)
 
-    def within(self, held: Mapping[str, Value]) -> SearchSpace:
-        """The part of this space whose points have these values, wherever their knobs apply."""
-        return SearchSpace(self.task, self.shape, {**self.held, **held})
+    def within(self, held: Mapping[str, Value], most: Mapping[str, int | float] | None = None) -> SearchSpace:
+        """The part of this space whose points have these values, wherever their knobs apply, and no larger numbers."""
+        return SearchSpace(self.task, self.shape, {**self.held, **held}, {**self.most, **(most or {})})
 
     @cached_property
     def backbone(self) -> Parameter:
@@ -102,11 +104,17 @@ class SearchSpace:
             found[name] = tuple(
                 Parameter(
                     knob.name if known.setdefault(knob.name, knob.values) == knob.values else f"{name}.{knob.name}",
-                    replace(knob, when={BACKBONE: (name,), **knob.when}),
+                    replace(knob, values=self._allowed(knob), when={BACKBONE: (name,), **knob.when}),
                 )
                 for knob in knobs
             )
         return found
+
+    def _allowed(self, knob: Knob) -> tuple[Value, ...]:
+        most = self.most.get(knob.name)
+        if most is None:
+            return knob.values
+        return tuple(value for value in knob.values if isinstance(value, str) or value <= most)
 
     def of(self, backbone: str) -> tuple[Parameter, ...]:
         """The knobs of one backbone, ordered so that each follows the knobs in its conditions.

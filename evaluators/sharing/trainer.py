@@ -27,10 +27,6 @@ BETWEEN = 2
 channels and 4 to 12 blocks, dB above bicubic that six of them inherit: 0.82 to 1.08 after 1,600 steps of four networks
 (374 s of a core); 0.67 to 1.05 after 1,200 steps of the largest and one at random (168 s)."""
 
-LARGE = 0.25
-"""Share of the designs that are large, of which every step draws one: under a budget of parameters no design has all
-weights of the others, for the widest is not the deepest."""
-
 Pools = Callable[[int], Sequence[PatchPool]]
 """The patches of each of a number of specialists (``evaluators.data.pools_of``)."""
 
@@ -44,7 +40,7 @@ class BankTrainer:
     of an uninterrupted training.
 
     Args:
-        designs: smallest first, largest last; drawn evenly between.
+        designs: smallest first; the last has all weights of the others. Drawn evenly between.
         pools: one for each of the specialists of a design, by their number.
     """
 
@@ -152,12 +148,10 @@ class BankTrainer:
         return total
 
     def _drawn(self) -> list[Architecture]:
-        """One of the largest and the smallest, and ``BETWEEN`` of the others; each once."""
-        first_large = len(self.designs) - max(1, round(LARGE * len(self.designs)))
-        large = self.designs[int(self._generator.integers(first_large, len(self.designs)))]
-        between = self.designs[1:first_large]
+        """The largest and the smallest, and ``BETWEEN`` of the others; each once."""
+        between = self.designs[1:-1]
         chosen = self._generator.permutation(len(between))[:BETWEEN].tolist()
-        return list(dict.fromkeys((large, self.designs[0], *(between[index] for index in chosen))))
+        return list(dict.fromkeys((self.designs[-1], self.designs[0], *(between[index] for index in chosen))))
 
     def _batch(self, specialists: int) -> tuple[Tensor, Tensor]:
         """For the specialist whose turn it is."""

@@ -1,91 +1,107 @@
-"""The designs on which a family's weights are trained: evenly spread over the cost, and the ends of every choice."""
+"""Of a family: the largest network, which decides it, and the designs on which its weights are trained."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice, product
 
 import numpy as np
 
-from search.candidates.repair import repaired
 from search.candidates.screening import Screen
 from space.architecture import Architecture
 from space.errors import UserError
 from space.knobs import Value
-from space.search_space import BACKBONE, Parameter, Values, first
+from space.search_space import Parameter, Values, first
 from space.weight_bank import slots
+from space.weight_bank.families import elastic_of
 
 SPREAD = 40  # designs drawn evenly in the logarithm of the cost, from the smallest to the largest
 SAMPLED = 400  # random designs of the family among which they are chosen
-FEWEST = 4  # of them; below that the family is not worth a training
+MOST_ENDS = 40  # designs of the largest width, of every depth and kind of small parts
+FEWEST = 4  # designs; below that a family is not worth a training
+WIDTH = "width"
 
 
-def designs_of(
-    screen: Screen, generator: np.random.Generator, own: Sequence[Architecture] = ()
-) -> tuple[Architecture, ...]:
-    """Designs within the budget, cheapest first in the first cost objective; () if hardly one of the family fits.
+def largest_of(screen: Screen, kinds: Mapping[str, Value], at_least: Mapping[str, Value]) -> Values | None:
+    """The largest network of a family of these ``kinds``: neither the widest nor the deepest that fits the budget, but
+    between them, nearer to the deepest; None if none fits.
 
     Args:
-        screen: of the family's part of the search space.
-        own: designs of the family that are wanted among them, also off the grid.
-
-    To every value of every elastic choice belongs the widest and the deepest design that has it and fits, so that a
-    bank that covers them covers nearly all others.
+        at_least: numbers that it should reach; it is among those that do if there is one.
     """
-    drawn = [screen.space.random(generator) for _ in range(SAMPLED)]
-    fitting = [values for values in drawn if screen.excess(values) <= 0]
-    if len(fitting) < SPREAD:
-        # Under a tight budget few fit by chance: others are turned down until they do.
-        near = (repaired(values, screen, generator) for values in drawn[:SPREAD])
-        fitting += [values for values in near if values is not None]
-    if not fitting:
-        return ()
-    ends = list(_ends(screen, fitting[0]))
-    wanted = [*(screen.space.decode(values) for values in ends), *own]
-    priced = _priced(screen, (*(screen.space.decode(values) for values in fitting), *wanted))
-    chosen = {*_spread(priced), *wanted}
-    kept = [arch for arch, _ in sorted(priced.items(), key=lambda pair: pair[1]) if arch in chosen and can_share(arch)]
-    return tuple(kept) if len(kept) >= FEWEST else ()
+    elastic = list(elastic_of(screen.space, kinds))
+    numbers = [each for each in elastic if not isinstance(each.values[0], str) and each.key != WIDTH]
+    width = next(each for each in elastic if each.key == WIDTH)
+    names = {each.key: each.values[-1] for each in elastic if isinstance(each.values[0], str)}
+    found = []
+    for chosen in product(*(each.values for each in numbers)):
+        given = {**kinds, **names, **{each.key: value for each, value in zip(numbers, chosen, strict=True)}}
+        largest = _widest(screen, given, width)
+        if largest is not None:
+            found.append(largest)
+    reaching = [values for values in found if all(_reaches(values, key, least) for key, least in at_least.items())]
+    ordered = sorted(_maximal(reaching or found, [WIDTH, *(each.key for each in numbers)]), key=lambda v: v[WIDTH])
+    return ordered[len(ordered) // 3] if ordered else None
 
 
-def _ends(screen: Screen, start: Values) -> Iterator[Values]:
-    """For each value of each elastic choice, the design that has it, is the largest in one number, and fits."""
-    elastic = [parameter for parameter in screen.space.of(str(start[BACKBONE])) if parameter.knob.elastic]
-    smallest = screen.space.fill(first, {key: value for key, value in start.items() if not _is_in(key, elastic)})
-    for parameter in elastic:
-        if parameter.step is None and parameter.key in smallest:
-            turned = [screen.space.fill(first, {**smallest, parameter.key: value}) for value in parameter.values]
-            smallest = min(turned, key=screen.excess)
-    for parameter in elastic:
-        for value in parameter.values:
-            for number in elastic:
-                if number.key == parameter.key or number.step is None:
-                    continue
-                largest = _largest(screen, {**smallest, parameter.key: value}, number)
-                if largest is not None:
-                    yield largest
-
-
-def _is_in(key: str, parameters: Iterable[Parameter]) -> bool:
-    return any(parameter.key == key for parameter in parameters)
-
-
-def _largest(screen: Screen, values: Values, number: Parameter) -> Values | None:
-    """``values`` with the largest of ``number`` at which they fit; costs rise with it."""
+def _widest(screen: Screen, given: Mapping[str, Value], width: Parameter) -> Values | None:
+    """The point of the largest width that fits; costs rise with it."""
     fits: Values | None = None
-    low, high = 0, len(number.values)
+    low, high = 0, len(width.values)
     while low < high:
         middle = (low + high) // 2
-        turned = screen.space.fill(first, {**values, number.key: _value(number, middle)})
-        if screen.excess(turned) <= 0:
-            fits, low = turned, middle + 1
+        values = screen.space.fill(first, {**given, WIDTH: width.values[middle]})
+        if screen.excess(values) <= 0:
+            fits, low = values, middle + 1
         else:
             high = middle
     return fits
 
 
-def _value(number: Parameter, index: int) -> Value:
-    return number.values[index]
+def _reaches(values: Values, key: str, least: Value) -> bool:
+    own = values.get(key)
+    if isinstance(own, str) or isinstance(least, str) or own is None:
+        return True
+    return own >= least
+
+
+def _maximal(points: Sequence[Values], keys: Sequence[str]) -> list[Values]:
+    """Those that no other exceeds in one number without falling behind in another."""
+
+    numbers = np.array([[float(point.get(key, 0)) for key in keys] for point in points])
+
+    def is_below(row: np.ndarray) -> bool:
+        return bool(((numbers >= row).all(1) & (numbers > row).any(1)).any())
+
+    return [point for point, row in zip(points, numbers, strict=True) if not is_below(row)]
+
+
+def designs_of(
+    screen: Screen, generator: np.random.Generator, largest: Values, own: Sequence[Architecture] = ()
+) -> tuple[Architecture, ...]:
+    """Designs of a family within the budget, cheapest first; the largest is the last whatever it costs.
+
+    A bank that covers them covers the family. () if hardly one fits.
+
+    Args:
+        screen: of the family's part of the search space.
+        own: designs of the family that are wanted among them, also off the grid.
+    """
+    drawn = (screen.space.random(generator) for _ in range(SAMPLED))
+    wanted = [*map(screen.space.decode, islice(_ends(screen, largest), MOST_ENDS)), *own]
+    priced = _priced(screen, (*map(screen.space.decode, drawn), *wanted))
+    top = screen.space.decode(largest)
+    chosen = {*_spread(priced), *wanted} - {top}
+    kept = [arch for arch, _ in sorted(priced.items(), key=lambda pair: pair[1]) if arch in chosen and can_share(arch)]
+    return (*kept, top) if len(kept) >= FEWEST and can_share(top) else ()
+
+
+def _ends(screen: Screen, largest: Values) -> Iterator[Values]:
+    """The largest network with every other value of every other elastic choice."""
+    elastic = [each for each in elastic_of(screen.space, largest) if each.key != WIDTH and each.key in largest]
+    for chosen in product(*(each.values[::-1] for each in elastic)):
+        yield screen.space.fill(first, {**largest, **{e.key: v for e, v in zip(elastic, chosen, strict=True)}})
 
 
 def _priced(screen: Screen, designs: Iterable[Architecture]) -> dict[Architecture, float]:
@@ -108,7 +124,7 @@ def _spread(priced: dict[Architecture, float]) -> Iterator[Architecture]:
     """``SPREAD`` of them, the nearest to evenly spaced logarithms of the cost."""
     ordered = sorted(priced.items(), key=lambda pair: pair[1])
     logs = np.log(np.maximum([cost for _, cost in ordered], math.ulp(1.0)))
-    for wanted in np.linspace(logs[0], logs[-1], SPREAD):
+    for wanted in np.linspace(logs[0], logs[-1], SPREAD) if ordered else ():
         yield ordered[int(np.abs(logs - wanted).argmin())][0]
 
 

@@ -37,13 +37,13 @@ class Generation:
 
     def __init__(self, study: Study, screen: Screen, artifacts: ArtifactStore) -> None:
         self._study, self._screen, self._artifacts = study, screen, artifacts
-        self.families = tuple(Family(tuple((key, value) for key, value in held)) for held in study.noted(NOTE, []))
+        self.families = tuple(map(Family.from_dict, study.noted(NOTE, [])))
         self._banks: dict[int, WeightBank] = {}
 
     def decide(self, families: Sequence[Family]) -> None:
         """These are its families; those of a run do not change once their training has begun."""
         self.families = tuple(families)
-        self._study.note(NOTE, [list(map(list, family.held)) for family in families])
+        self._study.note(NOTE, [family.to_dict() for family in families])
 
     @property
     def seed(self) -> int:
@@ -56,7 +56,7 @@ class Generation:
             family, generator = self.families[index], np.random.default_rng((self.seed, index))
             part = self._screen.within(family.space(self._screen.space))
             own = [record.architecture for record in self._papers(family)]
-            found = designs_of(part, generator, own)
+            found = designs_of(part, generator, family.largest(self._screen.space), own)
             noted = [arch.to_dict() for arch in found]
             self._study.note(DESIGNS_NOTE.format(index), noted)
         return tuple(architecture_from_dict(each) for each in noted)
@@ -102,7 +102,7 @@ class Generation:
         """The family that a published network may inherit from: only one with our input skip, never as published."""
         if BACKBONE not in record.knobs or record.architecture.lacks_input_skip or not can_share(record.architecture):
             return None
-        return self.index_of(Family.of(self._screen.space, record.knobs).values)
+        return self.index_of(record.knobs)
 
     def _papers(self, family: Family) -> list[TrialRecord]:
         """The published networks of the run that belong to it."""

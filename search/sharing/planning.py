@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -16,13 +16,14 @@ from search.candidates.screening import Screen
 from search.records import Status
 from search.rungs import SAFETY
 from search.sessions.step_timing import timed
+from search.sharing.designs import largest_of
 from search.sharing.generation import Generation
 from search.storage.study import Study
 from search.workers.protocol import Workers
 from space.errors import UserError
 from space.knobs import SPECIALISTS, Value
 from space.search_space import BACKBONE
-from space.weight_bank.families import Family, random_family
+from space.weight_bank.families import Family
 
 TRAINING_SHARE = 0.65  # of the time, for shared weights and for published networks that are trained alone
 ENOUGH_STEPS = 700  # of a family's training in a run of ``REFERENCE_S``, before there are more families
@@ -32,6 +33,8 @@ TUNING = 0.5  # of the steps of shared training: what the best candidates are tr
 FEWEST_STEPS = 20
 DRAWN = (0.0, 1 / 3, 2 / 3, 7 / 8)  # of a family's designs, by cost: about what a step draws
 DEFAULT_FAMILIES, DEFAULT_STEPS = 2, 800  # where no time limit says otherwise
+PLAIN_ENDS: dict[str, Value] = {"upsampler": "dense-one-step", "attention": "none"}  # the cheapest of the good ones
+PLAIN_SCALE: dict[str, Value] = {"residual_scale": 1.0}  # others learn as much later
 NOTE = "shared_plan"
 
 
@@ -78,21 +81,23 @@ def _in_order(study: Study, screen: Screen) -> Iterator[Family]:
     space, generator = screen.space, np.random.default_rng(study.settings.seed)
     seen: set[Family] = set()
 
-    def new(family: Family) -> Iterator[Family]:
-        if family not in seen:
+    def new(kinds: Mapping[str, Value], at_least: Mapping[str, Value]) -> Iterator[Family]:
+        largest = largest_of(screen, kinds, at_least)
+        if largest is not None and (family := Family.below(space, largest)) not in seen:
             seen.add(family)
             yield family
 
     for record in fixed_trials(screen.task, study.settings, screen.budget):
         if record.status != Status.FAILED and BACKBONE in record.knobs and not record.architecture.lacks_input_skip:
-            yield from new(Family.of(space, {**plain_point(space, record.knobs[BACKBONE], generator), **record.knobs}))
+            numbers = {key: value for key, value in record.knobs.items() if not isinstance(value, str)}
+            yield from new(record.knobs, numbers)
     for name in screen.task.backbones:
-        yield from new(Family.of(space, plain_point(space, name, generator)))
+        yield from new({**plain_point(space, name, generator), **PLAIN_ENDS}, {})
     for index in range(10 * MOST_FAMILIES):
         name = screen.task.backbones[index % len(screen.task.backbones)]
         skip = next(p for p in space.of(name) if p.key == "input_skip").values
         given: dict[str, Value] = {BACKBONE: name, "input_skip": next(each for each in FROM_INPUT if each in skip)}
-        yield from new(random_family(space, generator, given | {SPECIALISTS.name: 1}))
+        yield from new(space.random(generator, {**given, SPECIALISTS.name: 1, **PLAIN_SCALE}), {})
 
 
 def decide(

@@ -52,6 +52,10 @@ def next_inherited(study: Study, screen: Screen, generation: Generation) -> Tria
             reason = f"the same network as trial {same.trial}"
             study.reject(replace(record, status=Status.DUPLICATE, reason=reason), screen.budget)
         elif index is None or not generation.covers(index, record.architecture):
+            if repairs and index is None:
+                near = generation.families[family].within_reach(space, values)
+                repairs -= space.decode(near).key in known
+                study.enqueue_knobs(space.parameters_of(near))
             reason = "its weights are not all among the shared ones"
             study.reject(replace(record, status=Status.UNCOVERED, reason=reason, family=None), screen.budget)
         else:

@@ -29,11 +29,7 @@ MALLE_POOL = Knob(
     {"malle": ("head", "middle", "tail", "all", "finest", "every-level")},
 )
 ATTENTION = Knob(
-    "attention",
-    ("none", "channel", "spatial", "both"),
-    "attention over what the trunk gives",
-    f"{DEBLUR} table 2",
-    elastic=True,
+    "attention", ("none", "channel", "spatial", "both"), "attention over what the trunk gives", f"{DEBLUR} table 2"
 )
 UPSAMPLER = Knob(
     "upsampler",
@@ -41,7 +37,6 @@ UPSAMPLER = Knob(
     "how features become the output image",
     f"{LAHIRI}, which warns of depthwise; {SLWSR}: dense-two-step",
     same_size=(),
-    elastic=True,
 )
 INPUT_SKIP = Knob(
     "input_skip",

@@ -31,7 +31,6 @@ ACTIVATION_KEPT = Knob(
     ("rare", "1/3", "1/2", "2/3", "all"),
     "share of blocks that keep their activation",
     f"{SLWSR} figure 6",
-    elastic=True,
 )
 PREFIX = f"{SECOND}_"
 SECOND_KNOBS = tuple(

@@ -1,9 +1,12 @@
-"""Families of networks that one set of weights can serve: of one backbone, with the same kinds of blocks.
+"""Families of networks that one set of weights can serve: of one backbone, with the same kinds of blocks, none larger
+than a largest one.
 
-Any networks can share a bank, but only parts of the same kind share tensors. In a family networks differ in the knobs
-that are ``elastic`` alone: in sizes, and in small parts such as the upsampler. All else is the same in all of them,
-also what has no weights and yet changes what weights must do: with and without an input skip, the last convolution
-would have to learn the image and what is missing in it.
+Any networks can share a bank, but only parts of the same kind share tensors, and what one network does to the weights
+must suit the others. In a family networks differ in the knobs that are ``elastic`` alone, and the largest, which every
+step trains, has all weights of all others. All else is the same in all of them, also what has no weights and yet
+changes what weights must do. With and without an input skip, the last convolution would have to learn the image and
+what is missing in it; and trained with and without their activations, plain residual networks of 28 channels and 12
+blocks diverged within 120 steps.
 """
 
 from __future__ import annotations
@@ -11,62 +14,92 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-
-import numpy as np
+from typing import Any
 
 from space.knobs import Value
-from space.search_space import BACKBONE, Parameter, SearchSpace, Values
+from space.search_space import BACKBONE, Parameter, SearchSpace, Values, first
 
 
 @dataclass(frozen=True)
 class Family:
-    """Networks of a search space whose knobs are as ``held`` says, but for the elastic ones.
+    """Networks of a search space whose knobs are as ``held`` says, but for the elastic ones, which are numbers up to
+    that in ``most``, or names.
 
     >>> import space
     >>> task = space.TASKS["sr"]
     >>> searched = space.SearchSpace(task, task.shape(4))
-    >>> values = searched.fill(lambda choice: choice.values[0], {"backbone": "plain"})
-    >>> family = Family.of(searched, values)
-    >>> family.holds({**values, "width": 32}), family.holds({**values, "recursion": 2})
+    >>> values = searched.fill(lambda choice: choice.values[2], {"backbone": "plain"})
+    >>> family = Family.below(searched, values)
+    >>> family.holds({**values, "width": 8}), family.holds({**values, "width": 64})
     (True, False)
     """
 
     held: tuple[tuple[str, Value], ...]
+    most: tuple[tuple[str, int | float], ...]
 
     @classmethod
-    def of(cls, space: SearchSpace, values: Mapping[str, Value]) -> Family:
-        """The one that the point ``values`` belongs to."""
-        elastic = {parameter.key for parameter in space.of(str(values[BACKBONE])) if parameter.knob.elastic}
-        return cls(tuple((key, value) for key, value in values.items() if key not in elastic))
+    def below(cls, space: SearchSpace, largest: Mapping[str, Value]) -> Family:
+        """The one whose largest network is at the point ``largest``."""
+        elastic = [each for each in elastic_of(space, largest) if each.key in largest]
+        keys = {each.key for each in elastic}
+        numbers = ((each.key, largest[each.key]) for each in elastic)
+        return cls(
+            tuple((key, value) for key, value in largest.items() if key not in keys),
+            tuple((key, value) for key, value in numbers if not isinstance(value, str)),
+        )
+
+    @property
+    def name(self) -> str:
+        """For a person: its backbone, what its blocks are, and how large it gets."""
+        values = dict(self.held)
+        words = [str(values[BACKBONE])]
+        words += [str(values[key]) for key in ("block", "convolution", "ar_convolution", "upsampler") if key in values]
+        unusual = (key for key in ("inverted_ratio", "malle", "recursion") if _is_unusual(key, values))
+        words += [f"{key} {values[key]}" for key in unusual]
+        return f"{' '.join(words)} (up to {', '.join(f'{key} {value}' for key, value in self.most)})"
 
     @cached_property
     def values(self) -> Values:
         return dict(self.held)
 
-    @property
-    def name(self) -> str:
-        """For a person: its backbone and what its blocks are."""
-        words = [str(self.values[BACKBONE])]
-        words += [str(self.values[key]) for key in ("block", "convolution", "ar_convolution") if key in self.values]
-        words += [f"{key} {self.values[key]}" for key in ("inverted_ratio", "malle") if self._differs(key)]
-        return " ".join(words)
-
-    def _differs(self, key: str) -> bool:
-        return self.values.get(key, 0.0) not in (0.0, "none")
+    def largest(self, whole: SearchSpace) -> Values:
+        """The point of its largest network; of elastic names, the last."""
+        names = {each.key: each.values[-1] for each in elastic_of(whole, self.values)}
+        return whole.fill(first, {**names, **self.values, **dict(self.most)})
 
     def holds(self, values: Mapping[str, Value]) -> bool:
         """Whether the point ``values`` belongs to it."""
-        return all(values.get(key) == value for key, value in self.held)
+        return all(values.get(key) == value for key, value in self.held) and not self.exceeded(values)
+
+    def exceeded(self, values: Mapping[str, Value]) -> Values:
+        """The numbers at ``values`` that are larger than its largest network's, with those of that network."""
+        return {key: most for key, most in self.most if _number(values.get(key)) > most}
+
+    def within_reach(self, whole: SearchSpace, values: Mapping[str, Value]) -> Values:
+        """The nearest of its points to ``values``."""
+        return whole.fill(first, {**values, **self.values, **self.exceeded(values)})
 
     def space(self, whole: SearchSpace) -> SearchSpace:
         """Its part of the search space ``whole``."""
-        return whole.within(self.values)
+        return whole.within(self.values, dict(self.most))
 
-    def elastic(self, whole: SearchSpace) -> Iterator[Parameter]:
-        """The choices in which its networks differ."""
-        return (parameter for parameter in whole.of(str(self.values[BACKBONE])) if parameter.knob.elastic)
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"held": [list(pair) for pair in self.held], "most": [list(pair) for pair in self.most]}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Family:
+        return cls(*(tuple((key, value) for key, value in data[name]) for name in ("held", "most")))
 
 
-def random_family(space: SearchSpace, generator: np.random.Generator, given: Mapping[str, Value]) -> Family:
-    """One at random among those with the values in ``given``."""
-    return Family.of(space, space.random(generator, given))
+def elastic_of(space: SearchSpace, values: Mapping[str, Value]) -> Iterator[Parameter]:
+    """The choices of a backbone in which networks of a family differ."""
+    return (parameter for parameter in space.of(str(values[BACKBONE])) if parameter.knob.elastic)
+
+
+def _is_unusual(key: str, values: Mapping[str, Value]) -> bool:
+    return values.get(key, "none") not in (0.0, "none", 1)
+
+
+def _number(value: Value | None) -> float:
+    return 0.0 if value is None or isinstance(value, str) else float(value)
