@@ -1,0 +1,248 @@
+"""A search with shared weights: its plan, what is trained, measured and told in which order, and what a kill leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import optuna
+import pytest
+import torch
+
+from evaluators.sharing.bank_files import write_bank
+from search.candidates.screening import Screen
+from search.loop import Limits
+from search.records import SHARED, Status
+from search.request.request import request_from_options
+from search.sessions.deadline import Deadline
+from search.sharing.planning import MOST_FAMILIES, Plan, candidate_families, fitted
+from search.sharing.session import sharing_loop
+from search.storage.artifacts import LocalArtifacts
+from search.storage.study import Study
+from search.workers.bank_jobs import BankJob, BankTrained
+from search.workers.jobs import Measured, RungJob, TimingJob
+from search.workers.messages import Answer, Failed, Job, Progress
+from space import TASKS
+from space.errors import UserError
+from space.weight_bank import WeightBank
+from tests.search_tests.conftest import FormulaWorkers, Killed, SilentListener, formula_psnr_db, settings
+
+BUDGET = "30k-params"
+
+
+@dataclass
+class SharingWorkers(FormulaWorkers):
+    """As ``FormulaWorkers``; shared weights are random ones, and those of the families ``diverging`` fail."""
+
+    folder: Path = Path()
+    diverging: tuple[int, ...] = ()
+
+    def poll(self, timeout_s: float) -> list[Answer | Progress]:
+        job = self.jobs[0]
+        if self.die_after is not None and len(self.done) >= self.die_after:
+            raise Killed
+        if isinstance(job, BankJob):
+            self.done.append(self.jobs.pop(0))
+            if job.family in self.diverging:
+                return [Failed(job.number, "the loss is not finite at training step 9", diverged=True)]
+            bank = WeightBank()
+            for design in reversed(job.designs):
+                bank.cover(design, torch.Generator().manual_seed(0))
+            LocalArtifacts(self.folder).put(job.bank, lambda path: write_bank(path, bank, job.steps))
+            return [Progress(job.number, 1, job.steps, 0.1), BankTrained(job.number, job.family, 3.0, job.steps)]
+        if isinstance(job, RungJob) and job.begun_at == job.steps:
+            self.done.append(self.jobs.pop(0))
+            psnr_db = formula_psnr_db(job.architecture, job.steps)
+            return [Measured(job.number, psnr_db, 0.8, {"a": psnr_db}, 0.0, 0, 0.1)]
+        return super().poll(timeout_s)
+
+
+def search(
+    folder: Path,
+    trials: int = 12,
+    workers: SharingWorkers | None = None,
+    time_s: float | None = None,
+    budget: str = BUDGET,
+) -> tuple[Study, SharingWorkers]:
+    """Open or create the study in a folder and search; the session ends where the loop does."""
+    workers = workers or SharingWorkers()
+    workers.folder = folder
+    options: dict[str, object] = {} if time_s else {"rungs": (100, 150, 200)}
+    request = request_from_options(task="sr", budget=budget, evaluator=SHARED, input=(64, 36), **options)
+    request = replace(request, time_s=time_s, wanted=replace(request.wanted, workers=1))
+    made = settings(budget=budget, rungs=(), evaluator=SHARED)
+    study = Study.open(folder, owned=True) or Study.create(folder, made)
+    limits = Limits(Deadline(time_s) if time_s else None, trials)
+    loop = sharing_loop(study, request, LocalArtifacts(folder), workers, limits, SilentListener(), lambda: False)
+    assert loop is not None and loop.run() is None
+    return study, workers
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, SharingWorkers]:
+    return search(tmp_path_factory.mktemp("shared"))
+
+
+def kinds(jobs: list[Job]) -> list[str]:
+    names = {BankJob: "bank", TimingJob: "timing"}
+    return [names.get(type(job)) or ("measure" if job.begun_at == job.steps else "train") for job in jobs]  # type: ignore[attr-defined]
+
+
+def test_families_are_trained_first_then_measured_then_the_best_are_trained_on(
+    searched: tuple[Study, SharingWorkers],
+) -> None:
+    done = kinds(searched[1].done)
+    assert done[:2] == ["bank", "bank"] and done.count("bank") == 2
+    measured = [index for index, kind in enumerate(done) if kind == "measure"]
+    searched_trials = [r for r in searched[0].records.values() if not r.is_fixed and r.status == Status.TRAINED]
+    assert len(measured) == len(searched_trials) == 12
+    assert set(done[measured[-1] + 1 :]) == {"train"}
+
+
+def test_what_is_measured_has_the_steps_of_the_shared_training(searched: tuple[Study, SharingWorkers]) -> None:
+    study, workers = searched
+    for job in workers.done:
+        if isinstance(job, RungJob) and study.records[job.number].family is not None:
+            assert job.begun_at == 100
+            assert job.inherits == (job.rung == 0)
+            family = study.records[job.number].family
+            expected = f"shared/family-{family}.safetensors" if job.inherits else f"-{job.number}-rung-0.safetensors"
+            assert job.start.endswith(expected)
+
+
+def test_finalists_climb_from_what_they_inherited(searched: tuple[Study, SharingWorkers]) -> None:
+    records = [record for record in searched[0].records.values() if record.family is not None]
+    climbed = [record for record in records if len(record.rungs) > 1]
+    assert len(climbed) == 8
+    assert [r.steps for r in climbed[0].rungs][:2] == [100, 150]
+    assert sum(len(record.rungs) == 3 for record in records) == 4
+
+
+def test_all_that_inherit_are_told_and_others_are_not(searched: tuple[Study, SharingWorkers]) -> None:
+    study = searched[0]
+    for trial in study.trials():
+        record = study.records[trial.number]
+        told = trial.state == optuna.trial.TrialState.COMPLETE
+        assert told == (record.family is not None and record.status == Status.TRAINED)
+
+
+def test_published_networks_are_compared_at_equal_treatment(tmp_path: Path) -> None:
+    study, workers = search(tmp_path, budget="200k-params", trials=4)
+    by_source = {record.source: record for record in study.records.values() if record.is_fixed}
+    assert by_source["s-lwsr16+skip"].family is not None  # it lies in the space
+    assert by_source["s-lwsr16"].family is None  # as published
+    alone = [j for j in workers.done if isinstance(j, RungJob) and j.number == by_source["s-lwsr16"].trial]
+    assert [(job.begun_at, job.start, job.steps) for job in alone] == [(0, "", 100), (0, "", 150), (0, "", 200)]
+    for name in ("s-lwsr16", "s-lwsr16+skip"):
+        assert [result.steps for result in by_source[name].rungs] == [100, 150, 200], name
+
+
+def test_proposals_outside_a_family_lead_into_it(searched: tuple[Study, SharingWorkers]) -> None:
+    study = searched[0]
+    generation_of = [record for record in study.records.values() if record.status == Status.TRAINED]
+    assert all(record.costs.params <= 30_000 for record in generation_of)
+    assert not [r for r in study.records.values() if r.family is not None and r.status == Status.UNCOVERED]
+
+
+def journal(study: Study) -> list[tuple[str, str, int | None, list[int]]]:
+    return [
+        (record.architecture.key, record.status, record.family, [result.steps for result in record.rungs])
+        for record in study.records.values()
+    ]
+
+
+def test_a_kill_at_any_point_leaves_a_run_that_goes_on(tmp_path: Path, searched: tuple[Study, SharingWorkers]) -> None:
+    jobs = len(searched[1].done)
+    for after in (0, 1, 2, 3, 8, jobs - 6, jobs - 1):
+        folder = tmp_path / str(after)
+        folder.mkdir()
+        with pytest.raises(Killed):
+            search(folder, workers=SharingWorkers(die_after=after))
+        study, _ = search(folder)
+        assert sorted(journal(study), key=str) == sorted(journal(searched[0]), key=str), after
+
+
+def test_a_family_that_diverges_leaves_the_others(tmp_path: Path) -> None:
+    study, _ = search(tmp_path, trials=4, workers=SharingWorkers(diverging=(0,)))
+    families = {record.family for record in study.records.values() if record.status == Status.TRAINED}
+    assert families == {1}
+    assert study.noted("family_0") == {"failed": "the loss is not finite at training step 9"}
+    again, workers = search(tmp_path, trials=5)
+    assert "bank" not in kinds(workers.done)  # it is not tried again
+    assert sum(not record.is_fixed and record.status == Status.TRAINED for record in again.records.values()) == 5
+
+
+def test_papers_of_a_family_that_diverges_are_trained_alone(tmp_path: Path) -> None:
+    study, _ = search(tmp_path, budget="200k-params", trials=2, workers=SharingWorkers(diverging=(0,)))
+    record = next(record for record in study.records.values() if record.source == "s-lwsr16+skip")
+    assert record.family is None and len(record.rungs) == 3
+
+
+def test_without_any_family_only_papers_are_left(tmp_path: Path) -> None:
+    study, workers = search(tmp_path, trials=4, workers=SharingWorkers(diverging=(0, 1)))
+    assert set(kinds(workers.done)) == {"bank"}
+    assert not [record for record in study.records.values() if record.status == Status.TRAINED]
+
+
+def test_a_limit_of_time_is_planned_and_a_longer_one_adds_a_rung(tmp_path: Path) -> None:
+    study, workers = search(tmp_path, trials=6, time_s=2_000)
+    assert kinds(workers.done)[0] == "timing"
+    rungs = study.settings.rungs
+    assert len(rungs) == 2 and rungs[1] - rungs[0] == round(rungs[0] / 2)
+    families = study.noted("families")
+    again, workers = search(tmp_path, trials=8, time_s=4_100)
+    assert "timing" not in kinds(workers.done) and "bank" not in kinds(workers.done)
+    assert again.settings.rungs == (*rungs, rungs[0] + 2 * (rungs[1] - rungs[0]))
+    assert again.noted("families") == families
+
+
+@pytest.mark.parametrize(
+    ("core_s", "expected"),
+    [(1_200, Plan(2, (820, 1230))), (60, Plan(1, (57, 86))), (7_200, Plan(5, (1929, 2894))), (1, Plan(1, (20, 30)))],
+)
+def test_time_buys_more_families_and_longer_ones(core_s: float, expected: Plan) -> None:
+    assert fitted(core_s, family_step_s=0.25, alone_step_s=0.3, known=MOST_FAMILIES) == expected
+
+
+def test_no_more_families_than_there_are() -> None:
+    assert fitted(1e6, 0.25, 0.0, known=3).families == 3
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_candidate_families_fit_the_budget_and_differ(task: str, tmp_path: Path) -> None:
+    request = request_from_options(task=task, budget="60k-params", input=(64, 36))
+    made = replace(settings(budget="60k-params"), **vars(request.wanted))
+    study = Study.create(tmp_path, made)
+    screen = Screen(TASKS[task], made, request.budget)
+    found = candidate_families(study, screen)
+    assert len(found) == len(set(found)) >= len(TASKS[task].backbones)
+    for family in found:
+        largest = family.largest(screen.space)
+        assert family.holds(largest)
+        assert screen.excess(largest) <= 0, family.name
+        assert screen.space.decode(largest).lacks_input_skip is False, family.name
+    assert found == candidate_families(study, screen)
+
+
+def test_weights_that_are_gone_are_not_covered(searched: tuple[Study, SharingWorkers], tmp_path: Path) -> None:
+    from search.sharing.generation import Generation
+
+    study = searched[0]
+    request = request_from_options(task="sr", budget=BUDGET, input=(64, 36))
+    screen = Screen(TASKS["sr"], study.settings, request.budget)
+    generation = Generation(study, screen, LocalArtifacts(tmp_path))
+    assert not generation.covers(0, generation.designs(0)[0])
+    with pytest.raises(UserError, match="the weights of family 1 must be in the run's folder"):
+        generation.bank(0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"evaluator": "supernet"}, "--evaluator must be one of alone, shared, got 'supernet'"),
+        ({"evaluator": "shared", "compress": "prune"}, "--compress needs networks that are trained alone"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(options: dict[str, str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        request_from_options(task="sr", budget=BUDGET, **options)
