@@ -37,7 +37,7 @@ class Slot:
     sizes: tuple[Sizes, ...]
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def slots(arch: Architecture) -> Mapping[str, Slot]:
     """The slot of each parameter that is trained, by its name in the network of ``arch``; of specialists, in each.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from evaluators.compression.int8 import quantized
 from evaluators.export import FORMATS, INT8, Exportable, ExportError, Format
 from evaluators.export.check import compared, shots
 from evaluators.export.deploy import export_form
+from evaluators.export.litert_int8 import SMALLEST_WEIGHT, with_scales
 from evaluators.export.quantization import SILENT, end_ranges
 from evaluators.images.embedded import training_photographs
 from tests.small_networks import small_model
@@ -73,17 +75,55 @@ class _Silent(nn.Module):
 
 
 def test_a_layer_that_says_nothing_on_any_picture(form: Format, tmp_path: Path) -> None:
-    network, path = _Silent().eval(), tmp_path / f"model{form.suffix}"
+    psnr_db = figures_of(_Silent().eval(), form, tmp_path)["psnr_to_torch_db"]
+    assert psnr_db is None or psnr_db > LOWEST_DB  # None: equal in every bit
+
+
+def figures_of(network: nn.Module, form: Format, folder: Path) -> dict[str, Any]:
+    """Of the int8 file of ``network`` against torch."""
+    path = folder / f"model{form.suffix}"
     form.write(Exportable(network, 3, SIZE, dtype=INT8, calibration=pictures(2)), path)
     taken = shots(network, 3, SIZE, 1, (), None)
-    psnr_db = compared(taken, [form.open(path).run(shot.image) for shot in taken])["psnr_to_torch_db"]
-    assert psnr_db is None or psnr_db > LOWEST_DB  # None: equal in every bit
+    return compared(taken, [form.open(path).run(shot.image) for shot in taken])
 
 
 def test_the_simulation_takes_the_same_range_for_it() -> None:
     ranges = quantized(_Silent().eval(), [torch.from_numpy(each) for each in pictures(2)]).ranges
     assert list(ranges.values()).count(SILENT) >= 2  # with the image's own
     assert all(high - low > 0.01 for low, high in ranges.values())
+
+
+def _with_a_channel_of(weight: float) -> nn.Module:
+    """Two convolutions; all that the second's green has is its bias, but for ``weight``."""
+    generator = torch.Generator().manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 3, 3, padding=1)).eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.uniform_(-0.2, 0.2, generator=generator)
+        network[2].get_parameter("weight")[1] = weight
+        network[2].get_parameter("bias").fill_(0.3)
+    return network
+
+
+@pytest.mark.parametrize("weight", [0.0, -1e-12])
+def test_a_channel_without_weights_keeps_its_bias(form: Format, weight: float, tmp_path: Path) -> None:
+    figures = figures_of(_with_a_channel_of(weight), form, tmp_path)
+    assert figures["psnr_to_torch_db"] > LOWEST_DB
+    assert max(map(abs, figures["colour_drift_levels"])) < 1  # a green that is lost drifts by 76
+
+
+def test_only_channels_without_weights_are_raised_and_in_a_copy() -> None:
+    usual = _with_a_channel_of(0.1)
+    assert with_scales(usual) is usual
+    network = _with_a_channel_of(-1e-12)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    raised = with_scales(network)
+    assert raised is not network
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    changes = {name: value - before[name] for name, value in raised.state_dict().items()}
+    assert [name for name, change in changes.items() if change.any()] == ["2.weight"]
+    assert changes["2.weight"].nonzero()[:, 0].tolist() == [1], "one weight, of the green"
+    assert float(changes["2.weight"].sum()) == pytest.approx(-SMALLEST_WEIGHT * 0.3)
 
 
 def test_without_calibration_pictures_it_is_refused(form: Format, tmp_path: Path) -> None:
