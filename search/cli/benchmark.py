@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from latency_tables.cli.console import Console
+from reports.benchmark.page import write_signals
 from search.cli.experiments import run_session, session_of
 from search.experiments.benchmark import Benchmark, opened
 from search.experiments.benchmark_designs import BENCHMARKS
+from search.experiments.benchmark_proxies import completed_proxies
 from search.experiments.sessions import artifacts_of
 from search.experiments.training import Begun
 from search.request.values import written_folder
@@ -28,6 +30,12 @@ def execute(options: argparse.Namespace) -> int:
     if options.list:
         for line in _lines(benchmark):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
+        return 0
+    if options.signals:
+        for name in completed_proxies(benchmark):
+            console.print(f"zero-cost proxies of {name}", highlight=False, markup=False, soft_wrap=True)
+        write_signals(benchmark, f"python -m search benchmark --task {options.task} --out {folder}")
+        console.print(f"page: {folder / 'README.md'}", highlight=False, soft_wrap=True)
         return 0
     session = replace(session, folder=benchmark.trainings_folder, threads=THREADS)
     benchmark.write()
