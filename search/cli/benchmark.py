@@ -38,8 +38,9 @@ def execute(options: argparse.Namespace) -> int:
         console.print(f"page: {folder / 'README.md'}", highlight=False, soft_wrap=True)
         return 0
     session = replace(session, folder=benchmark.trainings_folder, threads=THREADS)
-    benchmark.write()
-    _, status = run_session(benchmark.waiting(), session, console, lambda _record: benchmark.write())
+    benchmark.write_costs()
+    benchmark.write_quality()
+    _, status = run_session(benchmark.waiting(), session, console, lambda _record: benchmark.write_quality())
     console.print(f"tables: {folder}", highlight=False, soft_wrap=True)
     return status
 

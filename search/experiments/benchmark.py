@@ -69,8 +69,12 @@ class Benchmark:
         done = {row["training"] for row in read_quality(self.folder)}
         return tuple(training for training in self.trainings() if training.folder_name not in done)
 
-    def write(self) -> None:
-        """``designs.csv`` and ``quality.csv``: what stood there, and what the records say."""
+    def write_costs(self) -> None:
+        """``designs.csv``."""
+        _write(self.folder / COSTS_FILE, COSTS, self._costs())
+
+    def write_quality(self) -> None:
+        """``quality.csv``: what stood there, and what the records say."""
         trainings = self.trainings()
         place = {training.folder_name: index for index, training in enumerate(trainings)}
         rows: dict[tuple[str, int], Mapping[str, str]] = {
@@ -81,7 +85,6 @@ class Benchmark:
                 rows[training.folder_name, int(row["steps"])] = row
         ordered = sorted(rows.values(), key=lambda row: (place.get(row["training"], len(place)), int(row["steps"])))
         _write(self.folder / QUALITY_FILE, QUALITY, ordered)
-        _write(self.folder / COSTS_FILE, COSTS, self._costs())
 
     def _rows(self, training: Training) -> Iterable[Mapping[str, str]]:
         artifacts = artifacts_of(training, self.trainings_folder)

@@ -111,10 +111,9 @@ class BenchmarkTask:
                 logs[arch] = math.log(found.macs)
         taken = dict.fromkeys(TASKS[self.rules.task].backbones, 0)
         chosen = []
-        for wanted in np.linspace(min(logs.values()), max(logs.values()), self.random).tolist():
+        low, high = min(logs.values(), default=0.0), max(logs.values(), default=0.0)
+        for wanted in np.linspace(low, high, min(self.random, len(logs))).tolist():
             nearest = sorted(logs, key=lambda each: abs(logs[each] - wanted))[:NEAREST]
-            if not nearest:
-                break
             arch = min(nearest, key=lambda each: taken[each.backbone])
             taken[arch.backbone] += 1
             chosen.append(arch)

@@ -36,12 +36,15 @@ SMALL = replace(
 
 
 @pytest.fixture
-def few_draws(monkeypatch) -> None:
-    monkeypatch.setattr(benchmark_designs, "DRAWS", 200)
+def any_design(monkeypatch) -> None:
+    """A draw without limits, of which a few points are enough."""
+    limits = {"DRAWS": 12, "FEWEST_PARAMS": 0, "MOST_PARAMS": 10**9, "MOST_MACS": 10**13, "MOST_OPERATORS": 10**6}
+    for name, limit in limits.items():
+        monkeypatch.setattr(benchmark_designs, name, limit)
 
 
 @pytest.fixture
-def table(few_draws, root: Path, monkeypatch) -> Path:
+def table(root: Path, monkeypatch) -> Path:
     """Where the small table goes; its trainings run in this process, on pictures of 80x64 pixels."""
     monkeypatch.chdir(root)
     monkeypatch.setattr(sessions, "ProcessWorkers", InProcessWorkers)
@@ -49,6 +52,8 @@ def table(few_draws, root: Path, monkeypatch) -> Path:
         found = getattr(data, name)(root / folder, SMALL.rules)
         monkeypatch.setattr(data, name, lambda _folder, _rules, found=found: found)
     monkeypatch.setitem(BENCHMARKS, "sr", SMALL)
+    small = [designed(SMALL.space, f"plain:width=8,blocks={blocks},upsampler=dense-one-step") for blocks in (1, 3)]
+    monkeypatch.setattr(benchmark_designs.BenchmarkTask, "_drawn", lambda _self: small)
     return root / "table"
 
 
@@ -71,27 +76,33 @@ def test_members_of_published_fronts_are_those_networks(front: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(BENCHMARKS))
-def test_half_the_designs_are_random_and_within_the_limits(few_draws, name: str) -> None:
-    task = replace(BENCHMARKS[name], random=4)
+def test_a_task_has_forty_designs_half_of_them_random(monkeypatch, name: str) -> None:
+    monkeypatch.setattr(benchmark_designs, "DRAWS", 0)
+    task = BENCHMARKS[name]
+    chosen = task.designs()
+    assert len({design.architecture.key for design in chosen}) == len({design.name for design in chosen}) == len(chosen)
+    assert len(chosen) + task.random >= 40
+    assert abs(len(chosen) - task.random) <= 2
+    assert all(task.macs(design) <= 6e9 for design in chosen if design.name not in task.dearer)
+
+
+def test_random_designs_are_within_the_limits(monkeypatch) -> None:
+    monkeypatch.setattr(benchmark_designs, "DRAWS", 40)
+    task = replace(SMALL, random=3)
+    for design in task.designs():
+        if design.is_random:
+            found = screened(design.architecture, *task.input_size)
+            assert 20_000 <= found.params <= 300_000
+            assert found.macs <= 6e9
+            assert len(found.operators) <= 140
+
+
+def test_chosen_and_random_designs_take_turns_from_cheap_to_dear(any_design) -> None:
+    task = replace(BENCHMARKS["sr"], random=6)
     designs = task.designs()
-    drawn = [design for design in designs if design.is_random]
-    assert len({design.architecture.key for design in designs}) == len({design.name for design in designs})
-    assert len(drawn) == 4
-    assert 0.4 < BENCHMARKS[name].random / (len(designs) - 4 + BENCHMARKS[name].random) < 0.6
-    assert len(designs) - 4 + BENCHMARKS[name].random >= 40
-    for design in drawn:
-        found = screened(design.architecture, *task.input_size)
-        assert 20_000 <= found.params <= 300_000
-        assert found.macs <= 6e9
-        assert len(found.operators) <= 140
-    assert all(task.macs(design) <= 6e9 for design in designs if design.name not in task.dearer)
+    assert [design.is_random for design in designs[:12]] == [False, True] * 6
     assert designs == task.designs()  # the seed decides
-
-
-def test_chosen_and_random_designs_take_turns_from_cheap_to_dear(few_draws) -> None:
-    task = replace(BENCHMARKS["sr"], random=4)
-    designs = task.designs()
-    assert [design.is_random for design in designs[:6]] == [False, True] * 3
+    assert {design.architecture.backbone for design in designs if design.is_random} == {"plain", "symmetric"}
     macs = sorted(task.macs(design) for design in designs if not design.is_random)
     first = [macs.index(task.macs(design)) / len(macs) for design in designs[:8:2]]
     assert first[0] == 0
@@ -99,6 +110,7 @@ def test_chosen_and_random_designs_take_turns_from_cheap_to_dear(few_draws) -> N
     repeats = task.repeats(designs)
     assert len({design.name for design in repeats}) == 8
     assert sum(design.is_random for design in repeats) == 4
+    assert not {design.name for design in repeats} & set(task.dearer)
 
 
 def test_every_beginning_of_a_spread_list_covers_it() -> None:
@@ -128,7 +140,7 @@ def test_a_training_is_measured_after_the_steps_it_names() -> None:
 
 
 def test_the_same_command_continues_the_table(table: Path, monkeypatch, capsys) -> None:
-    command = ["benchmark", "--task", "sr", "--out", str(table)]
+    command = ["benchmark", "--task", "sr", "--out", str(table), "--precision", "fp32"]
     finished = _Lines.finished
 
     def stop_after_two(self: _Lines, record: TrainingRecord) -> None:
