@@ -24,6 +24,7 @@ from search.experiments.benchmark_designs import (
 from space.errors import UserError
 from space.files import write_atomically, write_text_atomically
 
+ENOUGH = 2 * TOP  # designs, of which the best are told from the others
 SIGNALS_FILE, FIGURE_FILE, PAGE_FILE = "signals.csv", "signals.png", "README.md"
 
 
@@ -94,7 +95,7 @@ def _page(
             str(each.designs),
             f"{each.tau:.2f}",
             f"{each.low:.2f} to {each.high:.2f}",
-            str(each.overlap),
+            str(each.overlap) if each.designs >= ENOUGH else "",
             f"{each.regret_db:.3f}",
             f"{of_random[each.signal.name].tau:.2f}" if each.signal.name in of_random else "",
             "" if each.signal.seconds is None else f"{each.signal.seconds:.0f}",
@@ -124,7 +125,9 @@ def _page(
 
 
 def _best(rankings: Sequence[Ranking]) -> str:
-    """The best of what is not a training, beside the shortest training that is no worse."""
+    """The best of what is not a training, beside the shortest training that ranks better."""
+    if max(each.designs for each in rankings) < ENOUGH:
+        return f"Below {ENOUGH} designs the table says little: look at the intervals."
     trained = [each for each in rankings if each.signal.kind == TRAINED]
     free = max((each for each in rankings if each.signal.kind != TRAINED), key=lambda each: each.tau)
     words = f"Of all signals without a training of the design, {free.signal.name} ranks best (tau {free.tau:.2f})"

@@ -47,25 +47,25 @@ def ranked(signal: Signal, reference: Mapping[str, float], seed: int = 0) -> Ran
     dear = np.array([reference[name] for name in names])
     tau = _tau(cheap, dear)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a sample of one design several times has no tau
-        interval = bootstrap(
+        warnings.simplefilter("ignore")  # a sample of one design several times has no tau, and does not count
+        taus = bootstrap(
             (cheap, dear),
             _tau,
             paired=True,
             vectorized=False,
             n_resamples=RESAMPLES,
-            confidence_level=CONFIDENCE,
             method="percentile",
             rng=np.random.default_rng(seed),
-        ).confidence_interval
+        ).bootstrap_distribution
+    low, high = np.nanpercentile(taus, [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)]).tolist()
     chosen, best = _top(cheap), _top(dear)
     count = min(TOP, len(names))
     return Ranking(
         signal,
         len(names),
         tau,
-        float(interval.low),
-        float(interval.high),
+        low,
+        high,
         len(chosen & best),
         count * count / len(names),
         float(dear.max() - max(dear[index] for index in chosen)),

@@ -74,13 +74,13 @@ def read_benchmark(folder: Path) -> Table:
     designs, quality = _read(folder / COSTS_FILE, COSTS), _read(folder / QUALITY_FILE, QUALITY)
     if quality.empty:
         raise UserError(f"{folder / QUALITY_FILE} must hold a finished training, got none yet; continue it first")
-    signals = [*_rungs(quality), *_costs(designs)]
-    last = _at(quality, int(quality["steps"].max()))
-    signals.append(Signal("surrogate, leave-one-out", LEARNT, left_out(designs, last)))
-    if (folder / PROXIES_FILE).exists():
-        signals += _proxies(_read(folder / PROXIES_FILE, COLUMNS))
+    signals = _rungs(quality)
     if (folder / INHERITED_FILE).exists():
         signals += _inherited(_read(folder / INHERITED_FILE, INHERITED))
+    last = _at(quality, int(quality["steps"].max()))
+    signals += [*_costs(designs), Signal("surrogate, leave-one-out", LEARNT, left_out(designs, last))]
+    if (folder / PROXIES_FILE).exists():
+        signals += _proxies(_read(folder / PROXIES_FILE, COLUMNS))
     return Table(designs, quality, tuple(signals))
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.benchmark.page import write_signals
-from reports.benchmark.ranking import ranked
+from reports.benchmark.page import _best, write_signals
+from reports.benchmark.ranking import Ranking, ranked
 from reports.benchmark.surrogate import left_out
-from reports.benchmark.table import COST, PROXY, Signal, read_benchmark
+from reports.benchmark.table import COST, PROXY, TRAINED, Signal, read_benchmark
 from search.experiments.benchmark import COSTS, QUALITY, Benchmark
 from search.experiments.benchmark_designs import BENCHMARKS
 from search.experiments.benchmark_proxies import COLUMNS
@@ -88,6 +88,8 @@ def test_designs_without_a_value_do_not_count() -> None:
     reference = dict(zip(NAMES, range(12), strict=True))
     assert ranked(signal([*range(6), *[np.nan] * 6]), reference).designs == 6
     assert ranked(signal([1.0, 2.0]), reference) is None
+    few = ranked(signal([*range(5), *[np.nan] * 7]), reference)
+    assert (few.low, few.high) == pytest.approx((1, 1))  # though some samples are of one design alone
 
 
 def test_the_surrogate_learns_from_the_others() -> None:
@@ -115,7 +117,7 @@ def test_the_table_gives_every_signal_and_inherited_quality_where_it_is_there(fo
     rows = [{"name": name, "psnr_db": 28, "steps_after": steps} for steps in (0, 50) for name in NAMES]
     write(folder / "inherited.csv", ("name", "psnr_db", "steps_after"), rows)
     names = [each.name for each in read_benchmark(folder).signals]
-    assert names[-2:] == ["inherited", "inherited + 50 steps"]
+    assert names[1:3] == ["inherited", "inherited + 50 steps"]
 
 
 def test_the_page_says_what_the_table_says(folder: Path) -> None:
@@ -127,8 +129,28 @@ def test_the_page_says_what_the_table_says(folder: Path) -> None:
     page = (folder / "README.md").read_text()
     assert "| 100 steps alone | trained alone | 12 | 0.97 |" in page
     assert "at most 6 G MACs at an input of 320x180 (s-lwsr16, s-lwsr16+skip cost more)" in page
+    assert "12 of 0 designs are trained, 2 of them with several seeds" in page
+    assert "Below 16 designs the table says little" in page
     assert "`the command` continues the table" in page
     assert (folder / "signals.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("tau", "words"),
+    [
+        (0.5, "MACs ranks best (tau 0.50); the shortest training that ranks better is 400 steps alone (tau 0.70)."),
+        (0.9, "MACs ranks best (tau 0.90); no shorter training ranks better."),
+    ],
+)
+def test_the_first_sentence_names_the_best_signal_and_the_training_that_beats_it(tau: float, words: str) -> None:
+    steps = [
+        Ranking(Signal(f"{steps} steps alone", TRAINED, {}), 40, own, 0, 1, 8, 1.6, 0)
+        for steps, own in ((100, 0.2), (400, 0.7), (800, 0.8))
+    ]
+    costs = [
+        Ranking(Signal(name, COST, {}), 40, own, 0, 1, 8, 1.6, 0) for name, own in (("params", 0.1), ("MACs", tau))
+    ]
+    assert _best([*steps, *costs]).endswith(words)
 
 
 def test_too_few_designs_are_told_in_one_line(folder: Path) -> None:
