@@ -24,6 +24,7 @@ COMMANDS = tuple(
         ("reproduce", "reproduce", "the published networks: published figures beside ours"),
         ("ablation", "ablation", "test a paper's claim: vary one choice, keep everything else equal"),
         ("queue", "queue", "train the next networks of a queue file"),
+        ("benchmark", "benchmark", "a table of trainings, which cheap signals are compared with"),
         ("list", "catalogue", "tasks, published networks, knobs, and runs"),
         ("delete", "delete", "delete a run, after asking"),
     )

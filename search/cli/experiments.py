@@ -1,4 +1,4 @@
-"""What ``reproduce``, ``queue`` and ``ablation`` share: options, and a session with its progress lines."""
+"""What ``reproduce``, ``queue``, ``ablation`` and ``benchmark`` share: options, a session, progress lines."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,11 +44,19 @@ def session_of(options: argparse.Namespace, folder: Path) -> TrainingSession:
     )
 
 
-def run_session(trainings: Sequence[Training], session: TrainingSession, console: Console) -> tuple[Outcome, int]:
-    """Run them with a line per event; the outcome and the exit status. Ctrl-C stops with checkpoints."""
+def run_session(
+    trainings: Sequence[Training],
+    session: TrainingSession,
+    console: Console,
+    on_finished: Callable[[TrainingRecord], object] = lambda _record: None,
+) -> tuple[Outcome, int]:
+    """Run them with a line per event; the outcome and the exit status. Ctrl-C stops with checkpoints.
+
+    ``on_finished`` is called with each training that this session finishes, at once.
+    """
     session = _checked(trainings, session, console)
     with noted_interrupts() as interrupted:
-        outcome = run_trainings(trainings, session, _Lines(console), interrupted)
+        outcome = run_trainings(trainings, session, _Lines(console, on_finished), interrupted)
     console.print(
         f"{len(outcome.finished)} of {len(trainings)} trainings are finished"
         + (f", {len(outcome.failed)} failed" if outcome.failed else "")
@@ -92,8 +100,10 @@ def _params(training: Training) -> int:
 class _Lines:
     """One line per event; of each training's progress, one every half minute."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(
+        self, console: Console, on_finished: Callable[[TrainingRecord], object] = lambda _record: None
+    ) -> None:
+        self._console, self._on_finished = console, on_finished
         self._told: dict[str, float] = {}
 
     def started(self, training: Training, number: int, of: int) -> None:
@@ -106,9 +116,11 @@ class _Lines:
             self._line(f"  {training.name}, seed {training.seed}: step {progress.step:,}, loss {progress.loss:.4f}")
 
     def finished(self, record: TrainingRecord) -> None:
-        measured = ", ".join(f"{spec} {result.psnr_db:.2f} dB" for spec, result in record.results.items())
+        results = dict(record.results) | ({"held out": record.validation} if record.validation else {})
+        measured = ", ".join(f"{spec} {result.psnr_db:.2f} dB" for spec, result in results.items())
         training = record.training
         self._line(f"finished {training.name}, seed {training.seed}, after {duration_text(record.train_s)}: {measured}")
+        self._on_finished(record)
 
     def failed(self, training: Training, reason: str) -> None:
         self._line(f"failed   {training.name}, seed {training.seed}: {reason}")

@@ -54,10 +54,11 @@ class Training:
     (``search.experiments.data_specs``). ``seed`` is that of weights and patches.
 
     ``plan_changes`` are fields of the protocol's plan that are another than the protocol says, by name. ``start`` is
-    the fingerprint of the weights in ``START_FILE``; empty for random ones. Every ``validate_every`` steps the averaged
-    weights are measured on the pictures of the data spec ``validation``; 0 for never. ``loss`` is what is added to the
-    task's own. ``int8`` is the fingerprint of the ranges (``search.experiments.int8_ranges``) to which it is rounded
-    while it is trained; its weights are then of the deploy form.
+    the fingerprint of the weights in ``START_FILE``; empty for random ones. Every ``validate_every`` steps, and after
+    those of ``validate_at``, the averaged weights are measured on the pictures of the data spec ``validation``; 0 and
+    none for never. ``loss`` is what is added to the task's own. ``int8`` is the fingerprint of the ranges
+    (``search.experiments.int8_ranges``) to which it is rounded while it is trained; its weights are then of the deploy
+    form.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Training:
     validate_every: int = 0
     loss: LossSpec = field(default_factory=LossSpec)
     int8: str = ""
+    validate_at: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
@@ -92,15 +94,22 @@ class Training:
         changes: dict[str, Any] = dict(self.plan_changes)
         return replace(plan, **changes)
 
+    @property
+    def is_validated(self) -> bool:
+        """Whether its averaged weights are measured on the way."""
+        return self.validate_every > 0 or bool(self.validate_at)
+
     def is_validated_after(self, step: int) -> bool:
-        """The start and the end count too."""
-        return self.validate_every > 0 and (step % self.validate_every == 0 or step == self.steps)
+        """The end counts too and, with ``validate_every``, the start."""
+        is_regular = self.validate_every > 0 and step % self.validate_every == 0
+        return self.is_validated and (is_regular or step in self.validate_at or step == self.steps)
 
     def trained_until(self, step: int) -> int:
         """The step after ``step`` at which training stops to be validated, or ends."""
-        if not self.validate_every:
-            return self.steps
-        return min(self.steps, (step // self.validate_every + 1) * self.validate_every)
+        stops = [self.steps, *(at for at in self.validate_at if at > step)]
+        if self.validate_every:
+            stops.append((step // self.validate_every + 1) * self.validate_every)
+        return min(stops)
 
     def to_dict(self) -> dict[str, Any]:
         """Without what the trainings of a queue do not have, so that the names of their folders stay as they were."""
@@ -111,6 +120,7 @@ class Training:
             "validate_every": self.validate_every,
             "loss": self.loss.to_dict(),
             "int8": self.int8,
+            "validate_at": list(self.validate_at),
         }
         return {
             "name": self.name,
@@ -137,6 +147,7 @@ class Training:
             rules=rules_of(data["task"], data["scale"], data["options"]),
             train=tuple(data["train"]),
             test=tuple(data["test"]),
+            validate_at=tuple(data.get("validate_at", ())),
             loss=LossSpec.from_dict(data.get("loss", {})),
             **values,
         )

@@ -92,7 +92,7 @@ class _Steps:
         self._job, self._trainer, self._on_progress, self._ends = job, trainer, on_progress, ends
         self._begun, self._earlier_s = time.perf_counter(), earlier.train_s if earlier else 0.0
         losses = earlier.losses if earlier is not None and earlier.step == trainer.step else (0.0, 0)
-        self._keeps_curve = job.training.validate_every > 0
+        self._keeps_curve = job.training.is_validated
         self.curve = Curve.read(job.artifacts, trainer.step, losses) if self._keeps_curve else Curve()
 
     def so_far(self) -> Begun:
