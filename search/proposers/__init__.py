@@ -45,6 +45,8 @@ PROPOSERS: dict[str, str] = {
     "gp": f"{OPTUNA}:gp",
     "random": f"{OPTUNA}:random",
     "surrogate": "search.proposers.surrogate:SurrogateProposer",
+    "nni-evolution": "search.proposers.nni_samplers:evolution",
+    "nni-random": "search.proposers.nni_samplers:random",
 }
 DEFAULT = next(iter(PROPOSERS))
 
