@@ -59,11 +59,18 @@ class Command:
     execute: str
 
 
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Leaves the lines of descriptions as they are, and the names of values whole, which have hyphens."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
+
+
 class Parser(argparse.ArgumentParser):
     """An ``argparse`` parser with one-line errors and without abbreviated options."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+        super().__init__(allow_abbrev=False, formatter_class=HelpFormatter, **options)
 
     def shorten_usage(self) -> None:
         """Show only required arguments in the usage line; options are listed below it, in groups."""
@@ -107,7 +114,7 @@ def parser_for(prog: str, description: str, commands: Sequence[Command], argumen
 
 
 def _wrapped(text: str) -> str:
-    """For ``RawDescriptionHelpFormatter``, which leaves lines as they are."""
+    """For ``HelpFormatter``, which leaves lines as they are."""
     return textwrap.fill(text, max(20, shutil.get_terminal_size().columns - 2))
 
 

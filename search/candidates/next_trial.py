@@ -35,7 +35,7 @@ def next_trial(study: Study, task: Task, budget: Budget) -> TrialRecord | None:
     }
     repairs = REPAIRS_IN_VAIN
     for _ in range(ATTEMPTS):
-        proposal = study.ask(screen.space)
+        proposal = study.ask(screen)
         if proposal.fixed_record is not None:
             record = start_fixed(study, screen, proposal)
             if record.status == "failed":

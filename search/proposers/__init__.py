@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import optuna
     from optuna.samplers import BaseSampler
 
-    from space.search_space import SearchSpace
+    from search.candidates.screening import Screen
 
 OPTUNA = "search.proposers.optuna_samplers"
 
@@ -23,15 +23,16 @@ class Proposer(Protocol):
     """Chooses the values of trials that nobody queued; one object serves one run in one process.
 
     It is told nothing: ``study`` has all trials so far with values, named constraints and states. Over-budget
-    candidates and duplicates are in it as PRUNED. What a proposer computes itself it hands over as
-    ``optuna.samplers.PartialFixedSampler(space.parameters_of(values), ...)``.
+    candidates and duplicates are in it as PRUNED. ``screen`` has the space, and prices any design exactly. What a
+    proposer computes itself it hands over as a ``ComputedPoint``.
     """
 
-    def sampler(self, study: optuna.Study, space: SearchSpace, seed: int) -> BaseSampler:
+    def sampler(self, study: optuna.Study, screen: Screen, seed: int) -> BaseSampler:
         """What chooses the values of the next trial; called once before each.
 
         The same trials and seed must give the same values, whatever was proposed before: a continued run then goes on
-        as an uninterrupted one would. Parameters are asked for by ``Parameter.name``, in the order of ``space.fill``.
+        as an uninterrupted one would. Parameters are asked for by ``Parameter.name``, in the order of
+        ``SearchSpace.fill``.
         """
         ...
 
@@ -43,6 +44,9 @@ PROPOSERS: dict[str, str] = {
     "nsga3": f"{OPTUNA}:nsga3",
     "gp": f"{OPTUNA}:gp",
     "random": f"{OPTUNA}:random",
+    "surrogate": "search.proposers.surrogate:SurrogateProposer",
+    "nni-evolution": "search.proposers.nni_samplers:evolution",
+    "nni-random": "search.proposers.nni_samplers:random",
 }
 DEFAULT = next(iter(PROPOSERS))
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import optuna
 from optuna.samplers import BaseSampler
 
+from search.candidates.screening import Screen
 from search.proposers.tpe import GroupedTPE
-from space.search_space import SearchSpace
 
 # Random proposals before a model is trusted: fixed trials count towards them.
 STARTUP_TRIALS = 12
@@ -22,7 +22,7 @@ class OptunaProposer:
 
     make: Callable[[int], BaseSampler]
 
-    def sampler(self, study: optuna.Study, space: SearchSpace, seed: int) -> BaseSampler:
+    def sampler(self, study: optuna.Study, screen: Screen, seed: int) -> BaseSampler:
         return self.make(seed % LARGEST_SEED)
 
 
@@ -32,7 +32,7 @@ class GroupedTPEProposer:
 
     _known: GroupedTPE = field(default_factory=lambda: GroupedTPE(0, STARTUP_TRIALS))
 
-    def sampler(self, study: optuna.Study, space: SearchSpace, seed: int) -> BaseSampler:
+    def sampler(self, study: optuna.Study, screen: Screen, seed: int) -> BaseSampler:
         self._known.reseed(seed % LARGEST_SEED)
         return self._known
 

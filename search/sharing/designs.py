@@ -40,9 +40,11 @@ def largest_of(screen: Screen, kinds: Mapping[str, Value], at_least: Mapping[str
         largest = _widest(screen, given, width)
         if largest is not None:
             found.append(largest)
+    if not found:
+        return None
     reaching = [values for values in found if all(_reaches(values, key, least) for key, least in at_least.items())]
     ordered = sorted(_maximal(reaching or found, [WIDTH, *(each.key for each in numbers)]), key=lambda v: v[WIDTH])
-    return ordered[len(ordered) // 3] if ordered else None
+    return ordered[len(ordered) // 3]
 
 
 def _widest(screen: Screen, given: Mapping[str, Value], width: Parameter) -> Values | None:

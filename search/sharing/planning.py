@@ -46,18 +46,17 @@ class Plan:
     rungs: tuple[int, ...]
 
 
-def fitted(core_s: float, family_step_s: float, alone_step_s: float, known: int) -> Plan:
+def fitted(core_s: float, family_step_s: float, alone_step_s: float) -> Plan:
     """The plan that fits the time: more of it goes half into more families, half into longer training of each.
 
     Args:
         core_s: seconds of all workers.
         family_step_s: of one step of a family's training.
         alone_step_s: of one step of every published network that is trained alone, added up.
-        known: families that there are.
     """
     wanted = ENOUGH_STEPS * math.sqrt(core_s / REFERENCE_S)
     count, steps = 1, _steps(core_s, family_step_s, alone_step_s, 1)
-    while count < min(known, MOST_FAMILIES):
+    while count < MOST_FAMILIES:
         more = _steps(core_s, family_step_s, alone_step_s, count + 1)
         if more < wanted:
             break
@@ -70,9 +69,9 @@ def _steps(core_s: float, family_step_s: float, alone_step_s: float, families: i
     return TRAINING_SHARE * core_s / ((1 + TUNING) * alone_step_s + families * family_step_s)
 
 
-def candidate_families(study: Study, screen: Screen) -> tuple[Family, ...]:
-    """The first ``MOST_FAMILIES`` that a run would take."""
-    return tuple(islice(_in_order(study, screen), MOST_FAMILIES))
+def candidate_families(study: Study, screen: Screen, count: int) -> tuple[Family, ...]:
+    """The first ``count`` that a run takes; fewer where there are no more."""
+    return tuple(islice(_in_order(study, screen), count))
 
 
 def _in_order(study: Study, screen: Screen) -> Iterator[Family]:
@@ -108,7 +107,7 @@ def decide(
     rungs: tuple[int, ...] | None,
     is_over: Callable[[], bool],
 ) -> Plan | None:
-    """The plan of a run whose ``generation`` has all candidate families; None if the session ends before it is made.
+    """The plan of a run whose ``generation`` has the first family; None if the session ends before it is made.
 
     Args:
         core_s: seconds of all workers; None where no limit of time is given.
@@ -121,22 +120,21 @@ def decide(
     noted = study.noted(NOTE)
     if noted is not None:
         return Plan(noted["families"], tuple(noted["rungs"]))
-    known = len(generation.families)
     if rungs is not None or core_s is None:
         default = (DEFAULT_STEPS, round((1 + TUNING) * DEFAULT_STEPS))
-        plan = Plan(min(DEFAULT_FAMILIES, known), rungs or default)
+        plan = Plan(DEFAULT_FAMILIES, rungs or default)
     else:
         step_s = _step_seconds(generation, workers, is_over)
         if step_s is None:
             return None
-        plan = fitted(core_s, *step_s, known=known)
+        plan = fitted(core_s, *step_s)
     study.note(NOTE, {"families": plan.families, "rungs": list(plan.rungs)})
     return plan
 
 
 def _step_seconds(generation: Generation, workers: Workers, is_over: Callable[[], bool]) -> tuple[float, float] | None:
     """Seconds of a step of a family's training, and of one of every network that is trained alone, added up."""
-    designs = next(filter(None, map(generation.designs, range(len(generation.families)))), ())
+    designs = generation.designs(0) if generation.families else ()
     if not designs:
         raise UserError("hardly a network fits the budget, too few to share weights; use --evaluator alone")
     drawn = [designs[round(share * (len(designs) - 1))] for share in DRAWN]

@@ -30,7 +30,7 @@ def next_inherited(study: Study, screen: Screen, generation: Generation) -> Tria
     repairs, space = REPAIRS_IN_VAIN, screen.space
     for _ in range(ATTEMPTS):
         family = generation.proposed_from(len(study.trials()))
-        proposal = study.ask(generation.families[family].space(space))
+        proposal = study.ask(screen.within(generation.families[family].space(space)))
         if proposal.fixed_record is not None:
             record = start_fixed(study, screen, proposal)
             if record.status == Status.FAILED:

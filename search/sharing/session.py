@@ -18,6 +18,7 @@ from search.storage.artifacts import ArtifactStore
 from search.storage.study import Study
 from search.workers.protocol import Workers
 
+DECIDED_NOTE = "families_decided"
 SPENT_NOTE = "shared_core_s"  # for how many seconds of all workers the run was planned
 
 
@@ -39,7 +40,7 @@ def sharing_loop(
     screen = Screen(request.task, study.settings, request.budget)
     generation = Generation(study, screen, artifacts)
     if not generation.families:
-        generation.decide(candidate_families(study, screen))
+        generation.decide(candidate_families(study, screen, 1))
     core_s = None if request.time_s is None else request.time_s * request.wanted.workers
 
     def is_over() -> bool:
@@ -48,8 +49,9 @@ def sharing_loop(
     plan = decide(study, generation, workers, core_s, request.rungs, is_over)
     if plan is None:
         return None
-    if len(generation.families) > plan.families:
-        generation.decide(generation.families[: plan.families])
+    if not study.noted(DECIDED_NOTE):
+        generation.decide(candidate_families(study, screen, plan.families))
+        study.note(DECIDED_NOTE, True)
     wanted = request.rungs or _lengthened(study, plan, core_s)
     if len(wanted) > len(study.settings.rungs):
         study.extend(wanted)

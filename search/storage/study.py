@@ -17,6 +17,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from search.candidates.screening import Screen
 from search.proposers import Proposer, proposer
 from search.proposers.suggest import suggest
 from search.records import RECORD_VERSION, SEARCHED, SHARED, RungResult, RunSettings, Status, TrialRecord
@@ -36,7 +37,7 @@ from search.storage.trial_attributes import (
 )
 from space.errors import UserError
 from space.knobs import Value
-from space.search_space import Parameter, SearchSpace
+from space.search_space import Parameter
 
 PRUNED_S = "pruning_s"  # note of a run: seconds that choosing and removing channels took
 TOLD_AS = {
@@ -181,18 +182,19 @@ class Study:
         """Names of the fixed trials in the storage, including queued ones."""
         return set(self._sources)
 
-    def ask(self, space: SearchSpace) -> Proposal:
-        """The next trial: a fixed one while any is queued, else a proposal of the sampler, as ``space`` holds it.
+    def ask(self, screen: Screen) -> Proposal:
+        """The next trial: a fixed one while any is queued, else a proposal of the sampler in the space of ``screen``.
 
         The sampler is seeded for each trial with the run's seed and the trial's number, so that a continued run
         proceeds as an uninterrupted one would.
         """
         trials = self._study.get_trials(deepcopy=False)
         seed = self.settings.seed * 1_000_003 + len(trials)
-        if space.held and not any(trial.state == TrialState.WAITING for trial in trials):
-            self._study.enqueue_trial(space.parameters_of(space.held))
+        held = screen.space.parameters_of(screen.space.held) if screen.space.held else {}
+        if held and not any(trial.state == TrialState.WAITING for trial in trials):
+            self._study.enqueue_trial(held)
         self._proposer = self._proposer or proposer(self.settings.sampler)
-        self._study.sampler = self._proposer.sampler(self._study, space, seed)
+        self._study.sampler = self._proposer.sampler(self._study, screen, seed)
         trial = self._study.ask()
         self._open[trial.number] = trial
         return Proposal(trial)

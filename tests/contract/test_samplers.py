@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 
 from search.candidates.initial_trials import enqueue_initial
 from search.candidates.next_trial import next_trial
+from search.candidates.screening import Screen
 from search.proposers import PROPOSERS, proposer
 from search.records import RungResult, RunSettings, TrialRecord
 from search.request.budget import parse_budget
@@ -28,9 +29,9 @@ FIXED_OFF_GRID = {"sr": "200k-params", "denoise": "600k-params"}
 class ComputedElsewhere:
     """A proposer that is no sampler of Optuna's: it computes a whole point and hands it over."""
 
-    def sampler(self, study: optuna.Study, space: SearchSpace, seed: int) -> BaseSampler:
-        point = space.random(np.random.default_rng(seed))
-        return PartialFixedSampler(space.parameters_of(point), RandomSampler(seed % 2**32))
+    def sampler(self, study: optuna.Study, screen: Screen, seed: int) -> BaseSampler:
+        point = screen.space.random(np.random.default_rng(seed))
+        return PartialFixedSampler(screen.space.parameters_of(point), RandomSampler(seed % 2**32))
 
 
 MEMBERS = {**PROPOSERS, "computed-elsewhere": f"{__name__}:ComputedElsewhere"}
@@ -40,6 +41,8 @@ MEMBERS = {**PROPOSERS, "computed-elsewhere": f"{__name__}:ComputedElsewhere"}
 def name(request: pytest.FixtureRequest) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(PROPOSERS, request.param, MEMBERS[request.param])
+        patch.setattr("search.proposers.surrogate.MOST", 30)  # the first networks of a kind take long to price
+        patch.setattr("search.proposers.surrogate.CLIMBS", 1)
         yield request.param
 
 

@@ -9,13 +9,14 @@ import optuna
 import pytest
 
 from search.candidates.next_trial import next_trial
+from search.candidates.screening import Screen
 from search.records import RungResult, RunSettings, Status, TrialRecord
 from search.request.budget import parse_budget
 from search.storage import URL_FILE, checked_url, is_run, open_storage, url_of
 from search.storage.journal import JOURNAL
 from search.storage.run_files import read_run
 from search.storage.study import Study
-from space import TASKS, SearchSpace
+from space import TASKS
 from space.errors import UserError
 from tests.search_tests.conftest import settings
 
@@ -26,7 +27,6 @@ STORAGES: dict[str, Callable[[Path], str | None]] = {
     "sqlite": lambda folder: f"sqlite:///{folder}/runs.db",
     "sqlite in memory": lambda folder: f"sqlite:///file:{folder.name}?mode=memory&cache=shared&uri=true",
 }
-SPACE = SearchSpace(TASKS["sr"], TASKS["sr"].shape(4))
 BUDGET = parse_budget("100m-params")  # that every proposal fits
 
 
@@ -89,7 +89,7 @@ def test_a_folder_says_itself_where_its_trials_are(folder: Path, url: str | None
 
 def test_what_was_interrupted_is_trained_and_what_was_not_begun_is_closed(folder: Path, url: str | None) -> None:
     study, records = begun(folder, url)
-    number = study.ask(SPACE).number  # and killed before anything was chosen
+    number = study.ask(Screen(TASKS["sr"], study.settings, BUDGET)).number  # and killed before anything was chosen
     again = Study.open(folder, owned=True, url=url)
     assert again is not None
     assert again.trials()[number].state == optuna.trial.TrialState.FAIL

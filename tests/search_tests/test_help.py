@@ -24,7 +24,7 @@ from space.tasks import OPTIONS, TASKS
 ROOT = Path(__file__).parents[2]
 DOORS = {"search": search.cli, "latency_tables": latency_tables.cli}
 COMMANDS = [(door, command.name) for door, module in DOORS.items() for command in module.COMMANDS]
-HEAVY = ("torch", "optuna", "numpy", "pandas", "matplotlib", "plotly", "rich")
+HEAVY = ("torch", "optuna", "numpy", "pandas", "matplotlib", "plotly", "rich", "nni")
 
 
 def help_of(door: str, command: str, capsys: pytest.CaptureFixture) -> str:
