@@ -22,6 +22,7 @@ from space.named_network import given_network
 from space.operators import meta_copy, trace
 from space.operators.meta import stored_elements
 from space.operators.operator import Shape
+from space.operators.trace import trace_shadow
 from space.zoo import PublishedNetwork
 
 BYTES_PER_VALUE = 4  # fp32, for weights and activations
@@ -137,7 +138,7 @@ def network_costs(
     """
     width_px, height_px = input_size
     deployed = deploy_form(meta_copy(network))
-    listed = trace(deployed, (1, in_channels, height_px, width_px), *more_inputs)
+    listed = trace_shadow(deployed, (1, in_channels, height_px, width_px), *more_inputs)
     params = stored_elements(deployed.parameters()) + listed.change_of_params
     latency = latencies(engine_operators(listed.operators, listed.outputs), tables) if tables else {}
     return _costs(params, listed.macs, listed.peak_elements(), latency)

@@ -10,8 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map_only
+from torch.utils._pytree import tree_map_only
 
 from evaluators.restore.axis_maps import EVERYTHING, SAME, Interval, Window
 from evaluators.restore.axis_rules import Axes, Call, Effect, Maps, NotLocalError, rule_of
@@ -19,6 +18,7 @@ from space.errors import UserError, first_line
 from space.foreign_code import foreign_code
 from space.operators.kinds import CREATION
 from space.operators.meta import MetaStorages, meta_copy, storage_of
+from space.operators.shapes import ShapesMode, shapes_alone, tensors_in
 from space.operators.trace import module_paths, not_compiled, set_eval
 
 ROWS, COLUMNS = 0, 1
@@ -155,11 +155,11 @@ class _Entry:
     tensor: weakref.ref[Tensor] = field(repr=False)
 
 
-class _Follower(TorchDispatchMode):
+class _Follower(ShapesMode):
     """Writes a node for every operator that reads the picture, directly or not, and counts what is alive."""
 
     def __init__(self, image: Tensor) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch gives it no annotations
+        super().__init__()
         self.path: list[str] = []
         self.nodes = [Node("picture", (image.shape[-2], image.shape[-1]))]
         self.peak = self.largest = self._alive = 0
@@ -226,14 +226,17 @@ class _Follower(TorchDispatchMode):
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if any(isinstance(leaf, Tensor) and leaf.is_meta for leaf in tree_leaves((args, kwargs))):
+        read = tensors_in(args) + tensors_in(kwargs)
+        if any(tensor.is_meta for tensor in read):
             args, kwargs = tree_map_only(Tensor, lambda t: t if t.is_meta else self._moved.alike(t), (args, kwargs))
             if kwargs.get("device") is not None:
                 kwargs = {**kwargs, "device": torch.device("meta")}
-        read = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+            read = tensors_in(args) + tensors_in(kwargs)
         entries = {id(tensor): entry for tensor in read if (entry := self._known(tensor)) is not None}
-        result = function(*args, **kwargs)
-        outputs = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
+        result = shapes_alone(function, args, read)
+        if result is None:
+            result = function(*args, **kwargs)
+        outputs = tensors_in(result)
         name = function._schema.name.removeprefix("aten::")
         if entries and name not in CREATION:
             self._follow(function, name, args, kwargs, read, entries, outputs)

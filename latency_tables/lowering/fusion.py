@@ -20,8 +20,9 @@ from latency_tables.lowering.torch_operators import engine_function, image_size,
 from space.architecture import Architecture
 from space.channels.screening import screened
 from space.deploy import deploy_form
-from space.operators import Operator, meta_copy, trace
+from space.operators import Operator, meta_copy
 from space.operators.operator import Shape
+from space.operators.trace import trace_shadow
 
 FUSED_FUNCTIONS = ("relu", "relu6")
 FUSES_ACTIVATION = ("conv", "depthwise_conv", "grouped_conv", "transposed_conv", "matmul", "add", "multiply")
@@ -101,7 +102,7 @@ def network_operators(
     """
     width, height = input_size
     deployed = deploy_form(meta_copy(network))
-    listed = trace(deployed, (1, in_channels, height, width), *more_inputs)
+    listed = trace_shadow(deployed, (1, in_channels, height, width), *more_inputs)
     return engine_operators(listed.operators, listed.outputs)
 
 

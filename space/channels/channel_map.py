@@ -17,7 +17,7 @@ from space.errors import UserError, first_line
 from space.foreign_code import foreign_code
 from space.layers.protocols import DividesSides, NarrowsItself
 from space.operators.meta import dtype_of, meta_copy
-from space.operators.trace import module_paths, set_eval
+from space.operators.trace import module_paths, not_compiled, set_eval
 from space.specialists import networks_of
 
 Axis: TypeAlias = "np.ndarray | None"
@@ -133,7 +133,7 @@ def channel_map(network: nn.Module, in_channels: int) -> ChannelMap:
     image = torch.empty(1, in_channels, *[_side(shadow)] * 2, device="meta", dtype=dtype_of(shadow))
     flow.begin(image)
     try:
-        with foreign_code(), torch.no_grad(), module_paths(shadow, flow.labelling.path), flow:
+        with foreign_code(), torch.no_grad(), not_compiled(), module_paths(shadow, flow.labelling.path), flow:
             output = shadow(image)
     except UserError:
         raise

@@ -12,19 +12,18 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from space.channels.labelling import Labelling
 from space.channels.rules import ELEMENTWISE, RULES, SAME
-from space.operators.trace import resized
+from space.operators.shapes import ShapesMode, shapes_alone, tensors_in
 
 RESIZES = ("upsample_", "_upsample_")
 KEPT_SPATIAL = (*RESIZES, "max_pool2d", "avg_pool2d", "_adaptive_avg_pool2d", "adaptive_max_pool2d")
 PADS = ("reflection_pad2d", "replication_pad2d")
 
 
-class Flow(TorchDispatchMode):
+class Flow(ShapesMode):
     """Follows the channels of a network on the meta device while it runs.
 
     Attributes:
@@ -33,7 +32,7 @@ class Flow(TorchDispatchMode):
     """
 
     def __init__(self, network: nn.Module) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch gives it no annotations
+        super().__init__()
         self.labelling = Labelling(network)
         self.whole: list[tuple[str, np.ndarray]] = []
         self.unknown: set[str] = set()
@@ -53,10 +52,11 @@ class Flow(TorchDispatchMode):
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = function._schema.name.removeprefix("aten::")
-        is_resize = name.startswith(RESIZES)
-        result = resized(*args) if is_resize else function(*args, **(kwargs or {}))
-        written = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
-        read = [leaf for leaf in tree_leaves((args, kwargs or {})) if isinstance(leaf, Tensor)]
+        read = tensors_in(args) + tensors_in(kwargs)
+        result = shapes_alone(function, args, read)
+        if result is None:
+            result = function(*args, **(kwargs or {}))
+        written = tensors_in(result)
         if (
             self._is_inside
             or not written

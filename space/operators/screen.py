@@ -19,7 +19,7 @@ from space.architecture import Architecture
 from space.assembly import assemble
 from space.deploy import deploy_form
 from space.operators.operator import Operator, OperatorList, Shape
-from space.operators.trace import trace
+from space.operators.trace import trace_shadow
 from space.operators.weight_bytes import int8_weight_bytes
 
 
@@ -250,7 +250,7 @@ class KnownPart(nn.Module):
         try:
             known = self._shapes[shapes]
         except KeyError:
-            known = self._shapes[shapes] = _KnownShape(trace(self._part[0], *shapes))
+            known = self._shapes[shapes] = _KnownShape(trace_shadow(self._part[0], *shapes))
         record = values[0].record
         if known.is_view:
             viewed = values[known.viewed].id

@@ -12,8 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map_only
+from torch.utils._pytree import tree_map_only
 
 from space.errors import UserError, first_line
 from space.foreign_code import foreign_code
@@ -21,6 +20,7 @@ from space.operators.constants import Constants
 from space.operators.kinds import kind_of
 from space.operators.meta import MetaStorages, dtype_of, meta_copy, plain_tensors, storage_of
 from space.operators.operator import Operator, OperatorList, Shape
+from space.operators.shapes import ShapesMode, shapes_alone, tensors_in
 from space.specialists import networks_of
 
 
@@ -36,7 +36,17 @@ def trace(network: nn.Module, *input_shapes: Shape) -> OperatorList:
         UnknownOperatorError: it runs an operator of unknown cost.
         UserError: it cannot run on shapes alone, or not at this size; the message gives the reason.
     """
-    shadow = meta_copy(networks_of(network)[0])
+    return trace_shadow(meta_copy(networks_of(network)[0]), *input_shapes)
+
+
+def trace_shadow(shadow: nn.Module, *input_shapes: Shape) -> OperatorList:
+    """As ``trace``, of a network that already is on the meta device (``space.operators.meta_copy``) and has no other
+    use: it is not copied again, and is left in eval mode.
+
+    Raises:
+        UserError: as ``trace``.
+    """
+    shadow = networks_of(shadow)[0]
     _check_inputs(shadow, len(input_shapes))
     errors: list[Exception] = []
     for dtype in dict.fromkeys((dtype_of(shadow), torch.float32)):
@@ -122,11 +132,11 @@ def not_compiled() -> Iterator[None]:
         yield
 
 
-class _Recorder(TorchDispatchMode):
+class _Recorder(ShapesMode):
     """Writes down every ATen operator, with activations told apart by their storage: a view is the same value."""
 
     def __init__(self, network: nn.Module, inputs: list[Tensor]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch gives it no annotations
+        super().__init__()
         self.operators: list[Operator] = []
         self.sizes: dict[int, int] = {}
         self.path: list[str] = []
@@ -151,14 +161,15 @@ class _Recorder(TorchDispatchMode):
         return int(tensor.storage_offset()) if math.prod(spanned) < self.sizes[self.value(tensor)] else None
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        args, kwargs = self._on_meta(args, kwargs or {})
-        read = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        args, kwargs, read = self._on_meta(args, kwargs or {})
         activations = [tensor for tensor in read if storage_of(tensor) in self._values]
-        constants = [tensor for tensor in read if storage_of(tensor) not in self._values]
         is_random = torch.Tag.nondeterministic_seeded in function.tags  # drawn anew for each image
         kind = kind_of(function) if activations or is_random else None
-        result = resized(*args) if kind == "resize" else function(*args, **kwargs)
-        written = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
+        result = shapes_alone(function, args, read)
+        if result is None:
+            result = function(*args, **kwargs)
+        written = tensors_in(result)
+        constants = [tensor for tensor in read if storage_of(tensor) not in self._values]
         if not activations:  # arithmetic on weights alone is done once, before any image
             self.constants.computed(function, args, kwargs, constants, written)
         elif kind is not None:
@@ -166,16 +177,19 @@ class _Recorder(TorchDispatchMode):
             self.operators.append(self._operator(kind, function, args, activations, written))
         return result
 
-    def _on_meta(self, args: Any, kwargs: Any) -> tuple[Any, Any]:
-        """What an operator gets: shapes only, wherever it meets shapes. Constants alone keep their values."""
-        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-        if not any(tensor.is_meta for tensor in tensors):
-            return args, kwargs
-        if not all(tensor.is_meta for tensor in tensors):
+    def _on_meta(self, args: Any, kwargs: Any) -> tuple[Any, Any, list[Tensor]]:
+        """What an operator gets, and the tensors among it: shapes only, wherever it meets shapes. Constants alone keep
+        their values."""
+        tensors = tensors_in(args) + tensors_in(kwargs)
+        on_meta = [tensor.is_meta for tensor in tensors]
+        if not any(on_meta):
+            return args, kwargs, tensors
+        if not all(on_meta):
             args, kwargs = tree_map_only(Tensor, lambda t: t if t.is_meta else self._moved.alike(t), (args, kwargs))
+            tensors = tensors_in(args) + tensors_in(kwargs)
         if kwargs.get("device") is not None:
             kwargs = {**kwargs, "device": torch.device("meta")}
-        return args, kwargs
+        return args, kwargs, tensors
 
     def _operator(self, kind: str, function: Any, args: Any, read: list[Tensor], written: list[Tensor]) -> Operator:
         name = function._schema.name.removeprefix("aten::")
@@ -216,19 +230,10 @@ class _Recorder(TorchDispatchMode):
         )
 
 
-def resized(image: Tensor, size: list[int], *_: Any) -> Tensor:
-    """What any resize gives on shapes alone: torch's own way takes milliseconds, for it computes the coordinates."""
-    return image.new_empty((*image.shape[:2], *size))
-
-
 def _is_permuted(tensor: Tensor) -> bool:
     """Whether its elements lie in memory in another order than its axes say, slices and broadcasts aside."""
     strides = [step for step, length in zip(tensor.stride(), tensor.shape, strict=True) if step and length > 1]
     return strides != sorted(strides, reverse=True)
-
-
-def _storage(tensor: Tensor) -> int:
-    return tensor.untyped_storage()._cdata
 
 
 @contextmanager

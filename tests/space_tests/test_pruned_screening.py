@@ -87,7 +87,7 @@ def test_only_parts_that_lose_channels_are_traced_again(monkeypatch: pytest.Monk
     groups = architecture_channels(arch).groups
     inner = [name for name in groups if name.startswith("trunk.encoder.0.")]
     architecture_costs(arch, SIZE)
-    monkeypatch.setattr(sys.modules[screen.__module__], "trace", counting)
+    monkeypatch.setattr(sys.modules[screen.__module__], "trace_shadow", counting)
     architecture_costs(replace(arch, widths=((inner[0], 5),)), SIZE)
     assert len(traced) <= 1
     architecture_costs(replace(arch, widths=((inner[1], 5),)), SIZE)
