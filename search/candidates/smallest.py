@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import product
 from math import gcd
 
@@ -35,6 +35,7 @@ def check_possible(
         UserError: none does; the message names the limit and the smallest network in that quantity.
     """
 
+    @cache
     def price(arch: Architecture) -> Costs:
         return (int8_costs if dtype == INT8 else architecture_costs)(arch, input_size, tables)
 
@@ -45,6 +46,8 @@ def check_possible(
                 f"--budget {limit.text} fits no network; the smallest {_least(costs, limit.quantity)} "
                 f"({arch.backbone}{_channels(arch)}){_remedy(limit, arch, input_size, tables)}"
             )
+    if len(budget.limits) == 1:
+        return
     _, costs = smallest(lambda costs: max(limit.excess(costs) / limit.value for limit in budget.limits), space, price)
     if not budget.allows(costs):
         over = ", ".join(quantity(limit.quantity).exact_text(costs) for limit in budget.limits)
