@@ -114,6 +114,8 @@ class SharingLoop(SearchLoop):
         searched = [record for record in inherited if not record.is_fixed]
         for rung in range(len(settings.rungs) - 2, -1, -1):
             here = [record for record in searched if record.at_rung(rung) is not None]
+            if not here:
+                continue
             gone = [r for r in here if r.at_rung(rung + 1) is not None or r.trial in unavailable]
             allowed = len(here) // REDUCTION if rung else len(here)
             if self.limits.deadline is None and not rung:

@@ -125,7 +125,8 @@ def test_specialists_take_turns() -> None:
     before = {key: tensor.detach().clone() for key, tensor in shared.bank.tensors.items()}
     shared.train_to(1)
     moved = {key for key, tensor in shared.bank.tensors.items() if not torch.equal(tensor, before[key])}
-    assert moved and all(key.startswith("1/2:") for key in moved)
+    assert moved
+    assert all(key.startswith("1/2:") for key in moved)
     shared.train_to(2)
     moved = {key[:4] for key, tensor in shared.bank.tensors.items() if not torch.equal(tensor, before[key])}
     assert moved == {"1/2:", "2/2:"}
