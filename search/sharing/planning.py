@@ -75,8 +75,8 @@ def candidate_families(study: Study, screen: Screen, count: int) -> tuple[Family
 
 
 def _in_order(study: Study, screen: Screen) -> Iterator[Family]:
-    """All different: those of published networks, of plain networks of every backbone, and then others at
-    random."""
+    """All different: those of published networks, of plain networks of every backbone, those without a published one
+    first, and then others at random."""
     space, generator = screen.space, np.random.default_rng(study.settings.seed)
     seen: set[Family] = set()
 
@@ -90,7 +90,8 @@ def _in_order(study: Study, screen: Screen) -> Iterator[Family]:
         if record.status != Status.FAILED and BACKBONE in record.knobs and not record.architecture.lacks_input_skip:
             numbers = {key: value for key, value in record.knobs.items() if not isinstance(value, str)}
             yield from new(record.knobs, numbers)
-    for name in screen.task.backbones:
+    published = {dict(family.held)[BACKBONE] for family in seen}
+    for name in sorted(screen.task.backbones, key=lambda name: name in published):
         yield from new({**plain_point(space, name, generator), **PLAIN_ENDS}, {})
     for index in range(10 * MOST_FAMILIES):
         name = screen.task.backbones[index % len(screen.task.backbones)]
