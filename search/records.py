@@ -230,6 +230,18 @@ class RunSettings(Wanted):
         return cls(**{**data, **tuples, "tables": tables})
 
 
+@dataclass(frozen=True, slots=True)
+class SharedWeights:
+    """The weights that the networks of a family share: on how many ``designs`` and for how many ``steps`` they were
+    trained, and in how long, or why they were not."""
+
+    family: str  # in words
+    designs: int
+    steps: int
+    train_s: float = 0.0
+    failed: str = ""
+
+
 @dataclass(frozen=True)
 class RunResult:
     """A whole run, finished or not, as reports see it."""
@@ -246,11 +258,12 @@ class RunResult:
     stopped_train_s: float = 0.0  # spent on rungs that the end of a session cut short; their checkpoints remain
     is_finished: bool = False  # whether the last session came to its own end
     pruning_s: float = 0.0  # spent on choosing and removing channels
+    shared: tuple[SharedWeights, ...] = ()  # by the number of their family; of those that are trained, or never will be
 
     @property
     def worker_shares(self) -> dict[str, float]:
-        """Shares of worker time: training, measuring, pruning where it was asked for, and everything else (starting,
-        proposing, writing)."""
+        """Shares of worker time: training, of shared weights where there are any, measuring, pruning where it was asked
+        for, and everything else (starting, proposing, writing)."""
         available_s = self.settings.workers * self.elapsed_s
         if not available_s:
             return {}
@@ -258,5 +271,7 @@ class RunResult:
         training = (sum(result.train_s for result in results) + self.stopped_train_s) / available_s
         measuring = sum(result.eval_s for result in results) / available_s
         pruning = self.pruning_s / available_s
-        known = {"training": training, "measuring": measuring} | ({"pruning": pruning} if pruning else {})
+        sharing = sum(each.train_s for each in self.shared) / available_s
+        known = {"training of shared weights": sharing} if self.shared else {}
+        known |= {"training": training, "measuring": measuring} | ({"pruning": pruning} if pruning else {})
         return {**known, "all else": 1 - sum(known.values())}

@@ -177,6 +177,7 @@ def _untrained(run: RunResult) -> dict[str, Any]:
     return {
         "over_budget": len(by_status.get("over-budget", ())),
         "duplicate": len(by_status.get("duplicate", ())),
+        "uncovered": len(by_status.get("uncovered", ())),
         "running": len(by_status.get("running", ())),
         "failed": by_status.get("failed", []),
         "trained": len(by_status.get("trained", ())),

@@ -68,7 +68,8 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
             self._line(f"continuing a run of {len(records)} measured networks")
 
     def started(self, record: TrialRecord, steps: int) -> None:
-        what = "measuring" if record.follows else "training"
+        inherits = record.family is not None and not record.rungs
+        what = "measuring" if record.follows or inherits else "training"
         self._line(f"{what} {_name(record)} to {steps:,} steps ({_costs(record)})")
 
     def progressed(self, progress: Progress) -> None:

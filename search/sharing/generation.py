@@ -16,20 +16,16 @@ from search.candidates.screening import Screen
 from search.pareto import losses_at_rung, non_dominated_ranks
 from search.records import Status, TrialRecord
 from search.sharing.designs import can_share, designs_of
+from search.storage import shared_notes
 from search.storage.artifacts import ArtifactStore, bank_name
 from search.storage.study import Study
 from search.workers.bank_jobs import BankTrained
 from space.architecture import Architecture
-from space.build import architecture_from_dict
 from space.errors import UserError
 from space.knobs import Value
 from space.search_space import BACKBONE
 from space.weight_bank import WeightBank
 from space.weight_bank.families import Family
-
-NOTE = "families"  # of the study: what each holds, in order
-BANK_NOTE = "family_{}"  # of the study: what the training of one came to
-DESIGNS_NOTE = "family_{}_designs"  # of the study
 
 
 class Generation:
@@ -37,13 +33,13 @@ class Generation:
 
     def __init__(self, study: Study, screen: Screen, artifacts: ArtifactStore) -> None:
         self._study, self._screen, self._artifacts = study, screen, artifacts
-        self.families = tuple(map(Family.from_dict, study.noted(NOTE, [])))
+        self.families = shared_notes.families(study)
         self._banks: dict[int, WeightBank] = {}
 
     def decide(self, families: Sequence[Family]) -> None:
         """These are its families; those of a run do not change once their training has begun."""
         self.families = tuple(families)
-        self._study.note(NOTE, [family.to_dict() for family in families])
+        shared_notes.note_families(self._study, families)
 
     @property
     def seed(self) -> int:
@@ -51,33 +47,32 @@ class Generation:
 
     def designs(self, index: int) -> tuple[Architecture, ...]:
         """On which the weights of a family are trained, cheapest first; () if hardly one fits the budget."""
-        noted = self._study.noted(DESIGNS_NOTE.format(index))
+        noted = shared_notes.designs(self._study, index)
         if noted is None:
             family, generator = self.families[index], np.random.default_rng((self.seed, index))
             part = self._screen.within(family.space(self._screen.space))
             own = [record.architecture for record in self._papers(family)]
-            found = designs_of(part, generator, family.largest(self._screen.space), own)
-            noted = [arch.to_dict() for arch in found]
-            self._study.note(DESIGNS_NOTE.format(index), noted)
-        return tuple(architecture_from_dict(each) for each in noted)
+            noted = designs_of(part, generator, family.largest(self._screen.space), own)
+            shared_notes.note_designs(self._study, index, noted)
+        return noted
 
     def is_settled(self, index: int) -> bool:
         """Whether its weights are trained, or never will be."""
-        return self._study.noted(BANK_NOTE.format(index)) is not None
+        return shared_notes.outcome(self._study, index) is not None
 
     def is_trained(self, index: int) -> bool:
-        return (self._study.noted(BANK_NOTE.format(index)) or {"failed": ""}).get("failed") is None
+        over = shared_notes.outcome(self._study, index)
+        return over is not None and "failed" not in over
 
     @property
     def trained(self) -> tuple[int, ...]:
         return tuple(index for index in range(len(self.families)) if self.is_trained(index))
 
     def took(self, result: BankTrained) -> None:
-        before = self._study.noted(BANK_NOTE.format(result.family), {})
-        self._study.note(BANK_NOTE.format(result.family), {**before, "train_s": round(result.train_s, 1)})
+        shared_notes.note_outcome(self._study, result.family, train_s=round(result.train_s, 1))
 
     def failed(self, index: int, reason: str) -> None:
-        self._study.note(BANK_NOTE.format(index), {"failed": reason})
+        shared_notes.note_outcome(self._study, index, failed=reason)
 
     def index_of(self, values: Mapping[str, Value]) -> int | None:
         """The family that a point of the search space belongs to."""

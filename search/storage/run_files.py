@@ -8,6 +8,7 @@ from pathlib import Path
 from search.records import RunResult
 from search.rungs import ranked
 from search.storage.artifacts import ArtifactStore, checkpoint_name
+from search.storage.shared_notes import shared_weights
 from search.storage.study import PRUNED_S, Study
 from space.errors import UserError
 
@@ -40,6 +41,7 @@ def result_of(study: Study, folder: Path) -> RunResult:
         classical_baselines_db=study.noted("classical_baselines", {}),
         stopped_train_s=study.noted("stopped_train_s", 0.0),
         pruning_s=study.noted(PRUNED_S, 0.0),
+        shared=shared_weights(study),
         is_finished=bool(sessions) and done.get("sessions") == len(sessions),
     )
 

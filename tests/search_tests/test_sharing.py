@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import optuna
 import pytest
 import torch
@@ -15,6 +16,7 @@ from search.loop import Limits
 from search.records import SHARED, Status
 from search.request.request import request_from_options
 from search.sessions.deadline import Deadline
+from search.sharing.designs import designs_of
 from search.sharing.planning import MOST_FAMILIES, candidate_families, fitted
 from search.sharing.session import sharing_loop
 from search.storage.artifacts import LocalArtifacts
@@ -227,6 +229,12 @@ def test_candidate_families_fit_the_budget_and_differ(task: str, tmp_path: Path)
         assert family.holds(largest)
         assert screen.excess(largest) <= 0, family.name
         assert screen.space.decode(largest).lacks_input_skip is False, family.name
+    part, generator = screen.within(found[0].space(screen.space)), np.random.default_rng(0)
+    bank = WeightBank()
+    for design in reversed(designs_of(part, generator, found[0].largest(screen.space))):
+        bank.cover(design, torch.Generator())
+    members = (part.space.random(generator) for _ in range(8))
+    assert all(bank.covers(part.space.decode(values)) for values in members)
     assert found == candidate_families(study, screen, 4)
 
 
