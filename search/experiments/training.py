@@ -57,8 +57,7 @@ class Training:
     the fingerprint of the weights in ``START_FILE``; empty for random ones. Every ``validate_every`` steps, and after
     those of ``validate_at``, the averaged weights are measured on the pictures of the data spec ``validation``; 0 and
     none for never. ``loss`` is what is added to the task's own. ``int8`` is the fingerprint of the ranges
-    (``search.experiments.int8_ranges``) to which it is rounded while it is trained; its weights are then of the deploy
-    form.
+    (``search.experiments.int8_ranges``) to which it is rounded in training; its weights are then of the deploy form.
     """
 
     name: str
@@ -101,15 +100,14 @@ class Training:
 
     def is_validated_after(self, step: int) -> bool:
         """The end counts too and, with ``validate_every``, the start."""
-        is_regular = self.validate_every > 0 and step % self.validate_every == 0
-        return self.is_validated and (is_regular or step in self.validate_at or step == self.steps)
+        is_regular = self.validate_every and step % self.validate_every == 0
+        return self.is_validated and bool(is_regular or step in (*self.validate_at, self.steps))
 
     def trained_until(self, step: int) -> int:
         """The step after ``step`` at which training stops to be validated, or ends."""
-        stops = [self.steps, *(at for at in self.validate_at if at > step)]
-        if self.validate_every:
-            stops.append((step // self.validate_every + 1) * self.validate_every)
-        return min(stops)
+        every = self.validate_every
+        regular = (step // every + 1) * every if every else self.steps
+        return min(self.steps, regular, *(at for at in self.validate_at if at > step))
 
     def to_dict(self) -> dict[str, Any]:
         """Without what the trainings of a queue do not have, so that the names of their folders stay as they were."""
