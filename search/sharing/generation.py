@@ -109,8 +109,9 @@ class Generation:
         found = fixed_trials(self._screen.task, settings, self._screen.budget)
         return [record for record in found if record.status != Status.FAILED]
 
-    def proposed_from(self, number: int) -> int:
-        """The family that the proposal ``number`` is made in: more often one that has more members on the front."""
+    def proposed_from(self, number: int) -> int | None:
+        """The family that the proposal ``number`` is made in: more often one that has more members on the front; None
+        where none is trained."""
         measured = [
             record for record in self._study.records.values() if record.family is not None and record.at_rung(0)
         ]
@@ -120,6 +121,8 @@ class Generation:
             for record, rank in zip(measured, ranks, strict=True):
                 if rank == 0 and record.family in weights:
                     weights[record.family] += 1
+        if not weights:
+            return None
         shares = np.array(list(weights.values()), dtype=float)
         generator = np.random.default_rng((self.seed, number))
         return list(weights)[int(generator.choice(len(shares), p=shares / shares.sum()))]
@@ -128,12 +131,15 @@ class Generation:
         """The published networks that are trained alone from the first: as published, and those of no family."""
         return [record for record in self._fixed() if self.family_of(record) is None]
 
+    def inheriting(self) -> list[TrialRecord]:
+        """The other ones, which belong to a family."""
+        return [record for record in self._fixed() if self.family_of(record) is not None]
+
     def others(self) -> list[TrialRecord]:
-        """The other ones, when all families are settled: those inherit whose weights are among a family's."""
+        """These when all families are settled; one whose family is not trained has none."""
         found = []
-        for record in self._fixed():
+        for record in self.inheriting():
             index = self.family_of(record)
-            if index is not None:
-                inherits = self.is_trained(index) and self.covers(index, record.architecture)
-                found.append(replace(record, family=index if inherits else None))
+            inherits = index is not None and self.is_trained(index) and self.covers(index, record.architecture)
+            found.append(replace(record, family=index if inherits else None))
         return found

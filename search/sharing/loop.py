@@ -19,7 +19,7 @@ from search.workers.messages import Failed, Job, Progress, Result
 
 FIRST_NUMBER = -1_000_000  # of the jobs that train shared weights, which are of no trial
 FINALISTS = 8  # candidates that are trained on where no time limit says how many
-FINAL_SHARE = 0.35  # of the time, kept for training the best candidates on alone
+FINAL_SHARE = 0.25  # of the time, kept for training the best candidates on alone
 
 
 @dataclass
@@ -41,20 +41,18 @@ class SharingLoop(SearchLoop):
             return bank
         if begun:
             return begun[0]
-        fixed = next_fixed([r for r in records if r.rungs], self.study.settings.rungs, unavailable)
-        if fixed is not None:
-            return fixed
-        if self._waiting_alone(records):
-            return next_inherited(self.study, self._screen, self.generation)
-        if not all(map(self.generation.is_settled, range(len(self.generation.families)))):
-            return None  # a family is in training
-        self._queue_others()
-        if self.generation.trained and self._may_propose(records):
+        settled = all(map(self.generation.is_settled, range(len(self.generation.families))))
+        if settled:
+            self._queue_others()
+        if self._fixed_wait(records) or (settled and self.generation.trained and self._may_propose(records)):
             proposed = next_inherited(self.study, self._screen, self.generation)
             if proposed is not None:
                 return proposed
             self._exhausted = True
-        return self._finalist(records, unavailable)
+        fixed = next_fixed([r for r in records if r.rungs], self.study.settings.rungs, unavailable)
+        if fixed is not None:
+            return fixed
+        return self._finalist(records, unavailable) if settled else None  # else a family is in training
 
     def _bank_job(self, unavailable: frozenset[int]) -> BankJob | None:
         """Of the first family that is neither trained nor in training; one that hardly fits the budget is left out."""
@@ -77,7 +75,7 @@ class SharingLoop(SearchLoop):
             )
         return None
 
-    def _waiting_alone(self, records: list[TrialRecord]) -> bool:
+    def _fixed_wait(self, records: list[TrialRecord]) -> bool:
         """Whether published networks wait in the queue."""
         return bool(self.study.sources() - {record.source for record in records})
 
@@ -99,12 +97,24 @@ class SharingLoop(SearchLoop):
     def _may_propose(self, records: list[TrialRecord]) -> bool:
         if self._exhausted:
             return False
-        if self._waiting_alone(records):
-            return True
         tried = sum(not record.is_fixed and record.status in TRIED for record in records)
         if self.limits.trials is not None and tried >= self.limits.trials:
             return False
-        return self.time_s is None or self._time_left_s() > FINAL_SHARE * self.time_s
+        if self.time_s is None:
+            return True
+        workers = self.study.settings.workers
+        kept_s = FINAL_SHARE * self.time_s + SAFETY * self._needed_s(records) / workers
+        return self._time_left_s() > kept_s
+
+    def _needed_s(self, records: list[TrialRecord]) -> float:
+        """What training the published networks to the last rung still takes."""
+        last = self.study.settings.rungs[-1]
+        fixed = [record for record in records if record.is_fixed and record.status in TRIED]
+        steps = ((record, last - max(record.steps, self._begun_at(record))) for record in fixed)
+        return sum(count * (self._step_s(record) or 0.0) for record, count in steps if count > 0)
+
+    def _begun_at(self, record: TrialRecord) -> int:
+        return 0 if record.family is None else self.study.settings.rungs[0]
 
     def _finalist(self, records: list[TrialRecord], unavailable: frozenset[int]) -> TrialRecord | None:
         """The best candidate that may be trained on and fits the time left: on the first rung as many as time allows,
@@ -128,13 +138,15 @@ class SharingLoop(SearchLoop):
     def _fits(self, record: TrialRecord, records: list[TrialRecord], unavailable: frozenset[int]) -> bool:
         """Whether it can be trained for its next rung in the time left, by its own steps or by others' of its work."""
         steps = self.study.settings.rungs[record.next_rung] - record.steps
-        step_s = self.step_s.get(record.trial)
-        if step_s is None:
-            known = [(self.study.records[trial].costs.macs, each) for trial, each in self.step_s.items() if each]
-            if not known:
-                return True
-            step_s = median(each / macs for macs, each in known) * record.costs.macs
-        return steps * step_s * SAFETY < self._time_left_s()
+        step_s = self._step_s(record)
+        return step_s is None or steps * step_s * SAFETY < self._time_left_s()
+
+    def _step_s(self, record: TrialRecord) -> float | None:
+        """Seconds of one step of it or, by its MACs, as of others; None where none was trained."""
+        if record.trial in self.step_s:
+            return self.step_s[record.trial]
+        known = [(self.study.records[trial].costs.macs, each) for trial, each in self.step_s.items() if each]
+        return median(each / macs for macs, each in known) * record.costs.macs if known else None
 
     def _rung_job(self, record: TrialRecord) -> RungJob:
         job = super()._rung_job(record)

@@ -25,7 +25,7 @@ from space.knobs import SPECIALISTS, Value
 from space.search_space import BACKBONE
 from space.weight_bank.families import Family
 
-TRAINING_SHARE = 0.65  # of the time, for shared weights and for published networks that are trained alone
+TRAINING_SHARE = 0.6  # of the time, for shared weights and for published networks
 ENOUGH_STEPS = 700  # of a family's training in a run of ``REFERENCE_S``, before there are more families
 REFERENCE_S = 1_200  # core-seconds of the default run on two cores
 MOST_FAMILIES = 12
@@ -46,27 +46,25 @@ class Plan:
     rungs: tuple[int, ...]
 
 
-def fitted(core_s: float, family_step_s: float, alone_step_s: float) -> Plan:
+def fitted(core_s: float, family_step_s: float, alone_step_s: float, inheriting_step_s: float = 0.0) -> Plan:
     """The plan that fits the time: more of it goes half into more families, half into longer training of each.
 
     Args:
         core_s: seconds of all workers.
         family_step_s: of one step of a family's training.
         alone_step_s: of one step of every published network that is trained alone, added up.
+        inheriting_step_s: of every other, which is only trained on.
     """
+    papers_s = (1 + TUNING) * alone_step_s + TUNING * inheriting_step_s
     wanted = ENOUGH_STEPS * math.sqrt(core_s / REFERENCE_S)
-    count, steps = 1, _steps(core_s, family_step_s, alone_step_s, 1)
+    count, steps = 1, TRAINING_SHARE * core_s / (papers_s + family_step_s)
     while count < MOST_FAMILIES:
-        more = _steps(core_s, family_step_s, alone_step_s, count + 1)
+        more = TRAINING_SHARE * core_s / (papers_s + (count + 1) * family_step_s)
         if more < wanted:
             break
         count, steps = count + 1, more
     shared = max(FEWEST_STEPS, int(steps))
     return Plan(count, (shared, shared + max(1, round(TUNING * shared))))
-
-
-def _steps(core_s: float, family_step_s: float, alone_step_s: float, families: int) -> float:
-    return TRAINING_SHARE * core_s / ((1 + TUNING) * alone_step_s + families * family_step_s)
 
 
 def candidate_families(study: Study, screen: Screen, count: int) -> tuple[Family, ...]:
@@ -133,15 +131,22 @@ def decide(
     return plan
 
 
-def _step_seconds(generation: Generation, workers: Workers, is_over: Callable[[], bool]) -> tuple[float, float] | None:
-    """Seconds of a step of a family's training, and of one of every network that is trained alone, added up."""
+def _step_seconds(
+    generation: Generation, workers: Workers, is_over: Callable[[], bool]
+) -> tuple[float, float, float] | None:
+    """Seconds of a step of a family's training, of one of every published network that is trained alone, and of every
+    other, added up."""
     designs = generation.designs(0) if generation.families else ()
     if not designs:
         raise UserError("hardly a network fits the budget, too few to share weights; use --evaluator alone")
     drawn = [designs[round(share * (len(designs) - 1))] for share in DRAWN]
     alone = [record.architecture for record in generation.alone()]
-    measured = timed(workers, (*drawn, *alone), is_over)
+    others = [record.architecture for record in generation.inheriting()]
+    measured = timed(workers, (*drawn, *alone, *others), is_over)
     if measured is None:
         return None
-    family_s = SAFETY * sum(seconds or 0.0 for seconds in measured[: len(drawn)])
-    return family_s, SAFETY * sum(seconds or 0.0 for seconds in measured[len(drawn) :])
+    seconds = [each or 0.0 for each in measured]
+    first_other = len(drawn) + len(alone)
+    parts = seconds[: len(drawn)], seconds[len(drawn) : first_other], seconds[first_other:]
+    family_s, alone_s, others_s = (SAFETY * sum(part) for part in parts)
+    return family_s, alone_s, others_s

@@ -30,7 +30,7 @@ def next_inherited(study: Study, screen: Screen, generation: Generation) -> Tria
     repairs, space = REPAIRS_IN_VAIN, screen.space
     for _ in range(ATTEMPTS):
         family = generation.proposed_from(len(study.trials()))
-        proposal = study.ask(screen.within(generation.families[family].space(space)))
+        proposal = study.ask(screen if family is None else screen.within(generation.families[family].space(space)))
         if proposal.fixed_record is not None:
             record = start_fixed(study, screen, proposal)
             if record.status == Status.FAILED:
@@ -52,7 +52,7 @@ def next_inherited(study: Study, screen: Screen, generation: Generation) -> Tria
             reason = f"the same network as trial {same.trial}"
             study.reject(replace(record, status=Status.DUPLICATE, reason=reason), screen.budget)
         elif index is None or not generation.covers(index, record.architecture):
-            if repairs and index is None:
+            if repairs and index is None and family is not None:
                 near = generation.families[family].within_reach(space, values)
                 repairs -= space.decode(near).key in known
                 study.enqueue_knobs(space.parameters_of(near))

@@ -205,7 +205,7 @@ def test_a_limit_of_time_is_planned_and_a_longer_one_adds_a_rung(tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("core_s", "families", "shared"),
-    [(1_200, 2, 821), (60, 1, 55), (7_200, 9, 1733), (1e6, MOST_FAMILIES, 188_000), (1, 1, 20)],
+    [(1_200, 2, 757), (60, 1, 51), (7_200, 8, 1763), (1e6, MOST_FAMILIES, 173_913), (1, 1, 20)],
 )
 def test_time_buys_more_families_and_longer_ones(core_s: float, families: int, shared: int) -> None:
     plan = fitted(core_s, family_step_s=0.25, alone_step_s=0.3)
@@ -213,7 +213,7 @@ def test_time_buys_more_families_and_longer_ones(core_s: float, families: int, s
     assert plan.rungs[0] == pytest.approx(shared, rel=0.01)
     assert plan.rungs[1] == plan.rungs[0] + round(plan.rungs[0] / 2)
     used_s = plan.families * plan.rungs[0] * 0.25 + plan.rungs[1] * 0.3
-    assert used_s <= 0.66 * core_s or shared == 20
+    assert used_s <= 0.61 * core_s or shared == 20
 
 
 @pytest.mark.parametrize("task", TASKS)
