@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice, product
+from itertools import combinations, product
 
 import numpy as np
+import torch
 
 from search.candidates.screening import Screen
 from space.architecture import Architecture
 from space.errors import UserError
 from space.knobs import Value
 from space.search_space import Parameter, Values, first
-from space.weight_bank import slots
+from space.weight_bank import WeightBank, slots
 from space.weight_bank.families import elastic_of
 
 SPREAD = 40  # designs drawn evenly in the logarithm of the cost, from the smallest to the largest
 SAMPLED = 400  # random designs of the family among which they are chosen
-MOST_ENDS = 40  # designs of the largest width, of every depth and kind of small parts
 FEWEST = 4  # designs; below that a family is not worth a training
 WIDTH = "width"
 
@@ -33,10 +33,9 @@ def largest_of(screen: Screen, kinds: Mapping[str, Value], at_least: Mapping[str
     elastic = list(elastic_of(screen.space, kinds))
     numbers = [each for each in elastic if not isinstance(each.values[0], str) and each.key != WIDTH]
     width = next(each for each in elastic if each.key == WIDTH)
-    names = {each.key: each.values[-1] for each in elastic if isinstance(each.values[0], str)}
     found = []
     for chosen in product(*(each.values for each in numbers)):
-        given = {**kinds, **names, **{each.key: value for each, value in zip(numbers, chosen, strict=True)}}
+        given = {**kinds, **{each.key: value for each, value in zip(numbers, chosen, strict=True)}}
         largest = _widest(screen, given, width)
         if largest is not None:
             found.append(largest)
@@ -91,7 +90,7 @@ def designs_of(
         own: designs of the family that are wanted among them, also off the grid.
     """
     drawn = (screen.space.random(generator) for _ in range(SAMPLED))
-    wanted = [*map(screen.space.decode, islice(_ends(screen, largest), MOST_ENDS)), *own]
+    wanted = [*_ends(screen, largest), *own]
     priced = _priced(screen, (*map(screen.space.decode, drawn), *wanted))
     top = screen.space.decode(largest)
     chosen = {*_spread(priced), *wanted} - {top}
@@ -99,11 +98,22 @@ def designs_of(
     return (*kept, top) if len(kept) >= FEWEST and can_share(top) else ()
 
 
-def _ends(screen: Screen, largest: Values) -> Iterator[Values]:
-    """The largest network with every other value of every other elastic choice."""
+def _ends(screen: Screen, largest: Values) -> Iterator[Architecture]:
+    """The largest network with other values of one elastic choice, or two, that give it parts of its own: networks
+    whose parts are no wider have all weights in common with these. Where it does not fit so, a shallow one."""
     elastic = [each for each in elastic_of(screen.space, largest) if each.key != WIDTH and each.key in largest]
-    for chosen in product(*(each.values[::-1] for each in elastic)):
-        yield screen.space.fill(first, {**largest, **{e.key: v for e, v in zip(elastic, chosen, strict=True)}})
+    shallow = {each.key: each.values[0] for each in elastic if not isinstance(each.values[0], str)}
+    bank, generator = WeightBank(), torch.Generator()
+    for turned in ((), *combinations(elastic, 1), *combinations(elastic, 2)):
+        for chosen in product(*(each.values for each in turned)):
+            values = {each.key: value for each, value in zip(turned, chosen, strict=True)}
+            whole = screen.space.fill(first, {**largest, **values})
+            if screen.excess(whole) > 0:
+                whole = screen.space.fill(first, {**largest, **shallow, **values})
+            design = screen.space.decode(whole)
+            if can_share(design) and not bank.covers(design):
+                bank.cover(design, generator)
+                yield design
 
 
 def _priced(screen: Screen, designs: Iterable[Architecture]) -> dict[Architecture, float]:

@@ -26,10 +26,10 @@ from space.search_space import BACKBONE
 from space.weight_bank.families import Family
 
 TRAINING_SHARE = 0.6  # of the time, for shared weights and for published networks
-ENOUGH_STEPS = 700  # of a family's training in a run of ``REFERENCE_S``, before there are more families
+ENOUGH_STEPS = 500  # of a family's training in a run of ``REFERENCE_S``, before there are more families
 REFERENCE_S = 1_200  # core-seconds of the default run on two cores
 MOST_FAMILIES = 12
-TUNING = 0.5  # of the steps of shared training: what the best candidates are trained on alone, at first
+TUNING = 1 / 3  # of the steps of shared training: what the best candidates are trained on alone, at first
 FEWEST_STEPS = 20
 DRAWN = (0.0, 1 / 3, 2 / 3, 7 / 8)  # of a family's designs, by cost: about what a step draws
 DEFAULT_FAMILIES, DEFAULT_STEPS = 2, 800  # where no time limit says otherwise

@@ -22,8 +22,8 @@ from space.search_space import BACKBONE, Parameter, SearchSpace, Values, first
 
 @dataclass(frozen=True)
 class Family:
-    """Networks of a search space whose knobs are as ``held`` says, but for the elastic ones, which are numbers up to
-    that in ``most``, or names.
+    """Networks of a search space whose knobs are as ``held`` says, but for the elastic ones: numbers up to those in
+    ``most``, and names, which in its largest network are ``names``.
 
     >>> import space
     >>> task = space.TASKS["sr"]
@@ -36,22 +36,24 @@ class Family:
 
     held: tuple[tuple[str, Value], ...]
     most: tuple[tuple[str, int | float], ...]
+    names: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def below(cls, space: SearchSpace, largest: Mapping[str, Value]) -> Family:
         """The one whose largest network is at the point ``largest``."""
         elastic = [each for each in elastic_of(space, largest) if each.key in largest]
         keys = {each.key for each in elastic}
-        numbers = ((each.key, largest[each.key]) for each in elastic)
+        chosen = [(each.key, largest[each.key]) for each in elastic]
         return cls(
             tuple((key, value) for key, value in largest.items() if key not in keys),
-            tuple((key, value) for key, value in numbers if not isinstance(value, str)),
+            tuple((key, value) for key, value in chosen if not isinstance(value, str)),
+            tuple((key, value) for key, value in chosen if isinstance(value, str)),
         )
 
     @property
     def name(self) -> str:
         """For a person: its backbone, what its blocks are, and how large it gets."""
-        values = dict(self.held)
+        values = {**self.values, **dict(self.names)}
         words = [str(values[BACKBONE])]
         words += [str(values[key]) for key in ("block", "convolution", "ar_convolution", "upsampler") if key in values]
         unusual = (key for key in ("inverted_ratio", "malle", "recursion") if _is_unusual(key, values))
@@ -63,9 +65,8 @@ class Family:
         return dict(self.held)
 
     def largest(self, whole: SearchSpace) -> Values:
-        """The point of its largest network; of elastic names, the last."""
-        names = {each.key: each.values[-1] for each in elastic_of(whole, self.values)}
-        return whole.fill(first, {**names, **self.values, **dict(self.most)})
+        """The point of its largest network."""
+        return whole.fill(first, {**self.values, **dict(self.most), **dict(self.names)})
 
     def holds(self, values: Mapping[str, Value]) -> bool:
         """Whether the point ``values`` belongs to it."""
@@ -85,11 +86,12 @@ class Family:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        return {"held": [list(pair) for pair in self.held], "most": [list(pair) for pair in self.most]}
+        parts = {"held": self.held, "most": self.most, "names": self.names}
+        return {name: [list(pair) for pair in pairs] for name, pairs in parts.items()}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Family:
-        return cls(*(tuple((key, value) for key, value in data[name]) for name in ("held", "most")))
+        return cls(*(tuple((key, value) for key, value in data[name]) for name in ("held", "most", "names")))
 
 
 def elastic_of(space: SearchSpace, values: Mapping[str, Value]) -> Iterator[Parameter]:
