@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -26,6 +27,17 @@ class Block:
     @property
     def width(self) -> int:
         return 2 if self.is_number and self.values else max(1, len(self.values))
+
+    @cached_property
+    def coordinates_of(self) -> dict[Value | None, list[float]]:
+        """Of each value, and of None where the knob does not apply."""
+        count = len(self.values)
+        if self.is_number:
+            ranks = np.linspace(0, 1, count).tolist()
+            return {None: [0.5, APART]} | {value: [rank, 0.0] for value, rank in zip(self.values, ranks, strict=True)}
+        return {None: [0.0] * count} | {
+            value: (APART * np.eye(count)[at]).tolist() for at, value in enumerate(self.values)
+        }
 
 
 class Features:
@@ -65,8 +77,9 @@ def _in_order(values: tuple[Value, ...]) -> tuple[tuple[Value, ...], bool]:
 
 
 def _coordinates(block: Block, value: Value | None) -> list[float]:
-    if not block.is_number:
-        return [APART * (value == known) for known in block.values]
-    if value is None or isinstance(value, str):
-        return [0.5, APART]
-    return [float(np.interp(float(value), np.array(block.values, float), np.linspace(0, 1, len(block.values)))), 0.0]
+    known = block.coordinates_of
+    if value in known:
+        return known[value]
+    if not block.is_number or isinstance(value, str) or value is None:
+        return known[None]
+    return [float(np.interp(value, np.array(block.values, float), np.linspace(0, 1, len(block.values)))), 0.0]
