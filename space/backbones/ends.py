@@ -37,7 +37,6 @@ UPSAMPLER = Knob(
     "how features become the output image",
     f"{LAHIRI}, which warns of depthwise; {SLWSR}: dense-two-step",
     same_size=(),
-    elastic=True,
 )
 INPUT_SKIP = Knob(
     "input_skip",

@@ -6,7 +6,8 @@ must suit the others. In a family networks differ in the knobs that are ``elasti
 step trains, has all weights of all others. All else is the same in all of them, also what has no weights and yet
 changes what weights must do. With and without an input skip, the last convolution would have to learn the image and
 what is missing in it; and trained with and without their activations, plain residual networks of 28 channels and 12
-blocks diverged within 120 steps.
+blocks diverged within 120 steps. With every upsampler and attention at once, a plain network of 16 channels and 12
+blocks inherited 0.46 dB above bicubic after 400 steps, and 0.77 with one upsampler and no attention.
 """
 
 from __future__ import annotations
