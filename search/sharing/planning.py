@@ -25,8 +25,8 @@ from space.knobs import SPECIALISTS, Value
 from space.search_space import BACKBONE
 from space.weight_bank.families import Family
 
-TRAINING_SHARE = 0.6  # of the time, for shared weights and for published networks
-ENOUGH_STEPS = 500  # of a family's training in a run of ``REFERENCE_S``, before there are more families
+TRAINING_SHARE = 0.7  # of the time, for shared weights and for published networks
+ENOUGH_STEPS = 550  # of a family's training in a run of ``REFERENCE_S``, before there are more families
 REFERENCE_S = 1_200  # core-seconds of the default run on two cores
 MOST_FAMILIES = 12
 TUNING = 1 / 3  # of the steps of shared training: what the best candidates are trained on alone, at first
@@ -76,19 +76,19 @@ def _in_order(study: Study, screen: Screen) -> Iterator[Family]:
     """All different: those of published networks, of plain networks of every backbone, those without a published one
     first, and then others at random."""
     space, generator = screen.space, np.random.default_rng(study.settings.seed)
-    seen: set[Family] = set()
+    seen: set[tuple[tuple[str, Value], ...]] = set()
 
     def new(kinds: Mapping[str, Value], at_least: Mapping[str, Value]) -> Iterator[Family]:
         largest = largest_of(screen, kinds, at_least)
-        if largest is not None and (family := Family.below(space, largest)) not in seen:
-            seen.add(family)
+        if largest is not None and (family := Family.below(space, largest)).held not in seen:
+            seen.add(family.held)
             yield family
 
     for record in fixed_trials(screen.task, study.settings, screen.budget):
         if record.status != Status.FAILED and BACKBONE in record.knobs and not record.architecture.lacks_input_skip:
             numbers = {key: value for key, value in record.knobs.items() if not isinstance(value, str)}
             yield from new(record.knobs, numbers)
-    published = {dict(family.held)[BACKBONE] for family in seen}
+    published = {dict(held)[BACKBONE] for held in seen}
     for name in sorted(screen.task.backbones, key=lambda name: name in published):
         yield from new({**plain_point(space, name, generator), **PLAIN_ENDS}, {})
     for index in range(10 * MOST_FAMILIES):
