@@ -19,7 +19,8 @@ from search.workers.messages import Failed, Job, Progress, Result
 
 FIRST_NUMBER = -1_000_000  # of the jobs that train shared weights, which are of no trial
 FINALISTS = 8  # candidates that are trained on where no time limit says how many
-FINAL_SHARE = 0.25  # of the time, kept for training the best candidates on alone
+FINAL_SHARE = 0.15  # of the time, kept for training the best candidates on alone
+FEWEST_MEASURED = 16  # candidates, before any time is kept: measuring one takes less than a second
 
 
 @dataclass
@@ -100,7 +101,7 @@ class SharingLoop(SearchLoop):
         tried = sum(not record.is_fixed and record.status in TRIED for record in records)
         if self.limits.trials is not None and tried >= self.limits.trials:
             return False
-        if self.time_s is None:
+        if self.time_s is None or tried < FEWEST_MEASURED:
             return True
         workers = self.study.settings.workers
         kept_s = FINAL_SHARE * self.time_s + SAFETY * self._needed_s(records) / workers

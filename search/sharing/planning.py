@@ -25,7 +25,7 @@ from space.knobs import SPECIALISTS, Value
 from space.search_space import BACKBONE
 from space.weight_bank.families import Family
 
-TRAINING_SHARE = 0.7  # of the time, for shared weights and for published networks
+TRAINING_SHARE = 0.8  # of the time, for shared weights and for published networks
 ENOUGH_STEPS = 550  # of a family's training in a run of ``REFERENCE_S``, before there are more families
 REFERENCE_S = 1_200  # core-seconds of the default run on two cores
 MOST_FAMILIES = 12

@@ -205,7 +205,7 @@ def test_a_limit_of_time_is_planned_and_a_longer_one_adds_a_rung(tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("core_s", "families", "shared"),
-    [(1_200, 4, 600), (60, 1, 64), (7_200, 12, 1_482), (1_000_000, MOST_FAMILIES, 205_882), (1, 1, 20)],
+    [(1_200, 5, 581), (60, 1, 73), (7_200, 12, 1_694), (1_000_000, MOST_FAMILIES, 235_294), (1, 1, 20)],
 )
 def test_time_buys_more_families_and_longer_ones(core_s: float, families: int, shared: int) -> None:
     plan = fitted(core_s, family_step_s=0.25, alone_step_s=0.3)
@@ -213,7 +213,7 @@ def test_time_buys_more_families_and_longer_ones(core_s: float, families: int, s
     assert plan.rungs[0] == pytest.approx(shared, rel=0.01)
     assert plan.rungs[1] == plan.rungs[0] + round(plan.rungs[0] / 3)
     used_s = plan.families * plan.rungs[0] * 0.25 + plan.rungs[1] * 0.3
-    assert used_s <= 0.71 * core_s or shared == 20
+    assert used_s <= 0.81 * core_s or shared == 20
 
 
 @pytest.mark.parametrize("task", TASKS)
