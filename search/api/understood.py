@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from search.candidates.fixed_trials import base_name, fixed_trials
 from search.durations import duration_text
+from search.records import SHARED
 from search.sessions.session import Session
 
 
@@ -39,6 +40,7 @@ def understood(session: Session) -> str:
         f"{' (the default)' * request.has_default_objective}, for {limits}\n"
         f"  costs at an input of {width}x{height}, fp32; sampler {settings.sampler}, seed {settings.seed}, "
         f"{settings.workers} worker{'s' * (settings.workers > 1)}\n"
+        f"{_weights(session)}"
         f"{beside(session)}"
         f"{times}{levels}"
         f"  training in {session.precision.name} ({session.precision.reason})\n"
@@ -46,6 +48,14 @@ def understood(session: Session) -> str:
         f"  training on {settings.train_data}; measuring on {settings.val_data}\n"
         f"{overlap}"
         f"  run folder {request.folder}"
+    )
+
+
+def _weights(session: Session) -> str:
+    if session.settings.evaluator != SHARED:
+        return ""
+    return (
+        "  candidates inherit weights that families of networks share (--evaluator alone: each is trained by itself)\n"
     )
 
 

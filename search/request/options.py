@@ -127,9 +127,10 @@ RUN_OPTIONS: tuple[Option, ...] = (
         "evaluator",
         HOW,
         "alone: every candidate is trained from random weights; shared: families of networks share weights that are "
-        "trained once, and hundreds of candidates are measured with what they inherit (default: alone)",
+        "trained once, and candidates are measured with what they inherit (default: auto, shared for sr with --time of "
+        "5m or more and without --trials, --rungs and --compress, else alone)",
         "HOW",
-        default="alone",
+        default="auto",
     ),
     Option("sampler", HOW, f"one of {', '.join(PROPOSERS)} (default: {DEFAULT})", default=DEFAULT),
     Option("seed", HOW, "of proposals, weights and patches (default: 0)", default="0"),

@@ -22,7 +22,9 @@ from search.request.budget import Budget, parse_budget
 from search.request.options import DEFAULT_OBJECTIVE, DEFAULT_TIME, INT8_DEVICE, INT8_SAVES, option_texts
 from search.request.tables import TableUse, load_used, measured_dtype, tables_of
 from search.request.values import (
+    AUTO,
     check_needed,
+    chosen_evaluator,
     parse_compress,
     parse_evaluator,
     parse_input,
@@ -66,6 +68,7 @@ class Request:
     precision: str = "auto"  # a value of ``--precision``
     storage: str | None = None  # a URL (``search.storage``); None for the journal in ``folder``
     has_default_objective: bool = False
+    has_auto_evaluator: bool = False
     command: str = ""  # which makes the same request again
 
     @property
@@ -101,7 +104,7 @@ def request_from_options(command: str = "", **options: object) -> Request:
     compress = parse_compress(given["compress"]) if given.get("compress") else ()
     objectives, tables, dtype = _objectives_and_tables(given, budget, compress)
     _check_compression(compress, objectives, tables, dtype)
-    evaluator = parse_evaluator(given["evaluator"], compress)
+    asked_evaluator = parse_evaluator(given["evaluator"], compress)
     time, trials = given.get("time"), given.get("trials")
     if not time and not trials:
         time = DEFAULT_TIME
@@ -109,6 +112,11 @@ def request_from_options(command: str = "", **options: object) -> Request:
     named = rules_of_folders(rules, train, val)
     check_needed(given, named)
     default_folder = RUNS / f"{run_name(named)}-{budget.text.replace(',', '_')}"
+    time_s = parse_time(time) if time else None
+    evaluator = asked_evaluator
+    if asked_evaluator == AUTO:
+        is_limited = bool(trials or given.get("rungs") or compress)
+        evaluator = chosen_evaluator(wanted_task.name, time_s, is_limited)
     wanted = Wanted(
         task=wanted_task.name,
         scale=scale,
@@ -130,7 +138,7 @@ def request_from_options(command: str = "", **options: object) -> Request:
         wanted=wanted,
         budget=budget,
         folder=written_folder("--run-dir", Path(given["run_dir"]) if "run_dir" in given else default_folder),
-        time_s=parse_time(time) if time else None,
+        time_s=time_s,
         trials=parse_count("--trials", trials, 1) if trials else None,
         rungs=parse_rungs(given["rungs"]) if given.get("rungs") else None,
         specialists=parse_count("--specialists", given["specialists"], 1) if given.get("specialists") else None,
@@ -141,6 +149,7 @@ def request_from_options(command: str = "", **options: object) -> Request:
         precision=given["precision"],
         storage=checked_url("--storage", given["storage"]) if "storage" in given else None,
         has_default_objective="objective" not in given,
+        has_auto_evaluator=asked_evaluator == AUTO,
         command=command,
     )
 

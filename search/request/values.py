@@ -13,13 +13,17 @@ from evaluators.quantities import PREFIX, QUANTITIES, latency_key
 from evaluators.tasks import TaskRules
 from evaluators.tasks.rules import TRAINING, VALIDATION
 from search.environment import available_cores
-from search.records import EVALUATORS, SHARED
+from search.records import ALONE, EVALUATORS, SHARED
 from search.request.tables import table_name, tables_there_are
 from space.command_line import parse_count, parse_size
 from space.errors import UserError
 from space.tasks import OPTIONS, TASKS, Task
 from space.terminal import print_note
 from space.zoo import ZOO
+
+AUTO = "auto"  # of --evaluator
+SHARED_TASKS = ("sr",)  # of which shared weights were measured to be better
+SHARED_FROM_S = 300.0
 
 LONGEST_S = 365 * 24 * 3600.0
 
@@ -133,16 +137,27 @@ def parse_compress(text: str) -> tuple[str, ...]:
 
 
 def parse_evaluator(text: str, compress: tuple[str, ...]) -> str:
-    """How a candidate gets its first weights; compressed variants need those of networks that are trained alone."""
+    """How a candidate gets its first weights, or ``auto``; compressed variants need those of networks that are trained
+    alone."""
     value = text.strip().lower()
-    if value not in EVALUATORS:
-        raise UserError(f"--evaluator must be one of {', '.join(EVALUATORS)}, got {text!r}; for example {SHARED}")
+    if value not in (AUTO, *EVALUATORS):
+        known = ", ".join((AUTO, *EVALUATORS))
+        raise UserError(f"--evaluator must be one of {known}, got {text!r}; for example {SHARED}")
     if value == SHARED and compress:
         raise UserError(
             f"--compress needs networks that are trained alone, got --evaluator {SHARED}; leave one of them out, or "
             "compress a trial of the run's front: python -m search compress"
         )
     return value
+
+
+def chosen_evaluator(task: str, time_s: float | None, is_limited: bool) -> str:
+    """What ``auto`` stands for in a new run; ``is_limited`` by trials, rungs or compression.
+
+    Shared where it is measured to be better (``reports/published/sr-x4-shared``), and there is time to train weights.
+    """
+    is_long = time_s is not None and time_s >= SHARED_FROM_S
+    return SHARED if task in SHARED_TASKS and is_long and not is_limited else ALONE
 
 
 def parse_share(text: str) -> float:

@@ -6,7 +6,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -55,6 +55,8 @@ def check_and_read(request: Request) -> Session:
     begun = time.monotonic()
     existing = Study.open(request.folder, owned=False, url=request.storage)
     begun_settings = existing.settings if existing else None
+    if begun_settings is not None and request.has_auto_evaluator:
+        request = replace(request, wanted=replace(request.wanted, evaluator=begun_settings.evaluator))
     precision, note = precision_for(request.device, request.precision, begun_settings, request.folder)
     wanted = request.wanted
     space = SearchSpace(request.task, request.rules.shape)

@@ -8,12 +8,16 @@ from dataclasses import replace
 import numpy as np
 
 from search.candidates.fixed_trials import start_fixed
-from search.candidates.next_trial import ATTEMPTS, CLOSED_UNTRAINED, REPAIRS_IN_VAIN
+from search.candidates.next_trial import CLOSED_UNTRAINED, REPAIRS_IN_VAIN
 from search.candidates.repair import repaired
 from search.candidates.screening import Screen, over_budget
 from search.records import Status, TrialRecord
 from search.sharing.generation import Generation
 from search.storage.study import Study
+
+ATTEMPTS = 60
+"""Proposals in a row that may be turned away before the families count as exhausted: a family of two numbers has a few
+dozen networks, soon all measured."""
 
 
 def next_inherited(study: Study, screen: Screen, generation: Generation) -> TrialRecord | None:

@@ -31,6 +31,7 @@ def test_defaults_are_those_of_the_command_line() -> None:
         input_size=(320, 180),
         sampler="tpe",
         seed=0,
+        evaluator="shared",
         workers=1,
     )
     parser = Parser()

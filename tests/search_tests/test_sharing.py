@@ -13,9 +13,10 @@ import torch
 from evaluators.sharing.bank_files import write_bank
 from search.candidates.screening import Screen
 from search.loop import Limits
-from search.records import SHARED, Status
+from search.records import ALONE, SHARED, Status
 from search.request.request import request_from_options
 from search.sessions.deadline import Deadline
+from search.sessions.session import check_and_read
 from search.sharing.designs import designs_of
 from search.sharing.planning import MOST_FAMILIES, candidate_families, fitted
 from search.sharing.session import sharing_loop
@@ -253,10 +254,43 @@ def test_weights_that_are_gone_are_not_covered(searched: tuple[Study, SharingWor
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"evaluator": "supernet"}, "--evaluator must be one of alone, shared, got 'supernet'"),
+        ({"evaluator": "supernet"}, "--evaluator must be one of auto, alone, shared, got 'supernet'"),
         ({"evaluator": "shared", "compress": "prune"}, "--compress needs networks that are trained alone"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(options: dict[str, str], message: str) -> None:
     with pytest.raises(UserError, match=message):
         request_from_options(task="sr", budget=BUDGET, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"task": "sr"}, SHARED),  # ten minutes
+        ({"task": "sr", "time": "1h"}, SHARED),
+        ({"task": "sr", "time": "4m"}, ALONE),  # too short to train weights for many
+        ({"task": "sr", "trials": "8"}, ALONE),
+        ({"task": "sr", "time": "1h", "trials": "8"}, ALONE),
+        ({"task": "sr", "rungs": "100,200"}, ALONE),
+        ({"task": "sr", "compress": "prune"}, ALONE),
+        ({"task": "denoise"}, ALONE),  # it was not measured to be better
+        ({"task": "denoise", "evaluator": "shared"}, SHARED),
+        ({"task": "sr", "evaluator": "alone"}, ALONE),
+    ],
+)
+def test_the_evaluator_is_chosen_by_task_and_time(options: dict[str, str], expected: str) -> None:
+    assert request_from_options(budget=BUDGET, **options).wanted.evaluator == expected
+
+
+@pytest.mark.parametrize("begun", [ALONE, SHARED])
+def test_a_run_goes_on_as_it_was_begun(begun: str, tmp_path: Path) -> None:
+    options = {"task": "sr", "budget": "6k-params", "run_dir": str(tmp_path / "run"), "workers": "1"}
+    request = request_from_options(evaluator=begun, trials="1", rungs="1", **options)
+    first = check_and_read(request)
+    request.folder.mkdir()
+    Study.create(request.folder, first.settings)
+    again = check_and_read(request_from_options(trials="2", rungs="1", **options))
+    assert again.settings.evaluator == begun
+    other = ALONE if begun == SHARED else SHARED
+    with pytest.raises(UserError, match=f"evaluator {begun}, got {other}"):
+        check_and_read(request_from_options(evaluator=other, trials="2", rungs="1", **options))
