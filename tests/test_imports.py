@@ -1,6 +1,7 @@
 """Imports only point to the left: space, latency_tables, evaluators, search, reports, search.api, search.cli."""
 
 import ast
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,11 @@ def test_space_knows_torch_and_its_files_only() -> None:
 
     names = {name.split(".")[0] for path in FILES if path.is_relative_to(ROOT / "space") for name in imported(path)}
     assert names - set(stdlib_module_names) <= {"space", "torch", "numpy", "safetensors"}
+
+
+def test_the_wheel_has_every_package_and_no_tests() -> None:
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["packages"]
+    there = {
+        ".".join(file.parent.relative_to(ROOT).parts) for top in ORDER[:5] for file in (ROOT / top).rglob("__init__.py")
+    }
+    assert set(listed) == there
