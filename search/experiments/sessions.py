@@ -228,9 +228,11 @@ class _Queue:
 
 
 def _record(training: Training, session: TrainingSession) -> TrainingRecord | None:
-    """Of a training that is finished and measured on all that is asked for."""
+    """Of a training that is finished and measured on all that is asked for, its validation pictures among them."""
     record = TrainingRecord.read(session.artifacts_of(training))
-    return record if record is not None and not record.lacks(training) else None
+    if record is None or record.lacks(training) or (training.validation and record.validation is None):
+        return None
+    return record
 
 
 def default_count(precision: Precision) -> int:
