@@ -150,9 +150,8 @@ def _kept(confirmed: ConfirmedFront) -> str:
     stayed = [network_name(each.trial) for each in members if each.repeated.was_on_front]
     new = [network_name(each.trial) for each in members if not each.repeated.was_on_front]
     before = sum(each.repeated.was_on_front for each in confirmed.networks)
-    words = [f"{len(stayed)} of {before} stay on the front: {', '.join(stayed)}"] if stayed else []
-    words += [f"new on it: {', '.join(new)}"] if new else []
-    return "; ".join(words) + "." if words else "No network stays on the front."
+    sentence = f"Still on the front: {', '.join((f'{len(stayed)} of {before}', *stayed))}"
+    return sentence + (f"; new on it: {', '.join(new)}." if new else ".")
 
 
 def _fallen(run: RunResult, confirmed: ConfirmedFront) -> list[str]:

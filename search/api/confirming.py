@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pandas as pd
 
@@ -15,15 +14,15 @@ from reports.run.confirm_files import confirm_frame, write_confirmed
 from reports.run.confirmed import ConfirmedFront, changes, confirmed_front, network_name, repeated_of
 from reports.run.next_steps import run_argument
 from reports.run.picking import NOTHING_YET
+from search.api.confirm_steps import fitted, say
 from search.api.listed_options import command_line, with_options
 from search.api.outputs import write_outputs
 from search.api.run import Run, load
 from search.api.searching import StoppedError
 from search.durations import duration_text
-from search.experiments.confirm_request import ConfirmRequest, confirm_request, fitted_before, keep_fitted
-from search.experiments.confirmation import recorded_step_s, steps_within
+from search.experiments.confirm_request import ConfirmRequest, confirm_request
 from search.experiments.event_lines import EventLines
-from search.experiments.sessions import Outcome, run_trainings, time_steps
+from search.experiments.sessions import Outcome, run_trainings
 from search.experiments.training import Training, TrainingRecord
 from search.experiments.training_data import DATA_FOLDER
 from search.experiments.working_precision import in_working_precision
@@ -110,16 +109,16 @@ def confirm_for(
     if not run.trained:
         raise UserError(NOTHING_YET.format(run.result.name))
     request = confirm_request(command, run.result, run.folder, options)
-    _say(console, understood(request))
+    say(console, understood(request))
     with noted_interrupts(owns_process) as interrupted:
 
         def ends() -> bool:
             return interrupted() or stop()
 
-        fitted = _fitted(request, console, ends)
-        if fitted is None:
+        of_steps = fitted(request, console, ends)
+        if of_steps is None:
             return ConfirmedRun(run, None, request.confirmation.trainings(), is_interrupted=True)
-        request = _in_working_precision(fitted, console)
+        request = _in_working_precision(of_steps, console)
         lines = EventLines(console, lambda _record: _written(run, request))
         outcome = run_trainings(request.confirmation.trainings(), request.session, lines, ends, request.pictures)
         was_ended = ends() and bool(outcome.left)
@@ -173,7 +172,7 @@ def understood(request: ConfirmRequest) -> str:
         f"{confirmation.steps:,}" if request.time_s is None else f"as many as {duration_text(request.time_s)} carry"
     )
     lines = [
-        f"{run.name} again: {len(trials)} networks from random weights, seeds {first} to "
+        f"{run.name} again: {len(trials)} network{'s'[: len(trials) != 1]} from random weights, seeds {first} to "
         f"{first + confirmation.seeds - 1}, steps of each training: {length}",
         f"  networks: {', '.join(map(network_name, trials))}",
         f"  training in {session.precision.name} on {session.precision.device}, {session.count} side by side; "
@@ -184,59 +183,6 @@ def understood(request: ConfirmRequest) -> str:
     return "\n".join((*lines, *([f"  {request.note}"] if request.note else [])))
 
 
-def _fitted(request: ConfirmRequest, console: Console | None, ends: Callable[[], bool]) -> ConfirmRequest | None:
-    """With the steps that fit the time asked for; None if interrupted while steps were timed.
-
-    Raises:
-        UserError: not even one step fits.
-    """
-    time_s, confirmation = request.time_s, request.confirmation
-    if time_s is None:
-        return request
-    before = fitted_before(request)
-    if before is not None:
-        _say(console, f"{before:,} steps of each, as {duration_text(time_s)} came to before")
-        return request.of_steps(before)
-    known = {trial.trial: recorded_step_s(trial) for trial in confirmation.trials}
-    found = {number: seconds for number, seconds in known.items() if seconds is not None}
-    source = "by the run's records"
-    if len(found) < len(known):
-        timed = _timed(request, ends)
-        if timed is None:
-            return None
-        found, source = {**timed, **found}, "the dearest of those that the run has no time of was timed"
-    steps = steps_within(confirmation, time_s, request.session.count, found)
-    mean_s = sum(found.values()) / len(found)
-    if steps < 1:
-        raise UserError(
-            f"--time must carry at least one step, of {mean_s:.2g} s on average, of {len(confirmation.trainings())} "
-            f"trainings, and their measuring, got {duration_text(time_s)}; give it longer, or fewer --members"
-        )
-    _say(
-        console,
-        f"{duration_text(time_s)} carry {steps:,} steps of each of {len(confirmation.trainings())} trainings, at "
-        f"{mean_s:.3g} s a step on average ({source})",
-    )
-    keep_fitted(request, steps)
-    return request.of_steps(steps)
-
-
-def _timed(request: ConfirmRequest, ends: Callable[[], bool]) -> dict[int, float] | None:
-    """Seconds of a step of the trials that the run has no time of: that of the one with most MACs is measured, and the
-    others are taken to need as much for a MAC. None if interrupted."""
-    confirmation, folder = request.confirmation, request.session.folder
-    unknown = [trial for trial in confirmation.trials if recorded_step_s(trial) is None]
-    dearest = max(unknown, key=lambda trial: trial.costs.macs)
-    folder.mkdir(exist_ok=True)
-    with TemporaryDirectory(dir=folder, prefix=".timed") as beside:
-        session = replace(request.session, folder=Path(beside))
-        training = confirmation.training(dearest, confirmation.run.settings.seed)
-        timed = time_steps(training, session, request.pictures, ends)
-    if timed is None:
-        return None
-    return {trial.trial: timed.step_s * trial.costs.macs / dearest.costs.macs for trial in unknown}
-
-
 def _in_working_precision(request: ConfirmRequest, console: Console | None) -> ConfirmRequest:
     """In float32 where a first step shows that the run's arithmetic does not work here."""
     session = request.session
@@ -244,13 +190,8 @@ def _in_working_precision(request: ConfirmRequest, console: Console | None) -> C
     waiting = [each for each in trainings if TrainingRecord.read(session.artifacts_of(each)) is None]
     session, failed = in_working_precision(waiting, session)
     if failed:
-        _say(console, failed)
+        say(console, failed)
     return replace(request, session=session)
-
-
-def _say(console: Console | None, text: str) -> None:
-    if console is not None:
-        console.print(text, highlight=False, soft_wrap=True)
 
 
 with_options(confirm, CONFIRM_OPTIONS, {})

@@ -60,13 +60,13 @@ def test_it_says_what_stayed_and_what_fell_off(run) -> None:
     assert changes(run, confirmed_front(run, trained)) == (
         "Seeds spread by 0.010 dB (pooled standard deviation, 12 degrees of freedom); means of 3 seeds less than "
         "0.018 dB apart are a tie.",
-        f"2 of 5 stay on the front: {cheapest}, {best}; new on it: {new}.",
+        f"Still on the front: 2 of 5, {cheapest}, {best}; new on it: {new}.",
         f"{tied} fell off: {new} is no dearer and 0.001 dB better, within the noise.",
         f"{worse} fell off: {new} is no dearer and 0.200 dB better.",
         f"{worst} fell off: {best} is no dearer and 0.500 dB better.",
     )
     alone = confirmed_front(run, trained[-1:])
-    assert changes(run, alone)[1:] == ("No network stays on the front.", f"{worst} fell off: no better than bicubic.")
+    assert changes(run, alone)[1:] == ("Still on the front: 0 of 1.", f"{worst} fell off: no better than bicubic.")
 
 
 def test_what_is_no_better_than_the_baseline_is_not_on_the_front(run) -> None:

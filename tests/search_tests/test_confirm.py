@@ -227,7 +227,7 @@ def test_steps_fill_the_time(made) -> None:
 
 def test_a_run_that_only_measured_its_networks_is_timed(run: Path, made, capsys, monkeypatch) -> None:
 
-    monkeypatch.setattr("search.api.confirming.recorded_step_s", lambda trial: None)
+    monkeypatch.setattr("search.api.confirm_steps.recorded_step_s", lambda trial: None)
     monkeypatch.setattr("search.experiments.training_steps.TIMED_S", 0.1)
     assert main(["confirm", "mine", "--seeds", "2", "--time", "2s", "--members", "1"]) in (0, 130)
     assert "the dearest of those that the run has no time of was timed" in capsys.readouterr().out
