@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from search.api.comparing import Comparison, compare
     from search.api.compressing import Compressed, compress
+    from search.api.confirming import ConfirmedRun, confirm
     from search.api.deleting import delete
     from search.api.exporting import export
     from search.api.restoring import Restoration, restore
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "search.api.comparing": ("Comparison", "compare"),
     "search.api.compressing": ("Compressed", "compress"),
+    "search.api.confirming": ("ConfirmedRun", "confirm"),
     "search.api.deleting": ("delete",),
     "search.api.exporting": ("export",),
     "search.api.restoring": ("Restoration", "restore"),
@@ -39,6 +41,7 @@ _HOMES = {
 __all__ = [
     "Comparison",
     "Compressed",
+    "ConfirmedRun",
     "Model",
     "Pick",
     "RecostedRun",
@@ -50,6 +53,7 @@ __all__ = [
     "TrialRecord",
     "compare",
     "compress",
+    "confirm",
     "delete",
     "export",
     "load",

@@ -15,6 +15,9 @@ from reports.page_environment import page_environment
 from reports.plotting.text import replace_invalid
 from reports.run.advice import alternatives, beats_baseline, recommendation, recommended
 from reports.run.compressed import compressed_time, compression_steps
+from reports.run.confirm_files import read_confirmed
+from reports.run.confirm_table import mean_and_spread
+from reports.run.confirmed import changes
 from reports.run.describe import describe_design, in_words, origin
 from reports.run.effects import ENOUGH, KnobEffect, effect_svg, gain_window, knob_effects
 from reports.run.front import front_frame, other_column, other_figures
@@ -80,6 +83,7 @@ def report_html(
     environment.filters["describe"] = describe_design
     environment.filters["in_words"] = in_words
     environment.filters["cost_texts"] = cost_texts
+    environment.filters["mean_and_spread"] = mean_and_spread
     environment.filters["unbroken"] = _unbroken
     environment.tests["known"] = pd.notna
     if is_brief:
@@ -92,6 +96,7 @@ def report_html(
     window_db = gain_window(effects) if effects else (0.0, 0.0)
     in_folder = folder is not None and not is_brief
     shown, choice = shown_members(run), recommended(run)
+    confirmed = read_confirmed(run, folder) if in_folder and folder is not None else None
     numbers = listed(run)
     pictures, frame_pictures = gallery_html(strips, frame_strips)
     page = environment.get_template("page.html.jinja").render(
@@ -117,6 +122,8 @@ def report_html(
         others={name: other_column(name) for name in other_figures(run)},
         rows=front_frame(run).to_dict("records"),
         origins={trial.trial: origin(trial) for trial in run.trials},
+        confirmed=confirmed,
+        confirmed_changes=changes(run, confirmed) if confirmed else (),
         compression_steps=() if is_brief else compression_steps(run)[:MOST_COMPRESSED],
         compressed_time=compressed_time(run),
         measured_in=measured_in(run.settings),

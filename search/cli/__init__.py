@@ -14,6 +14,7 @@ COMMANDS = tuple(
         ("dashboard", "dashboard", "a run as it stands, in Optuna's dashboard (where it is installed)"),
         ("pick", "pick", "the network of a run to take under other limits"),
         ("recost", "recost", "a run's front on other phones, without training"),
+        ("confirm", "confirm", "a run's front trained again with several seeds"),
         ("compare", "compare", "the fronts of several runs on one plot"),
         ("train", "train", "one network to the end, from its weights, into a model folder"),
         ("compress", "compress", "one network made smaller: pruned, fine-tuned, in int8"),

@@ -5,27 +5,20 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from evaluators.images.names import escaped_name
 from evaluators.training.precision import choose_precision
 from latency_tables.cli.console import Console
-from search.durations import duration_text
 from search.environment import threads_of
+from search.experiments.event_lines import EventLines
 from search.experiments.sessions import Outcome, TrainingSession, default_count, run_trainings
-from search.experiments.trainables import known_costs, params_of
 from search.experiments.training import Training, TrainingRecord
+from search.experiments.working_precision import in_working_precision
 from search.request.values import parse_processes, parse_time, written_folder
-from search.sessions.first_step import tried
 from search.sessions.interrupts import noted_interrupts
-from search.workers.messages import Progress
 from space.logs import LOG_FILE
-
-PROGRESS_EVERY_S = 30
-SIZE = (64, 64)  # at which parameters are counted; they are the same at any
 
 
 def session_of(options: argparse.Namespace, folder: Path) -> TrainingSession:
@@ -56,7 +49,7 @@ def run_session(
     """
     session = _checked(trainings, session, console)
     with noted_interrupts() as interrupted:
-        outcome = run_trainings(trainings, session, _Lines(console, on_finished), interrupted)
+        outcome = run_trainings(trainings, session, EventLines(console, on_finished), interrupted)
     console.print(
         f"{len(outcome.finished)} of {len(trainings)} trainings are finished"
         + (f", {len(outcome.failed)} failed" if outcome.failed else "")
@@ -85,45 +78,7 @@ def _checked(trainings: Sequence[Training], session: TrainingSession, console: C
             soft_wrap=True,
         )
     waiting = [training for training, record in records.items() if record is None]
-    waiting.sort(key=_params)
-    ends = dict.fromkeys((each.architecture, each.rules) for each in (*waiting[:1], *waiting[-1:]))
-    precision, failed = tried(session.precision, ends)
+    session, failed = in_working_precision(waiting, session)
     if failed:
         console.print(failed, highlight=False, markup=False, soft_wrap=True)
-    return replace(session, precision=precision)
-
-
-def _params(training: Training) -> int:
-    return params_of(training.architecture, known_costs(training.architecture, SIZE))
-
-
-class _Lines:
-    """One line per event; of each training's progress, one every half minute."""
-
-    def __init__(
-        self, console: Console, on_finished: Callable[[TrainingRecord], object] = lambda _record: None
-    ) -> None:
-        self._console, self._on_finished = console, on_finished
-        self._told: dict[str, float] = {}
-
-    def started(self, training: Training, number: int, of: int) -> None:
-        self._line(f"training {number} of {of}: {training.name} ({training.rules.title}) to {training.steps:,} steps")
-
-    def progressed(self, training: Training, progress: Progress) -> None:
-        now = time.monotonic()
-        if now - self._told.setdefault(training.folder_name, now) > PROGRESS_EVERY_S:
-            self._told[training.folder_name] = now
-            self._line(f"  {training.name}, seed {training.seed}: step {progress.step:,}, loss {progress.loss:.4f}")
-
-    def finished(self, record: TrainingRecord) -> None:
-        results = dict(record.results) | ({"held out": record.validation} if record.validation else {})
-        measured = ", ".join(f"{spec} {result.psnr_db:.2f} dB" for spec, result in results.items())
-        training = record.training
-        self._line(f"finished {training.name}, seed {training.seed}, after {duration_text(record.train_s)}: {measured}")
-        self._on_finished(record)
-
-    def failed(self, training: Training, reason: str) -> None:
-        self._line(f"failed   {training.name}, seed {training.seed}: {reason}")
-
-    def _line(self, text: str) -> None:
-        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+    return session

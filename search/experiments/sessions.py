@@ -43,7 +43,8 @@ class TrainingSession:
 
     ``is_single``: there is one training, ``folder`` is its own, and its data to train and to validate on are named by
     paths and not below ``data_root``. ``has_events``: it also writes event files for TensorBoard. ``stage``: the folder
-    in ``folder`` that is the training's own, where it is one of several that follow each other.
+    in ``folder`` that is the training's own, where it is one of several that follow each other. ``reads_anywhere``:
+    data to train and to validate on are named by paths, or are given as pictures.
     """
 
     folder: Path
@@ -56,10 +57,11 @@ class TrainingSession:
     is_single: bool = False
     has_events: bool = False
     stage: str = ""
+    reads_anywhere: bool = False
 
     @property
     def places(self) -> DataPlaces:
-        train_root = Place.ANYWHERE if self.is_single else self.data_root
+        train_root = Place.ANYWHERE if self.is_single or self.reads_anywhere else self.data_root
         return DataPlaces(train_root, self.data_root, self.folder / DATA_FOLDER, refuses_small=self.is_single)
 
     def artifacts_of(self, training: Training) -> LocalArtifacts:
@@ -228,9 +230,11 @@ class _Queue:
 
 
 def _record(training: Training, session: TrainingSession) -> TrainingRecord | None:
-    """Of a training that is finished and measured on all that is asked for."""
+    """Of a training that is finished and measured on all that is asked for, its validation pictures among them."""
     record = TrainingRecord.read(session.artifacts_of(training))
-    return record if record is not None and not record.lacks(training) else None
+    if record is None or record.lacks(training) or (training.validation and record.validation is None):
+        return None
+    return record
 
 
 def default_count(precision: Precision) -> int:

@@ -18,13 +18,14 @@ from optuna.storages import BaseStorage
 
 from search.storage import URL_FILE, is_run, journal_path, name_of, open_storage, url_of
 from search.storage.journal import JOURNAL
-from search.storage.lock import OWNER, own
+from search.storage.lock import OWNER, is_owned, own
 from search.storage.runs_here import size_bytes
 from space.errors import UserError
 from space.logs import LOG_FILE
 
 IDENTITY = (JOURNAL, URL_FILE)  # what makes a folder a run
-FOLDERS = ("checkpoints", "weights", "data", "recost")
+CONFIRM = "confirm"  # trainings of the front again, which have an owner of their own
+FOLDERS = ("checkpoints", "weights", "data", "recost", CONFIRM)
 FILES = (
     *IDENTITY,
     f"{JOURNAL}.lock*",
@@ -32,6 +33,7 @@ FILES = (
     LOG_FILE,
     "front.csv",
     "front.json",
+    "confirm.csv",
     "pareto.png",
     "pareto.svg",
     "strip-*.png",
@@ -68,6 +70,8 @@ def check_deletable(folder: Path) -> None:
         raise UserError(
             f"{folder} must be a run's own folder, got a link to {folder.resolve()}; name that, and unlink it"
         )
+    if is_owned(folder / CONFIRM):
+        raise UserError(f"{folder} is being confirmed by another command; wait for it or stop it")
     with own(folder):
         pass
 

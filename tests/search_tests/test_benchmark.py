@@ -12,10 +12,10 @@ import pytest
 
 from evaluators import data
 from search.cli import main
-from search.cli.experiments import _Lines
 from search.experiments import benchmark_designs, sessions
 from search.experiments.benchmark import QUALITY
 from search.experiments.benchmark_designs import BENCHMARKS, Design, designed, spread
+from search.experiments.event_lines import EventLines
 from search.experiments.training import RECORD_FILE, Training, TrainingRecord
 from space.channels.screening import screened
 from space.errors import UserError
@@ -141,15 +141,15 @@ def test_a_training_is_measured_after_the_steps_it_names() -> None:
 
 def test_the_same_command_continues_the_table(table: Path, monkeypatch, capsys) -> None:
     command = ["benchmark", "--task", "sr", "--out", str(table), "--precision", "fp32"]
-    finished = _Lines.finished
+    finished = EventLines.finished
 
-    def stop_after_two(self: _Lines, record: TrainingRecord) -> None:
+    def stop_after_two(self: EventLines, record: TrainingRecord) -> None:
         finished(self, record)
         if len(list(table.glob(f"trainings/*/{RECORD_FILE}"))) == 2:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(_Lines, "finished", stop_after_two)
+        patched.setattr(EventLines, "finished", stop_after_two)
         assert main(command) == 130
     first = rows_of(table / "quality.csv")
     assert [(row["name"], row["steps"]) for row in first] == [
@@ -174,6 +174,20 @@ def test_the_same_command_continues_the_table(table: Path, monkeypatch, capsys) 
     assert rows[:4] == first
     assert len(rows) == 2 * (4 + 2 * 2)
     assert [row["seed"] for row in rows[::2]] == ["0"] * 4 + ["1"] * 2 + ["2"] * 2
+    assert main(command) == 0
+    assert rows_of(table / "quality.csv") == rows
+
+
+def test_a_training_that_was_killed_before_it_was_measured_is_measured(table: Path, capsys) -> None:
+    """Its record is written before its pictures are measured."""
+    command = ["benchmark", "--task", "sr", "--out", str(table), "--precision", "fp32"]
+    assert main(command) == 0
+    rows = rows_of(table / "quality.csv")
+    path = next(table.glob(f"trainings/random-1-*/{RECORD_FILE}"))
+    stored = json.loads(path.read_text())
+    del stored["validation"]
+    path.write_text(json.dumps(stored))
+    (table / "quality.csv").unlink()
     assert main(command) == 0
     assert rows_of(table / "quality.csv") == rows
 

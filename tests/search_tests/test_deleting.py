@@ -29,10 +29,25 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = Path("runs", "mine")
     folder.mkdir(parents=True)
     Study.create(folder, settings())
-    for name in ("checkpoints/trial-0-rung-0.safetensors", "weights/trial-0.safetensors", "recost/front-a.csv"):
-        (folder / name).parent.mkdir(exist_ok=True)
+    for name in (
+        "checkpoints/trial-0-rung-0.safetensors",
+        "weights/trial-0.safetensors",
+        "recost/front-a.csv",
+        "confirm/a/record.json",
+    ):
+        (folder / name).parent.mkdir(exist_ok=True, parents=True)
         (folder / name).write_bytes(b"12345")
-    for name in (OWNER, "log.txt", "front.csv", "front.json", "pareto.png", "pareto.svg", "strip-a.png", "report.html"):
+    for name in (
+        OWNER,
+        "log.txt",
+        "confirm.csv",
+        "front.csv",
+        "front.json",
+        "pareto.png",
+        "pareto.svg",
+        "strip-a.png",
+        "report.html",
+    ):
         (folder / name).write_bytes(b"1")
     return folder
 

@@ -19,8 +19,8 @@ from PIL import Image
 from evaluators.training.trainer import Trainer
 from evaluators.training.weights import read_state_dict
 from search.cli import main
-from search.cli.experiments import _Lines
 from search.experiments import sessions, training_jobs
+from search.experiments.event_lines import EventLines
 from search.experiments.queue_file import COLUMNS
 from search.experiments.training import CHECKPOINT_FILE, RECORD_FILE, WEIGHTS_FILE, Begun, Training, TrainingRecord
 from search.experiments.training_jobs import Finished, TrainingJob, TrainingRunner
@@ -227,7 +227,7 @@ def test_a_queue_goes_on_after_a_training_that_fails(queue: Path, monkeypatch, c
         monkeypatch.setattr(Trainer, "train_to", whole)
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr("search.cli.experiments.tried", lambda precision, networks: (precision, None))
+    monkeypatch.setattr("search.experiments.working_precision.tried", lambda precision, networks: (precision, None))
     monkeypatch.setattr(Trainer, "train_to", breaks_first)
     assert main(["queue", str(queue), "--data", "."]) == 1
     out = capsys.readouterr().out
@@ -323,12 +323,12 @@ def test_ctrl_c_leaves_a_checkpoint(queue: Path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(queue.parent)
     queue.write_text(queue.read_text().replace(f",{STEPS},", ",1000000000,"))
 
-    def interrupt_once(self: _Lines, training: Training, progress: Progress) -> None:
+    def interrupt_once(self: EventLines, training: Training, progress: Progress) -> None:
         monkeypatch.undo()
         monkeypatch.chdir(queue.parent)
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(_Lines, "progressed", interrupt_once)
+    monkeypatch.setattr(EventLines, "progressed", interrupt_once)
     command = ["queue", str(queue), "--data", ".", "--side-by-side", "1"]
     before = signal.getsignal(signal.SIGINT)
     assert main(command) == 130

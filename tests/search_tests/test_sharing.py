@@ -191,13 +191,13 @@ def test_without_any_family_only_papers_are_left(tmp_path: Path) -> None:
 
 
 def test_a_limit_of_time_is_planned_and_a_longer_one_adds_a_rung(tmp_path: Path) -> None:
-    study, workers = search(tmp_path, trials=6, time_s=400)
+    study, workers = search(tmp_path, trials=6, time_s=120)
     assert kinds(workers.done)[0] == "timing"
     rungs = study.settings.rungs
     assert len(rungs) == 2
     assert rungs[1] - rungs[0] == round(rungs[0] / 3)
     families = study.noted("families")
-    again, workers = search(tmp_path, trials=8, time_s=820)
+    again, workers = search(tmp_path, trials=8, time_s=250)
     assert "timing" not in kinds(workers.done)
     assert "bank" not in kinds(workers.done)
     assert again.settings.rungs == (*rungs, rungs[0] + 2 * (rungs[1] - rungs[0]))
