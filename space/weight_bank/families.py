@@ -78,8 +78,11 @@ class Family:
         return {key: most for key, most in self.most if _number(values.get(key)) > most}
 
     def within_reach(self, whole: SearchSpace, values: Mapping[str, Value]) -> Values:
-        """The nearest of its points to ``values``."""
-        return whole.fill(first, {**values, **self.values, **self.exceeded(values)})
+        """The nearest of its points to ``values``, which may be of another backbone: what those have no value for is as
+        in its smallest network."""
+        turned = {**values, **self.values}
+        known = {each.key: turned[each.key] for each in whole.on_grid(turned)}
+        return whole.fill(first, {**known, **self.values, **self.exceeded(known)})
 
     def space(self, whole: SearchSpace) -> SearchSpace:
         """Its part of the search space ``whole``."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from space import TASKS, SearchSpace
-from space.search_space import BACKBONE, Values, first
+from space.search_space import BACKBONE, Values, first, middle
 from space.weight_bank.families import Family, elastic_of
 
 SPACE = SearchSpace(TASKS["sr"], TASKS["sr"].shape(4))
@@ -60,6 +60,15 @@ def test_what_lies_outside_has_a_nearest_point_inside() -> None:
     assert (near["width"], near["blocks_per_stage"], near["pool"]) == (24, 3, "normal")
     inside = point(width=12, pool="none")
     assert FAMILY.within_reach(SPACE, inside) == inside
+
+
+def test_the_nearest_point_to_one_of_another_backbone_is_on_the_grid() -> None:
+    deblur = SearchSpace(TASKS["deblur"], TASKS["deblur"].shape(1))
+    plain = Family.below(deblur, deblur.fill(middle, {BACKBONE: "plain"}))
+    near = plain.within_reach(deblur, deblur.fill(first, {BACKBONE: "progressive", "blocks": 2, "width": 12}))
+    assert plain.holds(near)
+    assert (near["blocks"], near["width"]) == (4, 12)  # a plain trunk has four at least
+    deblur.decode(near)
 
 
 def test_the_largest_is_found_again() -> None:
