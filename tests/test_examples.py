@@ -17,6 +17,7 @@ PACKAGES = ("space", "latency_tables", "evaluators", "search", "reports")
 DOCUMENTED = {
     "space.build",
     "search.run",
+    "search.confirm",
     "search.load",
     "search.load_model",
     "search.model_named",

@@ -21,7 +21,7 @@ import latency_tables.cli
 import latency_tables.cli.measuring
 import search.cli
 from search.api import searching
-from search.cli import ablation, queue, reproduce
+from search.cli import ablation, benchmark, queue, reproduce
 from space.command_line import parser_for
 from space.errors import UserError
 from space.search_space import SearchSpace
@@ -249,6 +249,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setattr(SearchSpace, "count", lambda _: 10**9)  # half a minute of counting
         for module in (reproduce, queue, ablation):
             patch.setattr(module, "run_session", begins)
+        patch.setattr(benchmark, "opened", begins)  # draws designs for a minute, and then trains
         patch.setattr(latency_tables.cli.measuring, "open_session", begins)
         yield folder
 
