@@ -67,6 +67,10 @@ def next_steps(run: RunResult, folder: Path) -> tuple[Step, ...]:
         where = folder / weights_name(trial)
         steps += [
             Step(
+                "How sure the front is: its networks trained again with three seeds, means, spreads and ties",
+                f"python -m search confirm {word}",
+            ),
+            Step(
                 "Choose under other limits, in any quantity and on any phone",
                 f"python -m search pick {word} --budget {_limit_of(run, trial)}",
             ),

@@ -65,7 +65,7 @@ def test_the_steps_name_the_run_and_the_network_to_take(run):
     trial, folder = recommended(run), Path("runs/my demo")
     lines = [line for step in next_steps(run, folder) for line in step.text.splitlines()]
     commands = {words[3]: words for line in lines if (words := line.split())[:3] == ["python", "-m", "search"]}
-    known = {"report", "run", "recost", "compare", "pick", "train", "export", "restore", "compress"}
+    known = {"report", "run", "recost", "compare", "pick", "train", "export", "restore", "compress", "confirm"}
     assert known == commands.keys()
     assert named_parts(commands["compress"])[:2] == ["my demo", str(trial.trial)]
     named = {name: shlex.split(" ".join(words))[4:] for name, words in commands.items()}
