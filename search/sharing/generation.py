@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from evaluators.sharing.bank_files import read_bank
+from evaluators.sharing.trainer import BETWEEN
 from search.candidates.fixed_trials import fixed_trials
 from search.candidates.screening import Screen
 from search.pareto import losses_at_rung, non_dominated_ranks
@@ -135,11 +136,25 @@ class Generation:
         """The other ones, which belong to a family."""
         return [record for record in self._fixed() if self.family_of(record) is not None]
 
-    def others(self) -> list[TrialRecord]:
-        """These when all families are settled; one whose family is not trained has none."""
+    def papers(self, index: int) -> list[TrialRecord]:
+        """Those of a family that is settled; where it is not trained they have none."""
+        found = [record for record in self.inheriting() if self.family_of(record) == index]
+        trained = self.is_trained(index)
+        return [
+            replace(record, family=index if trained and self.covers(index, record.architecture) else None)
+            for record in found
+        ]
+
+    def macs_of(self, designs: Sequence[Architecture]) -> float:
+        """Of a step of a training on ``designs``, for as many pixels as costs are given for."""
+        macs = [self._screen.costs(arch).macs for arch in designs]
+        return macs[0] + macs[-1] + BETWEEN * sum(macs) / len(macs)
+
+    def seconds_per_mac(self) -> float | None:
+        """The largest of what the trained families took; None before there is one."""
         found = []
-        for record in self.inheriting():
-            index = self.family_of(record)
-            inherits = index is not None and self.is_trained(index) and self.covers(index, record.architecture)
-            found.append(replace(record, family=index if inherits else None))
-        return found
+        for index in self.trained:
+            over = shared_notes.outcome(self._study, index) or {}
+            steps = self.macs_of(self.designs(index)) * self._study.settings.rungs[0]
+            found.append(over["train_s"] / steps)
+        return max(found, default=None)

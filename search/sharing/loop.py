@@ -3,6 +3,7 @@ best of them are trained on alone."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
@@ -16,7 +17,9 @@ from search.storage.artifacts import bank_checkpoint_name, bank_name, measured_w
 from search.workers.bank_jobs import BankJob, BankTrained
 from search.workers.jobs import RungJob, training_seed
 from search.workers.messages import Failed, Job, Progress, Result
+from space.architecture import Architecture
 
+QUEUED_NOTE = "families_queued"  # of the study
 FIRST_NUMBER = -1_000_000  # of the jobs that train shared weights, which are of no trial
 FINALISTS = 8  # candidates that are trained on where no time limit says how many
 FINAL_SHARE = 0.15  # of the time, kept for training the best candidates on alone
@@ -43,13 +46,12 @@ class SharingLoop(SearchLoop):
         if begun:
             return begun[0]
         settled = all(map(self.generation.is_settled, range(len(self.generation.families))))
-        if settled:
-            self._queue_others()
-        if self._fixed_wait(records) or (settled and self.generation.trained and self._may_propose(records)):
+        self._queue_settled()
+        if self._fixed_wait(records) or (self.generation.trained and self._may_propose(records)):
             proposed = next_inherited(self.study, self._screen, self.generation)
             if proposed is not None:
                 return proposed
-            self._exhausted = True
+            self._exhausted = settled  # else there will be more to propose
         fixed = next_fixed([r for r in records if r.rungs], self.study.settings.rungs, unavailable)
         if fixed is not None:
             return fixed
@@ -63,6 +65,9 @@ class SharingLoop(SearchLoop):
             designs = self.generation.designs(index)
             if not designs:
                 self.generation.failed(index, "hardly one of its networks fits the budget")
+                continue
+            if self._is_too_dear(designs):
+                self.generation.failed(index, "its training would take more than half of the time that is left")
                 continue
             return BankJob(
                 number=FIRST_NUMBER - index,
@@ -80,20 +85,30 @@ class SharingLoop(SearchLoop):
         """Whether published networks wait in the queue."""
         return bool(self.study.sources() - {record.source for record in records})
 
-    def _queue_others(self) -> None:
-        """Once, when all families are settled: published networks that inherit, and designs that were trained on."""
-        if self.study.noted("others_queued"):
-            return
+    def _is_too_dear(self, designs: Sequence[Architecture]) -> bool:
+        """Whether training a family on ``designs`` would take too long, by the work of those that are trained."""
+        known = self.generation.seconds_per_mac()
+        if known is None:
+            return False
+        needed_s = known * self.generation.macs_of(designs) * self.study.settings.rungs[0]
+        return needed_s * SAFETY > 0.5 * self._time_left_s()
+
+    def _queue_settled(self) -> None:
+        """Once for each family, when it is settled: its published networks, and the designs that it was trained on."""
+        queued: list[int] = self.study.noted(QUEUED_NOTE, [])
         known, space = self.study.sources(), self._screen.space
-        for record in self.generation.others():
-            if record.source not in known:
-                self.study.enqueue(record, space.parameters_of(record.knobs))
-        for index in self.generation.trained:
-            for arch in self.generation.designs(index):
+        for index in range(len(self.generation.families)):
+            if index in queued or not self.generation.is_settled(index):
+                continue
+            for record in self.generation.papers(index):
+                if record.source not in known:
+                    self.study.enqueue(record, space.parameters_of(record.knobs))
+            for arch in self.generation.designs(index) if self.generation.is_trained(index) else ():
                 values = space.encode(arch)
                 if values is not None:
                     self.study.enqueue_knobs(space.parameters_of(values))
-        self.study.note("others_queued", True)
+            queued = [*queued, index]
+            self.study.note(QUEUED_NOTE, queued)
 
     def _may_propose(self, records: list[TrialRecord]) -> bool:
         if self._exhausted:

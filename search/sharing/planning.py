@@ -34,7 +34,9 @@ FEWEST_STEPS = 20
 DRAWN = (0.0, 1 / 3, 2 / 3, 7 / 8)  # of a family's designs, by cost: about what a step draws
 DEFAULT_FAMILIES, DEFAULT_STEPS = 2, 800  # where no time limit says otherwise
 PLAIN_ENDS: dict[str, Value] = {"upsampler": "dense-one-step", "attention": "none"}  # the cheapest of the good ones
-PLAIN_SCALE: dict[str, Value] = {"residual_scale": 1.0}  # others learn as much later
+# Of random families: other scales learn as much later, and a trunk that runs four times takes four times as long as the
+# plan allows for a family.
+PLAIN_SCALE: dict[str, Value] = {"residual_scale": 1.0, "recursion": 1}
 NOTE = "shared_plan"
 
 

@@ -39,6 +39,7 @@ class SharingWorkers(FormulaWorkers):
 
     folder: Path = Path()
     diverging: tuple[int, ...] = ()
+    family_s: float = 3.0  # what training one is said to have taken
 
     def poll(self, timeout_s: float) -> list[Answer | Progress]:
         job = self.jobs[0]
@@ -52,7 +53,10 @@ class SharingWorkers(FormulaWorkers):
             for design in reversed(job.designs):
                 bank.cover(design, torch.Generator().manual_seed(0))
             LocalArtifacts(self.folder).put(job.bank, lambda path: write_bank(path, bank, job.steps))
-            return [Progress(job.number, 1, job.steps, 0.1), BankTrained(job.number, job.family, 3.0, job.steps)]
+            return [
+                Progress(job.number, 1, job.steps, 0.1),
+                BankTrained(job.number, job.family, self.family_s, job.steps),
+            ]
         if isinstance(job, RungJob) and job.begun_at == job.steps:
             self.done.append(self.jobs.pop(0))
             psnr_db = formula_psnr_db(job.architecture, job.steps)
@@ -175,6 +179,14 @@ def test_a_family_that_diverges_leaves_the_others(tmp_path: Path) -> None:
     again, workers = search(tmp_path, trials=5)
     assert "bank" not in kinds(workers.done)  # it is not tried again
     assert sum(not record.is_fixed and record.status == Status.TRAINED for record in again.records.values()) == 5
+
+
+def test_a_family_that_would_take_too_long_is_left_out(tmp_path: Path) -> None:
+    study, workers = search(tmp_path, trials=4, time_s=3_000, workers=SharingWorkers(family_s=1e5))
+    assert len(study.noted("families")) > 1
+    assert kinds(workers.done).count("bank") == 1  # nothing is known before the first
+    assert study.noted("family_1") == {"failed": "its training would take more than half of the time that is left"}
+    assert {r.family for r in study.records.values() if r.status == Status.TRAINED and not r.is_fixed} == {0}
 
 
 def test_papers_of_a_family_that_diverges_are_trained_alone(tmp_path: Path) -> None:
