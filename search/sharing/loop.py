@@ -91,7 +91,7 @@ class SharingLoop(SearchLoop):
         if known is None:
             return False
         needed_s = known * self.generation.macs_of(designs) * self.study.settings.rungs[0]
-        return needed_s * SAFETY > 0.5 * self._time_left_s()
+        return needed_s * SAFETY > 0.5 * (self._time_left_s() - FINAL_SHARE * (self.time_s or 0.0))
 
     def _queue_settled(self) -> None:
         """Once for each family, when it is settled: its published networks, and the designs that it was trained on."""
