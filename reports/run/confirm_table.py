@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from evaluators.quantities import quantity
 from reports.run.confirmed import Confirmed, ConfirmedFront
+from reports.run.tables import plain_table
 from search.records import RunResult
 
 
@@ -16,16 +16,9 @@ def confirm_table(run: RunResult, confirmed: ConfirmedFront) -> Table:
     """The networks, cheapest first, with mean and standard deviation; a star marks the front by the means, ``~`` a tie
     with a neighbour on it."""
     steps = confirmed.networks[0].repeated.steps
-    table = Table(
-        title=f"{run.name}, trained again for {steps:,} steps",
-        caption=f"* on the front by the means; ~ a tie; {run.settings.rules.measure.baseline_name} "
-        f"{run.baseline_psnr_db:.2f} dB",
-        title_justify="left",
-        caption_justify="left",
-        box=SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
+    baseline = f"{run.settings.rules.measure.baseline_name} {run.baseline_psnr_db:.2f} dB"
+    table = plain_table(
+        f"{run.name}, trained again for {steps:,} steps", f"* on the front by the means; ~ a tie; {baseline}"
     )
     costs = [quantity(key) for key in dict.fromkeys(("params", confirmed.cost.key))]
     table.add_column("", no_wrap=True)

@@ -24,6 +24,20 @@ APPROXIMATIONS = f"{APPROXIMATION} approximation: the paper does not determine t
 DESCRIBED_FROM_COLUMNS = 120  # a narrower terminal has no room for descriptions
 
 
+def plain_table(title: str, caption: str) -> Table:
+    """An empty table of networks with a line under its head, as wide as what stands in it."""
+    return Table(
+        title=title,
+        caption=caption,
+        title_justify="left",
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+
+
 def front_table(run: RunResult, width_columns: int = 80) -> Table:
     """Front members and fixed trials, cheapest first; a star marks the front, ``~`` a tie within the seed noise, ``≈``
     milliseconds that tie within the band of the difference.
@@ -55,16 +69,7 @@ def front_table(run: RunResult, width_columns: int = 80) -> Table:
             *_depends_on(run),
         )
     )
-    table = Table(
-        title=title,
-        caption=caption,
-        title_justify="left",
-        caption_justify="left",
-        box=SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
+    table = plain_table(title, caption)
     rows = front_frame(run).to_dict("records")
     origins = {trial.trial: origin(trial) for trial in run.trials}
     cells = [_cells(row, origins[row["trial"]], names, others) for row in rows]

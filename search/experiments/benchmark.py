@@ -154,15 +154,19 @@ def opened(folder: Path, task: BenchmarkTask) -> Benchmark:
 
 
 def read_quality(folder: Path) -> list[dict[str, str]]:
-    """The rows of ``quality.csv``, none where there is no such file.
+    """The rows of ``quality.csv``; raises as ``rows_in``."""
+    return rows_in(folder / QUALITY_FILE, QUALITY)
+
+
+def rows_in(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """The rows of one of a benchmark's tables, none where there is no such file.
 
     Raises:
-        UserError: it has other columns.
+        UserError: a column is missing.
     """
-    path = folder / QUALITY_FILE
     if not path.exists():
         return []
-    return [row for _, row in csv_table(path.name, read_file(path, "a table"), QUALITY)]
+    return [row for _, row in csv_table(path.name, read_file(path, "a table"), columns)]
 
 
 def _write(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:

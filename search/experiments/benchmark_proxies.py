@@ -11,10 +11,9 @@ import numpy as np
 from evaluators import data
 from evaluators.proxies import PROXIES, Batch, scores
 from evaluators.tasks import TaskRules
-from search.experiments.benchmark import Benchmark
+from search.experiments.benchmark import Benchmark, rows_in
 from search.experiments.trainables import built
 from space.files import write_csv_atomically
-from space.text_files import csv_table, read_file
 
 PROXIES_FILE = "proxies.csv"
 COLUMNS = ("name", "architecture", *PROXIES, "seconds")
@@ -22,15 +21,8 @@ SEED = 0  # of the weights, those that the first training of a design begins wit
 
 
 def read_proxies(folder: Path) -> list[dict[str, str]]:
-    """The rows of ``proxies.csv``, none where there is no such file; a score that is not a finite number is empty.
-
-    Raises:
-        UserError: a column is missing.
-    """
-    path = folder / PROXIES_FILE
-    if not path.exists():
-        return []
-    return [row for _, row in csv_table(path.name, read_file(path, "a table"), COLUMNS)]
+    """The rows of ``proxies.csv``; a score that is not a finite number is empty. Raises as ``rows_in``."""
+    return rows_in(folder / PROXIES_FILE, COLUMNS)
 
 
 def completed_proxies(benchmark: Benchmark) -> Iterator[str]:

@@ -98,11 +98,21 @@ class Origin:
         return cls(folder.resolve().name, settings.train_data, settings.val_data, settings.environment)
 
     def facts(
-        self, trial: int, rung: int, steps: int, seed: int, plan: Mapping[str, Any], metrics: Mapping[str, Any]
+        self,
+        trial: int,
+        rung: int,
+        steps: int,
+        seed: int,
+        plan: Mapping[str, Any],
+        metrics: Mapping[str, Any],
+        shared_steps: int = 0,
     ) -> dict[str, Any]:
-        """``Model.facts`` of a trial; ``rung`` counts from 0, and in the facts from 1, as pages do."""
+        """``Model.facts`` of a trial; ``rung`` counts from 0, and in the facts from 1, as pages do. Of ``steps``, the
+        first ``shared_steps`` were made with weights that other networks shared."""
+        shared = {"shared_steps": shared_steps} if shared_steps else {}
         return {
             "training": {
+                **shared,
                 "run": self.run,
                 "trial": trial,
                 "rung": rung + 1,

@@ -137,6 +137,7 @@ def _facts(run: RunResult, folder: Path, record: TrialRecord, result: RungResult
         seed=training_seed(settings.seed, record.architecture.key),
         plan=settings.training,
         metrics=metrics_row(settings.rules, settings.val_data, quality),
+        shared_steps=0 if record.family is None else settings.rungs[0],
     )
     made = {} if record.compression == UNCOMPRESSED else {"compression": record.compression.to_dict()}
     if record.parent is not None:

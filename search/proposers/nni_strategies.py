@@ -33,7 +33,8 @@ with warnings.catch_warnings():
     from nni.nas.strategy.base import Strategy
     from nni.nas.strategy.evolution import Individual
 
-logging.getLogger("nni.nas.strategy").setLevel(logging.WARNING)  # it prints every sample
+# It prints every sample, and a warning where it finds no new one, of which ``proposed`` tells.
+logging.getLogger("nni.nas.strategy").setLevel(logging.ERROR)
 
 # Individuals that live, and those among which a parent is chosen: a quarter, as in Real et al. 2018 and in NNI, where
 # 100 live and thousands are trained. A knob changes with NNI's probability.

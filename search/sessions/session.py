@@ -15,12 +15,13 @@ from optuna.exceptions import StorageInternalError
 from evaluators.quality import baseline, classical_baselines
 from evaluators.training.precision import Precision
 from search.candidates.initial_trials import enqueue_initial
+from search.candidates.screening import Screen
 from search.candidates.smallest import check_possible
 from search.durations import duration_text
 from search.environment import environment, threads_of
 from search.loop import Limits, SearchLoop
 from search.models.about import Origin
-from search.records import SHARED, RunSettings
+from search.records import ALONE, SHARED, RunSettings
 from search.request.request import Request
 from search.request.tables import load_used
 from search.rungs import default_ladder, fit_ladder
@@ -32,6 +33,7 @@ from search.sessions.progress import Listener
 from search.sessions.run_data import RunData, read_data
 from search.sessions.step_timing import TimingFailedError, step_seconds
 from search.sessions.too_short import too_short, usable_s
+from search.sharing.planning import shares_weights
 from search.sharing.session import sharing_loop
 from search.storage.artifacts import LocalArtifacts
 from search.storage.lock import own
@@ -67,6 +69,10 @@ def check_and_read(request: Request) -> Session:
         check_new(request.folder)
     else:
         check_same(begun_settings, settings, request.folder)
+    if begun_settings is None and settings.evaluator == SHARED:
+        request = _evaluated(request, settings)
+        data = replace(data, request=request)
+        settings = _settings(data, precision)
     session = Session(request, data, settings, precision, note, existing, begun)
     if session.is_finished:
         return session
@@ -74,6 +80,22 @@ def check_and_read(request: Request) -> Session:
     if failed is None:
         return session
     return Session(request, data, _settings(data, precision), precision, failed, existing, begun)
+
+
+def _evaluated(request: Request, settings: RunSettings) -> Request:
+    """``request``, for a new run that would share weights; trained alone where ``auto`` may choose and too few fit.
+
+    Raises:
+        UserError: shared weights are asked for, and too few networks fit the budget.
+    """
+    if shares_weights(Screen(request.task, settings, request.budget)):
+        return request
+    if not request.has_auto_evaluator:
+        raise UserError(
+            f"--evaluator {SHARED} needs several networks of a kind within the budget, got {request.budget.text}; use "
+            f"a larger one, or --evaluator {ALONE}"
+        )
+    return replace(request, wanted=replace(request.wanted, evaluator=ALONE))
 
 
 @dataclass(frozen=True)

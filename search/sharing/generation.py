@@ -42,15 +42,12 @@ class Generation:
         self.families = tuple(families)
         shared_notes.note_families(self._study, families)
 
-    @property
-    def seed(self) -> int:
-        return self._study.settings.seed
-
     def designs(self, index: int) -> tuple[Architecture, ...]:
         """On which the weights of a family are trained, cheapest first; () if hardly one fits the budget."""
         noted = shared_notes.designs(self._study, index)
         if noted is None:
-            family, generator = self.families[index], np.random.default_rng((self.seed, index))
+            settings = self._study.settings
+            family, generator = self.families[index], np.random.default_rng((settings.seed, index))
             part = self._screen.within(family.space(self._screen.space))
             own = [record.architecture for record in self._papers(family)]
             noted = designs_of(part, generator, family.largest(self._screen.space), own)
@@ -125,7 +122,7 @@ class Generation:
         if not weights:
             return None
         shares = np.array(list(weights.values()), dtype=float)
-        generator = np.random.default_rng((self.seed, number))
+        generator = np.random.default_rng((self._study.settings.seed, number))
         return list(weights)[int(generator.choice(len(shares), p=shares / shares.sum()))]
 
     def alone(self) -> list[TrialRecord]:

@@ -1,5 +1,5 @@
-"""A search whose candidates inherit their weights: families are trained, proposals are measured by the hundred, and the
-best of them are trained on alone."""
+"""A search whose candidates inherit their weights: families are trained, proposals are only measured, and the best of
+them are trained on alone."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ class SharingLoop(SearchLoop):
             return job
         rungs = self.study.settings.rungs
         start = bank_name(record.family) if job.rung == 0 else measured_weights_name(record.trial, 0)
-        return replace(job, start=start, begun_at=rungs[0], inherits=job.rung == 0)
+        return replace(job, start=start, begun_at=rungs[0], inherits=job.rung == 0, shared_steps=rungs[0])
 
     def began(self, job: Job) -> None:
         if isinstance(job, BankJob):

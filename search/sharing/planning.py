@@ -16,11 +16,10 @@ from search.candidates.screening import Screen
 from search.records import Status
 from search.rungs import SAFETY
 from search.sessions.step_timing import timed
-from search.sharing.designs import largest_of
+from search.sharing.designs import FEWEST, can_share, largest_of
 from search.sharing.generation import Generation
 from search.storage.study import Study
 from search.workers.protocol import Workers
-from space.errors import UserError
 from space.knobs import SPECIALISTS, Value
 from space.search_space import BACKBONE
 from space.weight_bank.families import Family
@@ -28,6 +27,7 @@ from space.weight_bank.families import Family
 TRAINING_SHARE = 0.8  # of the time, for shared weights and for published networks
 ENOUGH_STEPS = 550  # of a family's training in a run of ``REFERENCE_S``, before there are more families
 REFERENCE_S = 1_200  # core-seconds of the default run on two cores
+FAMILY_SHARE = 0.45  # of the time by the clock, that one family's training may take: a family is trained by one worker
 MOST_FAMILIES = 12
 TUNING = 1 / 3  # of the steps of shared training: what the best candidates are trained on alone, at first
 FEWEST_STEPS = 20
@@ -48,16 +48,18 @@ class Plan:
     rungs: tuple[int, ...]
 
 
-def fitted(core_s: float, family_step_s: float, alone_step_s: float, inheriting_step_s: float = 0.0) -> Plan:
+def fitted(
+    time_s: float, workers: int, family_step_s: float, alone_step_s: float, inheriting_step_s: float = 0.0
+) -> Plan:
     """The plan that fits the time: more of it goes half into more families, half into longer training of each.
 
     Args:
-        core_s: seconds of all workers.
+        time_s: by the clock.
         family_step_s: of one step of a family's training.
         alone_step_s: of one step of every published network that is trained alone, added up.
         inheriting_step_s: of every other, which is only trained on.
     """
-    papers_s = (1 + TUNING) * alone_step_s + TUNING * inheriting_step_s
+    core_s, papers_s = time_s * workers, (1 + TUNING) * alone_step_s + TUNING * inheriting_step_s
     wanted = ENOUGH_STEPS * math.sqrt(core_s / REFERENCE_S)
     count, steps = 1, TRAINING_SHARE * core_s / (papers_s + family_step_s)
     while count < MOST_FAMILIES:
@@ -65,28 +67,36 @@ def fitted(core_s: float, family_step_s: float, alone_step_s: float, inheriting_
         if more < wanted:
             break
         count, steps = count + 1, more
-    shared = max(FEWEST_STEPS, int(steps))
+    shared = max(FEWEST_STEPS, int(min(steps, FAMILY_SHARE * time_s / family_step_s)))
     return Plan(count, (shared, shared + max(1, round(TUNING * shared))))
 
 
-def candidate_families(study: Study, screen: Screen, count: int) -> tuple[Family, ...]:
+def candidate_families(screen: Screen, count: int) -> tuple[Family, ...]:
     """The first ``count`` that a run takes; fewer where there are no more."""
-    return tuple(islice(_in_order(study, screen), count))
+    return tuple(islice(_in_order(screen), count))
 
 
-def _in_order(study: Study, screen: Screen) -> Iterator[Family]:
-    """All different: those of published networks, of plain networks of every backbone, those without a published one
-    first, and then others at random."""
-    space, generator = screen.space, np.random.default_rng(study.settings.seed)
+def shares_weights(screen: Screen) -> bool:
+    """Whether there is a family: several networks of a kind that fit the budget."""
+    return bool(candidate_families(screen, 1))
+
+
+def _in_order(screen: Screen) -> Iterator[Family]:
+    """All different, of several networks that can share weights: those of published networks, of plain networks of
+    every backbone, those without a published one first, and then others at random."""
+    space, generator = screen.space, np.random.default_rng(screen.settings.seed)
     seen: set[tuple[tuple[str, Value], ...]] = set()
 
     def new(kinds: Mapping[str, Value], at_least: Mapping[str, Value]) -> Iterator[Family]:
         largest = largest_of(screen, kinds, at_least)
-        if largest is not None and (family := Family.below(space, largest)).held not in seen:
+        if largest is None or not can_share(space.decode(largest)):
+            return
+        family = Family.below(space, largest)
+        if family.held not in seen and family.size(space) > FEWEST:
             seen.add(family.held)
             yield family
 
-    for record in fixed_trials(screen.task, study.settings, screen.budget):
+    for record in fixed_trials(screen.task, screen.settings, screen.budget):
         if record.status != Status.FAILED and BACKBONE in record.knobs and not record.architecture.lacks_input_skip:
             numbers = {key: value for key, value in record.knobs.items() if not isinstance(value, str)}
             yield from new(record.knobs, numbers)
@@ -104,31 +114,30 @@ def decide(
     study: Study,
     generation: Generation,
     workers: Workers,
-    core_s: float | None,
+    time_s: float | None,
     rungs: tuple[int, ...] | None,
     is_over: Callable[[], bool],
 ) -> Plan | None:
     """The plan of a run whose ``generation`` has the first family; None if the session ends before it is made.
 
     Args:
-        core_s: seconds of all workers; None where no limit of time is given.
+        time_s: by the clock; None where there is no limit.
         rungs: as asked for; None to fit them to the time.
 
     Raises:
-        UserError: there are not enough networks within the budget to share weights.
         TimingFailedError: no network can be trained.
     """
     noted = study.noted(NOTE)
     if noted is not None:
         return Plan(noted["families"], tuple(noted["rungs"]))
-    if rungs is not None or core_s is None:
+    if rungs is not None or time_s is None:
         default = (DEFAULT_STEPS, round((1 + TUNING) * DEFAULT_STEPS))
         plan = Plan(DEFAULT_FAMILIES, rungs or default)
     else:
         step_s = _step_seconds(generation, workers, is_over)
         if step_s is None:
             return None
-        plan = fitted(core_s, *step_s)
+        plan = fitted(time_s, study.settings.workers, *step_s)
     study.note(NOTE, {"families": plan.families, "rungs": list(plan.rungs)})
     return plan
 
@@ -138,9 +147,7 @@ def _step_seconds(
 ) -> tuple[float, float, float] | None:
     """Seconds of a step of a family's training, of one of every published network that is trained alone, and of every
     other, added up."""
-    designs = generation.designs(0) if generation.families else ()
-    if not designs:
-        raise UserError("hardly a network fits the budget, too few to share weights; use --evaluator alone")
+    designs = generation.designs(0)
     drawn = [designs[round(share * (len(designs) - 1))] for share in DRAWN]
     alone = [record.architecture for record in generation.alone()]
     others = [record.architecture for record in generation.inheriting()]

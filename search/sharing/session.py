@@ -19,7 +19,7 @@ from search.storage.study import Study
 from search.workers.protocol import Workers
 
 DECIDED_NOTE = "families_decided"
-SPENT_NOTE = "shared_core_s"  # for how many seconds of all workers the run was planned
+PLANNED_NOTE = "shared_time_s"  # for which time by the clock the run was planned
 
 
 def sharing_loop(
@@ -31,28 +31,26 @@ def sharing_loop(
     listener: Listener,
     interrupted: Callable[[], bool],
 ) -> SharingLoop | None:
-    """The loop of one session; None if the session ends before there is a plan.
+    """The loop of one session of a run that ``shares_weights``; None if the session ends before there is a plan.
 
     Raises:
-        UserError: too few networks fit the budget to share weights.
         TimingFailedError: no network can be trained.
     """
     screen = Screen(request.task, study.settings, request.budget)
     generation = Generation(study, screen, artifacts)
     if not generation.families:
-        generation.decide(candidate_families(study, screen, 1))
-    core_s = None if request.time_s is None else request.time_s * request.wanted.workers
+        generation.decide(candidate_families(screen, 1))
 
     def is_over() -> bool:
         return interrupted() or (limits.deadline is not None and limits.deadline.is_over)
 
-    plan = decide(study, generation, workers, core_s, request.rungs, is_over)
+    plan = decide(study, generation, workers, request.time_s, request.rungs, is_over)
     if plan is None:
         return None
     if not study.noted(DECIDED_NOTE):
-        generation.decide(candidate_families(study, screen, plan.families))
+        generation.decide(candidate_families(screen, plan.families))
         study.note(DECIDED_NOTE, True)
-    wanted = request.rungs or _lengthened(study, plan, core_s)
+    wanted = request.rungs or _lengthened(study, plan, request.time_s)
     if len(wanted) > len(study.settings.rungs):
         study.extend(wanted)
     _enqueue_alone(study, screen, generation)
@@ -69,14 +67,14 @@ def sharing_loop(
     )
 
 
-def _lengthened(study: Study, plan: Plan, core_s: float | None) -> tuple[int, ...]:
+def _lengthened(study: Study, plan: Plan, time_s: float | None) -> tuple[int, ...]:
     """The plan's rungs, and one more of twice the steps alone for each doubling of the time since."""
-    planned_s = study.noted(SPENT_NOTE)
-    if core_s is None or planned_s is None:
-        study.note(SPENT_NOTE, core_s)
+    planned_s = study.noted(PLANNED_NOTE)
+    if time_s is None or planned_s is None:
+        study.note(PLANNED_NOTE, time_s)
         return plan.rungs
     shared, tuned = plan.rungs[0], plan.rungs[-1]
-    doublings = max(0, int(math.log2(core_s / planned_s)))
+    doublings = max(0, int(math.log2(time_s / planned_s)))
     return (*plan.rungs, *(shared + (tuned - shared) * 2 ** (1 + index) for index in range(doublings)))
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+SHARED_FOLDER = "shared"  # of the weights that families share
+
 
 class ArtifactStore(Protocol):
     """Files by names such as ``checkpoints/trial-3.safetensors``; it is sent to worker processes."""
@@ -78,7 +80,7 @@ def kept_weights_name(trial: int) -> str:
 
 def bank_name(family: int) -> str:
     """Of the weights that the networks of a family share."""
-    return f"shared/family-{family}.safetensors"
+    return f"{SHARED_FOLDER}/family-{family}.safetensors"
 
 
 def bank_checkpoint_name(family: int) -> str:

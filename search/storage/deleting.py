@@ -17,6 +17,7 @@ from pathlib import Path
 from optuna.storages import BaseStorage
 
 from search.storage import URL_FILE, is_run, journal_path, name_of, open_storage, url_of
+from search.storage.artifacts import SHARED_FOLDER
 from search.storage.journal import JOURNAL
 from search.storage.lock import OWNER, is_owned, own
 from search.storage.runs_here import size_bytes
@@ -25,7 +26,7 @@ from space.logs import LOG_FILE
 
 IDENTITY = (JOURNAL, URL_FILE)  # what makes a folder a run
 CONFIRM = "confirm"  # trainings of the front again, which have an owner of their own
-FOLDERS = ("checkpoints", "weights", "data", "recost", CONFIRM)
+FOLDERS = ("checkpoints", "weights", "data", "recost", SHARED_FOLDER, CONFIRM)
 FILES = (
     *IDENTITY,
     f"{JOURNAL}.lock*",

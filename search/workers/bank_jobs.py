@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 class BankJob(Job):
     """Train shared weights for ``steps`` steps on ``designs``, smallest first; ``number`` is of no trial.
 
-    ``timed_steps``: only so many steps are made, to be timed, and nothing is kept. ``checkpoint`` and ``bank`` are
-    names of artifacts.
+    ``checkpoint`` and ``bank`` are names of artifacts.
     """
 
     family: int
@@ -38,7 +37,6 @@ class BankJob(Job):
     seed: int
     checkpoint: str
     bank: str
-    timed_steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,8 +56,6 @@ def train_bank(
     should_stop: Callable[[], bool],
 ) -> BankTrained | Stopped:
     """Do ``job``, from its checkpoint if there is a whole one."""
-    if job.timed_steps:
-        return _timed(job, setting, pool)
     deadline, artifacts = Deadline(job.left_s), setting.artifacts
     trainer = _trainer(job, setting, pool)
     begun_from = artifacts.get(job.checkpoint)
@@ -83,15 +79,6 @@ def train_bank(
     artifacts.put(job.bank, lambda path: write_bank(path, bank, trainer.step))
     artifacts.delete(job.checkpoint)
     return BankTrained(job.number, job.family, train_s, trainer.step - first_step)
-
-
-def _timed(job: BankJob, setting: Setting, pool: PatchPool) -> BankTrained:
-    """The time of ``timed_steps`` steps after a first one, which also builds the networks."""
-    trainer = _trainer(job, setting, pool)
-    trainer.train_to(1)
-    begun = time.perf_counter()
-    trainer.train_to(1 + job.timed_steps)
-    return BankTrained(job.number, job.family, time.perf_counter() - begun, job.timed_steps)
 
 
 def _trainer(job: BankJob, setting: Setting, pool: PatchPool) -> BankTrainer:

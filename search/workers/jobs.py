@@ -53,8 +53,8 @@ class RungJob(Job):
 
     A trial that does not begin with random weights begins with those of the artifact ``start``, with which
     ``begun_at`` steps have been made; where that is all that are asked for, they are only measured. ``inherits`` says
-    that ``start`` is a weight bank, of which its own weights are slices. ``teacher`` is the network that teaches it,
-    and the name of its weights.
+    that ``start`` is a weight bank, of which its own weights are slices; ``shared_steps`` are those of the bank.
+    ``teacher`` is the network that teaches it, and the name of its weights.
     """
 
     rung: int
@@ -67,6 +67,7 @@ class RungJob(Job):
     start: str = ""
     begun_at: int = 0
     inherits: bool = False
+    shared_steps: int = 0
     teacher: tuple[Architecture, str] | None = None
 
 
@@ -185,6 +186,7 @@ class JobRunner:
             seed=job.seed,
             plan=setting.plan.to_dict(),
             metrics=metrics_row(setting.rules, setting.origin.val_data, quality),
+            shared_steps=job.shared_steps,
         )
         if job.compression != UNCOMPRESSED:
             facts["compression"] = job.compression.to_dict()

@@ -12,6 +12,7 @@ blocks inherited 0.46 dB above bicubic after 400 steps, and 0.77 with one upsamp
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -87,6 +88,11 @@ class Family:
     def space(self, whole: SearchSpace) -> SearchSpace:
         """Its part of the search space ``whole``."""
         return whole.within(self.values, dict(self.most))
+
+    def size(self, whole: SearchSpace) -> int:
+        """How many networks it has at most: those of its elastic choices that apply to the largest."""
+        own = self.largest(whole)
+        return math.prod(len(each.values) for each in elastic_of(self.space(whole), own) if each.key in own)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""

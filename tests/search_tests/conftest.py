@@ -10,14 +10,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from evaluators import data
 from evaluators.costs import architecture_costs
+from evaluators.images.folders import NamedImage
+from evaluators.tasks import rules_of
+from evaluators.training.plan import TrainingPlan
+from evaluators.training.precision import Precision
 from search.candidates.initial_trials import enqueue_initial
 from search.loop import Limits, SearchLoop
 from search.records import RunSettings
 from search.request.budget import parse_budget
 from search.request.tables import TableUse
+from search.storage.artifacts import LocalArtifacts
 from search.storage.study import Study
-from search.workers.jobs import Measured, RungJob, Timed, TimingJob
+from search.workers.jobs import PAIRS_FILE, POOL_FOLDER, Measured, RungJob, Setting, Timed, TimingJob
 from search.workers.messages import Answer, Failed, Job, Progress
 from space import TASKS
 from space.architecture import Architecture
@@ -142,3 +148,18 @@ def root(tmp_path: Path) -> Path:
             small = Image.fromarray(generator.integers(0, 256, (6, 6, 3), dtype=np.uint8))
             small.resize((80, 64), Image.Resampling.BICUBIC).save(tmp_path / folder / f"{name}.png")
     return tmp_path
+
+
+@pytest.fixture
+def setting(tmp_path: Path) -> Setting:
+    """Of a runner that trains for sr x2 on two small pictures, and keeps its artifacts in the test's own folder."""
+    generator = np.random.default_rng(0)
+    images = [
+        NamedImage(name, generator.integers(0, 256, (10, 10, 3)).repeat(6, 0).repeat(6, 1).astype(np.uint8))
+        for name in "ab"
+    ]
+    folder = tmp_path / "data"
+    data.training_pool(images, rules_of("sr", 2)).save(folder / POOL_FOLDER)
+    data.save_pairs(folder / PAIRS_FILE, data.validation_pairs(images, rules_of("sr", 2)))
+    precision = Precision("cpu", None, True, "test")
+    return Setting(folder, LocalArtifacts(tmp_path), rules_of("sr", 2), TrainingPlan(batch=2, patch_px=8), precision)

@@ -11,19 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluators import data
 from evaluators.compression.compression import Compression
-from evaluators.images.folders import NamedImage
 from evaluators.quality import evaluate
 from evaluators.tasks import rules_of
-from evaluators.training.plan import TrainingPlan
-from evaluators.training.precision import Precision
 from evaluators.training.trainer import NonFiniteLossError, Trainer
 from evaluators.training.weights import load_weights
 from search.models.about import About
-from search.storage.artifacts import LocalArtifacts
 from search.workers.failures import answered
-from search.workers.jobs import PAIRS_FILE, POOL_FOLDER, JobRunner, Measured, RungJob, Setting, TimingJob
+from search.workers.jobs import JobRunner, Measured, RungJob, Setting, TimingJob
 from search.workers.messages import Answer, Failed, MachineTrouble, Stopped
 from search.workers.processes import ProcessWorkers
 from space import TASKS, build
@@ -31,20 +26,6 @@ from space.weights import read_stored
 from tests.random_networks import random_architecture
 
 ARCHITECTURE = random_architecture(TASKS["sr"].shape(2), ("plain",), np.random.default_rng(4))
-
-
-@pytest.fixture
-def setting(tmp_path: Path) -> Setting:
-    generator = np.random.default_rng(0)
-    images = [
-        NamedImage(name, generator.integers(0, 256, (10, 10, 3)).repeat(6, 0).repeat(6, 1).astype(np.uint8))
-        for name in "ab"
-    ]
-    folder = tmp_path / "data"
-    data.training_pool(images, rules_of("sr", 2)).save(folder / POOL_FOLDER)
-    data.save_pairs(folder / PAIRS_FILE, data.validation_pairs(images, rules_of("sr", 2)))
-    precision = Precision("cpu", None, True, "test")
-    return Setting(folder, LocalArtifacts(tmp_path), rules_of("sr", 2), TrainingPlan(batch=2, patch_px=8), precision)
 
 
 def job(name: str, steps: int, left_s: float = float("inf"), rung: int = 0) -> RungJob:

@@ -75,6 +75,12 @@ def test_the_largest_is_found_again() -> None:
     assert FAMILY.largest(SPACE) == LARGEST
 
 
+def test_its_size_counts_its_elastic_choices() -> None:
+    assert FAMILY.size(SPACE) == 5 * 3 * 3  # widths, blocks a stage, information pools
+    generator, part = np.random.default_rng(0), FAMILY.space(SPACE)
+    assert len({SPACE.decode(part.random(generator)) for _ in range(600)}) == FAMILY.size(SPACE)
+
+
 def test_it_is_stored_as_json() -> None:
     assert Family.from_dict(json.loads(json.dumps(FAMILY.to_dict()))) == FAMILY
 

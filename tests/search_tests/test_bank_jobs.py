@@ -1,0 +1,136 @@
+"""Shared weights in a worker: trained, stopped and continued, inherited, gone, and what is not the network's fault."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from evaluators.compression.compression import Compression
+from evaluators.quality import evaluate
+from evaluators.sharing.bank_files import read_bank
+from evaluators.tasks import rules_of
+from search.models.about import About
+from search.storage.artifacts import LocalArtifacts, bank_checkpoint_name, bank_name
+from search.workers.bank_jobs import BankJob, BankTrained
+from search.workers.failures import answered
+from search.workers.jobs import JobRunner, Measured, RungJob, Setting
+from search.workers.messages import Answer, Failed, Job, MachineTrouble, Stopped
+from space import TASKS, SearchSpace
+from space.architecture import Architecture
+from space.search_space import BACKBONE, first
+from space.weights import read_stored
+
+SPACE = SearchSpace(TASKS["sr"], TASKS["sr"].shape(2))
+
+
+def design(width: int, blocks: int) -> Architecture:
+    given = {BACKBONE: "plain", "input_skip": "bicubic", "width": width, "blocks": blocks}
+    return SPACE.decode(SPACE.fill(first, given))
+
+
+DESIGNS = (design(8, 4), design(8, 6), design(12, 4), design(12, 6))
+TRAINING = BankJob(
+    number=-1_000_000, family=0, designs=DESIGNS, steps=4, seed=7, checkpoint=bank_checkpoint_name(0), bank=bank_name(0)
+)
+
+
+def inheriting(arch: Architecture, steps: int = 4, rung: int = 0) -> RungJob:
+    return RungJob(
+        number=3,
+        rung=rung,
+        steps=steps,
+        architecture=arch,
+        seed=7,
+        checkpoint="checkpoints/trial-3.safetensors",
+        weights=f"checkpoints/trial-3-rung-{rung}.safetensors",
+        start=bank_name(0) if rung == 0 else "checkpoints/trial-3-rung-0.safetensors",
+        begun_at=4,
+        inherits=rung == 0,
+        shared_steps=4,
+    )
+
+
+def run(runner: JobRunner, job: Job, stop_after: int | None = None) -> Answer:
+    told: list[int] = []
+    return answered(
+        job.number,
+        lambda: runner.run(job, lambda progress: told.append(progress.step), lambda: len(told) == stop_after),
+    )
+
+
+def test_networks_inherit_what_was_trained_and_are_trained_on(tmp_path: Path, setting: Setting) -> None:
+    runner = JobRunner(setting)
+    trained = run(runner, TRAINING)
+    assert isinstance(trained, BankTrained)
+    assert (trained.family, trained.steps_made) == (0, 4)
+    assert not (tmp_path / TRAINING.checkpoint).exists()
+    inherited = run(runner, inheriting(DESIGNS[1]))
+    assert isinstance(inherited, Measured)
+    assert (inherited.steps_made, inherited.train_s) == (0, 0.0)
+    network = read_bank(tmp_path / TRAINING.bank).network(DESIGNS[1]).eval()
+    assert inherited.psnr_db == evaluate(network, runner.pairs, rules_of("sr", 2)).psnr_db
+    tuned = run(runner, inheriting(DESIGNS[1], steps=6, rung=1))
+    assert isinstance(tuned, Measured)
+    assert tuned.steps_made == 2
+    assert tuned.psnr_db_by_image != inherited.psnr_db_by_image
+    for rung, steps in ((0, 4), (1, 6)):
+        about = About.read(read_stored(tmp_path / f"checkpoints/trial-3-rung-{rung}.safetensors").metadata, "here")
+        assert about is not None
+        training = about.facts["training"]
+        assert (training["steps"], training["shared_steps"]) == (steps, 4)
+
+
+def test_in_int8_what_is_inherited_is_measured_rounded(setting: Setting) -> None:
+    runner = JobRunner(setting)
+    run(runner, TRAINING)
+    exact = run(runner, inheriting(DESIGNS[0]))
+    rounded = run(runner, replace(inheriting(DESIGNS[0]), compression=Compression(dtype="int8")))
+    assert isinstance(exact, Measured)
+    assert isinstance(rounded, Measured)
+    assert 0 < abs(rounded.psnr_db - exact.psnr_db) < 0.5
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_training_that_was_stopped_goes_on_to_the_same_weights(
+    damaged: bool, tmp_path: Path, setting: Setting
+) -> None:
+    runner = JobRunner(setting)
+    assert isinstance(run(runner, TRAINING, stop_after=2), Stopped)
+    path = tmp_path / TRAINING.checkpoint
+    assert path.exists()
+    if damaged:  # begun again from its seed
+        path.write_bytes(path.read_bytes()[:-9])
+    continued = run(JobRunner(setting), TRAINING)
+    assert isinstance(continued, BankTrained)
+    assert continued.steps_made == (4 if damaged else 2)
+    tensors = read_bank(tmp_path / TRAINING.bank).tensors
+    path = tmp_path / "at-once"
+    path.mkdir()
+    run(JobRunner(replace(setting, artifacts=LocalArtifacts(path))), TRAINING)
+    for key, tensor in read_bank(path / TRAINING.bank).tensors.items():
+        assert torch.equal(tensor, tensors[key]), key
+
+
+def test_no_time_left_is_no_failure(tmp_path: Path, setting: Setting) -> None:
+    assert isinstance(run(JobRunner(setting), replace(TRAINING, left_s=-1)), Stopped)
+    assert not (tmp_path / TRAINING.bank).exists()
+
+
+def test_shared_weights_that_are_gone_are_named(setting: Setting) -> None:
+    answer = run(JobRunner(setting), inheriting(DESIGNS[0]))
+    assert isinstance(answer, Failed)
+    assert answer.reason.endswith("the weights that networks share are gone: shared/family-0.safetensors")
+
+
+def test_a_full_disk_is_the_machine_s_trouble(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: LocalArtifacts, name: str, write: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(LocalArtifacts, "put", full)
+    answer = run(JobRunner(setting), TRAINING)
+    assert isinstance(answer, MachineTrouble)
+    assert "No space left on device" in answer.reason

@@ -1,0 +1,77 @@
+"""A real run with shared weights, from request to page: trained in worker processes, with what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+import search
+from search import Run
+from search.storage.deleting import own_entries
+
+OPTIONS = {
+    "task": "sr",
+    "budget": "20k-params",
+    "evaluator": "shared",
+    "rungs": (2, 3),
+    "trials": 3,
+    "workers": 2,
+    "progress": False,
+}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return search.run(**OPTIONS, run_dir=tmp_path_factory.mktemp("shared") / "run")
+
+
+def test_it_is_finished_and_the_same_call_finds_it_so(run: Run) -> None:
+    assert run.state == "finished"
+    assert search.run(**OPTIONS, run_dir=run.folder).trials == run.trials
+
+
+def test_its_families_are_told(run: Run) -> None:
+    assert [each.failed for each in run.result.shared] == ["", ""]
+    assert all(each.steps == 2 and each.train_s > 0 and each.designs > 3 for each in run.result.shared)
+    shares = run.result.worker_shares
+    assert shares["training of shared weights"] > 0
+    assert sum(shares.values()) == pytest.approx(1)
+    page = run.page.read_text("utf-8")
+    for each in run.result.shared:
+        assert f"{each.family}: 2 steps on {each.designs} designs" in page
+
+
+def test_what_was_measured_inherited_and_the_best_went_on(run: Run) -> None:
+    measured = [trial for trial in run.trained if not trial.is_fixed]
+    assert len(measured) == 3
+    assert all(trial.family is not None and trial.rungs[0].train_s == 0 for trial in measured)
+    assert all([result.steps for result in trial.rungs] == [2, 3] for trial in measured)
+    assert all(trial.rungs[1].train_s > 0 for trial in measured)
+
+
+def test_its_networks_run_and_say_what_was_shared(run: Run) -> None:
+    trial = run.trained[-1]
+    model = run.model(trial)
+    assert (model.facts["training"]["steps"], model.facts["training"]["shared_steps"]) == (3, 2)
+    assert run.model(trial, rung=1).facts["training"]["steps"] == 2
+    assert model.network(torch.rand(1, 3, 8, 8)).shape == (1, 3, 32, 32)
+
+
+def test_delete_would_leave_nothing(run: Run) -> None:
+    ours, others = own_entries(run.folder)
+    assert others == []
+    assert "shared" in {path.name for path in ours}
+
+
+def test_its_record_is_json_that_names_the_evaluator(run: Run) -> None:
+    assert json.loads((run.folder / "front.json").read_text("utf-8"))["settings"]["evaluator"] == "shared"
+
+
+def test_a_longer_one_goes_on_with_the_same_families(run: Run, tmp_path: Path) -> None:
+    before = run.result.shared
+    again = search.run(**{**OPTIONS, "trials": 4}, run_dir=run.folder)
+    assert again.result.shared == before
+    assert len([trial for trial in again.trained if not trial.is_fixed]) == 4
