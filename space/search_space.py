@@ -88,7 +88,7 @@ class SearchSpace:
 
     def within(self, held: Mapping[str, Value], most: Mapping[str, int | float] | None = None) -> SearchSpace:
         """The part of this space whose points have these values, wherever their knobs apply, and no larger numbers."""
-        return SearchSpace(self.task, self.shape, {**self.held, **held}, {**self.most, **(most or {})})
+        return replace(self, held={**self.held, **held}, most={**self.most, **(most or {})})
 
     @cached_property
     def backbone(self) -> Parameter:
