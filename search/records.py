@@ -13,6 +13,7 @@ from evaluators.compression.compression import FP32, INT8, UNCOMPRESSED, Compres
 from evaluators.costs import Costs
 from evaluators.data import describes_pairs
 from evaluators.tasks import TaskRules, rules_of
+from evaluators.training.plan import TrainingPlan
 from evaluators.training.precision import Precision
 from search.request.tables import TableUse
 from space.architecture import Architecture, IOShape
@@ -194,7 +195,7 @@ class RunSettings(Wanted):
 
     train_data: str = field(metadata=KEPT)  # "embedded photographs" or the folder's name, with a fingerprint
     val_data: str = field(metadata=KEPT)
-    training: dict[str, Any] = field(metadata=KEPT)  # batch, patch, learning rate, ...
+    training: dict[str, Any]  # ``TrainingPlan.to_dict``; a continued run goes on with it
     specialists: int = field(default=1, metadata=KEPT)  # the most networks that may share the range of noise levels
     rungs: tuple[int, ...]  # steps of training in all, per rung
     precision: dict[str, Any] = field(default_factory=dict)  # of training (``Precision``)
@@ -208,6 +209,11 @@ class RunSettings(Wanted):
         """The rules of the task with its options; those for pairs if the data are pairs."""
         rules = rules_of(self.task, self.scale, self.options)
         return rules.of_pairs(describes_pairs(self.train_data), describes_pairs(self.val_data))
+
+    @property
+    def plan(self) -> TrainingPlan:
+        """Of every training of the run: the one of the program that began it."""
+        return TrainingPlan.from_dict(self.training)
 
     @property
     def trained_in(self) -> str:

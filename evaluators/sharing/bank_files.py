@@ -24,7 +24,7 @@ PARTS = TENSORS, FILLED, MOMENTS = "tensors", "filled", "moments"
 
 @dataclass(frozen=True)
 class BankState:
-    """Of a training after ``step`` steps: numpy's ``bit_generator.state`` and what ``PlaceAdam.state`` gave."""
+    """Of a training after ``step`` steps: numpy's ``bit_generator.state`` and what ``PlaceOptimizer.state`` gave."""
 
     step: int
     generator_state: dict[str, Any]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from evaluators.sharing.bank_files import BankState, read_state, write_state
-from evaluators.sharing.place_adam import PlaceAdam
+from evaluators.sharing.place_optimizer import PlaceOptimizer
 from evaluators.training.plan import TrainingPlan
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
@@ -34,10 +34,10 @@ Pools = Callable[[int], Sequence[PatchPool]]
 class BankTrainer:
     """The sandwich rule (Yu and Huang, 2019) on a weight bank that covers ``designs``.
 
-    Adam on the mean of the drawn networks' losses (``PlaceAdam``), one batch a step for all of them, with the settings
-    of a single network's training; networks inherit the exponential average of every weight. Training can be stopped
-    and continued: on a CPU, with the same precision and number of threads, the following steps are bit for bit those
-    of an uninterrupted training.
+    The plan's optimizer (``PlaceOptimizer``) on the mean of the drawn networks' losses, one batch a step for all of
+    them; networks inherit the exponential average of every weight. Training can be stopped and continued: on a CPU,
+    with the same precision and number of threads, the following steps are bit for bit those of an uninterrupted
+    training.
 
     Args:
         designs: smallest first; the last has all weights of the others. Drawn evenly between.
@@ -62,7 +62,7 @@ class BankTrainer:
         self._pools, self._loss = pools, loss
         self._generator = np.random.default_rng(seed)
         bank.to(precision.device)
-        self._optimizer = PlaceAdam(bank.tensors, plan)
+        self._optimizer = PlaceOptimizer(bank.tensors, plan)
         self._networks: dict[Architecture, tuple[nn.Module, Precision]] = {}
         self._failure: NonFiniteLossError | None = None
 

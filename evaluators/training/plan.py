@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, TypeAlias
 
 from space.errors import UserError
 
@@ -25,10 +25,16 @@ but takes 13 to 21 % longer (0.55, 0.90 and 1.07 dB after 15, 43 and 146 s), and
 0.98 dB after 16, 47 and 77 s). On the crops 32x32 was worse than 24x24 (0.87 against 0.92 dB after 45 s) and 12x12 a
 tie with 16x16; 8- and 32-channel networks prefer 16x16 to 24x24 as well."""
 
-LEARNING_RATE = 2e-3
+LEARNING_RATE = 2.5e-3
 """After 300 steps 0.87, 0.92, 0.92 and 0.90 dB with 1e-3, 2e-3, 3e-3 and 4e-3; after 1,000 steps 1.05 with 1e-3 and
 1.08 with 2e-3. It also serves a 32-channel network (0.92 with 1e-3, 0.94 with 2e-3, 300 steps) and s-LWSR16
 without a skip (0.26 and 0.37)."""
+
+MUON, ADAM = "muon", "adam"
+OPTIMIZERS = (MUON, ADAM)
+
+FULL_RATE_STEPS = 300
+"""@@"""
 
 WARMUP_STEPS = 50
 """Adam's first steps have the full size of the rate whatever the gradient; growing rates keep them from throwing
@@ -45,15 +51,21 @@ EMA_RAMP_STEPS = 20
 and 1.08 dB where the last weights give 0.58, 0.88 and 1.01. Longer reaches are worse early (1/9: 0.56, 0.92,
 1.09; 1/4: 0.53, 0.88, 1.07), and 1/39 later (0.57, 0.92, 1.08)."""
 
+PlanChanges: TypeAlias = tuple[tuple[str, int | float | str], ...]
+
+OLDER: dict[str, Any] = {"decay_steps": 0, "full_rate_steps": 0, "optimizer": ADAM}
+"""What a stored plan that does not say it has: it is older than the setting."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingPlan:
     """Settings of ``Trainer``.
 
     ``patch_px`` is the side of a training patch in pixels of the low-resolution image. ``learning_rate`` is reached
-    linearly after ``warmup_steps`` and then stays, so that training can always be continued; with ``decay_steps`` it
-    falls along a cosine to zero at that step, for trainings whose end is known. ``ema_decay`` limits how much of the
-    averaged weights one step keeps.
+    linearly after ``warmup_steps`` and stays until ``full_rate_steps`` (0: for ever); after n times as many it is 1/√n
+    of that, so that training can always be continued. With ``decay_steps`` it falls instead along a cosine to zero at
+    that step, for trainings whose end is known. ``ema_decay`` limits how much of the averaged weights one step keeps.
+    ``optimizer`` is one of ``OPTIMIZERS``.
 
     Raises:
         UserError: a value outside its range.
@@ -64,11 +76,16 @@ class TrainingPlan:
     learning_rate: float = LEARNING_RATE
     warmup_steps: int = WARMUP_STEPS
     ema_decay: float = EMA_DECAY
-    decay_steps: int = 0  # 0: the rate stays
+    decay_steps: int = 0  # 0: no end in view
+    full_rate_steps: int = FULL_RATE_STEPS
+    optimizer: str = MUON
 
     def __post_init__(self) -> None:
-        for name, lowest in (("batch", 1), ("patch_px", 1), ("warmup_steps", 0), ("decay_steps", 0)):
-            self._check(name, getattr(self, name) >= lowest, f"at least {lowest}")
+        for name in ("batch", "patch_px"):
+            self._check(name, getattr(self, name) >= 1, "at least 1")
+        for name in ("warmup_steps", "decay_steps", "full_rate_steps"):
+            self._check(name, getattr(self, name) >= 0, "at least 0")
+        self._check("optimizer", self.optimizer in OPTIMIZERS, f"one of {', '.join(OPTIMIZERS)}")
         self._check("learning_rate", 0 < self.learning_rate < 1, "above 0 and below 1")
         self._check("ema_decay", 0 <= self.ema_decay < 1, "at least 0 and below 1")
 
@@ -77,7 +94,8 @@ class TrainingPlan:
         if step < self.warmup_steps:
             return self.learning_rate * (step + 1) / self.warmup_steps
         if not self.decay_steps:
-            return self.learning_rate
+            late = self.full_rate_steps and step > self.full_rate_steps
+            return self.learning_rate * (math.sqrt(self.full_rate_steps / step) if late else 1.0)
         return self.learning_rate * (1 + math.cos(math.pi * min(1.0, step / self.decay_steps))) / 2
 
     def ema_decay_at(self, step: int) -> float:
@@ -88,13 +106,17 @@ class TrainingPlan:
         return min(self.ema_decay, (1 + step) / (EMA_RAMP_STEPS + step))
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values; without ``decay_steps`` if there is no decay, as older plans were stored."""
-        values = asdict(self)
-        return values if self.decay_steps else {name: value for name, value in values.items() if name != "decay_steps"}
+        """As JSON values, without those that older plans, which lack them, have."""
+        return {name: value for name, value in asdict(self).items() if value != OLDER.get(name)}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> TrainingPlan:
-        return cls(**data)
+        return cls(**{**OLDER, **data})
+
+    def changes(self, other: TrainingPlan) -> PlanChanges:
+        """The fields of ``other`` that are not as here."""
+        theirs = asdict(other)
+        return tuple((name, theirs[name]) for name, value in asdict(self).items() if theirs[name] != value)
 
     def _check(self, name: str, holds: bool, rule: str) -> None:
         if not holds:

@@ -173,7 +173,7 @@ def _said(request: CompressRequest, texts: Mapping[str, str]) -> dict[str, str]:
     if request.trains:
         plan, distil = base.plan, base.loss.distil
         said |= {"batch": str(plan.batch), "patch": str(plan.patch_px), "rate": repr(plan.learning_rate)}
-        said["precision"] = texts["precision"]
+        said |= {"optimizer": plan.optimizer, "precision": texts["precision"]}
         if "validate_every" in texts:
             said["validate-every"] = texts["validate_every"]
         if distil is not None and distil.teacher is not None:

@@ -75,7 +75,7 @@ def length(texts: Mapping[str, str]) -> tuple[int, float | None]:
     text = texts.get("steps", NO_STEPS)
     if text.strip() != NO_STEPS:
         return parse_steps(text), None
-    for option in ("batch", "patch", "rate", "distil", "validate_every"):
+    for option in ("batch", "patch", "rate", "optimizer", "distil", "validate_every"):
         if option in texts:
             name = option.replace("_", "-")
             raise UserError(f"--{name} is of fine-tuning, got {texts[option]!r} without it; give --steps or --time")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from evaluators.compression.compression import UNCOMPRESSED
 from search.experiments.training import Training
 from search.pareto import front, front_rung
-from search.records import RunResult, RunSettings, TrialRecord
+from search.records import RunResult, TrialRecord
 from space.errors import UserError
 
 USABLE_SHARE = 0.85  # of a time, for steps; the rest is for processes that start, and for steps that take longer
@@ -45,7 +45,7 @@ class Confirmation:
             seed,
             train=(self.train,),
             test=(),
-            plan_changes=_plan_changes(settings),
+            plan_changes=settings.rules.degrade.plan.changes(settings.plan),
             validation=self.validation,
         )
 
@@ -122,9 +122,3 @@ def _until_last(seconds: Sequence[float], seeds: int, count: int) -> float:
     """Until the last of ``seeds`` times ``seconds`` has ended, at most, where each begins as one of ``count`` ends."""
     longest = max(seconds)
     return (seeds * sum(seconds) - longest) / count + longest
-
-
-def _plan_changes(settings: RunSettings) -> tuple[tuple[str, int | float], ...]:
-    """What the run's plan has other than today's: a run may be older than the program."""
-    today = asdict(settings.rules.degrade.plan)
-    return tuple((name, value) for name, value in settings.training.items() if today.get(name, value) != value)

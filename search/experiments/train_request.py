@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from evaluators.tasks import TaskRules
-from evaluators.training.plan import WARMUP_STEPS
+from evaluators.training.plan import OPTIMIZERS, WARMUP_STEPS, PlanChanges
 from evaluators.training.precision import choose_precision
 from search.environment import threads_of
 from search.experiments.data_specs import EMBEDDED
@@ -32,7 +32,6 @@ PROTOCOL = "long"
 VALIDATIONS = 20  # of a training, unless the user says otherwise
 WARMUP_SHARE = 0.05  # of all steps, at most
 RUNS = Path("runs")
-PlanChanges: TypeAlias = tuple[tuple[str, int | float], ...]
 
 
 @dataclass(frozen=True)
@@ -182,7 +181,7 @@ def _length(texts: Mapping[str, str]) -> tuple[int | None, float | None]:
 
 
 def plan_changes(texts: Mapping[str, str]) -> PlanChanges:
-    changes: list[tuple[str, int | float]] = []
+    changes: list[tuple[str, int | float | str]] = []
     for option, name in (("batch", "batch"), ("patch", "patch_px")):
         if option in texts:
             changes.append((name, parse_count(f"--{option}", texts[option], 1, 1 << 16)))
@@ -194,6 +193,10 @@ def plan_changes(texts: Mapping[str, str]) -> PlanChanges:
         if not 0 < rate < 1:
             raise UserError(f"--rate must be a number above 0 and below 1, got {texts['rate']!r}; for example 0.0005")
         changes.append(("learning_rate", rate))
+    if "optimizer" in texts:
+        if texts["optimizer"] not in OPTIMIZERS:
+            raise UserError(f"--optimizer must be one of {', '.join(OPTIMIZERS)}, got {texts['optimizer']!r}")
+        changes.append(("optimizer", texts["optimizer"]))
     return tuple(changes)
 
 
@@ -218,6 +221,7 @@ def _said(texts: Mapping[str, str], training: Training, steps: int | None) -> di
         "batch": str(plan.batch),
         "patch": str(plan.patch_px),
         "rate": repr(plan.learning_rate),
+        "optimizer": plan.optimizer,
         "seed": str(training.seed),
         "precision": texts["precision"],
         "data": ",".join(training.train),

@@ -10,7 +10,7 @@ from typing import Any
 
 from evaluators.data import describes_pairs
 from evaluators.tasks import TaskRules, rules_of
-from evaluators.training.plan import TrainingPlan
+from evaluators.training.plan import PlanChanges, TrainingPlan
 from search.experiments.loss_spec import LossSpec
 from search.experiments.trainables import Trainable, image_shape, trainable_from_dict
 from search.storage.artifacts import ArtifactStore, LocalArtifacts
@@ -68,7 +68,7 @@ class Training:
     seed: int
     train: tuple[str, ...]
     test: tuple[str, ...]
-    plan_changes: tuple[tuple[str, int | float], ...] = ()
+    plan_changes: PlanChanges = ()
     start: str = ""
     validation: str = ""
     validate_every: int = 0
@@ -137,6 +137,13 @@ class Training:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Training:
+        """One that was recorded, with the plan that it had then: the protocol may be another today."""
+        training = cls._of_protocol(data)
+        recorded = TrainingPlan.from_dict(data["plan"]) if "plan" in data else training.plan
+        return replace(training, plan_changes=(*training.plan_changes, *training.plan.changes(recorded)))
+
+    @classmethod
+    def _of_protocol(cls, data: dict[str, Any]) -> Training:
         values = {name: data[name] for name in ("name", "protocol", "steps", "seed")}
         values |= {name: data[name] for name in ("start", "validation", "validate_every", "int8") if name in data}
         return cls(

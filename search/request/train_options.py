@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Mapping, Sequence
 
+from evaluators.training.plan import MUON, OPTIMIZERS
 from search.request.options import PRECISION_HELP, Option, task_options
 from space.errors import UserError
 from space.tasks import TASKS
@@ -19,6 +20,7 @@ def patch_options(group: str) -> tuple[Option, ...]:
         Option("batch", group, "patches of a step (default: the task's)", "N"),
         Option("patch", group, "side of a patch in pixels of the network's input (default: twice the search's)", "PX"),
         Option("rate", group, "highest learning rate, from which it falls to zero (default: the task's)", "RATE"),
+        Option("optimizer", group, f"one of {', '.join(OPTIMIZERS)} (default: {MUON})", "NAME"),
     )
 
 

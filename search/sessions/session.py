@@ -161,7 +161,7 @@ class Session:
         if not shares:
             enqueue_initial(study, request.task, request.budget)
         artifacts, count = LocalArtifacts(request.folder), request.wanted.workers
-        plan, origin = request.rules.degrade.plan, Origin.of(request.folder, study.settings)
+        plan, origin = study.settings.plan, Origin.of(request.folder, study.settings)
         setting = Setting(request.folder / "data", artifacts, request.rules, plan, self.precision, origin)
         log = request.folder / LOG_FILE
         workers = ProcessWorkers(count, partial(JobRunner, setting), threads_of(count), log)

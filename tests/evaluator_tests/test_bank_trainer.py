@@ -14,9 +14,10 @@ from evaluators.data import pools_of, training_pool
 from evaluators.images.folders import NamedImage
 from evaluators.sharing import BankTrainer
 from evaluators.sharing.bank_files import read_bank, write_bank
-from evaluators.sharing.place_adam import PlaceAdam
+from evaluators.sharing.place_optimizer import PlaceOptimizer
 from evaluators.tasks import TaskRules, rules_of
-from evaluators.training.plan import ADAM_BETAS, TrainingPlan
+from evaluators.training.optimizers import optimizer_of
+from evaluators.training.plan import OPTIMIZERS, TrainingPlan
 from evaluators.training.precision import Precision
 from evaluators.training.trainer import NonFiniteLossError, Trainer
 from space import TASKS, SearchSpace, build
@@ -155,21 +156,23 @@ def test_the_state_of_another_bank_is_refused(tmp_path: Path) -> None:
         shared.load(tmp_path / "bank")
 
 
-def gradients(steps: int) -> list[Tensor]:
+def gradients(steps: int, shape: tuple[int, ...]) -> list[Tensor]:
     generator = torch.Generator().manual_seed(1)
-    return [torch.randn(3, 4, generator=generator) for _ in range(steps)]
+    return [torch.randn(shape, generator=generator) for _ in range(steps)]
 
 
-def test_with_all_gradients_it_is_adam() -> None:
-    plan = TrainingPlan(warmup_steps=4)
-    ours, theirs = nn.Parameter(torch.ones(3, 4)), nn.Parameter(torch.ones(3, 4))
-    adam = torch.optim.Adam([theirs], betas=ADAM_BETAS)
-    places = PlaceAdam({"a": ours}, plan)
+@pytest.mark.parametrize("shape", [(3, 4), (4, 6), (8, 4, 3, 3), (4, 1, 3, 3)])
+@pytest.mark.parametrize("word", OPTIMIZERS)
+def test_with_all_gradients_it_is_the_optimizer_of_a_single_network(word: str, shape: tuple[int, ...]) -> None:
+    plan = TrainingPlan(warmup_steps=4, full_rate_steps=6, optimizer=word)
+    ours, theirs = nn.Parameter(torch.ones(shape)), nn.Parameter(torch.ones(shape))
+    optimizer = optimizer_of(plan, [theirs])
+    places = PlaceOptimizer({"a": ours}, plan)
     average = theirs.detach().clone()
-    for step, gradient in enumerate(gradients(12)):
+    for step, gradient in enumerate(gradients(12, shape)):
         ours.grad, theirs.grad = gradient.clone(), gradient.clone()
-        adam.param_groups[0]["lr"] = plan.learning_rate_at(step)
-        adam.step()
+        optimizer.param_groups[0]["lr"] = plan.learning_rate_at(step)
+        optimizer.step()
         places.step()
         average.lerp_(theirs.detach(), 1 - plan.ema_decay_at(step))
     assert torch.allclose(ours, theirs, atol=1e-6)
@@ -177,9 +180,9 @@ def test_with_all_gradients_it_is_adam() -> None:
 
 
 def test_a_place_that_rarely_has_a_gradient_moves_by_the_rate_each_time() -> None:
-    plan = TrainingPlan(warmup_steps=0)
+    plan = TrainingPlan(warmup_steps=0, full_rate_steps=0)
     tensor = nn.Parameter(torch.zeros(2))
-    places = PlaceAdam({"a": tensor}, plan)
+    places = PlaceOptimizer({"a": tensor}, plan)
     for step in range(200):
         tensor.grad = torch.tensor([1.0, 1.0 if step % 50 == 0 else 0.0])
         places.step()

@@ -19,6 +19,7 @@ from space.errors import UserError
 
 SCALE = 2
 PLAN = TrainingPlan(batch=2, patch_px=6, warmup_steps=3, learning_rate=5e-3)
+ADAM_PLAN = dataclasses.replace(PLAN, optimizer="adam", full_rate_steps=0)  # as before there were others
 PRECISIONS = {
     "fp32": Precision("cpu", None, False, "test"),
     "fp32, channels last": Precision("cpu", None, True, "test"),
@@ -27,18 +28,19 @@ PRECISIONS = {
 
 
 class TinyNetwork(nn.Module):
-    """A fixed mean shift, two convolutions and a norm with running statistics: every kind of state there is."""
+    """A fixed mean shift, convolutions for Adam and for Muon, a norm with running statistics: every kind of state."""
 
     def __init__(self) -> None:
         super().__init__()
         self.shift = nn.Conv2d(3, 3, 1).requires_grad_(False)
         self.body = nn.Conv2d(3, 6, 3, padding=1)
+        self.mixing = nn.Conv2d(6, 6, 1)
         self.norm = nn.BatchNorm2d(6)
         self.tail = nn.Conv2d(6, 3 * SCALE**2, 3, padding=1)
         self.unused = nn.Parameter(torch.ones(2))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = F.relu(self.norm(self.body(self.shift(x))))
+        y = F.relu(self.norm(self.mixing(self.body(self.shift(x)))))
         return F.pixel_shuffle(self.tail(y), SCALE) + F.interpolate(x, scale_factor=SCALE)
 
 
@@ -63,12 +65,15 @@ def _assert_same_state(ours: nn.Module, theirs: nn.Module) -> None:
         assert torch.equal(mine, other), name
 
 
+@pytest.mark.parametrize("plan", [PLAN, ADAM_PLAN], ids=["muon", "adam"])
 @pytest.mark.parametrize("precision", sorted(PRECISIONS))
-def test_continuing_from_a_checkpoint_equals_an_uninterrupted_run_bit_for_bit(tmp_path, pool, precision: str) -> None:
-    whole, whole_losses = _trainer(pool, precision), []
+def test_continuing_from_a_checkpoint_equals_an_uninterrupted_run_bit_for_bit(
+    tmp_path, pool, precision: str, plan: TrainingPlan
+) -> None:
+    whole, whole_losses = _trainer(pool, precision, plan), []
     whole.train_to(11, on_step=lambda step, loss: whole_losses.append((step, loss)))
 
-    first, losses = _trainer(pool, precision), []
+    first, losses = _trainer(pool, precision, plan), []
     first.train_to(4, on_step=lambda step, loss: losses.append((step, loss)))
     first.save(tmp_path / "rung.safetensors")
     torch.manual_seed(99)
@@ -103,6 +108,16 @@ def test_a_later_rung_may_bring_its_own_plan(tmp_path, pool) -> None:
     assert Trainer.load(tmp_path / "c", TinyNetwork(), pool, PRECISIONS["fp32"]).plan == PLAN
 
 
+def test_a_checkpoint_goes_on_with_its_own_optimizer(tmp_path, pool) -> None:
+    """One of an older program has no momentum for another to go on with."""
+    trainer = _trainer(pool, plan=ADAM_PLAN)
+    trainer.train_to(2)
+    trainer.save(tmp_path / "c")
+    found = Trainer.load(tmp_path / "c", TinyNetwork(), pool, PRECISIONS["fp32"], TrainingPlan(batch=1, patch_px=8))
+    assert found.plan == TrainingPlan(batch=1, patch_px=8, optimizer="adam")
+    found.train_to(3)
+
+
 def test_training_lowers_the_loss(pool) -> None:
     losses = []
     _trainer(pool).train_to(60, on_step=lambda step, loss: losses.append(loss))
@@ -132,7 +147,7 @@ def test_batch_norms_of_averaged_weights_have_statistics_of_their_own(pool) -> N
     averaged, generator = trainer.averaged_network(), copy.deepcopy(trainer._generator)
     with torch.no_grad():
         batches = [pool.sample(generator, PLAN.batch, PLAN.patch_px)[0] for _ in range(NORM_BATCHES)]
-        before_norm = [averaged.body(averaged.shift(low)) for low in batches]
+        before_norm = [averaged.mixing(averaged.body(averaged.shift(low))) for low in batches]
     for statistic, expected in (
         (averaged.norm.running_mean, [x.mean((0, 2, 3)) for x in before_norm]),
         (averaged.norm.running_var, [x.var((0, 2, 3)) for x in before_norm]),
@@ -208,7 +223,16 @@ def test_network_of_another_scale_is_refused(pool) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"batch": 0}, {"patch_px": 0}, {"warmup_steps": -1}, {"learning_rate": 0.0}, {"ema_decay": 1.0}]
+    "wrong",
+    [
+        {"batch": 0},
+        {"patch_px": 0},
+        {"warmup_steps": -1},
+        {"learning_rate": 0.0},
+        {"ema_decay": 1.0},
+        {"full_rate_steps": -1},
+        {"optimizer": "sgd"},
+    ],
 )
 def test_plan_refuses_values_out_of_range(wrong: dict) -> None:
     with pytest.raises(UserError, match=next(iter(wrong))):
@@ -228,14 +252,23 @@ def test_a_rate_that_decays_ends_at_zero_and_begins_as_without() -> None:
     assert rates[50] == pytest.approx(PLAN.learning_rate / 2)
     assert rates[100] == pytest.approx(0, abs=1e-12)
     assert decaying.learning_rate_at(150) == pytest.approx(0, abs=1e-12)
-    assert [plain.learning_rate_at(step) for step in (3, 50, 10**6)] == [PLAN.learning_rate] * 3
+
+
+def test_a_rate_without_an_end_falls_with_the_root_of_the_steps() -> None:
+    full = [PLAN.learning_rate_at(step) for step in (3, 50, PLAN.full_rate_steps)]
+    assert full == [PLAN.learning_rate] * 3
+    assert PLAN.learning_rate_at(4 * PLAN.full_rate_steps) == pytest.approx(PLAN.learning_rate / 2)
+    staying = dataclasses.replace(PLAN, full_rate_steps=0)
+    assert staying.learning_rate_at(10**6) == PLAN.learning_rate
 
 
 def test_a_plan_without_decay_is_written_as_before_there_was_one() -> None:
     assert "decay_steps" not in PLAN.to_dict()
     decaying = dataclasses.replace(PLAN, decay_steps=7)
     assert decaying.to_dict()["decay_steps"] == 7
-    for plan in (PLAN, decaying):
+    assert set(ADAM_PLAN.to_dict()) == {"batch", "patch_px", "learning_rate", "warmup_steps", "ema_decay"}
+    assert TrainingPlan.from_dict({"learning_rate": 2e-3}).optimizer == "adam"
+    for plan in (PLAN, decaying, ADAM_PLAN):
         assert TrainingPlan.from_dict(plan.to_dict()) == plan
     with pytest.raises(UserError, match="decay_steps must be at least 0"):
         dataclasses.replace(PLAN, decay_steps=-1)

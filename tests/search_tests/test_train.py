@@ -21,6 +21,7 @@ from PIL import Image
 
 import search
 from evaluators.tasks import rules_of
+from evaluators.training.plan import LEARNING_RATE
 from evaluators.training.trainer import NonFiniteLossError, Trainer
 from search.api.training import TrainingFailedError
 from search.cli import main
@@ -98,7 +99,7 @@ def test_it_leaves_a_model_folder_with_curve_and_page(here: Path, capsys) -> Non
     assert [point.step for point in points if point.psnr_db is not None] == [0, 4, 8, 12]
     assert points[-1].psnr_db == record.validation.psnr_db
     rates = [point.learning_rate for point in points]
-    assert rates[0] == rates[1] == 2e-3  # too short for a warm-up
+    assert rates[0] == rates[1] == LEARNING_RATE  # too short for a warm-up
     assert rates[1:] == sorted(rates[1:], reverse=True)
     assert rates[-1] < 0.02 * rates[1]
     page = (folder / "report.html").read_text()
@@ -308,7 +309,9 @@ def test_another_setting_is_refused(here: Path, monkeypatch, capsys) -> None:
         end_at(patched, 7)
         trained("a")
     for more, part in (
-        (["--rate", "0.001"], "--rate must stay 0.002, with which the training in a was begun, got 0.001"),
+        (["--rate", "0.001"], f"--rate must stay {LEARNING_RATE}, with which the training in a was begun, got 0.001"),
+        (["--optimizer", "adam"], "--optimizer must stay muon"),
+        (["--optimizer", "sgd"], "--optimizer must be one of muon, adam, got 'sgd'"),
         (["--seed", "1"], "--seed must stay 0"),
         (["--batch", "4"], "--batch must stay 2"),
         (["--data", "embedded"], "--data must stay train"),

@@ -14,6 +14,7 @@ from PIL import Image
 
 from evaluators.images.folders import NamedImage
 from evaluators.tasks import rules_of
+from evaluators.training.plan import TrainingPlan
 from search.experiments.ablations import ABLATIONS, comparison
 from search.experiments.data_specs import check_apart, describe, pictures, spec_anywhere
 from search.experiments.network_specs import forms, named_architecture
@@ -351,8 +352,15 @@ def test_a_training_is_validated_at_its_start_at_its_end_and_between() -> None:
 
 
 def test_a_folder_name_does_not_change_between_versions() -> None:
-    """Else what was trained would be trained again."""
-    assert training().folder_name == "ecbsr-m4c8-8-seed0-3c13d172"
+    """Else what was trained would be trained again. It changes with the plan of the protocol: that trains otherwise."""
+    assert training().folder_name == "ecbsr-m4c8-8-seed0-70e279c8"
+
+
+def test_a_recorded_training_has_the_plan_that_it_had() -> None:
+    older = {"batch": 32, "patch_px": 16, "learning_rate": 0.002, "warmup_steps": 50, "ema_decay": 0.999}
+    found = Training.from_dict({**training().to_dict(), "plan": older})
+    assert found.plan == TrainingPlan(optimizer="adam", learning_rate=0.002, full_rate_steps=0)
+    assert Training.from_dict(json.loads(json.dumps(found.to_dict()))) == found
 
 
 def test_protocols_say_how_the_steps_are_made() -> None:
