@@ -13,14 +13,7 @@ from reports.benchmark.table import TRAINED, Table, read_benchmark
 from reports.markdown import table as markdown_table
 from reports.plotting.style import write_png
 from search.experiments.benchmark import Benchmark
-from search.experiments.benchmark_designs import (
-    DRAW_SEED,
-    FEWEST_PARAMS,
-    MOST_MACS,
-    MOST_OPERATORS,
-    MOST_PARAMS,
-    BenchmarkTask,
-)
+from search.experiments.benchmark_designs import DRAW_SEED, FEWEST_PARAMS, MOST_MACS, MOST_OPERATORS, MOST_PARAMS
 from space.errors import UserError
 from space.files import write_atomically, write_text_atomically
 
@@ -115,7 +108,7 @@ def _page(
         "larger designs first.\n",
         *markdown_table(heads, rows, "ll"),
         "",
-        _about(task),
+        _about(benchmark),
         f"\n`{command}` continues the table; with `--signals` it writes this page from what is there. Trained in "
         f"{precision} on {device}, one thread, commit {commit}, with other jobs beside it: seconds are those of the "
         "clock, and include measuring. `designs.csv`: costs, and milliseconds on three phones; `quality.csv`: PSNR of "
@@ -146,7 +139,8 @@ def _seeds(table: Table) -> str:
     return f"{several} of them with several seeds (standard deviation over seeds {deviation:.3f} dB)"
 
 
-def _about(task: BenchmarkTask) -> str:
+def _about(benchmark: Benchmark) -> str:
+    task = benchmark.task
     width, height = task.input_size
     dearer = f" ({', '.join(task.dearer)} cost more)" if task.dearer else ""
     return (
@@ -156,7 +150,7 @@ def _about(task: BenchmarkTask) -> str:
         f"table can be done, all designs have at most {MOST_MACS / 1e9:g} G MACs at an input of {width}x{height}"
         f"{dearer}, and random ones at most {MOST_OPERATORS} operators: deep networks of thin layers, whose steps take "
         f"long on a CPU, are not in it. Trained on the embedded photographs under the short protocol "
-        f"(`{task.rules.degrade.plan}`), measured on the six validation photographs. Proxies: one batch of training "
+        f"(`{benchmark.plan}`), measured on the six validation photographs. Proxies: one batch of training "
         "patches, the weights of seed 0, layers that begin at zero drawn."
     )
 

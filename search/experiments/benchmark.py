@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluators.costs import architecture_costs
+from evaluators.training.plan import TrainingPlan
 from latency_tables.tables.table import load_table
 from search.experiments.benchmark_designs import BenchmarkTask, Design
 from search.experiments.curve import CURVE_FILE, read_points
@@ -33,11 +34,12 @@ SEEDS = (0, 1, 2)  # the later ones of the repeated designs alone
 
 @dataclass(frozen=True)
 class Benchmark:
-    """The table in ``folder``; ``designs`` are those that it was begun with."""
+    """The table in ``folder``; ``designs`` and the ``plan`` of its trainings are those that it was begun with."""
 
     folder: Path
     task: BenchmarkTask
     designs: tuple[Design, ...]
+    plan: TrainingPlan
 
     @property
     def trainings_folder(self) -> Path:
@@ -62,12 +64,32 @@ class Benchmark:
             test=(),
             validation=EMBEDDED,
             validate_at=rungs,
+            plan_changes=self.task.rules.degrade.plan.changes(self.plan),
         )
 
     def waiting(self) -> tuple[Training, ...]:
         """Those that ``quality.csv`` does not have yet."""
-        done = {row["training"] for row in read_quality(self.folder)}
+        done = {row["training"] for row in self.quality()}
         return tuple(training for training in self.trainings() if training.folder_name not in done)
+
+    def quality(self) -> list[dict[str, str]]:
+        """The rows of ``quality.csv``.
+
+        Raises:
+            UserError: a column is missing, or a row is of a training that this table does not have, or there twice.
+        """
+        path, seen = self.folder / QUALITY_FILE, set()
+        rows, own = rows_in(path, QUALITY), {training.folder_name for training in self.trainings()}
+        for line, row in enumerate(rows, start=2):
+            key = row["training"], row["steps"]
+            what = "another's training" if row["training"] not in own else "a second time" if key in seen else ""
+            if what or not row["steps"].isdecimal():
+                raise UserError(
+                    f"{path} line {line} must be of a training of this table, and once, got {row['training']} after "
+                    f"{row['steps']} steps{f', {what}' if what else ''}; delete the line, or take another --out"
+                )
+            seen.add(key)
+        return rows
 
     def write_costs(self) -> None:
         """``designs.csv``."""
@@ -78,12 +100,12 @@ class Benchmark:
         trainings = self.trainings()
         place = {training.folder_name: index for index, training in enumerate(trainings)}
         rows: dict[tuple[str, int], Mapping[str, str]] = {
-            (row["training"], int(row["steps"])): row for row in read_quality(self.folder)
+            (row["training"], int(row["steps"])): row for row in self.quality()
         }
         for training in trainings:
             for row in self._rows(training):
                 rows[training.folder_name, int(row["steps"])] = row
-        ordered = sorted(rows.values(), key=lambda row: (place.get(row["training"], len(place)), int(row["steps"])))
+        ordered = sorted(rows.values(), key=lambda row: (place[row["training"]], int(row["steps"])))
         _write(self.folder / QUALITY_FILE, QUALITY, ordered)
 
     def _rows(self, training: Training) -> Iterable[Mapping[str, str]]:
@@ -136,10 +158,12 @@ def opened(folder: Path, task: BenchmarkTask) -> Benchmark:
         ]
         lines = ",\n  ".join(json.dumps(row) for row in rows)
         about = {"task": task.rules.task, "scale": task.rules.scale, "options": task.rules.options}
+        about["plan"] = task.rules.degrade.plan.to_dict()
         write_text_atomically(path, f'{json.dumps(about)[:-1]}, "designs": [\n  {lines}\n]}}\n')
     try:
         stored = json.loads(read_file(path, "a benchmark's designs"))
         of = (stored["task"], stored["scale"], stored["options"])
+        plan = TrainingPlan.from_dict(stored["plan"])
         designs = tuple(
             Design(row["name"], row["source"], architecture_from_dict(row["architecture"])) for row in stored["designs"]
         )
@@ -150,12 +174,7 @@ def opened(folder: Path, task: BenchmarkTask) -> Benchmark:
             f"{folder} must be a benchmark of {task.rules.title}, got one of {of[0]} x{of[1]} {of[2]}; "
             "take another --out"
         )
-    return Benchmark(folder, task, designs)
-
-
-def read_quality(folder: Path) -> list[dict[str, str]]:
-    """The rows of ``quality.csv``; raises as ``rows_in``."""
-    return rows_in(folder / QUALITY_FILE, QUALITY)
+    return Benchmark(folder, task, designs, plan)
 
 
 def rows_in(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:

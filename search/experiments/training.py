@@ -159,8 +159,9 @@ class Training:
 
     @property
     def folder_name(self) -> str:
-        """Readable, and another one for whatever trains otherwise; what it is measured on does not matter."""
-        about = {name: value for name, value in self.to_dict().items() if name not in ("name", "test")}
+        """Readable, and another one for whatever trains otherwise; what it is measured on does not matter, nor whether
+        its plan is that of the protocol today."""
+        about = {name: value for name, value in self.to_dict().items() if name not in ("name", "test", "plan_changes")}
         if not self.loss.is_own:
             about["loss"] = self.loss.decisive
         digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:8]

@@ -1,8 +1,8 @@
 """Which recipe learns most: ``python -m tests.benchmarks.training_recipes``, about two minutes of a core for each.
 
 Three networks of sr x4 trained alone, as a run trains them but for what the recipe changes, and dB of PSNR above
-bicubic on the validation photographs. ``--out FOLDER`` keeps every row in a table there, which the same command continues, and
-writes a page beside it.
+bicubic on the validation photographs. ``--out FOLDER`` keeps every row in a table there, which the same command
+continues, and writes a page beside it.
 """
 
 from __future__ import annotations
@@ -192,10 +192,10 @@ def keep(path: Path, rows: Sequence[Row]) -> None:
 PAGE = """# Training recipes
 
 How much three networks of super-resolution x4 learn in short trainings: dB of PSNR (Y, 4 px shaved) above bicubic on
-the six validation photographs, averaged weights, mean ± standard deviation over the seeds of weights and patches. All are
-trained alone on the embedded photographs, in {arithmetic}, one thread of a CPU. Each recipe is the product's,
-`{plan}`, but for what its name says; Adam's keep its momenta (0.9, 0.999). Core-seconds are of training alone, on
-a shared machine. Made by
+the six validation photographs, averaged weights, mean ± standard deviation over the seeds of weights and patches. All
+are trained alone on the embedded photographs, in {arithmetic}, one thread of a CPU. Each recipe is the product's,
+`{plan}`, but for what its name says; Adam's momenta are (0.9, 0.999).
+Core-seconds are of training alone, on a shared machine. Made, and continued, by
 
     python -m tests.benchmarks.training_recipes --seeds 3 --out reports/published/training-recipes
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from evaluators.training.plan import TrainingPlan
 from reports.benchmark.page import _best, write_signals
 from reports.benchmark.ranking import Ranking, ranked
 from reports.benchmark.surrogate import left_out
@@ -121,7 +122,7 @@ def test_the_table_gives_every_signal_and_inherited_quality_where_it_is_there(fo
 
 
 def test_the_page_says_what_the_table_says(folder: Path) -> None:
-    write_signals(Benchmark(folder, BENCHMARKS["sr"], ()), "the command")
+    write_signals(Benchmark(folder, BENCHMARKS["sr"], (), TrainingPlan()), "the command")
     rows = pd.read_csv(folder / "signals.csv")
     steps = rows[(rows["signal"] == "100 steps alone") & (rows["designs"] == "all")].iloc[0]
     assert (steps["tau"], steps["top_8_overlap"], steps["seconds"]) == (pytest.approx(64 / 66, abs=1e-4), 8, 9)
@@ -154,7 +155,7 @@ def test_the_first_sentence_names_the_best_signal_and_the_training_that_beats_it
 
 
 def test_too_few_designs_are_told_in_one_line(folder: Path) -> None:
-    benchmark = Benchmark(folder, replace(BENCHMARKS["sr"]), ())
+    benchmark = Benchmark(folder, replace(BENCHMARKS["sr"]), (), TrainingPlan())
     write(folder / "quality.csv", QUALITY, [])
     with pytest.raises(UserError, match="must hold a finished training, got none yet"):
         write_signals(benchmark, "")

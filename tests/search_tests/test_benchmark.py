@@ -178,6 +178,44 @@ def test_the_same_command_continues_the_table(table: Path, monkeypatch, capsys) 
     assert rows_of(table / "quality.csv") == rows
 
 
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        (lambda text: text.replace("-seed0-", "-seed0-f"), "line 2 must be of a training of this table, and once, got"),
+        (lambda text: text + text.splitlines()[1] + "\n", "after 1 steps, a second time; delete the line"),
+        (lambda text: text.replace(",0,1,", ",0,one,", 1), "after one steps; delete the line"),
+        (lambda text: text.replace("gain_db", "gain"), "gain_db"),
+    ],
+)
+def test_rows_of_something_else_are_refused(table: Path, monkeypatch, capsys, change, part: str) -> None:
+    """Such as those of another plan."""
+    command = ["benchmark", "--task", "sr", "--out", str(table), "--precision", "fp32"]
+    monkeypatch.setitem(BENCHMARKS, "sr", replace(SMALL, repeated=0, random=0))
+    assert main(command) == 0
+    path = table / "quality.csv"
+    path.write_text(change(path.read_text()))
+    capsys.readouterr()
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert part in error
+    assert error.count("\n") == 1
+
+
+def test_a_table_goes_on_with_the_plan_that_it_was_begun_with(table: Path, monkeypatch) -> None:
+    command = ["benchmark", "--task", "sr", "--out", str(table), "--precision", "fp32"]
+    monkeypatch.setitem(BENCHMARKS, "sr", replace(SMALL, repeated=0, random=0))
+    assert main([*command, "--list"]) == 0
+    path = table / "designs.json"
+    stored = json.loads(path.read_text())
+    assert stored["plan"] == SMALL.rules.degrade.plan.to_dict()
+    stored["plan"] |= {"learning_rate": 1e-3}
+    path.write_text(json.dumps(stored))
+    for _ in range(2):  # the second time they are done
+        assert main(command) == 0
+    records = [json.loads(record.read_text())["training"] for record in table.glob(f"trainings/*/{RECORD_FILE}")]
+    assert [record["plan"] for record in records] == [stored["plan"]] * len(rows_of(table / "designs.csv"))
+
+
 def test_a_training_that_was_killed_before_it_was_measured_is_measured(table: Path, capsys) -> None:
     """Its record is written before its pictures are measured."""
     command = ["benchmark", "--task", "sr", "--out", str(table), "--precision", "fp32"]
@@ -197,7 +235,7 @@ def test_a_training_that_was_killed_before_it_was_measured_is_measured(table: Pa
     [
         ("deblur", None, "unknown benchmark task 'deblur'; known: sr, denoise"),
         ("sr", "{}", "must hold the designs of a benchmark"),
-        ("sr", '{"task": "denoise", "scale": 1, "options": {}, "designs": []}', "got one of denoise x1"),
+        ("sr", '{"task": "denoise", "scale": 1, "options": {}, "plan": {}, "designs": []}', "got one of denoise x1"),
     ],
 )
 def test_mistakes_of_benchmark_are_one_line(

@@ -360,6 +360,7 @@ def test_a_recorded_training_has_the_plan_that_it_had() -> None:
     older = {"batch": 32, "patch_px": 16, "learning_rate": 0.002, "warmup_steps": 50, "ema_decay": 0.999}
     found = Training.from_dict({**training().to_dict(), "plan": older})
     assert found.plan == TrainingPlan(optimizer="adam", learning_rate=0.002, full_rate_steps=0)
+    assert found.folder_name == "ecbsr-m4c8-8-seed0-3c13d172"  # as when that was the protocol's
     assert Training.from_dict(json.loads(json.dumps(found.to_dict()))) == found
 
 
