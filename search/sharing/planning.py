@@ -25,13 +25,13 @@ from space.search_space import BACKBONE
 from space.weight_bank.families import Family
 
 TRAINING_SHARE = 0.8  # of the time, for shared weights and for published networks
-ENOUGH_STEPS = 550  # of a family's training in a run of ``REFERENCE_S``, before there are more families
+ENOUGH_STEPS = 450  # of a family's training in a run of ``REFERENCE_S``, before there are more families
 REFERENCE_S = 1_200  # core-seconds of the default run on two cores
 FAMILY_SHARE = 0.45  # of the time by the clock, that one family's training may take: a family is trained by one worker
 MOST_FAMILIES = 12
 TUNING = 1 / 3  # of the steps of shared training: what the best candidates are trained on alone, at first
 FEWEST_STEPS = 20
-DRAWN = (0.0, 1 / 3, 2 / 3, 7 / 8)  # of a family's designs, by cost: about what a step draws
+DRAWN = (0.0, 1 / 2, 1.0)  # of a family's designs, by cost: about what a step draws
 DEFAULT_FAMILIES, DEFAULT_STEPS = 2, 800  # where no time limit says otherwise
 PLAIN_ENDS: dict[str, Value] = {"upsampler": "dense-one-step", "attention": "none"}  # the cheapest of the good ones
 # Of random families: other scales learn as much later, and a trunk that runs four times takes four times as long as the
