@@ -24,9 +24,9 @@ from space.weight_bank import WeightBank
 
 BETWEEN = 1
 """Networks drawn at random at every step, beside the largest and the smallest. dB above bicubic that plain residual
-networks of 8 to 28 channels and 4 to 12 blocks inherit (``python -m tests.benchmarks.family_quality --between N``), in the
-order 8x4, 8x10, 12x8, 16x12, 24x10, 28x12: none 0.60, 0.58, 0.55, 0.54, 0.67 and 0.99 after 400 steps (41 s of a core); one
-0.81, 0.88, 0.92, 0.95, 1.04 and 1.09 after 940 (125 s); two 0.77, 0.87, 0.92, 0.97, 1.03 and 1.06 after 800 (133 s)."""
+networks inherit (``python -m tests.benchmarks.family_quality --between N``), of 8x4, 8x10, 12x8, 16x12, 24x10 and 28x12
+channels and blocks: with none 0.60, 0.58, 0.55, 0.54, 0.67 and 0.99 after 400 steps (41 s of a core), with one 0.81,
+0.88, 0.92, 0.95, 1.04 and 1.09 after 940 (125 s), with two 0.77, 0.87, 0.92, 0.97, 1.03 and 1.06 after 800 (133 s)."""
 
 Pools = Callable[[int], Sequence[PatchPool]]
 """The patches of each of a number of specialists (``evaluators.data.pools_of``)."""
