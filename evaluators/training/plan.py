@@ -3,10 +3,11 @@
 The optimizer, its rate and how that falls are those of ``reports/published/training-recipes`` (``python -m
 tests.benchmarks.training_recipes``), where every choice stands beside others. Batch, patch, warm-up and average, also
 in the rules of the tasks, were measured before, with Adam at a rate of 2e-3, which stayed: here on one thread of an
-AVX-512 CPU without native bfloat16 (fp32, channels last), with s-LWSR16 x4, bicubic input skip and zero last convolution. Their numbers are dB of Y PSNR
-above bicubic on the six validation photographs, averaged weights, one seed; a second seed moved them by 0.02 at most,
-so smaller differences are ties. Times are processor seconds of training. Batch and patch were compared on the embedded
-photographs, the rest at batch 16 and 24x24 patches on 76 crops of 256x256 out of the same photographs.
+AVX-512 CPU without native bfloat16 (fp32, channels last), with s-LWSR16 x4, bicubic input skip and zero last
+convolution. Their numbers are dB of Y PSNR above bicubic on the six validation photographs, averaged weights, one seed;
+a second seed moved them by 0.02 at most, so smaller differences are ties. Times are processor seconds of training.
+Batch and patch were compared on the embedded photographs, the rest at batch 16 and 24x24 patches on 76 crops of 256x256
+out of the same photographs.
 """
 
 from __future__ import annotations
