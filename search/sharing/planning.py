@@ -25,7 +25,7 @@ from space.search_space import BACKBONE
 from space.weight_bank.families import Family
 
 TRAINING_SHARE = 0.8  # of the time, for shared weights and for published networks
-ENOUGH_STEPS = 450  # of a family's training in a run of ``REFERENCE_S``, before there are more families
+ENOUGH_STEPS = 650  # of a family's training in a run of ``REFERENCE_S``, before there are more families
 REFERENCE_S = 1_200  # core-seconds of the default run on two cores
 FAMILY_SHARE = 0.45  # of the time by the clock, that one family's training may take: a family is trained by one worker
 MOST_FAMILIES = 12
