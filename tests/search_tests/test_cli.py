@@ -225,7 +225,7 @@ def test_real_frames_are_shown_by_run_and_by_report(tmp_path: Path, monkeypatch,
     (tmp_path / "frame.raw").write_bytes(np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8).tobytes())
     columns = "file,width,height,pattern,bits,black,white,gain_r,gain_b"
     (tmp_path / "frames.csv").write_text(f"{columns}\nframe.raw,64,64,BGGR,8,0,255,2,1.5\n")
-    command = ["run", "--task", "raw-denoise", "--budget", "2k-params", "--rungs", "4", "--seed", "2", "--trials", "1"]
+    command = ["run", "--task", "raw-denoise", "--budget", "2k-params", "--rungs", "60", "--seed", "2", "--trials", "1"]
     command += [
         "--workers",
         "1",

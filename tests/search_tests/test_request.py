@@ -88,6 +88,7 @@ def test_what_a_run_keeps_is_said_at_each_field() -> None:
     assert kept >= {field.name for field in fields(Wanted)} - {"workers"}
     assert {field.name for field in fields(RunSettings)} - kept == {
         "workers",
+        "training",
         "rungs",
         "precision",
         "overlap",

@@ -78,7 +78,9 @@ def same_weights(*folders: str) -> bool:
 def test_a_training_without_one_is_called_as_it_was() -> None:
     plain = training()
     assert "loss" not in plain.to_dict()
-    assert plain.folder_name == "ecbsr-m4c8-8-seed3-8141c842"  # before trainings had a loss of their own
+    older = {"batch": 32, "patch_px": 32, "learning_rate": 0.002, "warmup_steps": 50, "ema_decay": 0.999}
+    found = Training.from_dict({**plain.to_dict(), "plan": {**older, "decay_steps": 8}})
+    assert found.folder_name == "ecbsr-m4c8-8-seed3-8141c842"  # before trainings had a loss of their own
     assert Training.from_dict(plain.to_dict()) == plain
 
 
