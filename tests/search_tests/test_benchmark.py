@@ -13,7 +13,7 @@ import pytest
 from evaluators import data
 from search.cli import main
 from search.experiments import benchmark_designs, sessions
-from search.experiments.benchmark import QUALITY
+from search.experiments.benchmark import QUALITY, opened
 from search.experiments.benchmark_designs import BENCHMARKS, Design, designed, spread
 from search.experiments.event_lines import EventLines
 from search.experiments.training import RECORD_FILE, Training, TrainingRecord
@@ -214,6 +214,14 @@ def test_a_table_goes_on_with_the_plan_that_it_was_begun_with(table: Path, monke
         assert main(command) == 0
     records = [json.loads(record.read_text())["training"] for record in table.glob(f"trainings/*/{RECORD_FILE}")]
     assert [record["plan"] for record in records] == [stored["plan"]] * len(rows_of(table / "designs.csv"))
+
+
+def test_the_published_table_can_be_continued() -> None:
+    """With the plan that it was begun with, which is older than today's."""
+    benchmark = opened(PUBLISHED / "benchmark/sr-x4", BENCHMARKS["sr"])
+    assert benchmark.plan.optimizer == "adam"
+    rows = benchmark.quality()
+    assert len(benchmark.waiting()) == len(benchmark.trainings()) - len(rows) // len(benchmark.task.rungs)
 
 
 def test_a_training_that_was_killed_before_it_was_measured_is_measured(table: Path, capsys) -> None:
