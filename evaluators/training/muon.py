@@ -67,7 +67,7 @@ def _orthogonalised(matrices: Tensor) -> Tensor:
 
 
 class Muon(torch.optim.Adam):
-    """Adam on what does not mix channels, and on what does Muon with Nesterov's momentum.
+    """Adam on what does not mix channels, and Muon with Nesterov's momentum on what does.
 
     ``param_groups`` and ``state`` are as of any optimizer: one group, whose ``lr`` is Adam's rate and a
     ``SINGULAR_VALUE``-th of Muon's, and for each weight of Muon's the tensor ``momentum``.
