@@ -13,7 +13,7 @@ out of the same photographs.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, TypeAlias
 
 from space.errors import UserError
@@ -99,6 +99,10 @@ class TrainingPlan:
             late = self.full_rate_steps and step > self.full_rate_steps
             return self.learning_rate * (math.sqrt(self.full_rate_steps / step) if late else 1.0)
         return self.learning_rate * (1 + math.cos(math.pi * min(1.0, step / self.decay_steps))) / 2
+
+    def after(self, steps: int) -> TrainingPlan:
+        """For a training that starts from weights after ``steps`` updates of another: its rate goes on there."""
+        return replace(self, learning_rate=self.learning_rate_at(max(steps, self.warmup_steps))) if steps else self
 
     def ema_decay_at(self, step: int) -> float:
         """Share of the old average that stays in the update that follows ``step`` made updates.

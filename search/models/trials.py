@@ -130,14 +130,15 @@ def _deleted(run: RunResult, record: TrialRecord, folder: Path, rung: int) -> st
 def _facts(run: RunResult, folder: Path, record: TrialRecord, result: RungResult, path: Path) -> dict[str, Any]:
     settings = run.settings
     quality = Quality(result.psnr_db, result.ssim, {}, result.others_db)
+    shared_steps = 0 if record.family is None else settings.rungs[0]
     facts = Origin.of(folder, settings).facts(
         trial=record.trial,
         rung=result.rung,
         steps=result.steps,
         seed=training_seed(settings.seed, record.architecture.key),
-        plan=settings.training,
+        plan=settings.plan.after(shared_steps).to_dict(),
         metrics=metrics_row(settings.rules, settings.val_data, quality),
-        shared_steps=0 if record.family is None else settings.rungs[0],
+        shared_steps=shared_steps,
     )
     made = {} if record.compression == UNCOMPRESSED else {"compression": record.compression.to_dict()}
     if record.parent is not None:

@@ -184,7 +184,7 @@ class JobRunner:
             rung=job.rung,
             steps=job.steps,
             seed=job.seed,
-            plan=setting.plan.to_dict(),
+            plan=setting.plan.after(job.shared_steps).to_dict(),
             metrics=metrics_row(setting.rules, setting.origin.val_data, quality),
             shared_steps=job.shared_steps,
         )
@@ -233,7 +233,7 @@ class JobRunner:
         loss = None
         if job.teacher is not None:
             loss = Distillation(rules.measure.loss, self._loaded(*job.teacher), TEACHER_WEIGHT)
-        return Resumable(make, job.seed, rules, self.setting.plan, self.pool, loss)
+        return Resumable(make, job.seed, rules, self.setting.plan.after(job.shared_steps), self.pool, loss)
 
     def _new(self, architecture: Architecture, seed: int) -> nn.Module:
         return build(architecture, torch.Generator().manual_seed(seed))

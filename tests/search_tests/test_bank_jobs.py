@@ -13,6 +13,7 @@ from evaluators.compression.compression import Compression
 from evaluators.quality import evaluate
 from evaluators.sharing.bank_files import read_bank
 from evaluators.tasks import rules_of
+from evaluators.training.checkpoint import read_checkpoint
 from search.models.about import About
 from search.storage.artifacts import LocalArtifacts, bank_checkpoint_name, bank_name
 from search.workers.bank_jobs import BankJob, BankTrained
@@ -82,6 +83,22 @@ def test_networks_inherit_what_was_trained_and_are_trained_on(tmp_path: Path, se
         assert about is not None
         training = about.facts["training"]
         assert (training["steps"], training["shared_steps"]) == (steps, 4)
+
+
+@pytest.mark.parametrize(("shared", "share"), [(4, 1.0), (300, 1.0), (1200, 0.5)])
+def test_the_rate_goes_on_where_shared_training_left_it(
+    tmp_path: Path, setting: Setting, shared: int, share: float
+) -> None:
+    """With the full rate again, large networks would lose what they inherited."""
+    runner = JobRunner(setting)
+    run(runner, TRAINING)
+    run(runner, inheriting(DESIGNS[1]))
+    run(runner, replace(inheriting(DESIGNS[1], steps=6, rung=1), shared_steps=shared))
+    plan = read_checkpoint(tmp_path / "checkpoints/trial-3.safetensors").plan
+    assert plan.learning_rate == pytest.approx(share * setting.plan.learning_rate)
+    stored = About.read(read_stored(tmp_path / "checkpoints/trial-3-rung-1.safetensors").metadata, "here")
+    assert stored is not None
+    assert stored.facts["training"]["plan"] == plan.to_dict()
 
 
 def test_in_int8_what_is_inherited_is_measured_rounded(setting: Setting) -> None:
