@@ -100,7 +100,7 @@ def synthetic_run(
         workers=2,
         train_data="embedded photographs (1f0c)",
         val_data="embedded photographs (77ab)",
-        training={"batch": 16, "patch": 32, "learning_rate": 0.001},
+        training={"batch": 16, "patch_px": 32, "learning_rate": 0.001},
         created="2026-01-02T03:04:05Z",
         environment={"litefront": "0.1.0", "torch": "2.13.0", "commit": "0123abc", "device": "CPU, 2 threads"},
         tables=tables,

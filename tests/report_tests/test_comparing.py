@@ -97,8 +97,8 @@ def test_budgets_seeds_samplers_and_precision_may_differ(runs: dict[str, RunResu
         ({"train_data": "folder x, 3 images, 0123456789ab"}, r"different training data \(a: .*; b: folder x, 3 images"),
         ({"val_data": "folder x, 3 images, 0123456789ab"}, r"different validation data \(a: .*; b: folder x, 3 images"),
         (
-            {"training": {"batch": 16, "patch": 48, "learning_rate": 0.001}},
-            r"different training patch \(a: 32; b: 48\)$",
+            {"training": {"batch": 16, "patch_px": 48, "learning_rate": 0.001}},
+            r"different training patch_px \(a: 32; b: 48\)$",
         ),
         ({"input_size": (64, 64)}, r"different network input \(a: 320x180; b: 64x64\)$"),
         ({"rungs": (10, 20, 30)}, r"different steps of training \(a: 120,480,1920; b: 10,20,30\)$"),
