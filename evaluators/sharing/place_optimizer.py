@@ -50,19 +50,14 @@ class PlaceOptimizer:
     def step(self) -> None:
         """Use the gradients there are; a place whose gradient is exactly zero has none."""
         gradients = {key: tensor.grad for key, tensor in self._tensors.items() if tensor.grad is not None}
+        places = {key: (gradient != 0).to(gradient.dtype) for key, gradient in gradients.items()}
         of_muon = [key for key in gradients if key in self._of_muon]
-        directions = orthogonalised([self._nesterov(self._states[key], gradients[key]) for key in of_muon])
-        changes = dict(zip(of_muon, (SINGULAR_VALUE * direction for direction in directions), strict=True))
-        for key, gradient in gradients.items():
-            state, has = self._states[key], (gradient != 0).to(gradient.dtype)
-            change = changes[key] if key in changes else _adam(state, gradient, has)
+        updates = [_nesterov(self._states[key], gradients[key], places[key]) for key in of_muon]
+        directions = dict(zip(of_muon, orthogonalised(updates), strict=True))
+        for key, has in places.items():
+            state = self._states[key]
+            change = SINGULAR_VALUE * directions[key] if key in directions else _adam(state, gradients[key], has)
             self._move(self._tensors[key], change.mul_(has), has, state["average"], state["count"])
-
-    @staticmethod
-    def _nesterov(state: dict[str, Tensor], gradient: Tensor) -> Tensor:
-        has = gradient != 0
-        state["mean"].add_((gradient - state["mean"]).mul_(has), alpha=1 - MOMENTUM)
-        return gradient.lerp(state["mean"], MOMENTUM).mul_(has)
 
     def _move(self, tensor: Tensor, change: Tensor, has: Tensor, average: Tensor, count: Tensor) -> None:
         """By ``change`` times the rate, where there ``has`` been a gradient."""
@@ -91,6 +86,12 @@ class PlaceOptimizer:
         for key, state in self._states.items():
             for name, value in state.items():
                 value.copy_(saved[f"{key}/{name}"])
+
+
+def _nesterov(state: dict[str, Tensor], gradient: Tensor, has: Tensor) -> Tensor:
+    """What Muon makes orthogonal."""
+    state["mean"].add_((gradient - state["mean"]).mul_(has), alpha=1 - MOMENTUM)
+    return gradient.lerp(state["mean"], MOMENTUM).mul_(has)
 
 
 def _adam(state: dict[str, Tensor], gradient: Tensor, has: Tensor) -> Tensor:

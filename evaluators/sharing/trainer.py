@@ -115,15 +115,14 @@ class BankTrainer:
         write_state(path, BankState(self.step, state, self.bank, dict(self._optimizer.state())))
 
     def load(self, path: Path | str) -> None:
-        """Go on from a file of ``save``, of a training of the same designs.
+        """Go on from a file of ``save``, of a training of the same designs with the same optimizer.
 
         Raises:
             UserError: the file is missing, damaged, or of another bank.
         """
         found = read_state(path)
-        if not found.moments or {key: tensor.shape for key, tensor in found.bank.tensors.items()} != {
-            key: tensor.shape for key, tensor in self.bank.tensors.items()
-        }:
+        shapes, own = ({key: tensor.shape for key, tensor in bank.tensors.items()} for bank in (found.bank, self.bank))
+        if shapes != own or found.moments.keys() != dict(self._optimizer.state()).keys():
             raise UserError(f"{path} must be the state of this weight bank, got another; delete it and train again")
         self.step = found.step
         self._generator.bit_generator.state = found.generator_state

@@ -22,8 +22,9 @@ MOMENTUM = 0.9
 with s-LWSR16 (1.05, not 1.14), and ahead with 8 and 6 (0.91, not 0.89). (``reports/published/training-recipes``.)"""
 
 SINGULAR_VALUE = 5.0
-"""Of an update, in units of the rate. Twice as much learns more in 100 steps and less in 800 (0.95 dB with 16 channels
-and 12 blocks), half as much less at any length (1.02)."""
+"""Of an update, in units of the rate. Twice as much learns more in 100 steps; after 800 it is a tie with 8 channels and
+6 blocks, and behind with 16 and 12 (0.95 dB) and with s-LWSR16 (1.01). Half as much is behind with all three (0.81,
+1.02, 1.12)."""
 
 FEWEST_CHANNELS = 4
 """Fewer are an image's, or those of a depthwise convolution."""

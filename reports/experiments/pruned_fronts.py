@@ -180,6 +180,7 @@ def _settings(plan: FrontsPlan, table: str, data: str, tests: Sequence[str], pre
     return {
         "parent": plan.parent.key,
         **own,
+        "training plan": plan.rules.degrade.plan.to_dict(),
         "table": table,
         "data": data,
         "tests": list(tests),

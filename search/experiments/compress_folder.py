@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluators.training.weights import save_weights
-from search.experiments.train_folder import is_new
+from search.experiments.train_folder import is_new, with_optimizer
 from search.experiments.training import START_FILE
 from search.models.folder import is_model_folder
 from search.models.model import Model
@@ -59,6 +59,7 @@ class Begun:
             if version != VERSION:
                 raise ValueError(f"version {version} instead of {VERSION}")
             first, second = data.pop("steps")
+            data["said"] = with_optimizer(data["said"])
             return cls(architecture=architecture_from_dict(data.pop("architecture")), steps=(first, second), **data)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(

@@ -18,7 +18,7 @@ from search.experiments.pruning_stage import PruneSpec
 from search.experiments.queue_file import LARGEST_SEED
 from search.experiments.sessions import TrainingSession
 from search.experiments.start_network import check_training_form, fingerprint, model_and_rules
-from search.experiments.train_folder import check_same
+from search.experiments.train_folder import check_same, own_rate
 from search.experiments.train_request import PROTOCOL, RUNS, VALIDATIONS, plain_name, plan_changes
 from search.experiments.training import Training
 from search.models.model import Model
@@ -109,9 +109,12 @@ def compress_request(command: str, spec: str, **options: Any) -> CompressRequest
         said={},
         begun=existing(folder, bool(options.get("overwrite"))),
     )
-    said, begun = _said(request, texts), request.begun
+    begun = request.begun
     if begun is None:
-        return replace(request, said=said)
+        return replace(request, said=_said(request, texts))
+    changes = plan_changes(own_rate(texts, begun.said))
+    request = replace(request, base=replace(base, plan_changes=(*base.plan_changes, *changes)))
+    said = _said(request, texts)
     check_same(said, begun.said, folder, "compression")
     return replace(request, said=said, session=replace(request.session, threads=begun.threads))
 

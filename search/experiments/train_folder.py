@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evaluators.training.plan import ADAM
 from search.experiments.training import RECORD_FILE, Training
 from search.models.folder import is_model_folder
 from search.storage.lock import is_owned
@@ -47,12 +48,28 @@ class Settings:
             data: dict[str, Any] = json.loads(path.read_text("utf-8"))
             if data["version"] != VERSION:
                 raise ValueError(f"version {data['version']} instead of {VERSION}")
-            return cls(data["said"], Training.from_dict(data["training"]), int(data["threads"]), data["command"])
+            return cls(
+                with_optimizer(data["said"]),
+                Training.from_dict(data["training"]),
+                int(data["threads"]),
+                data["command"],
+            )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(
                 f"{path} must be the settings of a training, got: {first_line(error)}; give another --out, or "
                 "--overwrite to begin again"
             ) from None
+
+
+def with_optimizer(said: Mapping[str, str]) -> dict[str, str]:
+    """``said`` of older folders does not say the optimizer of what was trained: there was one."""
+    return {**({"optimizer": ADAM} if "rate" in said else {}), **said}
+
+
+def own_rate(texts: Mapping[str, str], begun: Mapping[str, str]) -> dict[str, str]:
+    """The rate and the optimizer that a folder was ``begun`` with, where the options' ``texts`` do not say them: their
+    defaults may be others today."""
+    return {name: begun[name] for name in ("rate", "optimizer") if name in begun and name not in texts}
 
 
 def existing(folder: Path, overwrite: bool) -> Settings | None:

@@ -18,7 +18,7 @@ from search.experiments.queue_file import LARGEST_SEED, MOST_STEPS
 from search.experiments.sessions import TrainingSession
 from search.experiments.start_network import check_training_form, fingerprint, model_and_rules, trainable_of
 from search.experiments.teachers import teacher_named
-from search.experiments.train_folder import Settings, check_same, existing
+from search.experiments.train_folder import Settings, check_same, existing, own_rate
 from search.experiments.training import Training
 from search.models.model import Model
 from search.request.train_options import DEFAULT_TIME, train_texts
@@ -84,6 +84,7 @@ def train_request(command: str, spec: str, **options: Any) -> TrainRequest:
     said = _said(texts, training, steps)
     begun = existing(folder, bool(options.get("overwrite")))
     if begun is not None:
+        said |= own_rate(texts, begun.said)
         check_same(said, begun.said, folder)
         training = replace(begun.training, loss=training.loss)  # where the teacher's files lie now
     session = TrainingSession(

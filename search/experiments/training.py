@@ -12,6 +12,7 @@ from evaluators.data import describes_pairs
 from evaluators.tasks import TaskRules, rules_of
 from evaluators.training.plan import PlanChanges, TrainingPlan
 from search.experiments.loss_spec import LossSpec
+from search.experiments.protocols import PROTOCOLS
 from search.experiments.trainables import Trainable, image_shape, trainable_from_dict
 from search.storage.artifacts import ArtifactStore, LocalArtifacts
 from space.errors import UserError
@@ -21,29 +22,6 @@ RECORD_FILE, WEIGHTS_FILE, CHECKPOINT_FILE = "record.json", "weights.safetensors
 BEGUN_FILE = "begun.json"  # beside the checkpoint
 START_FILE = "start.safetensors"  # the weights that a training starts from, where they are not random
 RECORD_VERSION = 2
-
-
-def _short_protocol(rules: TaskRules, steps: int) -> TrainingPlan:
-    """As the search trains its candidates: small patches and a constant rate."""
-    return rules.degrade.plan
-
-
-def _long_protocol(rules: TaskRules, steps: int) -> TrainingPlan:
-    """For trainings of many thousand steps: patches of twice the side, and a rate that falls to zero at the end."""
-    return replace(rules.degrade.plan, patch_px=2 * rules.degrade.plan.patch_px, decay_steps=steps)
-
-
-def _large_batch_protocol(rules: TaskRules, steps: int) -> TrainingPlan:
-    """As ``_long_protocol``, with four times the batch, for GPUs: a phone-sized network leaves one idle otherwise.
-
-    The rate stays: s-LWSR16's bore twice as much at the small batch (``evaluators.training.plan.LEARNING_RATE``), and
-    what a large batch would allow beyond that was not measured.
-    """
-    plan = _long_protocol(rules, steps)
-    return replace(plan, batch=4 * plan.batch)
-
-
-PROTOCOLS = {"short": _short_protocol, "long": _long_protocol, "large-batch": _large_batch_protocol}
 
 
 @dataclass(frozen=True)

@@ -150,6 +150,9 @@ def test_the_state_of_another_bank_is_refused(tmp_path: Path) -> None:
     trainer([NARROW]).save(tmp_path / "state")
     with pytest.raises(UserError, match="must be the state of this weight bank"):
         trainer([WIDE]).load(tmp_path / "state")
+    trainer([WIDE], plan=replace(PLAN, optimizer="adam")).save(tmp_path / "of-adam")
+    with pytest.raises(UserError, match="must be the state of this weight bank"):
+        trainer([WIDE]).load(tmp_path / "of-adam")
     shared = trainer([WIDE])
     write_bank(tmp_path / "bank", shared.bank, 0)  # weights without what training needs
     with pytest.raises(UserError, match="must be the state of this weight bank"):

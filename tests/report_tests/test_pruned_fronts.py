@@ -13,20 +13,32 @@ import pandas as pd
 import pytest
 
 from evaluators.tasks import rules_of
+from evaluators.training.precision import Precision
 from latency_tables.tables.estimate import Latency
-from reports.experiments.pruned_fronts import main
+from reports.experiments.pruned_fronts import _settings, main
 from reports.experiments.pruned_fronts_figure import figure
 from reports.experiments.pruned_fronts_page import PICTURE, TABLE, page, rows, write_fronts
 from reports.experiments.pruned_fronts_table import Gain, cells, gains, sentences
 from search.experiments.front_designs import narrowed, plain
-from search.experiments.front_records import LINES, FrontRecord, Place
+from search.experiments.front_records import LINES, FrontRecord, FrontRecords, Place
 from search.experiments.pruned_fronts import ARMS, DRAWN, NARROWER, PARENT, PRUNED, SAME, SEARCHED, FrontsPlan
 from space import TASKS, SearchSpace
+from space.errors import UserError
 
 RULES = rules_of("sr", 4)
 PLAN = FrontsPlan(RULES, plain(SearchSpace(TASKS["sr"], RULES.shape), 12, 4), 2000, 1000, rounds=2)
 OVER_DB = {SAME: (0.10, 0.20, 0.30), NARROWER: (0.01, -0.01, 0.00), SEARCHED: (-0.11, -0.12, -0.10)}  # pruned minus it
 TINY = "--steps 2 --fine-tune 1 --rounds 1 --seeds 1 --width 6 --blocks 4 --candidates 1 --rung 1 --ratios 0.5"
+
+
+def test_a_folder_of_another_training_plan_is_not_continued(tmp_path: Path) -> None:
+    """Its designs were trained otherwise."""
+    settings = _settings(PLAN, "pixel4-a76", "embedded", ["embedded"], Precision("cpu", None, False, "test"))
+    assert settings["training plan"] == RULES.degrade.plan.to_dict()
+    older = {name: value for name, value in settings.items() if name != "training plan"}
+    (tmp_path / LINES).write_text(json.dumps(older) + "\n")
+    with pytest.raises(UserError, match="as it was begun, with training plan None"):
+        FrontRecords(tmp_path, settings)
 
 
 def record(arm: str, ratio: float, seed: int, psnr_db: float, failure: str = "", number: int = 0) -> FrontRecord:

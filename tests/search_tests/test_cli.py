@@ -16,6 +16,10 @@ import pytest
 import torch
 from PIL import Image
 
+import search
+from evaluators.tasks import rules_of
+from evaluators.training.checkpoint import read_checkpoint
+from evaluators.training.plan import TrainingPlan
 from search.cli import main
 from search.storage.journal import JOURNAL
 from search.storage.run_files import read_run
@@ -250,6 +254,23 @@ def test_real_frames_are_shown_by_run_and_by_report(tmp_path: Path, monkeypatch,
     capsys.readouterr()
     (tmp_path / "frame.raw").write_bytes(b"short")
     assert_one_line(capsys, main(["report", "raw", "--frames", "."]), "4,096 bytes in all, got 5")
+
+
+def test_a_run_goes_on_with_the_plan_that_it_was_begun_with(tmp_path: Path, monkeypatch, photos: Path) -> None:
+    """The program's may be another since: all networks of a run are trained alike."""
+    older = TrainingPlan(batch=2, patch_px=8, optimizer="adam", full_rate_steps=0)
+    command = ["run", "--task", "sr", "--scale", "2", "--budget", "5k-params", "--rungs", "2", "--workers", "1"]
+    command += ["--train-data", str(photos), "--val-data", str(photos), "--run-dir", str(tmp_path / "a")]
+    with monkeypatch.context() as before:
+        before.setattr(type(rules_of("sr", 2).degrade), "plan", older)
+        assert main([*command, "--trials", "1"]) == 0
+    assert main([*command, "--trials", "2"]) == 0
+    run = search.load(tmp_path / "a")
+    assert run.settings.plan == older != rules_of("sr", 2).degrade.plan
+    trials = [trial.trial for trial in run.trials if trial.rungs]
+    assert len(trials) == 2
+    checkpoints = [tmp_path / "a" / "checkpoints" / f"trial-{trial}.safetensors" for trial in trials]
+    assert [read_checkpoint(path).plan for path in checkpoints] == [older, older]
 
 
 def test_a_foreign_folder_is_left_alone(tmp_path: Path, monkeypatch, capsys, photos: Path) -> None:

@@ -22,7 +22,7 @@ from evaluators.training.trainer import Trainer
 from latency_tables.tables.table import DATA
 from search.cli import main
 from search.experiments import sessions
-from search.experiments.compress_folder import FINE_TUNING, INT8
+from search.experiments.compress_folder import FINE_TUNING, INT8, SETTINGS_FILE
 from search.experiments.int8_ranges import INT8_FILE, Int8Ranges
 from search.experiments.training import CHECKPOINT_FILE, Training
 from search.experiments.training_messages import StepTimed
@@ -227,6 +227,22 @@ def test_it_continues_bit_for_bit(here: Path, monkeypatch, capsys) -> None:
     ours, theirs = (read_model(Path(name)).facts["compressed"] for name in ("whole", "pieces"))
     assert ours["int8"] == theirs["int8"]
     assert ours["pruning"] == theirs["pruning"]
+
+
+def test_a_compression_of_an_older_program_goes_on_with_its_rate_and_optimizer(here: Path, monkeypatch) -> None:
+    """Whose folder does not say the optimizer, for there was one."""
+    stages = ["--prune", "0.5", "--int8", "--steps", "6", "--validate-every", "1", *TRAINED]
+    older = ["--rate", "0.002", "--optimizer", "adam"]
+    assert compressed("whole", *stages, *older) == 0
+    with monkeypatch.context() as patched:
+        end_at(patched, 3, False)
+        assert compressed("pieces", *stages, *older) == 130
+    path = Path("pieces", SETTINGS_FILE)
+    stored = json.loads(path.read_text())
+    del stored["said"]["optimizer"]
+    path.write_text(json.dumps(stored))
+    assert compressed("pieces", *stages) == 0
+    assert same("whole", "pieces")
 
 
 def test_a_stop_is_heard_and_the_same_call_goes_on(here: Path) -> None:

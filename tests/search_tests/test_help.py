@@ -14,7 +14,7 @@ import pytest
 import latency_tables.cli
 import search.cli
 from search.experiments.ablations import ABLATIONS
-from search.experiments.training import PROTOCOLS
+from search.experiments.protocols import PROTOCOLS
 from search.proposers import PROPOSERS
 from search.request.options import option_help
 from space.command_line import INTERNAL_ERROR, VERSION_UNKNOWN, installed_version, join_values, parser_for, starting

@@ -27,6 +27,7 @@ from search.api.training import TrainingFailedError
 from search.cli import main
 from search.experiments import sessions, training_steps
 from search.experiments.curve import CURVE_FILE, read_points
+from search.experiments.train_folder import SETTINGS_FILE
 from search.experiments.train_request import parse_steps
 from search.experiments.training import CHECKPOINT_FILE, RECORD_FILE, TrainingRecord
 from search.experiments.training_messages import StepTimed
@@ -241,6 +242,29 @@ def test_it_continues_bit_for_bit(here: Path, monkeypatch, capsys) -> None:
     assert "; continuing" in capsys.readouterr().out
     assert without_times(here / "whole") == without_times(here / "pieces")
     ours, theirs = (read_model(here / name).network.state_dict() for name in ("whole", "pieces"))
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_training_of_an_older_program_goes_on_with_its_rate_and_optimizer(here: Path, monkeypatch, capsys) -> None:
+    """Whose folder does not say the optimizer, for there was one."""
+    older = ["--rate", "0.002", "--optimizer", "adam"]
+    assert trained("whole", *older) == 0
+    with monkeypatch.context() as patched:
+        end_at(patched, 7)
+        assert trained("a", *older) == 130
+    path = here / "a" / SETTINGS_FILE
+    stored = json.loads(path.read_text())
+    del stored["said"]["optimizer"]
+    stored["training"]["plan_changes"] = {"batch": 2, "patch_px": 16, "warmup_steps": 0}
+    for name in ("optimizer", "full_rate_steps"):
+        stored["training"]["plan"].pop(name, None)
+    path.write_text(json.dumps(stored))
+    capsys.readouterr()
+    assert_one_line(capsys, trained("a", "--optimizer", "muon"), "--optimizer must stay adam")
+    assert trained("a") == 0
+    assert record_of(here / "a").training.plan.optimizer == "adam"
+    assert without_times(here / "whole") == without_times(here / "a")
+    ours, theirs = (read_model(here / name).network.state_dict() for name in ("whole", "a"))
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 

@@ -18,10 +18,11 @@ from evaluators.training.plan import TrainingPlan
 from search.experiments.ablations import ABLATIONS, comparison
 from search.experiments.data_specs import check_apart, describe, pictures, spec_anywhere
 from search.experiments.network_specs import forms, named_architecture
+from search.experiments.protocols import PROTOCOLS
 from search.experiments.queue_file import COLUMNS, read_queue
 from search.experiments.reproduction import cheapest_first, chosen, trainings
 from search.experiments.trainables import UserNetwork
-from search.experiments.training import PROTOCOLS, Training
+from search.experiments.training import Training
 from space.errors import UserError
 from space.zoo import ZOO, published_network, with_input_skip
 
