@@ -21,9 +21,11 @@ from evaluators.tasks import rules_of
 from evaluators.training.checkpoint import read_checkpoint
 from evaluators.training.plan import TrainingPlan
 from search.cli import main
+from search.models.about import About
 from search.storage.journal import JOURNAL
 from search.storage.run_files import read_run
 from space import ZOO, build
+from space.weights import read_stored
 
 TINY = ["--budget", "4k-params", "--rungs", "2,4", "--trials", "2", "--workers", "1"]
 
@@ -269,8 +271,10 @@ def test_a_run_goes_on_with_the_plan_that_it_was_begun_with(tmp_path: Path, monk
     assert run.settings.plan == older != rules_of("sr", 2).degrade.plan
     trials = [trial.trial for trial in run.trials if trial.rungs]
     assert len(trials) == 2
-    checkpoints = [tmp_path / "a" / "checkpoints" / f"trial-{trial}.safetensors" for trial in trials]
-    assert [read_checkpoint(path).plan for path in checkpoints] == [older, older]
+    folder = tmp_path / "a" / "checkpoints"
+    stored = [read_stored(folder / f"trial-{trial}-rung-0.safetensors").metadata for trial in trials]
+    assert [About.read(each, "here").facts["training"]["plan"] for each in stored] == [older.to_dict()] * 2
+    assert read_checkpoint(folder / f"trial-{trials[-1]}.safetensors").plan == older
 
 
 def test_a_foreign_folder_is_left_alone(tmp_path: Path, monkeypatch, capsys, photos: Path) -> None:
