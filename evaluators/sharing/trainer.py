@@ -67,6 +67,20 @@ class BankTrainer:
         self._networks: dict[Architecture, tuple[nn.Module, Precision]] = {}
         self._failure: NonFiniteLossError | None = None
 
+    @classmethod
+    def begun(
+        cls,
+        designs: Sequence[Architecture],
+        pools: Pools,
+        plan: TrainingPlan,
+        precision: Precision,
+        seed: int,
+        loss: Loss,
+    ) -> BankTrainer:
+        """With a new bank of ``designs``, most of whose weights begin as those of the largest, drawn from ``seed``."""
+        bank = WeightBank.covering(reversed(designs), torch.Generator().manual_seed(seed))
+        return cls(bank, designs, pools, plan, precision, seed, loss)
+
     def train_to(
         self,
         steps: int,

@@ -11,15 +11,12 @@ import pandas as pd
 
 from evaluators.proxies import PROXIES
 from reports.benchmark.surrogate import left_out
+from search.experiments import benchmark_inherited as inherited
 from search.experiments.benchmark import COSTS, COSTS_FILE, PHONES, QUALITY, QUALITY_FILE
 from search.experiments.benchmark_proxies import COLUMNS, PROXIES_FILE
 from space.errors import UserError
 from space.text_files import csv_table, read_file
 
-INHERITED_FILE = (
-    "inherited.csv"  # optional: PSNR of each design with a weight bank's weights, and after some steps more
-)
-INHERITED = ("name", "psnr_db", "steps_after")
 TRAINED, COST, PROXY, LEARNT, BANK = "trained alone", "cost", "zero-cost proxy", "surrogate", "shared weights"
 
 
@@ -75,8 +72,8 @@ def read_benchmark(folder: Path) -> Table:
     if quality.empty:
         raise UserError(f"{folder / QUALITY_FILE} must hold a finished training, got none yet; continue it first")
     signals = _rungs(quality)
-    if (folder / INHERITED_FILE).exists():
-        signals += _inherited(_read(folder / INHERITED_FILE, INHERITED))
+    if (folder / inherited.INHERITED_FILE).exists():
+        signals += _inherited(_read(folder / inherited.INHERITED_FILE, inherited.COLUMNS))
     last = _at(quality, int(quality["steps"].max()))
     signals += [*_costs(designs), Signal("surrogate, leave-one-out", LEARNT, left_out(designs, last))]
     if (folder / PROXIES_FILE).exists():
@@ -113,7 +110,8 @@ def _inherited(table: pd.DataFrame) -> list[Signal]:
     found = []
     for steps in sorted(set(table["steps_after"].astype(int))):
         name = "inherited" + (f" + {steps} steps" if steps else "")
-        found.append(Signal(name, BANK, dict(_pairs(table[table["steps_after"] == steps], "psnr_db"))))
+        own = table[table["steps_after"] == steps]
+        found.append(Signal(name, BANK, dict(_pairs(own, "psnr_db")), float(own["seconds"].median())))
     return found
 
 
@@ -129,7 +127,7 @@ def _pairs(table: pd.DataFrame, column: str) -> list[tuple[str, float]]:
 def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     rows = [row for _, row in csv_table(path.name, read_file(path, "a benchmark's table"), columns)]
     table = pd.DataFrame(rows, columns=list(columns))
-    texts = {"name", "source", "architecture", "backbone", "commit", "device", "precision", "training"}
+    texts = {"name", "source", "architecture", "backbone", "commit", "device", "precision", "training", "family"}
     for column in set(columns) - texts:
         try:
             table[column] = pd.to_numeric(table[column])

@@ -13,7 +13,7 @@ from search.candidates.screening import Screen, over_budget
 from search.records import Status, TrialRecord
 from search.request.budget import Budget
 from search.storage.study import Study
-from space.search_space import BACKBONE
+from space.search_space import BACKBONE, SearchSpace
 from space.tasks import Task
 
 CLOSED_UNTRAINED = ("over-budget", "duplicate")
@@ -21,13 +21,16 @@ ATTEMPTS = 400  # proposals in a row that may be turned away before the space co
 REPAIRS_IN_VAIN = 8  # over-budget proposals, in one search for a trial, near which nothing new may be found
 
 
-def next_trial(study: Study, task: Task, budget: Budget) -> TrialRecord | None:
+def next_trial(study: Study, task: Task, budget: Budget, space: SearchSpace | None = None) -> TrialRecord | None:
     """The next trial to train: a queued fixed one, else the next new proposal that fits the budget.
+
+    Proposals are points of ``space``, a part of the task's search space; of all of it if None.
 
     A proposal over the budget is recorded as such, and a similar network that fits is queued to come next
     (``search.candidates.repair``). Returns None after ``ATTEMPTS`` rejected proposals in a row.
     """
     screen = Screen(task, study.settings, budget)
+    screen = screen if space is None else screen.within(space)
     known = {
         record.architecture.key: record
         for record in study.records.values()

@@ -11,10 +11,13 @@ from reports.benchmark.page import write_signals
 from search.cli.experiments import run_session, session_of
 from search.experiments.benchmark import Benchmark, opened
 from search.experiments.benchmark_designs import BENCHMARKS
+from search.experiments.benchmark_inherited import completed_inherited
 from search.experiments.benchmark_proxies import completed_proxies
 from search.experiments.sessions import artifacts_of
 from search.experiments.training import Begun
 from search.request.values import written_folder
+from search.sessions.deadline import Deadline
+from search.sessions.interrupts import noted_interrupts
 from space.errors import UserError
 
 THREADS = 1  # of each training, so that the seconds of one table compare
@@ -37,6 +40,12 @@ def execute(options: argparse.Namespace) -> int:
         write_signals(benchmark, f"python -m search benchmark --task {options.task} --out {folder}")
         console.print(f"page: {folder / 'README.md'}", highlight=False, soft_wrap=True)
         return 0
+    if options.inherited:
+        deadline = Deadline() if session.time_s is None else Deadline(session.time_s)
+        with noted_interrupts() as interrupted:
+            for line in completed_inherited(benchmark, session.precision, lambda: interrupted() or deadline.is_over):
+                console.print(line, highlight=False, markup=False, soft_wrap=True)
+            return 130 if interrupted() else 0
     session = replace(session, folder=benchmark.trainings_folder, threads=THREADS)
     benchmark.write_costs()
     benchmark.write_quality()

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-
 from evaluators.data import pools_of
 from evaluators.sharing import BankTrainer
 from evaluators.sharing.bank_files import write_bank
@@ -18,7 +16,6 @@ from search.workers.messages import Job, Progress, Result, Stopped
 from search.workers.resumable import train
 from space.architecture import Architecture
 from space.errors import UserError
-from space.weight_bank import WeightBank
 
 if TYPE_CHECKING:
     from search.workers.jobs import Setting
@@ -82,12 +79,8 @@ def train_bank(
 
 
 def _trainer(job: BankJob, setting: Setting, pool: PatchPool) -> BankTrainer:
-    bank, generator = WeightBank(), torch.Generator().manual_seed(job.seed)
-    for design in reversed(job.designs):  # the largest first: its initialisation is what most places begin with
-        bank.cover(design, generator)
     rules = setting.rules
-    return BankTrainer(
-        bank,
+    return BankTrainer.begun(
         job.designs,
         lambda specialists: pools_of(pool, rules, specialists),
         setting.plan,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import accumulate
 
@@ -35,8 +35,7 @@ class WeightBank:
     >>> searched = space.SearchSpace(task, task.shape(4))
     >>> wide = searched.fill(lambda choice: choice.values[0], {"backbone": "symmetric", "width": 32})
     >>> narrow = searched.turned(wide, "width", 8)
-    >>> bank = WeightBank()
-    >>> bank.cover(searched.decode(wide), torch.Generator().manual_seed(0))
+    >>> bank = WeightBank.covering([searched.decode(wide)], torch.Generator().manual_seed(0))
     >>> weights = bank.weights(searched.decode(narrow))
     >>> weights["trunk.fuses.0.weight"].shape
     torch.Size([8, 16, 1, 1])
@@ -55,6 +54,18 @@ class WeightBank:
         bank = cls()
         bank.tensors = {key: nn.Parameter(value) for key, value in values.items()}
         bank.segments, bank.filled = dict(segments), dict(filled)
+        return bank
+
+    @classmethod
+    def covering(cls, designs: Iterable[Architecture], generator: torch.Generator) -> WeightBank:
+        """The bank of ``designs``, the most important first: most places begin with what they have in it.
+
+        Raises:
+            UserError: their weights cannot be shared (``space.weight_bank.layout.slots``).
+        """
+        bank = cls()
+        for design in designs:
+            bank.cover(design, generator)
         return bank
 
     def with_values(self, values: Mapping[str, Tensor]) -> WeightBank:

@@ -15,9 +15,9 @@ from reports.benchmark.page import _best, write_signals
 from reports.benchmark.ranking import Ranking, ranked
 from reports.benchmark.surrogate import left_out
 from reports.benchmark.table import COST, PROXY, TRAINED, Signal, read_benchmark
+from search.experiments import benchmark_inherited, benchmark_proxies
 from search.experiments.benchmark import COSTS, QUALITY, Benchmark
 from search.experiments.benchmark_designs import BENCHMARKS
-from search.experiments.benchmark_proxies import COLUMNS
 from space.errors import UserError
 
 NAMES = [f"design-{index}" for index in range(12)]
@@ -58,12 +58,12 @@ def folder(tmp_path: Path) -> Path:
         for name in (NAMES if seed == 0 else NAMES[:2])
     ]
     proxies = [
-        {"name": name, **dict.fromkeys(COLUMNS[2:], -index), "synflow": index if index < 3 else ""}
+        {"name": name, **dict.fromkeys(benchmark_proxies.COLUMNS[2:], -index), "synflow": index if index < 3 else ""}
         for index, name in enumerate(NAMES)
     ]
     write(tmp_path / "designs.csv", COSTS, designs)
     write(tmp_path / "quality.csv", QUALITY, quality)
-    write(tmp_path / "proxies.csv", COLUMNS, proxies)
+    write(tmp_path / "proxies.csv", benchmark_proxies.COLUMNS, proxies)
     return tmp_path
 
 
@@ -115,10 +115,21 @@ def test_the_table_gives_every_signal_and_inherited_quality_where_it_is_there(fo
     assert table.reference[NAMES[3]] == pytest.approx(28.3)
     assert table.seed_deviation_db == pytest.approx(0.02 / 2**0.5)
 
-    rows = [{"name": name, "psnr_db": 28, "steps_after": steps} for steps in (0, 50) for name in NAMES]
-    write(folder / "inherited.csv", ("name", "psnr_db", "steps_after"), rows)
-    names = [each.name for each in read_benchmark(folder).signals]
-    assert names[1:3] == ["inherited", "inherited + 50 steps"]
+    rows = [
+        {
+            **dict.fromkeys(benchmark_inherited.COLUMNS, "1"),
+            "name": name,
+            "psnr_db": 28,
+            "steps_after": steps,
+            "seconds": 1 + steps,
+        }
+        for steps in (0, 50)
+        for name in NAMES
+    ]
+    write(folder / "inherited.csv", benchmark_inherited.COLUMNS, rows)
+    signals = read_benchmark(folder).signals
+    assert [each.name for each in signals][1:3] == ["inherited", "inherited + 50 steps"]
+    assert signals[2].seconds == 51
 
 
 def test_the_page_says_what_the_table_says(folder: Path) -> None:

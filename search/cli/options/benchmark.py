@@ -11,6 +11,7 @@ DESCRIPTION = "A table of trainings: what designs of a task reach after 100 to 1
 EXAMPLES = (
     ("python -m search benchmark --task sr --out benchmark/sr-x4 --time 2h", "as far as two hours go"),
     ("python -m search benchmark --task denoise --out benchmark/denoise --list", "what is done, begun and waiting"),
+    ("python -m search benchmark --task sr --out benchmark/sr-x4 --inherited", "what designs inherit from families"),
     ("python -m search benchmark --task sr --out benchmark/sr-x4 --signals", "what the table says so far"),
 )
 
@@ -22,6 +23,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--signals",
         action="store_true",
-        help="how each cheap signal (rungs, costs, zero-cost proxies) ranks the designs trained so far; train nothing",
+        help="how each cheap signal (rungs, costs, zero-cost proxies, what is inherited) ranks the designs trained so "
+        "far; train nothing",
+    )
+    parser.add_argument(
+        "--inherited",
+        action="store_true",
+        help="train families of networks that share weights, and measure what the designs inherit, instead of training "
+        "the designs; one family after another",
     )
     add_training_options(parser)
