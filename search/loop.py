@@ -17,7 +17,7 @@ from search.rungs import SAFETY, next_fixed, promotable
 from search.sessions.deadline import Deadline
 from search.sessions.progress import Listener
 from search.storage.artifacts import checkpoint_name, measured_weights_name
-from search.storage.study import Study
+from search.storage.study import ELAPSED_S, Study
 from search.workers.dispatcher import Dispatcher
 from search.workers.jobs import Measured, RungJob, training_seed
 from search.workers.messages import Failed, Job, Progress, Result
@@ -183,6 +183,7 @@ class SearchLoop:
                 result.psnr_db_by_image,
                 1 + sum(len(other.rungs) for other in records.values()),
                 result.others_db,
+                at_s=self.study.noted(ELAPSED_S, 0.0),
             ),
         )
         self.listener.measured(records[trial])

@@ -40,7 +40,8 @@ class Status(StrEnum):
 class RungResult:
     """Quality of one network after ``steps`` training steps in total, by the task's rules (``RunSettings.rules``).
 
-    ``others_db`` are the task's other metrics by name, in dB.
+    ``others_db`` are the task's other metrics by name, in dB. ``at_s`` is the run's time, in seconds by the clock, that
+    had been written down when the result came in: to 10 s; 0 where none had.
     """
 
     rung: int
@@ -52,6 +53,7 @@ class RungResult:
     psnr_db_by_image: dict[str, float] = field(default_factory=dict)
     order: int = 0  # this was the order-th result of the run, from 1
     others_db: dict[str, float] = field(default_factory=dict)
+    at_s: float = field(default=0.0, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

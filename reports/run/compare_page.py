@@ -19,6 +19,7 @@ from reports.run.advice import named
 from reports.run.compare_plot import comparison_figure, look, protocol_in_words, write_comparison
 from reports.run.comparing import ComparedFronts, dominated_share
 from reports.run.describe import describe
+from reports.run.growth_plot import compared_growth_svg
 from reports.run.ties import SEED_NOISE_DB
 from space.files import write_atomically
 
@@ -89,6 +90,7 @@ def compared_html(compared: Sequence[ComparedFronts]) -> str:
         colour=lambda index: look(index)[0],
         noise_db=SEED_NOISE_DB,
         protocol=protocol_in_words(compared[0]),
+        growth=lambda each: Markup(compared_growth_svg(each)),
         svg=Markup(svg[svg.index("<svg") :]),
         style=Markup(resources.files("reports.run").joinpath("page.css").read_text(encoding="utf-8")),
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from evaluators.quantities import Quantity, quantity
 from reports.plotting.text import replace_invalid
+from reports.run.hypervolume import BEYOND, Point, hypervolume
 from reports.run.picking import NOTHING_YET
 from reports.run.quantities import cost_objectives
 from reports.run.same_protocol import check_same_protocol, common_steps
@@ -17,8 +17,6 @@ from reports.run.ties import SEED_NOISE_DB
 from search.pareto import losses_at_rung, non_dominated_ranks
 from search.records import RunResult, TrialRecord
 from space.errors import UserError
-
-BEYOND = 1.1  # the reference point costs so many times the most expensive member, which then adds to its front too
 
 
 @dataclass(frozen=True)
@@ -144,10 +142,10 @@ def _over(along: Quantity, runs: Mapping[str, RunResult], steps: int) -> Compare
     known = not math.isnan(first.baseline_psnr_db)
     lowest_db = first.baseline_psnr_db if known else min(member.psnr_db for member in everyone)
     reference = BEYOND * max(member.cost for member in everyone), lowest_db
-    joint = hypervolume(_non_dominated(everyone), reference)
+    joint = hypervolume(_points(_non_dominated(everyone)), reference)
     compared = []
     for name, members in fronts.items():
-        own = hypervolume(members, reference)
+        own = hypervolume(_points(members), reference)
         others = {other: theirs for other, theirs in fronts.items() if other != name}
         compared.append(
             ComparedFront(
@@ -183,14 +181,8 @@ def _front(run: RunResult, rung: int, along: Quantity) -> tuple[Member, ...]:
     return tuple(sorted(members, key=lambda member: (member.cost, member.trial.trial)))
 
 
-def hypervolume(members: Sequence[Member], reference: tuple[float, float]) -> float:
-    """The area that a front (cheapest first) dominates up to ``reference`` (cost, PSNR), dB times decades of cost."""
-    cost, lowest_db = reference
-    ends = [*(member.cost for member in members), cost]
-    return sum(
-        (member.psnr_db - lowest_db) * math.log10(after / before)
-        for member, (before, after) in zip(members, pairwise(ends), strict=True)
-    )
+def _points(members: Sequence[Member]) -> list[Point]:
+    return [(member.cost, member.psnr_db) for member in members]
 
 
 def dominated_share(members: Sequence[Member], others: Sequence[Member], by_db: float = 0.0) -> float:

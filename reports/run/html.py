@@ -22,6 +22,7 @@ from reports.run.describe import describe_design, in_words, origin
 from reports.run.effects import ENOUGH, KnobEffect, effect_svg, gain_window, knob_effects
 from reports.run.front import front_frame, other_column, other_figures
 from reports.run.gallery import gallery_html
+from reports.run.growth_plot import growth_svg
 from reports.run.headline import against_classical_baselines, asked, comparisons, outcome
 from reports.run.interactive import as_script, front_html
 from reports.run.ladder import ladder
@@ -144,6 +145,7 @@ def report_html(
         enough=ENOUGH,
         below_db=_below(effects, window_db[0]),
         ladder=ladder(run),
+        growth=Markup(growth_svg(run)),
         untrained=_untrained(run),
         **{name: Markup(_part(file)) for name, file in PARTS.items()},
     )

@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from search.records import TrialRecord
 from search.sessions.progress import Listener
-from search.storage.study import Study
+from search.storage.study import ELAPSED_S, Study
 from search.workers.messages import Progress
 
 
@@ -26,7 +26,7 @@ class Clock:
     def save(self) -> None:
         self._saved = time.monotonic()
         try:
-            self._study.note("elapsed_s", round(self._spent_s + self._saved - self._begun, 1))
+            self._study.note(ELAPSED_S, round(self._spent_s + self._saved - self._begun, 1))
         except OSError:
             pass  # a full disk: the clock runs a little late, no result is touched
 

@@ -38,7 +38,7 @@ from search.sharing.session import sharing_loop
 from search.storage.artifacts import LocalArtifacts
 from search.storage.lock import own
 from search.storage.run_files import drop_checkpoints
-from search.storage.study import Study
+from search.storage.study import ELAPSED_S, Study
 from search.workers.jobs import JobRunner, Setting
 from search.workers.processes import ProcessWorkers
 from search.workers.protocol import Workers
@@ -156,7 +156,7 @@ class Session:
 
     def _search(self, study: Study, listener: Listener, interrupted: Callable[[], bool]) -> str | None:
         request = self.request
-        spent_s = study.noted("elapsed_s", 0.0)
+        spent_s = study.noted(ELAPSED_S, 0.0)
         shares = study.settings.evaluator == SHARED
         if not shares:
             enqueue_initial(study, request.task, request.budget)
@@ -207,7 +207,7 @@ class Session:
             if is_over() and not searched_s:
                 return
             wanted = fit_ladder(request.time_s * request.wanted.workers, fixed_s, searched_s)
-            used_s = time.monotonic() - self.begun + study.noted("elapsed_s", 0.0)
+            used_s = time.monotonic() - self.begun + study.noted(ELAPSED_S, 0.0)
             if not any(record.rungs for record in study.records.values()) and (
                 notice := too_short(request.time_s, used_s, fixed_s, searched_s, request.wanted.workers)
             ):

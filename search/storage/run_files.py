@@ -9,7 +9,7 @@ from search.records import RunResult
 from search.rungs import ranked
 from search.storage.artifacts import ArtifactStore, checkpoint_name
 from search.storage.shared_notes import shared_weights
-from search.storage.study import PRUNED_S, Study
+from search.storage.study import ELAPSED_S, PRUNED_S, Study
 from space.errors import UserError
 
 
@@ -34,7 +34,7 @@ def result_of(study: Study, folder: Path) -> RunResult:
         settings=study.settings,
         trials=tuple(sorted(study.records.values(), key=lambda record: record.trial)),
         baseline_psnr_db=baseline["psnr_db"],
-        elapsed_s=study.noted("elapsed_s", 0.0),
+        elapsed_s=study.noted(ELAPSED_S, 0.0),
         command=study.noted("command", ""),
         sessions=sessions,
         baseline_others_db=baseline.get("others_db", {}),

@@ -39,6 +39,7 @@ from space.errors import UserError
 from space.knobs import Value
 from space.search_space import Parameter
 
+ELAPSED_S = "elapsed_s"  # note of a run: its time by the clock, written down every few seconds
 PRUNED_S = "pruning_s"  # note of a run: seconds that choosing and removing channels took
 TOLD_AS = {
     Status.OVER_BUDGET: TrialState.PRUNED,

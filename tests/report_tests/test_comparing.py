@@ -16,7 +16,8 @@ from evaluators.costs import Costs
 from evaluators.training.precision import Precision
 from reports.run.compare_page import compared_frame, compared_html, headline, write_compared
 from reports.run.compare_plot import comparison_figure, look, protocol_in_words
-from reports.run.comparing import ComparedFronts, Member, compare_fronts, dominated_share, hypervolume
+from reports.run.comparing import ComparedFronts, Member, compare_fronts, dominated_share
+from reports.run.hypervolume import hypervolume
 from reports.run.same_protocol import common_steps
 from search.records import RunResult, TrialRecord
 from space import ZOO
@@ -46,8 +47,8 @@ def changed(run: RunResult, **settings: object) -> RunResult:
 def test_hypervolume_is_an_area_over_the_cost_s_logarithm() -> None:
     reference = 1000.0, 20.0
     assert hypervolume([], reference) == 0
-    assert hypervolume([member(10, 21)], reference) == pytest.approx(1 * 2)
-    assert hypervolume([member(10, 21), member(100, 23)], reference) == pytest.approx(1 + 3)
+    assert hypervolume([(10, 21)], reference) == pytest.approx(1 * 2)
+    assert hypervolume([(10, 21), (100, 23)], reference) == pytest.approx(1 + 3)
 
 
 def test_dominated_members_are_counted_by_weak_dominance() -> None:

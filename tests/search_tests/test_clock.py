@@ -10,8 +10,8 @@ import pytest
 
 from search.sessions.clock import Clock
 from search.sessions.deadline import Deadline
-from search.storage.study import Study
-from tests.search_tests.conftest import SilentListener, settings
+from search.storage.study import ELAPSED_S, Study
+from tests.search_tests.conftest import SilentListener, search_by_formula, settings
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(
@@ -46,3 +46,15 @@ def test_no_duration_is_measured_with_the_wall_clock() -> None:
 def test_never_is_never() -> None:
     assert not Deadline().is_over
     assert Deadline().left_s == float("inf")
+
+
+def test_a_result_says_when_it_came_in(tmp_path: Path) -> None:
+    """By the run's time as it is written down, also when a run goes on."""
+    study = Study.create(tmp_path, settings(rungs=(100,)))
+    study.note(ELAPSED_S, 12.5)
+    first, _ = search_by_formula(tmp_path, trials=1)
+    first.note(ELAPSED_S, 30.0)
+    search_by_formula(tmp_path, trials=2)
+    times = [rung.at_s for record in Study.open(tmp_path, owned=False).records.values() for rung in record.rungs]
+    assert set(times) == {12.5, 30.0}
+    assert times == sorted(times)
