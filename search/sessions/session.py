@@ -33,7 +33,7 @@ from search.sessions.progress import Listener
 from search.sessions.run_data import RunData, read_data
 from search.sessions.step_timing import TimingFailedError, step_seconds
 from search.sessions.too_short import too_short, usable_s
-from search.sharing.planning import shares_weights
+from search.sharing.choosing import shares_weights
 from search.sharing.session import sharing_loop
 from search.storage.artifacts import LocalArtifacts
 from search.storage.lock import own

@@ -38,7 +38,7 @@ class Generation:
         self._banks: dict[int, WeightBank] = {}
 
     def decide(self, families: Sequence[Family]) -> None:
-        """These are its families; those of a run do not change once their training has begun."""
+        """These are its families; of a run they do not change once their training has begun, but for further ones."""
         self.families = tuple(families)
         shared_notes.note_families(self._study, families)
 
@@ -110,20 +110,31 @@ class Generation:
     def proposed_from(self, number: int) -> int | None:
         """The family that the proposal ``number`` is made in: more often one that has more members on the front; None
         where none is trained."""
+        found = self.shares()
+        if not found:
+            return None
+        weights = np.array(list(found.values()), dtype=float)
+        generator = np.random.default_rng((self._study.settings.seed, number))
+        return list(found)[int(generator.choice(len(weights), p=weights / weights.sum()))]
+
+    def shares(self) -> dict[int, int]:
+        """By trained family, one more than the members that it has on the front of all that is measured."""
         measured = [
             record for record in self._study.records.values() if record.family is not None and record.at_rung(0)
         ]
-        weights = dict.fromkeys(self.trained, 1)
+        found = dict.fromkeys(self.trained, 1)
         if measured:
             ranks = non_dominated_ranks(losses_at_rung(measured, 0, self._study.settings.objectives))
             for record, rank in zip(measured, ranks, strict=True):
-                if rank == 0 and record.family in weights:
-                    weights[record.family] += 1
-        if not weights:
-            return None
-        shares = np.array(list(weights.values()), dtype=float)
-        generator = np.random.default_rng((self._study.settings.seed, number))
-        return list(weights)[int(generator.choice(len(shares), p=shares / shares.sum()))]
+                if rank == 0 and record.family in found:
+                    found[record.family] += 1
+        return found
+
+    @property
+    def longest_s(self) -> float:
+        """What the training of the trained family took that took longest; 0 before there is one."""
+        outcomes = (shared_notes.outcome(self._study, index) or {} for index in self.trained)
+        return max((over["train_s"] for over in outcomes), default=0.0)
 
     def alone(self) -> list[TrialRecord]:
         """The published networks that are trained alone from the first: as published, and those of no family."""

@@ -11,6 +11,7 @@ from search.candidates.screening import Screen
 from search.loop import TRIED, SearchLoop
 from search.records import Status, TrialRecord
 from search.rungs import REDUCTION, SAFETY, next_fixed, ranked
+from search.sharing.choosing import following_family
 from search.sharing.generation import Generation
 from search.sharing.proposals import next_inherited
 from search.storage.artifacts import bank_checkpoint_name, bank_name, measured_weights_name
@@ -28,10 +29,12 @@ FEWEST_MEASURED = 16  # candidates, before any time is kept: measuring one takes
 
 @dataclass
 class SharingLoop(SearchLoop):
-    """As ``SearchLoop``, with the families of ``generation``; ``time_s`` is that of the whole run, if it is limited."""
+    """As ``SearchLoop``, with the families of ``generation``, which may become ``most_families``; ``time_s`` is that of
+    the whole run, if it is limited."""
 
     generation: Generation = field(kw_only=True)
     time_s: float | None = field(default=None, kw_only=True)
+    most_families: int = field(default=0, kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -47,6 +50,10 @@ class SharingLoop(SearchLoop):
             return begun[0]
         settled = all(map(self.generation.is_settled, range(len(self.generation.families))))
         self._queue_settled()
+        while self._has_another_family():
+            bank = self._bank_job(unavailable)
+            if bank is not None:
+                return bank
         if self._fixed_wait(records) or (self.generation.trained and self._may_propose(records)):
             proposed = next_inherited(self.study, self._screen, self.generation)
             if proposed is not None:
@@ -80,6 +87,22 @@ class SharingLoop(SearchLoop):
                 bank=bank_name(index),
             )
         return None
+
+    def _has_another_family(self) -> bool:
+        """Whether there is one more now: where time allows it, and all is measured that the trained ones were trained
+        on, which says whose neighbour it should be."""
+        generation = self.generation
+        if len(generation.families) >= self.most_families or not generation.trained or self.study.has_queued:
+            return False
+        if self._time_left_s() - FINAL_SHARE * (self.time_s or 0.0) < 2 * SAFETY * generation.longest_s:
+            return False
+        family = following_family(self._screen, generation.families, generation.shares())
+        if family is None:
+            self.most_families = 0
+            return False
+        generation.decide((*generation.families, family))
+        self._exhausted = False
+        return True
 
     def _fixed_wait(self, records: list[TrialRecord]) -> bool:
         """Whether published networks wait in the queue."""

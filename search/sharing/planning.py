@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 
-import numpy as np
-
-from search.candidates.fixed_trials import fixed_trials
-from search.candidates.initial_points import plain_point
-from search.candidates.repair import FROM_INPUT
-from search.candidates.screening import Screen
-from search.records import Status
 from search.rungs import SAFETY
 from search.sessions.step_timing import timed
-from search.sharing.designs import FEWEST, can_share, largest_of
 from search.sharing.generation import Generation
 from search.storage.study import Study
 from search.workers.protocol import Workers
-from space.knobs import SPECIALISTS, Value
-from space.search_space import BACKBONE
-from space.weight_bank.families import Family
 
 TRAINING_SHARE = 0.8  # of the time, for shared weights and for published networks
 ENOUGH_STEPS = 650  # of a family's training in a run of ``REFERENCE_S``, before there are more families
@@ -33,10 +21,6 @@ TUNING = 1 / 3  # of the steps of shared training: what the best candidates are 
 FEWEST_STEPS = 20
 DRAWN = (0.0, 1 / 2, 1.0)  # of a family's designs, by cost: about what a step draws
 DEFAULT_FAMILIES, DEFAULT_STEPS = 2, 800  # where no time limit says otherwise
-PLAIN_ENDS: dict[str, Value] = {"upsampler": "dense-one-step", "attention": "none"}  # the cheapest of the good ones
-# Of random families: other scales learn as much later, and a trunk that runs four times takes four times as long as the
-# plan allows for a family.
-PLAIN_SCALE: dict[str, Value] = {"residual_scale": 1.0, "recursion": 1}
 NOTE = "shared_plan"
 
 
@@ -71,43 +55,10 @@ def fitted(
     return Plan(count, (shared, shared + max(1, round(TUNING * shared))))
 
 
-def candidate_families(screen: Screen, count: int) -> tuple[Family, ...]:
-    """The first ``count`` that a run takes; fewer where there are no more."""
-    return tuple(islice(_in_order(screen), count))
-
-
-def shares_weights(screen: Screen) -> bool:
-    """Whether there is a family: several networks of a kind that fit the budget."""
-    return bool(candidate_families(screen, 1))
-
-
-def _in_order(screen: Screen) -> Iterator[Family]:
-    """All different, of several networks that can share weights: those of published networks, of plain networks of
-    every backbone, those without a published one first, and then others at random."""
-    space, generator = screen.space, np.random.default_rng(screen.settings.seed)
-    seen: set[tuple[tuple[str, Value], ...]] = set()
-
-    def new(kinds: Mapping[str, Value], at_least: Mapping[str, Value]) -> Iterator[Family]:
-        largest = largest_of(screen, kinds, at_least)
-        if largest is None or not can_share(space.decode(largest)):
-            return
-        family = Family.below(space, largest)
-        if family.held not in seen and family.size(space) > FEWEST:
-            seen.add(family.held)
-            yield family
-
-    for record in fixed_trials(screen.task, screen.settings, screen.budget):
-        if record.status != Status.FAILED and BACKBONE in record.knobs and not record.architecture.lacks_input_skip:
-            numbers = {key: value for key, value in record.knobs.items() if not isinstance(value, str)}
-            yield from new(record.knobs, numbers)
-    published = {dict(held)[BACKBONE] for held in seen}
-    for name in sorted(screen.task.backbones, key=lambda name: name in published):
-        yield from new({**plain_point(space, name, generator), **PLAIN_ENDS}, {})
-    for index in range(10 * MOST_FAMILIES):
-        name = screen.task.backbones[index % len(screen.task.backbones)]
-        skip = next(p for p in space.of(name) if p.key == "input_skip").values
-        given: dict[str, Value] = {BACKBONE: name, "input_skip": next(each for each in FROM_INPUT if each in skip)}
-        yield from new(space.random(generator, {**given, SPECIALISTS.name: 1, **PLAIN_SCALE}), {})
+def families_after(plan: Plan, planned_s: float, time_s: float) -> int:
+    """How many families a run that was planned for ``planned_s`` may have once its time is ``time_s``: as ``fitted``,
+    more time goes half into more of them."""
+    return min(MOST_FAMILIES, round(plan.families * math.sqrt(max(1.0, time_s / planned_s))))
 
 
 def decide(

@@ -11,9 +11,10 @@ from search.loop import Limits
 from search.records import Status
 from search.request.request import Request
 from search.sessions.progress import Listener
+from search.sharing.choosing import first_families
 from search.sharing.generation import Generation
 from search.sharing.loop import SharingLoop
-from search.sharing.planning import Plan, candidate_families, decide
+from search.sharing.planning import Plan, decide, families_after
 from search.storage.artifacts import ArtifactStore
 from search.storage.study import Study
 from search.workers.protocol import Workers
@@ -39,7 +40,7 @@ def sharing_loop(
     screen = Screen(request.task, study.settings, request.budget)
     generation = Generation(study, screen, artifacts)
     if not generation.families:
-        generation.decide(candidate_families(screen, 1))
+        generation.decide(first_families(screen, 1))
 
     def is_over() -> bool:
         return interrupted() or (limits.deadline is not None and limits.deadline.is_over)
@@ -48,7 +49,7 @@ def sharing_loop(
     if plan is None:
         return None
     if not study.noted(DECIDED_NOTE):
-        generation.decide(candidate_families(screen, plan.families))
+        generation.decide(first_families(screen, plan.families))
         study.note(DECIDED_NOTE, True)
     wanted = request.rungs or _lengthened(study, plan, request.time_s)
     if len(wanted) > len(study.settings.rungs):
@@ -64,6 +65,7 @@ def sharing_loop(
         interrupted,
         generation=generation,
         time_s=request.time_s,
+        most_families=_most_families(study, plan, request.time_s),
     )
 
 
@@ -76,6 +78,11 @@ def _lengthened(study: Study, plan: Plan, time_s: float | None) -> tuple[int, ..
     shared, tuned = plan.rungs[0], plan.rungs[-1]
     doublings = max(0, int(math.log2(time_s / planned_s)))
     return (*plan.rungs, *(shared + (tuned - shared) * 2 ** (1 + index) for index in range(doublings)))
+
+
+def _most_families(study: Study, plan: Plan, time_s: float | None) -> int:
+    planned_s = study.noted(PLANNED_NOTE)
+    return plan.families if time_s is None or planned_s is None else families_after(plan, planned_s, time_s)
 
 
 def _enqueue_alone(study: Study, screen: Screen, generation: Generation) -> None:

@@ -179,6 +179,11 @@ class Study:
         """Queue a point of the search space, to be treated like a proposal of the sampler."""
         self._study.enqueue_trial(dict(parameters), skip_if_exists=True)
 
+    @property
+    def has_queued(self) -> bool:
+        """Whether trials wait to be asked for."""
+        return any(trial.state == TrialState.WAITING for trial in self._study.get_trials(deepcopy=False))
+
     def sources(self) -> set[str]:
         """Names of the fixed trials in the storage, including queued ones."""
         return set(self._sources)
@@ -192,7 +197,7 @@ class Study:
         trials = self._study.get_trials(deepcopy=False)
         seed = self.settings.seed * 1_000_003 + len(trials)
         held = screen.space.parameters_of(screen.space.held) if screen.space.held else {}
-        if held and not any(trial.state == TrialState.WAITING for trial in trials):
+        if held and not self.has_queued:
             self._study.enqueue_trial(held)
         self._proposer = self._proposer or proposer(self.settings.sampler)
         self._study.sampler = self._proposer.sampler(self._study, screen, seed)

@@ -22,8 +22,8 @@ from evaluators.training.precision import choose_precision
 from search.candidates.initial_points import plain_point
 from search.candidates.screening import Screen
 from search.request.request import request_from_options
+from search.sharing.choosing import PLAIN_ENDS
 from search.sharing.designs import designs_of, largest_of
-from search.sharing.planning import PLAIN_ENDS
 from search.workers.jobs import training_seed
 from space.search_space import BACKBONE, Parameter, SearchSpace
 from space.weight_bank import WeightBank

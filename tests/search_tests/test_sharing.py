@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,94 +10,29 @@ import optuna
 import pytest
 import torch
 
-from evaluators.sharing.bank_files import write_bank
 from search.candidates.screening import Screen
-from search.loop import Limits
 from search.proposers import PROPOSERS
 from search.records import ALONE, SHARED, Status
 from search.request.request import request_from_options
-from search.sessions.deadline import Deadline
 from search.sessions.session import Session, check_and_read
+from search.sharing.choosing import first_families
 from search.sharing.designs import designs_of
-from search.sharing.planning import MOST_FAMILIES, candidate_families, fitted
-from search.sharing.session import sharing_loop
+from search.sharing.planning import MOST_FAMILIES, fitted
 from search.storage.artifacts import LocalArtifacts
 from search.storage.study import Study
-from search.workers.bank_jobs import BankJob, BankTrained
-from search.workers.jobs import Measured, RungJob, TimingJob
-from search.workers.messages import Answer, Failed, Job, Progress
+from search.workers.jobs import RungJob
 from space import TASKS
 from space.errors import UserError
 from space.weight_bank import WeightBank
-from tests.search_tests.conftest import FormulaWorkers, Killed, SilentListener, formula_psnr_db, settings
+from tests.search_tests.conftest import Killed, settings
+from tests.search_tests.sharing_workers import BUDGET, SharingWorkers, kinds, search
 
-BUDGET = "30k-params"
 SLOW = dict.fromkeys(("gp", "nni-random"), pytest.mark.long)  # half a second a proposal, or an import that takes ten
-
-
-@dataclass
-class SharingWorkers(FormulaWorkers):
-    """As ``FormulaWorkers``; shared weights are random ones, and those of the families ``diverging`` fail."""
-
-    folder: Path = Path()
-    diverging: tuple[int, ...] = ()
-    family_s: float = 3.0  # what training one is said to have taken
-
-    def poll(self, timeout_s: float) -> list[Answer | Progress]:
-        job = self.jobs[0]
-        if self.die_after is not None and len(self.done) >= self.die_after:
-            raise Killed
-        if isinstance(job, BankJob):
-            self.done.append(self.jobs.pop(0))
-            if job.family in self.diverging:
-                return [Failed(job.number, "the loss is not finite at training step 9", diverged=True)]
-            bank = WeightBank()
-            for design in reversed(job.designs):
-                bank.cover(design, torch.Generator().manual_seed(0))
-            LocalArtifacts(self.folder).put(job.bank, lambda path: write_bank(path, bank, job.steps))
-            return [
-                Progress(job.number, 1, job.steps, 0.1),
-                BankTrained(job.number, job.family, self.family_s, job.steps),
-            ]
-        if isinstance(job, RungJob) and job.begun_at == job.steps:
-            self.done.append(self.jobs.pop(0))
-            psnr_db = formula_psnr_db(job.architecture, job.steps)
-            return [Measured(job.number, psnr_db, 0.8, {"a": psnr_db}, 0.0, 0, 0.1)]
-        return super().poll(timeout_s)
-
-
-def search(
-    folder: Path,
-    trials: int = 12,
-    workers: SharingWorkers | None = None,
-    time_s: float | None = None,
-    budget: str = BUDGET,
-    sampler: str = "tpe",
-) -> tuple[Study, SharingWorkers]:
-    """Open or create the study in a folder and search; the session ends where the loop does."""
-    workers = workers or SharingWorkers()
-    workers.folder = folder
-    options: dict[str, object] = {} if time_s else {"rungs": (100, 150, 200)}
-    options |= {"sampler": sampler, "input": (64, 36)}
-    request = request_from_options(task="sr", budget=budget, evaluator=SHARED, **options)
-    request = replace(request, time_s=time_s, wanted=replace(request.wanted, workers=1))
-    made = replace(settings(rungs=()), **vars(request.wanted))
-    study = Study.open(folder, owned=True) or Study.create(folder, made)
-    limits = Limits(Deadline(time_s) if time_s else None, trials)
-    loop = sharing_loop(study, request, LocalArtifacts(folder), workers, limits, SilentListener(), lambda: False)
-    assert loop is not None
-    assert loop.run() is None
-    return study, workers
 
 
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, SharingWorkers]:
     return search(tmp_path_factory.mktemp("shared"))
-
-
-def kinds(jobs: list[Job]) -> list[str]:
-    names = {BankJob: "bank", TimingJob: "timing"}
-    return [names.get(type(job)) or ("measure" if job.begun_at == job.steps else "train") for job in jobs]  # type: ignore[attr-defined]
 
 
 def test_families_are_trained_first_then_measured_then_the_best_are_trained_on(
@@ -206,20 +141,6 @@ def test_without_any_family_only_papers_are_left(tmp_path: Path) -> None:
     assert not [record for record in study.records.values() if record.status == Status.TRAINED]
 
 
-def test_a_limit_of_time_is_planned_and_a_longer_one_adds_a_rung(tmp_path: Path) -> None:
-    study, workers = search(tmp_path, trials=6, time_s=120)
-    assert kinds(workers.done)[0] == "timing"
-    rungs = study.settings.rungs
-    assert len(rungs) == 2
-    assert rungs[1] - rungs[0] == round(rungs[0] / 3)
-    families = study.noted("families")
-    again, workers = search(tmp_path, trials=8, time_s=250)
-    assert "timing" not in kinds(workers.done)
-    assert "bank" not in kinds(workers.done)
-    assert again.settings.rungs == (*rungs, rungs[0] + 2 * (rungs[1] - rungs[0]))
-    assert again.noted("families") == families
-
-
 @pytest.mark.parametrize("workers", [1, 2, 4, 8, 64])
 @pytest.mark.parametrize("time_s", [60, 300, 600, 3_600, 86_400])
 def test_the_plan_fits_the_time_however_many_cores(time_s: float, workers: int) -> None:
@@ -243,12 +164,12 @@ def test_time_buys_more_families_and_longer_ones() -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_candidate_families_fit_the_budget_and_differ(task: str) -> None:
+def test_first_families_fit_the_budget_and_differ(task: str) -> None:
     request = request_from_options(task=task, budget="60k-params", input=(64, 36))
     made = replace(settings(budget="60k-params"), **vars(request.wanted))
     screen = Screen(TASKS[task], made, request.budget)
-    found = candidate_families(screen, 4)
-    assert len(found) == len(set(found)) >= len(TASKS[task].backbones)
+    found = first_families(screen, 4)
+    assert len(found) == len(set(found)) >= 2
     for family in found:
         largest = family.largest(screen.space)
         assert family.holds(largest)
@@ -260,7 +181,7 @@ def test_candidate_families_fit_the_budget_and_differ(task: str) -> None:
         bank.cover(design, torch.Generator())
     members = (part.space.random(generator) for _ in range(8))
     assert all(bank.covers(part.space.decode(values)) for values in members)
-    assert found == candidate_families(screen, 4)
+    assert found == first_families(screen, 4)
 
 
 def test_weights_that_are_gone_are_not_covered(searched: tuple[Study, SharingWorkers], tmp_path: Path) -> None:

@@ -1,0 +1,136 @@
+"""Families that a run adds to its first ones: with more time, as neighbours of those that have shown to be good."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from search.candidates.screening import Screen
+from search.records import Status
+from search.request.request import request_from_options
+from search.sharing.choosing import KEPT, first_families, following_family
+from search.sharing.planning import MOST_FAMILIES, Plan, families_after
+from search.storage.shared_notes import families
+from search.storage.study import Study
+from space import TASKS
+from space.weight_bank.families import Family
+from tests.search_tests.conftest import Killed, settings
+from tests.search_tests.sharing_workers import BUDGET, SharingWorkers, kinds, search
+
+
+def screen_of(task: str, seed: int = 0, budget: str = "60k-params") -> Screen:
+    request = request_from_options(task=task, budget=budget, input=(64, 36))
+    return Screen(
+        TASKS[task],
+        replace(settings(budget=budget, seed=seed), **vars(replace(request.wanted, seed=seed))),
+        request.budget,
+    )
+
+
+def turned(family: Family, parent: Family) -> set[str]:
+    """The kinds that both have, and have different."""
+    one, other = dict(family.held), dict(parent.held)
+    return {key for key in one.keys() & other.keys() if one[key] != other[key]}
+
+
+@pytest.fixture(scope="module")
+def longer(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, SharingWorkers]:
+    """A run whose time carries one family more than the first ones."""
+    return search(tmp_path_factory.mktemp("longer"), trials=200, time_s=3_000)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_further_family_differs_from_a_known_one_in_one_kind_of_part(task: str) -> None:
+    screen = screen_of(task)
+    known = list(first_families(screen, 3))
+    for _ in range(3):
+        shares = dict.fromkeys(range(len(known)), 1)
+        family = following_family(screen, known, shares)
+        assert family is not None
+        assert family.held not in {each.held for each in known}
+        assert (
+            min(
+                len(turned(family, each))
+                for each in known
+                if dict(each.held)["backbone"] == dict(family.held)["backbone"]
+            )
+            == 1
+        )
+        assert not any(turned(family, each) & set(KEPT) - {"backbone"} for each in known)
+        assert screen.excess(family.largest(screen.space)) <= 0
+        assert family == following_family(screen, known, shares)  # the seed and what is known decide
+        known.append(family)
+
+
+def test_it_is_more_often_a_neighbour_of_a_family_with_more_members_on_the_front() -> None:
+    parents: Counter[int] = Counter()
+    for seed in range(12):
+        screen = screen_of("sr", seed)
+        known = first_families(screen, 2)
+        family = following_family(screen, known, {0: 1, 1: 20})
+        near = [index for index, each in enumerate(known) if len(turned(family, each)) == 1]
+        parents.update(near if len(near) == 1 else ())
+    assert parents[1] > 2 * parents[0]
+
+
+def test_there_is_none_where_nothing_else_fits(monkeypatch) -> None:
+    screen = screen_of("sr")
+    known = first_families(screen, 1)
+    monkeypatch.setattr("search.sharing.choosing.largest_of", lambda *_: None)
+    assert following_family(screen, known, {0: 1}) is None
+
+
+def test_more_time_buys_more_families() -> None:
+    plan = Plan(3, (100, 133))
+    assert [families_after(plan, 600, time_s) for time_s in (300, 600, 1_800, 3_600)] == [3, 3, 5, 7]
+    assert families_after(plan, 60, 86_400) == MOST_FAMILIES
+
+
+def test_a_limit_of_time_is_planned_and_a_longer_one_adds_a_rung_and_families(tmp_path: Path) -> None:
+    study, workers = search(tmp_path, trials=6, time_s=1_200)
+    assert kinds(workers.done)[0] == "timing"
+    rungs = study.settings.rungs
+    assert len(rungs) == 2
+    assert rungs[1] - rungs[0] == round(rungs[0] / 3)
+    before = families(study)
+    again, workers = search(tmp_path, trials=200, time_s=3_000)
+    assert "timing" not in kinds(workers.done)
+    assert again.settings.rungs == (*rungs, rungs[0] + 2 * (rungs[1] - rungs[0]))
+    after = families(again)
+    assert after[: len(before)] == before
+    assert len(after) == families_after(Plan(len(before), rungs), 1_200, 3_000) > len(before)
+    assert kinds(workers.done).count("bank") == len(after) - len(before)
+    measured = {record.family for record in again.records.values() if record.at_rung(0) and not record.is_fixed}
+    assert measured == set(range(len(after)))
+    bank = next(index for index, kind in enumerate(kinds(workers.done)) if kind == "bank")
+    assert "measure" in kinds(workers.done)[:bank]  # what the first ones were trained on comes first
+    steps = {record.rungs[0].steps for record in again.records.values() if record.rungs}
+    assert steps == {rungs[0]}  # every family and every network has had as many on the first rung
+
+
+def test_further_families_survive_a_kill(tmp_path: Path, longer: tuple[Study, SharingWorkers]) -> None:
+    jobs = kinds(longer[1].done)
+    first = next(index for index in range(len(jobs)) if jobs[index] == "bank" and "measure" in jobs[:index])
+    for after in (first, first + 1):
+        folder = tmp_path / str(after)
+        folder.mkdir()
+        with pytest.raises(Killed):
+            search(folder, trials=200, time_s=3_000, workers=SharingWorkers(die_after=after))
+        study, _ = search(folder, trials=200, time_s=3_000)
+        assert families(study) == families(longer[0]), after
+
+
+def test_one_that_would_end_too_late_is_not_begun(tmp_path: Path, longer: tuple[Study, SharingWorkers]) -> None:
+    assert len(families(longer[0])) == 3
+    study, _ = search(tmp_path, trials=200, time_s=3_000, workers=SharingWorkers(family_s=1_180.0))
+    assert len(families(study)) == 2
+
+
+def test_a_run_without_a_limit_of_time_has_those_that_were_planned(tmp_path: Path) -> None:
+    study, _ = search(tmp_path, trials=60)
+    assert len(families(study)) == 2
+    assert study.settings.budget == BUDGET
+    assert {r.family for r in study.records.values() if r.status == Status.TRAINED and not r.is_fixed} == {0, 1}
