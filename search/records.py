@@ -241,13 +241,15 @@ class RunSettings(Wanted):
 @dataclass(frozen=True, slots=True)
 class SharedWeights:
     """The weights that the networks of a family share: on how many ``designs`` and for how many ``steps`` they were
-    trained, and in how long, or why they were not."""
+    trained, and in how long, or why they were not; ``lowered_at``: their training diverged, and went on from that step
+    at half the rate."""
 
     family: str  # in words
     designs: int
     steps: int
     train_s: float = 0.0
     failed: str = ""
+    lowered_at: int | None = None
 
 
 @dataclass(frozen=True)

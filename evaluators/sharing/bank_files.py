@@ -24,12 +24,14 @@ PARTS = TENSORS, FILLED, MOMENTS = "tensors", "filled", "moments"
 
 @dataclass(frozen=True)
 class BankState:
-    """Of a training after ``step`` steps: numpy's ``bit_generator.state`` and what ``PlaceOptimizer.state`` gave."""
+    """Of a training after ``step`` steps: numpy's ``bit_generator.state`` and what ``PlaceOptimizer.state`` gave, and
+    after how many steps its rate was lowered."""
 
     step: int
     generator_state: dict[str, Any]
     bank: WeightBank
     moments: Mapping[str, Tensor]
+    lowered_at: int | None = None
 
 
 def write_bank(path: Path | str, bank: WeightBank, step: int) -> None:
@@ -57,6 +59,7 @@ def write_state(path: Path | str, state: BankState) -> None:
     about = {
         "version": VERSION,
         "step": state.step,
+        "lowered_at": state.lowered_at,
         "generator_state": state.generator_state,
         "segments": state.bank.segments,
         "crc32": crc32_of(tensors),
@@ -81,7 +84,7 @@ def read_state(path: Path | str) -> BankState:
             parts[part][key] = value
         segments = {key: tuple(tuple(axis) for axis in axes) for key, axes in about["segments"].items()}
         bank = WeightBank.of(parts[TENSORS], segments, parts[FILLED])
-        return BankState(about["step"], about["generator_state"], bank, parts[MOMENTS])
+        return BankState(about["step"], about["generator_state"], bank, parts[MOMENTS], about.get("lowered_at"))
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{path} must be a whole file of a weight bank, version {VERSION}, got: {error}; delete it"

@@ -23,10 +23,14 @@ class PlaceOptimizer:
 
     Args:
         tensors: by key; changed in place.
+
+    Attributes:
+        rate: a factor of the plan's learning rate.
     """
 
     def __init__(self, tensors: Mapping[str, Tensor], plan: TrainingPlan) -> None:
         self._tensors, self._plan = dict(tensors), plan
+        self.rate = 1.0
         self._of_muon = {key for key, tensor in tensors.items() if plan.optimizer == MUON and mixes_channels(tensor)}
         self._states: dict[str, dict[str, Tensor]] = {
             key: {
@@ -67,7 +71,7 @@ class PlaceOptimizer:
             share.mul_((plan.full_rate_steps / count.clamp(min=1)).sqrt_().clamp_(max=1.0))
         keep = ((count + 1) / (count + EMA_RAMP_STEPS)).clamp_(max=plan.ema_decay)
         count.add_(has)
-        tensor.add_(change.mul_(share), alpha=-plan.learning_rate)
+        tensor.add_(change.mul_(share), alpha=-self.rate * plan.learning_rate)
         average.add_((tensor - average).mul_((1 - keep).mul_(has)))
 
     def state(self) -> Iterator[tuple[str, Tensor]]:

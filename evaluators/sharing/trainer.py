@@ -12,10 +12,11 @@ from torch.func import functional_call
 
 from evaluators.sharing.bank_files import BankState, read_state, write_state
 from evaluators.sharing.place_optimizer import PlaceOptimizer
+from evaluators.training.divergence import DivergedError, LossWatch, NonFiniteLossError
 from evaluators.training.plan import TrainingPlan
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
-from evaluators.training.trainer import Loss, NonFiniteLossError
+from evaluators.training.trainer import Loss
 from space.architecture import Architecture
 from space.build import build
 from space.errors import UserError
@@ -28,6 +29,8 @@ networks inherit (``python -m tests.benchmarks.family_quality --between N``), of
 channels and blocks: with none 0.60, 0.58, 0.55, 0.54, 0.67 and 0.99 after 400 steps (41 s of a core), with one 0.81,
 0.88, 0.92, 0.95, 1.04 and 1.09 after 940 (125 s), with two 0.77, 0.87, 0.92, 0.97, 1.03 and 1.06 after 800 (133 s)."""
 
+LOWERED = 0.5  # of the rate, after a divergence
+
 Pools = Callable[[int], Sequence[PatchPool]]
 """The patches of each of a number of specialists (``evaluators.data.pools_of``)."""
 
@@ -39,6 +42,9 @@ class BankTrainer:
     them; networks inherit the exponential average of every weight. Training can be stopped and continued: on a CPU,
     with the same precision and number of threads, the following steps are bit for bit those of an uninterrupted
     training.
+
+    Attributes:
+        lowered_at: after how many steps its rate was lowered; None if it was not.
 
     Args:
         designs: smallest first; the last has all weights of the others. Drawn evenly between.
@@ -60,12 +66,14 @@ class BankTrainer:
         self.plan = plan
         self.precision = precision
         self.step = 0
+        self.lowered_at: int | None = None
         self._pools, self._loss = pools, loss
         self._generator = np.random.default_rng(seed)
         bank.to(precision.device)
         self._optimizer = PlaceOptimizer(bank.tensors, plan)
         self._networks: dict[Architecture, tuple[nn.Module, Precision]] = {}
-        self._failure: NonFiniteLossError | None = None
+        self._watch = LossWatch()
+        self._failure: DivergedError | None = None
 
     @classmethod
     def begun(
@@ -90,30 +98,34 @@ class BankTrainer:
         """Train until ``steps`` steps have been made in all; arguments as of ``Trainer.train_to``.
 
         Raises:
-            NonFiniteLossError: a loss or a weight is not finite; the trainer then refuses to go on and to save.
+            DivergedError: as of ``Trainer.train_to``; the trainer then refuses to go on and to save.
             UserError: a network's output does not have the size of the patches.
         """
         self._refuse_after_failure()
         try:
             while self.step < steps and not (should_stop and should_stop()):
                 loss = self._train_step()
-                if not np.isfinite(loss):
-                    raise NonFiniteLossError("the loss", self.step)
+                self._watch.told(self.step, loss)
                 if on_step:
                     on_step(self.step, loss)
             values = [tensor.detach().sum() for tensor in self.bank.tensors.values()]
             if not torch.isfinite(torch.stack(values)).all():
                 raise NonFiniteLossError("a weight", self.step)
-        except NonFiniteLossError as error:
+        except DivergedError as error:
             self._failure = error
             raise
+
+    def lower_rate(self) -> None:
+        """Go on from here at ``LOWERED`` of the rate: after a divergence, from a state before it."""
+        self.lowered_at = self.step
+        self._optimizer.rate = LOWERED
 
     @torch.no_grad()
     def averaged_bank(self) -> WeightBank:
         """A copy of the bank, on the CPU, with the averaged weights.
 
         Raises:
-            NonFiniteLossError: training has diverged.
+            DivergedError: training has diverged.
         """
         self._refuse_after_failure()
         return self.bank.with_values(self._optimizer.averages)
@@ -122,11 +134,11 @@ class BankTrainer:
         """Write all that continuing needs to ``path``, atomically.
 
         Raises:
-            NonFiniteLossError: training has diverged.
+            DivergedError: training has diverged.
         """
         self._refuse_after_failure()
         state = dict(self._generator.bit_generator.state)
-        write_state(path, BankState(self.step, state, self.bank, dict(self._optimizer.state())))
+        write_state(path, BankState(self.step, state, self.bank, dict(self._optimizer.state()), self.lowered_at))
 
     def load(self, path: Path | str) -> None:
         """Go on from a file of ``save``, of a training of the same designs with the same optimizer.
@@ -144,6 +156,9 @@ class BankTrainer:
             for key, tensor in self.bank.tensors.items():
                 tensor.copy_(found.bank.tensors[key])
         self._optimizer.load(found.moments)
+        if found.lowered_at is not None:
+            self.lower_rate()
+            self.lowered_at = found.lowered_at
 
     def _train_step(self) -> float:
         """One step; returns the mean of the drawn networks' losses."""

@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from evaluators.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from evaluators.training.divergence import DivergedError, LossWatch, NonFiniteLossError
 from evaluators.training.optimizers import optimizer_of
 from evaluators.training.plan import TrainingPlan
 from evaluators.training.pool import PatchPool
@@ -36,14 +37,6 @@ Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 def _l1(output: torch.Tensor, target: torch.Tensor, _input: torch.Tensor) -> torch.Tensor:
     return F.l1_loss(output, target)
-
-
-class NonFiniteLossError(RuntimeError):
-    """Training diverged: the loss or a weight of step ``step`` is not a finite number. The trial has failed."""
-
-    def __init__(self, what: str, step: int) -> None:
-        super().__init__(f"{what} is not finite at training step {step}")
-        self.step = step
 
 
 class Trainer:
@@ -81,7 +74,8 @@ class Trainer:
         self._parameters = {name: value for name, value in network.named_parameters() if value.requires_grad}
         self._average = {name: value.detach().clone() for name, value in self._parameters.items()}
         self._optimizer = optimizer_of(plan, self._parameters.values())
-        self._failure: NonFiniteLossError | None = None
+        self._watch = LossWatch()
+        self._failure: DivergedError | None = None
 
     def train_to(
         self,
@@ -95,8 +89,8 @@ class Trainer:
         late); ``should_stop()`` is asked before each step and ends training there.
 
         Raises:
-            NonFiniteLossError: a loss or a weight is not finite. The trainer then refuses to go on, to save, and to
-                give weights.
+            DivergedError: a loss or a weight is not finite, or the loss has risen (``LossWatch``). The trainer then
+                refuses to go on, to save, and to give weights.
             UserError: the network's output does not have the size of the pool's high-resolution patches.
         """
         self._refuse_after_failure()
@@ -110,7 +104,7 @@ class Trainer:
                     self._read_losses(unread, on_step)
             self._read_losses(unread, on_step)
             self._check_weights()
-        except NonFiniteLossError as error:
+        except DivergedError as error:
             self._failure = error
             raise
 
@@ -121,7 +115,7 @@ class Trainer:
         step or two apart, do not fit them.
 
         Raises:
-            NonFiniteLossError: training has diverged.
+            DivergedError: training has diverged.
         """
         self._refuse_after_failure()
         network = copy.deepcopy(self.network)
@@ -155,7 +149,7 @@ class Trainer:
         """Write everything that continuing needs to ``path``, atomically; see ``checkpoint.py`` for what.
 
         Raises:
-            NonFiniteLossError: training has diverged.
+            DivergedError: training has diverged.
         """
         self._refuse_after_failure()
         moments = {
@@ -233,14 +227,13 @@ class Trainer:
         return loss.detach()
 
     def _read_losses(self, unread: list[torch.Tensor], on_step: Callable[[int, float], None] | None) -> None:
-        """Wait for the losses of the last steps, report them, and fail on the first that is not finite."""
+        """Wait for the losses of the last steps, report them, and fail at the first by which training has diverged."""
         if not unread:
             return
         losses = torch.stack(unread).tolist()
         unread.clear()
         for step, loss in enumerate(losses, start=self.step - len(losses) + 1):
-            if not np.isfinite(loss):
-                raise NonFiniteLossError("the loss", step)
+            self._watch.told(step, loss)
             if on_step:
                 on_step(step, loss)
 

@@ -15,9 +15,10 @@ import numpy as np
 from evaluators import data
 from evaluators.quality import evaluate
 from evaluators.sharing import BankTrainer
+from evaluators.training.divergence import DivergedError
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
-from evaluators.training.trainer import NonFiniteLossError, Trainer
+from evaluators.training.trainer import Trainer
 from search.candidates.screening import Screen
 from search.environment import environment
 from search.experiments.benchmark import Benchmark, rows_in
@@ -71,7 +72,7 @@ def completed_inherited(benchmark: Benchmark, precision: Precision, is_over: Cal
         begun = time.perf_counter()
         try:
             found = list(_measured(benchmark, group, precision, is_over))
-        except NonFiniteLossError as error:
+        except DivergedError as error:
             yield f"inherited by none of {', '.join(each.name for each in group.members)}: {error}"
             continue
         if is_over() and not found:
@@ -130,7 +131,7 @@ def _measured(
     design that it does not cover.
 
     Raises:
-        NonFiniteLossError: a training diverges.
+        DivergedError: a training diverges.
     """
     screen, rules = _screen(benchmark.task), benchmark.task.rules
     largest = largest_of(screen, dict(group.kinds), dict(group.at_least))

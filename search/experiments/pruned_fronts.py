@@ -19,7 +19,7 @@ from evaluators.compression.pruning.prune import LARGEST_RATIO
 from evaluators.costs import architecture_costs
 from evaluators.quality import NonFiniteOutputError
 from evaluators.tasks import TaskRules
-from evaluators.training.trainer import NonFiniteLossError
+from evaluators.training.divergence import DivergedError
 from search.experiments.front_bench import Bench, Train
 from search.experiments.front_designs import drawn, narrower
 from search.experiments.front_records import FrontRecord, FrontRecords, Place
@@ -177,7 +177,7 @@ class PrunedFronts:
             arch, network = make()
             train_s = time.perf_counter() - begun
             psnr_db = dict(self.bench.measure(network))
-        except (NonFiniteLossError, NonFiniteOutputError) as error:
+        except (DivergedError, NonFiniteOutputError) as error:
             train_s, failure = time.perf_counter() - begun, str(error)
         costs = architecture_costs(arch, self.plan.size)
         latency, made_in = self.bench.cost(arch), self.environment

@@ -67,7 +67,8 @@ class Generation:
         return tuple(index for index in range(len(self.families)) if self.is_trained(index))
 
     def took(self, result: BankTrained) -> None:
-        shared_notes.note_outcome(self._study, result.family, train_s=round(result.train_s, 1))
+        lowered = {} if result.lowered_at is None else {"lowered_at": result.lowered_at}
+        shared_notes.note_outcome(self._study, result.family, train_s=round(result.train_s, 1), **lowered)
 
     def failed(self, index: int, reason: str) -> None:
         shared_notes.note_outcome(self._study, index, failed=reason)

@@ -211,7 +211,10 @@ class SharingLoop(SearchLoop):
         if isinstance(result, BankTrained):
             self.generation.took(result)
             name = self.generation.families[result.family].name
-            self.listener.said(f"trained the weights of {name} networks ({result.train_s:.1f} s)")
+            lowered = ""
+            if result.lowered_at is not None:
+                lowered = f"; it diverged, and went on from step {result.lowered_at:,} at half the rate"
+            self.listener.said(f"trained the weights of {name} networks ({result.train_s:.1f} s{lowered})")
             return
         super().took(result)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from evaluators.data import pools_of
 from evaluators.sharing import BankTrainer
 from evaluators.sharing.bank_files import write_bank
+from evaluators.training.divergence import DivergedError
 from evaluators.training.pool import PatchPool
 from search.sessions.deadline import Deadline
 from search.workers.messages import Job, Progress, Result, Stopped
@@ -38,11 +39,12 @@ class BankJob(Job):
 
 @dataclass(frozen=True)
 class BankTrained(Result):
-    """``train_s`` is what this job took."""
+    """``train_s`` is what this job took; ``lowered_at`` as of ``BankTrainer``."""
 
     family: int
     train_s: float
     steps_made: int
+    lowered_at: int | None = None
 
 
 def train_bank(
@@ -52,30 +54,53 @@ def train_bank(
     on_progress: Callable[[Progress], None],
     should_stop: Callable[[], bool],
 ) -> BankTrained | Stopped:
-    """Do ``job``, from its checkpoint if there is a whole one."""
+    """Do ``job``, from its checkpoint if there is a whole one. If it diverges it goes on from there once, at a lower
+    rate.
+
+    Raises:
+        DivergedError: it diverges again.
+    """
     deadline, artifacts = Deadline(job.left_s), setting.artifacts
-    trainer = _trainer(job, setting, pool)
-    begun_from = artifacts.get(job.checkpoint)
-    if begun_from is not None:
-        try:
-            trainer.load(begun_from)
-        except UserError:
-            trainer = _trainer(job, setting, pool)  # damaged: the same seed gives the same again
+    trainer = _continued(job, setting, pool)
     first_step, begun = trainer.step, time.perf_counter()
-    train(
-        trainer,
-        job.steps,
-        on_step=lambda step, loss: on_progress(Progress(job.number, step, job.steps, loss)),
-        ends=lambda: should_stop() or deadline.is_over,
-        save=lambda: artifacts.put(job.checkpoint, trainer.save),
-    )
+
+    def to_the_end(trainer: BankTrainer) -> None:
+        train(
+            trainer,
+            job.steps,
+            on_step=lambda step, loss: on_progress(Progress(job.number, step, job.steps, loss)),
+            ends=lambda: should_stop() or deadline.is_over,
+            save=lambda: artifacts.put(job.checkpoint, trainer.save),
+        )
+
+    try:
+        to_the_end(trainer)
+    except DivergedError:
+        if trainer.lowered_at is not None:
+            raise
+        trainer = _continued(job, setting, pool)
+        trainer.lower_rate()
+        artifacts.put(job.checkpoint, trainer.save)
+        to_the_end(trainer)
     train_s = time.perf_counter() - begun
     if trainer.step < job.steps:
         return Stopped(job.number, train_s)
     bank = trainer.averaged_bank()
     artifacts.put(job.bank, lambda path: write_bank(path, bank, trainer.step))
     artifacts.delete(job.checkpoint)
-    return BankTrained(job.number, job.family, train_s, trainer.step - first_step)
+    return BankTrained(job.number, job.family, train_s, trainer.step - first_step, trainer.lowered_at)
+
+
+def _continued(job: BankJob, setting: Setting, pool: PatchPool) -> BankTrainer:
+    """From its last checkpoint; from the beginning where there is none, or it is damaged: the same seed then gives the
+    same again."""
+    trainer, saved = _trainer(job, setting, pool), setting.artifacts.get(job.checkpoint)
+    if saved is not None:
+        try:
+            trainer.load(saved)
+        except UserError:
+            return _trainer(job, setting, pool)
+    return trainer
 
 
 def _trainer(job: BankJob, setting: Setting, pool: PatchPool) -> BankTrainer:

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable
 
 from evaluators.quality import NonFiniteOutputError
-from evaluators.training.trainer import NonFiniteLossError
+from evaluators.training.divergence import DivergedError
 from search.workers.messages import Answer, Failed, MachineTrouble
 from space.errors import UserError
 from space.os_errors import first_line, os_error_line, shared_memory_line
@@ -28,7 +28,7 @@ def answered(number: int, work: Callable[[], Answer]) -> Answer:
     """The answer of ``work``, or what went wrong with job ``number``; catches every exception."""
     try:
         return work()
-    except (NonFiniteLossError, NonFiniteOutputError) as error:
+    except (DivergedError, NonFiniteOutputError) as error:
         return Failed(number, str(error), diverged=True)
     except UserError as error:
         return Failed(number, str(error), traceback.format_exc())

@@ -24,9 +24,10 @@ from evaluators import data
 from evaluators.quality import baseline, evaluate
 from evaluators.tasks import rules_of
 from evaluators.training import muon
+from evaluators.training.divergence import NonFiniteLossError
 from evaluators.training.precision import choose_precision
 from evaluators.training.spectrum_loss import SpectrumLoss
-from evaluators.training.trainer import NonFiniteLossError, Trainer
+from evaluators.training.trainer import Trainer
 from search.candidates.initial_points import plain_point
 from search.experiments.network_specs import named_architecture
 from search.sharing.planning import PLAIN_ENDS

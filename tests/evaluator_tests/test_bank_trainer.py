@@ -16,10 +16,11 @@ from evaluators.sharing import BankTrainer
 from evaluators.sharing.bank_files import read_bank, write_bank
 from evaluators.sharing.place_optimizer import PlaceOptimizer
 from evaluators.tasks import TaskRules, rules_of
+from evaluators.training.divergence import NonFiniteLossError
 from evaluators.training.optimizers import optimizer_of
 from evaluators.training.plan import OPTIMIZERS, TrainingPlan
 from evaluators.training.precision import Precision
-from evaluators.training.trainer import NonFiniteLossError, Trainer
+from evaluators.training.trainer import Trainer
 from space import TASKS, SearchSpace, build
 from space.architecture import Architecture
 from space.errors import UserError

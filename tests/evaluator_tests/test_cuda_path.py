@@ -8,10 +8,11 @@ import torch
 from torch import nn
 
 from evaluators.training import trainer as trainer_module
+from evaluators.training.divergence import NonFiniteLossError
 from evaluators.training.plan import TrainingPlan
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision, choose_precision
-from evaluators.training.trainer import NonFiniteLossError, Trainer
+from evaluators.training.trainer import Trainer
 from space import ZOO, build
 
 READ_TOGETHER = 5

@@ -11,10 +11,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from evaluators.training.divergence import NonFiniteLossError
 from evaluators.training.plan import TrainingPlan
 from evaluators.training.pool import PatchPool
 from evaluators.training.precision import Precision
-from evaluators.training.trainer import NORM_BATCHES, NonFiniteLossError, Trainer
+from evaluators.training.trainer import NORM_BATCHES, Trainer
 from space.errors import UserError
 
 SCALE = 2

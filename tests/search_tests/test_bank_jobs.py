@@ -11,6 +11,7 @@ import torch
 
 from evaluators.compression.compression import Compression
 from evaluators.quality import evaluate
+from evaluators.sharing import BankTrainer
 from evaluators.sharing.bank_files import read_bank
 from evaluators.tasks import rules_of
 from evaluators.training.checkpoint import read_checkpoint
@@ -130,6 +131,53 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_weights(
     run(JobRunner(replace(setting, artifacts=LocalArtifacts(path))), TRAINING)
     for key, tensor in read_bank(path / TRAINING.bank).tensors.items():
         assert torch.equal(tensor, tensors[key]), key
+
+
+class Diverges:
+    """The loss of a family's training is not finite at one step, until its rate is lowered, or for good."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int, for_good: bool = False) -> None:
+        self.rates: list[float] = []
+        step = BankTrainer._train_step
+
+        def breaks(trainer: BankTrainer) -> float:
+            self.rates.append(trainer._optimizer.rate)
+            loss = step(trainer)
+            return float("nan") if trainer.step == at and (for_good or trainer.lowered_at is None) else loss
+
+        monkeypatch.setattr(BankTrainer, "_train_step", breaks)
+
+
+def test_shared_weights_that_diverge_go_on_once_at_half_the_rate(
+    tmp_path: Path, setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the last state that was written down, here after two steps."""
+    assert isinstance(run(JobRunner(setting), TRAINING, stop_after=2), Stopped)
+    diverges = Diverges(monkeypatch, at=4)
+    trained = run(JobRunner(setting), TRAINING)
+    assert isinstance(trained, BankTrained)
+    assert trained.lowered_at == 2
+    assert diverges.rates == [1.0, 1.0, 0.5, 0.5]
+    assert all(torch.isfinite(tensor).all() for tensor in read_bank(tmp_path / TRAINING.bank).tensors.values())
+
+
+def test_from_the_beginning_where_nothing_was_written_down(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    diverges = Diverges(monkeypatch, at=3)
+    trained = run(JobRunner(setting), TRAINING)
+    assert isinstance(trained, BankTrained)
+    assert trained.lowered_at == 0
+    assert diverges.rates == [1.0] * 3 + [0.5] * 4
+
+
+def test_a_kill_does_not_give_it_another_try(tmp_path: Path, setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    Diverges(monkeypatch, at=2, for_good=True)
+    failed = run(JobRunner(setting), TRAINING)
+    assert isinstance(failed, Failed)
+    assert failed.diverged
+    assert (tmp_path / TRAINING.checkpoint).exists()
+    again = Diverges(monkeypatch, at=2, for_good=True)
+    assert isinstance(run(JobRunner(setting), TRAINING), Failed)
+    assert set(again.rates) == {0.5}
 
 
 def test_no_time_left_is_no_failure(tmp_path: Path, setting: Setting) -> None:

@@ -10,9 +10,9 @@ import pytest
 
 from evaluators import data
 from evaluators.sharing import BankTrainer
+from evaluators.training.divergence import NonFiniteLossError
 from evaluators.training.plan import TrainingPlan
 from evaluators.training.precision import choose_precision
-from evaluators.training.trainer import NonFiniteLossError
 from search.cli import main
 from search.experiments import benchmark_inherited
 from search.experiments.benchmark import Benchmark, opened

@@ -14,7 +14,8 @@ import pytest
 from evaluators.compression.compression import Compression
 from evaluators.quality import evaluate
 from evaluators.tasks import rules_of
-from evaluators.training.trainer import NonFiniteLossError, Trainer
+from evaluators.training.divergence import NonFiniteLossError
+from evaluators.training.trainer import Trainer
 from evaluators.training.weights import load_weights
 from search.models.about import About
 from search.workers.failures import answered

@@ -13,7 +13,7 @@ from torch import nn
 
 from evaluators.costs import architecture_costs
 from evaluators.tasks import rules_of
-from evaluators.training.trainer import NonFiniteLossError
+from evaluators.training.divergence import NonFiniteLossError
 from latency_tables.tables.estimate import Latency
 from search.experiments.front_bench import Bench
 from search.experiments.front_designs import plain, takes

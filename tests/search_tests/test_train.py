@@ -21,8 +21,9 @@ from PIL import Image
 
 import search
 from evaluators.tasks import rules_of
+from evaluators.training.divergence import NonFiniteLossError
 from evaluators.training.plan import LEARNING_RATE
-from evaluators.training.trainer import NonFiniteLossError, Trainer
+from evaluators.training.trainer import Trainer
 from search.api.training import TrainingFailedError
 from search.cli import main
 from search.experiments import sessions, training_steps
