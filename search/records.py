@@ -268,6 +268,7 @@ class RunResult:
     stopped_train_s: float = 0.0  # spent on rungs that the end of a session cut short; their checkpoints remain
     is_finished: bool = False  # whether the last session came to its own end
     pruning_s: float = 0.0  # spent on choosing and removing channels
+    predicted: tuple[int, ...] = (0, 0)  # proposals of a surrogate, and those far outside what it had learnt
     shared: tuple[SharedWeights, ...] = ()  # by the number of their family; of those that are trained, or never will be
 
     @property

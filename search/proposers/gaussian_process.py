@@ -57,11 +57,22 @@ class GaussianProcess:
     def predict(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation of the noise-free quality, `(designs,)` each, in the unit of the results."""
         across = self._kernel(rows, self._rows)
-        own = (rows - self._centre) ** 2
-        prior = np.exp(self.hyperparameters.logs[-3]) * own.sum(axis=1) + np.exp(self.hyperparameters.logs[-2])
-        known = (solve_triangular(self._factor, across.T, lower=True) ** 2).sum(axis=0)
-        deviation = np.sqrt(np.maximum(prior - known, JITTER))
+        deviation = np.sqrt(np.maximum(self._prior(rows) - self._known(across), JITTER))
         return self._mean + self._scale * (across @ self._weights), self._scale * deviation
+
+    def unknown(self, rows: np.ndarray) -> np.ndarray:
+        """Of the standard deviation that it would state without any result, the share that is left: 0 to 1."""
+        prior = self._prior(rows)
+        left = np.maximum(prior - self._known(self._kernel(rows, self._rows)), 0.0)
+        return np.sqrt(left / prior)
+
+    def _prior(self, rows: np.ndarray) -> np.ndarray:
+        own = (rows - self._centre) ** 2
+        return np.exp(self.hyperparameters.logs[-3]) * own.sum(axis=1) + np.exp(self.hyperparameters.logs[-2])
+
+    def _known(self, across: np.ndarray) -> np.ndarray:
+        """What the results take from the prior's variance; ``across`` is `(designs, results)`."""
+        return (solve_triangular(self._factor, across.T, lower=True) ** 2).sum(axis=0)
 
     def _kernel(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         logs = self.hyperparameters.logs

@@ -26,6 +26,8 @@ STARTUP_RESULTS = 8  # designs spread over the costs before the surrogate is tru
 DRAWN, OFFSPRING, MOST = 20, 10, 300
 RENEWED, LEAST = 0.05, 2  # growth of the results after which hyperparameters and offspring are computed anew
 LEARNT_FROM, FITTED_TO = 800, 250  # results at most, for predictions and for hyperparameters
+OUTSIDE = 0.9  # of the deviation that is stated without any result: above, next to nothing is known of a design
+PREDICTED = "predicted"  # note of a run
 CLIMBS = 4  # steps from the most promising design, by one knob each
 
 
@@ -93,7 +95,14 @@ class SurrogateSearch:
             if scores.max() <= score:
                 break
             best, score = near[int(np.argmax(scores))], float(scores.max())
+        self._count(acquisition.model.unknown(self.rows_of([best]))[0] > OUTSIDE)
         return best
+
+    def _count(self, is_outside: bool) -> None:
+        """In a note of the run: how many proposals were predicted, and how many far outside what was learnt."""
+        storage, study_id = self._study._storage, self._study._study_id
+        predicted, outside = storage.get_study_user_attrs(study_id).get(PREDICTED, (0, 0))
+        storage.set_study_user_attr(study_id, PREDICTED, (predicted + 1, outside + int(is_outside)))
 
     def _renewed(self, told: Sequence[Result]) -> Generation:
         """Of the first results, as many as when they last had grown by ``RENEWED``: whoever continues a run finds the

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from search.proposers.surrogate import PREDICTED
 from search.records import RunResult
 from search.rungs import ranked
 from search.storage.artifacts import ArtifactStore, checkpoint_name
@@ -42,6 +43,7 @@ def result_of(study: Study, folder: Path) -> RunResult:
         stopped_train_s=study.noted("stopped_train_s", 0.0),
         pruning_s=study.noted(PRUNED_S, 0.0),
         shared=shared_weights(study),
+        predicted=tuple(study.stored(PREDICTED, (0, 0))),
         is_finished=bool(sessions) and done.get("sessions") == len(sessions),
     )
 

@@ -157,6 +157,10 @@ class Study:
     def noted(self, name: str, default: Any = None) -> Any:
         return self._notes.get(name, default)
 
+    def stored(self, name: str, default: Any = None) -> Any:
+        """As ``noted``, of what a proposer has written down."""
+        return self._study._storage.get_study_user_attrs(self._study._study_id).get(name, default)
+
     def extend(self, rungs: tuple[int, ...]) -> None:
         """Add rungs; existing rungs do not change."""
         self.settings = replace(self.settings, rungs=rungs)

@@ -11,9 +11,11 @@ import search.proposers.surrogate
 from search.candidates.next_trial import next_trial
 from search.candidates.screening import Screen
 from search.proposers.designs import Designs, crossed, mutated
-from search.proposers.surrogate import SurrogateSearch, last_mark
+from search.proposers.gaussian_process import GaussianProcess, Hyperparameters
+from search.proposers.surrogate import OUTSIDE, PREDICTED, STARTUP_RESULTS, SurrogateSearch, last_mark
 from search.records import RungResult, TrialRecord
 from search.request.budget import Budget, parse_budget
+from search.storage.run_files import result_of
 from search.storage.study import Study
 from space import TASKS, ZOO
 from tests.search_tests.conftest import formula_psnr_db, settings
@@ -153,3 +155,26 @@ def test_more_draws_leave_the_first_as_they_were() -> None:
     few = twice.drawn(10)
     assert few == once.drawn(20)[: len(few)]
     assert few == once.drawn(10)
+
+
+def test_the_run_knows_how_many_proposals_were_far_from_what_was_learnt(tmp_path: Path, monkeypatch) -> None:
+    study, budget = started(tmp_path)
+    searched(study, budget, STARTUP_RESULTS + 3)
+    predicted, outside = study.stored(PREDICTED)
+    assert predicted == 3
+    assert 0 <= outside <= 3
+    monkeypatch.setattr(search.proposers.surrogate, "OUTSIDE", -1.0)  # everything is
+    searched(study, budget, 1)
+    assert study.stored(PREDICTED) == [predicted + 1, outside + 1]
+    assert result_of(study, tmp_path).predicted == (predicted + 1, outside + 1)
+
+
+def test_far_from_all_results_a_gaussian_process_says_that_it_knows_nothing() -> None:
+    generator = np.random.default_rng(0)
+    rows = generator.random((30, 3))
+    model = GaussianProcess(rows, np.arange(3), np.sin(3 * rows).sum(axis=1))
+    near, between, far = model.unknown(rows).max(), model.unknown(generator.random((20, 3))).max(), rows + 1e3
+    assert near < between < 1
+    logs = np.array([0, 0, 0, -30, 0, -4.0])  # hardly any linear part, which would go on for ever
+    flat = GaussianProcess(rows, np.arange(3), np.sin(3 * rows).sum(axis=1), Hyperparameters(logs))
+    assert flat.unknown(far).min() > OUTSIDE > flat.unknown(rows).max()
