@@ -20,14 +20,19 @@ from space.weight_bank.families import Family
 Held = tuple[tuple[str, Value], ...]
 
 PLAIN_ENDS: dict[str, Value] = {"upsampler": "dense-one-step", "attention": "none"}  # the cheapest of the good ones
+CHEAP_BLOCK = "inverted"
+"""Of the second family of a plain backbone. By what the networks in ``reports/published/samplers/inherited.csv``
+inherited, the families of s-LWSR and of plain residual networks have a front of 1.182 dB x decades; with plain inverted
+networks 1.299, with plain residual networks of s-LWSR's backbone 1.186. Three further families raise 1.299 to 1.314 as
+``following_family`` chooses them, to 1.306 if drawn at random (``python -m tests.benchmarks.family_choice``)."""
 # What a neighbour has in common with its parent: another scale learns as much later, and a trunk that runs four times
 # takes four times as long as the plan allows for a family.
 KEPT = (BACKBONE, "input_skip", SPECIALISTS.name, "residual_scale", "recursion")
 
 
 def first_families(screen: Screen, count: int) -> tuple[Family, ...]:
-    """Up to ``count``, all different, of several networks that can share weights: those of published networks, and of
-    plain networks of every backbone, those without a published one first."""
+    """Up to ``count``, all different, of several networks that can share weights: those of published networks; of plain
+    networks of the backbones without one, of residual blocks and of cheap ones; and of plain ones of the others."""
     return tuple(islice(_published_and_plain(screen), count))
 
 
@@ -83,7 +88,10 @@ def _published_and_plain(screen: Screen) -> Iterator[Family]:
             yield from new(record.knobs, numbers)
     published = {dict(held)[BACKBONE] for held in seen}
     for name in sorted(screen.task.backbones, key=lambda name: name in published):
-        yield from new({**plain_point(space, name, generator), **PLAIN_ENDS}, {})
+        plain = {**plain_point(space, name, generator), **PLAIN_ENDS}
+        yield from new(plain, {})
+        if name not in published and any(CHEAP_BLOCK in each.values for each in space.of(name) if each.key == "block"):
+            yield from new({**plain, "block": CHEAP_BLOCK}, {})
 
 
 def _family(

@@ -39,7 +39,7 @@ def turned(family: Family, parent: Family) -> set[str]:
 @pytest.fixture(scope="module")
 def longer(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, SharingWorkers]:
     """A run whose time carries one family more than the first ones."""
-    return search(tmp_path_factory.mktemp("longer"), trials=200, time_s=3_000)
+    return search(tmp_path_factory.mktemp("longer"), trials=200, time_s=9_000)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -118,15 +118,15 @@ def test_further_families_survive_a_kill(tmp_path: Path, longer: tuple[Study, Sh
         folder = tmp_path / str(after)
         folder.mkdir()
         with pytest.raises(Killed):
-            search(folder, trials=200, time_s=3_000, workers=SharingWorkers(die_after=after))
-        study, _ = search(folder, trials=200, time_s=3_000)
+            search(folder, trials=200, time_s=9_000, workers=SharingWorkers(die_after=after))
+        study, _ = search(folder, trials=200, time_s=9_000)
         assert families(study) == families(longer[0]), after
 
 
 def test_one_that_would_end_too_late_is_not_begun(tmp_path: Path, longer: tuple[Study, SharingWorkers]) -> None:
-    assert len(families(longer[0])) == 3
-    study, _ = search(tmp_path, trials=200, time_s=3_000, workers=SharingWorkers(family_s=1_180.0))
-    assert len(families(study)) == 2
+    assert len(families(longer[0])) == 5
+    study, _ = search(tmp_path, trials=200, time_s=9_000, workers=SharingWorkers(family_s=3_700.0))
+    assert len(families(study)) == 4
 
 
 def test_a_run_without_a_limit_of_time_has_those_that_were_planned(tmp_path: Path) -> None:
