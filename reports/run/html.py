@@ -11,6 +11,7 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from evaluators.quantities import QUANTITIES, Shown, cost_texts, exact_quantities, ms_text
+from reports.benchmark.known import known_signal
 from reports.page_environment import page_environment
 from reports.plotting.text import replace_invalid
 from reports.run.advice import alternatives, beats_baseline, recommendation, recommended
@@ -145,6 +146,7 @@ def report_html(
         enough=ENOUGH,
         below_db=_below(effects, window_db[0]),
         ladder=ladder(run),
+        known=None if is_brief else known_signal(run.settings),
         growth=Markup(growth_svg(run)),
         untrained=_untrained(run),
         **{name: Markup(_part(file)) for name, file in PARTS.items()},

@@ -8,7 +8,7 @@ the space is those.
 
 Proposals go the way that a run's go: screened by exact costs, repaired if over the budget, duplicates turned away.
 There are no papers' trials and no initial points. The hypervolume is in dB times decades of MACs. ``--out FILE`` gets
-a line for each sampler and seed, and the same command continues it.
+a line for each sampler and seed, and the same command continues it; ``--figure FILE`` draws them.
 """
 
 from __future__ import annotations
@@ -18,12 +18,16 @@ import csv
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import optuna
+from matplotlib.figure import Figure
 
 from evaluators.costs import Costs
+from latency_tables.plot_style import KINDS
+from reports.plotting.style import write_png
 from search.candidates.next_trial import next_trial
 from search.pareto import non_dominated_ranks
 from search.records import RungResult, TrialRecord
@@ -49,6 +53,7 @@ class Course:
     """Where a race is run: ``true_db`` gives dB above the baseline, and measuring adds ``noise_db`` of noise."""
 
     name: str
+    title: str
     true_db: Callable[[TrialRecord], float]
     noise_db: float = NOISE_DB
     most_macs: float = MOST_MACS
@@ -58,7 +63,7 @@ class Course:
 
 
 def made_up(name: str) -> Course:
-    return Course(name, lambda record: QUALITIES[name](record.knobs, record.costs))
+    return Course(name, f"a made-up quality, {name}", lambda record: QUALITIES[name](record.knobs, record.costs))
 
 
 def tabulated(path: Path) -> Course:
@@ -68,6 +73,7 @@ def tabulated(path: Path) -> Course:
     most = max(float(row["macs"]) for row in rows)
     return Course(
         path.stem,
+        f"what {len(rows):,} networks inherited",
         lambda record: gains[record.architecture.key],
         noise_db=0.0,
         most_macs=most,
@@ -135,6 +141,29 @@ def lines(course: Course, rows: Sequence[Mapping[str, str]], trials: int) -> lis
     return found
 
 
+def figure(course: Course, rows: Sequence[Mapping[str, str]]) -> Figure:
+    """Means over seeds, in bands of one standard deviation."""
+    drawn = Figure(figsize=(7.2, 4.4), layout="constrained")
+    axes = drawn.subplots()
+    for index, sampler in enumerate(dict.fromkeys(row["sampler"] for row in rows)):
+        own = [row for row in rows if row["sampler"] == sampler]
+        marks = [count for count in AT if all(row[f"after_{count}"] for row in own)]
+        values = np.array([[float(row[f"after_{count}"]) for count in marks] for row in own])
+        mean, spread, colour = values.mean(0), values.std(0), KINDS[index % len(KINDS)]
+        axes.fill_between(marks, mean - spread, mean + spread, color=colour, alpha=0.15, lw=0)
+        axes.plot(marks, mean, "o-", ms=4, color=colour, label=f"{sampler}, {len(own)} seeds")
+    axes.set_xscale("log")
+    axes.set_xticks(AT, [f"{count:,}" for count in AT])
+    axes.minorticks_off()
+    axes.set_xlim(AT[0] * 0.9, max(count for count in AT if any(row[f"after_{count}"] for row in rows)) * 1.1)
+    axes.set_xlabel("networks measured")
+    axes.set_ylabel("area under the front (dB × decades of MACs)")
+    axes.grid(axis="y", color="#EEEEEE", lw=0.8)
+    axes.set_title(f"Samplers on {course.title}", loc="left", fontsize=12, fontweight="bold")
+    axes.legend(frameon=False, loc="lower right")
+    return drawn
+
+
 def read_rows(path: Path | None) -> list[dict[str, str]]:
     if path is None or not path.exists():
         return []
@@ -150,6 +179,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=500)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--figure", type=Path, help="a PNG, of the last quality")
     asked = parser.parse_args()
     courses = [made_up(name) for name in asked.quality] if asked.table is None else [tabulated(asked.table)]
     rows = read_rows(asked.out)
@@ -163,6 +193,8 @@ def main() -> None:
                         write_csv_atomically(asked.out, [COLUMNS, *([row[name] for name in COLUMNS] for row in rows)])
         own = [row for row in rows if row["quality"] == course.name]
         print("", *lines(course, own, asked.trials), sep="\n", flush=True)
+        if asked.figure:
+            write_png(asked.figure, partial(figure, course, own))
 
 
 if __name__ == "__main__":

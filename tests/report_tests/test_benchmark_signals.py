@@ -11,15 +11,18 @@ import pandas as pd
 import pytest
 
 from evaluators.training.plan import TrainingPlan
+from reports.benchmark.known import known_signal
 from reports.benchmark.page import _best, write_signals
 from reports.benchmark.ranking import Ranking, ranked
 from reports.benchmark.surrogate import left_out
 from reports.benchmark.table import COST, PROXY, TRAINED, Signal, read_benchmark
+from reports.run.html import report_html
 from search.experiments import benchmark_inherited, benchmark_proxies
 from search.experiments.benchmark import COSTS, QUALITY, Benchmark
 from search.experiments.benchmark_designs import BENCHMARKS
 from space.errors import UserError
 
+PUBLISHED = Path(__file__).parents[2] / "reports/published/benchmark"
 NAMES = [f"design-{index}" for index in range(12)]
 
 
@@ -174,3 +177,25 @@ def test_too_few_designs_are_told_in_one_line(folder: Path) -> None:
     write(folder / "quality.csv", QUALITY, [row])
     with pytest.raises(UserError, match="at least five designs must be trained, got 1"):
         write_signals(benchmark, "")
+
+
+def test_a_run_s_page_says_what_the_published_table_says_of_its_first_rung(make_run, monkeypatch) -> None:
+    published = pd.read_csv(PUBLISHED / "sr-x4/signals.csv")
+    run = make_run()
+    assert known_signal(run.settings) is None  # no table has 120 steps
+    row = published[(published["designs"] == "all") & (published["signal"] == "100 steps alone")].iloc[0]
+    run = replace(run, settings=replace(run.settings, rungs=(100, 200, 400)))
+    known = known_signal(run.settings)
+    assert known is not None
+    assert (known.designs, known.tau, known.low, known.high) == (
+        row["count"],
+        row["tau"],
+        row["tau_low"],
+        row["tau_high"],
+    )
+    page = report_html(run)
+    assert "(100 steps alone) ranks" in page
+    assert f"Kendall's tau {row['tau']:.2f} (95 %: {row['tau_low']:.2f} to {row['tau_high']:.2f})" in " ".join(
+        page.split()
+    )
+    assert known_signal(replace(run.settings, task="deblur", scale=1)) is None  # it has no table
