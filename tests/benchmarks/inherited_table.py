@@ -78,14 +78,14 @@ def main() -> None:
     screen = tabulated_screen(tabulated_space())
     rows = read_table(asked.file)
     done = {row["family"] for row in rows}
-    precision = choose_precision("cpu", "auto").name
+    precision, begun_at = choose_precision("cpu", "auto").name, commit()
     for number, family in enumerate(families(screen.space)):
         if str(number) in done:
             continue
         begun = time.process_time()
         for values, costs, gain_db in inherited(screen, number, family, asked.steps):
             point, key = json.dumps(values), screen.space.decode(values).key
-            cells = (number, point, key, costs.params, costs.macs, f"{gain_db:.5f}", asked.steps, precision, commit())
+            cells = (number, point, key, costs.params, costs.macs, f"{gain_db:.5f}", asked.steps, precision, begun_at)
             rows.append({name: str(cell) for name, cell in zip(COLUMNS, cells, strict=True)})
         write_csv_atomically(asked.file, [COLUMNS, *([row[name] for name in COLUMNS] for row in rows)])
         print(f"{number + 1} {family.name}, {time.process_time() - begun:.0f} core-s", flush=True)
