@@ -50,7 +50,7 @@ class SharingLoop(SearchLoop):
             return begun[0]
         settled = all(map(self.generation.is_settled, range(len(self.generation.families))))
         self._queue_settled()
-        while self._has_another_family():
+        while self._has_another_family(records):
             bank = self._bank_job(unavailable)
             if bank is not None:
                 return bank
@@ -88,11 +88,13 @@ class SharingLoop(SearchLoop):
             )
         return None
 
-    def _has_another_family(self) -> bool:
+    def _has_another_family(self, records: list[TrialRecord]) -> bool:
         """Whether there is one more now: where time allows it, and all is measured that the trained ones were trained
         on, which says whose neighbour it should be."""
         generation = self.generation
         if len(generation.families) >= self.most_families or not generation.trained or self.study.has_queued:
+            return False
+        if self._tried_enough(records):
             return False
         if self._time_left_s() - FINAL_SHARE * (self.time_s or 0.0) < 2 * SAFETY * generation.longest_s:
             return False
@@ -133,13 +135,16 @@ class SharingLoop(SearchLoop):
             queued = [*queued, index]
             self.study.note(QUEUED_NOTE, queued)
 
+    def _tried(self, records: list[TrialRecord]) -> int:
+        return sum(not record.is_fixed and record.status in TRIED for record in records)
+
+    def _tried_enough(self, records: list[TrialRecord]) -> bool:
+        return self.limits.trials is not None and self._tried(records) >= self.limits.trials
+
     def _may_propose(self, records: list[TrialRecord]) -> bool:
-        if self._exhausted:
+        if self._exhausted or self._tried_enough(records):
             return False
-        tried = sum(not record.is_fixed and record.status in TRIED for record in records)
-        if self.limits.trials is not None and tried >= self.limits.trials:
-            return False
-        if self.time_s is None or tried < FEWEST_MEASURED:
+        if self.time_s is None or self._tried(records) < FEWEST_MEASURED:
             return True
         workers = self.study.settings.workers
         kept_s = FINAL_SHARE * self.time_s + SAFETY * self._needed_s(records) / workers
