@@ -39,12 +39,12 @@ class Proposer(Protocol):
 
 # By the name of ``--sampler``, the first being the default: ``module:function``, which makes a proposer.
 PROPOSERS: dict[str, str] = {
+    "surrogate": "search.proposers.surrogate:SurrogateProposer",
     "tpe": f"{OPTUNA}:GroupedTPEProposer",
     "nsga2": f"{OPTUNA}:nsga2",
     "nsga3": f"{OPTUNA}:nsga3",
     "gp": f"{OPTUNA}:gp",
     "random": f"{OPTUNA}:random",
-    "surrogate": "search.proposers.surrogate:SurrogateProposer",
     "nni-evolution": "search.proposers.nni_samplers:evolution",
     "nni-random": "search.proposers.nni_samplers:random",
 }

@@ -132,7 +132,9 @@ RUN_OPTIONS: tuple[Option, ...] = (
         "HOW",
         default="auto",
     ),
-    Option("sampler", HOW, f"one of {', '.join(PROPOSERS)} (default: {DEFAULT})", default=DEFAULT),
+    Option(
+        "sampler", HOW, f"one of {', '.join(PROPOSERS)} (default: {DEFAULT}; a run that is continued keeps its own)"
+    ),
     Option("seed", HOW, "of proposals, weights and patches (default: 0)", default="0"),
     Option(
         "specialists",

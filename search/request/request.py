@@ -16,7 +16,7 @@ from evaluators.quantities import latency_key, quantity
 from evaluators.tasks import TaskRules, rules_from_text, rules_of
 from latency_tables.tables.table import table_names
 from search.environment import available_cores
-from search.proposers import proposer
+from search.proposers import DEFAULT, proposer
 from search.records import Wanted
 from search.request.budget import Budget, parse_budget
 from search.request.options import DEFAULT_OBJECTIVE, DEFAULT_TIME, INT8_DEVICE, INT8_SAVES, option_texts
@@ -69,6 +69,7 @@ class Request:
     storage: str | None = None  # a URL (``search.storage``); None for the journal in ``folder``
     has_default_objective: bool = False
     has_auto_evaluator: bool = False
+    has_default_sampler: bool = False
     command: str = ""  # which makes the same request again
 
     @property
@@ -98,7 +99,8 @@ def request_from_options(command: str = "", **options: object) -> Request:
     scale = parse_count("--scale", given["scale"], 1) if "scale" in given else wanted_task.default_scale
     rules = rules_from_text(wanted_task.name, scale, task_values(given))
     budget = parse_budget(given["budget"])
-    proposer(given["sampler"])
+    sampler = given.get("sampler", DEFAULT)
+    proposer(sampler)
     device = given.get("device")
     _check_device(device)
     compress = parse_compress(given["compress"]) if given.get("compress") else ()
@@ -125,7 +127,7 @@ def request_from_options(command: str = "", **options: object) -> Request:
         objectives=objectives,
         input_size=parse_input(given.get("input"), wanted_task, scale),
         networks=parse_networks(given["networks"], rules) if "networks" in given else (),
-        sampler=given["sampler"],
+        sampler=sampler,
         seed=parse_count("--seed", given["seed"], 0),
         tables=tables,
         compress=compress,
@@ -150,6 +152,7 @@ def request_from_options(command: str = "", **options: object) -> Request:
         storage=checked_url("--storage", given["storage"]) if "storage" in given else None,
         has_default_objective="objective" not in given,
         has_auto_evaluator=asked_evaluator == AUTO,
+        has_default_sampler="sampler" not in given,
         command=command,
     )
 

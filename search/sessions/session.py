@@ -57,8 +57,8 @@ def check_and_read(request: Request) -> Session:
     begun = time.monotonic()
     existing = Study.open(request.folder, owned=False, url=request.storage)
     begun_settings = existing.settings if existing else None
-    if begun_settings is not None and request.has_auto_evaluator:
-        request = replace(request, wanted=replace(request.wanted, evaluator=begun_settings.evaluator))
+    if begun_settings is not None:
+        request = _with_its_own(request, begun_settings)
     precision, note = precision_for(request.device, request.precision, begun_settings, request.folder)
     wanted = request.wanted
     space = SearchSpace(request.task, request.rules.shape)
@@ -96,6 +96,14 @@ def _evaluated(request: Request, settings: RunSettings) -> Request:
             f"a larger one, or --evaluator {ALONE}"
         )
     return replace(request, wanted=replace(request.wanted, evaluator=ALONE))
+
+
+def _with_its_own(request: Request, begun: RunSettings) -> Request:
+    """What the request leaves open is as the run was begun, whatever is the default today."""
+    wanted = request.wanted
+    evaluator = begun.evaluator if request.has_auto_evaluator else wanted.evaluator
+    sampler = begun.sampler if request.has_default_sampler else wanted.sampler
+    return replace(request, wanted=replace(wanted, evaluator=evaluator, sampler=sampler))
 
 
 @dataclass(frozen=True)

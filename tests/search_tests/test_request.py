@@ -29,7 +29,7 @@ def test_defaults_are_those_of_the_command_line() -> None:
         budget="200k-params",
         objectives=("psnr", "macs"),
         input_size=(320, 180),
-        sampler="tpe",
+        sampler="surrogate",
         seed=0,
         evaluator="shared",
         workers=1,
@@ -80,7 +80,7 @@ def test_every_option_is_read() -> None:
     task_options = {option.key for option in RUN_OPTIONS if option.group == "options of the tasks"} - {"scale"}
     unread = {option.key for option in RUN_OPTIONS if f'"{option.key}"' not in source} - task_options
     assert not unread
-    assert option_texts(SR)["sampler"] == "tpe"
+    assert option_texts(SR)["evaluator"] == "auto"
 
 
 def test_what_a_run_keeps_is_said_at_each_field() -> None:

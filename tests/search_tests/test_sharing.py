@@ -243,6 +243,17 @@ def test_a_run_goes_on_as_it_was_begun(begun: str, tmp_path: Path) -> None:
         check_and_read(request_from_options(evaluator=other, trials="2", rungs="1", **options))
 
 
+def test_a_run_goes_on_with_the_sampler_that_it_was_begun_with(tmp_path: Path) -> None:
+    """Runs that were begun when another one was the default among them."""
+    options = {"task": "sr", "budget": "30k-params", "run_dir": str(tmp_path / "run"), "workers": "1", "trials": "1"}
+    first = check_and_read(request_from_options(sampler="tpe", **options))
+    first.request.folder.mkdir()
+    Study.create(first.request.folder, first.settings)
+    assert check_and_read(request_from_options(**options)).settings.sampler == "tpe"
+    with pytest.raises(UserError, match="sampler tpe, got surrogate"):
+        check_and_read(request_from_options(sampler="surrogate", **options))
+
+
 def checked(tmp_path: Path, **options: str) -> Session:
     run_dir = str(tmp_path / "run")
     return check_and_read(request_from_options(task="sr", workers="1", run_dir=run_dir, **options))
