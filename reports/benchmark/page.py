@@ -9,11 +9,12 @@ import pandas as pd
 
 from reports.benchmark.ranking import RESAMPLES, TOP, Ranking, ranked
 from reports.benchmark.signals_figure import figure
-from reports.benchmark.table import TRAINED, Table, read_benchmark
+from reports.benchmark.table import BANK, TRAINED, TUNED, Table, read_benchmark
 from reports.markdown import table as markdown_table
 from reports.plotting.style import write_png
 from search.experiments.benchmark import Benchmark
 from search.experiments.benchmark_designs import DRAW_SEED, FEWEST_PARAMS, MOST_MACS, MOST_OPERATORS, MOST_PARAMS
+from search.experiments.benchmark_inherited import SHARED_STEPS
 from space.errors import UserError
 from space.files import write_atomically, write_text_atomically
 
@@ -109,6 +110,7 @@ def _page(
         *markdown_table(heads, rows, "ll"),
         "",
         _about(benchmark),
+        *([f"\n{_about_inherited()}"] if any(each.signal.kind == BANK for each in everything) else []),
         f"\n`{command}` continues the table; with `--signals` it writes this page from what is there. Trained in "
         f"{precision} on {device}, one thread, commit {commit}, with other jobs beside it: seconds are those of the "
         "clock, and include measuring. `designs.csv`: costs, and milliseconds on three phones; `quality.csv`: PSNR of "
@@ -121,8 +123,9 @@ def _best(rankings: Sequence[Ranking]) -> str:
     """The best of what is not a training, beside the shortest training that ranks better."""
     if max(each.designs for each in rankings) < ENOUGH:
         return f"Below {ENOUGH} designs the table says little: look at the intervals."
-    trained = [each for each in rankings if each.signal.kind == TRAINED]
-    free = max((each for each in rankings if each.signal.kind != TRAINED), key=lambda each: each.tau)
+    trained = [each for each in rankings if each.signal.kind in (TRAINED, TUNED)]
+    trained.sort(key=lambda each: each.signal.seconds or 0.0)
+    free = max((each for each in rankings if each not in trained), key=lambda each: each.tau)
     words = f"Of all signals without a training of the design, {free.signal.name} ranks best (tau {free.tau:.2f})"
     better = next((each for each in trained if each.tau > free.tau), None)
     if better is None:
@@ -152,6 +155,15 @@ def _about(benchmark: Benchmark) -> str:
         f"long on a CPU, are not in it. Trained on the embedded photographs under the short protocol "
         f"(`{benchmark.plan}`), measured on the six validation photographs. Proxies: one batch of training "
         "patches, the weights of seed 0, layers that begin at zero drawn."
+    )
+
+
+def _about_inherited() -> str:
+    return (
+        "Inherited: designs of one kind are of one family, which is trained on them and others as in a run with shared "
+        f"weights, for {SHARED_STEPS} steps; seconds are those of measuring a design, and of its steps alone, without "
+        "its share of that training. `--inherited` continues it. A design whose weights cannot be shared, or whose kind "
+        "has hardly another network within the limits, has none."
     )
 
 

@@ -8,11 +8,13 @@ import matplotlib.lines
 import numpy as np
 from matplotlib.figure import Figure
 
+from latency_tables.plot_style import KINDS
 from reports.benchmark.ranking import Ranking
-from reports.benchmark.table import BANK, COST, LEARNT, PROXY, TRAINED
+from reports.benchmark.table import BANK, COST, LEARNT, PROXY, TRAINED, TUNED
 from reports.plotting.style import DESCENT, FRONT, OTHER, PAPER, SAME_TIME, TIE
 
-COLOURS = {TRAINED: FRONT, BANK: SAME_TIME, LEARNT: DESCENT, COST: TIE, PROXY: PAPER}
+LIGHT = KINDS[5]
+COLOURS = {TRAINED: FRONT, BANK: SAME_TIME, TUNED: LIGHT, LEARNT: DESCENT, COST: TIE, PROXY: PAPER}
 GROUPS = {"all": ("all designs", "o", -0.16), "random": ("random designs alone", "D", 0.18)}
 
 

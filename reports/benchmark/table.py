@@ -18,6 +18,7 @@ from space.errors import UserError
 from space.text_files import csv_table, read_file
 
 TRAINED, COST, PROXY, LEARNT, BANK = "trained alone", "cost", "zero-cost proxy", "surrogate", "shared weights"
+TUNED = "shared weights, then alone"
 
 
 @dataclass(frozen=True)
@@ -110,8 +111,8 @@ def _inherited(table: pd.DataFrame) -> list[Signal]:
     found = []
     for steps in sorted(set(table["steps_after"].astype(int))):
         name = "inherited" + (f" + {steps} steps" if steps else "")
-        own = table[table["steps_after"] == steps]
-        found.append(Signal(name, BANK, dict(_pairs(own, "psnr_db")), float(own["seconds"].median())))
+        own, kind = table[table["steps_after"] == steps], TUNED if steps else BANK
+        found.append(Signal(name, kind, dict(_pairs(own, "psnr_db")), float(own["seconds"].median())))
     return found
 
 

@@ -15,7 +15,7 @@ from reports.benchmark.known import known_signal
 from reports.benchmark.page import _best, write_signals
 from reports.benchmark.ranking import Ranking, ranked
 from reports.benchmark.surrogate import left_out
-from reports.benchmark.table import COST, PROXY, TRAINED, Signal, read_benchmark
+from reports.benchmark.table import COST, PROXY, TRAINED, TUNED, Signal, read_benchmark
 from reports.run.html import report_html
 from search.experiments import benchmark_inherited, benchmark_proxies
 from search.experiments.benchmark import COSTS, QUALITY, Benchmark
@@ -159,13 +159,16 @@ def test_the_page_says_what_the_table_says(folder: Path) -> None:
 )
 def test_the_first_sentence_names_the_best_signal_and_the_training_that_beats_it(tau: float, words: str) -> None:
     steps = [
-        Ranking(Signal(f"{steps} steps alone", TRAINED, {}), 40, own, 0, 1, 8, 1.6, 0)
+        Ranking(Signal(f"{steps} steps alone", TRAINED, {}, steps / 10), 40, own, 0, 1, 8, 1.6, 0)
         for steps, own in ((100, 0.2), (400, 0.7), (800, 0.8))
     ]
     costs = [
         Ranking(Signal(name, COST, {}), 40, own, 0, 1, 8, 1.6, 0) for name, own in (("params", 0.1), ("MACs", tau))
     ]
     assert _best([*steps, *costs]).endswith(words)
+    tuned = Ranking(Signal("inherited + 50 steps", TUNED, {}, 5.0), 40, 0.95, 0, 1, 8, 1.6, 0)
+    shortest = "the shortest training that ranks better is inherited + 50 steps (tau 0.95)."
+    assert _best([*steps, tuned, *costs]).endswith(shortest)
 
 
 def test_too_few_designs_are_told_in_one_line(folder: Path) -> None:
