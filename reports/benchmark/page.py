@@ -162,8 +162,8 @@ def _about_inherited() -> str:
     return (
         "Inherited: designs of one kind are of one family, which is trained on them and others as in a run with shared "
         f"weights, for {SHARED_STEPS} steps; seconds are those of measuring a design, and of its steps alone, without "
-        "its share of that training. `--inherited` continues it. A design whose weights cannot be shared, or whose kind "
-        "has hardly another network within the limits, has none."
+        "its share of that training. `--inherited` continues it. A design whose weights cannot be shared has none, and "
+        "one whose kind has hardly another network within the limits."
     )
 
 
