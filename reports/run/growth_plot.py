@@ -89,7 +89,7 @@ def _svg(curves: Sequence[Curve], along: Quantity) -> str:
         axes.set_ylabel(f"area under the front\n(dB × decades of {along.noun})")
         axes.grid(axis="y", color="#EEEEEE", lw=0.8)
         axes.set_axisbelow(True)
-        axes.legend(frameon=False, loc="lower right")
+        axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0)
         literal_texts(figure)
         svg = rendered(figure, ".svg").decode()
     return svg[svg.index("<svg") :]
