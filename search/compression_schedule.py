@@ -11,7 +11,8 @@ from search.candidates.compressed import Compressor, Variant, can_follow, second
 from search.candidates.screening import Screen
 from search.records import Status, TrialRecord
 from search.rungs import SAFETY
-from search.storage.study import PRUNED_S, Study
+from search.storage.note_names import PRUNED_S
+from search.storage.study import Study
 from search.workers.pruning import PrunedNetwork, PruneJob
 
 MEASURED_LONGER = 8  # times as long as in float: int8 is calibrated, and every value rounded one by one

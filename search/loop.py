@@ -17,7 +17,8 @@ from search.rungs import SAFETY, next_fixed, promotable
 from search.sessions.deadline import Deadline
 from search.sessions.progress import Listener
 from search.storage.artifacts import checkpoint_name, measured_weights_name
-from search.storage.study import ELAPSED_S, Study
+from search.storage.note_names import ELAPSED_S
+from search.storage.study import Study
 from search.workers.dispatcher import Dispatcher
 from search.workers.jobs import Measured, RungJob, training_seed
 from search.workers.messages import Failed, Job, Progress, Result

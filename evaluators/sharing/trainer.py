@@ -49,18 +49,22 @@ class BankTrainer:
     Args:
         designs: smallest first; the last has all weights of the others. Drawn evenly between.
         pools: one for each of the specialists of a design, by their number.
+        bank: to be trained further; else a new one of ``designs``, most of whose weights begin as those of the largest,
+            drawn from ``seed``.
     """
 
     def __init__(
         self,
-        bank: WeightBank,
         designs: Sequence[Architecture],
         pools: Pools,
         plan: TrainingPlan,
         precision: Precision,
         seed: int,
         loss: Loss,
+        bank: WeightBank | None = None,
     ) -> None:
+        if bank is None:
+            bank = WeightBank.covering(reversed(designs), torch.Generator().manual_seed(seed))
         self.bank = bank
         self.designs = tuple(designs)
         self.plan = plan
@@ -74,20 +78,6 @@ class BankTrainer:
         self._networks: dict[Architecture, tuple[nn.Module, Precision]] = {}
         self._watch = LossWatch()
         self._failure: DivergedError | None = None
-
-    @classmethod
-    def begun(
-        cls,
-        designs: Sequence[Architecture],
-        pools: Pools,
-        plan: TrainingPlan,
-        precision: Precision,
-        seed: int,
-        loss: Loss,
-    ) -> BankTrainer:
-        """With a new bank of ``designs``, most of whose weights begin as those of the largest, drawn from ``seed``."""
-        bank = WeightBank.covering(reversed(designs), torch.Generator().manual_seed(seed))
-        return cls(bank, designs, pools, plan, precision, seed, loss)
 
     def train_to(
         self,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import resources
 
-from reports.benchmark.page import SIGNALS_FILE
 from search.records import SHARED, RunSettings
 from search.request.request import run_name
 from space.text_files import csv_table
 
+SIGNALS_FILE = "signals.csv"
 COLUMNS = ("designs", "signal", "count", "tau", "tau_low", "tau_high")
 
 

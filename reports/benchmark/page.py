@@ -7,6 +7,7 @@ from functools import partial
 
 import pandas as pd
 
+from reports.benchmark.known import SIGNALS_FILE
 from reports.benchmark.ranking import RESAMPLES, TOP, Ranking, ranked
 from reports.benchmark.signals_figure import figure
 from reports.benchmark.table import BANK, TRAINED, TUNED, Table, read_benchmark
@@ -19,7 +20,7 @@ from space.errors import UserError
 from space.files import write_atomically, write_text_atomically
 
 ENOUGH = 2 * TOP  # designs, of which the best are told from the others
-SIGNALS_FILE, FIGURE_FILE, PAGE_FILE = "signals.csv", "signals.png", "README.md"
+FIGURE_FILE, PAGE_FILE = "signals.png", "README.md"
 
 
 def write_signals(benchmark: Benchmark, command: str) -> None:

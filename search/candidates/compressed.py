@@ -21,7 +21,8 @@ from search.candidates.screening import Screen, over_budget
 from search.records import SEARCHED, Descent, Status, TrialRecord
 from search.rungs import ranked
 from search.storage.artifacts import measured_weights_name, pruned_weights_name
-from search.storage.study import PRUNED_S, Study
+from search.storage.note_names import PRUNED_S
+from search.storage.study import Study
 from search.workers.pruning import PrunedNetwork, PruneJob
 from space.architecture import Architecture
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from latency_tables.cli.console import Console
@@ -13,8 +14,9 @@ from search.experiments.benchmark import Benchmark, opened
 from search.experiments.benchmark_designs import BENCHMARKS
 from search.experiments.benchmark_inherited import completed_inherited
 from search.experiments.benchmark_proxies import completed_proxies
-from search.experiments.sessions import artifacts_of
+from search.experiments.sessions import TrainingSession, artifacts_of
 from search.experiments.training import Begun
+from search.experiments.working_precision import in_working_precision
 from search.request.values import written_folder
 from search.sessions.deadline import Deadline
 from search.sessions.interrupts import noted_interrupts
@@ -41,17 +43,24 @@ def execute(options: argparse.Namespace) -> int:
         console.print(f"page: {folder / 'README.md'}", highlight=False, soft_wrap=True)
         return 0
     if options.inherited:
-        deadline = Deadline() if session.time_s is None else Deadline(session.time_s)
-        with noted_interrupts() as interrupted:
-            for line in completed_inherited(benchmark, session.precision, lambda: interrupted() or deadline.is_over):
-                console.print(line, highlight=False, markup=False, soft_wrap=True)
-            return 130 if interrupted() else 0
+        return _inherit(benchmark, session, console)
     session = replace(session, folder=benchmark.trainings_folder, threads=THREADS)
     benchmark.write_costs()
     benchmark.write_quality()
     _, status = run_session(benchmark.waiting(), session, console, lambda _record: benchmark.write_quality())
     console.print(f"tables: {folder}", highlight=False, soft_wrap=True)
     return status
+
+
+def _inherit(benchmark: Benchmark, session: TrainingSession, console: Console) -> int:
+    """Continue ``inherited.csv``; Ctrl-C ends it with what is whole."""
+    session, failed = in_working_precision(benchmark.trainings(), session)
+    deadline = Deadline() if session.time_s is None else Deadline(session.time_s)
+    with noted_interrupts() as interrupted:
+        told = completed_inherited(benchmark, session.precision, lambda: interrupted() or deadline.is_over)
+        for line in chain((failed,) if failed else (), told):
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+    return 130 if interrupted() else 0
 
 
 def _lines(benchmark: Benchmark) -> list[str]:

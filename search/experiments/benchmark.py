@@ -8,7 +8,7 @@ there or not, so that a table can be continued on another machine.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,18 +78,8 @@ class Benchmark:
         Raises:
             UserError: a column is missing, or a row is of a training that this table does not have, or there twice.
         """
-        path, seen = self.folder / QUALITY_FILE, set()
-        rows, own = rows_in(path, QUALITY), {training.folder_name for training in self.trainings()}
-        for line, row in enumerate(rows, start=2):
-            key = row["training"], row["steps"]
-            what = "another's training" if row["training"] not in own else "a second time" if key in seen else ""
-            if what or not row["steps"].isdecimal():
-                raise UserError(
-                    f"{path} line {line} must be of a training of this table, and once, got {row['training']} after "
-                    f"{row['steps']} steps{f', {what}' if what else ''}; delete the line, or take another --out"
-                )
-            seen.add(key)
-        return rows
+        own = {training.folder_name for training in self.trainings()}
+        return checked_rows(self.folder / QUALITY_FILE, QUALITY, ("training", "steps"), own)
 
     def write_costs(self) -> None:
         """``designs.csv``."""
@@ -186,6 +176,27 @@ def rows_in(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     if not path.exists():
         return []
     return [row for _, row in csv_table(path.name, read_file(path, "a table"), columns)]
+
+
+def checked_rows(
+    path: Path, columns: Sequence[str], key: tuple[str, str], own: Collection[str]
+) -> list[dict[str, str]]:
+    """As ``rows_in``; ``key`` are the columns of what a row is of, one of ``own``, and of a number of steps.
+
+    Raises:
+        UserError: a column is missing, or a row is of something that this table does not have, or there twice.
+    """
+    (name, steps), rows, seen = key, rows_in(path, columns), set[tuple[str, str]]()
+    for line, row in enumerate(rows, start=2):
+        place = row[name], row[steps]
+        what = f"another's {name}" if row[name] not in own else "a second time" if place in seen else ""
+        if what or not row[steps].isdecimal():
+            raise UserError(
+                f"{path} line {line} must be of a {name} of this table, and once, got {row[name]} after "
+                f"{row[steps]} steps{f', {what}' if what else ''}; delete the line, or take another --out"
+            )
+        seen.add(place)
+    return rows
 
 
 def _write(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:

@@ -21,7 +21,7 @@ from evaluators.training.precision import Precision
 from evaluators.training.trainer import Trainer
 from search.candidates.screening import Screen
 from search.environment import environment
-from search.experiments.benchmark import Benchmark, rows_in
+from search.experiments.benchmark import Benchmark, checked_rows
 from search.experiments.benchmark_designs import MOST_MACS, MOST_PARAMS, BenchmarkTask, Design
 from search.records import RunSettings
 from search.request.request import request_from_options
@@ -54,8 +54,9 @@ class Group:
 
 
 def read_inherited(benchmark: Benchmark) -> list[dict[str, str]]:
-    """The rows of ``inherited.csv``. Raises as ``rows_in``."""
-    return rows_in(benchmark.folder / INHERITED_FILE, COLUMNS)
+    """The rows of ``inherited.csv``. Raises as ``checked_rows``."""
+    own = {design.name for design in benchmark.designs}
+    return checked_rows(benchmark.folder / INHERITED_FILE, COLUMNS, ("name", "steps_after"), own)
 
 
 def completed_inherited(benchmark: Benchmark, precision: Precision, is_over: Callable[[], bool]) -> Iterator[str]:
@@ -149,7 +150,7 @@ def _measured(
     def pools(specialists: int) -> tuple[PatchPool, ...]:
         return data.pools_of(pool, rules, specialists)
 
-    shared = BankTrainer.begun(designs, pools, benchmark.plan, precision, seed, rules.measure.loss)
+    shared = BankTrainer(designs, pools, benchmark.plan, precision, seed, rules.measure.loss)
     shared.train_to(SHARED_STEPS, should_stop=is_over)
     if shared.step < SHARED_STEPS:
         return

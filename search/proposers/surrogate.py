@@ -18,6 +18,7 @@ from search.proposers.features import Features
 from search.proposers.gaussian_process import GaussianProcess, Hyperparameters
 from search.proposers.improvement import Front
 from search.proposers.results import QUALITY, Result, Results, Seen
+from search.storage.note_names import PREDICTED
 from space.knobs import Value
 
 STARTUP_RESULTS = 8  # designs spread over the costs before the surrogate is trusted: fixed trials count
@@ -27,7 +28,6 @@ DRAWN, OFFSPRING, MOST = 20, 10, 300
 RENEWED, LEAST = 0.05, 2  # growth of the results after which hyperparameters and offspring are computed anew
 LEARNT_FROM, FITTED_TO = 800, 250  # results at most, for predictions and for hyperparameters
 OUTSIDE = 0.9  # of the deviation that is stated without any result: above, next to nothing is known of a design
-PREDICTED = "predicted"  # note of a run
 CLIMBS = 4  # steps from the most promising design, by one knob each
 
 

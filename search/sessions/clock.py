@@ -7,7 +7,8 @@ from collections.abc import Collection
 
 from search.records import TrialRecord
 from search.sessions.progress import Listener
-from search.storage.study import ELAPSED_S, Study
+from search.storage.note_names import ELAPSED_S
+from search.storage.study import Study
 from search.workers.messages import Progress
 
 

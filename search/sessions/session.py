@@ -37,8 +37,9 @@ from search.sharing.choosing import shares_weights
 from search.sharing.session import sharing_loop
 from search.storage.artifacts import LocalArtifacts
 from search.storage.lock import own
+from search.storage.note_names import ELAPSED_S
 from search.storage.run_files import drop_checkpoints
-from search.storage.study import ELAPSED_S, Study
+from search.storage.study import Study
 from search.workers.jobs import JobRunner, Setting
 from search.workers.processes import ProcessWorkers
 from search.workers.protocol import Workers

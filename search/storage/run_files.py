@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from search.proposers.surrogate import PREDICTED
 from search.records import RunResult
 from search.rungs import ranked
 from search.storage.artifacts import ArtifactStore, checkpoint_name
+from search.storage.note_names import ELAPSED_S, PREDICTED, PRUNED_S
 from search.storage.shared_notes import shared_weights
-from search.storage.study import ELAPSED_S, PRUNED_S, Study
+from search.storage.study import Study
 from space.errors import UserError
 
 

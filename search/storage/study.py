@@ -39,8 +39,6 @@ from space.errors import UserError
 from space.knobs import Value
 from space.search_space import Parameter
 
-ELAPSED_S = "elapsed_s"  # note of a run: its time by the clock, written down every few seconds
-PRUNED_S = "pruning_s"  # note of a run: seconds that choosing and removing channels took
 TOLD_AS = {
     Status.OVER_BUDGET: TrialState.PRUNED,
     Status.DUPLICATE: TrialState.PRUNED,
@@ -186,7 +184,7 @@ class Study:
     @property
     def has_queued(self) -> bool:
         """Whether trials wait to be asked for."""
-        return any(trial.state == TrialState.WAITING for trial in self._study.get_trials(deepcopy=False))
+        return any(trial.state == TrialState.WAITING for trial in self.trials())
 
     def sources(self) -> set[str]:
         """Names of the fixed trials in the storage, including queued ones."""
@@ -198,8 +196,7 @@ class Study:
         The sampler is seeded for each trial with the run's seed and the trial's number, so that a continued run
         proceeds as an uninterrupted one would.
         """
-        trials = self._study.get_trials(deepcopy=False)
-        seed = self.settings.seed * 1_000_003 + len(trials)
+        seed = self.settings.seed * 1_000_003 + len(self.trials())
         held = screen.space.parameters_of(screen.space.held) if screen.space.held else {}
         if held and not self.has_queued:
             self._study.enqueue_trial(held)

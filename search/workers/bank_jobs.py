@@ -105,7 +105,7 @@ def _continued(job: BankJob, setting: Setting, pool: PatchPool) -> BankTrainer:
 
 def _trainer(job: BankJob, setting: Setting, pool: PatchPool) -> BankTrainer:
     rules = setting.rules
-    return BankTrainer.begun(
+    return BankTrainer(
         job.designs,
         lambda specialists: pools_of(pool, rules, specialists),
         setting.plan,

@@ -69,13 +69,13 @@ def figures(elastic: tuple[str, ...], steps: int, every: int) -> Iterator[str]:
     bicubic_db = baseline(pairs, rules).psnr_db
     precision = choose_precision("cpu", "auto")
     training = BankTrainer(
-        bank,
         designs,
         lambda _: (pool,),
         rules.degrade.plan,
         precision,
         training_seed(0, "family 0"),
         rules.measure.loss,
+        bank,
     )
     yield f"{family.name}, {len(designs)} designs, {precision.name}; " + ", ".join(f"{w}x{b}" for w, b in SHOWN)
     begun = time.process_time()

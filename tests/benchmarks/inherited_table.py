@@ -51,7 +51,7 @@ def inherited(screen: Screen, number: int, family: Family, steps: int) -> Iterat
     designs = designs_of(part, np.random.default_rng((0, number)), family.largest(space))
     pool = data.training_pool(data.training_images(None, rules), rules)
     plan, seed = rules.degrade.plan, training_seed(0, f"family {number}")
-    training = BankTrainer.begun(designs, lambda _: (pool,), plan, precision, seed, rules.measure.loss)
+    training = BankTrainer(designs, lambda _: (pool,), plan, precision, seed, rules.measure.loss)
     training.train_to(steps)
     bank = training.averaged_bank()
     pairs = data.validation_pairs(data.validation_images(None, rules), rules)

@@ -28,6 +28,7 @@ from matplotlib.figure import Figure
 from evaluators.costs import Costs
 from latency_tables.plot_style import KINDS
 from reports.plotting.style import write_png
+from reports.run.hypervolume import hypervolume as area
 from search.candidates.next_trial import next_trial
 from search.pareto import non_dominated_ranks
 from search.records import RungResult, TrialRecord
@@ -110,12 +111,13 @@ def searched(course: Course, sampler: str, trials: int, seed: int) -> tuple[list
 
 
 def hypervolume(found: Sequence[tuple[Costs, float, float]], most_macs: float) -> float:
-    macs = np.log10([costs.macs for costs, _, _ in found])
+    macs = np.array([costs.macs for costs, _, _ in found])
     measured, true = np.array([[measured, true] for _, measured, true in found]).T
     front = np.flatnonzero(non_dominated_ranks(np.column_stack([-measured, macs])) == 0)
     order = front[np.argsort(macs[front])]
-    ends = np.minimum(np.append(macs[order], np.log10(most_macs)), np.log10(most_macs))
-    return float(np.maximum(np.maximum.accumulate(true[order]), 0) @ np.diff(ends))
+    heights = np.maximum(np.maximum.accumulate(true[order]), 0)
+    points = [(float(cost), float(db)) for cost, db in zip(macs[order], heights, strict=True) if cost < most_macs]
+    return area(points, (most_macs, 0.0))
 
 
 def row_of(course: Course, sampler: str, trials: int, seed: int) -> dict[str, str]:

@@ -51,7 +51,7 @@ def trainer(designs: list[Architecture], rules: TaskRules | None = None, plan: T
     for each in reversed(designs):
         bank.cover(each, torch.Generator().manual_seed(0))
     loss = rules.measure.loss
-    return BankTrainer(bank, designs, lambda count: pools_of(pool, rules, count), plan, PRECISION, 0, loss)
+    return BankTrainer(designs, lambda count: pools_of(pool, rules, count), plan, PRECISION, 0, loss, bank)
 
 
 NARROW, WIDE = design(width=8, blocks=4), design(width=12, blocks=6)

@@ -10,7 +10,8 @@ import pytest
 
 from search.sessions.clock import Clock
 from search.sessions.deadline import Deadline
-from search.storage.study import ELAPSED_S, Study
+from search.storage.note_names import ELAPSED_S
+from search.storage.study import Study
 from tests.search_tests.conftest import SilentListener, search_by_formula, settings
 
 ROOT = Path(__file__).parents[2]

@@ -19,14 +19,15 @@ EXAMPLES = (
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--task", required=True, help="sr (x4) or denoise (sigma 25)")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="the table (default: runs/benchmark-TASK)")
-    parser.add_argument("--list", action="store_true", help="say what is done, begun and waiting, and train nothing")
-    parser.add_argument(
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--list", action="store_true", help="say what is done, begun and waiting, and train nothing")
+    what.add_argument(
         "--signals",
         action="store_true",
         help="how each cheap signal (rungs, costs, zero-cost proxies, what is inherited) ranks the designs trained so "
         "far; train nothing",
     )
-    parser.add_argument(
+    what.add_argument(
         "--inherited",
         action="store_true",
         help="train families of networks that share weights, and measure what the designs inherit, instead of training "

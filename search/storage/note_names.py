@@ -1,0 +1,5 @@
+"""What a run remembers of itself beside its trials, by the names of the notes (``Study.note``)."""
+
+ELAPSED_S = "elapsed_s"  # its time by the clock, written down every few seconds
+PRUNED_S = "pruning_s"  # seconds that choosing and removing channels took
+PREDICTED = "predicted"  # how many proposals a surrogate has made, and how many far outside what it had learnt
