@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from search.experiments.benchmark import Benchmark, opened
 from search.experiments.benchmark_designs import BENCHMARKS, BenchmarkTask, Design, designed
 from search.experiments.benchmark_inherited import COLUMNS, groups
 from search.experiments.network_specs import named_architecture
+from search.sessions import first_step
 
 SMALL = replace(
     BENCHMARKS["sr"],
@@ -127,3 +130,57 @@ def test_it_ends_with_the_time(table: Path) -> None:
     asked = iter([False, False, True, True, True])
     assert list(benchmark_inherited.completed_inherited(benchmark, precision, lambda: next(asked))) == []
     assert not (table / "inherited.csv").exists()
+
+
+def test_ctrl_c_ends_it_with_what_is_whole(table: Path, monkeypatch) -> None:
+    train_to, trained = BankTrainer.train_to, []
+
+    def interrupted(self: BankTrainer, steps: int, on_step=None, should_stop=None) -> None:
+        trained.append(steps)
+        if len(trained) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        train_to(self, steps, on_step, should_stop)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(BankTrainer, "train_to", interrupted)
+        assert main(command(table)) == 130
+    families = {row["family"] for row in rows_of(table)}
+    assert len(families) == 1
+    assert main(command(table)) == 0
+    assert len({row["family"] for row in rows_of(table)}) == 2
+
+
+def test_where_bfloat16_does_not_work_it_is_trained_in_float32(table: Path, monkeypatch, capsys) -> None:
+    """As a processor may turn out that nobody here has."""
+    monkeypatch.setattr(first_step, "_death", lambda precision, _networks: "SIGILL" if precision.autocast else None)
+    assert main([*command(table)[:-2], "bf16", "--inherited"]) == 0
+    assert "training in float32: a process that made first steps in bfloat16 ended (SIGILL)" in capsys.readouterr().out
+    assert {row["precision"] for row in rows_of(table)} == {"fp32"}
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        (lambda text: text.replace("plain-8x2", "plain-9x2"), "line 2 must be of a name of this table, and once, got"),
+        (lambda text: text + text.splitlines()[1] + "\n", "after 0 steps, a second time; delete the line"),
+        (lambda text: text.replace("steps_after", "after"), "steps_after"),
+    ],
+)
+def test_rows_of_something_else_are_refused(table: Path, capsys, change, part: str) -> None:
+    assert main(command(table)) == 0
+    path = table / "inherited.csv"
+    path.write_text(change(path.read_text()))
+    capsys.readouterr()
+    assert main(command(table)) == 2
+    error = capsys.readouterr().err
+    assert part in error
+    assert error.count("\n") == 1
+
+
+def test_one_thing_at_a_time(table: Path, capsys) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([*command(table), "--signals"])
+    error = capsys.readouterr().err
+    assert "--signals" in error
+    assert error.count("\n") == 1
+    assert not table.exists()

@@ -10,6 +10,7 @@ import torch
 
 import search
 from search import Run
+from search.sharing import designs, planning
 from search.storage.deleting import own_entries
 
 OPTIONS = {
@@ -75,3 +76,17 @@ def test_a_longer_one_goes_on_with_the_same_families(run: Run, tmp_path: Path) -
     again = search.run(**{**OPTIONS, "trials": 4}, run_dir=run.folder)
     assert again.result.shared == before
     assert len([trial for trial in again.trained if not trial.is_fixed]) == 4
+
+
+def test_a_run_of_more_families_trains_neighbours_of_the_first(tmp_path: Path, monkeypatch) -> None:
+    """In real workers; few designs a family, so that all of them are soon measured."""
+    monkeypatch.setattr(planning, "DEFAULT_FAMILIES", 5)
+    monkeypatch.setattr(designs, "SPREAD", 6)
+    made = search.run(**{**OPTIONS, "trials": 40}, run_dir=tmp_path / "run")
+    names = [each.family for each in made.result.shared]
+    assert len(names) == 5
+    assert [(each.failed, each.steps) for each in made.result.shared] == [("", 2)] * 5
+    further = {trial.family for trial in made.trained if not trial.is_fixed} - {0, 1, 2}
+    assert further  # and networks of theirs are measured
+    page = made.page.read_text("utf-8")
+    assert all(f"{name}: 2 steps on" in page for name in names)
