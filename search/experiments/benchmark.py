@@ -133,6 +133,16 @@ class Benchmark:
             }
 
 
+def begin(folder: Path, task: BenchmarkTask, designs: Iterable[Design]) -> None:
+    """Write down the ``designs`` of a new table in ``folder``, and how they will be trained."""
+    rows = [{"name": each.name, "source": each.source, "architecture": each.architecture.to_dict()} for each in designs]
+    lines = ",\n  ".join(json.dumps(row) for row in rows)
+    about = {"task": task.rules.task, "scale": task.rules.scale, "options": task.rules.options}
+    about["plan"] = task.rules.degrade.plan.to_dict()
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text_atomically(folder / DESIGNS_FILE, f'{json.dumps(about)[:-1]}, "designs": [\n  {lines}\n]}}\n')
+
+
 def opened(folder: Path, task: BenchmarkTask) -> Benchmark:
     """The table in ``folder``, begun if there is none: its designs are drawn, which takes a minute, and written there.
 
@@ -141,15 +151,7 @@ def opened(folder: Path, task: BenchmarkTask) -> Benchmark:
     """
     path = folder / DESIGNS_FILE
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        rows = [
-            {"name": each.name, "source": each.source, "architecture": each.architecture.to_dict()}
-            for each in task.designs()
-        ]
-        lines = ",\n  ".join(json.dumps(row) for row in rows)
-        about = {"task": task.rules.task, "scale": task.rules.scale, "options": task.rules.options}
-        about["plan"] = task.rules.degrade.plan.to_dict()
-        write_text_atomically(path, f'{json.dumps(about)[:-1]}, "designs": [\n  {lines}\n]}}\n')
+        begin(folder, task, task.designs())
     try:
         stored = json.loads(read_file(path, "a benchmark's designs"))
         of = (stored["task"], stored["scale"], stored["options"])

@@ -81,10 +81,10 @@ def chosen(run: RunResult, most: int | None) -> tuple[tuple[TrialRecord, ...], t
     ]
     left_out = tuple(trial for trial in members if trial.compression != UNCOMPRESSED)
     kept = [trial for trial in beside if trial.compression == UNCOMPRESSED]
-    return (*_spread(own, most or len(own)), *kept), left_out
+    return (*spread(own, most or len(own)), *kept), left_out
 
 
-def _spread(members: Sequence[TrialRecord], most: int) -> list[TrialRecord]:
+def spread(members: Sequence[TrialRecord], most: int) -> list[TrialRecord]:
     """At most ``most``, both ends among them; of one it is the last."""
     if most >= len(members):
         return list(members)

@@ -17,13 +17,17 @@ QUALITY = "psnr"  # the one objective that is not a cost
 
 @dataclass(frozen=True)
 class Result:
-    """A trial of the search space; ``psnr_db`` is that of the first rung, NaN while it is trained."""
+    """A trial of the search space; ``psnr_db`` is that of the first rung, NaN while it is trained.
+
+    ``train_s`` are the first rung's seconds of training, 0 where nothing was trained.
+    """
 
     trial: int
     key: str
     values: Values
     costs: Costs
     psnr_db: float
+    train_s: float
 
 
 @dataclass(frozen=True)
@@ -68,4 +72,5 @@ class Results:
             return None
         psnr_db = trial.values[self._quality] if trial.state == TrialState.COMPLETE else float("nan")
         costs = Costs.from_dict(stored["costs"])
-        return Result(trial.number, trial.user_attrs["key"], stored["knobs"], costs, psnr_db)
+        train_s = stored["rungs"][0]["train_s"] if stored["rungs"] else 0.0
+        return Result(trial.number, trial.user_attrs["key"], stored["knobs"], costs, psnr_db, train_s)

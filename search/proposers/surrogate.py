@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import optuna
@@ -18,7 +19,8 @@ from search.proposers.features import Features
 from search.proposers.gaussian_process import GaussianProcess, Hyperparameters
 from search.proposers.improvement import Front
 from search.proposers.results import QUALITY, Result, Results, Seen
-from search.storage.note_names import PREDICTED
+from search.proposers.training_time import TrainingTime
+from search.storage.note_names import IS_TIMED, PREDICTED
 from space.knobs import Value
 
 STARTUP_RESULTS = 8  # designs spread over the costs before the surrogate is trusted: fixed trials count
@@ -133,7 +135,16 @@ class SurrogateSearch:
         costs = self.costs_of([each.costs for each in (*learnt, *seen.running)])
         reference = np.vstack([costs, self.costs_of([each.costs for each in pool])]).max(axis=0)
         front = Front(costs, model.predict(rows)[0], lowest_db)
-        return Acquisition(self, model, front, reference)
+        return Acquisition(self, model, front, reference, self._training_time(seen.told))
+
+    def _training_time(self, told: Sequence[Result]) -> TrainingTime | None:
+        """None where time is not what limits the run: its proposals then do not depend on the machine."""
+        if not self._noted(IS_TIMED):
+            return None
+        return TrainingTime.fitted([each.costs.macs for each in told], [each.train_s for each in told])
+
+    def _noted(self, name: str) -> Any:
+        return self._study._storage.get_study_user_attrs(self._study._study_id).get(name)
 
     def _selected(self, told: Sequence[Result], most: int) -> list[Result]:
         """``most`` results: the better half by non-dominated rank, the others evenly from the rest."""
@@ -156,7 +167,7 @@ class SurrogateSearch:
         diverged, the surrogate would learn nothing else.
         """
         quality = np.array([each.psnr_db for each in learnt])
-        noted = self._study._storage.get_study_user_attrs(self._study._study_id).get("baseline")
+        noted = self._noted("baseline")
         if noted is None or quality.max() <= noted["psnr_db"]:
             return quality, float(quality.min())
         lowest_db = float(noted["psnr_db"])
@@ -180,17 +191,22 @@ class SurrogateSearch:
 
 @dataclass(frozen=True)
 class Acquisition:
-    """The expected hypervolume improvement of designs."""
+    """The expected hypervolume improvement of designs, for each second of training where ``time`` tells those.
+
+    That is Snoek et al. 2012, section 3.2.
+    """
 
     search: SurrogateSearch
     model: GaussianProcess
     front: Front
     reference: np.ndarray
+    time: TrainingTime | None
 
     def of(self, designs: Sequence[Design]) -> np.ndarray:
         mean, deviation = self.model.predict(self.search.rows_of(designs))
         costs = self.search.costs_of([each.costs for each in designs])
-        return self.front.expected_improvement(costs, mean, deviation, self.reference)
+        improvement = self.front.expected_improvement(costs, mean, deviation, self.reference)
+        return improvement if self.time is None else improvement / self.time.of([each.costs.macs for each in designs])
 
 
 def last_mark(count: int) -> int:

@@ -37,7 +37,7 @@ from search.sharing.choosing import shares_weights
 from search.sharing.session import sharing_loop
 from search.storage.artifacts import LocalArtifacts
 from search.storage.lock import own
-from search.storage.note_names import ELAPSED_S
+from search.storage.note_names import ELAPSED_S, IS_TIMED
 from search.storage.run_files import drop_checkpoints
 from search.storage.study import Study
 from search.workers.jobs import JobRunner, Setting
@@ -167,6 +167,7 @@ class Session:
         request = self.request
         spent_s = study.noted(ELAPSED_S, 0.0)
         shares = study.settings.evaluator == SHARED
+        study.note(IS_TIMED, request.time_s is not None)
         if not shares:
             enqueue_initial(study, request.task, request.budget)
         artifacts, count = LocalArtifacts(request.folder), request.wanted.workers

@@ -25,7 +25,7 @@ WIDTH = "width"
 
 def largest_of(screen: Screen, kinds: Mapping[str, Value], at_least: Mapping[str, Value]) -> Values | None:
     """The largest network of a family of these ``kinds``: neither the widest nor the deepest that fits the budget, but
-    between them, nearer to the deepest; None if none fits.
+    between them, a third of the way from the narrowest to the widest in the logarithm; None if none fits.
 
     Args:
         at_least: numbers that it should reach; it is among those that do if there is one.
@@ -42,8 +42,11 @@ def largest_of(screen: Screen, kinds: Mapping[str, Value], at_least: Mapping[str
     if not found:
         return None
     reaching = [values for values in found if all(_reaches(values, key, least) for key, least in at_least.items())]
-    ordered = sorted(_maximal(reaching or found, [WIDTH, *(each.key for each in numbers)]), key=lambda v: v[WIDTH])
-    return ordered[len(ordered) // 3]
+    ends = _maximal(reaching or found, [WIDTH, *(each.key for each in numbers)])
+    widths = np.log([float(values[WIDTH]) for values in ends])
+    away = np.abs(widths - (2 * widths.min() + widths.max()) / 3)
+    nearest = np.flatnonzero(away == away.min())
+    return ends[nearest[len(nearest) // 2]]
 
 
 def _widest(screen: Screen, given: Mapping[str, Value], width: Parameter) -> Values | None:

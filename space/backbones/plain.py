@@ -16,7 +16,7 @@ from space.backbones.row import ROW_KNOBS, row, row_values
 from space.blocks import BLOCKS, block
 from space.blocks.block import BlockSpec
 
-DEPTH = k.Knob("blocks", tuple(range(4, 25, 2)), "residual blocks in the trunk", "EDSR-baseline: 16", elastic=True)
+DEPTH = k.Knob("blocks", tuple(range(2, 25)), "residual blocks in the trunk", "EDSR-baseline: 16", elastic=True)
 KNOBS = (k.WIDTH, DEPTH, k.RECURSION, *ROW_KNOBS, k.RESIDUAL_SCALE, *ENDS_KNOBS)
 
 

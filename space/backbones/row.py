@@ -122,7 +122,7 @@ def row_values(
         values |= {PREFIX + name: value for name, value in second.knob_values().items()}
 
     activated = tuple(spec.activated for spec in blocks)
-    for value in offered["activation_kept"]:
+    for value in sorted(offered["activation_kept"], key=lambda value: value != "all"):  # of two blocks, rare is all
         if kept(len(blocks), str(value)) == activated:
             values["activation_kept"] = value
             break

@@ -21,6 +21,7 @@ HELD: dict[str, Value] = {
 }
 MOST = {"width": 20, "blocks": 12, "blocks_per_stage": 3, "expansion": 4, "inverted_expansion": 4}
 OFFERED: dict[str, tuple[Value, ...]] = {
+    "blocks": (4, 6, 8, 10, 12),
     "block": ("residual", "inverted"),
     "inverted_ratio": (0.0, 0.5),
     "attention": ("none", "channel"),

@@ -28,7 +28,7 @@ SMALL = replace(
     papers=("etds-m5c16",),
     fronts={"front#1": "symmetric:width=8,blocks_per_stage=1,upsampler=nearest"},
     residual={
-        "plain-8x2": "plain:width=8,blocks=2,upsampler=dense-one-step",
+        "plain-8x1": "plain:width=8,blocks=1,upsampler=dense-one-step",
         "plain-12x4": "plain:width=12,blocks=4,upsampler=dense-one-step",
     },
     dearer=(),
@@ -68,7 +68,7 @@ def test_designs_of_one_kind_are_of_one_family_also_off_the_grid() -> None:
     designs = tuple(Design(name, "", designed(task.space, text)) for name, text in texts.items())
     found = {group.members[0].name: group for group in groups(Benchmark(Path(), task, designs, TrainingPlan()))}
     assert sum(len(group.members) for group in found.values()) == len(designs)
-    plain = found["plain-8x2"]
+    plain = found["plain-8x1"]
     assert [design.name for design in plain.members] == list(task.residual)
     assert dict(plain.at_least) == {"width": 24, "blocks": 12}
     assert "upsampler=dense-one-step" in plain.name
@@ -104,11 +104,11 @@ def test_the_same_command_continues_it_family_by_family(table: Path, monkeypatch
     assert rows[: len(first)] == first
     assert tuple(rows[0]) == COLUMNS
     assert {(row["name"], row["steps_after"]) for row in rows} == {
-        (name, steps) for name in ("plain-8x2", "plain-12x4", "front#1") for steps in ("0", "1")
+        (name, steps) for name in ("plain-8x1", "plain-12x4", "front#1") for steps in ("0", "1")
     }
     assert all(15 < float(row["psnr_db"]) < 60 and row["shared_steps"] == "2" for row in rows)
     of_family = {row["name"]: row["family"] for row in rows}
-    assert of_family["plain-8x2"] == of_family["plain-12x4"] != of_family["front#1"]
+    assert of_family["plain-8x1"] == of_family["plain-12x4"] != of_family["front#1"]
     capsys.readouterr()
     assert main(command(table)) == 0
     assert capsys.readouterr().out == ""
@@ -161,7 +161,7 @@ def test_where_bfloat16_does_not_work_it_is_trained_in_float32(table: Path, monk
 @pytest.mark.parametrize(
     ("change", "part"),
     [
-        (lambda text: text.replace("plain-8x2", "plain-9x2"), "line 2 must be of a name of this table, and once, got"),
+        (lambda text: text.replace("plain-8x1", "plain-9x1"), "line 2 must be of a name of this table, and once, got"),
         (lambda text: text + text.splitlines()[1] + "\n", "after 0 steps, a second time; delete the line"),
         (lambda text: text.replace("steps_after", "after"), "steps_after"),
     ],

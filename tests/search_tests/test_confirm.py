@@ -201,7 +201,7 @@ def test_members_are_spread_and_compressed_ones_are_left_out(made) -> None:
     run = result_of(made)
     trials, left_out = chosen(run, None)
     assert ([trial.trial for trial in trials], left_out) == ([0, 1, 3], ())
-    assert [confirmation._spread(range(9), most) for most in (1, 2, 3, 9, 20)] == [
+    assert [confirmation.spread(range(9), most) for most in (1, 2, 3, 9, 20)] == [
         [8],
         [0, 8],
         [0, 4, 8],

@@ -13,8 +13,10 @@ from search.candidates.screening import Screen
 from search.proposers.designs import Designs, crossed, mutated
 from search.proposers.gaussian_process import GaussianProcess, Hyperparameters
 from search.proposers.surrogate import OUTSIDE, PREDICTED, STARTUP_RESULTS, SurrogateSearch, last_mark
+from search.proposers.training_time import TrainingTime
 from search.records import RungResult, TrialRecord
 from search.request.budget import Budget, parse_budget
+from search.storage.note_names import IS_TIMED
 from search.storage.run_files import result_of
 from search.storage.study import Study
 from space import TASKS, ZOO
@@ -178,3 +180,33 @@ def test_far_from_all_results_a_gaussian_process_says_that_it_knows_nothing() ->
     logs = np.array([0, 0, 0, -30, 0, -4.0])  # hardly any linear part, which would go on for ever
     flat = GaussianProcess(rows, np.arange(3), np.sin(3 * rows).sum(axis=1), Hyperparameters(logs))
     assert flat.unknown(far).min() > OUTSIDE > flat.unknown(rows).max()
+
+
+def test_where_time_is_limited_a_dear_network_must_promise_more(tmp_path: Path) -> None:
+    """Trainings take a second for each 10 M MACs; the same study proposes cheaper networks once that counts."""
+    proposals = {}
+    for is_timed in (False, True):
+        study, budget = started(tmp_path / str(is_timed), budget="200k-params")
+        study.note(IS_TIMED, is_timed)
+        for _ in range(16):
+            record = proposed(study, budget)
+            train_s = record.costs.macs / 10_000_000
+            quality = formula_psnr_db(record.architecture, 100)
+            study.add_result(record.trial, RungResult(0, 100, quality, 0.8, train_s, 0.1, order=1))
+        trained = [record.costs.macs for record in study.records.values()][STARTUP_RESULTS:]
+        proposals[is_timed] = float(np.exp(np.mean(np.log(trained))))
+    assert proposals[True] < 0.7 * proposals[False]
+
+
+def test_the_time_of_a_training_has_a_fixed_part_and_one_by_the_work() -> None:
+    found = TrainingTime.fitted([10, 100, 1000, 50], [2.1, 3.0, 12.0, 0.0])  # 2 s and 0.01 s a MAC; one not trained
+    assert found is not None
+    np.testing.assert_allclose(found.of([0, 500]), [2.0, 7.0])
+    assert TrainingTime.fitted([10, 100], [0.0, 3.0]) is None
+
+
+def test_the_time_of_a_training_is_never_negative() -> None:
+    found = TrainingTime.fitted([10, 100, 1000], [4.0, 3.0, 2.0])
+    assert found is not None
+    assert found.s_per_mac == 0
+    assert found.of([10**9])[0] > 0

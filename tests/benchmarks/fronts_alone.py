@@ -1,0 +1,118 @@
+"""The fronts of several runs, after the same long training of their members.
+
+``python -m tests.benchmarks.fronts_alone RUN RUN … --out FOLDER`` begins a benchmark table of the members of their
+fronts, each network once; ``python -m search benchmark --task TASK --out FOLDER`` trains them, all alike, from random weights;
+and the first command again prints what each front is worth then, beside what its run says. Runs are of one kind where
+their names differ in a number at the end: ``shared-0``, ``shared-1``.
+
+The hypervolume is in dB over the baseline times decades of MACs, up to ``--most``. Of each front, at most ``--members``
+count, evenly from the cheapest to the best, and in both columns the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from reports.run.hypervolume import hypervolume
+from search.experiments.benchmark import DESIGNS_FILE, begin, opened
+from search.experiments.benchmark_designs import BENCHMARKS, Design
+from search.experiments.confirmation import spread
+from search.pareto import front, front_rung
+from search.records import RunResult, TrialRecord
+from search.storage.run_files import read_run
+
+
+@dataclass(frozen=True)
+class Area:
+    """Of one run's front: as the run has it, and after the trainings alone; NaN while one of those is missing."""
+
+    run: str
+    in_run: float
+    alone: float
+
+    @property
+    def kind(self) -> str:
+        return self.run.rstrip("0123456789").rstrip("-")
+
+
+def members(run: RunResult, most: int, most_macs: float) -> list[TrialRecord]:
+    """At most ``most`` members of the front below ``most_macs``."""
+    return spread([trial for trial in front(run) if trial.costs.macs < most_macs], most)
+
+
+def designs(runs: Mapping[str, RunResult], most: int, most_macs: float) -> Iterable[Design]:
+    """Every network once, by the first run that has it; published ones by their name."""
+    known: dict[str, Design] = {}
+    for name, run in runs.items():
+        for trial in members(run, most, most_macs):
+            title = trial.source if trial.is_fixed else f"{name}#{trial.trial}"
+            known.setdefault(trial.architecture.key, Design(title, name, trial.architecture))
+    return known.values()
+
+
+def area(networks: Iterable[tuple[float, float]], most_macs: float) -> float:
+    """Hypervolume of (MACs, dB over the baseline): of those on their front."""
+    points: list[tuple[float, float]] = []
+    for macs, gain_db in sorted(networks):
+        if gain_db > max((each for _, each in points), default=0.0):
+            points.append((macs, gain_db))
+    return hypervolume(points, (most_macs, 0.0))
+
+
+def areas(runs: Mapping[str, RunResult], gains: Mapping[str, float], most: int, most_macs: float) -> Sequence[Area]:
+    """``gains`` are dB over the baseline after the trainings alone, by architecture key."""
+    found = []
+    for name, run in runs.items():
+        chosen = members(run, most, most_macs)
+        in_run = [
+            (trial.costs.macs, result.psnr_db - run.baseline_psnr_db)
+            for trial in chosen
+            if (result := trial.at_rung(front_rung(run))) is not None
+        ]
+        alone = [
+            (trial.costs.macs, gains[trial.architecture.key]) for trial in chosen if trial.architecture.key in gains
+        ]
+        later = area(alone, most_macs) if len(alone) == len(chosen) else float("nan")
+        found.append(Area(name, area(in_run, most_macs), later))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", type=Path, help="folders of runs")
+    parser.add_argument("--task", default="sr")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the benchmark table")
+    parser.add_argument("--members", type=int, default=6)
+    parser.add_argument("--most", type=float, default=11.0, help="G MACs of the reference point")
+    options = parser.parse_args()
+    runs, most_macs = {folder.name: read_run(folder) for folder in options.runs}, 1e9 * options.most
+    task = BENCHMARKS[options.task]
+    if not (options.out / DESIGNS_FILE).exists():
+        begin(options.out, task, designs(runs, options.members, most_macs))
+        print(f"begun; now: python -m search benchmark --task {options.task} --out {options.out}")
+        return
+    table = opened(options.out, task)
+    last = str(task.rungs[-1])
+    keys = {design.name: design.architecture.key for design in table.designs}
+    rows = [row for row in table.quality() if row["steps"] == last and row["seed"] == "0"]
+    gains = {keys[row["name"]]: float(row["gain_db"]) for row in rows}
+    print(f"{len(gains)} of {len(keys)} networks trained for {last} steps")
+    print("| run | in the run | alone |\n|---|---|---|")
+    found = areas(runs, gains, options.members, most_macs)
+    for each in found:
+        print(f"| {each.run} | {each.in_run:.3f} | {each.alone:.3f} |")
+    for kind, group in groupby(sorted(found, key=lambda each: each.kind), key=lambda each: each.kind):
+        of_kind = list(group)
+        for name in ("in_run", "alone"):
+            values = [getattr(each, name) for each in of_kind]
+            deviation = statistics.stdev(values) if len(values) > 1 else float("nan")
+            print(f"{kind}, {name}: {statistics.mean(values):.3f} ± {deviation:.3f} of {len(values)}")
+
+
+if __name__ == "__main__":
+    main()
