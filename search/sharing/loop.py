@@ -13,7 +13,7 @@ from search.records import Status, TrialRecord
 from search.rungs import REDUCTION, SAFETY, next_fixed, ranked
 from search.sharing.choosing import following_family
 from search.sharing.generation import Generation
-from search.sharing.proposals import next_inherited
+from search.sharing.proposals import next_inherited, next_published
 from search.storage.artifacts import bank_checkpoint_name, bank_name, measured_weights_name
 from search.workers.bank_jobs import BankJob, BankTrained
 from search.workers.jobs import RungJob, training_seed
@@ -24,6 +24,7 @@ QUEUED_NOTE = "families_queued"  # of the study
 FIRST_NUMBER = -1_000_000  # of the jobs that train shared weights, which are of no trial
 FINALISTS = 8  # candidates that are trained on where no time limit says how many
 FINAL_SHARE = 0.15  # of the time, kept for training the best candidates on alone
+MEASURED_SHARE = 0.05  # of the workers' time, for candidates before published networks are trained alone
 FEWEST_MEASURED = 16  # candidates, before any time is kept: measuring one takes less than a second
 
 
@@ -35,6 +36,7 @@ class SharingLoop(SearchLoop):
     generation: Generation = field(kw_only=True)
     time_s: float | None = field(default=None, kw_only=True)
     most_families: int = field(default=0, kw_only=True)
+    _has_queued_alone: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -54,15 +56,36 @@ class SharingLoop(SearchLoop):
             bank = self._bank_job(unavailable)
             if bank is not None:
                 return bank
-        if self._fixed_wait(records) or (self.generation.trained and self._may_propose(records)):
-            proposed = next_inherited(self.study, self._screen, self.generation)
+        trained = bool(self.generation.trained)
+        if trained and self._measures_first(records):
+            proposed = self._proposed(settled)
             if proposed is not None:
                 return proposed
+        self._queue_alone()
+        published = next_published(self.study, self._screen)
+        if published is not None:
+            return published
+        if trained and self._may_propose(records):
+            proposed = self._proposed(settled)
+            if proposed is not None:
+                return proposed
+        return self._trained_on(records, unavailable, settled)
+
+    def _proposed(self, settled: bool) -> TrialRecord | None:
+        proposed = next_inherited(self.study, self._screen, self.generation)
+        if proposed is None:
             self._exhausted = settled  # else there will be more to propose
+        return proposed
+
+    def _trained_on(self, records: list[TrialRecord], unavailable: frozenset[int], settled: bool) -> TrialRecord | None:
+        """Published networks and the best candidates in turn, so that a run whose time ends has some of both."""
         fixed = next_fixed([r for r in records if r.rungs], self.study.settings.rungs, unavailable)
-        if fixed is not None:
-            return fixed
-        return self._finalist(records, unavailable) if settled else None  # else a family is in training
+        if not settled:
+            return fixed  # a family is in training
+        begun = [r.is_fixed for r in records if len(r.rungs) > 1 or (r.rungs and r.trial in unavailable)]
+        if fixed is None or sum(begun) > len(begun) - sum(begun):
+            return self._finalist(records, unavailable) or fixed
+        return fixed
 
     def _bank_job(self, unavailable: frozenset[int]) -> BankJob | None:
         """Of the first family that is neither trained nor in training; one that hardly fits the budget is left out."""
@@ -106,9 +129,15 @@ class SharingLoop(SearchLoop):
         self._exhausted = False
         return True
 
-    def _fixed_wait(self, records: list[TrialRecord]) -> bool:
-        """Whether published networks wait in the queue."""
-        return bool(self.study.sources() - {record.source for record in records})
+    def _queue_alone(self) -> None:
+        """Once: the published networks that are trained alone, if the storage does not have them yet."""
+        if self._has_queued_alone:
+            return
+        self._has_queued_alone = True
+        known, space = self.study.sources(), self._screen.space
+        for record in self.generation.alone():
+            if record.source not in known:
+                self.study.enqueue(record, space.parameters_of(record.knobs))
 
     def _is_too_dear(self, designs: Sequence[Architecture]) -> bool:
         """Whether training a family on ``designs`` would take too long, by the work of those that are trained."""
@@ -140,6 +169,16 @@ class SharingLoop(SearchLoop):
 
     def _tried_enough(self, records: list[TrialRecord]) -> bool:
         return self.limits.trials is not None and self._tried(records) >= self.limits.trials
+
+    def _measures_first(self, records: list[TrialRecord]) -> bool:
+        """Whether candidates come before the published networks that are trained alone: a run that is short of time
+        has a front early. All on which families were trained do, and others for ``MEASURED_SHARE`` of the time."""
+        if self._exhausted or self._tried_enough(records):
+            return False
+        if self.time_s is None or self.study.has_queued or self._tried(records) < FEWEST_MEASURED:
+            return True
+        measured_s = sum(record.rungs[0].eval_s for record in records if record.family is not None and record.rungs)
+        return measured_s < MEASURED_SHARE * self.time_s * self.study.settings.workers
 
     def _may_propose(self, records: list[TrialRecord]) -> bool:
         if self._exhausted or self._tried_enough(records):

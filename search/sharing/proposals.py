@@ -68,6 +68,15 @@ def next_inherited(study: Study, screen: Screen, generation: Generation) -> Tria
     return None
 
 
+def next_published(study: Study, screen: Screen) -> TrialRecord | None:
+    """The next queued published network, before whatever else is queued; None where none is."""
+    while (proposal := study.ask_published()) is not None:
+        record = start_fixed(study, screen, proposal)
+        if record.status != Status.FAILED:
+            return record
+    return None
+
+
 def _queue_repaired(study: Study, record: TrialRecord, part: Screen, known: Collection[str]) -> bool:
     """Queue a new network of the same family near ``record`` that fits the budget; whether there was one."""
     generator = np.random.default_rng((study.settings.seed, record.trial))

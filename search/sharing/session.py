@@ -54,7 +54,7 @@ def sharing_loop(
     wanted = request.rungs or _lengthened(study, plan, request.time_s)
     if len(wanted) > len(study.settings.rungs):
         study.extend(wanted)
-    _enqueue_alone(study, screen, generation)
+    _resume_alone(study, screen)
     return SharingLoop(
         study,
         request.task,
@@ -85,13 +85,8 @@ def _most_families(study: Study, plan: Plan, time_s: float | None) -> int:
     return plan.families if time_s is None or planned_s is None else families_after(plan, planned_s, time_s)
 
 
-def _enqueue_alone(study: Study, screen: Screen, generation: Generation) -> None:
-    """Queue the published networks that are trained alone, if the storage does not have them yet; one that a kill
-    caught between the queue and its training is written down once more."""
+def _resume_alone(study: Study, screen: Screen) -> None:
+    """Write down once more a published network that a kill caught between the queue and its training."""
     for record in list(study.records.values()):
         if record.is_fixed and record.status == Status.RUNNING and not record.rungs:
             start_fixed(study, screen, study.interrupted(record.trial))
-    known = study.sources()
-    for record in generation.alone():
-        if record.source not in known:
-            study.enqueue(record, screen.space.parameters_of(record.knobs))

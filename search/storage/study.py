@@ -206,6 +206,15 @@ class Study:
         self._open[trial.number] = trial
         return Proposal(trial)
 
+    def ask_published(self) -> Proposal | None:
+        """The first published network that is queued, also where other trials wait before it; None where none is."""
+        for waiting in self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+            if RECORD in waiting.system_attrs:
+                self._study._storage.set_trial_state_values(waiting._trial_id, TrialState.RUNNING)
+                self._open[waiting.number] = optuna.trial.Trial(self._study, waiting._trial_id)
+                return Proposal(self._open[waiting.number])
+        return None
+
     def interrupted(self, trial: int) -> Proposal:
         """A trial left without a result by a kill, to be started again."""
         return Proposal(self._open[trial])

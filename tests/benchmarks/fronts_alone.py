@@ -1,9 +1,9 @@
 """The fronts of several runs, after the same long training of their members.
 
 ``python -m tests.benchmarks.fronts_alone RUN RUN … --out FOLDER`` begins a benchmark table of the members of their
-fronts, each network once; ``python -m search benchmark --task TASK --out FOLDER`` trains them, all alike, from random weights;
-and the first command again prints what each front is worth then, beside what its run says. Runs are of one kind where
-their names differ in a number at the end: ``shared-0``, ``shared-1``.
+fronts, each network once; ``python -m search benchmark --task TASK --out FOLDER`` trains them, all alike, from random
+weights; and the first command again prints what each front is worth then, beside what its run says. Runs are of one
+kind where their names differ in a number at the end: ``shared-0``, ``shared-1``.
 
 The hypervolume is in dB over the baseline times decades of MACs, up to ``--most``. Of each front, at most ``--members``
 count, evenly from the cheapest to the best, and in both columns the same.

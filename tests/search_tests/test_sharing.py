@@ -87,6 +87,21 @@ def test_published_networks_are_compared_at_equal_treatment(tmp_path: Path) -> N
         assert [result.steps for result in by_source[name].rungs] == [100, 150, 200], name
 
 
+def test_candidates_are_measured_before_published_networks_are_trained_alone(tmp_path: Path) -> None:
+    """A run that is short of time has a front early; at its end, it has trained on some of both."""
+    study, workers = search(tmp_path, budget="200k-params", trials=20)
+    done, jobs = kinds(workers.done), [job for job in workers.done if isinstance(job, RungJob)]
+    alone = {r.trial for r in study.records.values() if r.is_fixed and r.family is None}
+    assert len(alone) == 3
+    first_alone = next(
+        index for index, job in enumerate(workers.done) if isinstance(job, RungJob) and job.number in alone
+    )
+    assert done[:first_alone].count("measure") == 20 + 3  # and the published ones that inherit
+    assert done[:first_alone].count("train") == 0
+    climbing = [study.records[job.number].is_fixed for job in jobs if job.rung == 1]
+    assert climbing[:8] == [True, False] * 4
+
+
 def test_proposals_outside_a_family_lead_into_it(searched: tuple[Study, SharingWorkers]) -> None:
     study = searched[0]
     generation_of = [record for record in study.records.values() if record.status == Status.TRAINED]
@@ -272,10 +287,10 @@ def test_under_a_budget_that_fits_too_few_networks_of_a_kind_each_is_trained_alo
 def test_every_sampler_proposes_in_families_until_they_are_exhausted(sampler: str, tmp_path: Path) -> None:
     if sampler.startswith("nni"):
         pytest.importorskip("nni")
-    study, _ = search(tmp_path, trials=40, sampler=sampler)
+    study, _ = search(tmp_path, trials=90, sampler=sampler, budget="15k-params")
     found = [r for r in study.records.values() if not r.is_fixed and r.status == Status.TRAINED]
     assert {record.family for record in found} == {0, 1}
-    assert 12 <= len(found) < 40
+    assert 12 <= len(found) < 90
     proposed = [r for r in study.records.values() if r.status == Status.DUPLICATE]
     assert proposed  # by the sampler, when all that was queued had been measured
     assert all(study.records[number].family is not None for number in {r.trial for r in found})
