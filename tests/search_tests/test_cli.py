@@ -61,7 +61,7 @@ MISTAKES = [
     (["--task", "sr", "--budget", "-5k-params"], "-5"),
     (["--task", "sr", "--budget", "nan-params"], "nan"),
     (["--task", "sr", "--budget", "5k-params,6k-params"], "params twice"),
-    (["--task", "sr", "--budget", "0.1k-params"], "smallest has 1,647 params"),
+    (["--task", "sr", "--budget", "0.1k-params"], "smallest has 1,399 params"),
     (["--task", "sr", "--budget", "800ms@pixel-9000"], "unknown latency table 'pixel-9000'"),
     (["--task", "sr", "--budget", "800ms"], "got '800ms'; try 800ms@TABLE"),
     (["--task", "sr", "--budget", "9k-params", "--objective", "psnr,latency"], "ms@TABLE, got 'latency'"),

@@ -36,7 +36,7 @@ def results(screen: Screen, count: int, seed: int = 0) -> list[Result]:
         values = screen.space.random(generator)
         record = screen.candidate(number, values)
         cheaper = screen.costs(record.architecture)
-        found.append(Result(number, record.architecture.key, values, cheaper, 28.0 + number))
+        found.append(Result(number, record.architecture.key, values, cheaper, 28.0 + number, 1.0))
     return found
 
 
@@ -76,7 +76,7 @@ def test_a_sample_has_all_choices_and_those_that_apply_make_the_point(screen: Sc
 
 def test_a_published_network_off_the_grid_is_a_sample_too(screen: Screen) -> None:
     published = {**ZOO["s-lwsr16"].knobs, "width": 17}
-    result = Result(3, "key", published, screen.costs(ZOO["s-lwsr16"].architecture), 28.0)
+    result = Result(3, "key", published, screen.costs(ZOO["s-lwsr16"].architecture), 28.0, 1.0)
     sample = strategies.sample_of(screen.space, result, seed=0)
     assert strategies.Space(screen.space).contains(sample)
     assert sample["backbone"] == published["backbone"]

@@ -80,4 +80,5 @@ def test_tasks_add_their_backbones_up(name: str) -> None:
     task = TASKS[name]
     shape = task.shape(task.default_scale)
     choices = sum(knob_sets(backbone(name).knobs_for(shape)) for name in task.backbones)
-    assert 0.9 * choices < SearchSpace(task, shape).count() <= choices
+    # In a row of two or three blocks, most shares of inverted blocks and of activations are the same network.
+    assert 0.85 * choices < SearchSpace(task, shape).count() <= choices
