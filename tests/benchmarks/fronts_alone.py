@@ -12,6 +12,7 @@ count, evenly from the cheapest to the best, and in both columns the same.
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ def areas(runs: Mapping[str, RunResult], gains: Mapping[str, float], most: int, 
         alone = [
             (trial.costs.macs, gains[trial.architecture.key]) for trial in chosen if trial.architecture.key in gains
         ]
-        later = area(alone, most_macs) if len(alone) == len(chosen) else float("nan")
+        later = area(alone, most_macs) if len(alone) == len(chosen) else math.nan
         found.append(Area(name, area(in_run, most_macs), later))
     return found
 
@@ -110,7 +111,9 @@ def main() -> None:
         of_kind = list(group)
         for name in ("in_run", "alone"):
             values = [getattr(each, name) for each in of_kind]
-            deviation = statistics.stdev(values) if len(values) > 1 else float("nan")
+            if any(map(math.isnan, values)):
+                continue
+            deviation = statistics.stdev(values) if len(values) > 1 else math.nan
             print(f"{kind}, {name}: {statistics.mean(values):.3f} ± {deviation:.3f} of {len(values)}")
 
 
