@@ -21,11 +21,12 @@ import numpy as np
 from search.candidates.screening import Screen
 from search.pareto import non_dominated_ranks
 from search.proposers.computed_point import LARGEST_SEED
+from search.proposers.nni_import import importing_alone
 from search.proposers.results import QUALITY, Result, Seen
 from space.knobs import Value
 from space.search_space import SearchSpace
 
-with warnings.catch_warnings():
+with warnings.catch_warnings(), importing_alone():
     warnings.simplefilter("ignore")  # it looks at every class of torch.nn, and knows those of 2023
     from nni.mutable import Categorical, MutableDict, SampleValidationError
     from nni.nas.execution import ExecutionEngine
