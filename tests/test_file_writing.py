@@ -15,6 +15,7 @@ PLAIN_WRITES = {
     "space/logs.py": "a log grows by a line at a time",
     "search/storage/journal.py": "the journal grows by a record at a time",
     "search/storage/lock.py": "a run's owner file is a lock",
+    "search/proposers/nni_import.py": "an empty file is a lock",
     "search/workers/one_process.py": "a process's log grows as it writes",
     "latency_tables/measuring/raw_timings.py": "timings grow by a line at a time; a torn one is cut off",
     "latency_tables/measuring/agent.py": "a model in a temporary file of a phone; and standard output",
