@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from search.candidates.screening import Screen
 from search.records import RunSettings, TrialRecord
 from search.request.budget import Budget
-from search.storage.study import Proposal, Study
+from search.storage.proposal import Proposal
+from search.storage.study import Study
 from space.architecture import Architecture
 from space.knobs import Value
 from space.tasks import Task

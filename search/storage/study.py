@@ -19,9 +19,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.candidates.screening import Screen
 from search.proposers import Proposer, proposer
-from search.proposers.suggest import suggest
 from search.records import RECORD_VERSION, SEARCHED, SHARED, RungResult, RunSettings, Status, TrialRecord
 from search.request.budget import Budget
+from search.storage.proposal import Proposal
 from search.storage.studies import create_study, open_study, unreadable, without_collection
 from search.storage.trial_attributes import (
     CHANGING,
@@ -36,8 +36,6 @@ from search.storage.trial_attributes import (
     whole_record,
 )
 from space.errors import UserError
-from space.knobs import Value
-from space.search_space import Parameter
 
 TOLD_AS = {
     Status.OVER_BUDGET: TrialState.PRUNED,
@@ -48,22 +46,6 @@ TOLD_AS = {
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-
-
-class Proposal:
-    """A new trial: a published network with its record, or a free one whose knobs are still to be chosen."""
-
-    def __init__(self, trial: optuna.trial.Trial) -> None:
-        self.number = trial.number
-        self._trial = trial
-
-    @property
-    def fixed_record(self) -> dict[str, Any] | None:
-        attributes = self._trial.storage.get_trial_system_attrs(self._trial._trial_id)
-        return attributes.get(RECORD)
-
-    def choose(self, parameter: Parameter) -> Value:
-        return suggest(self._trial, parameter)
 
 
 class Study:

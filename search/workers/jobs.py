@@ -41,6 +41,7 @@ from space.weight_bank import WeightBank
 POOL_FOLDER = "pool"
 PAIRS_FILE = "validation.npz"
 TEACHER_WEIGHT = 1.0  # of a teacher's output against the target
+TIMED_STEPS = 4
 LONG_STEP_S = 0.5  # one that takes longer is timed at once, without a step to warm up
 
 
@@ -195,7 +196,8 @@ class JobRunner:
         return About(f"{setting.origin.run}#{job.number}", job.architecture, setting.rules, facts)
 
     def _time(self, job: TimingJob, should_stop: Callable[[], bool]) -> Timed:
-        """Seconds per training step: of the second step, or of the first where one takes long."""
+        """Seconds per training step: the least of ``TIMED_STEPS`` after the first, for other work on the machine can
+        only add to it; where one takes long, that one."""
         measured: list[float | None] = []
         reason, trace = None, ""
         for architecture in job.architectures:
@@ -212,15 +214,15 @@ class JobRunner:
         rules, plan = self.setting.rules, self.setting.plan
         training = Resumable(lambda: self._new(architecture, 0), 0, rules, plan, self.pool)
         trainer = training.begun(self.setting.precision)
-        seconds = 0.0
-        for step in (1, 2):
+        seconds: list[float] = []
+        for step in range(1, 2 + TIMED_STEPS):
             should_stop()
             begun = time.perf_counter()
             trainer.train_to(step)
-            seconds = time.perf_counter() - begun
-            if seconds > LONG_STEP_S:
+            seconds.append(time.perf_counter() - begun)
+            if seconds[-1] > LONG_STEP_S:
                 break
-        return seconds
+        return min(seconds[1:] or seconds)
 
     def _training(self, job: RungJob) -> Resumable:
         rules = self.setting.rules

@@ -12,7 +12,7 @@ from search.experiments.benchmark import begin, opened
 from search.experiments.benchmark_designs import BENCHMARKS
 from search.pareto import front
 from search.records import RunResult
-from tests.benchmarks.fronts_alone import area, areas, designs, members
+from tests.benchmarks.fronts_alone import area, areas, designs, figure, members
 
 
 @pytest.fixture
@@ -45,5 +45,8 @@ def test_the_same_members_count_in_both_columns(runs: dict[str, RunResult]) -> N
     assert first.kind == second.kind == "alike"
     assert first.alone == second.alone == pytest.approx(3 * math.log10(most_macs / chosen[0].costs.macs))
     assert second.in_run > first.in_run  # its baseline is a decibel lower
+    axes = figure(runs, gains, 2, most_macs).axes[0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["alike"]
+    assert len(axes.lines) == 2 * len(runs)  # a front and its members
     gains.popitem()
     assert all(math.isnan(each.alone) for each in areas(runs, gains, 2, most_macs))

@@ -145,6 +145,25 @@ def test_timing_gives_seconds_for_every_architecture(setting: Setting) -> None:
     assert all(seconds > 0 for seconds in timed.step_s)
 
 
+@pytest.mark.parametrize(
+    ("steps_s", "expected"),
+    [((9, 0.4, 0.2, 0.3, 0.4), 9), ((0.3, 0.4, 0.2, 0.3, 0.45), 0.2), ((0.1, 0.2, 0.7), 0.2)],
+    ids=["a long first step is taken at once", "the least of those after the first", "it ends where one takes long"],
+)
+def test_other_work_on_the_machine_does_not_count_as_the_time_of_a_step(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch, steps_s: tuple[float, ...], expected: float
+) -> None:
+    clock = [0.0]
+
+    def slowly(self: Trainer, steps: int, *_: object, **__: object) -> None:
+        clock[0] += steps_s[steps - 1]
+
+    monkeypatch.setattr(Trainer, "train_to", slowly)
+    monkeypatch.setattr("search.workers.jobs.time.perf_counter", lambda: clock[0])
+    timed = JobRunner(setting).run(TimingJob(architectures=(ARCHITECTURE,)), lambda progress: None, lambda: False)
+    assert timed.step_s == (pytest.approx(expected),)
+
+
 def test_a_worker_that_is_killed_is_replaced_and_its_job_done_once_more(tmp_path: Path, setting: Setting) -> None:
     workers = ProcessWorkers(1, partial(JobRunner, setting), 1)
     try:
