@@ -21,6 +21,8 @@ FILES = (
     "ecbsr",
     "smfanet",
     "etds",
+    "zenosr",
+    "vscinet",
     "srresnet",
     "dncnn",
     "ffdnet",
