@@ -8,19 +8,28 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from space import load_published
-from tests.space_tests.test_released_sr import MEAN, Names, State
 
+State = dict[str, Tensor]
+MEAN = torch.tensor((0.4488, 0.4371, 0.4040)).view(1, 3, 1, 1)
 WINDOW = 72
 
 
-def add_conv(
-    names: Names, name: str, out: int, inp: int, height: int, width: int | None = None, bias: bool = False
-) -> None:
-    """``inp`` channels within a group."""
-    width = width or height
-    names.tensor(f"{name}.weight", out, inp, height, width, spread=(inp * height * width) ** -0.5)
-    if bias:
-        names.tensor(f"{name}.bias", out)
+class Names:
+    """Random tensors under the authors' names."""
+
+    def __init__(self) -> None:
+        self.state: State = {}
+        self.generator = torch.Generator().manual_seed(0)
+
+    def tensor(self, name: str, *shape: int, spread: float = 0.1) -> None:
+        self.state[name] = torch.randn(*shape, generator=self.generator) * spread
+
+    def conv(self, name: str, out: int, inp: int, height: int, width: int | None = None, bias: bool = False) -> None:
+        """``inp`` channels within a group."""
+        width = width or height
+        self.tensor(f"{name}.weight", out, inp, height, width, spread=(inp * height * width) ** -0.5)
+        if bias:
+            self.tensor(f"{name}.bias", out)
 
 
 def conv(state: State, name: str, x: Tensor, groups: int = 1) -> Tensor:
@@ -34,18 +43,18 @@ def add_attentions(names: Names, block: str, width: int, weighted: bool) -> None
     if weighted:
         names.tensor(f"{spatial}.alpha", 1, half, 1, 1, spread=1)
         names.tensor(f"{spatial}.belt", 1, half, 1, 1, spread=1)
-    add_conv(names, f"{spatial}.conv1", half, width, 1)
-    add_conv(names, f"{spatial}.dwconv", half, 1, 3)
-    add_conv(names, f"{spatial}.conv2", half, half, 1)
-    add_conv(names, f"{spatial}.conv3", width, half, 1)
+    names.conv(f"{spatial}.conv1", half, width, 1)
+    names.conv(f"{spatial}.dwconv", half, 1, 3)
+    names.conv(f"{spatial}.conv2", half, half, 1)
+    names.conv(f"{spatial}.conv3", width, half, 1)
     for norm in ("norm1", "norm2"):
         names.tensor(f"{channel}.{norm}.body.weight", width, spread=1)
         names.tensor(f"{channel}.{norm}.body.bias", width)
     names.tensor(f"{channel}.global_channel.temperature", 1, 1, spread=5)
     for part, depthwise, inner in (("global_channel", 2, 1), ("ffn", 4, 2)):
-        add_conv(names, f"{channel}.{part}.project_in", 4 * width, width, 1)
-        add_conv(names, f"{channel}.{part}.dwconv", depthwise * width, 1, 3)
-        add_conv(names, f"{channel}.{part}.project_out", width, inner * width, 1)
+        names.conv(f"{channel}.{part}.project_in", 4 * width, width, 1)
+        names.conv(f"{channel}.{part}.dwconv", depthwise * width, 1, 3)
+        names.conv(f"{channel}.{part}.project_out", width, inner * width, 1)
 
 
 def attentions(state: State, block: str, x: Tensor) -> Tensor:
@@ -99,11 +108,11 @@ def self_attention(state: State, name: str, x: Tensor) -> Tensor:
 
 def add_local(names: Names, name: str, width: int) -> None:
     for index in (1, 2, 3):
-        add_conv(names, f"{name}.conv{index}", width // 2, width, 1, bias=True)
-        add_conv(names, f"{name}.dwconv{index}.0", width, width, 1, bias=True)
-        add_conv(names, f"{name}.dwconv{index}.1", width, 1, 3, bias=True)
-    add_conv(names, f"{name}.conv4", width // 2, 2, 3, bias=True)
-    add_conv(names, f"{name}.conv5", width, 2 * width, 1, bias=True)
+        names.conv(f"{name}.conv{index}", width // 2, width, 1, bias=True)
+        names.conv(f"{name}.dwconv{index}.0", width, width, 1, bias=True)
+        names.conv(f"{name}.dwconv{index}.1", width, 1, 3, bias=True)
+    names.conv(f"{name}.conv4", width // 2, 2, 3, bias=True)
+    names.conv(f"{name}.conv5", width, 2 * width, 1, bias=True)
 
 
 def local(state: State, name: str, x: Tensor) -> Tensor:
@@ -118,22 +127,21 @@ def local(state: State, name: str, x: Tensor) -> Tensor:
 
 def zenosr_state(scale: int) -> State:
     names = Names()
-    add_conv(names, "to_feat", 18, 3, 3)
+    names.conv("to_feat", 18, 3, 3)
     for block in range(1, 5):
         names.tensor(f"alpha_{block + 4}", 1, 18, 1, 1, spread=1)
         add_local(names, f"B{block}.local_handle", 18)
         add_attentions(names, f"B{block}", 18, weighted=False)
-    add_conv(names, "fuse.0", 18, 72, 1)
+    names.conv("fuse.0", 18, 72, 1)
     add_local(names, "fuse.2", 18)
-    add_conv(names, "to_img.0", 3 * scale**2, 18, 1)
+    names.conv("to_img.0", 3 * scale**2, 18, 1)
     for index in (1, 3, 5, 7):
-        add_conv(names, f"refine.{index}", 3, 1, 3)
+        names.conv(f"refine.{index}", 3, 1, 3)
     return names.state
 
 
 def zenosr(state: State, image: Tensor, scale: int) -> Tensor:
-    mean = MEAN.view(1, 3, 1, 1)
-    features = x = conv(state, "to_feat", image - mean)
+    features = x = conv(state, "to_feat", image - MEAN)
     results = []
     for block in range(1, 5):
         x = attentions(state, f"B{block}", local(state, f"B{block}.local_handle", x)) + x
@@ -142,16 +150,16 @@ def zenosr(state: State, image: Tensor, scale: int) -> Tensor:
     x = F.pixel_shuffle(conv(state, "to_img.0", fused), scale)
     for index in (1, 3, 5, 7):
         x = conv(state, f"refine.{index}", F.gelu(x), 3)
-    return x + mean
+    return x + MEAN
 
 
 SHAPES = {"conv2_1": (3, 3), "conv2_2": (5, 3), "conv2_3": (3, 5), "conv2_4.0": (3, 3), "conv2_4.1": (3, 3)}
 
 
 def add_multi_scale(names: Names, name: str) -> None:
-    add_conv(names, f"{name}.conv1", 20, 20, 1)
+    names.conv(f"{name}.conv1", 20, 20, 1)
     for branch, (height, width) in SHAPES.items():
-        add_conv(names, f"{name}.dwc.{branch}", 5, 1, height, width)
+        names.conv(f"{name}.dwc.{branch}", 5, 1, height, width)
 
 
 def multi_scale(state: State, name: str, x: Tensor) -> Tensor:
@@ -164,17 +172,17 @@ def multi_scale(state: State, name: str, x: Tensor) -> Tensor:
 
 def vscinet_state(scale: int) -> State:
     names = Names()
-    add_conv(names, "to_feat", 20, 3, 3)
+    names.conv("to_feat", 20, 3, 3)
     for block in (f"B{index}" for index in range(1, 6)):
         for part in ("c1_r", "c2_r", "local_handle"):
             add_multi_scale(names, f"{block}.{part}")
         for part, (out, inp, kernel) in {"c1_d": (10, 20, 1), "c2_d": (10, 20, 1), "c3": (10, 2, 3)}.items():
-            add_conv(names, f"{block}.{part}", out, inp, kernel, bias=True)
-        add_conv(names, f"{block}.c4", 20, 30, 1, bias=True)
+            names.conv(f"{block}.{part}", out, inp, kernel, bias=True)
+        names.conv(f"{block}.c4", 20, 30, 1, bias=True)
         add_attentions(names, block, 20, weighted=True)
-    add_conv(names, "fuse.0", 20, 100, 1)
+    names.conv("fuse.0", 20, 100, 1)
     add_multi_scale(names, "fuse.2")
-    add_conv(names, "to_img.0", 3 * scale**2, 20, 1)
+    names.conv("to_img.0", 3 * scale**2, 20, 1)
     return names.state
 
 
@@ -182,8 +190,7 @@ def vscinet(state: State, image: Tensor, scale: int) -> Tensor:
     def residual(name: str, x: Tensor) -> Tensor:
         return F.gelu(multi_scale(state, name, x) + x)
 
-    mean = MEAN.view(1, 3, 1, 1)
-    features = x = conv(state, "to_feat", image - mean)
+    features = x = conv(state, "to_feat", image - MEAN)
     results = []
     for block in (f"B{index}" for index in range(1, 6)):
         first = residual(f"{block}.c1_r", x)
@@ -197,7 +204,7 @@ def vscinet(state: State, image: Tensor, scale: int) -> Tensor:
         x = attentions(state, block, inner) + x
         results.append(x)
     fused = multi_scale(state, "fuse.2", F.gelu(conv(state, "fuse.0", torch.cat(results, 1)))) + features
-    return F.pixel_shuffle(conv(state, "to_img.0", fused), scale) + mean
+    return F.pixel_shuffle(conv(state, "to_img.0", fused), scale) + MEAN
 
 
 CASES = {"zenosr": (zenosr_state, zenosr), "vscinet": (vscinet_state, vscinet)}
