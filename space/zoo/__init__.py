@@ -26,6 +26,8 @@ FILES = (
     "pds",
     "disp",
     "dscf",
+    "zenosr",
+    "vscinet",
     "srresnet",
     "dncnn",
     "ffdnet",
