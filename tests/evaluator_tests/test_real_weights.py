@@ -26,10 +26,7 @@ BOTH_SETS = (  # files whose figures on Set5 and Set14 stand in ``EXPECTED``
     "disp-x4.pth",
     "dscf-fused-x4.pth",
 )
-NOT_BUILT = {
-    "plainusr-s-x4.pth": "54 tensors with 68,612",
-    "plainusr-m-x4.pth": "54 tensors with 165,492",
-}
+NOT_BUILT = {"plainusr-s-x4.pth": "54 tensors with 68,612", "plainusr-m-x4.pth": "54 tensors with 165,492"}
 
 
 @pytest.fixture(scope="session")
