@@ -225,6 +225,14 @@ def _product(seen: Labelling, left: Tensor, right: Tensor, result: Tensor) -> No
     seen.label(result, (rows, columns))
 
 
+def _batched_product(seen: Labelling, args: Any, kwargs: Any, written: Sequence[Tensor]) -> None:
+    """Attention: rows of the left and columns of the right stay what they are, what is summed over goes together."""
+    (batch, rows, inner), (other_batch, other, columns) = seen.of(args[0]), seen.of(args[1])
+    seen.tie(batch, other_batch)
+    seen.tie(inner, other)
+    seen.label(written[0], (batch, rows, columns))
+
+
 def _pad(seen: Labelling, args: Any, kwargs: Any, written: Sequence[Tensor]) -> None:
     labels = seen.of(args[0])
     for axis, size in enumerate(written[0].shape):
@@ -267,6 +275,7 @@ RULES: dict[str, Rule] = {
     "native_layer_norm": _layer_norm,
     "addmm": _addmm,
     "mm": _mm,
+    "bmm": _batched_product,
     "constant_pad_nd": _pad,
     "grid_sampler_2d": _sampled,
     **dict.fromkeys(("new_empty", "new_zeros", "new_ones", "new_full"), _created),

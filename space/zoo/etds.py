@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from space.architecture import Architecture, IOShape
 from space.errors import UserError
 from space.layers.protocols import Foldable, StartsItself
-from space.layers.weight_and_bias import weight_and_bias
+from space.layers.weight_and_bias import convolution_of, weight_and_bias
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.published_result import reported
 from space.zoo.released_layout import ReleasedLayout, scale_by_shuffle
@@ -112,30 +112,23 @@ class Etds(Foldable, StartsItself, nn.Module):
         if self.clip is not None:
             return
         (first, shift), (colour, colour_shift) = map(weight_and_bias, (self.first, self.first_colour))
-        convs = [_conv(side_by_side(([first], [colour])), torch.cat((shift, colour_shift)))]
+        convs = [convolution_of(side_by_side(([first], [colour])), torch.cat((shift, colour_shift)))]
         for layer in zip(self.features, self.crossings, self.colours, strict=True):
             (feature, shift), (crossing, crossing_shift), (own, own_shift) = map(weight_and_bias, layer)
             none = own.new_zeros(len(own), *feature.shape[1:])
             weight = side_by_side(((feature, crossing), (none, own)))
-            convs.append(_conv(weight, torch.cat((shift + crossing_shift, own_shift))))
+            convs.append(convolution_of(weight, torch.cat((shift + crossing_shift, own_shift))))
         (last, shift), (colour, colour_shift) = map(weight_and_bias, (self.last, self.last_colour))
         weight, bias = side_by_side(([last, colour],)), shift + colour_shift
         extra = ROUNDED_FOR_3.get(self.scale, 0)
         weight = torch.cat((weight, weight.new_zeros(extra, *weight.shape[1:])))
-        convs.append(_conv(-weight, torch.cat((1 - bias, bias.new_zeros(extra)))))
+        convs.append(convolution_of(-weight, torch.cat((1 - bias, bias.new_zeros(extra)))))
         channels = len(weight)
         ones = weight.new_ones(channels)
-        self.clip = _conv(-torch.diag_embed(ones)[:, :, None, None], ones)
+        self.clip = convolution_of(-torch.diag_embed(ones)[:, :, None, None], ones)
         self.chain = nn.ModuleList(convs)
         self.features = self.colours = self.crossings = nn.ModuleList()
         del self.first, self.first_colour, self.last, self.last_colour
-
-
-def _conv(weight: Tensor, bias: Tensor) -> nn.Conv2d:
-    out, inp, kernel, _ = weight.shape
-    conv = nn.Conv2d(inp, out, kernel, padding=kernel // 2, device="meta")
-    conv.weight, conv.bias = nn.Parameter(weight.clone()), nn.Parameter(bias.clone())
-    return conv
 
 
 def _etds_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:

@@ -55,13 +55,13 @@ def released_names(own: Iterable[str], renamed: Mapping[str, str]) -> dict[str, 
 def scale_by_shuffle(
     key: str, colours: int, extra: Mapping[int, int] | None = None
 ) -> Callable[[Mapping[str, Tensor]], int]:
-    """The scale for which the bias ``key`` of the last convolution has ``colours`` channels per output pixel.
+    """The scale for which ``key``, weight or bias of the last convolution, has ``colours`` channels per output pixel.
 
     ``extra`` channels beside them, by scale, are those of a layout that rounds their number up.
     """
 
     def scale(state_dict: Mapping[str, Tensor]) -> int:
-        channels = state_dict[key].numel() if key in state_dict else 0
+        channels = state_dict[key].shape[:1].numel() if key in state_dict else 0
         scales = range(1, LARGEST_SCALE + 1)
         return next((s for s in scales if colours * s**2 + (extra or {}).get(s, 0) == channels), 4)
 

@@ -1,8 +1,7 @@
 """SMFANet (Zheng et al., ECCV 2024): self-modulated feature aggregation; the best published under 200K known to us.
 
 Layers are those of `Zheng-MJ/SMFANet` (`basicsr/archs/SMFANet_arch.py`, Apache-2.0), whose released weights work on
-RGB in [0, 1]: 197,328 parameters at x4. The L2 normalisation is written as a division by a root of a sum: mobile
-converters have no norm over channels.
+RGB in [0, 1]: 197,328 parameters at x4.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from torch import Tensor, nn
 
 from space.architecture import Architecture, IOShape
 from space.layers.pooling import CoarseMaxPool
+from space.layers.unit_length import unit_length
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.published_result import Size, reported
 from space.zoo.released_layout import ReleasedLayout, scale_by_shuffle
 
 DOWNSCALE = 8  # of the pooled branch
 PARTIAL = 4  # one of this many hidden channels sees the partial 3x3 convolution
-EPSILON = 1e-12  # smallest length that a pixel's channels are divided by, as in torch's normalize
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +29,6 @@ class SmfanetSettings:
     width: int = 36
     blocks: int = 8
     expansion: int = 2
-
-
-def unit_length(x: Tensor) -> Tensor:
-    """Each pixel's channels divided by their L2 length."""
-    return x / (x * x).sum(1, keepdim=True).clamp_min(EPSILON**2).sqrt()
 
 
 class _FeatureAggregation(nn.Module):

@@ -19,7 +19,7 @@ from space.channels import channel_map, narrow
 from space.channels.widths import architecture_channels
 from space.errors import UserError
 from space.layers.lightweight import Gsat
-from tests.pruned_networks import SIDE, assert_exact, drawn, halved, image_of, silenced
+from tests.pruned_networks import SIDE, assert_exact, assert_exactly_narrowed, drawn, halved, image_of, silenced
 from tests.small_networks import filled
 
 LIGHT = 60_000  # parameters of a published network in the default suite
@@ -99,6 +99,25 @@ class _Odd(nn.Module):
         y = self.first(x)
         y = torch.cat((y[:, :2], y[:, 2:].roll(1, 1)), 1)
         return self.last(self.back(self.free(y)) + y)
+
+
+class _AttentionOfChannels(nn.Module):
+    """Likeness of channels to channels, by which they are mixed; no softmax, which counts silent ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(3, 16, 3, padding=1), nn.Conv2d(8, 3, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        query, value = self.first(x).chunk(2, 1)
+        likeness = torch.bmm(query.flatten(2), value.flatten(2).transpose(1, 2))
+        return self.last(torch.bmm(likeness, value.flatten(2)).view(value.shape))
+
+
+def test_channels_that_attend_to_channels_can_go() -> None:
+    network, image = _AttentionOfChannels(), torch.rand(1, 3, 16, 16)
+    assert {name: group.size for name, group in channel_map(network, 3).groups.items()} == {"first": 8}
+    assert_exactly_narrowed(network, image)
 
 
 @pytest.mark.parametrize("name", ["srresnet-lite", "feature-align", "carn-m"])

@@ -7,13 +7,13 @@ import torch.nn.functional as F
 from space import ZOO, UserError
 from space.architecture import IOShape
 from space.layers.padding import pad_to_multiple
+from space.layers.unit_length import unit_length
 from space.zoo.carn import CarnM, CarnSettings
 from space.zoo.cbdnet import CbdNetSettings
 from space.zoo.dncnn import DnCnnSettings
 from space.zoo.ecbsr import Ecbsr, EcbsrSettings, EdgeBlock
 from space.zoo.glcic import GlcicSettings
 from space.zoo.literature import published_results
-from space.zoo.smfanet import unit_length
 from space.zoo.srresnet import Srresnet, SrresnetSettings
 
 
