@@ -141,7 +141,7 @@ class PlainUsr(StartsItself, nn.Module):
 
 def _deploy_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
     """Convolutions and attention are items of each block's `body`; in the attention they are items of its `body`."""
-    names = {}
+    names: dict[str, str] = {}
     for index, block in enumerate(BLOCKS):
         ours, body = f"blocks.{index}", f"{block}.body"
         names |= {f"{ours}.first.conv": f"{body}.0", f"{ours}.second.conv": f"{body}.2"}
@@ -159,7 +159,7 @@ def _training_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
         "gate.0": "se.se.1",
         "gate.2": "se.se.3",
     }
-    names = {}
+    names: dict[str, str] = {}
     for index, block in enumerate(BLOCKS):
         ours, body = f"blocks.{index}", f"{block}.body"
         for conv, position in (("first", 0), ("second", 2)):

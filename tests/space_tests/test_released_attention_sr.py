@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from space import load_published
-from tests.space_tests.test_released_sr import Names, State, conv
+from tests.released_graphs import Names, State, conv
 
 # Width, the first channels that the inner blocks change, and those inside the attention.
 PLAINUSR = {"plainusr-s": (32, 16, 8, 4), "plainusr-m": (48, 32, 16, 8), "plainusr": (64, 48, 32, 16)}
