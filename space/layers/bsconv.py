@@ -12,6 +12,8 @@ class BsConv(nn.Module):
 
     Args:
         kernel_size: odd, of the depthwise convolution.
+        stride: of the depthwise convolution.
+        padding: half the kernel if None.
         bias: of the depthwise convolution.
         pointwise_bias: of the 1x1 convolution, which the zero-padded border keeps from folding into the other; that of
             ``bias`` if None.
@@ -22,6 +24,8 @@ class BsConv(nn.Module):
         in_channels: int,
         out_channels: int,
         kernel_size: int = 3,
+        stride: int = 1,
+        padding: int | None = None,
         bias: bool = True,
         pointwise_bias: bool | None = None,
     ) -> None:
@@ -30,7 +34,13 @@ class BsConv(nn.Module):
             in_channels, out_channels, 1, bias=bias if pointwise_bias is None else pointwise_bias
         )
         self.depthwise = nn.Conv2d(
-            out_channels, out_channels, kernel_size, padding=kernel_size // 2, groups=out_channels, bias=bias
+            out_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding=kernel_size // 2 if padding is None else padding,
+            groups=out_channels,
+            bias=bias,
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -93,7 +93,8 @@ def _loaded(fit: Fit, stored: Stored, scale_unsaid: bool) -> LoadedNetwork:
     loaded = as_weights({ours: fit.tensors[theirs] for ours, theirs in named.items()}, stored.where)
     if layout is not None and layout.pixel_range != 1:
         # A network whose activations are ReLU scales with its input: same weights, every bias divided by the range.
-        loaded = {key: value / layout.pixel_range if key.endswith("bias") else value for key, value in loaded.items()}
+        # In any other, the first convolution multiplies by the range and the last one divides by it.
+        loaded = {key: value / layout.divisor(key) for key, value in loaded.items()}
     fresh = {key: value for key, value in network.state_dict().items() if key.endswith(FRESH) and key not in loaded}
     network.load_state_dict({**loaded, **fresh})
     name = fit.form.entry.name if fit.form.entry is not None else fit.form.name

@@ -4,6 +4,9 @@ Layers are those of `ECNUSR/ETDS` (`core/archs/ir/ETDS/arch.py`, Apache-2.0). A 
 colours run side by side; the second starts as the identity, feeds the first at every layer, and becomes the nearest
 enlargement of the input. Side by side in one wider convolution, they are a chain without skips and additions. The
 chain ends in a 1x1 convolution between two ReLU, which clips to [0, 1]: min(x, 1) is 1 - relu(1 - x).
+
+M6C32 is ETDS-M in the authors' plots, M7C48 ETDS-L. Their figures are of pictures cut to sides that are multiples of
+12, 0.02 dB below those of the whole pictures of Set5 and Set14.
 """
 
 from __future__ import annotations

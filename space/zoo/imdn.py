@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from space.architecture import Architecture, IOShape
+from space.layers.contrast_attention import ContrastAttention
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.published_result import Size, reported
 from space.zoo.released_layout import ReleasedLayout, scale_by_shuffle
@@ -20,31 +21,12 @@ from space.zoo.sources import IMDN_TABLE
 
 SLOPE = 0.05  # of every leaky ReLU
 KEPT = 4  # one of this many channels is kept by each step of a block
-REDUCTION = 16  # of the attention
-TINY = 1e-24  # keeps the gradient of a deviation of zero finite; its root is below what float32 adds to a feature
 
 
 @dataclass(frozen=True, slots=True)
 class ImdnSettings:
     width: int = 64
     blocks: int = 6
-
-
-class _ContrastAttention(nn.Module):
-    """Channel weights from the deviation and the mean of each channel. `(N, width, H, W)` to the same."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.weights = nn.Sequential(
-            nn.Conv2d(width, width // REDUCTION, 1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(width // REDUCTION, width, 1),
-            nn.Sigmoid(),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        deviation = x.var((2, 3), correction=0, keepdim=True).clamp_min(TINY).sqrt()
-        return x * self.weights(deviation + x.mean((2, 3), keepdim=True))
 
 
 class _DistillationBlock(nn.Module):
@@ -59,7 +41,7 @@ class _DistillationBlock(nn.Module):
             for channels in (width, passed, passed)
         )
         self.last = nn.Conv2d(passed, self.kept, 3, padding=1)
-        self.attention = _ContrastAttention(KEPT * self.kept)
+        self.attention = ContrastAttention(KEPT * self.kept)
         self.fuse = nn.Conv2d(KEPT * self.kept, width, 1)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -23,7 +23,9 @@ class ReleasedLayout:
             names) to the authors'. The longest matching path applies; a parameter without one has the authors' name.
         scale_of: returns the upscaling factor from the authors' tensors; the entry's own if None.
         pixel_range: the authors' network works on 0..``pixel_range``. Values other than 1 are for networks whose
-            activations scale with their input (ReLU, leaky and parametric ReLU).
+            activations scale with their input (ReLU, leaky and parametric ReLU), unless ``ends`` are given.
+        ends: our paths of the only convolution that reads the image and of the one that writes it, for a network with
+            other activations: these two take up the pixel range.
         unused: prefixes of the authors' names for tensors that our network does not have, such as other scales.
         folded: whether the authors' file holds the deploy form, with batch norm or branches in the convolutions.
         network: the entry that the authors' file fits, if it is a sibling of the requested one.
@@ -35,10 +37,20 @@ class ReleasedLayout:
     source: str
     scale_of: Callable[[Mapping[str, Tensor]], int] | None = None
     pixel_range: float = 1
+    ends: tuple[str, str] | None = None
     unused: Callable[[int], tuple[str, ...]] = lambda scale: ()
     folded: bool = False
     network: str | None = None
     form: str = ""
+
+    def divisor(self, key: str) -> float:
+        """What the authors' tensor is divided by to be ours called ``key``, in a network on [0, 1]."""
+        if self.ends is None:
+            return self.pixel_range if key.endswith("bias") else 1
+        first, last = self.ends
+        if key == f"{first}.weight":
+            return 1 / self.pixel_range
+        return self.pixel_range if key.startswith(f"{last}.") else 1
 
 
 def released_names(own: Iterable[str], renamed: Mapping[str, str]) -> dict[str, str]:

@@ -69,7 +69,7 @@ NETWORKS = (
             ReleasedLayout(
                 _spanv2_names,
                 "Amazingren/NTIRE2026_ESR, models/team22_SPANV2_ESR.py",
-                scale_by_shuffle("conv_near.weight", 3 * 9),  # a 3x3 kernel per colour and output pixel
+                scale_by_shuffle("conv_near.weight", 3),
                 folded=True,
             ),
         ),

@@ -33,6 +33,8 @@ FP32 = Precision("cpu", None, True, "test")
 BF16 = Precision("cpu", "bfloat16", True, "test", asked=True)
 SHAPES = {name: TASKS[name].shape(TASKS[name].default_scale) for name in ("sr", "denoise", "inpaint")}
 SIDE_PX = 16  # halved up to four times; a batch norm needs more than one value a channel, so two images
+# At half that side their map is one pixel; torch 2.13 leaves the bfloat16 gradient of a strided 3x3 on it undefined.
+STRIDED_AT_A_THIRD = ("plainusr",)
 ALIKE = 0.02  # of the output: what 8 bits of a value leave of some dozen layers
 GRADIENT_COSINE = 0.998
 # A norm raises what rounding did to the convolution before it, which is why ``for_network`` keeps such in float32.
@@ -189,7 +191,8 @@ SMALL = [name for name in PUBLISHED if not name.startswith(WIDE)]
 )
 def test_every_published_network_trains_alike_in_bfloat16(name: str) -> None:
     arch = PUBLISHED[name]
-    check_alike(awake(arch), *batch(arch.shape, SIDE_PX // min(2, arch.shape.scale)))
+    halvings = 1 if arch.backbone in STRIDED_AT_A_THIRD else min(2, arch.shape.scale)
+    check_alike(awake(arch), *batch(arch.shape, SIDE_PX // halvings))
 
 
 def begins_as_its_input(arch: Architecture) -> bool:

@@ -9,30 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from space import UserError, load_published
+from tests.released_graphs import Names, State, conv
 
-State = dict[str, Tensor]
 MEAN = torch.tensor((0.4488, 0.4371, 0.4040))
-
-
-class Names:
-    """Random tensors under the authors' names."""
-
-    def __init__(self) -> None:
-        self.state: State = {}
-        self.generator = torch.Generator().manual_seed(0)
-
-    def tensor(self, name: str, *shape: int, spread: float = 0.1) -> None:
-        self.state[name] = torch.randn(*shape, generator=self.generator) * spread
-
-    def conv(self, name: str, out: int, inp: int, kernel: int, groups: int = 1) -> None:
-        fan_in = inp // groups * kernel**2
-        self.tensor(f"{name}.weight", out, inp // groups, kernel, kernel, spread=fan_in**-0.5)
-        self.tensor(f"{name}.bias", out)
-
-
-def conv(state: State, name: str, x: Tensor, groups: int = 1) -> Tensor:
-    weight = state[f"{name}.weight"]
-    return F.conv2d(x, weight, state[f"{name}.bias"], padding=weight.shape[-1] // 2, groups=groups)
 
 
 def imdn_state(scale: int) -> State:

@@ -150,6 +150,16 @@ COUNTS_SR = {
     ("vscinet", 2): (50_745, 12.24),
     ("vscinet", 3): (51_045, 5.56),
     ("vscinet", 4): (51_465, 3.18),
+    ("plainusr-s", 4): (68_612, 3.68),  # its authors' file
+    ("plainusr-m", 4): (165_492, 8.62),  # its authors' file
+    ("plainusr", 4): (333_108, 16.41),
+    ("safmn", 2): (227_820, 51.48),  # published: 228K
+    ("safmn", 4): (239_520, 13.54),  # published: 240K
+    ("rlfn-s", 4): (470_208, 25.59),
+    ("rlfn", 4): (543_740, 29.82),
+    ("rlfn-ntire", 4): (317_218, 17.28),
+    ("bsrn-s", 4): (155_616, 8.26),
+    ("bsrn", 4): (351_824, 19.14),
     ("srresnet", 4): (1_546_435, 127.77),
     ("srresnet-lite", 4): (112_467, 21.92),
     ("srresnet-lite-subpixel", 4): (118_995, 20.91),
@@ -182,6 +192,8 @@ def test_counts_with_attention_in_windows_are_those_of_the_challenge() -> None:
         ("fsrcnn", 4, 12_809, 4.64),
         ("carn-m", 4, 414_811, None),
         ("carn-m", 2, 414_811, None),
+        ("bsrn-s", 4, 156_288, None),
+        ("bsrn", 4, 352_400, None),
         ("srresnet", 4, 1_542_528, None),
         ("srresnet-lite", 4, 107_824, None),
         ("srresnet-lite-subpixel", 4, 113_968, None),
@@ -240,6 +252,12 @@ def test_counts_of_restoration_are_exact(name: str) -> None:
     if macs_g is not None:
         digits = len(str(macs_g).partition(".")[2])
         assert round(costs.macs / 1e9, digits) == macs_g
+
+
+def test_rlfn_of_the_challenge_counts_as_its_repository_prints() -> None:
+    # README: 0.317 M parameters, 19.70 G at 256x256, which counts activations and poolings too.
+    costs = architecture_costs(ZOO["rlfn-ntire"].architecture, (256, 256))
+    assert (costs.params, round(costs.macs / 1e9, 2)) == (317_218, 19.66)
 
 
 def test_training_forms_of_the_identified_baselines_count_as_their_ports() -> None:
