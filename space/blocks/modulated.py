@@ -26,12 +26,14 @@ from space.layers.unit_length import unit_length
 
 DOWNSCALE = 8  # of the coarse map (SMFANet)
 EXPANSION = 2  # channels of the local half at its activation, as a multiple of the others (SMFANet)
+LARGEST = 6  # of the weights in the coarse map where features are not normalised; that of ReLU6, a fused operator
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU}
 
 NORM = Knob(
     "modulation_norm",
     ("none", "l2"),
-    "norm in front of a modulated block: none, or every pixel's channels divided by their L2 length",
+    "norm in front of a modulated block: none, and weights of at most 6 in its coarse map, or every pixel's channels "
+    "divided by their L2 length",
     f"{SMFANET}: l2; ours: none",
 )
 ACTIVATION = Knob(
@@ -99,6 +101,9 @@ class Modulation(nn.Module, TakesFactor):
     One half of the channels is multiplied by a map of an eighth of the sides: their maxima, through a depthwise 3x3 and
     a 1x1 convolution and an activation, every pixel of it for 8x8 of theirs. The other half passes a depthwise 3x3 and
     two 1x1 convolutions with an activation between them. A 1x1 convolution reads the sum of the two.
+
+    Features times a map of themselves grow with their square. Where no norm keeps them small, the map is cut off at
+    ``LARGEST`` on both sides of zero, so that they do not overflow in a deep trunk.
     """
 
     def __init__(self, spec: ModulatedSpec) -> None:
@@ -113,7 +118,8 @@ class Modulation(nn.Module, TakesFactor):
         self.pool = nn.MaxPool2d(DOWNSCALE, ceil_mode=True)  # windows at the end may be smaller
         self.depthwise = nn.Conv2d(hidden, hidden, 3, padding=1, groups=hidden)
         self.variance_weight = nn.Parameter(torch.zeros(1, hidden, 1, 1)) if spec.statistics == "image" else None
-        self.coarse = nn.Sequential(nn.Conv2d(hidden, hidden, 1), *activation())
+        weigh = activation() if self.normalises else _bounded(activation())
+        self.coarse = nn.Sequential(nn.Conv2d(hidden, hidden, 1), *weigh)
         self.local = nn.Sequential(
             nn.Conv2d(width, hidden, 1),
             nn.Conv2d(hidden, hidden, 3, padding=1, groups=hidden),
@@ -138,3 +144,10 @@ class Modulation(nn.Module, TakesFactor):
     def multiply(self, factor: float) -> None:
         for parameter in self.last.parameters():
             parameter.mul_(factor)
+
+
+def _bounded(activation: list[nn.Module]) -> list[nn.Module]:
+    """``activation`` between -``LARGEST`` and ``LARGEST``."""
+    if any(isinstance(each, nn.ReLU) for each in activation):
+        return [nn.ReLU6()]
+    return [*activation, nn.Hardtanh(-LARGEST, LARGEST)]
