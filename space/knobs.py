@@ -19,6 +19,8 @@ DEBLUR = "progressive residual deblurring (JEIT210298)"
 FAN = "Feature-Align network (Young et al., arXiv 2103.01524)"
 FAN_CODE = "re-implementation of its block (yifanlu0227/HEAL)"
 LAHIRI = "lightweight modules (Lahiri et al., arXiv 2007.05835)"
+SMFANET = "SMFANet (Zheng et al., ECCV 2024)"
+VSCINET = "VSCINet (NTIRE 2026 efficient super-resolution)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from space.blocks.block import BlockSpec
 from space.blocks.gsat import GsatSpec
 from space.blocks.inverted import InvertedSpec
 from space.blocks.inverted_prelu import PReluInvertedSpec
+from space.blocks.modulated import ModulatedSpec
+from space.blocks.multi_scale import MultiScaleSpec
 from space.blocks.residual import PreactivatedSpec, ResidualSpec
 from space.knobs import Knob
 
@@ -22,6 +24,8 @@ BLOCKS: dict[str, type[BlockSpec]] = {
     "gsat": GsatSpec,
     "ar": ArSpec,
     "inverted-prelu": PReluInvertedSpec,
+    "modulated": ModulatedSpec,
+    "multi-scale": MultiScaleSpec,
 }
 
 

@@ -24,6 +24,16 @@ from tests.random_networks import random_knobs
 WIDTHS = (4, 8, 12, 20, 64)
 OF_BLOCK = [(kind, width) for kind in BLOCKS for width in WIDTHS]
 SAME_SIZE = IOShape(3, 3, 1)
+# Backbones hold any block alike: in all of them the first kinds, others in the trunk with the fewest layers.
+EVERYWHERE = ("residual", "preactivated", "inverted", "gsat", "ar", "inverted-prelu")
+IN_BACKBONE = pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (kind, name) if name == "plain" or kind in EVERYWHERE else pytest.param(kind, name, marks=pytest.mark.long)
+        for kind in BLOCKS
+        for name in BACKBONES
+    ],
+)
 
 
 def specs(kind: str, width: int) -> list[BlockSpec]:
@@ -101,8 +111,7 @@ def test_what_it_adds_is_scaled_and_folding_leaves_no_multiplication(kind: str, 
         assert len(trace(folded, shape).operators) == len(trace(scaled, shape).operators) - 1
 
 
-@pytest.mark.parametrize("name", BACKBONES)
-@pytest.mark.parametrize("kind", BLOCKS)
+@IN_BACKBONE
 def test_every_backbone_offers_it(kind: str, name: str) -> None:
     arch = in_backbone(kind, name)
     assert architecture_from_dict(json.loads(json.dumps(arch.to_dict()))) == arch
@@ -112,8 +121,7 @@ def test_every_backbone_offers_it(kind: str, name: str) -> None:
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in network.parameters() if p.requires_grad)
 
 
-@pytest.mark.parametrize("name", BACKBONES)
-@pytest.mark.parametrize("kind", BLOCKS)
+@IN_BACKBONE
 def test_what_is_screened_is_what_a_full_trace_counts(kind: str, name: str) -> None:
     arch = in_backbone(kind, name)
     screened = screen(arch, 24, 18)
