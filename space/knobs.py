@@ -19,6 +19,9 @@ DEBLUR = "progressive residual deblurring (JEIT210298)"
 FAN = "Feature-Align network (Young et al., arXiv 2103.01524)"
 FAN_CODE = "re-implementation of its block (yifanlu0227/HEAL)"
 LAHIRI = "lightweight modules (Lahiri et al., arXiv 2007.05835)"
+SPAN = "SPAN (Wan et al., arXiv 2311.12770)"
+SPANV2 = "SPANV2 (NTIRE 2026 efficient super-resolution, team 22)"
+ECBSR = "ECBSR (Zhang et al., ACM MM 2021)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from space.blocks.gsat import GsatSpec
 from space.blocks.inverted import InvertedSpec
 from space.blocks.inverted_prelu import PReluInvertedSpec
 from space.blocks.residual import PreactivatedSpec, ResidualSpec
+from space.blocks.spab import SpabSpec
 from space.knobs import Knob
 
 BLOCKS: dict[str, type[BlockSpec]] = {
@@ -22,6 +23,7 @@ BLOCKS: dict[str, type[BlockSpec]] = {
     "gsat": GsatSpec,
     "ar": ArSpec,
     "inverted-prelu": PReluInvertedSpec,
+    "spab": SpabSpec,
 }
 
 

@@ -16,6 +16,8 @@ from space.blocks.block import BlockSpec
 from space.build import initialise
 from space.count import all_choices
 from space.deploy import deploy_form
+from space.layers.conv3xc import Conv3XC
+from space.layers.edge_conv import EdgeConv
 from space.layers.protocols import Foldable
 from space.operators import screen, trace
 from tests.pruned_networks import assert_exactly_narrowed
@@ -35,6 +37,10 @@ def specs(kind: str, width: int) -> list[BlockSpec]:
 def drawn(module: torch.nn.Module) -> torch.nn.Module:
     initialise(module, torch.Generator().manual_seed(0))
     return module
+
+
+def operators(block: torch.nn.Module, width: int) -> int:
+    return len(trace(block, (1, width, 7, 6)).operators)
 
 
 def in_backbone(kind: str, name: str) -> Architecture:
@@ -87,7 +93,8 @@ def test_it_changes_the_width(kind: str, width: int) -> None:
 
 @pytest.mark.parametrize(("kind", "width"), OF_BLOCK)
 def test_what_it_adds_is_scaled_and_folding_leaves_no_multiplication(kind: str, width: int) -> None:
-    x, shape = torch.rand(1, width, 7, 6), (1, width, 7, 6)
+    """But where ``keeps_scale`` says so: then it leaves that one."""
+    x = torch.rand(1, width, 7, 6)
     for spec in specs(kind, width):
         scaled, plain = drawn(spec.residual(0.1)), drawn(spec.residual())
         with torch.no_grad():
@@ -98,7 +105,12 @@ def test_what_it_adds_is_scaled_and_folding_leaves_no_multiplication(kind: str, 
             assert torch.allclose(folded(x), before, atol=1e-6)
             assert not torch.allclose(plain(x), before, atol=1e-6)
             assert torch.equal(deploy_form(folded)(x), folded(x))
-        assert len(trace(folded, shape).operators) == len(trace(scaled, shape).operators) - 1
+        folded_ops, saved = operators(folded, width), operators(scaled, width) - operators(folded, width)
+        assert folded_ops == operators(deploy_form(plain), width) + spec.keeps_scale
+        if any(isinstance(module, Conv3XC | EdgeConv) for module in scaled.modules()):
+            assert saved > 1  # all branches
+        else:
+            assert saved == (not spec.keeps_scale)
 
 
 @pytest.mark.parametrize("name", BACKBONES)
