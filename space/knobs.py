@@ -21,6 +21,9 @@ FAN_CODE = "re-implementation of its block (yifanlu0227/HEAL)"
 LAHIRI = "lightweight modules (Lahiri et al., arXiv 2007.05835)"
 SMFANET = "SMFANet (Zheng et al., ECCV 2024)"
 VSCINET = "VSCINet (NTIRE 2026 efficient super-resolution)"
+SPAN = "SPAN (Wan et al., arXiv 2311.12770)"
+SPANV2 = "SPANV2 (NTIRE 2026 efficient super-resolution, team 22)"
+ECBSR = "ECBSR (Zhang et al., ACM MM 2021)"
 
 
 @dataclass(frozen=True, slots=True)

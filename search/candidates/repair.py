@@ -74,8 +74,12 @@ def _from_input(values: Values, screen: Screen) -> Values:
 
 
 def _turns(space: SearchSpace, values: Mapping[str, Value]) -> Iterator[Values]:
-    """``values`` with one knob elsewhere; what comes to apply takes its first value."""
-    return (near for _, near in space.neighbours(values, _step_or_half))
+    """``values`` with one knob elsewhere; what comes to apply takes its first values, then one of it another."""
+    for _, near in space.neighbours(values, _step_or_half):
+        yield near
+        for parameter in space.of(str(near[BACKBONE])):
+            if parameter.key in near.keys() - values.keys():
+                yield from (space.turned(near, parameter.key, value) for value in parameter.values[1:])
 
 
 def _step_or_half(parameter: Parameter, value: Value) -> Iterable[Value]:

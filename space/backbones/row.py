@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from space.blocks import BLOCKS, block_knobs
@@ -45,6 +46,7 @@ ROW_KNOBS = (*block_knobs(), INVERTED_RATIO, *SECOND_KNOBS, INVERTED_AT, ACTIVAT
 KEPT_SHARE = {"1/3": 1 / 3, "1/2": 1 / 2, "2/3": 2 / 3}
 
 
+@lru_cache
 def inverted_flags(count: int, ratio: float, at: str) -> tuple[bool, ...]:
     """Which of ``count`` blocks are inverted residuals: at least one, and not all, for a ratio between 0 and 1."""
     if ratio in (0, 1):
@@ -58,6 +60,7 @@ def inverted_flags(count: int, ratio: float, at: str) -> tuple[bool, ...]:
     return tuple(index in chosen for index in range(count))
 
 
+@lru_cache
 def kept_flags(count: int, kept: str) -> tuple[bool, ...]:
     """Which of ``count`` blocks keep their activation.
 

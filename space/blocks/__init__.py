@@ -15,6 +15,7 @@ from space.blocks.inverted_prelu import PReluInvertedSpec
 from space.blocks.modulated import ModulatedSpec
 from space.blocks.multi_scale import MultiScaleSpec
 from space.blocks.residual import PreactivatedSpec, ResidualSpec
+from space.blocks.spab import SpabSpec
 from space.knobs import Knob
 
 BLOCKS: dict[str, type[BlockSpec]] = {
@@ -26,6 +27,7 @@ BLOCKS: dict[str, type[BlockSpec]] = {
     "inverted-prelu": PReluInvertedSpec,
     "modulated": ModulatedSpec,
     "multi-scale": MultiScaleSpec,
+    "spab": SpabSpec,
 }
 
 

@@ -48,6 +48,11 @@ class BlockSpec(Tagged, ABC):
     def knob_values(self) -> dict[str, Value]:
         """The values of ``KNOBS`` that describe it; they may lie off the grid."""
 
+    @property
+    def keeps_scale(self) -> bool:
+        """Whether the deploy form multiplies by a scale other than 1: no weight takes it in."""
+        return False
+
     @abstractmethod
     def residual(self, scale: float = 1) -> nn.Module:
         """`(N, width, H, W)` to the same shape: input plus ``scale`` times a branch."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -10,16 +10,36 @@ from torch import Tensor, nn
 
 from space.blocks.block import BlockSpec, HiddenSpec, Residual
 from space.errors import UserError
-from space.knobs import LAHIRI, SLWSR, Knob, Value
+from space.knobs import ECBSR, LAHIRI, SLWSR, SPAN, Knob, Value
+from space.layers.conv3xc import Conv3XC
+from space.layers.edge_conv import EdgeConv
 from space.layers.lightweight import List
 
-CONVOLUTIONS = ("dense", "list")
-CONVOLUTION = Knob("convolution", CONVOLUTIONS, "3x3 convolutions of a residual block", f"{LAHIRI}: LIST")
+
+def dense(in_channels: int, out_channels: int, bias: bool = True) -> nn.Conv2d:
+    """A plain 3x3 convolution: `(N, in, H, W)` to `(N, out, H, W)`."""
+    return nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=bias)
+
+
+# From channels in and out to a 3x3 convolution; the last two are trained with branches, and deployed as dense ones.
+CONVOLUTIONS: dict[str, Callable[[int, int], nn.Module]] = {
+    "dense": dense,
+    "list": List,
+    "conv3xc": Conv3XC,
+    "edge": EdgeConv,
+}
+CONVOLUTION = Knob(
+    "convolution",
+    tuple(CONVOLUTIONS),
+    "3x3 convolutions of a residual block: dense, LIST, or dense ones trained with branches that are folded after it,"
+    " Conv3XC's or edge filters",
+    f"{LAHIRI}: LIST; {SPAN}: Conv3XC; {ECBSR}: edge filters",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResidualSpec(HiddenSpec):
-    """``convolution`` is ``dense`` or ``list`` (``space.layers.lightweight.List``)."""
+    """``convolution`` is one of ``CONVOLUTIONS``."""
 
     kind: ClassVar[str] = "residual"
     meaning: ClassVar[str] = "residual block as released (EDSR)"
@@ -60,19 +80,13 @@ class PreactivatedSpec(ResidualSpec):
         return ResidualSpec(width=self.width, hidden=self.hidden, activated=False, convolution=self.convolution)
 
 
-def conv3x3(spec: ResidualSpec, in_channels: int, out_channels: int) -> nn.Module:
-    """The 3x3 convolution that ``spec`` asks for."""
-    if spec.convolution == "list":
-        return List(in_channels, out_channels)
-    return nn.Conv2d(in_channels, out_channels, 3, padding=1)
-
-
 class ResidualBlock(Residual):
     """conv3x3, ReLU, conv3x3, plus input: the block of the released s-LWSR code (`common.py`, ResBlock)."""
 
     def __init__(self, spec: ResidualSpec, scale: float = 1) -> None:
         activation = [nn.ReLU(inplace=True)] if spec.activated else []
-        first, last = conv3x3(spec, spec.width, spec.hidden), conv3x3(spec, spec.hidden, spec.width)
+        conv = CONVOLUTIONS[spec.convolution]
+        first, last = conv(spec.width, spec.hidden), conv(spec.hidden, spec.width)
         super().__init__(scale, nn.Sequential(first, *activation, last))
 
 
@@ -80,8 +94,8 @@ class PreactivatedBlock(Residual):
     """a = ReLU(x); a + alpha * conv3x3(conv3x3(a)): s-LWSR equation 1, which the released code does not follow."""
 
     def __init__(self, spec: ResidualSpec, scale: float = 1) -> None:
-        first, last = conv3x3(spec, spec.width, spec.hidden), conv3x3(spec, spec.hidden, spec.width)
-        super().__init__(scale, nn.Sequential(first, last))
+        conv = CONVOLUTIONS[spec.convolution]
+        super().__init__(scale, nn.Sequential(conv(spec.width, spec.hidden), conv(spec.hidden, spec.width)))
         self.activation = nn.ReLU() if spec.activated else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:

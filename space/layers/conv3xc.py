@@ -6,13 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from space.layers.protocols import Foldable
+from space.layers.protocols import Foldable, TakesFactor
 from space.layers.weight_and_bias import convolution_of, weight_and_bias
 
 GAIN = 2  # channels of both ends of the inner 3x3 convolution, over those of the layer
 
 
-class Conv3XC(nn.Module, Foldable):
+class Conv3XC(nn.Module, Foldable, TakesFactor):
     """1x1, 3x3 and 1x1 convolutions in a row plus a 1x1 skip; ``fold`` makes them one 3x3 convolution, ``plain``.
 
     `(N, in, H, W)` to `(N, out, H, W)`. Nothing is activated between the three. It is the input that is zero-padded:
@@ -48,3 +48,10 @@ class Conv3XC(nn.Module, Foldable):
             bias = mixed.sum((2, 3)) @ first + project @ second + third + skipped
         self.plain = convolution_of(weight, bias)
         del self.expand, self.conv, self.project, self.skip
+
+    @torch.no_grad()
+    def multiply(self, factor: float) -> None:
+        """Multiply what both of its paths end with, or the plain convolution."""
+        for layer in (self.project, self.skip) if self.plain is None else (self.plain,):
+            for parameter in layer.parameters():
+                parameter.mul_(factor)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,16 +20,26 @@ class Spab(nn.Module):
     Args:
         width: channels of all three convolutions.
         in_channels: of x; ``width`` if None.
+        convolution: from channels in, channels out and ``bias`` to a 3x3 convolution.
+        linear: without SiLU; the attention stays.
     """
 
     first: nn.Module
 
-    def __init__(self, width: int, in_channels: int | None = None, bias: bool = True) -> None:
+    def __init__(
+        self,
+        width: int,
+        in_channels: int | None = None,
+        bias: bool = True,
+        convolution: Callable[[int, int, bool], nn.Module] = Conv3XC,
+        linear: bool = False,
+    ) -> None:
         super().__init__()
         in_channels = width if in_channels is None else in_channels
-        self.first = Conv3XC(in_channels, width, bias)
-        self.second = Conv3XC(width, width, bias)
-        self.third = Conv3XC(width, width, bias)
+        self.first = convolution(in_channels, width, bias)
+        self.second = convolution(width, width, bias)
+        self.third = convolution(width, width, bias)
+        self.linear = linear
         self.adds = in_channels == width
 
     def forward(self, x: Tensor) -> Tensor:
@@ -35,9 +47,12 @@ class Spab(nn.Module):
 
     def activated(self, x: Tensor) -> Tensor:
         """`(N, in, H, W)` to the `(N, width, H, W)` activations of the first convolution."""
-        return F.silu(self.first(x))
+        return self._between(self.first(x))
 
     def attended(self, x: Tensor, activated: Tensor) -> Tensor:
         """The block's result for its input ``x`` and what ``activated`` gives for that."""
-        d = self.third(F.silu(self.second(activated)))
+        d = self.third(self._between(self.second(activated)))
         return (x + d) * (torch.sigmoid(d) - 0.5) if self.adds else d
+
+    def _between(self, x: Tensor) -> Tensor:
+        return x if self.linear else F.silu(x)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -17,16 +19,29 @@ class SpabV2(nn.Module):
     Args:
         width: channels of all three convolutions.
         in_channels: of x; ``width`` if None.
+        convolution: from channels in, channels out and ``bias`` to a 3x3 convolution.
+        linear: without ReLU; the attention stays.
     """
 
-    def __init__(self, width: int, in_channels: int | None = None, bias: bool = False) -> None:
+    def __init__(
+        self,
+        width: int,
+        in_channels: int | None = None,
+        bias: bool = False,
+        convolution: Callable[[int, int, bool], nn.Module] = Conv3XC,
+        linear: bool = False,
+    ) -> None:
         super().__init__()
         in_channels = width if in_channels is None else in_channels
-        self.first = Conv3XC(in_channels, width, bias)
-        self.second = Conv3XC(width, width, bias)
-        self.third = Conv3XC(width, width, bias)
+        self.first = convolution(in_channels, width, bias)
+        self.second = convolution(width, width, bias)
+        self.third = convolution(width, width, bias)
+        self.linear = linear
         self.guidance = nn.Conv2d(width, width, 1) if in_channels == width else None
 
     def forward(self, x: Tensor) -> Tensor:
-        d = self.third(F.relu(self.second(F.relu(self.first(x)))))
+        d = self.third(self._between(self.second(self._between(self.first(x)))))
         return F.relu(d) if self.guidance is None else (x + d) * self.guidance(d)
+
+    def _between(self, x: Tensor) -> Tensor:
+        return x if self.linear else F.relu(x)

@@ -14,7 +14,10 @@ def weight_and_bias(layer: nn.Module) -> tuple[Tensor, Tensor]:
 
 
 def convolution_of(weight: Tensor, bias: Tensor | None = None) -> nn.Conv2d:
-    """The convolution with copies of ``weight``, `(out, in, k, k)` for an odd k, and ``bias``; it keeps the size."""
+    """The convolution with copies of ``weight``, `(out, in, k, k)` for an odd k, and ``bias``; it keeps the size.
+
+    The copy is contiguous: a product that einsum gives may not be, and from such weights LiteRT writes wrong ones.
+    """
     out_channels, in_channels, kernel, _ = weight.shape
     conv = nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2, bias=bias is not None, device="meta")
     conv.weight = nn.Parameter(weight.clone(memory_format=torch.contiguous_format))

@@ -23,6 +23,8 @@ from typing import Any
 from space.knobs import Value
 from space.search_space import BACKBONE, Parameter, SearchSpace, Values, first
 
+NAMED = ("block", "convolution", "ar_convolution", "gate", "spab_convolution", "upsampler")  # what a name consists of
+
 
 @dataclass(frozen=True)
 class Family:
@@ -59,7 +61,7 @@ class Family:
         """For a person: its backbone, what its blocks are, and how large it gets."""
         values = {**self.values, **dict(self.names)}
         words = [str(values[BACKBONE])]
-        words += [str(values[key]) for key in ("block", "convolution", "ar_convolution", "upsampler") if key in values]
+        words += [str(values[key]) for key in NAMED if key in values]
         unusual = (key for key in ("inverted_ratio", "malle", "recursion") if _is_unusual(key, values))
         words += [f"{key} {values[key]}" for key in unusual]
         return f"{' '.join(words)} (up to {', '.join(f'{key} {value}' for key, value in self.most)})"

@@ -19,7 +19,15 @@ from space.knobs import Value
 from space.search_space import SearchSpace
 
 Quality = Callable[[Mapping[str, Value], Costs], float]  # dB above the baseline
-BLOCKS = {"residual": 0.0, "preactivated": 0.02, "inverted": -0.04, "gsat": 0.03, "ar": -0.08, "inverted-prelu": 0.05}
+BLOCKS = {
+    "residual": 0.0,
+    "preactivated": 0.02,
+    "inverted": -0.04,
+    "gsat": 0.03,
+    "ar": -0.08,
+    "inverted-prelu": 0.05,
+    "spab": 0.04,
+}
 UPSAMPLERS = {"dense-two-step": 0.04, "dense-one-step": 0.02, "nearest": -0.05, "bilinear": -0.06, "transposed": -0.02}
 KEPT = {"rare": -0.12, "1/3": -0.04, "1/2": 0.0, "2/3": 0.02, "all": 0.01}
 HIDDEN, SEED = 24, 7  # of ``network``

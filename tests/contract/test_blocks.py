@@ -16,6 +16,8 @@ from space.blocks.block import BlockSpec
 from space.build import initialise
 from space.count import all_choices
 from space.deploy import deploy_form
+from space.layers.conv3xc import Conv3XC
+from space.layers.edge_conv import EdgeConv
 from space.layers.protocols import Foldable
 from space.operators import screen, trace
 from tests.pruned_networks import assert_exactly_narrowed
@@ -37,14 +39,18 @@ IN_BACKBONE = pytest.mark.parametrize(
 
 
 def specs(kind: str, width: int) -> list[BlockSpec]:
-    """The block with every choice of its own knobs, with and without its activation."""
+    """The block with every choice of its own knobs, with and without its activation, unless that is another kind's."""
     activated = [BLOCKS[kind].from_knobs(width, knobs) for knobs in all_choices(BLOCKS[kind].KNOBS)]
-    return [*activated, *(spec.linear() for spec in activated)]
+    return [*activated, *(spec for spec in (each.linear() for each in activated) if spec.kind == kind)]
 
 
 def drawn(module: torch.nn.Module) -> torch.nn.Module:
     initialise(module, torch.Generator().manual_seed(0))
     return module
+
+
+def operators(block: torch.nn.Module, width: int) -> int:
+    return len(trace(block, (1, width, 7, 6)).operators)
 
 
 def in_backbone(kind: str, name: str) -> Architecture:
@@ -97,7 +103,8 @@ def test_it_changes_the_width(kind: str, width: int) -> None:
 
 @pytest.mark.parametrize(("kind", "width"), OF_BLOCK)
 def test_what_it_adds_is_scaled_and_folding_leaves_no_multiplication(kind: str, width: int) -> None:
-    x, shape = torch.rand(1, width, 7, 6), (1, width, 7, 6)
+    """But where ``keeps_scale`` says so: then it leaves that one."""
+    x = torch.rand(1, width, 7, 6)
     for spec in specs(kind, width):
         scaled, plain = drawn(spec.residual(0.1)), drawn(spec.residual())
         with torch.no_grad():
@@ -108,7 +115,13 @@ def test_what_it_adds_is_scaled_and_folding_leaves_no_multiplication(kind: str, 
             assert torch.allclose(folded(x), before, atol=1e-6)
             assert not torch.allclose(plain(x), before, atol=1e-6)
             assert torch.equal(deploy_form(folded)(x), folded(x))
-        assert len(trace(folded, shape).operators) == len(trace(scaled, shape).operators) - 1
+        left = operators(folded, width)
+        saved = operators(scaled, width) - left
+        assert left == operators(deploy_form(plain), width) + spec.keeps_scale
+        if any(isinstance(module, Conv3XC | EdgeConv) for module in scaled.modules()):
+            assert saved > 1  # all branches
+        else:
+            assert saved == (not spec.keeps_scale)
 
 
 @IN_BACKBONE

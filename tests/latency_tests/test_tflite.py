@@ -117,6 +117,7 @@ LIGHT = [
     ("pyramid", {"block": "gsat", "dilation": 2, "width": 16, "resample": "strided+transposed"}),
     ("pyramid", {"resample": "bilinear-list", "attention": "both"}),
     ("encoder_decoder", {"ar_convolution": "gsat", "resample": "strided+transposed"}),
+    ("plain", {"block": "spab", "gate": "sigmoid", "residual_scale": 0.5}),
     ("encoder_decoder", {"ar_convolution": "list", "resample": "bilinear-list"}),
 ]
 
