@@ -12,7 +12,7 @@ from typing import ClassVar, Literal, TypeAlias
 from torch import Tensor, nn
 
 from space.architecture import EndsSpec, IOShape, MalleSpec
-from space.layers.attention import attention, kinds_of
+from space.layers.attention import KINDS, attention, kinds_of
 from space.layers.image_ends import InputSkip, MeanShift
 from space.layers.malle import MalleResidual
 from space.layers.padding import Cut, FillUp
@@ -32,7 +32,7 @@ class Trunk(nn.Module, ABC):
     """
 
     MALLE_PLACES: ClassVar[Mapping[str, str]] = {"head": "head", "middle": "middle", "tail": "tail"}  # by placement
-    ATTENTION_PLACES: ClassVar[Mapping[str, str]] = {"channel": "tail", "spatial": "tail"}  # by kind of attention
+    ATTENTION_PLACES: ClassVar[Mapping[str, str]] = dict.fromkeys(KINDS, "tail")  # by kind of attention
     LONG_SKIP: ClassVar[Literal["none", "stem", "head"]] = "none"  # whose features are added to the trunk's
 
     def __init__(self, width: int, multiple: int = 1) -> None:

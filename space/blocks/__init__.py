@@ -9,9 +9,11 @@ from torch import nn
 
 from space.blocks.ar import ArSpec
 from space.blocks.block import BlockSpec
+from space.blocks.bsconv import BsConvSpec
 from space.blocks.gsat import GsatSpec
 from space.blocks.inverted import InvertedSpec
 from space.blocks.inverted_prelu import PReluInvertedSpec
+from space.blocks.partial import PartialSpec
 from space.blocks.residual import PreactivatedSpec, ResidualSpec
 from space.knobs import Knob
 
@@ -22,6 +24,8 @@ BLOCKS: dict[str, type[BlockSpec]] = {
     "gsat": GsatSpec,
     "ar": ArSpec,
     "inverted-prelu": PReluInvertedSpec,
+    "bsconv": BsConvSpec,
+    "partial": PartialSpec,
 }
 
 

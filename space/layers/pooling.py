@@ -9,6 +9,12 @@ from torch import Tensor, nn
 from space.layers.protocols import DividesSides, ExportForm
 
 
+def window_within(x: Tensor, window: int) -> tuple[int, int]:
+    """Height and width of a pooling window on `(N, C, H, W)` features: ``window``, or a side that is smaller."""
+    height, width = x.shape[2:]
+    return min(window, height), min(window, width)
+
+
 class CoarseMaxPool(nn.Module, ExportForm, DividesSides):
     """`(N, C, H, W)` to the maxima of `(N, C, H // window, W // window)` windows that cover it, at least one per side.
 
