@@ -31,7 +31,7 @@ MALLE_POOL = Knob(
 ATTENTION = Knob(
     "attention",
     ("none", "channel", "spatial", "both", "esa", "lia"),
-    "attention over what the trunk gives",
+    "attention over what the trunk gives; esa and lia look at a map of a sixth of the sides, not at the whole image",
     f"{DEBLUR} table 2; esa: RFANet (Liu et al., CVPR 2020), RLFN; lia: PlainUSR (arXiv 2409.13435)",
 )
 UPSAMPLER = Knob(

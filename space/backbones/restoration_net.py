@@ -5,6 +5,7 @@ image, mean shift, stem, *trunk*, long skip, upsampler, input skip, mean shift, 
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import ClassVar, Literal, TypeAlias
@@ -89,7 +90,9 @@ class RestorationNet(nn.Module, ResidualEnd, DividesSides):
 
     @property
     def multiple(self) -> int:
-        return self.trunk.multiple
+        """That of the trunk, times that of an attention, which may stand where the trunk is coarsest."""
+        attentions = self.attention.values() if kinds_of(self.ends.attention) else ()
+        return self.trunk.multiple * math.lcm(*(part.multiple for part in attentions if isinstance(part, DividesSides)))
 
     @property
     def adds_input(self) -> bool:

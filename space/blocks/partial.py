@@ -90,10 +90,7 @@ class _PartialBranch(nn.Module, TakesFactor):
 
         mixed = spec.mixed
         self.mix = nn.Sequential(
-            nn.Conv2d(spec.width, mixed, 1),
-            *activation(),
-            nn.Conv2d(mixed, mixed, 3, padding=1),
-            *activation(),
+            nn.Conv2d(spec.width, mixed, 1), *activation(), nn.Conv2d(mixed, mixed, 3, padding=1), *activation()
         )
         self.keep = nn.Sequential(nn.Conv2d(spec.width, spec.hidden - mixed, 1), *activation())
         self.down = nn.Conv2d(spec.hidden, spec.width, 1)

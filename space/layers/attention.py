@@ -1,8 +1,8 @@
 """Channel and spatial attention, alone or one after the other, and two that look at a coarse map.
 
 Channel attention is the squeeze and excitation of Hu et al. 2018, spatial attention that of CBAM (Woo et al. 2018). The
-progressive deblurring paper (JEIT210298, abstract) names both, in this order, without their form. ESA is that of RLFN, LIA that of PlainUSR (``space.layers.esa``,
-``space.layers.local_importance_attention``).
+progressive deblurring paper (JEIT210298, abstract) names both, in this order, without their form. ESA and LIA
+are those of ``space.layers.aligned_attention``.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from space.errors import UserError
-from space.layers.esa import EnhancedSpatialAttention
-from space.layers.local_importance_attention import LocalImportanceAttention
+from space.layers.aligned_attention import AlignedImportanceAttention, AlignedSpatialAttention
 
 # By value of the knob ``attention``, the kinds of attention in running order.
 ATTENTIONS: dict[str, tuple[str, ...]] = {
@@ -28,7 +27,6 @@ ATTENTIONS: dict[str, tuple[str, ...]] = {
 REDUCTION = 16  # channels per hidden channel (Hu et al. 2018); at least FEWEST_HIDDEN remain
 FEWEST_HIDDEN = 4
 SPATIAL_KERNEL = 7  # Woo et al. 2018
-COARSE_REDUCTION, COARSE_HIDDEN = 4, 8  # of ESA and LIA: a quarter (RFANet, Liu et al. 2020), in multiples of 8
 
 
 class ChannelAttention(nn.Module):
@@ -67,30 +65,11 @@ class SpatialAttention(nn.Module):
         return x * torch.sigmoid(self.conv(described))
 
 
-def coarse_hidden(channels: int) -> int:
-    """Channels inside of an ESA or LIA over ``channels``."""
-    return COARSE_HIDDEN * max(1, channels // (COARSE_REDUCTION * COARSE_HIDDEN))
-
-
-def esa(channels: int) -> nn.Module:
-    """Enhanced spatial attention: `(N, channels, H, W)` to the same shape.
-
-    Its strided convolution is padded, which that of RLFN is not, so that no image is too small.
-    """
-    hidden = coarse_hidden(channels)
-    return EnhancedSpatialAttention(channels, hidden, nn.Conv2d(hidden, hidden, 3, stride=2, padding=1))
-
-
-def lia(channels: int) -> nn.Module:
-    """Local importance attention: `(N, channels, H, W)` to the same shape."""
-    return LocalImportanceAttention(channels, coarse_hidden(channels))
-
-
 KINDS: dict[str, Callable[[int], nn.Module]] = {
     "channel": ChannelAttention,
     "spatial": lambda _: SpatialAttention(),
-    "esa": esa,
-    "lia": lia,
+    "esa": AlignedSpatialAttention,
+    "lia": AlignedImportanceAttention,
 }
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from evaluators.export.deploy import multiple_of
+from evaluators.restore.receptive_field import halo_of
 from space import BLOCKS, TASKS, UserError, architecture, architecture_from_dict, build
 from space.architecture import Architecture, IOShape
 from space.backbones import BACKBONES
@@ -17,9 +20,11 @@ from space.blocks.inverted import KERNEL, InvertedSpec
 from space.blocks.partial import PartialSpec
 from space.channels import channel_map
 from space.knobs import Value
-from space.layers.attention import attention, coarse_hidden
+from space.layers.aligned_attention import hidden_for
+from space.layers.attention import attention
 from space.operators import screen, trace
 from tests.pruned_networks import assert_exactly_narrowed
+from tests.random_networks import random_architecture
 from tests.small_networks import filled
 
 SAME_SIZE = IOShape(3, 3)
@@ -121,19 +126,47 @@ def test_enhanced_spatial_attention_by_its_formula() -> None:
         weights_of(layer)
     )
     hidden = F.conv2d(x, squeeze, squeeze_bias)
-    pooled = F.max_pool2d(F.conv2d(hidden, strided, strided_bias, stride=2, padding=1), 7, 3)
-    assert pooled.shape[2:] == (2, 1)
-    wide = F.interpolate(F.conv2d(pooled, coarse, coarse_bias, padding=1), (20, 17), mode="bilinear")
+    halved = F.pad(F.conv2d(hidden, strided, strided_bias, stride=2, padding=1), (3, 3, 3, 3), value=-torch.inf)
+    pooled = F.max_pool2d(halved, 7, 3)
+    assert pooled.shape[2:] == (4, 3)
+    wide = F.interpolate(F.conv2d(pooled, coarse, coarse_bias, padding=1), (24, 18), mode="bilinear")[..., :20, :17]
     weights = torch.sigmoid(F.conv2d(wide + F.conv2d(hidden, local, local_bias), expand, expand_bias))
     assert torch.allclose(layer(x), x * weights, atol=1e-5)
 
 
+def test_local_importance_attention_by_its_formula() -> None:
+    layer, x = filled(attention("lia", 16)), image_of(16, 20, 17)
+    squeeze, squeeze_bias, strided, strided_bias, coarse, coarse_bias = weights_of(layer)
+    hidden = F.conv2d(x, squeeze, squeeze_bias)
+    windows = F.pad(hidden, (3, 3, 3, 3), value=-torch.inf).unfold(2, 7, 3).unfold(3, 7, 3).flatten(4)
+    pooled = (windows.softmax(-1) * windows.nan_to_num(neginf=0)).sum(-1)
+    halved = F.conv2d(pooled, strided, strided_bias, stride=2, padding=1)
+    importance = torch.sigmoid(F.conv2d(halved, coarse, coarse_bias, padding=1))
+    wide = F.interpolate(importance, (24, 18), mode="bilinear")[..., :20, :17]
+    assert torch.allclose(layer(x), x * wide * torch.sigmoid(x[:, :1]), atol=1e-5)
+
+
 @pytest.mark.parametrize("kind", ["esa", "lia"])
-def test_coarse_attention_takes_images_of_any_size_and_a_quarter_of_the_channels(kind: str) -> None:
-    assert [coarse_hidden(channels) for channels in (8, 32, 60, 64, 512)] == [8, 8, 8, 16, 128]
+def test_coarse_attention_takes_images_of_any_size_and_tiles_at_multiples_of_6(kind: str) -> None:
     layer = attention(kind, 8)
     for size in ((1, 1), (2, 3), (7, 5), (16, 90)):
         assert layer(image_of(8, *size)).shape == (2, 8, *size)
+    halo = halo_of(build(plain(block="bsconv", inverted_ratio=0.0, attention=kind)), 3)
+    assert halo.is_local
+    assert halo.multiple == 6
+
+
+def test_a_network_divides_the_sides_as_its_trunk_and_its_attention_do() -> None:
+    generator = np.random.default_rng(0)
+    for name in ("plain", "pyramid", "encoder_decoder"):
+        network = build(random_architecture(SAME_SIZE, (name,), generator).with_ends(attention="esa", malle=None))
+        assert network.multiple == multiple_of(network) == 6 * network.trunk.multiple
+        side = network.multiple
+        assert network(torch.rand(1, 3, side, side)).shape == (1, 3, side, side)
+
+
+def test_coarse_maps_have_a_quarter_of_the_channels() -> None:
+    assert [hidden_for(channels) for channels in (8, 32, 60, 64, 512)] == [8, 8, 8, 16, 128]
 
 
 def test_of_the_gate_s_channels_only_the_first_must_stay() -> None:
