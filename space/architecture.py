@@ -88,7 +88,7 @@ class EndsSpec:
     """The parts around a trunk and at its places (``space.backbones.restoration_net``).
 
     ``input_skip`` is what is added to the output: ``none`` or a mode of ``space.layers.image_ends.InputSkip``.
-    ``attention`` is ``none``, ``channel``, ``spatial`` or ``both``. ``mean_shift`` is that of the released EDSR code;
+    ``attention`` is a key of ``space.layers.attention.ATTENTIONS``. ``mean_shift`` is that of the released EDSR code;
     ``clipped`` clips the output to [0, 1], also in training.
     """
 

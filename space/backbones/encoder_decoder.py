@@ -19,6 +19,7 @@ from space.backbones.ends import ATTENTION, MALLE, ends_knobs
 from space.backbones.restoration_net import Make, RestorationNet, Trunk
 from space.blocks import BLOCKS, at_widths, block_knobs, changing_block
 from space.blocks.block import BlockSpec, Residual
+from space.layers.attention import KINDS
 from space.layers.feature_align import FeatureAlign
 from space.layers.resampling import doubling, halving
 
@@ -95,7 +96,7 @@ class EncoderDecoderTrunk(Trunk):
 
     # The first MalleConv stands after the image at all sizes has been made.
     MALLE_PLACES: ClassVar[Mapping[str, str]] = {"head": "start", "middle": "coarsest", "tail": "end"}
-    ATTENTION_PLACES: ClassVar[Mapping[str, str]] = {"channel": "coarsest", "spatial": "coarsest"}
+    ATTENTION_PLACES: ClassVar[Mapping[str, str]] = dict.fromkeys(KINDS, "coarsest")
 
     def __init__(self, shape: IOShape, settings: EncoderDecoderSettings, make: Make) -> None:
         super().__init__(settings.width, 2 ** (settings.levels - 1))

@@ -29,7 +29,10 @@ MALLE_POOL = Knob(
     {"malle": ("head", "middle", "tail", "all", "finest", "every-level")},
 )
 ATTENTION = Knob(
-    "attention", ("none", "channel", "spatial", "both"), "attention over what the trunk gives", f"{DEBLUR} table 2"
+    "attention",
+    ("none", "channel", "spatial", "both", "esa", "lia"),
+    "attention over what the trunk gives; esa and lia look at a map of a sixth of the sides, not at the whole image",
+    f"{DEBLUR} table 2; esa: RFANet (Liu et al., CVPR 2020), RLFN; lia: PlainUSR (arXiv 2409.13435)",
 )
 UPSAMPLER = Knob(
     "upsampler",

@@ -23,6 +23,7 @@ from space.backbones.restoration_net import Make, RestorationNet, Trunk
 from space.backbones.row import ACTIVATION_KEPT, INVERTED_AT, INVERTED_RATIO, ROW_KNOBS, row, row_values
 from space.blocks import BLOCKS, block
 from space.blocks.block import BlockSpec
+from space.layers.attention import KINDS
 from space.layers.image_ends import InputSkip
 
 DEPTH = k.Knob("blocks", tuple(range(2, 9)), "residual blocks of one stage", "PRN (csdwren/PReNet): 5", elastic=True)
@@ -77,7 +78,7 @@ class ProgressiveTrunk(Trunk):
 
     # A MalleConv stands within each stage, with shared weights.
     MALLE_PLACES: ClassVar[Mapping[str, str]] = {"head": "start", "middle": "middle", "tail": "end"}
-    ATTENTION_PLACES: ClassVar[Mapping[str, str]] = {"channel": "feature", "spatial": "total"}
+    ATTENTION_PLACES: ClassVar[Mapping[str, str]] = dict.fromkeys(KINDS, "total") | {"channel": "feature"}
 
     def __init__(self, shape: IOShape, settings: ProgressiveSettings, make: Make) -> None:
         super().__init__(settings.width)

@@ -19,6 +19,7 @@ from space.backbones.ends import ATTENTION, ends_knobs
 from space.backbones.restoration_net import Make, RestorationNet, Trunk
 from space.blocks import BLOCKS, at_widths, block, block_knobs
 from space.blocks.block import BlockSpec
+from space.layers.attention import KINDS
 from space.layers.batch_norm import Normed
 from space.layers.malle import GatedMalle
 from space.layers.resampling import doubling, halving
@@ -132,7 +133,7 @@ def _row(spec: BlockSpec, count: int, make: Make) -> nn.Sequential:
 class PyramidTrunk(Trunk):
     """Levels encoded from the finest down and merged from the coarsest up."""
 
-    ATTENTION_PLACES: ClassVar[Mapping[str, str]] = {"channel": "coarsest", "spatial": "coarsest"}
+    ATTENTION_PLACES: ClassVar[Mapping[str, str]] = dict.fromkeys(KINDS, "coarsest")
 
     def __init__(self, shape: IOShape, settings: PyramidSettings, make: Make) -> None:
         super().__init__(settings.width, 2 ** (settings.levels - 1))

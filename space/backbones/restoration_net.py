@@ -5,6 +5,7 @@ image, mean shift, stem, *trunk*, long skip, upsampler, input skip, mean shift, 
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import ClassVar, Literal, TypeAlias
@@ -12,7 +13,7 @@ from typing import ClassVar, Literal, TypeAlias
 from torch import Tensor, nn
 
 from space.architecture import EndsSpec, IOShape, MalleSpec
-from space.layers.attention import attention, kinds_of
+from space.layers.attention import KINDS, attention, kinds_of
 from space.layers.image_ends import InputSkip, MeanShift
 from space.layers.malle import MalleResidual
 from space.layers.padding import Cut, FillUp
@@ -32,7 +33,7 @@ class Trunk(nn.Module, ABC):
     """
 
     MALLE_PLACES: ClassVar[Mapping[str, str]] = {"head": "head", "middle": "middle", "tail": "tail"}  # by placement
-    ATTENTION_PLACES: ClassVar[Mapping[str, str]] = {"channel": "tail", "spatial": "tail"}  # by kind of attention
+    ATTENTION_PLACES: ClassVar[Mapping[str, str]] = dict.fromkeys(KINDS, "tail")  # by kind of attention
     LONG_SKIP: ClassVar[Literal["none", "stem", "head"]] = "none"  # whose features are added to the trunk's
 
     def __init__(self, width: int, multiple: int = 1) -> None:
@@ -89,7 +90,9 @@ class RestorationNet(nn.Module, ResidualEnd, DividesSides):
 
     @property
     def multiple(self) -> int:
-        return self.trunk.multiple
+        """That of the trunk, times that of an attention, which may stand where the trunk is coarsest."""
+        attentions = self.attention.values() if kinds_of(self.ends.attention) else ()
+        return self.trunk.multiple * math.lcm(*(part.multiple for part in attentions if isinstance(part, DividesSides)))
 
     @property
     def adds_input(self) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from space.blocks import BLOCKS, block_knobs
 from space.blocks.block import BlockSpec
+from space.blocks.inverted import KERNEL
 from space.knobs import SLWSR, Knob, Value
 
 SECOND = "inverted"  # the kind that takes the place of some blocks
@@ -41,6 +42,7 @@ SECOND_KNOBS = tuple(
         when={"inverted_ratio": (0.25, 0.5, 0.75)} | {PREFIX + name: values for name, values in knob.when.items()},
     )
     for knob in BLOCKS[SECOND].KNOBS
+    if knob != KERNEL  # of the second kind it is 3
 )
 ROW_KNOBS = (*block_knobs(), INVERTED_RATIO, *SECOND_KNOBS, INVERTED_AT, ACTIVATION_KEPT)
 KEPT_SHARE = {"1/3": 1 / 3, "1/2": 1 / 2, "2/3": 2 / 3}

@@ -9,11 +9,13 @@ from torch import nn
 
 from space.blocks.ar import ArSpec
 from space.blocks.block import BlockSpec
+from space.blocks.bsconv import BsConvSpec
 from space.blocks.gsat import GsatSpec
 from space.blocks.inverted import InvertedSpec
 from space.blocks.inverted_prelu import PReluInvertedSpec
 from space.blocks.modulated import ModulatedSpec
 from space.blocks.multi_scale import MultiScaleSpec
+from space.blocks.partial import PartialSpec
 from space.blocks.residual import PreactivatedSpec, ResidualSpec
 from space.blocks.spab import SpabSpec
 from space.knobs import Knob
@@ -28,6 +30,8 @@ BLOCKS: dict[str, type[BlockSpec]] = {
     "modulated": ModulatedSpec,
     "multi-scale": MultiScaleSpec,
     "spab": SpabSpec,
+    "bsconv": BsConvSpec,
+    "partial": PartialSpec,
 }
 
 

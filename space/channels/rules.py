@@ -123,16 +123,20 @@ def _split(seen: Labelling, args: Any, kwargs: Any, written: Sequence[Tensor]) -
 
 
 def _slice(seen: Labelling, args: Any, kwargs: Any, written: Sequence[Tensor]) -> None:
-    """A part of the channels is cut out at places that the code names: they are fixed."""
+    """A part of the channels is cut out at places that the code names: they are fixed.
+
+    Of the first channel alone, only that one is: it stays the first, whatever others go.
+    """
     whole, result = args[0], written[0]
     axis = _given(args, kwargs, 1, "dim", 0) % whole.ndim
     labels = list(seen.of(whole))
     channels = labels[axis]
     if channels is not None and result.shape[axis] != whole.shape[axis]:
-        seen.units.fix(channels)
         start, step = _given(args, kwargs, 2, "start", 0) or 0, _given(args, kwargs, 4, "step", 1)
         begin = start % whole.shape[axis]
         labels[axis] = channels[begin : begin + step * result.shape[axis] : step]
+        is_first = begin == 0 and result.shape[axis] == 1
+        seen.units.fix(channels[:1] if is_first else channels)
     seen.label(result, tuple(labels))
 
 

@@ -1,15 +1,19 @@
-"""Channel and spatial attention, alone or one after the other.
+"""Channel and spatial attention, alone or one after the other, and two that look at a coarse map.
 
 Channel attention is the squeeze and excitation of Hu et al. 2018, spatial attention that of CBAM (Woo et al. 2018). The
-progressive deblurring paper (JEIT210298, abstract) names both, in this order, without their form.
+progressive deblurring paper (JEIT210298, abstract) names both, in this order, without their form. ESA and LIA
+are those of ``space.layers.aligned_attention``.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from space.errors import UserError
+from space.layers.aligned_attention import AlignedImportanceAttention, AlignedSpatialAttention
 
 # By value of the knob ``attention``, the kinds of attention in running order.
 ATTENTIONS: dict[str, tuple[str, ...]] = {
@@ -17,6 +21,8 @@ ATTENTIONS: dict[str, tuple[str, ...]] = {
     "channel": ("channel",),
     "spatial": ("spatial",),
     "both": ("channel", "spatial"),
+    "esa": ("esa",),
+    "lia": ("lia",),
 }
 REDUCTION = 16  # channels per hidden channel (Hu et al. 2018); at least FEWEST_HIDDEN remain
 FEWEST_HIDDEN = 4
@@ -59,9 +65,17 @@ class SpatialAttention(nn.Module):
         return x * torch.sigmoid(self.conv(described))
 
 
+KINDS: dict[str, Callable[[int], nn.Module]] = {
+    "channel": ChannelAttention,
+    "spatial": lambda _: SpatialAttention(),
+    "esa": AlignedSpatialAttention,
+    "lia": AlignedImportanceAttention,
+}
+
+
 def attention(kind: str, channels: int) -> nn.Module:
-    """The attention of one ``kind``, ``channel`` or ``spatial``: `(N, channels, H, W)` to the same shape."""
-    return ChannelAttention(channels) if kind == "channel" else SpatialAttention()
+    """The attention of one ``kind`` in ``KINDS``: `(N, channels, H, W)` to the same shape."""
+    return KINDS[kind](channels)
 
 
 def kinds_of(name: str) -> tuple[str, ...]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
+from space.layers.protocols import TakesFactor
 
-class BsConv(nn.Module):
+
+class BsConv(nn.Module, TakesFactor):
     """A 1x1 convolution, then a depthwise one: a depthwise separable convolution in reverse order.
 
-    `(N, in, H, W)` to `(N, out, H, W)`. A dense 3x3 convolution of C channels has 9 C^2 weights, this C^2 + 9 C.
+    `(N, in, H, W)` to `(N, out, H, W)`, or smaller sides if strided or not padded. A dense 3x3 convolution of C
+    channels has 9 C^2 weights, this C^2 + 9 C.
 
     Args:
         kernel_size: odd, of the depthwise convolution.
         stride: of the depthwise convolution.
-        padding: half the kernel if None.
+        padding: of the depthwise convolution; half the kernel if None.
         bias: of the depthwise convolution.
         pointwise_bias: of the 1x1 convolution, which the zero-padded border keeps from folding into the other; that of
             ``bias`` if None.
@@ -45,3 +49,8 @@ class BsConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.depthwise(self.pointwise(x))
+
+    @torch.no_grad()
+    def multiply(self, factor: float) -> None:
+        for parameter in self.depthwise.parameters():
+            parameter.mul_(factor)

@@ -46,7 +46,7 @@ def saturating(values: Mapping[str, Value], costs: Costs) -> float:
     psnr_db -= {"none": 0.25, "nearest": 0.03, "bilinear": 0.01, "bicubic": 0.0}[str(values["input_skip"])] / (
         1 + np.exp(3 * work)
     )
-    psnr_db += {"none": 0.0, "channel": 0.05, "spatial": 0.01, "both": 0.04}[str(values["attention"])] * (1 + wide)
+    psnr_db += {"channel": 0.05, "spatial": 0.01, "both": 0.04}.get(str(values["attention"]), 0.0) * (1 + wide)
     psnr_db += {0.1: -0.08, 0.5: -0.01, 1.0: 0.0}[float(values["residual_scale"])] * (1 if blocks < 16 else -0.5)
     psnr_db += 0.1 * float(values.get("inverted_ratio", 0.0)) * (0.3 - work)
     psnr_db += {"none": 0.0, "normal": 0.03, "wide": 0.05}[str(values.get("pool", "none"))] * np.tanh(blocks / 12)

@@ -8,7 +8,7 @@ import torch
 
 from latency_tables.lowering.fusion import network_operators
 from space import TASKS, UserError, build
-from space.layers.attention import ATTENTIONS, ChannelAttention, SpatialAttention, attention, kinds_of
+from space.layers.attention import ATTENTIONS, KINDS, ChannelAttention, SpatialAttention, attention, kinds_of
 from tests.random_networks import random_architecture
 
 
@@ -41,10 +41,10 @@ def test_both_is_channel_then_spatial() -> None:
     channel, spatial = network.attention.values()
     assert torch.equal(network.insert("tail", x), spatial(channel(x)))
     assert kinds_of("both") == tuple(network.attention) == ("channel", "spatial")
-    assert set(ATTENTIONS) == {"none", "channel", "spatial", "both"}
+    assert set(ATTENTIONS) == {"none", "channel", "spatial", "both", "esa", "lia"}
 
 
-@pytest.mark.parametrize("kind", ["channel", "spatial"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_weight_learns_and_phones_know_every_operator(kind: str) -> None:
     torch.manual_seed(0)  # of some weights, all of the few ReLUs start dead
     layer = attention(kind, 16)
