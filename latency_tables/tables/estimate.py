@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from latency_tables.lowering.operators import EngineOperator
-from latency_tables.tables.pricing import Price, pricer
+from latency_tables.tables.pricing import Price, is_convolution, pricer
 from latency_tables.tables.relatives import Z90
 from latency_tables.tables.rows import ORIGINS
 from latency_tables.tables.table import LatencyTable
@@ -70,10 +70,16 @@ class Explanation:
     version_high: float
     distance: float = 1.0
 
+    @property
+    def outside_convolutions_ms(self) -> float:
+        """Of all operators but convolutions, transposed ones included among these: what multiply-accumulates miss."""
+        return sum(ms for kind, ms in self.by_kind.items() if not is_convolution(kind))
+
     def to_dict(self) -> dict[str, Any]:
         """Flat, the latency's own figures first."""
         values = asdict(self)
-        return {**values.pop("latency"), **values}
+        own = values.pop("latency")
+        return {**own, "outside_convolutions_ms": self.outside_convolutions_ms, **values}
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,11 @@ def kind_label(op: EngineOperator) -> str:
     return " ".join(filter(None, (op.kind, op.function)))
 
 
+def is_convolution(label: str) -> bool:
+    """Whether ``label``, of ``kind_label``, is that of a convolution of any kind."""
+    return label.partition(" ")[0].endswith("conv")
+
+
 class Pricer:
     """A table prepared for pricing many operators."""
 

@@ -15,7 +15,7 @@ LEAST_SHARE = 0.02  # smaller shares, on every table, are added up as "other"
 
 
 def latency_columns(figures: Mapping[str, Explanation]) -> Table:
-    """Rows: ms, its 90 % bands, shares by origin (worst last), by kind of operator and by part; columns: the tables."""
+    """Rows: ms, its 90 % bands, ms outside convolutions, shares by origin (worst last), by kind of operator and by part; columns: the tables."""
     table = Table(
         pad_edge=False, box=SIMPLE_HEAD, show_edge=False, title="predicted milliseconds", title_justify="left"
     )
@@ -31,6 +31,7 @@ def latency_columns(figures: Mapping[str, Explanation]) -> Table:
     if any(each.version_high < each.latency.high for each in found):
         table.add_row("this version from", *(ms_text(figure.version_low) for figure in found))
         table.add_row("to", *(ms_text(figure.version_high) for figure in found))
+    table.add_row("outside convolutions", *(ms_text(figure.outside_convolutions_ms) for figure in found))
     origins = [figure.by_origin for figure in found]
     for origin in ORIGINS:
         row = [by.get(origin, 0.0) / total for by, total in zip(origins, totals, strict=True)]

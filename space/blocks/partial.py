@@ -15,24 +15,23 @@ from torch import Tensor, nn
 
 from space.blocks.block import BlockSpec, HiddenSpec, Residual
 from space.errors import UserError
-from space.knobs import Knob, Value
+from space.knobs import SMFANET, Knob, Value
 from space.layers.protocols import TakesFactor
 
-SMFANET = "SMFANet (ECCV 2024), PCFN"
 SHARE = 4  # one of so many hidden channels sees the 3x3 convolution
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU}
 EXPANSION = Knob(
     "partial_expansion",
     (1, 2, 4),
     "hidden channels of a block with partial convolution, as a multiple of the width",
-    f"{SMFANET}: 2",
+    f"{SMFANET}, PCFN: 2",
     elastic=True,
 )
 ACTIVATION = Knob(
     "partial_activation",
     tuple(ACTIVATIONS),
     "activations of a block with partial convolution; phones compute GELU an operator at a time",
-    f"{SMFANET}: gelu; relu: ours, cheaper, fused into the convolutions",
+    f"{SMFANET}, PCFN: gelu; relu: ours, cheaper, fused into the convolutions",
 )
 
 
@@ -42,7 +41,7 @@ class PartialSpec(HiddenSpec):
 
     kind: ClassVar[str] = "partial"
     meaning: ClassVar[str] = "1x1, 3x3 of a quarter of the channels, 1x1"
-    source: ClassVar[str] = f"{SMFANET}; partial convolution: FasterNet (arXiv 2303.03667)"
+    source: ClassVar[str] = f"{SMFANET}: PCFN; partial convolution: FasterNet (arXiv 2303.03667)"
     KNOBS: ClassVar[tuple[Knob, ...]] = (EXPANSION, ACTIVATION)
 
     activation: str = "relu"

@@ -9,8 +9,9 @@ from latency_tables.lowering.operators import EngineOperator
 from latency_tables.tables.classes import cost_class
 from latency_tables.tables.estimate import MissingOperatorError, difference, estimate, explain, price
 from latency_tables.tables.grid import OperationGrid
+from latency_tables.tables.pricing import is_convolution, kind_label
 from latency_tables.tables.rows import Row
-from latency_tables.tables.table import LatencyTable
+from latency_tables.tables.table import LatencyTable, load_table
 from tests.latency_tests.made_tables import table
 
 SIZES = ((180, 320), (360, 640))
@@ -141,6 +142,18 @@ def test_shares_add_up() -> None:
         assert sum(shares.values()) == pytest.approx(figure.ms)
     assert set(found.by_part) == {"body", "tail", "between parts"}
     assert figure.low < figure.ms < figure.high
+
+
+def test_what_is_outside_convolutions_is_added_up() -> None:
+    found = explain(load_table("pixel4-a76"), (conv(8, 8), add(8)))
+    assert 0 < found.outside_convolutions_ms == found.by_kind["add"] < found.latency.ms
+    assert found.to_dict()["outside_convolutions_ms"] == found.outside_convolutions_ms
+    assert explain(load_table("pixel4-a76"), (conv(8, 8),)).outside_convolutions_ms == 0
+
+
+@pytest.mark.parametrize("kind", ["conv", "depthwise_conv", "grouped_conv", "transposed_conv"])
+def test_every_kind_of_convolution_is_one(kind: str) -> None:
+    assert is_convolution(kind_label(EngineOperator(kind, 8, 8, 8, 8, 0, kernel=(3, 3))))
 
 
 def test_the_worst_origin_is_named() -> None:

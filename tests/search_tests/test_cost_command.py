@@ -56,6 +56,7 @@ def test_a_papers_network_has_a_figure_on_every_table(capsys: pytest.CaptureFixt
         assert 0 < figure["low"] < figure["ms"] < figure["high"]
         assert sum(figure["by_kind"].values()) == pytest.approx(figure["ms"])
         assert sum(figure["by_part"].values()) == pytest.approx(figure["ms"])
+        assert 0 < figure["outside_convolutions_ms"] < figure["ms"]
         assert figure["origin"] in figure["by_origin"]
     assert found["latency"]["pixel4-a76"]["ms"] < found["latency"]["pixel4-a55"]["ms"]
 
