@@ -21,6 +21,7 @@ from space.files import write_atomically
 from space.weights import read_stored
 from space.weights.loading import identified, load_stored
 from space.zoo import ZOO
+from space.zoo.sources import NTIRE_2026, PLAINUSR
 
 SETS = ("Set5", "Set14")
 SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors")
@@ -49,19 +50,18 @@ class Expected:
     published: bool = False
 
 
-SMFANET, NTIRE = "Zheng-MJ/SMFANet a05e0bb", "Amazingren/NTIRE2026_ESR 4592ce6"
-PLAINUSR, ETDS = "icandle/PlainUSR d7ff11a", "ECNUSR/ETDS 64ad1b8"
+SMFANET, ETDS = "Zheng-MJ/SMFANet a05e0bb", "ECNUSR/ETDS 64ad1b8"
 EXPECTED: dict[str, Expected] = {
     "smfanet-x4.pth": Expected(SMFANET, "SMFANet", (32.25, 28.71), published=True),
     "smfanet-x2.pth": Expected(SMFANET, "SMFANet", (None, None)),
     "smfanet-plus-x4.pth": Expected(SMFANET, "SMFANet+", (32.51, 28.87), published=True),
-    "zenosr-x4.pth": Expected(NTIRE, "ZenoSR", (31.99, 28.52)),
-    "vscinet-x4.pth": Expected(NTIRE, "VSCINet", (31.98, 28.54)),
-    "disp-x4.pth": Expected(NTIRE, "DISP", (31.94, 28.47)),
-    "spanv2-x4.pth": Expected(NTIRE, "SPANV2", (31.77, 28.39)),
-    "pds-x4.pth": Expected(NTIRE, "PDS", (31.76, 28.37)),
-    "span-28-x4.pth": Expected(NTIRE, "SPAN, 28 channels", (31.75, 28.41)),
-    "dscf-fused-x4.pth": Expected(NTIRE, "DSCF, folded", (31.74, 28.34)),
+    "zenosr-x4.pth": Expected(NTIRE_2026, "ZenoSR", (31.99, 28.52)),
+    "vscinet-x4.pth": Expected(NTIRE_2026, "VSCINet", (31.98, 28.54)),
+    "disp-x4.pth": Expected(NTIRE_2026, "DISP", (31.94, 28.47)),
+    "spanv2-x4.pth": Expected(NTIRE_2026, "SPANV2", (31.77, 28.39)),
+    "pds-x4.pth": Expected(NTIRE_2026, "PDS", (31.76, 28.37)),
+    "span-28-x4.pth": Expected(NTIRE_2026, "SPAN, 28 channels", (31.75, 28.41)),
+    "dscf-fused-x4.pth": Expected(NTIRE_2026, "DSCF, folded", (31.74, 28.34)),
     "plainusr-s-x4.pth": Expected(PLAINUSR, "PlainUSR-S, folded", (31.57, None)),
     "plainusr-m-x4.pth": Expected(PLAINUSR, "PlainUSR-M, folded", (31.79, None)),
     "etds-l-x4.pth": Expected(ETDS, "ETDS-L", (31.69, 28.31), published=True),  # 31.71 measured apart

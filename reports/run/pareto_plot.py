@@ -9,8 +9,9 @@ from pathlib import Path
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
-from reports.plotting.labels import Label, place_labels
+from reports.plotting.labels import Label, most_crowded_first, place_labels
 from reports.plotting.places import RIGHT, UP_LEFT
 from reports.plotting.style import (
     BASELINE,
@@ -34,9 +35,11 @@ from reports.run.quantities import cost_objectives
 from reports.run.ties import SEED_NOISE_DB
 from search.records import RunResult
 from space.files import write_atomically
+from space.zoo.measured_result import MeasuredResult
 from space.zoo.published_result import PublishedResult
 
-PANEL_WIDTH_IN, NARROW_PANEL_IN, PUBLISHED_WIDTH_IN, HEIGHT_IN = 7.6, 6.4, 5.6, 6.4
+PANEL_WIDTH_IN, NARROW_PANEL_IN, PUBLISHED_WIDTH_IN, HEIGHT_IN = 7.6, 6.4, 6.8, 6.4
+FULL_MARKS = {PublishedResult: ("*", 13), MeasuredResult: ("D", 6.5)}  # and their sizes in points
 MOST_VECTOR_DOTS = 500  # more points off the front become one image in the SVG
 MOST_LONG_LABELS = 9  # a longer front is labelled by trial number alone
 
@@ -151,8 +154,7 @@ def _draw_published(axes: Axes, view: PublishedView, titled: bool = True) -> Non
     """Published size against published quality: another axis, another training, other pictures."""
     sizes = [result.params / 1e3 for result in view.results]
     if titled:
-        left_off = f"; {len(view.left_off)} larger not shown" if view.left_off else ""
-        title(axes, view.title, f"not comparable with the left{left_off}")
+        title(axes, view.title, _full_key(view))
     axes.set_xscale("log")
     budget = view.budget_params / 1e3 if view.budget_params else None
     # Room on both sides of the budget for what is written there.
@@ -171,18 +173,33 @@ def _draw_published(axes: Axes, view: PublishedView, titled: bool = True) -> Non
         axes.figure.canvas.draw()
         taken = [text.get_window_extent(), other.get_window_extent()]
     labels = []
+    marks = [(size, result.psnr_db) for size, result in zip(sizes, view.results, strict=True)]
     for result, size, fits in zip(view.results, sizes, view.fits, strict=True):
         colour = BASELINE if fits is False else PAPER
         fill, edge = ("white", colour) if fits is False else (colour, "white")
-        axes.plot(size, result.psnr_db, "*", ms=13, color=fill, mec=edge, mew=0.9, zorder=4)
+        mark, mark_pt = FULL_MARKS[type(result)]
+        axes.plot(size, result.psnr_db, mark, ms=mark_pt, color=fill, mec=edge, mew=0.9, zorder=4)
         labels.append(Label(size, result.psnr_db, result.network, colour, bold=fits is True))
     cost_axis(axes)
     axes.set_xlabel("Parameters (thousands), as published or counted from the code")
     axes.set_ylabel(f"{view.metric_name} (dB), {view.dataset}")
-    labels.sort(key=lambda label: not label.bold)
-    marks = [(x, result.psnr_db) for x, result in zip(sizes, view.results, strict=True)]
     lines = [[(budget, edge) for edge in axes.get_ylim()]] if budget else []
-    place_labels(axes, labels, marks, lines, taken, size_pt=8.5)
+    left, bottom, right, top = axes.get_window_extent().extents
+    middle = axes.transData.transform((budget, 1))[0] if budget else left
+    for bold, sides in ((True, (left, middle)), (False, (middle, right))):  # no label on the other side of the budget
+        own = most_crowded_first(axes, [label for label in labels if label.bold == bold])
+        frame = Bbox.from_extents(sides[0], bottom, sides[1], top)
+        taken += place_labels(axes, own, marks, lines, taken, size_pt=8, frame=frame)
+
+
+def _full_key(view: PublishedView) -> str:
+    """What the marks are, and what they are not."""
+    words = ["not comparable with the left"]
+    if view.measured:
+        words.append("stars: published; diamonds: not published, measured here with the authors' weights")
+    if view.left_off:
+        words.append(f"{len(view.left_off)} larger not shown")
+    return "; ".join(words)
 
 
 def _bands(axes: Axes, view: ParetoView) -> None:

@@ -15,7 +15,8 @@ LEAST_SHARE = 0.02  # smaller shares, on every table, are added up as "other"
 
 
 def latency_columns(figures: Mapping[str, Explanation]) -> Table:
-    """Rows: ms, its 90 % bands, ms outside convolutions, shares by origin (worst last), by kind of operator and by part; columns: the tables."""
+    """Rows: ms, its 90 % bands, ms outside convolutions, shares by origin (worst last), by kind of operator and by
+    part; columns: the tables."""
     table = Table(
         pad_edge=False, box=SIMPLE_HEAD, show_edge=False, title="predicted milliseconds", title_justify="left"
     )

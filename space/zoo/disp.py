@@ -15,8 +15,10 @@ from torch import Tensor, nn
 
 from space.architecture import Architecture, IOShape
 from space.layers.upsamplers import DenseOneStep
+from space.zoo.measured_result import measured
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.released_layout import ReleasedLayout, scale_by_shuffle
+from space.zoo.sources import NTIRE_2026
 
 CONVOLUTIONS = ("c1_r", "c2_r", "_extern_conv_block.0", "c3_r")  # of a block, in running order
 
@@ -79,5 +81,6 @@ NETWORKS = (
                 _disp_names, "Amazingren/NTIRE2026_ESR, models/team18_DISP.py", scale_by_shuffle("upsampler.0.bias", 3)
             ),
         ),
+        measured=measured("DISP", "disp-x4.pth", NTIRE_2026, {"Set5": 31.94, "Set14": 28.47}, params=163_792),
     ),
 )

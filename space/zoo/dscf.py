@@ -22,8 +22,10 @@ from space.layers.protocols import Foldable
 from space.layers.spab import Spab
 from space.layers.upsamplers import DenseOneStep
 from space.layers.weight_and_bias import convolution_of, weight_and_bias
+from space.zoo.measured_result import measured
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.released_layout import ReleasedLayout, scale_by_shuffle
+from space.zoo.sources import NTIRE_2026
 from space.zoo.span import BLOCKS, CentredImage, conv3xc_names, require_rgb, spab_names
 
 
@@ -121,6 +123,9 @@ NETWORKS = (
                 scale_by_shuffle("upsampler.0.bias", 3),
                 folded=True,
             ),
+        ),
+        measured=measured(
+            "DSCF-Fused", "dscf-fused-x4.pth", NTIRE_2026, {"Set5": 31.74, "Set14": 28.34}, params=125_992
         ),
         note="the deploy form of a SPAN of 26 channels; trained here as that, without the authors' low-rank adaptation",
     ),

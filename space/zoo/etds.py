@@ -23,8 +23,9 @@ from space.errors import UserError
 from space.layers.protocols import Foldable, StartsItself
 from space.layers.weight_and_bias import convolution_of, weight_and_bias
 from space.zoo.published_network import PublishedNetwork
-from space.zoo.published_result import reported
+from space.zoo.published_result import Size, reported
 from space.zoo.released_layout import ReleasedLayout, scale_by_shuffle
+from space.zoo.sources import PARAMS_COUNTED
 
 ROUNDED_FOR_3 = {3: 1}  # by scale, channels that the authors add to the last convolution: 28 are a multiple of 4
 
@@ -172,8 +173,9 @@ RESULTS = reported(
     "sr",
     "ETDS (CVPR 2023), as shown in ECNUSR/ETDS asserts/tables/table-all.png",
     {"Set5": 31.69, "Set14": 28.31, "B100": 27.37, "Urban100": 25.47},
+    Size(169_968),
     scale=4,
-    note="trained on DIV2K",
+    note=f"trained on DIV2K; {PARAMS_COUNTED}",
 )
 
 

@@ -1,6 +1,6 @@
 """Every published result: of the networks of the zoo, and of networks that are not built and only drawn.
 
-Those are the rows of ``published.csv``, one value per row.
+Those are the rows of ``published.csv``, one value per row. Apart from them: what authors' weights gave here.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from functools import cache
 from importlib.resources import files
 
 from space.zoo import ZOO
+from space.zoo.measured_result import MeasuredResult
 from space.zoo.published_result import METRICS, PublishedResult
 
 SSIM = ("SSIM_Y", "SSIM")  # columns of the table
@@ -25,6 +26,16 @@ def published_results(task: str, scale: int | None = None, dataset: str | None =
     return tuple(
         result
         for result in _all()
+        if result.task == task and scale in (None, result.scale) and dataset in (None, result.dataset)
+    )
+
+
+def measured_results(task: str, scale: int | None = None, dataset: str | None = None) -> tuple[MeasuredResult, ...]:
+    """What the released weights of networks of ``task`` gave here; of one scale or dataset if it is given."""
+    return tuple(
+        result
+        for network in ZOO.values()
+        for result in network.measured
         if result.task == task and scale in (None, result.scale) and dataset in (None, result.dataset)
     )
 

@@ -18,8 +18,10 @@ from space.architecture import Architecture, IOShape
 from space.layers.conv3xc import Conv3XC
 from space.layers.nearest_conv import NearestConv
 from space.layers.spab import Spab
+from space.zoo.measured_result import measured
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.released_layout import ReleasedLayout, scale_by_shuffle
+from space.zoo.sources import NTIRE_2026
 from space.zoo.span import conv3xc_names, spab_names
 
 
@@ -76,6 +78,7 @@ NETWORKS = (
                 folded=True,
             ),
         ),
+        measured=measured("PDS", "pds-x4.pth", NTIRE_2026, {"Set5": 31.76, "Set14": 28.37}, params=141_748),
         note="deployed as plain 3x3 convolutions, trained here as Conv3XC",
     ),
 )

@@ -20,8 +20,10 @@ from space.layers.local_importance_attention import LocalImportanceAttention
 from space.layers.protocols import Foldable, StartsItself
 from space.layers.rep_mb_conv import RepMBConv
 from space.layers.weight_and_bias import weight_and_bias
+from space.zoo.measured_result import measured
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.released_layout import ReleasedLayout, scale_by_shuffle
+from space.zoo.sources import PLAINUSR
 
 SLOPE = 0.05  # of the leaky ReLU
 BLOCKS = ("block1", "block2", "blockm", "block3", "block4")  # the authors' names, in running order
@@ -184,6 +186,12 @@ TRAINED = replace(
 )
 
 
+MEASURED = (
+    *measured("PlainUSR-S", "plainusr-s-x4.pth", PLAINUSR, {"Set5": 31.57, "Set14": 28.17}, params=68_612),
+    *measured("PlainUSR-M", "plainusr-m-x4.pth", PLAINUSR, {"Set5": 31.79, "Set14": 28.38}, params=165_492),
+)
+
+
 def _entry(name: str, title: str, settings: PlainUsrSettings) -> PublishedNetwork:
     return PublishedNetwork(
         name,
@@ -193,6 +201,7 @@ def _entry(name: str, title: str, settings: PlainUsrSettings) -> PublishedNetwor
         "Wang et al., arXiv 2409.13435",
         module=PlainUsr,
         layouts=(DEPLOYED, TRAINED),
+        measured=tuple(result for result in MEASURED if result.network == title),
         note="deployed as plain 3x3 convolutions with attention; trained with gated bottlenecks in their place",
     )
 

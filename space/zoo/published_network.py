@@ -11,6 +11,7 @@ from torch import nn
 from space.architecture import Architecture
 from space.errors import UserError
 from space.zoo.counting_rule import CountingRule
+from space.zoo.measured_result import MeasuredResult
 from space.zoo.published_result import PublishedResult
 from space.zoo.released_layout import ReleasedLayout
 
@@ -31,6 +32,7 @@ class PublishedNetwork:
             networks of the five papers, one form of each. Others run if ``--networks`` names them.
         layouts: how files of released weights name its parameters.
         results: results reported by its authors and others, also under the titles of its forms and ablations.
+        measured: what its authors' weights give here, on datasets for which nobody reports a figure.
     """
 
     name: str
@@ -45,6 +47,7 @@ class PublishedNetwork:
     runs_with_search: bool = False
     layouts: tuple[ReleasedLayout, ...] = ()
     results: tuple[PublishedResult, ...] = ()
+    measured: tuple[MeasuredResult, ...] = ()
     note: str = ""
 
     def at_scale(self, scale: int) -> Architecture:

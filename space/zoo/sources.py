@@ -7,6 +7,10 @@ LAHIRI_CODE = f"{LAHIRI}; avisekiit/TCSVT-LightWeight-CNNs, PytorchExamples/netw
 LAHIRI_FIGURE = f"{LAHIRI}, figure in the authors' repository"
 KAIR_DNCNN = "cszn/KAIR, models/network_dncnn.py"
 
+# Repositories of released weights, at the commit whose files were measured.
+NTIRE_2026 = "Amazingren/NTIRE2026_ESR 4592ce6"
+PLAINUSR = "icandle/PlainUSR d7ff11a"
+
 # Tables of results that quote the networks of others.
 CARN_TABLE = "nmhkahn/CARN-pytorch, assets/table.png"
 IMDN_TABLE = "Zheng222/IMDN, images/psnr_ssim.png"

@@ -20,8 +20,10 @@ from space.layers.conv3xc import Conv3XC
 from space.layers.image_ends import DIV2K_MEAN
 from space.layers.spab import Spab
 from space.layers.upsamplers import DenseOneStep
+from space.zoo.measured_result import measured
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.released_layout import ReleasedLayout, scale_by_shuffle
+from space.zoo.sources import NTIRE_2026
 
 BLOCKS = 6
 IMAGE_RANGE = 255
@@ -131,6 +133,9 @@ TRAINED = replace(
 )
 
 
+MEASURED = measured("SPAN-28", "span-28-x4.pth", NTIRE_2026, {"Set5": 31.75, "Set14": 28.41}, params=150_688)
+
+
 def _entry(width: int, note: str) -> PublishedNetwork:
     return PublishedNetwork(
         f"span-{width}",
@@ -140,6 +145,7 @@ def _entry(width: int, note: str) -> PublishedNetwork:
         "Wan et al., arXiv 2311.12770",
         module=Span,
         layouts=(DEPLOYED, TRAINED),
+        measured=tuple(result for result in MEASURED if result.network == f"SPAN-{width}"),
         note=f"{note}; deployed as plain 3x3 convolutions, trained as Conv3XC",
     )
 

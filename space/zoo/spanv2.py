@@ -16,8 +16,10 @@ from torch import Tensor, nn
 from space.architecture import Architecture, IOShape
 from space.layers.nearest_conv import NearestConv
 from space.layers.spabv2 import SpabV2
+from space.zoo.measured_result import measured
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.released_layout import ReleasedLayout, scale_by_shuffle
+from space.zoo.sources import NTIRE_2026
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ NETWORKS = (
                 folded=True,
             ),
         ),
+        measured=measured("SPANV2", "spanv2-x4.pth", NTIRE_2026, {"Set5": 31.77, "Set14": 28.39}, params=139_104),
         note="deployed as plain 3x3 convolutions; how the authors trained them is not published, here it is as Conv3XC",
     ),
 )

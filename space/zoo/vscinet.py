@@ -21,8 +21,10 @@ from space.layers.channel_transformer import ChannelTransformer
 from space.layers.coarse_attention import CoarseAttention
 from space.layers.image_ends import DIV2K_MEAN
 from space.layers.multi_scale_conv import MultiScaleConv, MultiScaleResidual
+from space.zoo.measured_result import measured
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.released_layout import ReleasedLayout, scale_by_shuffle
+from space.zoo.sources import NTIRE_2026
 from space.zoo.zenosr import attention_names
 
 
@@ -126,6 +128,7 @@ NETWORKS = (
                 scale_by_shuffle("to_img.0.weight", 3),
             ),
         ),
+        measured=measured("VSCINet", "vscinet-x4.pth", NTIRE_2026, {"Set5": 31.98, "Set14": 28.54}, params=51_465),
         note="attention among channels runs in overlapping windows of 72 pixels at inference",
     ),
 )
