@@ -58,7 +58,8 @@ class Surroundings:
 
 
 def find_places(wanted: Sequence[Wanted], around: Surroundings) -> tuple[Place, ...]:
-    """The best place for every text, those first in ``wanted`` choosing first; later ones keep off them."""
+    """The best place for every text, those first in ``wanted`` choosing first; later ones keep off them
+    and off their leaders."""
     boxes, places = list(around.taken), []
     spots = np.asarray(around.spots, dtype=float).reshape(-1, 2)
     marks = np.vstack([spots, *(_along(np.asarray(line, dtype=float)) for line in around.lines if len(line) > 1)])
@@ -74,8 +75,11 @@ def find_places(wanted: Sequence[Wanted], around: Surroundings) -> tuple[Place, 
             if best is None or harm_done + distance < best[0] + best[1]:
                 best = harm_done, distance, box, offset
         harm_done, distance, box, offset = best
+        place = Place(box, offset, _nearest(box, centre), distance > LEADER_PT, harm_done)
         boxes.append(box)
-        places.append(Place(box, offset, _nearest(box, centre), distance > LEADER_PT, harm_done))
+        places.append(place)
+        if place.has_leader:
+            marks = np.vstack([marks, _along(np.array([centre, place.end]))])
     return tuple(places)
 
 

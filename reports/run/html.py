@@ -22,6 +22,7 @@ from reports.run.confirmed import changes
 from reports.run.describe import describe_design, in_words, origin
 from reports.run.effects import ENOUGH, KnobEffect, effect_svg, gain_window, knob_effects
 from reports.run.front import front_frame, other_column, other_figures
+from reports.run.fully_trained import fully_trained
 from reports.run.gallery import gallery_html
 from reports.run.growth_plot import growth_svg
 from reports.run.headline import against_classical_baselines, asked, comparisons, outcome
@@ -90,10 +91,11 @@ def report_html(
     environment.tests["known"] = pd.notna
     if is_brief:
         published = ()
-    elif published is None:
+    papers = published_view(run, published)
+    compared = fully_trained(run) if published is None else ()
+    if published is None:
         published = results_for(run)
     views = [pareto_view(run, quantity) for quantity in cost_objectives(run.settings)]
-    papers = published_view(run, published)
     effects = () if is_brief else knob_effects(run)
     window_db = gain_window(effects) if effects else (0.0, 0.0)
     in_folder = folder is not None and not is_brief
@@ -137,6 +139,7 @@ def report_html(
         papers=papers,
         papers_svg=Markup(published_svg(papers)) if papers else "",
         published=published,
+        fully_trained=compared,
         strips=Markup(pictures),
         frame_strips=Markup(frame_pictures),
         steps=next_steps(run, folder) if in_folder else (),

@@ -159,7 +159,7 @@ def _draw_published(axes: Axes, view: PublishedView, titled: bool = True) -> Non
     budget = view.budget_params / 1e3 if view.budget_params else None
     # Room on both sides of the budget for what is written there.
     left, right = (budget / 3, budget * 2.2) if budget else (math.inf, 0)
-    axes.set_xlim(min(min(sizes) / 1.7, left), max(max(sizes) * 2.2, right))
+    axes.set_xlim(min(min(sizes) / 2, left), max(max(sizes) * 2.2, right))
     low, high = min(r.psnr_db for r in view.results), max(r.psnr_db for r in view.results)
     height = max(high - low, LEAST_HEIGHT_DB)
     axes.set_ylim((low + high) / 2 - 0.62 * height, (low + high) / 2 + 0.62 * height)

@@ -1,4 +1,5 @@
-"""``list NAME``: one published network, its costs, what was published, and whose weight files it reads."""
+"""``list NAME``: one published network, its costs, what was published or measured here, and whose weight files it
+reads."""
 
 from __future__ import annotations
 
@@ -37,6 +38,9 @@ def print_card(name: str, as_json: bool) -> None:
     for row in card["published"]:
         figures = ", ".join(f"{name} {psnr_db:.2f}" for name, psnr_db in row["psnr_db"].items())
         line(f"published{' (' + row['note'] + ')' if row['note'] else ''}: {row['metric']} in dB: {figures}")
+    for row in card["measured"]:
+        figures = ", ".join(f"{name} {psnr_db:.2f}" for name, psnr_db in row["psnr_db"].items())
+        line(f"measured here with {row['file']} of {row['source']}: {row['metric']} in dB: {figures}")
     for layout in card["weights"]:
         line(f"reads weights of: {layout}")
     line(f"try: python -m search evaluate {card['name']} --weights FILE")
@@ -54,6 +58,9 @@ def network_card(name: str) -> dict[str, Any]:
         if row.psnr_db:
             key = (row.metric or "", row.note, row.source)
             published.setdefault(key, {})[f"{row.dataset} {row.level}".strip()] = row.psnr_db
+    measured: dict[tuple[str, ...], dict[str, float]] = {}
+    for result in entry.measured:
+        measured.setdefault((result.metric, result.file, result.source), {})[result.dataset] = result.psnr_db
     return {
         "name": entry.name,
         "title": entry.title,
@@ -67,6 +74,10 @@ def network_card(name: str) -> dict[str, Any]:
         "published": [
             {"metric": metric, "note": note, "source": source, "psnr_db": figures}
             for (metric, note, source), figures in published.items()
+        ],
+        "measured": [
+            {"metric": metric, "file": file, "source": source, "psnr_db": figures}
+            for (metric, file, source), figures in measured.items()
         ],
         "weights": [*whose_files(entry.name), "this project (runs and trainings)"],
     }
