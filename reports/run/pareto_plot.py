@@ -151,7 +151,7 @@ def draw_pareto(axes: Axes, view: ParetoView) -> None:
 
 
 def _draw_published(axes: Axes, view: PublishedView, titled: bool = True) -> None:
-    """Published size against published quality: another axis, another training, other pictures."""
+    """Size against quality of fully trained networks: another axis, another training, other pictures."""
     sizes = [result.params / 1e3 for result in view.results]
     if titled:
         title(axes, view.title, _full_key(view))
