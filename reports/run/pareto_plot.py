@@ -9,6 +9,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from reports.plotting.labels import Label, most_crowded_first, place_labels
@@ -85,11 +86,13 @@ def pareto_figure(run: RunResult, published: tuple[PublishedResult, ...] | None 
 
 
 def published_svg(view: PublishedView) -> str:
-    """The panel of published results by itself, as an SVG element."""
+    """The panel of published results by itself, as an SVG element; ``page.css`` gives its words their white edge."""
     with matplotlib.rc_context({**STYLE, "svg.fonttype": "none"}):
         figure = Figure(figsize=(10, 5.6), facecolor="white")
         figure.subplots_adjust(left=0.08, right=0.99, top=0.98, bottom=0.11)
         _draw_published(figure.subplots(), view, titled=False)
+        for label in figure.findobj(Text):
+            label.set_path_effects([])  # with them Matplotlib writes outlines of letters, ten kilobytes a name
         text = rendered(figure, ".svg", dpi=figure.dpi).decode()
     return text[text.index("<svg") :]
 
