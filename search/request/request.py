@@ -106,7 +106,7 @@ def request_from_options(command: str = "", **options: object) -> Request:
     compress = parse_compress(given["compress"]) if given.get("compress") else ()
     objectives, tables, dtype = _objectives_and_tables(given, budget, compress)
     _check_compression(compress, objectives, tables, dtype)
-    asked_evaluator = parse_evaluator(given["evaluator"], compress)
+    asked_evaluator = parse_evaluator(given["evaluator"])
     time, trials = given.get("time"), given.get("trials")
     if not time and not trials:
         time = DEFAULT_TIME
