@@ -170,16 +170,13 @@ class SharingLoop(SearchLoop):
             return False
         if self.time_s is None or self._tried(records) < FEWEST_MEASURED:
             return True
-        return self._time_left_s() > self._kept_s + self._published_s(records)
+        published_s = SAFETY * self._needed_s(records) / self.study.settings.workers
+        return self._time_left_s() > self._kept_s + published_s
 
     @property
     def _kept_s(self) -> float:
         """By the clock, what is kept for the best candidates and their compressed variants."""
         return kept_share(self.study.settings) * (self.time_s or 0.0)
-
-    def _published_s(self, records: list[TrialRecord]) -> float:
-        """By the clock, what is kept for published networks."""
-        return SAFETY * self._needed_s(records) / self.study.settings.workers
 
     def _needed_s(self, records: list[TrialRecord]) -> float:
         """What training the published networks to the last rung still takes."""
@@ -194,8 +191,7 @@ class SharingLoop(SearchLoop):
     def _variant(self, records: list[TrialRecord], unavailable: frozenset[int]) -> TrialRecord | Job | None:
         """The next compressed variant of what was trained on alone; those on later rungs follow their parents there,
         the better half of them."""
-        left_s = self._time_left_s() - self._published_s(records)
-        following = self._compressed.next(records, unavailable, left_s)
+        following = self._compressed.next(records, unavailable, self._time_left_s())
         if following is not None:
             return following
         trained = [r for r in records if r.descent and not r.follows and r.status == Status.TRAINED]
