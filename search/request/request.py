@@ -117,7 +117,7 @@ def request_from_options(command: str = "", **options: object) -> Request:
     time_s = parse_time(time) if time else None
     evaluator = asked_evaluator
     if asked_evaluator == AUTO:
-        is_limited = bool(trials or given.get("rungs") or compress)
+        is_limited = bool(trials or given.get("rungs"))
         evaluator = chosen_evaluator(wanted_task.name, time_s, is_limited)
     wanted = Wanted(
         task=wanted_task.name,

@@ -146,7 +146,7 @@ def parse_evaluator(text: str) -> str:
 
 
 def chosen_evaluator(task: str, time_s: float | None, is_limited: bool) -> str:
-    """What ``auto`` stands for in a new run; ``is_limited`` by trials, rungs or compression.
+    """What ``auto`` stands for in a new run; ``is_limited`` by trials or rungs.
 
     Shared where it is measured to be better (``reports/published/sr-x4-shared``), and there is time to train weights.
     """

@@ -227,7 +227,8 @@ def test_what_cannot_be_is_refused_in_one_line() -> None:
         ({"task": "sr", "trials": "8"}, ALONE),
         ({"task": "sr", "time": "1h", "trials": "8"}, ALONE),
         ({"task": "sr", "rungs": "100,200"}, ALONE),
-        ({"task": "sr", "compress": "prune"}, ALONE),
+        ({"task": "sr", "compress": "prune"}, SHARED),
+        ({"task": "sr", "compress": "prune", "time": "4m"}, ALONE),
         ({"task": "denoise"}, ALONE),  # it was not measured to be better
         ({"task": "denoise", "evaluator": "shared"}, SHARED),
         ({"task": "sr", "evaluator": "shared", "compress": "prune,int8,distil"}, SHARED),
