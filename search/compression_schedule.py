@@ -12,6 +12,7 @@ from search.candidates.screening import Screen
 from search.records import Status, TrialRecord
 from search.rungs import SAFETY
 from search.storage.note_names import PRUNED_S
+from search.storage.shared_notes import shared_weights
 from search.storage.study import Study
 from search.workers.pruning import PrunedNetwork, PruneJob
 
@@ -83,7 +84,8 @@ class CompressionSchedule:
         in_work = sum(self._seconds_on(each) for each in records if each.descent and each.trial in unavailable)
         own = seconds_of(each for each in records if each.descent)
         pruning_s = self.study.noted(PRUNED_S, 0.0)
-        whole = seconds_of(records) + pruning_s + in_work + needed_s
+        sharing_s = sum(each.train_s for each in shared_weights(self.study))
+        whole = seconds_of(records) + sharing_s + pruning_s + in_work + needed_s
         return math.fsum((own, pruning_s, in_work, needed_s)) <= self.study.settings.compress_share * whole
 
     def _seconds_of(self, variant: Variant) -> float:
@@ -94,7 +96,7 @@ class CompressionSchedule:
             return MEASURED_LONGER * measuring
         rung = parent.rungs[-1].rung
         longer = TAUGHT_LONGER if variant.how == DISTIL else 1
-        return (rungs[rung] - rungs[rung - 1]) * self.step_s[parent.trial] * longer + measuring
+        return (rungs[rung] - rungs[rung - 1]) * self.step_s.get(parent.trial, 0.0) * longer + measuring
 
     def _seconds_on(self, record: TrialRecord) -> float:
         """About how long a trial takes on its next rung."""

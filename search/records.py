@@ -85,7 +85,7 @@ class TrialRecord:
 
     Costs and quality are those of the design: in the number format that its ``compression`` says. ``descent`` is None
     of a trial that is no other's child. ``family`` is the number of the family whose shared weights it inherits, with
-    the steps of their training; None of a trial that is trained alone from random weights.
+    the steps of their training; None of a trial that is trained alone from random weights, and of another's child.
     """
 
     trial: int

@@ -53,7 +53,8 @@ def compression_steps(run: RunResult) -> tuple[CompressionStep, ...]:
 def compressed_time(run: RunResult) -> str | None:
     """Which share of training and measuring compressed trials took, as a sentence; None where there are none."""
     results = [(trial, result) for trial in run.trials for result in trial.rungs]
-    whole = sum(result.train_s + result.eval_s for _, result in results) + run.pruning_s
+    sharing_s = sum(each.train_s for each in run.shared)
+    whole = sum(result.train_s + result.eval_s for _, result in results) + sharing_s + run.pruning_s
     own = sum(result.train_s + result.eval_s for trial, result in results if trial.descent) + run.pruning_s
     if not own:
         return None

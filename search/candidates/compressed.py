@@ -1,6 +1,7 @@
 """Compressed variants of candidates: which one comes next, from which weights, and what they have cost so far.
 
-A candidate that was promoted gets children, each a trial of its own:
+A candidate that was promoted gets children, each a trial of its own; where weights are shared, promoted is one that was
+trained on alone from what it inherited:
 
 - ``int8``: the same network in int8, measured with the parent's weights on every rung that the parent reaches; the
   papers' networks get it too, or they would be compared in another format;
@@ -18,7 +19,7 @@ import numpy as np
 
 from evaluators.compression.compression import DISTIL, INT8, PRUNE, Compression
 from search.candidates.screening import Screen, over_budget
-from search.records import SEARCHED, Descent, Status, TrialRecord
+from search.records import SEARCHED, SHARED, Descent, Status, TrialRecord
 from search.rungs import ranked
 from search.storage.artifacts import measured_weights_name, pruned_weights_name
 from search.storage.note_names import PRUNED_S
@@ -80,23 +81,30 @@ class Compressor:
     def _parents(self) -> list[TrialRecord]:
         """Searched trials that were promoted, those on the highest rung first and the best of each first."""
         settings = self._settings
-        first = min(FIRST_RUNG, len(settings.rungs) - 1)
         trained = [
             each
             for each in self._study.records.values()
             if each.source == SEARCHED and each.status == Status.TRAINED and each.rungs and not each.follows
         ]
         found: list[TrialRecord] = []
-        for rung in range(len(settings.rungs) - 1, first - 1, -1):
+        for rung in range(len(settings.rungs) - 1, self._first_rung - 1, -1):
             here = [each for each in trained if each.rungs[-1].rung == rung]
             if here:
                 found += ranked(here, rung, settings.objectives)
         return found
 
     def _papers(self) -> list[TrialRecord]:
-        """The papers' networks, which int8 serves as it serves those that were found."""
+        """The papers' networks on the same rungs, which int8 serves as it serves those that were found."""
         fixed = (each for each in self._study.records.values() if each.is_fixed and each.status == Status.TRAINED)
-        return sorted(fixed, key=lambda each: each.trial)
+        there = (each for each in fixed if each.rungs[-1].rung >= self._first_rung)
+        return sorted(there, key=lambda each: each.trial)
+
+    @property
+    def _first_rung(self) -> int:
+        """On which a trial is compressed at first. A ladder of one rung has no promotion; what is inherited there is
+        compressed nowhere."""
+        settings = self._settings
+        return FIRST_RUNG if settings.evaluator == SHARED else min(FIRST_RUNG, len(settings.rungs) - 1)
 
     def _teacher(self, student: TrialRecord) -> TrialRecord | None:
         """The best trial that has reached the student's rung, costs more than it, and is clearly better."""
@@ -201,6 +209,13 @@ def start_weights(record: TrialRecord) -> str:
 def taught_from(teacher: TrialRecord, descent: Descent) -> tuple[Architecture, str]:
     """The network that teaches a trial, and the artifact with the weights that it had when that was decided."""
     return teacher.architecture, measured_weights_name(teacher.trial, descent.rung)
+
+
+def begun_in(record: TrialRecord, records: Mapping[int, TrialRecord]) -> int | None:
+    """The family with whose shared weights a trial began or, of a compressed one, that which it was made of."""
+    while record.parent is not None:
+        record = records[record.parent]
+    return record.family
 
 
 def can_follow(record: TrialRecord, records: Mapping[int, TrialRecord]) -> bool:

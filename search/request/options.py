@@ -112,8 +112,8 @@ RUN_OPTIONS: tuple[Option, ...] = (
     Option(
         "compress",
         HOW,
-        "compressed variants of promoted candidates: among prune, int8 and distil; int8 needs an objective that it "
-        f"lowers (default then: psnr,{PREFIX}{INT8_DEVICE})",
+        "compressed variants of promoted candidates, with shared weights of those trained on alone: among prune, int8 "
+        f"and distil; int8 needs an objective that it lowers (default then: psnr,{PREFIX}{INT8_DEVICE})",
         "STEP[,STEP]",
     ),
     Option(
@@ -128,7 +128,7 @@ RUN_OPTIONS: tuple[Option, ...] = (
         HOW,
         "alone: every candidate is trained from random weights; shared: families of networks share weights that are "
         "trained once, and candidates are measured with what they inherit (default: auto, shared for sr with --time of "
-        "5m or more and without --trials, --rungs and --compress, else alone)",
+        "5m or more and without --trials and --rungs, else alone)",
         "HOW",
         default="auto",
     ),

@@ -106,7 +106,7 @@ def request_from_options(command: str = "", **options: object) -> Request:
     compress = parse_compress(given["compress"]) if given.get("compress") else ()
     objectives, tables, dtype = _objectives_and_tables(given, budget, compress)
     _check_compression(compress, objectives, tables, dtype)
-    asked_evaluator = parse_evaluator(given["evaluator"], compress)
+    asked_evaluator = parse_evaluator(given["evaluator"])
     time, trials = given.get("time"), given.get("trials")
     if not time and not trials:
         time = DEFAULT_TIME
@@ -117,7 +117,7 @@ def request_from_options(command: str = "", **options: object) -> Request:
     time_s = parse_time(time) if time else None
     evaluator = asked_evaluator
     if asked_evaluator == AUTO:
-        is_limited = bool(trials or given.get("rungs") or compress)
+        is_limited = bool(trials or given.get("rungs"))
         evaluator = chosen_evaluator(wanted_task.name, time_s, is_limited)
     wanted = Wanted(
         task=wanted_task.name,

@@ -136,23 +136,17 @@ def parse_compress(text: str) -> tuple[str, ...]:
     return tuple(step for step in STEPS if step in values)
 
 
-def parse_evaluator(text: str, compress: tuple[str, ...]) -> str:
-    """How a candidate gets its first weights, or ``auto``; compressed variants need those of networks that are trained
-    alone."""
+def parse_evaluator(text: str) -> str:
+    """How a candidate gets its first weights, or ``auto``."""
     value = text.strip().lower()
     if value not in (AUTO, *EVALUATORS):
         known = ", ".join((AUTO, *EVALUATORS))
         raise UserError(f"--evaluator must be one of {known}, got {text!r}; for example {SHARED}")
-    if value == SHARED and compress:
-        raise UserError(
-            f"--compress needs networks that are trained alone, got --evaluator {SHARED}; leave one of them out, or "
-            "compress a trial of the run's front: python -m search compress"
-        )
     return value
 
 
 def chosen_evaluator(task: str, time_s: float | None, is_limited: bool) -> str:
-    """What ``auto`` stands for in a new run; ``is_limited`` by trials, rungs or compression.
+    """What ``auto`` stands for in a new run; ``is_limited`` by trials or rungs.
 
     Shared where it is measured to be better (``reports/published/sr-x4-shared``), and there is time to train weights.
     """

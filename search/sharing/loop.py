@@ -7,23 +7,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
+from search.candidates.compressed import begun_in
 from search.candidates.screening import Screen
 from search.loop import TRIED, SearchLoop
 from search.records import Status, TrialRecord
 from search.rungs import REDUCTION, SAFETY, next_fixed, ranked
 from search.sharing.choosing import following_family
 from search.sharing.generation import Generation
+from search.sharing.planning import kept_share
 from search.sharing.proposals import next_inherited, next_published
+from search.sharing.queueing import queue_alone, queue_settled
 from search.storage.artifacts import bank_checkpoint_name, bank_name, measured_weights_name
 from search.workers.bank_jobs import BankJob, BankTrained
 from search.workers.jobs import RungJob, training_seed
 from search.workers.messages import Failed, Job, Progress, Result
 from space.architecture import Architecture
 
-QUEUED_NOTE = "families_queued"  # of the study
 FIRST_NUMBER = -1_000_000  # of the jobs that train shared weights, which are of no trial
 FINALISTS = 8  # candidates that are trained on where no time limit says how many
-FINAL_SHARE = 0.15  # of the time, kept for training the best candidates on alone
 MEASURED_SHARE = 0.05  # of the workers' time, for candidates before published networks are trained alone
 FEWEST_MEASURED = 16  # candidates, before any time is kept: measuring one takes less than a second
 
@@ -51,7 +52,7 @@ class SharingLoop(SearchLoop):
         if begun:
             return begun[0]
         settled = all(map(self.generation.is_settled, range(len(self.generation.families))))
-        self._queue_settled()
+        queue_settled(self.study, self.generation, self._screen.space)
         while self._has_another_family(records):
             bank = self._bank_job(unavailable)
             if bank is not None:
@@ -61,7 +62,9 @@ class SharingLoop(SearchLoop):
             proposed = self._proposed(settled)
             if proposed is not None:
                 return proposed
-        self._queue_alone()
+        if not self._has_queued_alone:
+            queue_alone(self.study, self.generation, self._screen.space)
+            self._has_queued_alone = True
         published = next_published(self.study, self._screen)
         if published is not None:
             return published
@@ -77,12 +80,19 @@ class SharingLoop(SearchLoop):
             self._exhausted = settled  # else there will be more to propose
         return proposed
 
-    def _trained_on(self, records: list[TrialRecord], unavailable: frozenset[int], settled: bool) -> TrialRecord | None:
-        """Published networks and the best candidates in turn, so that a run whose time ends has some of both."""
+    def _trained_on(
+        self, records: list[TrialRecord], unavailable: frozenset[int], settled: bool
+    ) -> TrialRecord | Job | None:
+        """Published networks and the best candidates in turn, so that a run whose time ends has some of both; before
+        the next of them, the compressed variants of those that there are."""
         fixed = next_fixed([r for r in records if r.rungs], self.study.settings.rungs, unavailable)
         if not settled:
             return fixed  # a family is in training
-        begun = [r.is_fixed for r in records if len(r.rungs) > 1 or (r.rungs and r.trial in unavailable)]
+        compressed = self._variant(records, unavailable)
+        if compressed is not None:
+            return compressed
+        others = [record for record in records if record.descent is None]
+        begun = [r.is_fixed for r in others if len(r.rungs) > 1 or (r.rungs and r.trial in unavailable)]
         if fixed is None or sum(begun) > len(begun) - sum(begun):
             return self._finalist(records, unavailable) or fixed
         return fixed
@@ -119,7 +129,7 @@ class SharingLoop(SearchLoop):
             return False
         if self._tried_enough(records):
             return False
-        if self._time_left_s() - FINAL_SHARE * (self.time_s or 0.0) < 2 * SAFETY * generation.longest_s:
+        if self._time_left_s() - self._kept_s < 2 * SAFETY * generation.longest_s:
             return False
         family = following_family(self._screen, generation.families, generation.shares())
         if family is None:
@@ -129,43 +139,18 @@ class SharingLoop(SearchLoop):
         self._exhausted = False
         return True
 
-    def _queue_alone(self) -> None:
-        """Once: the published networks that are trained alone, if the storage does not have them yet."""
-        if self._has_queued_alone:
-            return
-        self._has_queued_alone = True
-        known, space = self.study.sources(), self._screen.space
-        for record in self.generation.alone():
-            if record.source not in known:
-                self.study.enqueue(record, space.parameters_of(record.knobs))
-
     def _is_too_dear(self, designs: Sequence[Architecture]) -> bool:
         """Whether training a family on ``designs`` would take too long, by the work of those that are trained."""
         known = self.generation.seconds_per_mac()
         if known is None:
             return False
         needed_s = known * self.generation.macs_of(designs) * self.study.settings.rungs[0]
-        return needed_s * SAFETY > 0.5 * (self._time_left_s() - FINAL_SHARE * (self.time_s or 0.0))
-
-    def _queue_settled(self) -> None:
-        """Once for each family, when it is settled: its published networks, and the designs that it was trained on."""
-        queued: list[int] = self.study.noted(QUEUED_NOTE, [])
-        known, space = self.study.sources(), self._screen.space
-        for index in range(len(self.generation.families)):
-            if index in queued or not self.generation.is_settled(index):
-                continue
-            for record in self.generation.papers(index):
-                if record.source not in known:
-                    self.study.enqueue(record, space.parameters_of(record.knobs))
-            for arch in self.generation.designs(index) if self.generation.is_trained(index) else ():
-                values = space.encode(arch)
-                if values is not None:
-                    self.study.enqueue_knobs(space.parameters_of(values))
-            queued = [*queued, index]
-            self.study.note(QUEUED_NOTE, queued)
+        return needed_s * SAFETY > 0.5 * (self._time_left_s() - self._kept_s)
 
     def _tried(self, records: list[TrialRecord]) -> int:
-        return sum(not record.is_fixed and record.status in TRIED for record in records)
+        """Candidates that are measured, or will be."""
+        tried = (record for record in records if record.status in TRIED)
+        return sum(not record.is_fixed and record.descent is None for record in tried)
 
     def _tried_enough(self, records: list[TrialRecord]) -> bool:
         return self.limits.trials is not None and self._tried(records) >= self.limits.trials
@@ -185,9 +170,13 @@ class SharingLoop(SearchLoop):
             return False
         if self.time_s is None or self._tried(records) < FEWEST_MEASURED:
             return True
-        workers = self.study.settings.workers
-        kept_s = FINAL_SHARE * self.time_s + SAFETY * self._needed_s(records) / workers
-        return self._time_left_s() > kept_s
+        published_s = SAFETY * self._needed_s(records) / self.study.settings.workers
+        return self._time_left_s() > self._kept_s + published_s
+
+    @property
+    def _kept_s(self) -> float:
+        """By the clock, what is kept for the best candidates and their compressed variants."""
+        return kept_share(self.study.settings) * (self.time_s or 0.0)
 
     def _needed_s(self, records: list[TrialRecord]) -> float:
         """What training the published networks to the last rung still takes."""
@@ -199,14 +188,28 @@ class SharingLoop(SearchLoop):
     def _begun_at(self, record: TrialRecord) -> int:
         return 0 if record.family is None else self.study.settings.rungs[0]
 
+    def _variant(self, records: list[TrialRecord], unavailable: frozenset[int]) -> TrialRecord | Job | None:
+        """The next compressed variant of what was trained on alone; those on later rungs follow their parents there,
+        the better half of them."""
+        following = self._compressed.next(records, unavailable, self._time_left_s())
+        if following is not None:
+            return following
+        trained = [r for r in records if r.descent and not r.follows and r.status == Status.TRAINED]
+        return self._climbing(trained, records, unavailable)
+
     def _finalist(self, records: list[TrialRecord], unavailable: frozenset[int]) -> TrialRecord | None:
-        """The best candidate that may be trained on and fits the time left: on the first rung as many as time allows,
-        on each later one half of those before."""
-        settings = self.study.settings
+        """The best candidate that may be trained on and fits the time left."""
         inherited = [record for record in records if record.family is not None and record.status == Status.TRAINED]
-        searched = [record for record in inherited if not record.is_fixed]
+        return self._climbing([record for record in inherited if not record.is_fixed], records, unavailable)
+
+    def _climbing(
+        self, trials: list[TrialRecord], records: list[TrialRecord], unavailable: frozenset[int]
+    ) -> TrialRecord | None:
+        """The best of ``trials`` that may climb: from the first rung as many as time allows, from each later one half
+        of those that reached it."""
+        settings = self.study.settings
         for rung in range(len(settings.rungs) - 2, -1, -1):
-            here = [record for record in searched if record.at_rung(rung) is not None]
+            here = [record for record in trials if record.at_rung(rung) is not None]
             if not here:
                 continue
             gone = [r for r in here if r.at_rung(rung + 1) is not None or r.trial in unavailable]
@@ -219,7 +222,12 @@ class SharingLoop(SearchLoop):
         return None
 
     def _fits(self, record: TrialRecord, records: list[TrialRecord], unavailable: frozenset[int]) -> bool:
-        """Whether it can be trained for its next rung in the time left, by its own steps or by others' of its work."""
+        """Whether it can be trained for its next rung in the time left, by its own steps or by others' of its work; a
+        compressed one, whether its parent was."""
+        if record.descent is not None:
+            parent = self.study.records[record.descent.parent]
+            if parent.at_rung(record.next_rung) is None or not self._compressed.may_climb(record, records, unavailable):
+                return False
         steps = self.study.settings.rungs[record.next_rung] - record.steps
         step_s = self._step_s(record)
         return step_s is None or steps * step_s * SAFETY < self._time_left_s()
@@ -228,14 +236,16 @@ class SharingLoop(SearchLoop):
         """Seconds of one step of it or, by its MACs, as of others; None where none was trained."""
         if record.trial in self.step_s:
             return self.step_s[record.trial]
-        known = [(self.study.records[trial].costs.macs, each) for trial, each in self.step_s.items() if each]
-        return median(each / macs for macs, each in known) * record.costs.macs if known else None
+        timed = [(self.study.records[trial], each) for trial, each in self.step_s.items() if each]
+        known = [each / other.costs.macs for other, each in timed if other.descent is None]  # taught ones take longer
+        return median(known) * record.costs.macs if known else None
 
     def _rung_job(self, record: TrialRecord) -> RungJob:
-        job = super()._rung_job(record)
+        job, rungs = super()._rung_job(record), self.study.settings.rungs
+        if record.descent is not None and begun_in(record, self.study.records) is not None:
+            return replace(job, shared_steps=rungs[0])  # its training goes on at the rate of its parent's
         if record.family is None:
             return job
-        rungs = self.study.settings.rungs
         start = bank_name(record.family) if job.rung == 0 else measured_weights_name(record.trial, 0)
         return replace(job, start=start, begun_at=rungs[0], inherits=job.rung == 0, shared_steps=rungs[0])
 

@@ -6,6 +6,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from evaluators.compression.compression import DISTIL, PRUNE
+from search.compression_schedule import TAUGHT_LONGER
+from search.records import RunSettings
 from search.rungs import SAFETY
 from search.sessions.step_timing import timed
 from search.sharing.generation import Generation
@@ -13,6 +16,8 @@ from search.storage.study import Study
 from search.workers.protocol import Workers
 
 TRAINING_SHARE = 0.8  # of the time, for shared weights and for published networks
+FINAL_SHARE = 0.15  # of the time, kept for training the best candidates on alone
+LIKE_A_FINALIST = {PRUNE: 1, DISTIL: TAUGHT_LONGER}  # as long as one: a variant of it; int8 is only measured
 ENOUGH_STEPS = 650  # of a family's training in a run of ``REFERENCE_S``, before there are more families
 REFERENCE_S = 1_200  # core-seconds of the default run on two cores
 FAMILY_SHARE = 0.45  # of the time by the clock, that one family's training may take: a family is trained by one worker
@@ -55,6 +60,18 @@ def fitted(
     return Plan(count, (shared, shared + max(1, round(TUNING * shared))))
 
 
+def compressed_share(settings: RunSettings) -> float:
+    """Of the time, what is kept for compressed variants of the best candidates: for one of each kind that is trained,
+    and no more than they may take."""
+    return min(settings.compress_share, FINAL_SHARE * sum(LIKE_A_FINALIST.get(how, 0) for how in settings.compress))
+
+
+def kept_share(settings: RunSettings) -> float:
+    """Of the time, what is kept for the best candidates and their variants."""
+    variants = compressed_share(settings)
+    return variants + (1 - variants) * FINAL_SHARE
+
+
 def families_after(plan: Plan, planned_s: float, time_s: float) -> int:
     """How many families a run that was planned for ``planned_s`` may have once its time is ``time_s``: as ``fitted``,
     more time goes half into more of them."""
@@ -88,7 +105,8 @@ def decide(
         step_s = _step_seconds(generation, workers, is_over)
         if step_s is None:
             return None
-        plan = fitted(time_s, study.settings.workers, *step_s)
+        others_s = time_s * (1 - compressed_share(study.settings))
+        plan = fitted(others_s, study.settings.workers, *step_s)
     study.note(NOTE, {"families": plan.families, "rungs": list(plan.rungs)})
     return plan
 

@@ -29,7 +29,7 @@ def next_inherited(study: Study, screen: Screen, generation: Generation) -> Tria
     known = {
         record.architecture.key: record
         for record in study.records.values()
-        if record.status not in (*CLOSED_UNTRAINED, Status.UNCOVERED)
+        if record.status not in (*CLOSED_UNTRAINED, Status.UNCOVERED) and record.descent is None
     }
     repairs, space = REPAIRS_IN_VAIN, screen.space
     for _ in range(ATTEMPTS):

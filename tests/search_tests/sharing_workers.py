@@ -60,12 +60,13 @@ def search(
     time_s: float | None = None,
     budget: str = BUDGET,
     sampler: str = "tpe",
+    **more: object,
 ) -> tuple[Study, SharingWorkers]:
-    """Open or create the study in a folder and search; the session ends where the loop does."""
+    """Open or create the study in a folder and search, with ``more`` options; the session ends where the loop does."""
     workers = workers or SharingWorkers()
     workers.folder = folder
     options: dict[str, object] = {} if time_s else {"rungs": (100, 150, 200)}
-    options |= {"sampler": sampler, "input": (64, 36)}
+    options |= {"sampler": sampler, "input": (64, 36), **more}
     request = request_from_options(task="sr", budget=budget, evaluator=SHARED, **options)
     request = replace(request, time_s=time_s, wanted=replace(request.wanted, workers=1))
     made = replace(settings(rungs=()), **vars(request.wanted))
