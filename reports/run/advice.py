@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from evaluators.quantities import cost_texts, quantity
 from reports.run.describe import in_words
 from reports.run.quantities import cost_objectives
-from reports.run.ties import SEED_NOISE_DB
-from search.pareto import front, front_rung
+from search.pareto import SEED_NOISE_DB, front, front_rung
 from search.records import RunResult, TrialRecord
 from search.request.budget import parse_budget
 

@@ -13,8 +13,7 @@ from reports.run.interactive import chart
 from reports.run.pareto_view import pareto_view
 from reports.run.shown import shown_members
 from reports.run.tables import front_table
-from reports.run.ties import SEED_NOISE_DB
-from search.pareto import front, front_rung
+from search.pareto import SEED_NOISE_DB, front, front_rung
 
 
 def best_db(run):
