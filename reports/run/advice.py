@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from evaluators.quantities import cost_texts, quantity
 from reports.run.describe import in_words
 from reports.run.quantities import cost_objectives
-from reports.run.ties import SEED_NOISE_DB
-from search.pareto import front, front_rung
+from search.pareto import SEED_NOISE_DB, front, front_rung
 from search.records import RunResult, TrialRecord
 from search.request.budget import parse_budget
 
@@ -77,15 +76,15 @@ def recommendation(run: RunResult) -> str:
 def alternatives(run: RunResult) -> tuple[str, ...]:
     """Beside the recommended network: what the best and the cheapest bring and cost, a sentence each.
 
-    Where nothing is recommended: what may help.
+    Only a best one that is better by more than the seed noise is named. Where nothing is recommended: what may help.
     """
     chosen = recommended(run)
     if chosen is None:
         return (_what_may_help(run),) if any(trial.rungs for trial in run.trials) else ()
-    members = worthwhile(run)
+    members, rung = worthwhile(run), front_rung(run)
     best, cheapest = best_of(run, members), members[0]
     sentences = []
-    if best is not chosen:
+    if best.at_rung(rung).psnr_db - chosen.at_rung(rung).psnr_db >= SEED_NOISE_DB:
         sentences.append(f"More quality: {named(best)}, the best within the budget, is {_against(run, best, chosen)}.")
     if cheapest is not chosen:
         sentences.append(

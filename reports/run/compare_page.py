@@ -20,7 +20,7 @@ from reports.run.compare_plot import comparison_figure, look, protocol_in_words,
 from reports.run.comparing import ComparedFronts, dominated_share
 from reports.run.describe import describe
 from reports.run.growth_plot import compared_growth_svg
-from reports.run.ties import SEED_NOISE_DB
+from search.pareto import SEED_NOISE_DB
 from space.files import write_atomically
 
 COLUMNS = ("run", "over", "trial", "source", "cost", "psnr_db", "ssim", "steps", "dominated_by", "architecture")

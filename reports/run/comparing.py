@@ -13,8 +13,7 @@ from reports.run.hypervolume import BEYOND, Point, hypervolume
 from reports.run.picking import NOTHING_YET
 from reports.run.quantities import cost_objectives
 from reports.run.same_protocol import check_same_protocol, common_steps
-from reports.run.ties import SEED_NOISE_DB
-from search.pareto import losses_at_rung, non_dominated_ranks
+from search.pareto import SEED_NOISE_DB, losses_at_rung, non_dominated_ranks
 from search.records import RunResult, TrialRecord
 from space.errors import UserError
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from evaluators.quantities import Quantity
 from reports.run.describe import made_of
 from reports.run.quantities import cost_objectives
-from reports.run.ties import SEED_NOISE_DB
-from search.pareto import front, front_rung
+from search.pareto import SEED_NOISE_DB, front, front_rung
 from search.records import RunResult, TrialRecord
 
 

@@ -36,10 +36,9 @@ from reports.run.pictures import Strip
 from reports.run.published_view import published_view, results_for
 from reports.run.quantities import cost_objectives, latency_quantities, measured_in
 from reports.run.shown import shown_members
-from reports.run.ties import SEED_NOISE_DB
 from reports.run.times import time_sources
 from search.durations import duration_text
-from search.pareto import front_rung
+from search.pareto import SEED_NOISE_DB, front_rung
 from search.records import RunResult
 from space.files import write_atomically
 from space.zoo.published_result import PublishedResult

@@ -10,7 +10,7 @@ from typing import Any
 
 from reports.run.chart_labels import first_window, label_sets
 from reports.run.pareto_view import ParetoView, Point
-from reports.run.ties import SEED_NOISE_DB
+from search.pareto import SEED_NOISE_DB
 
 PLOT_HEIGHT_PX = 420
 MARKS = {

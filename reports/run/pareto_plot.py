@@ -33,7 +33,7 @@ from reports.run.pareto_references import draw_references
 from reports.run.pareto_view import LEAST_HEIGHT_DB, ParetoView, pareto_view
 from reports.run.published_view import PublishedView, published_view
 from reports.run.quantities import cost_objectives
-from reports.run.ties import SEED_NOISE_DB
+from search.pareto import SEED_NOISE_DB
 from search.records import RunResult
 from space.files import write_atomically
 from space.zoo.measured_result import MeasuredResult

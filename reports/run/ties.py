@@ -7,16 +7,10 @@ from itertools import pairwise
 
 from evaluators.compression.design import design_difference
 from latency_tables.tables.table import LatencyTable
+from search.pareto import SEED_NOISE_DB
 from search.records import RunResult, RunSettings, TrialRecord
 from search.request.tables import load_used
 from space.errors import UserError
-
-SEED_NOISE_DB = 0.045
-"""A smaller difference between two networks says nothing: another seed may turn them round.
-
-Measured on s-LWSR16 and its two ablations with an input skip, 400 steps, three seeds each: the standard deviation over
-seeds is 0.016 dB, that of a difference of two networks 0.023 dB, and this is twice that
-(``reports/published/seed-noise``)."""
 
 
 def ties(

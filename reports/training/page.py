@@ -17,11 +17,11 @@ from reports.page_environment import page_environment
 from reports.plotting.text import replace_invalid
 from reports.run.gallery import gallery_html
 from reports.run.pictures import Strip
-from reports.run.ties import SEED_NOISE_DB
 from reports.training.curve_figure import curve_address
 from search.durations import duration_text
 from search.experiments.curve import Point
 from search.experiments.training import SetResult, TrainingRecord
+from search.pareto import SEED_NOISE_DB
 from space.zoo import ZOO
 
 RUN_PARTS = {"style": "page.css", "chart_script": "chart.js", "page_script": "page.js"}  # of the page of a run

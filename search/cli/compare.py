@@ -12,9 +12,9 @@ from latency_tables.cli.console import Console
 from reports.run.compare_page import headline
 from reports.run.compare_plot import protocol_in_words
 from reports.run.comparing import ComparedFronts
-from reports.run.ties import SEED_NOISE_DB
 from search.api.comparing import compare
 from search.api.run import load
+from search.pareto import SEED_NOISE_DB
 from search.request.values import written_folder
 from search.storage.runs_here import RUNS
 from space.errors import UserError

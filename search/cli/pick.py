@@ -18,8 +18,8 @@ from reports.run.advice import beats_baseline, gain, named
 from reports.run.describe import describe
 from reports.run.next_steps import run_argument, to_the_phone
 from reports.run.picking import Beside, Pick
-from reports.run.ties import SEED_NOISE_DB
 from search.api.run import Run, load
+from search.pareto import SEED_NOISE_DB
 from search.request.budget import parse_budget
 
 

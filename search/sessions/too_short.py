@@ -15,7 +15,7 @@ def usable_s(time_s: float) -> float:
 
 
 def too_short(time_s: float, used_s: float, fixed_step_s: float, searched_step_s: float, workers: int) -> str | None:
-    """What to say of a run that will hardly search, or None.
+    """What to say of a run that trains fewer networks than a search needs, with their number, or None.
 
     Args:
         used_s: seconds of ``time_s`` that are over.
@@ -28,5 +28,10 @@ def too_short(time_s: float, used_s: float, fixed_step_s: float, searched_step_s
         return None
     enough_s = min(needed_s / (1 - RESERVE_SHARE), needed_s + RESERVE_S)
     minutes = int(enough_s // 60) + 1
-    what = "trains the published networks and hardly one of its own" if fixed_step_s else "trains hardly a network"
+    left_s = (usable_s(time_s) - used_s) * workers / (SAFETY * LADDER[0])  # for one step of each that it trains
+    own = int((left_s - fixed_step_s) / searched_step_s)
+    if fixed_step_s:
+        what = f"trains the published networks and {f'about {own}' if own > 1 else 'hardly one'} of its own"
+    else:
+        what = f"trains {f'about {own} networks' if own > 1 else 'hardly a network'}"
     return f"{duration_text(time_s)} is too short to search: the run {what}; for {SOME} of its own: --time {minutes}m"

@@ -7,14 +7,13 @@ import pytest
 from rich.console import Console
 
 from evaluators.quantities import QUANTITIES
-from reports.run.advice import alternatives, recommendation, recommended, share, worthwhile
+from reports.run.advice import alternatives, best_of, recommendation, recommended, share, worthwhile
 from reports.run.html import report_html
 from reports.run.interactive import chart
 from reports.run.pareto_view import pareto_view
 from reports.run.shown import shown_members
 from reports.run.tables import front_table
-from reports.run.ties import SEED_NOISE_DB
-from search.pareto import front, front_rung
+from search.pareto import SEED_NOISE_DB, front, front_rung
 
 
 def best_db(run):
@@ -53,6 +52,20 @@ def test_more_and_less_are_said_against_the_recommended(run):
     apart_db = choice.at_rung(rung).psnr_db - members[0].at_rung(rung).psnr_db
     assert f"{apart_db:.2f} dB worse" in less
     assert f"for {share(members[0].costs.macs / choice.costs.macs)} MACs" in less
+
+
+def test_a_best_network_within_the_seed_noise_is_not_offered_as_more_quality(run):
+    rung, choice = front_rung(run), recommended(run)
+    best = best_of(run, worthwhile(run))
+    tied_db = choice.at_rung(rung).psnr_db + SEED_NOISE_DB / 2
+
+    def tied(trial):
+        rungs = [dataclasses.replace(each, psnr_db=min(each.psnr_db, tied_db)) for each in trial.rungs]
+        return dataclasses.replace(trial, rungs=tuple(rungs))
+
+    even = dataclasses.replace(run, trials=tuple(map(tied, run.trials)))
+    assert best is not choice
+    assert not any(sentence.startswith("More quality") for sentence in alternatives(even))
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,12 @@ import pytest
 from evaluators.costs import architecture_costs
 from evaluators.tasks import rules_of
 from latency_tables.tables.table import load_table
-from reports.run.ties import SEED_NOISE_DB
 from reports.training.curve_figure import curve_figure
 from reports.training.page import TrainedNetwork, outcome, set_rows, training_html
 from search.experiments.curve import Point
 from search.experiments.network_specs import named_architecture
 from search.experiments.training import SetResult, Training, TrainingRecord
+from search.pareto import SEED_NOISE_DB
 from space.zoo.literature import published_results
 
 NETWORK = "s-lwsr16"

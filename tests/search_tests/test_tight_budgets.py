@@ -15,7 +15,7 @@ from search.candidates.repair import FROM_INPUT, repaired
 from search.candidates.screening import Screen
 from search.candidates.smallest import check_possible, smallest
 from search.loop import Limits, SearchLoop
-from search.pareto import front
+from search.pareto import SEED_NOISE_DB, front, front_rung
 from search.records import RunResult, RunSettings
 from search.request.budget import Budget, parse_budget
 from search.request.tables import load_used, tables_of
@@ -154,6 +154,21 @@ def test_what_is_no_better_than_doing_without_is_never_on_the_front() -> None:
     assert [member.trial for member in front(unknown)] == [1]
 
 
+def test_a_front_is_of_the_first_rung_with_a_gain_where_that_of_most_networks_has_none() -> None:
+    short = [trial(n, 10 * n, 27.0) for n in range(3)]  # the baseline is 27.5 dB
+    slow = trial(9, 50, 27.2, 27.6, 28.0)
+    assert front_rung(result_of(*short)) == 0
+    assert front_rung(result_of(*short, slow)) == 1
+    assert [member.trial for member in front(result_of(*short, slow))] == [9]
+    noisy = trial(8, 20, 27.5 + SEED_NOISE_DB / 2)
+    assert front_rung(result_of(*short, noisy)) == 0
+    assert front_rung(result_of(*short, noisy, slow)) == 1
+    assert front_rung(result_of(*short, trial(8, 20, 27.6), slow)) == 0
+    assert front_rung(result_of(*short, trial(9, 50, 27.2, 27.4))) == 0
+    unknown = RunResult("r", settings(), (*short, slow), float("nan"), 1.0, "")
+    assert front_rung(unknown) == 0
+
+
 @pytest.mark.parametrize(
     ("time_s", "said"),
     [(40, "40 s is too short to search"), (150, "2 min 30 s is too short"), (600, None), (3600, None)],
@@ -161,6 +176,20 @@ def test_what_is_no_better_than_doing_without_is_never_on_the_front() -> None:
 def test_a_run_too_short_to_search_says_so(time_s: float, said: str | None) -> None:
     answer = too_short(time_s, used_s=15, fixed_step_s=1.0, searched_step_s=0.2, workers=2)
     assert (answer is None) if said is None else said in answer
+
+
+@pytest.mark.parametrize(
+    ("time_s", "fixed_step_s", "said"),
+    [
+        (60, 0.0, "the run trains about 3 networks; for 8 of its own: --time 2m"),
+        (40, 0.0, "the run trains hardly a network;"),
+        (75, 0.1, "trains the published networks and about 3 of its own;"),
+        (60, 0.2, "trains the published networks and hardly one of its own;"),
+        (30, 0.2, "trains the published networks and hardly one of its own;"),
+    ],
+)
+def test_it_says_how_many_networks_a_short_run_trains(time_s: float, fixed_step_s: float, said: str) -> None:
+    assert said in too_short(time_s, used_s=30, fixed_step_s=fixed_step_s, searched_step_s=0.06, workers=1)
 
 
 def test_the_time_that_would_do_does() -> None:
