@@ -88,16 +88,19 @@ class Designs:
 
 
 def mutated(space: SearchSpace, values: Values, generator: np.random.Generator) -> Values:
-    """``values`` with one knob or more elsewhere; what comes to apply is random."""
-    random = _random(generator)
+    """``values`` with one knob or more elsewhere, if any has another value; what comes to apply is random."""
+    random, before = _random(generator), values
     while True:
         own = [parameter for parameter in space.of(str(values[BACKBONE])) if parameter.key in values]
         turned = own[int(generator.integers(len(own)))]
         others = [value for value in turned.values if value != values[turned.key]]
         if others:
             values = space.turned(values, turned.key, others[int(generator.integers(len(others)))], random)
-        if generator.random() >= TURNED:
-            return _on_grid(space, values, generator)
+        if generator.random() < TURNED:
+            continue
+        found = _on_grid(space, values, generator)
+        if found != before or all(len(parameter.values) == 1 for parameter in own):
+            return found  # and not what two turns of one knob gave back
 
 
 def crossed(space: SearchSpace, one: Values, other: Values, generator: np.random.Generator) -> Values:

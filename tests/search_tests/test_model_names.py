@@ -43,7 +43,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> search.Run:
     folder = tmp_path_factory.mktemp("named") / "runs" / "mine"
     return search.run(
         task="denoise", budget="4k-params", sigma="0-50", trials=2, rungs=(1, 2), workers=1, run_dir=folder,
-        progress=False, val_data=_pictures(folder.parent.parent / "val"),
+        specialists=1, progress=False, val_data=_pictures(folder.parent.parent / "val"),
     )  # fmt: skip
 
 

@@ -137,6 +137,12 @@ def test_offspring_are_points_of_the_space(task: str) -> None:
         assert near != one
 
 
+def test_turning_a_knob_twice_does_not_give_the_same_point_back() -> None:
+    space, generator = Screen(SR, settings(), parse_budget("1m-params")).space, np.random.default_rng(0)
+    one = space.random(generator)
+    assert all(mutated(space, one, generator) != one for _ in range(2000))
+
+
 def test_a_published_network_off_the_grid_has_offspring_on_it() -> None:
     screen = Screen(SR, settings(), parse_budget("1m-params"))
     published = {**ZOO["s-lwsr16"].knobs, "input_skip": "bicubic"}
