@@ -26,7 +26,7 @@ from space.zoo import ZOO
 SAMPLES = 1000  # networks
 LINE_STEP = 1.5  # channels of neighbouring lines of an operation that only moves bytes, at most
 CHECKS = 40
-MAX_SHAPES = 150  # of one operation; the most used ones are taken
+MAX_SHAPES = 200  # of one operation; the most used ones are taken
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,8 @@ def _page(
         )
         for each in everything
     ]
-    by_chance = max(each.by_chance for each in everything)
+    chances = sorted({f"{each.by_chance:.1f}" for each in everything if each.designs >= ENOUGH}, key=float)
+    by_chance = " to ".join(dict.fromkeys((chances[0], chances[-1]))) if chances else "–"
     trained, designs = len(table.reference), len(benchmark.designs)
     precision, device, commit = (_joined(quality[column]) for column in ("precision", "device", "commit"))
     lines = [
@@ -106,7 +107,7 @@ def _page(
         f"![Kendall's tau of every signal]({FIGURE_FILE})\n",
         f"Each signal against PSNR after {table.last:,} steps alone (seed 0): Kendall's tau-b, with the 95 % interval "
         f"of {RESAMPLES} bootstrap samples of designs; how many of the {TOP} best designs are among the {TOP} best by "
-        f"the signal ({by_chance:.1f} by chance); how far the best of those is below the best of all. Costs rank "
+        f"the signal ({by_chance} by chance); how far the best of those is below the best of all. Costs rank "
         "larger designs first.\n",
         *markdown_table(heads, rows, "ll"),
         "",

@@ -7,6 +7,7 @@ much it is over makes about fifty failed proposals before one fits. A walk down 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import zip_longest
 
 import numpy as np
 
@@ -35,7 +36,7 @@ def repaired(
         found = _from_input(found, screen)
         if space.decode(found).key not in taken:
             return found
-        for near in _shuffled(_turns(space, found), generator):
+        for near in _shuffled_turns(space, found, generator):
             if screen.excess(near) <= 0 and space.decode(near).key not in taken:
                 return near
     return None
@@ -47,7 +48,7 @@ def _walk_down(values: Mapping[str, Value], screen: Screen, generator: np.random
     here, excess = dict(values), screen.excess(values)
     while excess > 0:
         best, least = None, excess
-        turned = list(_shuffled(_turns(screen.space, here), generator))
+        turned = _shuffled_turns(screen.space, here, generator)
         for near in sorted(turned, key=lambda near: near.get(SKIP) != here.get(SKIP)):
             if best is not None and near.get(SKIP) != here.get(SKIP):
                 break
@@ -73,13 +74,26 @@ def _from_input(values: Values, screen: Screen) -> Values:
     return values
 
 
-def _turns(space: SearchSpace, values: Mapping[str, Value]) -> Iterator[Values]:
-    """``values`` with one knob elsewhere; what comes to apply takes its first values, then one of it another."""
-    for _, near in space.neighbours(values, _step_or_half):
-        yield near
+def _shuffled_turns(space: SearchSpace, values: Mapping[str, Value], generator: np.random.Generator) -> list[Values]:
+    """Every turn: one of each knob in random order, then another of each, and so on; width and depth, which save most,
+    do not stand behind all kinds of blocks."""
+    of_knob: dict[str, list[Values]] = {}
+    for key, near in _turns(space, values):
+        of_knob.setdefault(key, []).append(near)
+    rows = [[own[index] for index in generator.permutation(len(own))] for own in of_knob.values()]
+    rows = [rows[index] for index in generator.permutation(len(rows))]
+    return [near for turn in zip_longest(*rows) for near in turn if near is not None]
+
+
+def _turns(space: SearchSpace, values: Mapping[str, Value]) -> Iterator[tuple[str, Values]]:
+    """``values`` with one knob elsewhere, and which; what comes to apply takes its first values, then one of it
+    another."""
+    for turned, near in space.neighbours(values, _step_or_half):
+        yield turned.key, near
         for parameter in space.of(str(near[BACKBONE])):
             if parameter.key in near.keys() - values.keys():
-                yield from (space.turned(near, parameter.key, value) for value in parameter.values[1:])
+                for value in parameter.values[1:]:
+                    yield turned.key, space.turned(near, parameter.key, value)
 
 
 def _step_or_half(parameter: Parameter, value: Value) -> Iterable[Value]:
@@ -87,8 +101,3 @@ def _step_or_half(parameter: Parameter, value: Value) -> Iterable[Value]:
     at, count = parameter.values.index(value), len(parameter.values)
     others = range(count) if parameter.step is None else {at // 2, at - 1, at + 1}
     return (parameter.values[index] for index in others if index != at and 0 <= index < count)
-
-
-def _shuffled(found: Iterator[Values], generator: np.random.Generator) -> Iterator[Values]:
-    known = list(found)
-    return (known[index] for index in generator.permutation(len(known)))

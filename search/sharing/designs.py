@@ -33,12 +33,14 @@ def largest_of(screen: Screen, kinds: Mapping[str, Value], at_least: Mapping[str
     elastic = list(elastic_of(screen.space, kinds))
     numbers = [each for each in elastic if not isinstance(each.values[0], str) and each.key != WIDTH]
     width = next(each for each in elastic if each.key == WIDTH)
-    found = []
-    for chosen in product(*(each.values for each in numbers)):
-        given = {**kinds, **{each.key: value for each, value in zip(numbers, chosen, strict=True)}}
-        largest = _widest(screen, given, width)
-        if largest is not None:
-            found.append(largest)
+    found: list[Values] = []
+    fitting: dict[tuple[int, ...], int] = {}  # by the places of numbers among their values
+    for places in product(*(range(len(each.values)) for each in numbers)):
+        given = {**kinds, **{each.key: each.values[place] for each, place in zip(numbers, places, strict=True)}}
+        smaller = [fitting[lower] for lower in _one_lower(places)]
+        fitting[places] = _widths(screen, given, width, min(smaller, default=len(width.values)))
+        if fitting[places]:
+            found.append(_with_width(screen, given, width, fitting[places] - 1))
     if not found:
         return None
     reaching = [values for values in found if all(_reaches(values, key, least) for key, least in at_least.items())]
@@ -49,18 +51,29 @@ def largest_of(screen: Screen, kinds: Mapping[str, Value], at_least: Mapping[str
     return ends[nearest[len(nearest) // 2]]
 
 
-def _widest(screen: Screen, given: Mapping[str, Value], width: Parameter) -> Values | None:
-    """The point of the largest width that fits; costs rise with it."""
-    fits: Values | None = None
-    low, high = 0, len(width.values)
+def _one_lower(places: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """``places`` with one of them the next lower one."""
+    for index, place in enumerate(places):
+        if place:
+            yield (*places[:index], place - 1, *places[index + 1 :])
+
+
+def _widths(screen: Screen, given: Mapping[str, Value], width: Parameter, most: int) -> int:
+    """How many widths fit, at most ``most``: costs rise with every number, so as many as fit with a lower one, or
+    fewer."""
+    low, high = 0, most
+    middle = most - 1  # often as many
     while low < high:
-        middle = (low + high) // 2
-        values = screen.space.fill(first, {**given, WIDTH: width.values[middle]})
-        if screen.excess(values) <= 0:
-            fits, low = values, middle + 1
+        if screen.excess(_with_width(screen, given, width, middle)) <= 0:
+            low = middle + 1
         else:
             high = middle
-    return fits
+        middle = (low + high) // 2
+    return low
+
+
+def _with_width(screen: Screen, given: Mapping[str, Value], width: Parameter, place: int) -> Values:
+    return screen.space.fill(first, {**given, WIDTH: width.values[place]})
 
 
 def _reaches(values: Values, key: str, least: Value) -> bool:

@@ -13,6 +13,7 @@ from space.weight_bank.families import Family
 HELD: dict[str, Value] = {
     "recursion": 1,
     "convolution": "dense",
+    "depthwise_kernel": 3,
     "inverted_at": "first",
     "activation_kept": "all",
     "residual_scale": 1.0,

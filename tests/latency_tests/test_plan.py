@@ -25,7 +25,7 @@ def test_super_resolution_is_covered_by_hundreds_of_operators(monkeypatch: pytes
     monkeypatch.setattr(planning, "SAMPLES", 160)
     task = TASKS["sr"]
     made = plan(task, 4, (32, 18))
-    assert 200 < len(made.grid) < 1000
+    assert 200 < len(made.grid) < 1000  # eleven kinds of blocks
     assert len(set(made.grid)) == len(made.grid)
     assert 20 <= len(made.check) <= planning.CHECKS
     assert not set(made.check) & set(made.grid)

@@ -28,10 +28,10 @@ def test_families_are_all_there_and_have_every_network_once(inherited: pd.DataFr
     space = tabulated_space()
     known = list(families(space))
     assert len({family.held for family in known}) == len(known) == 36
-    points = [
-        (str(index), json.dumps(values)) for index, family in enumerate(known) for values in members(space, family)
+    networks = [
+        (index, space.decode(values).key) for index, family in enumerate(known) for values in members(space, family)
     ]
-    assert points == list(zip(inherited["family"].astype(str), inherited["point"], strict=True))
+    assert networks == list(zip(inherited["family"], inherited["architecture"], strict=True))
     assert inherited["architecture"].is_unique
 
 

@@ -59,7 +59,7 @@ def search(
     workers: SharingWorkers | None = None,
     time_s: float | None = None,
     budget: str = BUDGET,
-    sampler: str = "tpe",
+    sampler: str = "random",
     **more: object,
 ) -> tuple[Study, SharingWorkers]:
     """Open or create the study in a folder and search, with ``more`` options; the session ends where the loop does."""
