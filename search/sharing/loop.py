@@ -13,6 +13,7 @@ from search.loop import TRIED, SearchLoop
 from search.records import Status, TrialRecord
 from search.rungs import REDUCTION, SAFETY, next_fixed, ranked
 from search.sharing.choosing import following_family
+from search.sharing.finalists import in_turn
 from search.sharing.generation import Generation
 from search.sharing.planning import kept_share
 from search.sharing.proposals import next_inherited, next_published
@@ -205,8 +206,8 @@ class SharingLoop(SearchLoop):
     def _climbing(
         self, trials: list[TrialRecord], records: list[TrialRecord], unavailable: frozenset[int]
     ) -> TrialRecord | None:
-        """The best of ``trials`` that may climb: from the first rung as many as time allows, from each later one half
-        of those that reached it."""
+        """The next of ``trials`` that may climb: from the first rung, as many as time allows, that which adds most to
+        the front of those before it; from each later one the best, half of those that reached it."""
         settings = self.study.settings
         for rung in range(len(settings.rungs) - 2, -1, -1):
             here = [record for record in trials if record.at_rung(rung) is not None]
@@ -216,8 +217,16 @@ class SharingLoop(SearchLoop):
             allowed = len(here) // REDUCTION if rung else len(here)
             if self.limits.deadline is None and not rung:
                 allowed = min(allowed, FINALISTS)
-            for record in ranked(here, rung, settings.objectives, self._baseline_db())[:allowed]:
-                if len(gone) < allowed and record not in gone and self._fits(record, records, unavailable):
+            if len(gone) >= allowed:
+                continue
+            if rung:
+                order = ranked(here, rung, settings.objectives, self._baseline_db())[:allowed]
+            else:
+                taken = [*gone, *(r for r in records if r.is_fixed and r.at_rung(0) is not None)]
+                waiting = [record for record in here if record not in gone]
+                order = in_turn(waiting, taken, rung, settings.objectives, self._baseline_db())
+            for record in order:
+                if record not in gone and self._fits(record, records, unavailable):
                     return record
         return None
 

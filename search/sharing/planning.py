@@ -16,7 +16,7 @@ from search.storage.study import Study
 from search.workers.protocol import Workers
 
 TRAINING_SHARE = 0.8  # of the time, for shared weights and for published networks
-FINAL_SHARE = 0.15  # of the time, kept for training the best candidates on alone
+FINAL_SHARE = 0.25  # of the time, kept for training the best candidates on alone
 LIKE_A_FINALIST = {PRUNE: 1, DISTIL: TAUGHT_LONGER}  # as long as one: a variant of it; int8 is only measured
 ENOUGH_STEPS = 650  # of a family's training in a run of ``REFERENCE_S``, before there are more families
 REFERENCE_S = 1_200  # core-seconds of the default run on two cores

@@ -73,6 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path)
     parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--families", help="their numbers, such as 0,5 (default: all)")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     screen = tabulated_screen(tabulated_space())
@@ -80,7 +81,7 @@ def main() -> None:
     done = {row["family"] for row in rows}
     precision, begun_at = choose_precision("cpu", "auto").name, commit()
     for number, family in enumerate(families(screen.space)):
-        if str(number) in done:
+        if str(number) in done or (asked.families and str(number) not in asked.families.split(",")):
             continue
         begun = time.process_time()
         for values, costs, gain_db in inherited(screen, number, family, asked.steps):
