@@ -111,16 +111,14 @@ def test_a_limit_of_time_is_planned_and_a_longer_one_adds_a_rung_and_families(tm
     assert steps == {rungs[0]}  # every family and every network has had as many on the first rung
 
 
-def test_further_families_survive_a_kill(tmp_path: Path, longer: tuple[Study, SharingWorkers]) -> None:
+@pytest.mark.parametrize("later", [0, pytest.param(1, marks=pytest.mark.long)])  # jobs after the training has begun
+def test_further_families_survive_a_kill(tmp_path: Path, longer: tuple[Study, SharingWorkers], later: int) -> None:
     jobs = kinds(longer[1].done)
-    first = next(index for index in range(len(jobs)) if jobs[index] == "bank" and "measure" in jobs[:index])
-    for after in (first, first + 1):
-        folder = tmp_path / str(after)
-        folder.mkdir()
-        with pytest.raises(Killed):
-            search(folder, trials=200, time_s=9_000, workers=SharingWorkers(die_after=after))
-        study, _ = search(folder, trials=200, time_s=9_000)
-        assert families(study) == families(longer[0]), after
+    after = later + next(index for index in range(len(jobs)) if jobs[index] == "bank" and "measure" in jobs[:index])
+    with pytest.raises(Killed):
+        search(tmp_path, trials=200, time_s=9_000, workers=SharingWorkers(die_after=after))
+    study, _ = search(tmp_path, trials=200, time_s=9_000)
+    assert families(study) == families(longer[0])
 
 
 def test_one_that_would_end_too_late_is_not_begun(tmp_path: Path, longer: tuple[Study, SharingWorkers]) -> None:

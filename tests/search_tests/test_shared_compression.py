@@ -230,6 +230,7 @@ def real_run(tmp_path_factory: pytest.TempPathFactory) -> search.Run:
         )  # fmt: skip
 
 
+@pytest.mark.long
 def test_a_real_run_has_them_on_its_page(real_run: search.Run) -> None:
     run = real_run.result
     measured = [each for each in run.trials if each.descent and each.rungs]
@@ -241,6 +242,7 @@ def test_a_real_run_has_them_on_its_page(real_run: search.Run) -> None:
     assert compressed_time(run) in page
 
 
+@pytest.mark.long
 def test_their_weights_say_what_was_shared(real_run: search.Run) -> None:
     run, folder = real_run.result, real_run.folder
     child = next(each for each in run.trials if each.descent and each.descent.how == "prune" and each.rungs)

@@ -78,6 +78,7 @@ def test_a_longer_one_goes_on_with_the_same_families(run: Run, tmp_path: Path) -
     assert len([trial for trial in again.trained if not trial.is_fixed]) == 4
 
 
+@pytest.mark.long  # of the workers that answer at once: test_further_families.py
 def test_a_run_of_more_families_trains_neighbours_of_the_first(tmp_path: Path, monkeypatch) -> None:
     """In real workers; few designs a family, so that all of them are soon measured."""
     monkeypatch.setattr(planning, "DEFAULT_FAMILIES", 5)
