@@ -71,6 +71,8 @@ class Front:
 
 
 def _expected_gain(mean: np.ndarray, deviation: np.ndarray, over: float) -> np.ndarray:
-    """The expected excess of a normal quality over ``over``."""
-    z = (mean - over) / deviation
-    return deviation * (z * ndtr(z) + np.exp(-(z**2) / 2) / (2 * np.pi) ** 0.5)
+    """The expected excess of a normal quality over ``over``; of a known one, without a deviation, the excess."""
+    known = deviation == 0
+    z = (mean - over) / np.where(known, 1.0, deviation)
+    expected = deviation * (z * ndtr(z) + np.exp(-(z**2) / 2) / (2 * np.pi) ** 0.5)
+    return np.where(known, np.maximum(mean - over, 0.0), expected)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 
-from search.pareto import loss
+import numpy as np
+
+from search.pareto import losses_at_rung
+from search.proposers.improvement import Front
 from search.records import TrialRecord
 from search.rungs import ranked
 
-BEYOND = 1.1  # an area ends at so many times the cost of the dearest candidate
+BEYOND = 1.1  # what is added counts up to 1.1 times the cost of the dearest candidate
 
 
 def in_turn(
@@ -21,43 +23,22 @@ def in_turn(
     baseline_db: float,
 ) -> list[TrialRecord]:
     """First the best of all, if it waits; then ``waiting`` by what each adds to the front of ``taken`` at ``rung``,
-    most first: the area in dB above the baseline times decades of cost, added up over the costs.
+    most first: the hypervolume in dB above the baseline times decades of every cost.
 
     Those that add nothing come last, as ``search.rungs.ranked``. A run that ends after any number of them has a front
     from its cheap to its dear end; by rank alone, the dear ones came first, each of which takes as long as five cheap
     ones.
     """
-    everyone = [*waiting, *taken]
-    costs = [name for name in objectives if name != "psnr"]
-    most = {name: BEYOND * max(each.cost(name) for each in everyone) for name in costs if everyone}
-    lowest_db = (
-        baseline_db if math.isfinite(baseline_db) else min((_psnr_db(each, rung) for each in everyone), default=0)
-    )
-
-    def area(trials: Sequence[TrialRecord]) -> float:
-        return sum(
-            _area([(each.cost(name), _psnr_db(each, rung)) for each in trials], most[name], lowest_db) for name in most
-        )
-
-    before = area(taken)
-    added = {each.trial: area([*taken, each]) - before for each in waiting}
-    best = max(everyone, key=lambda each: _psnr_db(each, rung), default=None)
-    order = ranked(waiting, rung, objectives, baseline_db) if waiting else []
-    return sorted(order, key=lambda each: (each is not best, -added[each.trial]))
-
-
-def _psnr_db(trial: TrialRecord, rung: int) -> float:
-    return -loss(trial, rung, "psnr")
-
-
-def _area(points: Sequence[tuple[float, float]], most: float, baseline_db: float) -> float:
-    """Of the front of (cost, PSNR) ``points`` up to the cost ``most``."""
-    steps: list[tuple[float, float]] = []
-    for cost, psnr_db in sorted(points):
-        if psnr_db > (steps[-1][1] if steps else baseline_db) and cost > 0:
-            steps.append((cost, psnr_db))
-    ends = [*(cost for cost, _ in steps), most]
-    return sum(
-        (psnr_db - baseline_db) * math.log10(after / before)
-        for (_, psnr_db), (before, after) in zip(steps, pairwise(ends), strict=True)
-    )
+    if not waiting:
+        return []
+    place = list(objectives).index("psnr")
+    losses = losses_at_rung([*waiting, *taken], rung, objectives)
+    psnr_db, costs = -losses[:, place], np.log(np.delete(losses, place, axis=1))
+    count = len(waiting)
+    lowest = baseline_db if math.isfinite(baseline_db) else float(psnr_db.min())
+    front = Front(costs[count:], psnr_db[count:], lowest)
+    reference = costs.max(axis=0) + math.log(BEYOND)
+    added = front.expected_improvement(costs[:count], psnr_db[:count], np.zeros(count), reference)
+    best_db = psnr_db.max()
+    keys = {each.trial: (psnr_db[index] < best_db, -added[index]) for index, each in enumerate(waiting)}
+    return sorted(ranked(waiting, rung, objectives, baseline_db), key=lambda each: keys[each.trial])

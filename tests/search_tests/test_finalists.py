@@ -1,6 +1,7 @@
 """The order in which candidates of a run with shared weights are trained on."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,9 +17,9 @@ def order(waiting, taken=(), baseline_db: float = 28.0) -> list[int]:
 
 
 def test_the_best_comes_first_then_what_adds_the_largest_area() -> None:
-    waiting = [trial(0, 10, 28.5), trial(1, 100, 29.0), trial(2, 1000, 29.1)]
+    waiting = [trial(0, 10, 28.4), trial(1, 100, 29.0), trial(2, 1000, 29.1)]
     most = BEYOND * 1000
-    areas = [db * math.log10(most / macs) for db, macs in ((0.5, 10), (1.0, 100), (1.1, 1000))]
+    areas = [db * math.log10(most / macs) for db, macs in ((0.4, 10), (1.0, 100), (1.1, 1000))]
     assert [int(index) for index in np.argsort(areas)[::-1]] == [1, 0, 2]
     assert order(waiting) == [2, 1, 0]
     assert order(waiting[:2], [waiting[2]]) == [1, 0]  # the best is taken
@@ -54,6 +55,17 @@ def test_a_few_of_many_are_most_of_the_front(seed: int) -> None:
 
     assert area(taken) > 0.9 * area(waiting)
     assert area(taken) > area([waiting[index] for index in generator.permutation(60)[:8]])
+
+
+def test_each_of_several_costs_counts() -> None:
+    both = ("psnr", "macs", "params")
+    waiting = [trial(0, 100, 28.5), trial(1, 110, 28.6), trial(2, 300, 29.0)]
+    slim = [
+        replace(each, costs=replace(each.costs, params=size))
+        for each, size in zip(waiting, (500, 10, 600), strict=True)
+    ]
+    assert [each.trial for each in in_turn(slim, [], 0, both, 28.0)] == [2, 1, 0]  # as good and far slimmer
+    assert [each.trial for each in in_turn(slim[:1], slim[1:], 0, both, 28.0)] == [0]
 
 
 def test_without_a_baseline_the_lowest_stands_for_it() -> None:

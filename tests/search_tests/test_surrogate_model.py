@@ -54,6 +54,20 @@ def test_a_knob_that_does_not_apply_and_one_off_the_grid_have_their_places() -> 
     assert none[1] > 0 == wide[1]
 
 
+@pytest.mark.parametrize("costs", [1, 2])
+def test_what_is_known_improves_by_what_is_known_with_hardly_any_doubt(costs: int) -> None:
+    generator = np.random.default_rng(costs)
+    front = Front(generator.random((6, costs)), 28 + generator.random(6), 28.0)
+    designs, quality, reference = generator.random((9, costs)), 28 + generator.random(9), np.full(costs, 1.2)
+    known = front.expected_improvement(designs, quality, np.zeros(9), reference)
+    nearly = front.expected_improvement(designs, quality, np.full(9, 1e-6), reference)
+    assert known == pytest.approx(nearly, abs=1e-5)
+    assert (known >= 0).all()
+    assert known.any()
+    on_it = front.expected_improvement(front.costs, front.quality, np.zeros(6), reference)
+    assert on_it == pytest.approx(0, abs=1e-12)
+
+
 def test_the_gradient_is_that_of_the_density() -> None:
     rows, quality = results(12)
     logs = priors(3)[0] + np.random.default_rng(1).normal(size=6)
