@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from space.blocks.activations import ACTIVATIONS
 from space.blocks.block import BlockSpec, HiddenSpec, Residual
 from space.errors import UserError
 from space.knobs import SMFANET, Knob, Value
@@ -27,7 +28,6 @@ from space.layers.unit_length import unit_length
 DOWNSCALE = 8  # of the coarse map (SMFANet)
 EXPANSION = 2  # channels of the local half at its activation, as a multiple of the others (SMFANet)
 LARGEST = 6  # of the weights in the coarse map where features are not normalised; that of ReLU6, a fused operator
-ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU}
 
 NORM = Knob(
     "modulation_norm",

@@ -8,12 +8,12 @@ from typing import Any, ClassVar, Self
 
 from torch import nn
 
+from space.blocks.activations import ACTIVATIONS
 from space.blocks.block import BlockSpec, HiddenSpec, Residual
 from space.errors import UserError
 from space.knobs import VSCINET, Knob, Value
 from space.layers.multi_scale_conv import BRANCHES, MultiScaleConv
 
-ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU}
 ACTIVATION = Knob(
     "multi_scale_activation",
     tuple(ACTIVATIONS),

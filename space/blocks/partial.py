@@ -13,13 +13,13 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
+from space.blocks.activations import ACTIVATIONS
 from space.blocks.block import BlockSpec, HiddenSpec, Residual
 from space.errors import UserError
 from space.knobs import SMFANET, Knob, Value
 from space.layers.protocols import TakesFactor
 
 SHARE = 4  # one of so many hidden channels sees the 3x3 convolution
-ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU}
 EXPANSION = Knob(
     "partial_expansion",
     (1, 2, 4),

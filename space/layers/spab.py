@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import torch
@@ -11,17 +12,14 @@ from torch import Tensor, nn
 from space.layers.conv3xc import Conv3XC
 
 
-class Spab(nn.Module):
-    """Three 3x3 convolutions with SiLU between them give d; the result is (x + d) * (sigmoid(d) - 0.5).
-
-    `(N, in, H, W)` to `(N, width, H, W)`. Where the channels change there is nothing to add to, and the result is d.
-    The steps are ``activated``, what the first convolution gives, which SPAN also reads, and ``attended``, the rest.
+class ThreeConvolutions(nn.Module, ABC):
+    """The convolutions of a SPAB of either kind: `(N, in, H, W)` to `(N, width, H, W)`.
 
     Args:
         width: channels of all three convolutions.
-        in_channels: of x; ``width`` if None.
+        in_channels: of the input; ``width`` if None.
         convolution: from channels in, channels out and ``bias`` to a 3x3 convolution.
-        linear: without SiLU; the attention stays.
+        linear: without the activation between them; the attention stays.
     """
 
     first: nn.Module
@@ -42,6 +40,26 @@ class Spab(nn.Module):
         self.linear = linear
         self.adds = in_channels == width
 
+    @staticmethod
+    @abstractmethod
+    def activate(x: Tensor) -> Tensor:
+        """What stands between the convolutions."""
+
+    def _between(self, x: Tensor) -> Tensor:
+        return x if self.linear else self.activate(x)
+
+
+class Spab(ThreeConvolutions):
+    """Three 3x3 convolutions with SiLU between them give d; the result is (x + d) * (sigmoid(d) - 0.5).
+
+    Where the channels change there is nothing to add to, and the result is d. The steps are ``activated``, what the
+    first convolution gives, which SPAN also reads, and ``attended``, the rest.
+    """
+
+    @staticmethod
+    def activate(x: Tensor) -> Tensor:
+        return F.silu(x)
+
     def forward(self, x: Tensor) -> Tensor:
         return self.attended(x, self.activated(x))
 
@@ -53,6 +71,3 @@ class Spab(nn.Module):
         """The block's result for its input ``x`` and what ``activated`` gives for that."""
         d = self.third(self._between(self.second(activated)))
         return (x + d) * (torch.sigmoid(d) - 0.5) if self.adds else d
-
-    def _between(self, x: Tensor) -> Tensor:
-        return x if self.linear else F.silu(x)

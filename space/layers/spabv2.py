@@ -8,20 +8,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from space.layers.conv3xc import Conv3XC
+from space.layers.spab import ThreeConvolutions
 
 
-class SpabV2(nn.Module):
+class SpabV2(ThreeConvolutions):
     """Three 3x3 convolutions with ReLU between them give d; the result is (x + d) * conv1x1(d).
 
-    `(N, in, H, W)` to `(N, width, H, W)`. Where the channels change there is nothing to add to, and the result is
-    ReLU(d). Only the 1x1 convolution has a bias unless ``bias``.
-
-    Args:
-        width: channels of all three convolutions.
-        in_channels: of x; ``width`` if None.
-        convolution: from channels in, channels out and ``bias`` to a 3x3 convolution.
-        linear: without ReLU; the attention stays.
+    Where the channels change there is nothing to add to, and the result is ReLU(d). Only the 1x1 convolution has a bias
+    unless ``bias``.
     """
+
+    @staticmethod
+    def activate(x: Tensor) -> Tensor:
+        return F.relu(x)
 
     def __init__(
         self,
@@ -31,17 +30,9 @@ class SpabV2(nn.Module):
         convolution: Callable[[int, int, bool], nn.Module] = Conv3XC,
         linear: bool = False,
     ) -> None:
-        super().__init__()
-        in_channels = width if in_channels is None else in_channels
-        self.first = convolution(in_channels, width, bias)
-        self.second = convolution(width, width, bias)
-        self.third = convolution(width, width, bias)
-        self.linear = linear
-        self.guidance = nn.Conv2d(width, width, 1) if in_channels == width else None
+        super().__init__(width, in_channels, bias, convolution, linear)
+        self.guidance = nn.Conv2d(width, width, 1) if self.adds else None
 
     def forward(self, x: Tensor) -> Tensor:
         d = self.third(self._between(self.second(self._between(self.first(x)))))
         return F.relu(d) if self.guidance is None else (x + d) * self.guidance(d)
-
-    def _between(self, x: Tensor) -> Tensor:
-        return x if self.linear else F.relu(x)

@@ -8,24 +8,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from space import load_published
+from tests import released_graphs
+from tests.released_graphs import State
 
-State = dict[str, Tensor]
 MEAN = torch.tensor((0.4488, 0.4371, 0.4040)).view(1, 3, 1, 1)
 WINDOW = 72
 
 
-class Names:
-    """Random tensors under the authors' names."""
-
-    def __init__(self) -> None:
-        self.state: State = {}
-        self.generator = torch.Generator().manual_seed(0)
-
-    def tensor(self, name: str, *shape: int, spread: float = 0.1) -> None:
-        self.state[name] = torch.randn(*shape, generator=self.generator) * spread
-
-    def conv(self, name: str, out: int, inp: int, height: int, width: int | None = None, bias: bool = False) -> None:
-        """``inp`` channels within a group."""
+class Names(released_graphs.Names):
+    def kernel(self, name: str, out: int, inp: int, height: int, width: int | None = None, bias: bool = False) -> None:
+        """``inp`` channels within a group; few of these have a bias."""
         width = width or height
         self.tensor(f"{name}.weight", out, inp, height, width, spread=(inp * height * width) ** -0.5)
         if bias:
@@ -43,18 +35,18 @@ def add_attentions(names: Names, block: str, width: int, weighted: bool) -> None
     if weighted:
         names.tensor(f"{spatial}.alpha", 1, half, 1, 1, spread=1)
         names.tensor(f"{spatial}.belt", 1, half, 1, 1, spread=1)
-    names.conv(f"{spatial}.conv1", half, width, 1)
-    names.conv(f"{spatial}.dwconv", half, 1, 3)
-    names.conv(f"{spatial}.conv2", half, half, 1)
-    names.conv(f"{spatial}.conv3", width, half, 1)
+    names.kernel(f"{spatial}.conv1", half, width, 1)
+    names.kernel(f"{spatial}.dwconv", half, 1, 3)
+    names.kernel(f"{spatial}.conv2", half, half, 1)
+    names.kernel(f"{spatial}.conv3", width, half, 1)
     for norm in ("norm1", "norm2"):
         names.tensor(f"{channel}.{norm}.body.weight", width, spread=1)
         names.tensor(f"{channel}.{norm}.body.bias", width)
     names.tensor(f"{channel}.global_channel.temperature", 1, 1, spread=5)
     for part, depthwise, inner in (("global_channel", 2, 1), ("ffn", 4, 2)):
-        names.conv(f"{channel}.{part}.project_in", 4 * width, width, 1)
-        names.conv(f"{channel}.{part}.dwconv", depthwise * width, 1, 3)
-        names.conv(f"{channel}.{part}.project_out", width, inner * width, 1)
+        names.kernel(f"{channel}.{part}.project_in", 4 * width, width, 1)
+        names.kernel(f"{channel}.{part}.dwconv", depthwise * width, 1, 3)
+        names.kernel(f"{channel}.{part}.project_out", width, inner * width, 1)
 
 
 def attentions(state: State, block: str, x: Tensor) -> Tensor:
@@ -108,11 +100,11 @@ def self_attention(state: State, name: str, x: Tensor) -> Tensor:
 
 def add_local(names: Names, name: str, width: int) -> None:
     for index in (1, 2, 3):
-        names.conv(f"{name}.conv{index}", width // 2, width, 1, bias=True)
-        names.conv(f"{name}.dwconv{index}.0", width, width, 1, bias=True)
-        names.conv(f"{name}.dwconv{index}.1", width, 1, 3, bias=True)
-    names.conv(f"{name}.conv4", width // 2, 2, 3, bias=True)
-    names.conv(f"{name}.conv5", width, 2 * width, 1, bias=True)
+        names.kernel(f"{name}.conv{index}", width // 2, width, 1, bias=True)
+        names.kernel(f"{name}.dwconv{index}.0", width, width, 1, bias=True)
+        names.kernel(f"{name}.dwconv{index}.1", width, 1, 3, bias=True)
+    names.kernel(f"{name}.conv4", width // 2, 2, 3, bias=True)
+    names.kernel(f"{name}.conv5", width, 2 * width, 1, bias=True)
 
 
 def local(state: State, name: str, x: Tensor) -> Tensor:
@@ -127,16 +119,16 @@ def local(state: State, name: str, x: Tensor) -> Tensor:
 
 def zenosr_state(scale: int) -> State:
     names = Names()
-    names.conv("to_feat", 18, 3, 3)
+    names.kernel("to_feat", 18, 3, 3)
     for block in range(1, 5):
         names.tensor(f"alpha_{block + 4}", 1, 18, 1, 1, spread=1)
         add_local(names, f"B{block}.local_handle", 18)
         add_attentions(names, f"B{block}", 18, weighted=False)
-    names.conv("fuse.0", 18, 72, 1)
+    names.kernel("fuse.0", 18, 72, 1)
     add_local(names, "fuse.2", 18)
-    names.conv("to_img.0", 3 * scale**2, 18, 1)
+    names.kernel("to_img.0", 3 * scale**2, 18, 1)
     for index in (1, 3, 5, 7):
-        names.conv(f"refine.{index}", 3, 1, 3)
+        names.kernel(f"refine.{index}", 3, 1, 3)
     return names.state
 
 
@@ -157,9 +149,9 @@ SHAPES = {"conv2_1": (3, 3), "conv2_2": (5, 3), "conv2_3": (3, 5), "conv2_4.0": 
 
 
 def add_multi_scale(names: Names, name: str) -> None:
-    names.conv(f"{name}.conv1", 20, 20, 1)
+    names.kernel(f"{name}.conv1", 20, 20, 1)
     for branch, (height, width) in SHAPES.items():
-        names.conv(f"{name}.dwc.{branch}", 5, 1, height, width)
+        names.kernel(f"{name}.dwc.{branch}", 5, 1, height, width)
 
 
 def multi_scale(state: State, name: str, x: Tensor) -> Tensor:
@@ -172,17 +164,17 @@ def multi_scale(state: State, name: str, x: Tensor) -> Tensor:
 
 def vscinet_state(scale: int) -> State:
     names = Names()
-    names.conv("to_feat", 20, 3, 3)
+    names.kernel("to_feat", 20, 3, 3)
     for block in (f"B{index}" for index in range(1, 6)):
         for part in ("c1_r", "c2_r", "local_handle"):
             add_multi_scale(names, f"{block}.{part}")
         for part, (out, inp, kernel) in {"c1_d": (10, 20, 1), "c2_d": (10, 20, 1), "c3": (10, 2, 3)}.items():
-            names.conv(f"{block}.{part}", out, inp, kernel, bias=True)
-        names.conv(f"{block}.c4", 20, 30, 1, bias=True)
+            names.kernel(f"{block}.{part}", out, inp, kernel, bias=True)
+        names.kernel(f"{block}.c4", 20, 30, 1, bias=True)
         add_attentions(names, block, 20, weighted=True)
-    names.conv("fuse.0", 20, 100, 1)
+    names.kernel("fuse.0", 20, 100, 1)
     add_multi_scale(names, "fuse.2")
-    names.conv("to_img.0", 3 * scale**2, 20, 1)
+    names.kernel("to_img.0", 3 * scale**2, 20, 1)
     return names.state
 
 
