@@ -243,6 +243,8 @@ Core-seconds are of training alone, on a shared machine. Made, and continued, by
 
     python -m tests.benchmarks.training_recipes --seeds 3 --out reports/published/training-recipes
 
+with `--recipes` and `--networks` for those that have three seeds, and `--seeds 1` for the others.
+
 """
 
 
