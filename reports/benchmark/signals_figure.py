@@ -19,7 +19,8 @@ GROUPS = {"all": ("all designs", "o", -0.16), "random": ("random designs alone",
 
 
 def figure(title: str, last: int, rankings: Mapping[str, Sequence[Ranking]]) -> Figure:
-    """A row per signal, in their order; ``rankings`` by group (``GROUPS``), ``last`` the steps of the reference."""
+    """A row per signal, in their order, with the number of designs where they are fewer; ``rankings`` by group
+    (``GROUPS``), ``last`` the steps of the reference."""
     names = [each.signal.name for each in rankings["all"]]
     drawn = Figure(figsize=(8.6, 0.42 * len(names) + 1.9), layout="constrained")
     axes = drawn.subplots()
@@ -31,7 +32,10 @@ def figure(title: str, last: int, rankings: Mapping[str, Sequence[Ranking]]) -> 
             axes.plot(each.tau, row, marker, ms=6.5 if group == "all" else 5.5, color=colour, mfc=face)
     axes.axvline(0, color=OTHER, lw=0.8, zorder=0)
     axes.grid(axis="x", color="#f0f0f0")
-    axes.set(yticks=np.arange(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.6))
+    most = max(each.designs for each in rankings["all"])
+    fewer = ["" if each.designs == most else f" ({each.designs})" for each in rankings["all"]]
+    labels = [name + count for name, count in zip(names, fewer, strict=True)]
+    axes.set(yticks=np.arange(len(names)), yticklabels=labels, ylim=(len(names) - 0.5, -0.6))
     axes.set_xlim(right=1.02)
     axes.set_xlabel(f"Kendall's tau with PSNR after {last:,} steps alone: 1 the same order, 0 no relation")
     axes.set_title(title, fontsize=12, loc="left")
@@ -42,6 +46,6 @@ def figure(title: str, last: int, rankings: Mapping[str, Sequence[Ranking]]) -> 
         for group, (_, marker, _) in GROUPS.items()
         if rankings.get(group)
     ]
-    labels = [*kinds, *(words for group, (words, _, _) in GROUPS.items() if rankings.get(group))]
-    drawn.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    words = [*kinds, *(said for group, (said, _, _) in GROUPS.items() if rankings.get(group))]
+    drawn.legend(handles, words, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     return drawn
