@@ -86,6 +86,7 @@ class TrialRecord:
     Costs and quality are those of the design: in the number format that its ``compression`` says. ``descent`` is None
     of a trial that is no other's child. ``family`` is the number of the family whose shared weights it inherits, with
     the steps of their training; None of a trial that is trained alone from random weights, and of another's child.
+    ``first_rung`` is the first that it is measured on: one that inherits begins on that of its generation.
     """
 
     trial: int
@@ -100,11 +101,17 @@ class TrialRecord:
     compression: Compression = UNCOMPRESSED
     descent: Descent | None = None
     family: int | None = None
+    first_rung: int = 0
 
     @property
     def next_rung(self) -> int:
         """The rung that it has not reached, counted from 0."""
-        return len(self.rungs) + (self.descent.rung if self.descent else 0)
+        return len(self.rungs) + self.begins_on
+
+    @property
+    def begins_on(self) -> int:
+        """The first rung that it is measured on."""
+        return self.descent.rung if self.descent else self.first_rung
 
     @property
     def steps(self) -> int:
@@ -240,9 +247,9 @@ class RunSettings(Wanted):
 
 @dataclass(frozen=True, slots=True)
 class SharedWeights:
-    """The weights that the networks of a family share: on how many ``designs`` and for how many ``steps`` they were
-    trained, and in how long, or why they were not; ``lowered_at``: their training diverged, and went on from that step
-    at half the rate."""
+    """The weights that the networks of a family share, in one generation: on how many ``designs`` and to how many
+    ``steps`` they were trained, and in how long, or why they were not; ``lowered_at``: their training diverged, and
+    went on from that step at half the rate."""
 
     family: str  # in words
     designs: int
@@ -269,7 +276,12 @@ class RunResult:
     is_finished: bool = False  # whether the last session came to its own end
     pruning_s: float = 0.0  # spent on choosing and removing channels
     predicted: tuple[int, ...] = (0, 0)  # proposals of a surrogate, and those far outside what it had learnt
-    shared: tuple[SharedWeights, ...] = ()  # by the number of their family; of those that are trained, or never will be
+    shared: tuple[SharedWeights, ...] = ()  # of each generation those that are trained, or never will be
+
+    @property
+    def inherited_rungs(self) -> tuple[int, ...]:
+        """Those on which candidates are measured with shared weights, one for each generation."""
+        return tuple(sorted({trial.first_rung for trial in self.trials if trial.family is not None and trial.rungs}))
 
     @property
     def worker_shares(self) -> dict[str, float]:

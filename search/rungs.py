@@ -117,6 +117,6 @@ def _is_climbing(trial: TrialRecord, rung: int, busy: frozenset[int]) -> bool:
 def next_fixed(trials: Sequence[TrialRecord], rungs: Sequence[int], busy: frozenset[int]) -> TrialRecord | None:
     """The first fixed trial that has not reached the last rung and is not being trained."""
     for trial in trials:
-        if trial.is_fixed and trial.trial not in busy and len(trial.rungs) < len(rungs) and trial.status != "failed":
+        if trial.is_fixed and trial.trial not in busy and trial.next_rung < len(rungs) and trial.status != "failed":
             return trial
     return None

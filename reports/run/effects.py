@@ -1,9 +1,11 @@
-"""What each knob did to quality on the first rung, where every trained candidate has a result."""
+"""What each knob did to quality on the first rung, where every trained candidate has a result; with several generations
+of shared weights, on the first rung of that which measured most."""
 
 from __future__ import annotations
 
 import base64
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -54,9 +56,11 @@ def knob_effects(run: RunResult) -> tuple[KnobEffect, ...]:
     Knobs were not varied one at a time, so an effect may be another knob's.
     """
     found: dict[str, dict[Any, list[float]]] = {}
-    for trial in run.trials:
-        first = trial.at_rung(0)
-        if trial.is_fixed or first is None:
+    measured = [trial for trial in run.trials if not trial.is_fixed and trial.rungs and trial.descent is None]
+    ((rung, _),) = Counter(trial.first_rung for trial in measured).most_common(1) or ((0, 0),)
+    for trial in measured:
+        first = trial.at_rung(rung)
+        if first is None:
             continue
         for knob, value in trial.knobs.items():
             found.setdefault(knob, {}).setdefault(value, []).append(first.psnr_db - run.baseline_psnr_db)

@@ -23,6 +23,7 @@ from search.records import SEARCHED, SHARED, Descent, Status, TrialRecord
 from search.rungs import ranked
 from search.storage.artifacts import measured_weights_name, pruned_weights_name
 from search.storage.note_names import PRUNED_S
+from search.storage.shared_notes import beginnings
 from search.storage.study import Study
 from search.workers.pruning import PrunedNetwork, PruneJob
 from space.architecture import Architecture
@@ -63,7 +64,7 @@ class Compressor:
                 if how == INT8:
                     if parent.compression.dtype != INT8 and (parent.trial, INT8, parent.compression.pruned) not in made:
                         yield Variant(parent, INT8)
-                elif parent.descent is None and parent.rungs[-1].rung >= FIRST_RUNG:
+                elif parent.descent is None and parent.rungs[-1].rung >= max(FIRST_RUNG, self._first_rung):
                     yield from self._trained(parent, how, made)
 
     def _trained(self, parent: TrialRecord, how: str, made: set[tuple[int | None, str, float]]) -> Iterator[Variant]:
@@ -71,7 +72,7 @@ class Compressor:
             first, *others = np.random.default_rng((self._settings.seed, parent.trial)).permutation(RATIOS).tolist()
             tried = [ratio for ratio in (first, *others) if (parent.trial, PRUNE, ratio) in made]
             # The second ratio waits until the parent has climbed on.
-            if len(tried) < min(len(RATIOS), parent.rungs[-1].rung):
+            if len(tried) < min(len(RATIOS), 1 + parent.rungs[-1].rung - max(FIRST_RUNG, self._first_rung)):
                 yield Variant(parent, PRUNE, next(ratio for ratio in (first, *others) if ratio not in tried))
         elif (parent.trial, DISTIL, 0.0) not in made:
             teacher = self._teacher(parent)
@@ -101,10 +102,12 @@ class Compressor:
 
     @property
     def _first_rung(self) -> int:
-        """On which a trial is compressed at first. A ladder of one rung has no promotion; what is inherited there is
-        compressed nowhere."""
-        settings = self._settings
-        return FIRST_RUNG if settings.evaluator == SHARED else min(FIRST_RUNG, len(settings.rungs) - 1)
+        """On which a trial is compressed at first. A ladder of one rung has no promotion; what is inherited there, or
+        in a later generation, is compressed nowhere."""
+        settings = self._study.settings
+        if settings.evaluator == SHARED:
+            return beginnings(self._study)[-1].rung + FIRST_RUNG
+        return min(FIRST_RUNG, len(settings.rungs) - 1)
 
     def _teacher(self, student: TrialRecord) -> TrialRecord | None:
         """The best trial that has reached the student's rung, costs more than it, and is clearly better."""
@@ -148,7 +151,8 @@ class Compressor:
         parent = variant.parent
         if variant.how == INT8:
             compression = Compression(parent.compression.pruned, INT8, taught_by=parent.compression.taught_by)
-            first = next(each for each in parent.rungs if each.rung >= FIRST_RUNG or each is parent.rungs[-1])
+            lowest = max(FIRST_RUNG, self._first_rung)
+            first = next(each for each in parent.rungs if each.rung >= lowest or each is parent.rungs[-1])
             descent = Descent(parent.trial, INT8, first.rung, first.steps)
         else:
             assert variant.teacher is not None
@@ -186,7 +190,9 @@ class Compressor:
     def _child(self, arch: Architecture, compression: Compression, descent: Descent) -> TrialRecord:
         """The new trial, to be trained, or closed where it is over the budget or there already."""
         record, budget = self._screen.child(arch, compression, descent), self._screen.budget
-        same = next((each for each in self._study.records.values() if each.as_design == record.as_design), None)
+        begun = beginnings(self._study)[-1].rung
+        known = (each for each in self._study.records.values() if each.begins_on >= begun)
+        same = next((each for each in known if each.as_design == record.as_design), None)
         if record.status == Status.RUNNING and budget.broken(record.costs):
             record = replace(record, status=Status.OVER_BUDGET, reason=over_budget(record.costs, budget))
         elif record.status == Status.RUNNING and same is not None:
@@ -211,11 +217,11 @@ def taught_from(teacher: TrialRecord, descent: Descent) -> tuple[Architecture, s
     return teacher.architecture, measured_weights_name(teacher.trial, descent.rung)
 
 
-def begun_in(record: TrialRecord, records: Mapping[int, TrialRecord]) -> int | None:
-    """The family with whose shared weights a trial began or, of a compressed one, that which it was made of."""
+def root_of(record: TrialRecord, records: Mapping[int, TrialRecord]) -> TrialRecord:
+    """The trial that a compressed one was made of, at first; of another, itself."""
     while record.parent is not None:
         record = records[record.parent]
-    return record.family
+    return record
 
 
 def can_follow(record: TrialRecord, records: Mapping[int, TrialRecord]) -> bool:

@@ -12,7 +12,7 @@ from torch import nn
 from evaluators.compression.compression import UNCOMPRESSED
 from evaluators.compression.int8.network import with_ranges
 from evaluators.quality import Quality
-from search.candidates.compressed import begun_in
+from search.candidates.compressed import root_of
 from search.models.about import About, Origin, metrics_row
 from search.models.files import network_with
 from search.models.model import Model
@@ -131,8 +131,8 @@ def _deleted(run: RunResult, record: TrialRecord, folder: Path, rung: int) -> st
 def _facts(run: RunResult, folder: Path, record: TrialRecord, result: RungResult, path: Path) -> dict[str, Any]:
     settings = run.settings
     quality = Quality(result.psnr_db, result.ssim, {}, result.others_db)
-    begun_with = begun_in(record, {each.trial: each for each in run.trials})
-    shared_steps = 0 if begun_with is None else settings.rungs[0]
+    root = root_of(record, {each.trial: each for each in run.trials})
+    shared_steps = 0 if root.family is None else settings.rungs[root.first_rung]
     facts = Origin.of(folder, settings).facts(
         trial=record.trial,
         rung=result.rung,

@@ -1,12 +1,14 @@
 """The families of a run: which networks share weights, on what they are trained, and what has become of it.
 
-It lives in the notes of the run's study, so that a continued run has the same.
+It lives in the notes of the run's study, so that a continued run has the same. A later generation has the same
+families, trained on to more steps; what was measured before is not compared with what they have then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -30,12 +32,34 @@ from space.weight_bank.families import Family
 
 
 class Generation:
-    """Families, each with one set of weights."""
+    """The last generation of a run: families, each with one set of weights.
+
+    Attributes:
+        first_rung: on which its inherited quality is measured.
+        begun_s: the run's time by the clock when it began.
+    """
 
     def __init__(self, study: Study, screen: Screen, artifacts: ArtifactStore) -> None:
         self._study, self._screen, self._artifacts = study, screen, artifacts
         self.families = shared_notes.families(study)
+        begun = shared_notes.beginnings(study)[-1]
+        self.first_rung, self.begun_s, self._members = begun.rung, begun.begun_s, begun.families
         self._banks: dict[int, WeightBank] = {}
+
+    @property
+    def steps(self) -> int:
+        """Of the shared training, in all."""
+        return self._study.settings.rungs[self.first_rung]
+
+    def steps_to_go(self, index: int) -> int:
+        """From what a family was trained to in an earlier generation."""
+        study, earlier = self._study, (begun.rung for begun in shared_notes.beginnings(self._study)[:-1])
+        trained = [rung for rung in earlier if _is_good(shared_notes.outcome(study, index, rung))]
+        return self.steps - max((study.settings.rungs[rung] for rung in trained), default=0)
+
+    @property
+    def is_first(self) -> bool:
+        return self.first_rung == 0
 
     def decide(self, families: Sequence[Family]) -> None:
         """These are its families; of a run they do not change once their training has begun, but for further ones."""
@@ -54,24 +78,27 @@ class Generation:
             shared_notes.note_designs(self._study, index, noted)
         return noted
 
+    def _outcome(self, index: int) -> dict[str, Any] | None:
+        return shared_notes.outcome(self._study, index, self.first_rung)
+
     def is_settled(self, index: int) -> bool:
         """Whether its weights are trained, or never will be."""
-        return shared_notes.outcome(self._study, index) is not None
+        return self._outcome(index) is not None or (self._members is not None and index not in self._members)
 
     def is_trained(self, index: int) -> bool:
-        over = shared_notes.outcome(self._study, index)
-        return over is not None and "failed" not in over
+        return _is_good(self._outcome(index))
 
     @property
     def trained(self) -> tuple[int, ...]:
         return tuple(index for index in range(len(self.families)) if self.is_trained(index))
 
     def took(self, result: BankTrained) -> None:
+        took = {"train_s": round(result.train_s, 1), "steps_made": result.steps_made}
         lowered = {} if result.lowered_at is None else {"lowered_at": result.lowered_at}
-        shared_notes.note_outcome(self._study, result.family, train_s=round(result.train_s, 1), **lowered)
+        shared_notes.note_outcome(self._study, result.family, self.first_rung, **took, **lowered)
 
     def failed(self, index: int, reason: str) -> None:
-        shared_notes.note_outcome(self._study, index, failed=reason)
+        shared_notes.note_outcome(self._study, index, self.first_rung, failed=reason)
 
     def index_of(self, values: Mapping[str, Value]) -> int | None:
         """The family that a point of the search space belongs to."""
@@ -86,7 +113,7 @@ class Generation:
 
     def bank(self, index: int) -> WeightBank:
         if index not in self._banks:
-            path = self._artifacts.get(bank_name(index))
+            path = self._artifacts.get(bank_name(index, self.first_rung))
             if path is None:
                 raise UserError(f"the weights of family {index + 1} must be in the run's folder, got none")
             self._banks[index] = read_bank(path)
@@ -120,22 +147,47 @@ class Generation:
 
     def shares(self) -> dict[int, int]:
         """By trained family, one more than the members that it has on the front of all that is measured."""
-        measured = [
-            record for record in self._study.records.values() if record.family is not None and record.at_rung(0)
-        ]
         found = dict.fromkeys(self.trained, 1)
-        if measured:
-            ranks = non_dominated_ranks(losses_at_rung(measured, 0, self._study.settings.objectives))
-            for record, rank in zip(measured, ranks, strict=True):
-                if rank == 0 and record.family in found:
-                    found[record.family] += 1
+        for record in self._front(self.first_rung):
+            if record.family in found:
+                found[record.family] += 1
         return found
 
     @property
     def longest_s(self) -> float:
         """What the training of the trained family took that took longest; 0 before there is one."""
-        outcomes = (shared_notes.outcome(self._study, index) or {} for index in self.trained)
+        outcomes = (self._outcome(index) or {} for index in self.trained)
         return max((over["train_s"] for over in outcomes), default=0.0)
+
+    def seeds(self, index: int) -> tuple[Architecture, ...]:
+        """Designs of a trained family that are measured first: those on the fronts of the generation before or, where
+        nothing of it was measured there, those on which the weights are trained."""
+        rungs = range(*(begun.rung for begun in shared_notes.beginnings(self._study)[-2:])) if self.first_rung else ()
+        measured = any(record.family == index and record.rungs for record in self._study.records.values())
+        if not (rungs and measured):
+            return self.designs(index)
+        fronts = (self._front(rung) for rung in rungs)
+        return tuple(dict.fromkeys(each.architecture for front in fronts for each in front if each.family == index))
+
+    def _front(self, rung: int) -> list[TrialRecord]:
+        """Of all that inherit, cheapest first."""
+        objectives = self._study.settings.objectives
+        records = self._study.records.values()
+        there = [each for each in records if each.family is not None and each.at_rung(rung) is not None]
+        if not there:
+            return []
+        ranks = non_dominated_ranks(losses_at_rung(there, rung, objectives))
+        members = [each for each, rank in zip(there, ranks, strict=True) if rank == 0]
+        return sorted(members, key=lambda each: each.cost(objectives[1] if len(objectives) > 1 else "macs"))
+
+    def worth_going_on(self) -> tuple[int, ...]:
+        """The families that have a published network of the run, or a member on a front; and all that wait for their
+        training."""
+        rungs = range(self.first_rung, len(self._study.settings.rungs))
+        members = {record.family for rung in rungs for record in self._front(rung)}
+        papers = {self.family_of(record) for record in self.inheriting()}
+        waiting = {index for index in range(len(self.families)) if not self.is_settled(index)}
+        return tuple(sorted(set(self.trained) & (members | papers) | waiting))
 
     def alone(self) -> list[TrialRecord]:
         """The published networks that are trained alone from the first: as published, and those of no family."""
@@ -146,13 +198,14 @@ class Generation:
         return [record for record in self._fixed() if self.family_of(record) is not None]
 
     def papers(self, index: int) -> list[TrialRecord]:
-        """Those of a family that is settled; where it is not trained they have none."""
-        found = [record for record in self.inheriting() if self.family_of(record) == index]
-        trained = self.is_trained(index)
-        return [
-            replace(record, family=index if trained and self.covers(index, record.architecture) else None)
-            for record in found
-        ]
+        """Those of a family that is settled; where it is not trained they have none, and in a later generation they
+        are left out."""
+        trained, found = self.is_trained(index), []
+        for record in self.inheriting():
+            if self.family_of(record) == index:
+                family = index if trained and self.covers(index, record.architecture) else None
+                found.append(replace(record, family=family, first_rung=self.first_rung))
+        return [record for record in found if self.is_first or record.family is not None]
 
     def macs_of(self, designs: Sequence[Architecture]) -> float:
         """Of a step of a training on ``designs``, for as many pixels as costs are given for."""
@@ -160,10 +213,19 @@ class Generation:
         return macs[0] + macs[-1] + BETWEEN * sum(macs) / len(macs)
 
     def seconds_per_mac(self) -> float | None:
-        """The largest of what the trained families took; None before there is one."""
+        """The largest of what the trained families took for each multiply-accumulate of ``macs_of`` and each step, in
+        any generation; None before there is one."""
         found = []
-        for index in self.trained:
-            over = shared_notes.outcome(self._study, index) or {}
-            steps = self.macs_of(self.designs(index)) * self._study.settings.rungs[0]
-            found.append(over["train_s"] / steps)
+        for begun in shared_notes.beginnings(self._study):
+            for index in range(len(self.families)):
+                over = shared_notes.outcome(self._study, index, begun.rung)
+                if over is None or not _is_good(over):
+                    continue
+                steps = over.get("steps_made", self._study.settings.rungs[begun.rung])
+                if steps:
+                    found.append(over["train_s"] / (self.macs_of(self.designs(index)) * steps))
         return max(found, default=None)
+
+
+def _is_good(outcome: Mapping[str, Any] | None) -> bool:
+    return outcome is not None and "failed" not in outcome

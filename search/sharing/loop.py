@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
-from search.candidates.compressed import begun_in
+from search.candidates.compressed import root_of
 from search.candidates.screening import Screen
 from search.loop import TRIED, SearchLoop
 from search.records import Status, TrialRecord
@@ -32,8 +32,8 @@ FEWEST_MEASURED = 16  # candidates, before any time is kept: measuring one takes
 
 @dataclass
 class SharingLoop(SearchLoop):
-    """As ``SearchLoop``, with the families of ``generation``, which may become ``most_families``; ``time_s`` is that of
-    the whole run, if it is limited."""
+    """As ``SearchLoop``, with the families of ``generation``, which may become ``most_families``; ``time_s`` is what
+    there is from the beginning of the generation on, if time is limited."""
 
     generation: Generation = field(kw_only=True)
     time_s: float | None = field(default=None, kw_only=True)
@@ -75,6 +75,10 @@ class SharingLoop(SearchLoop):
                 return proposed
         return self._trained_on(records, unavailable, settled)
 
+    def _climbs(self, record: TrialRecord) -> bool:
+        """Not one of an earlier generation: it inherited from weights that were trained for fewer steps."""
+        return record.family is None or record.first_rung == self.generation.first_rung
+
     def _proposed(self, settled: bool) -> TrialRecord | None:
         proposed = next_inherited(self.study, self._screen, self.generation)
         if proposed is None:
@@ -86,14 +90,15 @@ class SharingLoop(SearchLoop):
     ) -> TrialRecord | Job | None:
         """Published networks and the best candidates in turn, so that a run whose time ends has some of both; before
         the next of them, the compressed variants of those that there are."""
-        fixed = next_fixed([r for r in records if r.rungs], self.study.settings.rungs, unavailable)
+        fixed = next_fixed([r for r in records if r.rungs and self._climbs(r)], self.study.settings.rungs, unavailable)
         if not settled:
             return fixed  # a family is in training
         compressed = self._variant(records, unavailable)
         if compressed is not None:
             return compressed
         others = [record for record in records if record.descent is None]
-        begun = [r.is_fixed for r in others if len(r.rungs) > 1 or (r.rungs and r.trial in unavailable)]
+        first = self.generation.first_rung
+        begun = [r.is_fixed for r in others if r.rungs and (r.next_rung > first + 1 or r.trial in unavailable)]
         if fixed is None or sum(begun) > len(begun) - sum(begun):
             return self._finalist(records, unavailable) or fixed
         return fixed
@@ -107,7 +112,7 @@ class SharingLoop(SearchLoop):
             if not designs:
                 self.generation.failed(index, "hardly one of its networks fits the budget")
                 continue
-            if self._is_too_dear(designs):
+            if self._is_too_dear(index, designs):
                 self.generation.failed(index, "its training would take more than half of the time that is left")
                 continue
             return BankJob(
@@ -115,10 +120,10 @@ class SharingLoop(SearchLoop):
                 network=f"family {index}",
                 family=index,
                 designs=designs,
-                steps=self.study.settings.rungs[0],
+                steps=self.generation.steps,
                 seed=training_seed(self.study.settings.seed, f"family {index}"),
                 checkpoint=bank_checkpoint_name(index),
-                bank=bank_name(index),
+                bank=bank_name(index, self.generation.first_rung),
             )
         return None
 
@@ -128,9 +133,7 @@ class SharingLoop(SearchLoop):
         generation = self.generation
         if len(generation.families) >= self.most_families or not generation.trained or self.study.has_queued:
             return False
-        if self._tried_enough(records):
-            return False
-        if self._time_left_s() - self._kept_s < 2 * SAFETY * generation.longest_s:
+        if self._tried_enough(records) or self._time_left_s() - self._kept_s < 2 * SAFETY * generation.longest_s:
             return False
         family = following_family(self._screen, generation.families, generation.shares())
         if family is None:
@@ -140,17 +143,17 @@ class SharingLoop(SearchLoop):
         self._exhausted = False
         return True
 
-    def _is_too_dear(self, designs: Sequence[Architecture]) -> bool:
-        """Whether training a family on ``designs`` would take too long, by the work of those that are trained."""
+    def _is_too_dear(self, index: int, designs: Sequence[Architecture]) -> bool:
+        """Whether training a family would take too long, by the work of those that are trained."""
         known = self.generation.seconds_per_mac()
         if known is None:
             return False
-        needed_s = known * self.generation.macs_of(designs) * self.study.settings.rungs[0]
+        needed_s = known * self.generation.macs_of(designs) * self.generation.steps_to_go(index)
         return needed_s * SAFETY > 0.5 * (self._time_left_s() - self._kept_s)
 
     def _tried(self, records: list[TrialRecord]) -> int:
         """Candidates that are measured, or will be."""
-        tried = (record for record in records if record.status in TRIED)
+        tried = (record for record in records if record.status in TRIED and self._climbs(record))
         return sum(not record.is_fixed and record.descent is None for record in tried)
 
     def _tried_enough(self, records: list[TrialRecord]) -> bool:
@@ -163,7 +166,8 @@ class SharingLoop(SearchLoop):
             return False
         if self.time_s is None or self.study.has_queued or self._tried(records) < FEWEST_MEASURED:
             return True
-        measured_s = sum(record.rungs[0].eval_s for record in records if record.family is not None and record.rungs)
+        own = (record for record in records if record.family is not None and self._climbs(record))
+        measured_s = sum(record.rungs[0].eval_s for record in own if record.rungs)
         return measured_s < MEASURED_SHARE * self.time_s * self.study.settings.workers
 
     def _may_propose(self, records: list[TrialRecord]) -> bool:
@@ -182,12 +186,9 @@ class SharingLoop(SearchLoop):
     def _needed_s(self, records: list[TrialRecord]) -> float:
         """What training the published networks to the last rung still takes."""
         last = self.study.settings.rungs[-1]
-        fixed = [record for record in records if record.is_fixed and record.status in TRIED]
-        steps = ((record, last - max(record.steps, self._begun_at(record))) for record in fixed)
+        fixed = [r for r in records if r.is_fixed and r.status in TRIED and self._climbs(r)]
+        steps = ((r, last - max(r.steps, 0 if r.family is None else self.generation.steps)) for r in fixed)
         return sum(count * (self._step_s(record) or 0.0) for record, count in steps if count > 0)
-
-    def _begun_at(self, record: TrialRecord) -> int:
-        return 0 if record.family is None else self.study.settings.rungs[0]
 
     def _variant(self, records: list[TrialRecord], unavailable: frozenset[int]) -> TrialRecord | Job | None:
         """The next compressed variant of what was trained on alone; those on later rungs follow their parents there,
@@ -200,29 +201,29 @@ class SharingLoop(SearchLoop):
 
     def _finalist(self, records: list[TrialRecord], unavailable: frozenset[int]) -> TrialRecord | None:
         """The best candidate that may be trained on and fits the time left."""
-        inherited = [record for record in records if record.family is not None and record.status == Status.TRAINED]
+        inherited = [r for r in records if r.family is not None and r.status == Status.TRAINED and self._climbs(r)]
         return self._climbing([record for record in inherited if not record.is_fixed], records, unavailable)
 
     def _climbing(
         self, trials: list[TrialRecord], records: list[TrialRecord], unavailable: frozenset[int]
     ) -> TrialRecord | None:
-        """The next of ``trials`` that may climb: from the first rung, as many as time allows, that which adds most to
-        the front of those before it; from each later one the best, half of those that reached it."""
-        settings = self.study.settings
-        for rung in range(len(settings.rungs) - 2, -1, -1):
+        """The next of ``trials`` that may climb: from the generation's first rung, as many as time allows, that which
+        adds most to the front of those before it; from each later one the best, half of those that reached it."""
+        settings, first = self.study.settings, self.generation.first_rung
+        for rung in range(len(settings.rungs) - 2, first - 1, -1):
             here = [record for record in trials if record.at_rung(rung) is not None]
             if not here:
                 continue
             gone = [r for r in here if r.at_rung(rung + 1) is not None or r.trial in unavailable]
-            allowed = len(here) // REDUCTION if rung else len(here)
-            if self.limits.deadline is None and not rung:
+            allowed = len(here) // REDUCTION if rung > first else len(here)
+            if self.limits.deadline is None and rung == first:
                 allowed = min(allowed, FINALISTS)
             if len(gone) >= allowed:
                 continue
-            if rung:
+            if rung > first:
                 order = ranked(here, rung, settings.objectives, self._baseline_db())[:allowed]
             else:
-                taken = [*gone, *(r for r in records if r.is_fixed and r.at_rung(0) is not None)]
+                taken = [*gone, *(r for r in records if r.is_fixed and r.at_rung(first) is not None)]
                 waiting = [record for record in here if record not in gone]
                 order = in_turn(waiting, taken, rung, settings.objectives, self._baseline_db())
             for record in order:
@@ -250,13 +251,16 @@ class SharingLoop(SearchLoop):
         return median(known) * record.costs.macs if known else None
 
     def _rung_job(self, record: TrialRecord) -> RungJob:
-        job, rungs = super()._rung_job(record), self.study.settings.rungs
-        if record.descent is not None and begun_in(record, self.study.records) is not None:
-            return replace(job, shared_steps=rungs[0])  # its training goes on at the rate of its parent's
-        if record.family is None:
+        job, root = super()._rung_job(record), root_of(record, self.study.records)
+        if root.family is None:
             return job
-        start = bank_name(record.family) if job.rung == 0 else measured_weights_name(record.trial, 0)
-        return replace(job, start=start, begun_at=rungs[0], inherits=job.rung == 0, shared_steps=rungs[0])
+        first = root.first_rung
+        shared_steps = self.study.settings.rungs[first]
+        if record.descent is not None:
+            return replace(job, shared_steps=shared_steps)  # its training goes on at the rate of its parent's
+        inherits = job.rung == first
+        start = bank_name(root.family, first) if inherits else measured_weights_name(record.trial, first)
+        return replace(job, start=start, begun_at=shared_steps, inherits=inherits, shared_steps=shared_steps)
 
     def began(self, job: Job) -> None:
         if isinstance(job, BankJob):

@@ -30,6 +30,7 @@ def next_inherited(study: Study, screen: Screen, generation: Generation) -> Tria
         record.architecture.key: record
         for record in study.records.values()
         if record.status not in (*CLOSED_UNTRAINED, Status.UNCOVERED) and record.descent is None
+        if record.family is None or record.first_rung == generation.first_rung
     }
     repairs, space = REPAIRS_IN_VAIN, screen.space
     for _ in range(ATTEMPTS):
@@ -42,7 +43,7 @@ def next_inherited(study: Study, screen: Screen, generation: Generation) -> Tria
             return record
         values = space.fill(proposal.choose)
         index = generation.index_of(values)
-        record = replace(screen.candidate(proposal.number, values), family=index)
+        record = replace(screen.candidate(proposal.number, values), family=index, first_rung=generation.first_rung)
         same = known.get(record.architecture.key)
         if record.status == Status.FAILED:
             study.reject(record, screen.budget)

@@ -1,4 +1,4 @@
-"""What a run with shared weights queues: published networks, and the designs that its families were trained on."""
+"""What a run with shared weights queues: published networks, and the designs with which a generation begins."""
 
 from __future__ import annotations
 
@@ -18,18 +18,21 @@ def queue_alone(study: Study, generation: Generation, space: SearchSpace) -> Non
 
 
 def queue_settled(study: Study, generation: Generation, space: SearchSpace) -> None:
-    """Once for each family, when it is settled: its published networks, and the designs that it was trained on."""
-    queued: list[int] = study.noted(QUEUED_NOTE, [])
-    known = study.sources()
+    """Once in a generation for each family, when it is settled: its published networks, and the designs to begin with
+    (``Generation.seeds``)."""
+    rung = generation.first_rung
+    name = QUEUED_NOTE + (f"_rung_{rung}" if rung else "")
+    queued: list[int] = study.noted(name, [])
+    known = study.sources(rung)
     for index in range(len(generation.families)):
         if index in queued or not generation.is_settled(index):
             continue
         for record in generation.papers(index):
             if record.source not in known:
                 study.enqueue(record, space.parameters_of(record.knobs))
-        for arch in generation.designs(index) if generation.is_trained(index) else ():
+        for arch in generation.seeds(index) if generation.is_trained(index) else ():
             values = space.encode(arch)
             if values is not None:
                 study.enqueue_knobs(space.parameters_of(values))
         queued = [*queued, index]
-        study.note(QUEUED_NOTE, queued)
+        study.note(name, queued)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 from search.candidates.fixed_trials import start_fixed
@@ -14,8 +13,10 @@ from search.sessions.progress import Listener
 from search.sharing.choosing import first_families
 from search.sharing.generation import Generation
 from search.sharing.loop import SharingLoop
-from search.sharing.planning import Plan, decide, families_after
+from search.sharing.planning import Plan, decide, generation_after
 from search.storage.artifacts import ArtifactStore
+from search.storage.note_names import ELAPSED_S
+from search.storage.shared_notes import Beginning, begin, beginnings
 from search.storage.study import Study
 from search.workers.protocol import Workers
 
@@ -39,6 +40,7 @@ def sharing_loop(
     """
     screen = Screen(request.task, study.settings, request.budget)
     generation = Generation(study, screen, artifacts)
+    _complete(study)
     if not generation.families:
         generation.decide(first_families(screen, 1))
 
@@ -51,9 +53,11 @@ def sharing_loop(
     if not study.noted(DECIDED_NOTE):
         generation.decide(first_families(screen, plan.families))
         study.note(DECIDED_NOTE, True)
-    wanted = request.rungs or _lengthened(study, plan, request.time_s)
-    if len(wanted) > len(study.settings.rungs):
-        study.extend(wanted)
+    if request.rungs is not None:
+        if len(request.rungs) > len(study.settings.rungs):
+            study.extend(request.rungs)
+    else:
+        generation = _lasting(study, generation, screen, artifacts, plan, request.time_s, listener)
     _resume_alone(study, screen)
     return SharingLoop(
         study,
@@ -64,25 +68,38 @@ def sharing_loop(
         listener,
         interrupted,
         generation=generation,
-        time_s=request.time_s,
-        most_families=_most_families(study, plan, request.time_s),
+        time_s=None if request.time_s is None else request.time_s - generation.begun_s,
+        most_families=plan.families if generation.is_first else 0,
     )
 
 
-def _lengthened(study: Study, plan: Plan, time_s: float | None) -> tuple[int, ...]:
-    """The plan's rungs, and one more of twice the steps alone for each doubling of the time since."""
+def _lasting(
+    study: Study,
+    generation: Generation,
+    screen: Screen,
+    artifacts: ArtifactStore,
+    plan: Plan,
+    time_s: float | None,
+    listener: Listener,
+) -> Generation:
+    """``generation``, or a new one where the time has doubled since; the study then has its rungs."""
     planned_s = study.noted(PLANNED_NOTE)
+    if len(study.settings.rungs) < len(plan.rungs):
+        study.extend(plan.rungs)
     if time_s is None or planned_s is None:
         study.note(PLANNED_NOTE, time_s)
-        return plan.rungs
-    shared, tuned = plan.rungs[0], plan.rungs[-1]
-    doublings = max(0, int(math.log2(time_s / planned_s)))
-    return (*plan.rungs, *(shared + (tuned - shared) * 2 ** (1 + index) for index in range(doublings)))
-
-
-def _most_families(study: Study, plan: Plan, time_s: float | None) -> int:
-    planned_s = study.noted(PLANNED_NOTE)
-    return plan.families if time_s is None or planned_s is None else families_after(plan, planned_s, time_s)
+    else:
+        steps = generation_after(plan, planned_s, time_s)
+        if steps[0] > study.settings.rungs[-1]:
+            families = generation.worth_going_on() or tuple(range(len(generation.families)))
+            begin(study, Beginning(len(study.settings.rungs), steps, study.noted(ELAPSED_S, 0.0), families))
+            _complete(study)
+            generation = Generation(study, screen, artifacts)
+            listener.said(
+                f"a new generation: shared weights are trained on to {steps[0]:,} steps; what they gave before is not "
+                "compared with what they give then"
+            )
+    return generation
 
 
 def _resume_alone(study: Study, screen: Screen) -> None:
@@ -90,3 +107,10 @@ def _resume_alone(study: Study, screen: Screen) -> None:
     for record in list(study.records.values()):
         if record.is_fixed and record.status == Status.RUNNING and not record.rungs:
             start_fixed(study, screen, study.interrupted(record.trial))
+
+
+def _complete(study: Study) -> None:
+    """Add the rungs of a generation that a kill caught at its beginning."""
+    begun = beginnings(study)[-1]
+    if begun.steps is not None and len(study.settings.rungs) == begun.rung:
+        study.extend((*study.settings.rungs, *begun.steps))

@@ -78,13 +78,13 @@ def kept_weights_name(trial: int) -> str:
     return f"weights/trial-{trial}.safetensors"
 
 
-def bank_name(family: int) -> str:
-    """Of the weights that the networks of a family share."""
-    return f"{SHARED_FOLDER}/family-{family}.safetensors"
+def bank_name(family: int, first_rung: int = 0) -> str:
+    """Of the weights that the networks of a family share in the generation that begins on ``first_rung``."""
+    return f"{SHARED_FOLDER}/family-{family}{f'-rung-{first_rung}' if first_rung else ''}.safetensors"
 
 
 def bank_checkpoint_name(family: int) -> str:
-    """Of the state from which their training goes on."""
+    """Of the state from which their training goes on, in the same generation or in the next."""
     return f"checkpoints/family-{family}.safetensors"
 
 

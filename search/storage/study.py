@@ -3,7 +3,8 @@
 A trial is told to Optuna when its first rung is complete: its values are those of the first rung, which every trial
 has, so that the sampler compares like with like; the names of the objectives say so. Over-budget candidates and
 duplicates are told as PRUNED with their constraints, as are published networks outside the search space; their results
-are in their records (``search.storage.trial_attributes``).
+are in their records (``search.storage.trial_attributes``). Samplers see the last generation of shared weights
+(``search.storage.generation_view``).
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from search.candidates.screening import Screen
 from search.proposers import Proposer, proposer
 from search.records import RECORD_VERSION, SEARCHED, SHARED, RungResult, RunSettings, Status, TrialRecord
 from search.request.budget import Budget
+from search.storage.generation_view import generation_view
+from search.storage.note_names import GENERATIONS
 from search.storage.proposal import Proposal
 from search.storage.studies import create_study, open_study, unreadable, without_collection
 from search.storage.trial_attributes import (
@@ -52,7 +55,7 @@ class Study:
     """One run's trials and notes."""
 
     def __init__(self, study: optuna.Study) -> None:
-        self._study = study
+        self._whole = self._study = study  # all trials, and those that samplers see
         self._open: dict[int, optuna.trial.Trial] = {}
         self._proposer: Proposer | None = None
         self.records: dict[int, TrialRecord] = {}
@@ -60,13 +63,15 @@ class Study:
         self._notes = dict(study._storage.get_study_user_attrs(study._study_id))
         later = {**self._notes, **study._storage.get_study_system_attrs(study._study_id)}
         self.settings = RunSettings.from_dict(self._notes["settings"])
-        self._sources: set[str] = set()
+        self._sources: set[tuple[str, int]] = set()  # with the rung on which each is first measured
         for trial in study.get_trials(deepcopy=False):
             stored = stored_record(trial)
             if stored is not None:
-                self._sources |= {stored["source"]} - {SEARCHED}
+                if stored["source"] != SEARCHED:
+                    self._sources.add((stored["source"], stored.get("first_rung", 0)))
                 if trial.state != TrialState.WAITING:
                     self.records[trial.number] = whole_record(trial.number, stored, later)
+        self.see_generation()
 
     @classmethod
     def create(cls, folder: Path, settings: RunSettings, url: str | None = None) -> Study:
@@ -112,7 +117,7 @@ class Study:
 
     def _finish_interrupted(self) -> None:
         """Close what a kill left open; trials whose training was interrupted stay open, to be trained."""
-        for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        for frozen in self._whole.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             trial = optuna.trial.Trial(self._study, frozen._trial_id)
             self._open[frozen.number] = trial
             record = self.records.get(frozen.number)
@@ -125,7 +130,12 @@ class Study:
 
     def trials(self) -> list[FrozenTrial]:
         """All trials as Optuna has them, not to be changed."""
-        return self._study.get_trials(deepcopy=False)
+        return self._whole.get_trials(deepcopy=False)
+
+    def see_generation(self) -> None:
+        """Proposals depend on what is measured from the beginning of the last generation on."""
+        if begun := self._notes.get(GENERATIONS):
+            self._proposer, self._study = None, generation_view(self._whole, begun[-1][0], self.records)
 
     # Notes about the whole run.
 
@@ -150,7 +160,7 @@ class Study:
 
     def enqueue(self, record: TrialRecord, parameters: Mapping[str, Any]) -> None:
         """Queue a published network; ``parameters`` are those of its knobs that lie on the grid."""
-        self._sources.add(record.source)
+        self._sources.add((record.source, record.first_rung))
         self._study.add_trial(
             create_trial(
                 state=TrialState.WAITING,
@@ -168,9 +178,9 @@ class Study:
         """Whether trials wait to be asked for."""
         return any(trial.state == TrialState.WAITING for trial in self.trials())
 
-    def sources(self) -> set[str]:
-        """Names of the fixed trials in the storage, including queued ones."""
-        return set(self._sources)
+    def sources(self, first_rung: int = 0) -> set[str]:
+        """Names of the fixed trials in the storage, including queued ones, that begin on ``first_rung``."""
+        return {source for source, rung in self._sources if rung == first_rung}
 
     def ask(self, screen: Screen) -> Proposal:
         """The next trial: a fixed one while any is queued, else a proposal of the sampler in the space of ``screen``.
@@ -190,7 +200,7 @@ class Study:
 
     def ask_published(self) -> Proposal | None:
         """The first published network that is queued, also where other trials wait before it; None where none is."""
-        for waiting in self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+        for waiting in self._whole.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
             if RECORD in waiting.system_attrs:
                 self._study._storage.set_trial_state_values(waiting._trial_id, TrialState.RUNNING)
                 self._open[waiting.number] = optuna.trial.Trial(self._study, waiting._trial_id)
@@ -205,17 +215,16 @@ class Study:
         """Record a trial and its constraints before it is trained."""
         trial = self._open[record.trial]
         for limit in budget.limits:
-            if not record.costs.has(limit.quantity):
-                continue  # no table could price it: it is closed as failed
-            if limit.quantity in trial.constraints:
-                continue  # written before a kill
+            # Not where no table could price it, so that it is closed as failed, or where a kill came afterwards.
+            if not record.costs.has(limit.quantity) or limit.quantity in trial.constraints:
+                continue
             trial.set_constraint(limit.quantity, limit.excess(record.costs))
         self._save(record)
 
     def begin(self, record: TrialRecord, budget: Budget) -> TrialRecord:
         """Add a trial that nobody proposed, compressed from another, and write it down: one that is running to be
         trained, one of another status closed. Returns it with its number."""
-        number = len(self._study.get_trials(deepcopy=False))
+        number = len(self.trials())
         record = replace(record, trial=number)
         frozen = create_trial(
             state=TrialState.RUNNING, system_attrs={RECORD: record.to_dict()}, user_attrs=short_attributes(record)
@@ -288,4 +297,4 @@ class Study:
 
     def _hide(self, name: str, value: Any) -> None:
         """Remember ``value`` (JSON) about a trial that is closed, where the dashboard does not list it."""
-        self._study._storage.set_study_system_attr(self._study._study_id, name, value)
+        self._whole._storage.set_study_system_attr(self._whole._study_id, name, value)

@@ -54,8 +54,8 @@ def train_bank(
     on_progress: Callable[[Progress], None],
     should_stop: Callable[[], bool],
 ) -> BankTrained | Stopped:
-    """Do ``job``, from its checkpoint if there is a whole one. If it diverges it goes on from there once, at a lower
-    rate.
+    """Do ``job``, from its checkpoint if there is a whole one: of a session that ended, or of an earlier generation. If
+    it diverges it goes on from there once, at a lower rate. The checkpoint stays, for the next generation.
 
     Raises:
         DivergedError: it diverges again.
@@ -87,7 +87,6 @@ def train_bank(
         return Stopped(job.number, train_s)
     bank = trainer.averaged_bank()
     artifacts.put(job.bank, lambda path: write_bank(path, bank, trainer.step))
-    artifacts.delete(job.checkpoint)
     return BankTrained(job.number, job.family, train_s, trainer.step - first_step, trainer.lowered_at)
 
 

@@ -69,7 +69,6 @@ def test_networks_inherit_what_was_trained_and_are_trained_on(tmp_path: Path, se
     trained = run(runner, TRAINING)
     assert isinstance(trained, BankTrained)
     assert (trained.family, trained.steps_made) == (0, 4)
-    assert not (tmp_path / TRAINING.checkpoint).exists()
     inherited = run(runner, inheriting(DESIGNS[1]))
     assert isinstance(inherited, Measured)
     assert (inherited.steps_made, inherited.train_s) == (0, 0.0)
@@ -84,6 +83,22 @@ def test_networks_inherit_what_was_trained_and_are_trained_on(tmp_path: Path, se
         assert about is not None
         training = about.facts["training"]
         assert (training["steps"], training["shared_steps"]) == (steps, 4)
+
+
+def test_the_next_generation_trains_them_on_as_if_it_had_been_one_training(tmp_path: Path, setting: Setting) -> None:
+    runner = JobRunner(setting)
+    run(runner, TRAINING)
+    further = replace(TRAINING, steps=8, bank=bank_name(0, 2))
+    trained = run(runner, further)
+    assert isinstance(trained, BankTrained)
+    assert trained.steps_made == 4
+    own, before = (read_bank(tmp_path / name).tensors for name in (further.bank, TRAINING.bank))
+    path = tmp_path / "at-once"
+    path.mkdir()
+    run(JobRunner(replace(setting, artifacts=LocalArtifacts(path))), further)
+    at_once = read_bank(path / further.bank).tensors
+    assert all(torch.equal(tensor, own[key]) for key, tensor in at_once.items())
+    assert any(not torch.equal(tensor, own[key]) for key, tensor in before.items())  # which stay as they were
 
 
 @pytest.mark.parametrize(("shared", "share"), [(4, 1.0), (300, 1.0), (1200, 0.5)])

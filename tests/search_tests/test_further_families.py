@@ -1,4 +1,4 @@
-"""Families that a run adds to its first ones: with more time, as neighbours of those that have shown to be good."""
+"""Families that a run adds to its first ones, as neighbours of those that have shown to be good."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from search.candidates.screening import Screen
 from search.records import Status
 from search.request.request import request_from_options
 from search.sharing.choosing import KEPT, first_families, following_family
-from search.sharing.planning import MOST_FAMILIES, Plan, families_after
 from search.storage.shared_notes import families
 from search.storage.study import Study
 from space import TASKS
@@ -83,31 +82,20 @@ def test_there_is_none_where_nothing_else_fits(monkeypatch) -> None:
     assert following_family(screen, known, {0: 1}) is None
 
 
-def test_more_time_buys_more_families() -> None:
-    plan = Plan(3, (100, 133))
-    assert [families_after(plan, 600, time_s) for time_s in (300, 600, 1_800, 3_600)] == [3, 3, 5, 7]
-    assert families_after(plan, 60, 86_400) == MOST_FAMILIES
-
-
-def test_a_limit_of_time_is_planned_and_a_longer_one_adds_a_rung_and_families(tmp_path: Path) -> None:
-    study, workers = search(tmp_path, trials=6, time_s=1_200)
-    assert kinds(workers.done)[0] == "timing"
-    rungs = study.settings.rungs
+def test_a_limit_of_time_is_planned_and_further_families_follow_the_first_ones(
+    longer: tuple[Study, SharingWorkers],
+) -> None:
+    study, workers = longer
+    jobs, rungs = kinds(workers.done), study.settings.rungs
+    assert jobs[0] == "timing"
     assert len(rungs) == 2
     assert rungs[1] - rungs[0] == round(rungs[0] / 3)
-    before = families(study)
-    again, workers = search(tmp_path, trials=200, time_s=3_000)
-    assert "timing" not in kinds(workers.done)
-    assert again.settings.rungs == (*rungs, rungs[0] + 2 * (rungs[1] - rungs[0]))
-    after = families(again)
-    assert after[: len(before)] == before
-    assert len(after) == families_after(Plan(len(before), rungs), 1_200, 3_000) > len(before)
-    assert kinds(workers.done).count("bank") == len(after) - len(before)
-    measured = {record.family for record in again.records.values() if record.at_rung(0) and not record.is_fixed}
-    assert measured == set(range(len(after)))
-    bank = next(index for index, kind in enumerate(kinds(workers.done)) if kind == "bank")
-    assert "measure" in kinds(workers.done)[:bank]  # what the first ones were trained on comes first
-    steps = {record.rungs[0].steps for record in again.records.values() if record.rungs}
+    assert jobs.count("bank") == len(families(study))
+    measured = {record.family for record in study.records.values() if record.at_rung(0) and not record.is_fixed}
+    assert measured == set(range(len(families(study))))
+    last = max(index for index, kind in enumerate(jobs) if kind == "bank")
+    assert "measure" in jobs[:last]  # what the first ones were trained on comes first
+    steps = {record.rungs[0].steps for record in study.records.values() if record.rungs}
     assert steps == {rungs[0]}  # every family and every network has had as many on the first rung
 
 

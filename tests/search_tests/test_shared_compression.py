@@ -11,7 +11,7 @@ import pytest
 
 import search
 from reports.run.compressed import compressed_time
-from search.candidates.compressed import begun_in
+from search.candidates.compressed import root_of
 from search.candidates.screening import Screen
 from search.models.about import About
 from search.records import TrialRecord
@@ -101,7 +101,7 @@ def test_a_variant_has_its_parents_weights_steps_and_rate(searched: tuple[Study,
     assert taught.start == measured_weights_name(descent.parent, descent.rung - 1)
     assert taught.teacher is not None
     again = next(each for each in made.values() if study.records[each.parent].descent)  # int8 of one that was pruned
-    assert begun_in(again, study.records) is not None
+    assert root_of(again, study.records).family is not None
 
 
 def test_they_climb_after_their_parents(searched: tuple[Study, Workers]) -> None:
@@ -250,3 +250,23 @@ def test_their_weights_say_what_was_shared(real_run: search.Run) -> None:
     assert stored is not None
     for facts in (stored.facts, real_run.model(child).facts):
         assert (facts["training"]["steps"], facts["training"]["shared_steps"]) == (4, 2)
+
+
+def test_in_a_later_generation_variants_come_of_what_was_trained_on_in_it(tmp_path: Path) -> None:
+    options = {"budget": "60k-params", "compress": "prune,int8", "compress_share": 0.5, "trials": 6}
+    first, _ = compressed(tmp_path, time_s=1_200, **options)
+    made = {each.trial for each in children(first)}
+    assert made
+    study, workers = compressed(tmp_path, time_s=2_400, **options)
+    later = [each for each in children(study) if each.trial not in made and each.rungs]
+    assert {each.descent.how for each in later if each.descent} == {"prune", "int8"}
+    for child in later:
+        root = root_of(child, study.records)
+        assert root.first_rung == 2
+        assert [result.rung for result in child.rungs] == [3]
+    for number in made:
+        assert study.records[number].rungs == first.records[number].rungs
+    designs = {each.as_design for each in children(first) if each.rungs}
+    assert designs & {each.as_design for each in later}  # made again: what it had before is compared with nothing now
+    alone = [j for j in workers.done if isinstance(j, RungJob) and study.records[j.number].descent and j.shared_steps]
+    assert {job.shared_steps for job in alone} == {study.settings.rungs[2]}
