@@ -15,6 +15,7 @@ from latency_tables.cli.console import Console
 from latency_tables.cli.measuring import add_device_options, open_harness, protocol_from, question_from, shown_progress
 from latency_tables.measuring.plots import scatter
 from latency_tables.measuring.validate import (
+    LONGEST_MS,
     Point,
     agreement,
     draw_networks,
@@ -55,12 +56,13 @@ def execute(options: argparse.Namespace) -> int:
     protocol = protocol_from(options, repeats=3, budget_s=2.0)
     about = {"task": task.name, "scale": scale, "input": f"{size[0]}x{size[1]}"}
     networks = draw_networks(task, scale, count)
-    predictions(table, networks, size)  # what the table cannot price shows before a device is asked for anything
+    predicted = predictions(table, networks, size)  # what it cannot price shows before a device is asked for anything
     options.out.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
     with open_harness(options, protocol) as harness, shown_progress(console, "timings") as progress:
         points = validate(harness, table, networks, twice, size, about, options.out, progress)
-    report = _summarise(table, points, about)
+    slow = sum(each.latency.ms > LONGEST_MS for each in predicted.values())
+    report = _summarise(table, points, {**about, **({"left_out": slow} if slow else {})})
     write_points(options.out / FILES[0], points)
     scatter(options.out / FILES[1], points, f"{table.caption}, input {about['input']}")
     write_text_atomically(options.out / FILES[2], json.dumps(report, indent=1) + "\n")
@@ -104,6 +106,8 @@ def show(console: Console, report: dict[str, Any], points: Sequence[Point]) -> N
         f"{100 * report['within_10']:.1f} % within 10 %, Spearman {report['spearman']:.4f}, "
         f"{100 * report['in_band']:.0f} % in the 90 % band"
     )
+    if "left_out" in report:
+        console.print(f"{report['left_out']} of more than {LONGEST_MS / 1e3:g} s by the table were left out")
     if "twice" in report:
         twice = report["twice"]
         console.print(

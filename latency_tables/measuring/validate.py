@@ -26,6 +26,7 @@ from space.search_space import SearchSpace
 from space.tasks import Task
 
 SEED = 1_000_003  # of the networks; the plan of a table is drawn from other seeds
+LONGEST_MS = 20_000.0  # of a run; a target that is asked for more does not answer in time
 LEAST_SHARE = 0.02  # of a kind in the mean network, to be given a bias of its own
 
 
@@ -109,11 +110,16 @@ def validate(
 ) -> tuple[Point, ...]:
     """Time ``networks`` whole, the first ``twice`` of them a second time under another name, and write ``out``.
 
+    Those that are predicted to take longer than ``LONGEST_MS`` are left out.
+
     Raises:
-        UserError: the device, core set, threads or engine is not the table's, or an earlier run's.
+        UserError: all networks would take longer; or the device, core set, threads or engine is not the table's, or an earlier run's.
         ConnectionLostError: the device is gone; the same command continues later.
     """
     predicted = predictions(table, networks, input_size)
+    networks = [arch for arch in networks if predicted[arch.key].latency.ms <= LONGEST_MS]
+    if not networks:
+        raise UserError(f"a network to be validated must take at most {LONGEST_MS / 1e3:g} s, got none on {table.name}")
     device = harness.session.describe()
     require_same(table, device.identity)
     operators = {arch.key: architecture_operators(arch, input_size) for arch in networks}

@@ -67,6 +67,20 @@ def test_a_device_that_adds_up_is_predicted(table: LatencyTable, tmp_path: Path)
     assert np.abs(noise_between(points)).max() < 1e-9
 
 
+def test_a_network_that_would_not_end_in_time_is_left_out(
+    table: LatencyTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = sorted(run(table, tmp_path / "all"), key=lambda point: point.predicted.ms)
+    monkeypatch.setattr("latency_tables.measuring.validate.LONGEST_MS", every[8].predicted.ms)
+    session = FakeSession()
+    points = run(table, tmp_path / "some", session)
+    assert {point.key for point in points} == {point.key for point in every[:9]}
+    assert not {point.key for point in every[9:]} & set(session.timed)
+    monkeypatch.setattr("latency_tables.measuring.validate.LONGEST_MS", 0.0)
+    with pytest.raises(UserError, match="a network to be validated must take at most 0 s, got none on board"):
+        run(table, tmp_path / "none")
+
+
 def test_it_continues_and_refuses_another_device(table: LatencyTable, tmp_path: Path) -> None:
     first, second = FakeSession(dies_after=10), FakeSession()
     with pytest.raises(ConnectionLostError):
