@@ -113,7 +113,8 @@ def validate(
     Those that are predicted to take longer than ``LONGEST_MS`` are left out.
 
     Raises:
-        UserError: all networks would take longer; or the device, core set, threads or engine is not the table's, or an earlier run's.
+        UserError: all networks would take longer; or the device, core set, threads or engine is not the table's, or an
+            earlier run's.
         ConnectionLostError: the device is gone; the same command continues later.
     """
     predicted = predictions(table, networks, input_size)
