@@ -41,7 +41,7 @@ def redraw(folder: Path) -> tuple[Path, ...]:
 def _ablation(folder: Path) -> Path:
     table = pd.read_csv(folder / "psnr.csv")
     variants = set(table.get("variant", ()))
-    for name in ABLATIONS:
+    for name in sorted(ABLATIONS, key=lambda name: not (folder / f"{name}.png").exists()):  # two have the same variants
         ablation = comparison(name)
         if variants and variants <= set(ablation.variants):
             path = folder / f"{name}.png"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from evaluators.tasks import TaskRules, rules_of
 from evaluators.training.spectrum_loss import SMFANET_WEIGHT
+from search.experiments.block_ablation import DENSE, TABLE, WIDTH, block_variants
 from search.experiments.loss_spec import Distil, LossSpec, TeacherName
 from search.experiments.network_specs import named_architecture
 from search.experiments.plain_row import PLAIN_ROW
@@ -23,6 +24,7 @@ FEWER_CHANNELS = 16  # instead of 32, so that 33 trainings take an hour of one c
 RECURSIONS = range(1, 9)
 PLACES = ("head", "middle", "tail", "all")
 DISTIL_STEPS = 2000
+BLOCK_STEPS = 1600
 OUTPUT_WEIGHT = 1.0  # teacher and target alike
 FEATURE_WEIGHT = 30.0  # in dB per unit of the features; a choice, which no command has compared with another
 PLAIN: dict[str, Value] = {**PLAIN_ROW, "width": 16, "blocks": 8, "malle_pool": 1, "input_skip": "identity"}
@@ -212,6 +214,28 @@ def _distil_sr(name: str) -> Comparison:
     )
 
 
+def _blocks_sr(name: str) -> Comparison:
+    return _blocks(name, rules_of("sr", 4))
+
+
+def _blocks_denoise(name: str) -> Comparison:
+    return _blocks(name, rules_of("denoise"))
+
+
+def _blocks(name: str, rules: TaskRules) -> Comparison:
+    return Comparison(
+        name,
+        f"Blocks of a plain trunk of {WIDTH} channels at equal milliseconds on {TABLE}, {rules.title}",
+        "newer blocks restore better than residual blocks of dense convolutions at the same cost, and their cheap "
+        "variants as well as those that are published",
+        "SMFANet, ECCV 2024; SPAN, VSCINet, BSRN and ECBSR of the NTIRE challenges on efficient super-resolution",
+        rules,
+        block_variants(rules),
+        DENSE,
+        steps=BLOCK_STEPS,
+    )
+
+
 def _plain(rules: TaskRules, turned: Mapping[str, Value]) -> Architecture:
     space, values = SearchSpace(TASKS[rules.task], rules.shape), {BACKBONE: "plain", **PLAIN, **turned}
     return space.decode(space.fill(lambda parameter: values[parameter.key]))
@@ -224,4 +248,6 @@ ABLATIONS: dict[str, Callable[[str], Comparison]] = {
     "precision": _precision,
     "distil-raw": _distil_raw,
     "distil-sr": _distil_sr,
+    "blocks-sr": _blocks_sr,
+    "blocks-denoise": _blocks_denoise,
 }

@@ -15,9 +15,11 @@ EXAMPLES = (
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    names = "upsamplers, recursion, malleconv, precision, distil-raw, distil-sr"
+    names = "upsamplers, recursion, malleconv, precision, distil-raw, distil-sr, blocks-sr, blocks-denoise"
     parser.add_argument("name", metavar="NAME", help=f"one of {names}")
-    parser.add_argument("--steps", help="of each training (default: 1000; of distil-raw and distil-sr 2000)")
+    parser.add_argument(
+        "--steps", help="of each training (default: 1000; of the distil studies 2000, of the blocks studies 1600)"
+    )
     parser.add_argument("--seeds", default="3", help="trainings of each variant (default: 3)")
     parser.add_argument("--train", default=EMBEDDED, help="data to train on, joined by commas (default: embedded)")
     parser.add_argument("--test", default=EMBEDDED, help="data to measure on (default: embedded)")
