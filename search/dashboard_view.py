@@ -27,8 +27,9 @@ PICTURES = ("strip-*.png", "pareto.png")  # of a run's folder
 def dashboard_view(study: Study, run: RunResult, folder: Path, artifacts: Path) -> InMemoryStorage:
     """Studies ``NAME, after 400 steps`` of all trials that reached that rung, the front's rung first.
 
-    The first rung's study also has the trials that were not trained. Every trial has its short attributes, the PSNR of
-    all its rungs among them, and its architecture as an artifact; the front's members have the pictures of ``folder``.
+    Trials that were not trained are in the study of the rung that they were proposed for. Every trial has its short
+    attributes, the PSNR of all its rungs among them, and its architecture as an artifact; the front's members have the
+    pictures of ``folder``.
 
     Args:
         artifacts: an empty folder for copies of architectures and pictures, which must stay while the view is used.
@@ -41,7 +42,7 @@ def dashboard_view(study: Study, run: RunResult, folder: Path, artifacts: Path) 
         shown = _new_study(run, rung, storage)
         members = {member.trial for member in front(run)} if rung == top else set()
         for record in run.trials:
-            if record.at_rung(rung) is not None or (rung == 0 and not record.rungs):
+            if record.at_rung(rung) is not None or (rung == record.first_rung and not record.rungs):
                 pictures = sorted(path for form in PICTURES for path in folder.glob(form))
                 kept = pictures if record.trial in members else ()
                 _add(shown, stored[record.trial], record, rung, run, store, artifacts, kept)

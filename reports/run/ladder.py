@@ -16,7 +16,8 @@ class Rung:
     """One rung.
 
     ``correlation`` is Spearman's, between this rung's PSNR and the next one's, over the ``both`` networks that have
-    both results; None where those are too few. Only promoted networks reach the next rung, so it is cautious.
+    both results; None where those are too few. Only promoted networks reach the next rung, so it is cautious. Where
+    ``ends_generation``, the next rung belongs to other candidates.
     """
 
     rung: int
@@ -25,6 +26,7 @@ class Rung:
     reached_fixed: int
     both: int
     correlation: float | None
+    ends_generation: bool
 
 
 def ladder(run: RunResult) -> tuple[Rung, ...]:
@@ -38,7 +40,8 @@ def ladder(run: RunResult) -> tuple[Rung, ...]:
     rows = []
     for rung, steps in enumerate(run.settings.rungs):
         here = [trial for trial in trials if trial.at_rung(rung) is not None]
-        both = psnr[[rung, rung + 1]].dropna() if rung + 1 in psnr else psnr.iloc[:0]
+        ends = rung + 1 in run.inherited_rungs
+        both = psnr[[rung, rung + 1]].dropna() if rung + 1 in psnr and not ends else psnr.iloc[:0]
         correlation = both.iloc[:, 0].rank().corr(both.iloc[:, 1].rank()) if len(both) >= FEWEST else float("nan")
         rows.append(
             Rung(
@@ -48,6 +51,7 @@ def ladder(run: RunResult) -> tuple[Rung, ...]:
                 reached_fixed=sum(trial.is_fixed for trial in here),
                 both=len(both),
                 correlation=None if pd.isna(correlation) else float(correlation),
+                ends_generation=ends,
             )
         )
     return tuple(rows)

@@ -64,7 +64,7 @@ class Compressor:
                 if how == INT8:
                     if parent.compression.dtype != INT8 and (parent.trial, INT8, parent.compression.pruned) not in made:
                         yield Variant(parent, INT8)
-                elif parent.descent is None and parent.rungs[-1].rung >= max(FIRST_RUNG, self._first_rung):
+                elif parent.descent is None and parent.rungs[-1].rung >= self._promoted_to:
                     yield from self._trained(parent, how, made)
 
     def _trained(self, parent: TrialRecord, how: str, made: set[tuple[int | None, str, float]]) -> Iterator[Variant]:
@@ -72,7 +72,7 @@ class Compressor:
             first, *others = np.random.default_rng((self._settings.seed, parent.trial)).permutation(RATIOS).tolist()
             tried = [ratio for ratio in (first, *others) if (parent.trial, PRUNE, ratio) in made]
             # The second ratio waits until the parent has climbed on.
-            if len(tried) < min(len(RATIOS), 1 + parent.rungs[-1].rung - max(FIRST_RUNG, self._first_rung)):
+            if len(tried) < min(len(RATIOS), 1 + parent.rungs[-1].rung - self._promoted_to):
                 yield Variant(parent, PRUNE, next(ratio for ratio in (first, *others) if ratio not in tried))
         elif (parent.trial, DISTIL, 0.0) not in made:
             teacher = self._teacher(parent)
@@ -108,6 +108,11 @@ class Compressor:
         if settings.evaluator == SHARED:
             return beginnings(self._study)[-1].rung + FIRST_RUNG
         return min(FIRST_RUNG, len(settings.rungs) - 1)
+
+    @property
+    def _promoted_to(self) -> int:
+        """The lowest rung for which a trial was trained on."""
+        return max(FIRST_RUNG, self._first_rung)
 
     def _teacher(self, student: TrialRecord) -> TrialRecord | None:
         """The best trial that has reached the student's rung, costs more than it, and is clearly better."""
@@ -151,8 +156,8 @@ class Compressor:
         parent = variant.parent
         if variant.how == INT8:
             compression = Compression(parent.compression.pruned, INT8, taught_by=parent.compression.taught_by)
-            lowest = max(FIRST_RUNG, self._first_rung)
-            first = next(each for each in parent.rungs if each.rung >= lowest or each is parent.rungs[-1])
+            last = parent.rungs[-1]
+            first = next(each for each in parent.rungs if each.rung >= self._promoted_to or each is last)
             descent = Descent(parent.trial, INT8, first.rung, first.steps)
         else:
             assert variant.teacher is not None

@@ -91,3 +91,25 @@ def test_a_run_of_more_families_trains_neighbours_of_the_first(tmp_path: Path, m
     assert further  # and networks of theirs are measured
     page = made.page.read_text("utf-8")
     assert all(f"{name}: 2 steps on" in page for name in names)
+
+
+@pytest.mark.long  # of the workers that answer at once: test_generations.py
+def test_twice_the_time_trains_the_same_weights_on(tmp_path: Path, monkeypatch) -> None:
+    """In real workers; few designs a family, so that a minute or two have some of everything."""
+    monkeypatch.setattr(designs, "SPREAD", 6)
+    options = {**{key: value for key, value in OPTIONS.items() if key not in ("rungs", "trials")}, "seed": 1}
+    first = search.run(**options, time="90s", run_dir=tmp_path / "run")
+    again = search.run(**options, time="200s", run_dir=tmp_path / "run")
+    shared, tuned = first.result.settings.rungs
+    assert again.result.settings.rungs == (shared, tuned, 2 * shared, 2 * tuned)
+    later = [trial for trial in again.trained if trial.family is not None and trial.first_rung == 2]
+    assert later
+    assert again.result.inherited_rungs == (0, 2)
+    before = {trial.trial: trial.rungs for trial in first.trained if trial.family is not None}
+    assert all(trial.rungs == before[trial.trial] for trial in again.trained if trial.trial in before)
+    page = again.page.read_text("utf-8")
+    for each in again.result.shared:
+        assert f"{each.family}: {each.steps} steps on {each.designs} designs" in page
+    assert "On rung 3 a new generation of candidates begins" in page
+    model = again.model(later[-1], rung=3)
+    assert model.facts["training"]["shared_steps"] == 2 * shared
