@@ -72,14 +72,10 @@ class Harness:
     differential: bool = False  # by chains, for engines whose operators cost more alone than in a network
 
     def time(
-        self,
-        models: Models,
-        reference: EngineOperator,
-        timings: RawTimings,
-        progress: Callable[[int], Callable[[str], None]],
+        self, models: Models, timings: RawTimings, progress: Callable[[int], Callable[[str], None]]
     ) -> dict[str, Figure]:
-        """Time ``models`` into ``timings``, with ``reference`` between them, and close it; the figures by key."""
-        write_reference = partial(self.engine.write, (reference,))
+        """Time ``models`` into ``timings``, with its reference between them, and close it; the figures by key."""
+        write_reference = partial(self.engine.write, (operator_of(timings.reference),))
         rounds = Rounds(self.session, models, write_reference, self.protocol, timings)
         try:
             rounds.run(progress(rounds.total()))
@@ -108,8 +104,8 @@ def measure(
     device = harness.session.describe()
     about = {**about, "engine": harness.engine.name, "differential": harness.differential}
     operators, reference = (*plan.grid, *plan.check), reference_of(plan, harness.engine)
-    timings = RawTimings.open(out.with_suffix(".timings.jsonl"), device, about)
-    figures = harness.time(_operator_models(harness, operators), reference, timings, progress)
+    timings = RawTimings.open(out.with_suffix(".timings.jsonl"), device, about, operator_key(reference))
+    figures = harness.time(_operator_models(harness, operators), timings, progress)
     if harness.differential:
         figures = differential_figures(operators, figures)
     missing = {operator_key(op): "no figure" for op in plan.grid if operator_key(op) not in figures}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One network of the picture; ``kind`` is its upsampler, or its backbone where it has none."""
+    """One network of the picture; ``kind`` is its upsampler, or its backbone where it does not say one."""
 
     kind: str
     measured_ms: float
@@ -103,7 +103,7 @@ def figure(marks: Sequence[Mark], title: str, found: Mapping[str, Any]) -> Figur
 
 
 def _kind(arch: Mapping[str, Any]) -> str:
-    upsampler = arch["settings"].get("upsampler")
+    upsampler = (arch.get("ends") or arch["settings"]).get("upsampler")  # older files have it among the settings
     return upsampler["kind"] if upsampler else arch["backbone"]
 
 

@@ -47,8 +47,11 @@ class RawTimings:
     seconds: float = 0.0
 
     @classmethod
-    def open(cls, path: Path, device: Device, about: Mapping[str, Any]) -> RawTimings:
+    def open(cls, path: Path, device: Device, about: Mapping[str, Any], reference: str) -> RawTimings:
         """Continue the file, or begin it with what is measured and ``about`` (task, input, protocol).
+
+        ``reference`` is the key of the operator that is timed again and again, if the file is new: the drift of a
+        continued one can be told only by the operator that it was begun with (``RawTimings.reference``).
 
         Raises:
             UserError: the file is of another device, engine, core set or question.
@@ -60,7 +63,8 @@ class RawTimings:
             _claim(file, path)
             if not path.stat().st_size:
                 begun = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-                timings = cls(path, {**wanted, "state": device.state, "begun": begun}, file)
+                header = {**wanted, "reference": reference, "state": device.state, "begun": begun}
+                timings = cls(path, header, file)
                 timings._write(timings.header)
                 return timings
             header, *records = _whole_lines(path)
@@ -69,10 +73,15 @@ class RawTimings:
         except UserError:
             file.close()
             raise
-        timings = cls(path, header, file)
+        timings = cls(path, {"reference": reference, **header}, file)
         for record in records:
             timings._take(record)
         return timings
+
+    @property
+    def reference(self) -> str:
+        """The key of the operator that is timed again and again."""
+        return str(self.header["reference"])
 
     def close(self) -> None:
         """Close the file."""

@@ -14,7 +14,7 @@ from scipy.stats import spearmanr
 
 from latency_tables.lowering.fusion import architecture_operators
 from latency_tables.lowering.operators import EngineOperator
-from latency_tables.measuring.measure import Harness, middling_convolution
+from latency_tables.measuring.measure import Harness, middling_convolution, operator_key
 from latency_tables.measuring.raw_timings import RawTimings
 from latency_tables.tables.estimate import Explanation, Latency, MissingOperatorError, explain
 from latency_tables.tables.relatives import Z90
@@ -127,8 +127,8 @@ def validate(
     models = {key: partial(harness.engine.write, listed) for key, listed in operators.items()}
     models |= {f"again {arch.key}": models[arch.key] for arch in networks[:twice]}
     about = {**about, "engine": harness.engine.name}
-    timings = RawTimings.open(out / "timings.jsonl", device, about)
-    figures = harness.time(models, _reference(table), timings, progress)
+    timings = RawTimings.open(out / "timings.jsonl", device, about, operator_key(_reference(table)))
+    figures = harness.time(models, timings, progress)
     points = []
     for arch in networks:
         if arch.key in figures:

@@ -14,7 +14,7 @@ from latency_tables.tables.table import load_table
 from space import TASKS
 from tests.random_networks import random_architecture
 
-TABLE = Path(__file__).parents[2] / "reports" / "published" / "harness-litert" / "zen4-litert.csv"
+TABLE = Path(__file__).parents[2] / "reports" / "published" / "harness-litert" / "zen4-blocks-litert.csv"
 
 
 @pytest.mark.parametrize("networks", [25, pytest.param(200, marks=pytest.mark.long)])

@@ -92,17 +92,17 @@ def test_two_devices_are_not_mixed(tmp_path: Path, changes: dict, about: dict, m
 
 def test_two_measurements_do_not_write_one_file(tmp_path: Path) -> None:
     device = Device({"threads": 1})
-    held = RawTimings.open(tmp_path / "a.jsonl", device, ABOUT)
+    held = RawTimings.open(tmp_path / "a.jsonl", device, ABOUT, "")
     with pytest.raises(UserError, match="is being written by another measurement"):
-        RawTimings.open(tmp_path / "a.jsonl", device, ABOUT)
+        RawTimings.open(tmp_path / "a.jsonl", device, ABOUT, "")
     held.close()
-    RawTimings.open(tmp_path / "a.jsonl", device, ABOUT).close()
+    RawTimings.open(tmp_path / "a.jsonl", device, ABOUT, "").close()
 
 
 def test_another_file_is_not_taken_for_timings(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text("network,latency\nx,1\n")
     with pytest.raises(UserError, match="must hold the timings of an earlier run"):
-        RawTimings.open(tmp_path / "a.jsonl", Device({"threads": 1}), ABOUT)
+        RawTimings.open(tmp_path / "a.jsonl", Device({"threads": 1}), ABOUT, "")
 
 
 def test_an_operator_that_fails_is_written_as_failed(tmp_path: Path) -> None:

@@ -67,6 +67,27 @@ def test_a_device_that_adds_up_is_predicted(table: LatencyTable, tmp_path: Path)
     assert np.abs(noise_between(points)).max() < 1e-9
 
 
+def test_it_goes_on_with_the_reference_that_it_was_begun_with(table: LatencyTable, tmp_path: Path) -> None:
+    """Another one, of a table that has grown, would look like drift."""
+    with pytest.raises(ConnectionLostError):
+        run(table, tmp_path, FakeSession(dies_after=10))
+    begun = json.loads((tmp_path / "timings.jsonl").read_text().splitlines()[0])["reference"]
+    dearest = max((op for op in table.shapes if op.macs), key=lambda op: op.macs)
+    copies = (replace(dearest, height=dearest.height + more) for more in range(1, 400))
+    grown = replace(table, shapes={**table.shapes, **dict.fromkeys(copies, table.shapes[dearest])})
+    session = FakeSession()
+    points = run(grown, tmp_path, session)
+    assert [point.measured_ms for point in points] == [point.measured_ms for point in run(table, tmp_path / "whole")]
+    lines = [json.loads(line) for line in (tmp_path / "timings.jsonl").read_text().splitlines()]
+    assert lines[0]["reference"] == begun
+    assert begun != json.loads(run_header(grown, tmp_path / "new"))["reference"]
+
+
+def run_header(table: LatencyTable, out: Path) -> str:
+    run(table, out)
+    return (out / "timings.jsonl").read_text().splitlines()[0]
+
+
 def test_a_network_that_would_not_end_in_time_is_left_out(
     table: LatencyTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
