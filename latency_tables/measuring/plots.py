@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+MARKERS = "oD^"  # of the first kinds, of as many after them, ...
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """One network of the picture; ``kind`` is its upsampler, or its backbone where it does not say one."""
@@ -79,6 +82,7 @@ def figure(marks: Sequence[Mark], title: str, found: Mapping[str, Any]) -> Figur
             label=kind,
             linewidths=0,
             color=KINDS[index % len(KINDS)],
+            marker=MARKERS[index // len(KINDS) % len(MARKERS)],
         )
     axes.set(
         xscale="log",

@@ -15,7 +15,7 @@ from latency_tables.cli.validate import record
 from latency_tables.lowering.fusion import architecture_operators
 from latency_tables.measuring.measure import measure
 from latency_tables.measuring.plan import bare, plan_of
-from latency_tables.measuring.plots import scatter
+from latency_tables.measuring.plots import Mark, _kind, figure, scatter
 from latency_tables.measuring.targets.session import ConnectionLostError
 from latency_tables.measuring.validate import (
     Point,
@@ -155,6 +155,19 @@ def test_files_for_people(table: LatencyTable, tmp_path: Path) -> None:
     assert architecture_from_dict(json.loads(rows[0]["architecture"])) == points[0].arch
     scatter(tmp_path / "scatter.png", points, table.caption)
     assert (tmp_path / "scatter.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_every_upsampler_has_a_mark_of_its_own() -> None:
+    upsamplers = {arch.ends.upsampler.kind for arch in draw_networks(TASKS["sr"], 4, 60)}
+    marks = [
+        Mark(_kind(arch.to_dict()), 1.0 + place, 2.0) for place, arch in enumerate(draw_networks(TASKS["sr"], 4, 60))
+    ]
+    assert {mark.kind for mark in marks} == upsamplers
+    assert len(upsamplers) == 8
+    found = {"networks": 60, "mape": 0.0, "within_10": 1.0, "spearman": 1.0}
+    (axes,) = figure(marks, "", found).axes
+    drawn = {(*each.get_facecolor()[0], each.get_paths()[0].vertices.tobytes()) for each in axes.collections[1:]}
+    assert len(drawn) == len(upsamplers)
 
 
 def test_what_validation_found_becomes_the_width_of_the_bands(table: LatencyTable, tmp_path: Path) -> None:
