@@ -35,13 +35,14 @@ HIDDEN, SEED = 24, 7  # of ``network``
 
 def saturating(values: Mapping[str, Value], costs: Costs) -> float:
     wide = np.log2(float(values["width"]) / 24)
-    blocks = float(values.get("blocks", 6 * float(values.get("blocks_per_stage", 1)))) * float(values["recursion"])
+    recursion = float(values.get("recursion", 1))
+    blocks = float(values.get("blocks", 6 * float(values.get("blocks_per_stage", 1)))) * recursion
     work = np.log10(costs.macs / 1e8)
     psnr_db = 1.1 / (1 + np.exp(-2 * (work + 0.9)))
     psnr_db -= 0.05 * (np.log2(blocks / 10) - 0.7 * wide) ** 2
-    psnr_db -= 0.03 * (float(values["recursion"]) - 1)
+    psnr_db -= 0.03 * (recursion - 1)
     psnr_db += BLOCKS.get(str(values["block"]), 0.0) * (1 - 0.5 * wide)
-    psnr_db += UPSAMPLERS.get(str(values["upsampler"]), -0.03)
+    psnr_db += UPSAMPLERS.get(str(values.get("upsampler", "dense-one-step")), -0.03)
     psnr_db += KEPT[str(values["activation_kept"])]
     psnr_db -= {"none": 0.25, "nearest": 0.03, "bilinear": 0.01, "bicubic": 0.0}[str(values["input_skip"])] / (
         1 + np.exp(3 * work)
