@@ -35,6 +35,8 @@ class Trunk(nn.Module, ABC):
     MALLE_PLACES: ClassVar[Mapping[str, str]] = {"head": "head", "middle": "middle", "tail": "tail"}  # by placement
     ATTENTION_PLACES: ClassVar[Mapping[str, str]] = dict.fromkeys(KINDS, "tail")  # by kind of attention
     LONG_SKIP: ClassVar[Literal["none", "stem", "head"]] = "none"  # whose features are added to the trunk's
+    # In its upsampler, the convolution whose result is added to the input that the trunk carries; "" where it does not.
+    ADDS_TO_CARRIED: ClassVar[str] = ""
 
     def __init__(self, width: int, multiple: int = 1) -> None:
         """``multiple`` is what the sides of its input must be multiples of."""
@@ -93,8 +95,11 @@ class RestorationNet(nn.Module, ResidualEnd, DividesSides):
                 self.attention[kind] = trunk.attention_at(kind, make)
                 self.places.setdefault(trunk.ATTENTION_PLACES[kind], []).append(("attention", kind))
         self.upsampler = trunk.make_upsampler(ends.upsampler, shape.out_channels, shape.scale, make)
-        if ends.input_skip != "none":
-            self.skip = make(InputSkip, ends.input_skip, shape.scale, shape.out_channels)
+        skip = ends.input_skip
+        if skip == "none" and trunk.ADDS_TO_CARRIED:  # not run: what the network starts as
+            skip = "nearest" if shape.scale > 1 else "identity"
+        if skip != "none":
+            self.skip = make(InputSkip, skip, shape.scale, shape.out_channels)
         if ends.clipped:
             self.clip = make(nn.Hardtanh, 0.0, 1.0)
         self.ends = ends
@@ -111,7 +116,8 @@ class RestorationNet(nn.Module, ResidualEnd, DividesSides):
 
     @property
     def residual_end(self) -> nn.Module | None:
-        return self.upsampler.get_submodule("last") if self.adds_input else None
+        name = "last" if self.adds_input else self.trunk.ADDS_TO_CARRIED
+        return self.upsampler.get_submodule(name) if name else None
 
     def insert(self, place: str, x: Tensor) -> Tensor:
         """``x`` after the MalleConv and the attention at ``place``, if any: `(N, C, H, W)` to the same shape."""

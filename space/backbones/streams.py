@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from space import knobs as k
-from space.architecture import IOShape, MalleSpec, Nested, UpsamplerSpec
+from space.architecture import CarriesInput, IOShape, MalleSpec, Nested, UpsamplerSpec
 from space.backbones.ends import INPUT_SKIP, UPSAMPLER, ends_knobs
 from space.backbones.plain import DEPTH
 from space.backbones.restoration_net import Make, RestorationNet, Trunk
@@ -33,7 +33,7 @@ KNOBS = (k.WIDTH, DEPTH, *ROWS, k.RESIDUAL_SCALE, *ENDS)
 
 
 @dataclass(frozen=True, slots=True)
-class StreamsSettings:
+class StreamsSettings(CarriesInput):
     """``blocks`` run in order; ``width`` is that of the features, to which the colours come."""
 
     NESTED: ClassVar[Nested] = {"blocks": BLOCKS}
@@ -66,6 +66,8 @@ class StreamsTrunk(Trunk):
     Where the last layer is a ``conv`` with its activation, a ReLU stands before the last convolution too.
     """
 
+    ADDS_TO_CARRIED: ClassVar[str] = "last.feature"
+
     def __init__(self, shape: IOShape, settings: StreamsSettings, make: Make) -> None:
         super().__init__(shape.out_channels + settings.width)
         self.streams = (shape.out_channels, settings.width)  # channels of colours and of features
@@ -79,22 +81,19 @@ class StreamsTrunk(Trunk):
     def _layer(self, spec: BlockSpec, make: Make) -> nn.Module:
         if spec.kind == ConvSpec.kind:
             return make(stream_layer, *self.streams, self.scale, spec.activated)
-        return self._beside(make(joined, *self.streams), make(block, spec, self.scale), make)
+        return self._beside(make(block, spec, self.scale), make)
 
-    def _beside(self, join: nn.Module, part: nn.Module, make: Make) -> nn.Module:
-        return Beside(make(past, *self.streams), join, part)
+    def _beside(self, part: nn.Module, make: Make) -> nn.Module:
+        return Beside(make(past, *self.streams), make(joined, *self.streams), part)
 
     def width_at(self, place: str) -> int:
         return self.streams[1]
 
     def malle_at(self, spec: MalleSpec, make: Make) -> dict[str, nn.Module]:
-        made = super().malle_at(spec, make).items()
-        return {place: self._beside(make(joined, *self.streams), part, make) for place, part in made}
+        return {place: self._beside(part, make) for place, part in super().malle_at(spec, make).items()}
 
     def attention_at(self, kind: str, make: Make) -> nn.Module:
-        """Before it is a convolution, as in a plain trunk, which leaves smaller values: LIA takes their exponential."""
-        join = make(nn.Conv2d, self.width, self.streams[1], 1)
-        return self._beside(join, super().attention_at(kind, make), make)
+        return self._beside(super().attention_at(kind, make), make)
 
     def make_stem(self, in_channels: int, make: Make) -> nn.Module:
         return make(stream_stem, in_channels, *self.streams)

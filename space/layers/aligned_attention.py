@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from space.layers.esa import STRIDE, WINDOW, EnhancedSpatialAttention
 from space.layers.local_importance_attention import LocalImportanceAttention
-from space.layers.protocols import DividesSides
+from space.layers.protocols import DividesSides, StartsItself
 
 DOWNSCALE = 2 * STRIDE  # of a strided convolution and a pooling
+START = 0.01  # of the weights before the soft pooling, over those drawn
 REDUCTION, HIDDEN = 4, 8  # a quarter of the channels (RFANet, Liu et al., CVPR 2020), in multiples of 8
 
 
@@ -61,12 +62,22 @@ class _PaddedSoftPool(nn.Module):
         return of_values / of_weights
 
 
-class AlignedImportanceAttention(LocalImportanceAttention, _Aligned):
+class AlignedImportanceAttention(LocalImportanceAttention, _Aligned, StartsItself):
     """LIA of PlainUSR with a quarter of the channels: `(N, C, H, W)` to the same shape."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, hidden_for(channels))
         self.importance[1] = _PaddedSoftPool()
+
+    @torch.no_grad()
+    def reset(self) -> None:
+        """Pool nearly as a mean does: what goes into the exponential starts small.
+
+        Of random networks with many passes the features are several thousand, and exp(89) is no float32: one of 250
+        plain ones gave NaN for a first image.
+        """
+        for parameter in self.importance[0].parameters():
+            parameter.mul_(START)
 
     def forward(self, x: Tensor) -> Tensor:
         return x * enlarged(self.importance(x), x) * torch.sigmoid(x[:, :1])

@@ -85,6 +85,7 @@ def test_deployed_it_is_a_chain_of_3x3_convolutions(kept: str, scale: float) -> 
         torch.testing.assert_close(deployed(image), network(image), rtol=0, atol=1e-5)
         assert torch.equal(deploy_form(deployed)(image), deployed(image))
     leaves = [module for module in deployed.modules() if not any(True for _ in module.children())]
+    leaves.remove(deployed.skip)  # what it starts as, which does not run
     assert {type(module) for module in leaves} == {nn.Conv2d, nn.ReLU, nn.PixelShuffle}
     convs = [module for module in leaves if isinstance(module, nn.Conv2d)]
     assert all(conv.kernel_size == (3, 3) and conv.groups == 1 for conv in convs)
