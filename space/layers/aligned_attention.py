@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from space.layers.esa import STRIDE, WINDOW, EnhancedSpatialAttention
 from space.layers.local_importance_attention import LocalImportanceAttention
 from space.layers.protocols import DividesSides, StartsItself
+from space.layers.weight_and_bias import weight_and_bias
 
 DOWNSCALE = 2 * STRIDE  # of a strided convolution and a pooling
-START = 0.01  # of the weights before the soft pooling, over those drawn
 REDUCTION, HIDDEN = 4, 8  # a quarter of the channels (RFANet, Liu et al., CVPR 2020), in multiples of 8
 
 
@@ -71,13 +71,12 @@ class AlignedImportanceAttention(LocalImportanceAttention, _Aligned, StartsItsel
 
     @torch.no_grad()
     def reset(self) -> None:
-        """Pool nearly as a mean does: what goes into the exponential starts small.
+        """Start with the biases alone before the soft pooling, which then is a mean.
 
-        Of random networks with many passes the features are several thousand, and exp(89) is no float32: one of 250
-        plain ones gave NaN for a first image.
+        Features of random networks with many passes are several thousand, and exp(89) is no float32: one of 250 plain
+        ones gave NaN for a first image.
         """
-        for parameter in self.importance[0].parameters():
-            parameter.mul_(START)
+        weight_and_bias(self.importance[0])[0].zero_()
 
     def forward(self, x: Tensor) -> Tensor:
         return x * enlarged(self.importance(x), x) * torch.sigmoid(x[:, :1])
