@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -23,7 +24,7 @@ from space.backbones.row import ROW_KNOBS, row, row_values
 from space.blocks import BLOCKS, block, block_knobs
 from space.blocks.block import BlockSpec
 from space.blocks.conv import ConvSpec
-from space.layers.colour_stream import Beside, StreamUpsampler, joined, past, stream_layer, stream_stem
+from space.layers.colour_stream import StreamUpsampler, beside, stream_layer, stream_stem
 
 # Where the image is enlarged, it is the stream that carries it to the output.
 OWN_SKIP = replace(INPUT_SKIP, values=("none",))
@@ -81,19 +82,20 @@ class StreamsTrunk(Trunk):
     def _layer(self, spec: BlockSpec, make: Make) -> nn.Module:
         if spec.kind == ConvSpec.kind:
             return make(stream_layer, *self.streams, self.scale, spec.activated)
-        return self._beside(make(block, spec, self.scale), make)
+        return self._beside(make)(block, spec, self.scale)
 
-    def _beside(self, part: nn.Module, make: Make) -> nn.Module:
-        return Beside(make(past, *self.streams), make(joined, *self.streams), part)
+    def _beside(self, make: Make) -> Make:
+        """``make`` of parts that change the features alone."""
+        return partial(make, beside, *self.streams)
 
     def width_at(self, place: str) -> int:
         return self.streams[1]
 
     def malle_at(self, spec: MalleSpec, make: Make) -> dict[str, nn.Module]:
-        return {place: self._beside(part, make) for place, part in super().malle_at(spec, make).items()}
+        return super().malle_at(spec, self._beside(make))
 
     def attention_at(self, kind: str, make: Make) -> nn.Module:
-        return self._beside(super().attention_at(kind, make), make)
+        return super().attention_at(kind, self._beside(make))
 
     def make_stem(self, in_channels: int, make: Make) -> nn.Module:
         return make(stream_stem, in_channels, *self.streams)

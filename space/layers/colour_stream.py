@@ -8,6 +8,9 @@ input without an addition at full size. A layer is one convolution, in training 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -46,12 +49,14 @@ class ColourConv(ComputedConv, StartsItself):
 class Beside(nn.Module):
     """The feature stream through ``part``, which changes as many channels, and the colours past it.
 
-    `(N, colours + features, H, W)` to the same shape. The part reads what ``join``, a 1x1 convolution, makes of both.
+    `(N, colours + features, H, W)` to the same shape. The part reads the features plus a 1x1 convolution of both.
     """
 
-    def __init__(self, colour: nn.Module, join: nn.Module, part: nn.Module) -> None:
+    def __init__(self, colours: int, features: int, part: nn.Module) -> None:
         super().__init__()
-        self.colour, self.join, self.part = colour, join, part
+        self.colour = ColourConv(colours + features, colours, seen=colours, kernel=1)
+        self.join = IdentityConv(colours + features, features, kernel=1, first=colours)
+        self.part = part
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat((self.colour(x), self.part(self.join(x))), 1)
@@ -117,11 +122,6 @@ def stream_layer(colours: int, features: int, scale: float, activated: bool) -> 
     return nn.Sequential(nn.ReLU(), both) if activated else both
 
 
-def past(colours: int, features: int) -> nn.Module:
-    """The colours as ``Beside`` hands them on."""
-    return ColourConv(colours + features, colours, seen=colours, kernel=1)
-
-
-def joined(colours: int, features: int) -> nn.Module:
-    """The features plus a 1x1 convolution of both streams, for a part in ``Beside``."""
-    return IdentityConv(colours + features, features, kernel=1, first=colours)
+def beside(colours: int, features: int, factory: Callable[..., nn.Module], *args: Any) -> nn.Module:
+    """The part ``factory(*args)`` of the feature stream, with the colours past it."""
+    return Beside(colours, features, factory(*args))
