@@ -30,7 +30,7 @@ from space.layers.colour_stream import StreamUpsampler, beside, stream_layer, st
 OWN_SKIP = replace(INPUT_SKIP, values=("none",))
 ENDS = tuple(knob for knob in ends_knobs(OWN_SKIP) if knob.name != UPSAMPLER.name)
 ROWS = (*block_knobs(ConvSpec.kind), *ROW_KNOBS[len(block_knobs()) :])
-KNOBS = (k.WIDTH, DEPTH, *ROWS, k.RESIDUAL_SCALE, *ENDS)
+KNOBS = (k.WIDTH, DEPTH, *ROWS, *ENDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +41,16 @@ class StreamsSettings(CarriesInput):
 
     width: int
     blocks: tuple[BlockSpec, ...]
-    residual_scale: float
 
 
 def settings_from_knobs(knobs: Mapping[str, Any]) -> StreamsSettings:
     """The settings that ``knobs`` describe."""
-    return StreamsSettings(
-        width=knobs["width"], blocks=row(knobs["blocks"], knobs["width"], knobs), residual_scale=knobs["residual_scale"]
-    )
+    return StreamsSettings(width=knobs["width"], blocks=row(knobs["blocks"], knobs["width"], knobs))
 
 
 def values_of(settings: StreamsSettings) -> dict[str, k.Value]:
     """Knob values from which ``settings_from_knobs`` gives ``settings``, if any do."""
-    return {
-        "width": settings.width,
-        "blocks": len(settings.blocks),
-        "residual_scale": settings.residual_scale,
-        **row_values(settings.blocks, KNOBS),
-    }
+    return {"width": settings.width, "blocks": len(settings.blocks), **row_values(settings.blocks, KNOBS)}
 
 
 class StreamsTrunk(Trunk):
@@ -72,7 +64,6 @@ class StreamsTrunk(Trunk):
     def __init__(self, shape: IOShape, settings: StreamsSettings, make: Make) -> None:
         super().__init__(shape.out_channels + settings.width)
         self.streams = (shape.out_channels, settings.width)  # channels of colours and of features
-        self.scale = settings.residual_scale
         self.layers = nn.ModuleList(self._layer(spec, make) for spec in settings.blocks)
         last = settings.blocks[-1]
         self.activates = last.kind == ConvSpec.kind and last.activated
@@ -81,8 +72,8 @@ class StreamsTrunk(Trunk):
 
     def _layer(self, spec: BlockSpec, make: Make) -> nn.Module:
         if spec.kind == ConvSpec.kind:
-            return make(stream_layer, *self.streams, self.scale, spec.activated)
-        return self._beside(make)(block, spec, self.scale)
+            return make(stream_layer, *self.streams, spec.activated)
+        return self._beside(make)(block, spec)
 
     def _beside(self, make: Make) -> Make:
         """``make`` of parts that change the features alone."""

@@ -111,13 +111,13 @@ def stream_stem(in_channels: int, colours: int, features: int) -> nn.Module:
     return SideBySide(colour, nn.Conv2d(in_channels, features, 3, padding=1))
 
 
-def stream_layer(colours: int, features: int, scale: float, activated: bool) -> nn.Module:
+def stream_layer(colours: int, features: int, activated: bool) -> nn.Module:
     """ReLU and conv3x3 of both streams, `(N, colours + features, H, W)` to the same shape.
 
-    Features are kept, plus ``scale`` times a convolution of both streams.
+    Features are kept, plus a convolution of both streams.
     """
     channels = colours + features
-    feature = IdentityConv(channels, features, scale=scale, first=colours)
+    feature = IdentityConv(channels, features, first=colours)
     both = SideBySide(ColourConv(channels, colours, seen=colours), feature)
     return nn.Sequential(nn.ReLU(), both) if activated else both
 

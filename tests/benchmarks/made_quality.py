@@ -48,7 +48,9 @@ def saturating(values: Mapping[str, Value], costs: Costs) -> float:
         1 + np.exp(3 * work)
     )
     psnr_db += {"channel": 0.05, "spatial": 0.01, "both": 0.04}.get(str(values["attention"]), 0.0) * (1 + wide)
-    psnr_db += {0.1: -0.08, 0.5: -0.01, 1.0: 0.0}[float(values["residual_scale"])] * (1 if blocks < 16 else -0.5)
+    psnr_db += {0.1: -0.08, 0.5: -0.01, 1.0: 0.0}[float(values.get("residual_scale", 1.0))] * (
+        1 if blocks < 16 else -0.5
+    )
     psnr_db += 0.1 * float(values.get("inverted_ratio", 0.0)) * (0.3 - work)
     psnr_db += {"none": 0.0, "normal": 0.03, "wide": 0.05}[str(values.get("pool", "none"))] * np.tanh(blocks / 12)
     psnr_db -= 0.06 * (values["malle"] != "none") * (1 - 1.5 * (values["malle"] == "middle"))
