@@ -24,7 +24,7 @@ from space.backbones.row import ROW_KNOBS, row, row_values
 from space.blocks import BLOCKS, block, block_knobs
 from space.blocks.block import BlockSpec
 from space.blocks.conv import ConvSpec
-from space.layers.colour_stream import StreamUpsampler, beside, stream_layer, stream_stem
+from space.layers.colour_stream import StreamUpsampler, beside, beside_mixed, stream_layer, stream_stem
 
 # Where the image is enlarged, it is the stream that carries it to the output.
 OWN_SKIP = replace(INPUT_SKIP, values=("none",))
@@ -86,7 +86,7 @@ class StreamsTrunk(Trunk):
         return super().malle_at(spec, self._beside(make))
 
     def attention_at(self, kind: str, make: Make) -> nn.Module:
-        return super().attention_at(kind, self._beside(make))
+        return super().attention_at(kind, partial(make, beside_mixed, *self.streams))
 
     def make_stem(self, in_channels: int, make: Make) -> nn.Module:
         return make(stream_stem, in_channels, *self.streams)

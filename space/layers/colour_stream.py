@@ -49,13 +49,17 @@ class ColourConv(ComputedConv, StartsItself):
 class Beside(nn.Module):
     """The feature stream through ``part``, which changes as many channels, and the colours past it.
 
-    `(N, colours + features, H, W)` to the same shape. The part reads the features plus a 1x1 convolution of both.
+    `(N, colours + features, H, W)` to the same shape. The part reads a 1x1 convolution of both, which has the features
+    added unless ``mixes``.
     """
 
-    def __init__(self, colours: int, features: int, part: nn.Module) -> None:
+    def __init__(self, colours: int, features: int, part: nn.Module, mixes: bool = False) -> None:
         super().__init__()
         self.colour = ColourConv(colours + features, colours, seen=colours, kernel=1)
-        self.join = IdentityConv(colours + features, features, kernel=1, first=colours)
+        channels = colours + features
+        self.join: nn.Module = (
+            nn.Conv2d(channels, features, 1) if mixes else IdentityConv(channels, features, kernel=1, first=colours)
+        )
         self.part = part
 
     def forward(self, x: Tensor) -> Tensor:
@@ -125,3 +129,8 @@ def stream_layer(colours: int, features: int, activated: bool) -> nn.Module:
 def beside(colours: int, features: int, factory: Callable[..., nn.Module], *args: Any) -> nn.Module:
     """The part ``factory(*args)`` of the feature stream, with the colours past it."""
     return Beside(colours, features, factory(*args))
+
+
+def beside_mixed(colours: int, features: int, factory: Callable[..., nn.Module], *args: Any) -> nn.Module:
+    """As ``beside``, after a plain 1x1 convolution, which leaves smaller values: LIA takes their exponential."""
+    return Beside(colours, features, factory(*args), mixes=True)
