@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -10,11 +12,14 @@ class GatedFeedForward(nn.Module):
     """1x1 up, 3x3 depthwise, GELU of one half times the other, 1x1 down.
 
     `(N, width, H, W)` to the same shape. ``expansion`` is the share of hidden channels after the gate; twice as many
-    stand before it.
+    stand before it. ``activation`` is that of the gate, GELU by default.
     """
 
-    def __init__(self, width: int, expansion: float = 2, bias: bool = False) -> None:
+    def __init__(
+        self, width: int, expansion: float = 2, bias: bool = False, activation: Callable[[Tensor], Tensor] = F.gelu
+    ) -> None:
         super().__init__()
+        self.activation = activation
         hidden = int(width * expansion)
         self.up = nn.Conv2d(width, 2 * hidden, 1, bias=bias)
         self.depthwise = nn.Conv2d(2 * hidden, 2 * hidden, 3, padding=1, groups=2 * hidden, bias=bias)
@@ -22,4 +27,4 @@ class GatedFeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         gate, value = self.depthwise(self.up(x)).chunk(2, 1)
-        return self.down(F.gelu(gate) * value)
+        return self.down(self.activation(gate) * value)
