@@ -33,18 +33,19 @@ KINDS = COMPUTE_KINDS + TRAFFIC_KINDS + SCATTERED_KINDS
 
 @dataclass(frozen=True, slots=True)
 class EngineOperator:
-    """One fused operator, batch 1, channels last.
+    """One fused operator, channels last. The images of a batch, windows of one for example, lie below each other.
 
     ``function`` tells operators of one kind apart: the activation ("prelu", "sigmoid"), the resize ("nearest",
     "bilinear"), the pooling ("max", "average"), the padding other than by zeros ("reflect"), a copy that keeps the
     order of elements ("slice", "plain"), an operand that is not an equal tensor ("scalar", "broadcast"), how many
-    values a concatenation joins ("of 2"), "" for the plain form. ``height`` and ``width`` are those of the output,
-    except of "reduce", whose output is one pixel (or one channel, of as many pixels) and whose input size they are.
+    values a concatenation joins ("of 2", of channels; "of 2 along height", "of 2 along width"), "" for the plain form.
+    ``height`` and ``width`` are those of the output, except of "reduce", whose output is one pixel (or one channel, of
+    as many pixels) and whose input size they are, of each image of a batch: ``read_elements`` says how many there are.
     ``kernel``, ``stride`` and ``dilation`` are (height, width). ``factor`` is the enlargement of a resize or pixel
     shuffle, or the reduction of a pixel unshuffle. ``groups`` is 1 but of a "grouped_conv" and a channel shuffle.
     ``read_elements`` counts all input activations. A matmul of (M, K) by (K, N) has height M, width 1, K in and N out
     channels; a weight is the K by N operand, whichever side it stands on, so that M counts pixels as it does of a 1x1
-    convolution.
+    convolution. A batch of B products has height B M, and ``read_elements`` of B (M K + K N).
 
     ``part`` (path of the module that ran it) and ``inputs`` and ``output`` (ids of activations) say where in the
     network it stands, ``fused`` which activation it applies to its output; two operators that differ only there are
@@ -87,8 +88,22 @@ class EngineOperator:
 
     @property
     def written_elements(self) -> int:
-        one_pixel = self.kind == "reduce" and self.out_channels == self.in_channels  # else it reduces the channels
-        return self.out_channels * (1 if one_pixel else self.pixels)
+        if self.kind == "reduce":
+            return self.images * (self.out_channels if self.out_channels == self.in_channels else self.pixels)
+        return self.out_channels * self.pixels
+
+    @property
+    def images(self) -> int:
+        """How many images a reduction reduces each for itself, or how many matrix products a batch of them has.
+
+        A product by a weight is one; so is every other operator, whose images are one tall image.
+        """
+        if self.kind == "reduce":
+            return self.read_elements // (self.pixels * self.in_channels)
+        if self.kind == "matmul":
+            factor = self.read_elements - self.pixels * self.in_channels
+            return max(1, factor // (self.in_channels * self.out_channels))
+        return 1
 
     @property
     def weights(self) -> int:

@@ -51,6 +51,7 @@ def lower(operator: Operator, value: int) -> tuple[EngineOperator, ...]:
     inputs, output = operator.reads, operator.writes[0]
     read_elements = sum(math.prod(shape) for shape in operator.input_shapes)
     in_channels, height, width = image_size(operator.input_shapes[0])
+    images = operator.input_shapes[0][0] if len(operator.input_shapes[0]) == 4 else 1
     out_channels, out_height, out_width = image_size(operator.output_shape)
     common: dict[str, Any] = {
         "height": out_height,
@@ -85,19 +86,19 @@ def lower(operator: Operator, value: int) -> tuple[EngineOperator, ...]:
         return (EngineOperator(kind, **common, factor=out_height // height),)
     if kind == "pool":
         if not operator.kernel:  # adaptive
-            if (out_height, out_width) == (1, 1):
-                return (_reduce(common, "max" if function == "max" else "mean", height, width),)
+            if operator.output_shape[-2:] == (1, 1):
+                return (_reduce(common, "max" if function == "max" else "mean", height // images, width),)
             kernel = stride = (height // out_height, width // out_width)
         else:
             kernel, stride = _pair(operator.kernel), _pair(operator.stride or operator.kernel)
         return (EngineOperator(kind, **common, function=function, kernel=kernel, stride=stride),)
     if kind == "reduce":
         if function == "var":
-            return _variance(common, height, width, value)
-        return (_reduce(common, function, height, width),)
+            return _variance(common, images, height, width, value)
+        return (_reduce(common, function, height // images, width),)
     if kind == "concat":
         common["in_channels"] = out_channels
-        function = f"of {len(operator.input_shapes)}"
+        function = f"of {len(operator.input_shapes)}{_joined_along(operator)}"
     if kind == "norm":
         return _norm(operator, function, common, value)
     if operator.name == "copy_":  # reads the one that it copies; what it overwrites it does not read
@@ -107,7 +108,16 @@ def lower(operator: Operator, value: int) -> tuple[EngineOperator, ...]:
     return (EngineOperator(kind, **common, function=function),)
 
 
+def _joined_along(operator: Operator) -> str:
+    """What the function of a concatenation says of the axis along which it joins, "" of the channels."""
+    first, output = operator.input_shapes[0], operator.output_shape
+    if len(output) != 4 or len(first) != 4 or first[1] != output[1]:
+        return ""
+    return " along width" if first[3] != output[3] else " along height"
+
+
 def _reduce(common: dict[str, Any], function: str, height: int, width: int) -> EngineOperator:
+    """Of each image of ``height`` x ``width``; how many there are follows from the elements read."""
     return EngineOperator("reduce", **{**common, "height": height, "width": width}, function=function)
 
 
@@ -152,18 +162,18 @@ def _norm(operator: Operator, function: str, common: dict[str, Any], value: int)
     )
 
 
-def _variance(common: dict[str, Any], height: int, width: int, value: int) -> tuple[EngineOperator, ...]:
+def _variance(common: dict[str, Any], images: int, height: int, width: int, value: int) -> tuple[EngineOperator, ...]:
     """Mean, difference from it, square, and mean: engines have no variance. The mean is value ``value``."""
     channels, image = common["in_channels"], {"height": height, "width": width, "out_channels": common["in_channels"]}
     elements, (source,) = channels * height * width, common["inputs"]
-    mean = {**common, "output": value}
-    apart = {**common, **image, "read_elements": elements + channels, "inputs": (source, value), "output": value + 1}
+    means, mean = images * channels, {**common, "output": value}
+    apart = {**common, **image, "read_elements": elements + means, "inputs": (source, value), "output": value + 1}
     square = {**common, **image, "read_elements": 2 * elements, "inputs": (value + 1, value + 1), "output": value + 2}
     return (
-        _reduce(mean, "mean", height, width),
+        _reduce(mean, "mean", height // images, width),
         EngineOperator("add", **apart, function="broadcast"),
         EngineOperator("multiply", **square),
-        _reduce({**common, "inputs": (value + 2,)}, "mean", height, width),
+        _reduce({**common, "inputs": (value + 2,)}, "mean", height // images, width),
     )
 
 
@@ -199,9 +209,12 @@ def _resize(operator: Operator, function: str, common: dict[str, Any], value: in
 
 
 def image_size(shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """(channels, height, width); of a tensor that is no image, what is left of it in that order of meaning."""
+    """(channels, height, width); of a tensor that is no image, what is left of it in that order of meaning.
+
+    The images of a batch, windows of one for example, lie below each other: channels last, that is one tall image.
+    """
     if len(shape) == 4:
-        return shape[1], shape[2], shape[3]
+        return shape[1], shape[0] * shape[2], shape[3]
     if len(shape) == 0:
         return 1, 1, 1
     return shape[-1], math.prod(shape[:-1]), 1

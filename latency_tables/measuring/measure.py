@@ -107,9 +107,9 @@ def measure(
     """
     device = harness.session.describe()
     about = {**about, "engine": harness.engine.name, "differential": harness.differential}
+    operators, reference = (*plan.grid, *plan.check), reference_of(plan, harness.engine)
     timings = RawTimings.open(out.with_suffix(".timings.jsonl"), device, about)
-    operators = (*plan.grid, *plan.check)
-    figures = harness.time(_operator_models(harness, operators), reference_of(plan), timings, progress)
+    figures = harness.time(_operator_models(harness, operators), reference, timings, progress)
     if harness.differential:
         figures = differential_figures(operators, figures)
     missing = {operator_key(op): "no figure" for op in plan.grid if operator_key(op) not in figures}
@@ -148,9 +148,23 @@ def operator_of(key: str) -> EngineOperator:
     return EngineOperator(**values)
 
 
-def reference_of(plan: Plan) -> EngineOperator:
-    """The operator that is timed again and again: a convolution of middling work among the plan's."""
-    return middling_convolution(plan.grid) or plan.grid[len(plan.grid) // 2]
+def reference_of(plan: Plan, engine: ModelFormat) -> EngineOperator:
+    """The operator that is timed again and again: of those that a model can be written for, one of middling work.
+
+    Raises:
+        UserError: none can be written; the message says why the first cannot.
+    """
+    left, reasons = list(plan.grid), []
+    while left:
+        reference = middling_convolution(left) or left[len(left) // 2]
+        try:
+            engine.write((reference,))
+        except UserError as error:
+            reasons.append(str(error))
+            left.remove(reference)
+        else:
+            return reference
+    raise UserError(f"no operator could be measured; the first failed with: {reasons[0]}")
 
 
 def middling_convolution(operators: Iterable[EngineOperator]) -> EngineOperator | None:

@@ -15,7 +15,8 @@ from latency_tables.lowering.operators import EngineOperator
 from latency_tables.measuring import agent
 from latency_tables.measuring.engines import ENGINES, engine_format
 from latency_tables.measuring.engines.input_shapes import input_shapes
-from latency_tables.measuring.engines.tflite_nodes import NODES, output_shape
+from latency_tables.measuring.engines.tflite_nodes import NODES
+from latency_tables.measuring.engines.tflite_shapes import output_shape
 from latency_tables.measuring.targets.agent_session import AGENT, AgentSession
 from latency_tables.measuring.targets.benchmark_program import PROGRAMS
 from latency_tables.measuring.targets.local import local_session

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from latency_tables.measuring.measure import measure, operator_key, operator_of, reference_of
+from latency_tables.lowering.operators import EngineOperator
+from latency_tables.measuring.measure import Harness, measure, operator_key, operator_of, reference_of
 from latency_tables.measuring.plan import Plan
 from latency_tables.measuring.raw_timings import RawTimings, figure, own_ms
 from latency_tables.measuring.targets.session import ConnectionLostError, Device
 from latency_tables.tables.estimate import estimate
 from latency_tables.tables.table import load_table
 from space.errors import UserError
-from tests.latency_tests.fake_device import ABOUT, PLAN, FakeSession, conv, cost_ms, harness, relu
+from tests.latency_tests.fake_device import ABOUT, FAKE, PLAN, FakeSession, conv, cost_ms, harness, relu
 
 
 def test_a_table_of_what_was_measured(tmp_path: Path) -> None:
@@ -112,8 +115,35 @@ def test_an_operator_that_fails_is_written_as_failed(tmp_path: Path) -> None:
     assert session.timed.count(operator_key(relu(16))) == 1
 
 
+def refusing(refused: Callable[[EngineOperator], bool]) -> Harness:
+    """An engine that has no model of those that are ``refused``."""
+
+    def write(operators: Sequence[EngineOperator]) -> bytes:
+        for op in operators:
+            if refused(op):
+                raise UserError(f"no model can be written for {op}: refused")
+        return FAKE.write(operators)
+
+    return replace(harness(FakeSession()), engine=replace(FAKE, write=write))
+
+
+def test_an_operator_without_a_model_is_written_as_failed_even_if_it_is_the_middling_one(tmp_path: Path) -> None:
+    """A batch of matrix products of ZenoSR, which was to be the reference, ended the command."""
+    middling = reference_of(PLAN, FAKE)
+    measured = measure(refusing(lambda op: op == middling), PLAN, ABOUT, tmp_path / "board.csv")
+    assert measured.table.shapes.keys() == set(PLAN.grid) - {middling}
+    assert measured.failures == {str(middling): f"no model can be written for {middling}: refused"}
+
+
+def test_no_operator_with_a_model_is_a_mistake(tmp_path: Path) -> None:
+    message = "no operator could be measured; the first failed with: no model can be written for conv 3x3 .*: refused"
+    with pytest.raises(UserError, match=message):
+        measure(refusing(lambda op: True), PLAN, ABOUT, tmp_path / "board.csv")
+    assert not list(tmp_path.iterdir())
+
+
 def test_nothing_measured_is_a_mistake(tmp_path: Path) -> None:
-    session = FakeSession(crashes_on=lambda op: op != reference_of(PLAN))
+    session = FakeSession(crashes_on=lambda op: op != reference_of(PLAN, FAKE))
     plan = Plan((relu(8), relu(16)), ())
     with pytest.raises(UserError, match="reference operator must run on the device"):
         measure(harness(session), plan, ABOUT, tmp_path / "board.csv")

@@ -14,7 +14,8 @@ import numpy as np
 from latency_tables.lowering.operators import EngineOperator
 from latency_tables.measuring.engines.input_shapes import input_shapes
 from latency_tables.measuring.engines.tflite_file import TfliteFile
-from latency_tables.measuring.engines.tflite_nodes import Weights, filter_shape, output_shape, write_node
+from latency_tables.measuring.engines.tflite_nodes import write_node
+from latency_tables.measuring.engines.tflite_shapes import Weights, filter_shape, output_shape
 from space.errors import UserError
 
 PATTERN = 251  # a prime, so that no row of a filter repeats another

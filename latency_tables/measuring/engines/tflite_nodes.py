@@ -7,49 +7,18 @@ channels otherwise than torch's pixel shuffle; it moves the same bytes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from latency_tables.lowering.operators import EngineOperator
-from latency_tables.measuring.engines.input_shapes import Shape
+from latency_tables.measuring.engines.input_shapes import Shape, input_shapes, joined_axis
+from latency_tables.measuring.engines.tflite_elementwise import activation, arithmetic, elementwise
 from latency_tables.measuring.engines.tflite_file import TfliteFile
+from latency_tables.measuring.engines.tflite_shapes import Node, Weights, must_be_reshaped, output_shape
 from space.errors import UserError
 
-# Filter and bias of an operator: filters (out, height, width, in / groups), depthwise (1, height, width, out).
-Weights = Callable[[EngineOperator], tuple[np.ndarray, np.ndarray]]
-Node = Callable[[TfliteFile, EngineOperator, list[int], Weights], int]
-
-UNARY = ("abs", "neg", "exp", "log", "sqrt", "rsqrt", "sin", "cos", "floor", "ceil", "round", "square")
-BINARY = {"maximum": "MAXIMUM", "minimum": "MINIMUM", "pow": "POW", "sub": "SUB"}
 REDUCTIONS = {"mean": "MEAN", "sum": "SUM", "max": "REDUCE_MAX", "amax": "REDUCE_MAX", "amin": "REDUCE_MIN"}
-ACTIVATIONS = {
-    "relu": ("RELU", ""),
-    "relu6": ("RELU6", ""),
-    "sigmoid": ("LOGISTIC", ""),
-    "tanh": ("TANH", ""),
-    "elu": ("ELU", ""),
-    "gelu": ("GELU", "GeluOptions"),
-    "hardswish": ("HARD_SWISH", "HardSwishOptions"),
-    "leaky_relu": ("LEAKY_RELU", "LeakyReluOptions"),
-}
-
-
-def output_shape(op: EngineOperator) -> Shape:
-    """(1, H, W, C) of what ``op`` writes; (rows, columns) of a matmul."""
-    if op.kind == "reduce":
-        return (1, 1, 1, op.out_channels) if op.out_channels == op.in_channels else (1, op.height, op.width, 1)
-    return (op.height, op.out_channels) if op.kind == "matmul" else (1, op.height, op.width, op.out_channels)
-
-
-def filter_shape(op: EngineOperator) -> Shape:
-    """The shape of the filter of ``op`` as ``Weights`` gives it."""
-    if op.kind == "depthwise_conv":
-        return (1, *op.kernel, op.out_channels)
-    if op.kind == "matmul":
-        return (op.out_channels, op.in_channels)
-    return (op.out_channels, *op.kernel, op.in_channels // op.groups)
 
 
 def write_node(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
@@ -113,6 +82,8 @@ def _transposed_conv(file: TfliteFile, op: EngineOperator, sources: list[int], w
 
 def _matmul(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
     if len(sources) == 2:
+        if tuple(file.shapes[source] for source in sources) != input_shapes(op):
+            raise must_be_reshaped(op)
         return file.node("BATCH_MATMUL", sources, output_shape(op), "BatchMatMulOptions")
     values, bias = weights(op)
     shape = (*file.shapes[sources[0]][:-1], op.out_channels)
@@ -120,47 +91,8 @@ def _matmul(file: TfliteFile, op: EngineOperator, sources: list[int], weights: W
     return file.node("FULLY_CONNECTED", tensors, shape, "FullyConnectedOptions", keepNumDims=True)
 
 
-def _arithmetic(code: str, options: str) -> Node:
-    def write(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
-        operands = sources if len(sources) > 1 else [sources[0], file.constant(0.5)]
-        return file.node(code, operands, output_shape(op), options)
-
-    return write
-
-
-def _slope(op: EngineOperator) -> dict[str, Any]:
-    return {"alpha": 0.25} if op.function == "leaky_relu" else {}
-
-
-def _activation(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
-    shape = file.shapes[sources[0]]
-    if op.function in ACTIVATIONS:
-        code, options = ACTIVATIONS[op.function]
-        return file.node(code, sources, shape, options, **_slope(op))
-    if op.function == "prelu":
-        slope = file.constant(np.full((1, 1, shape[-1]), 0.25))
-        return file.node("PRELU", (sources[0], slope), shape)
-    if op.function == "silu":
-        gate = file.node("LOGISTIC", sources, shape)
-        return file.node("MUL", (sources[0], gate), shape, "MulOptions")
-    if op.function == "hardsigmoid":
-        shifted = file.node("ADD", (sources[0], file.constant(3.0)), shape, "AddOptions")
-        clamped = file.node("RELU6", (shifted,), shape)
-        return file.node("MUL", (clamped, file.constant(1 / 6)), shape, "MulOptions")
-    raise UserError(f"no model can be written for {op}: TensorFlow Lite has no activation {op.function!r}")
-
-
-def _elementwise(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
-    if op.function in UNARY:
-        return file.node(op.function.upper(), sources, output_shape(op))
-    if op.function in BINARY:
-        operands = sources if len(sources) > 1 else [sources[0], file.constant(0.5)]
-        return file.node(BINARY[op.function], operands, output_shape(op))
-    raise UserError(f"no model can be written for {op}: TensorFlow Lite has no operator {op.function!r}")
-
-
 def _concat(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
-    return file.node("CONCATENATION", sources, output_shape(op), "ConcatenationOptions", axis=3)
+    return file.node("CONCATENATION", sources, output_shape(op), "ConcatenationOptions", axis=joined_axis(op))
 
 
 def _pool(file: TfliteFile, op: EngineOperator, sources: list[int], weights: Weights) -> int:
@@ -257,10 +189,10 @@ NODES: dict[str, Node] = {
     "grouped_conv": _conv,
     "transposed_conv": _transposed_conv,
     "matmul": _matmul,
-    "activation": _activation,
-    "add": _arithmetic("ADD", "AddOptions"),
-    "multiply": _arithmetic("MUL", "MulOptions"),
-    "elementwise": _elementwise,
+    "activation": activation,
+    "add": arithmetic("ADD", "AddOptions"),
+    "multiply": arithmetic("MUL", "MulOptions"),
+    "elementwise": elementwise,
     "concat": _concat,
     "pool": _pool,
     "resize": _resize,
