@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -18,8 +17,9 @@ class GatedFeedForward(nn.Module):
         hidden = int(width * expansion)
         self.up = nn.Conv2d(width, 2 * hidden, 1, bias=bias)
         self.depthwise = nn.Conv2d(2 * hidden, 2 * hidden, 3, padding=1, groups=2 * hidden, bias=bias)
+        self.activation = nn.GELU()
         self.down = nn.Conv2d(hidden, width, 1, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         gate, value = self.depthwise(self.up(x)).chunk(2, 1)
-        return self.down(F.gelu(gate) * value)
+        return self.down(self.activation(gate) * value)

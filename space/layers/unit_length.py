@@ -5,7 +5,7 @@ It is written as a division by a root of a sum: mobile converters have no norm o
 
 from __future__ import annotations
 
-from torch import Tensor
+from torch import Tensor, nn
 
 EPSILON = 1e-12  # smallest length that is divided by, as in torch's normalize
 
@@ -13,3 +13,10 @@ EPSILON = 1e-12  # smallest length that is divided by, as in torch's normalize
 def unit_length(x: Tensor, dims: tuple[int, ...] = (1,)) -> Tensor:
     """`(N, C, H, W)` divided by its L2 length over ``dims``: by default each pixel's channels."""
     return x / (x * x).sum(dims, keepdim=True).clamp_min(EPSILON**2).sqrt()
+
+
+class UnitLength(nn.Module):
+    """``unit_length`` of each pixel's channels. `(N, C, H, W)` to the same shape."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return unit_length(x)
