@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from space.layers.pooling import CoarseMaxPool
-from space.layers.unit_length import unit_length
+from space.layers.pooling import CoarseMaxPool, ImageVariance
+from space.layers.unit_length import UnitLength
 
 DOWNSCALE = 8  # of the pooled map
 
@@ -29,6 +29,7 @@ class CoarseAttention(nn.Module):
     def __init__(self, width: int, hidden: int | None = None, weighted: bool = True) -> None:
         super().__init__()
         hidden = width // 2 if hidden is None else hidden
+        self.norm, self.variance, self.activation = UnitLength(), ImageVariance(), nn.GELU()
         self.squeeze = nn.Conv2d(width, hidden, 1, bias=False)
         self.pool = CoarseMaxPool(DOWNSCALE)
         self.depthwise = nn.Conv2d(hidden, hidden, 3, padding=1, groups=hidden, bias=False)
@@ -38,10 +39,10 @@ class CoarseAttention(nn.Module):
         self.variance_weight = nn.Parameter(torch.zeros(1, hidden, 1, 1)) if weighted else None
 
     def forward(self, x: Tensor) -> Tensor:
-        features = self.squeeze(unit_length(x))
+        features = self.squeeze(self.norm(x))
         pooled = self.depthwise(self.pool(features))  # (N, hidden, H/8, W/8)
-        variance = features.var((2, 3), keepdim=True)  # (N, hidden, 1, 1)
+        variance = self.variance(features)  # (N, hidden, 1, 1)
         if self.pooled_weight is not None and self.variance_weight is not None:
             pooled, variance = pooled * self.pooled_weight, variance * self.variance_weight
-        coarse = F.gelu(self.coarse(pooled + variance))
+        coarse = self.activation(self.coarse(pooled + variance))
         return self.expand(features * F.interpolate(coarse, size=x.shape[2:], mode="nearest")) + x

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -16,13 +13,13 @@ class GatedFeedForward(nn.Module):
     """
 
     def __init__(
-        self, width: int, expansion: float = 2, bias: bool = False, activation: Callable[[Tensor], Tensor] = F.gelu
+        self, width: int, expansion: float = 2, bias: bool = False, activation: nn.Module | None = None
     ) -> None:
         super().__init__()
-        self.activation = activation
         hidden = int(width * expansion)
         self.up = nn.Conv2d(width, 2 * hidden, 1, bias=bias)
         self.depthwise = nn.Conv2d(2 * hidden, 2 * hidden, 3, padding=1, groups=2 * hidden, bias=bias)
+        self.activation = nn.GELU() if activation is None else activation
         self.down = nn.Conv2d(hidden, width, 1, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -6,7 +6,6 @@ It follows the blueprint separable residual network (Li et al., CVPRW 2022, arXi
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from space.errors import UserError
@@ -28,6 +27,7 @@ class LocalDistillation(nn.Module):
         if width % 2:
             raise UserError(f"the width of local distillation must be even, got {width}")
         half = width // 2
+        self.activation = nn.GELU()
         self.steps = nn.ModuleList(BsConv(width, width) for _ in range(steps))
         self.distill = nn.ModuleList(
             (*(nn.Conv2d(width, half, 1) for _ in range(steps)), nn.Conv2d(width, half, 3, padding=1, groups=half))
@@ -37,6 +37,6 @@ class LocalDistillation(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         found = [x]
         for step in self.steps:
-            found.append(F.gelu(step(found[-1]) + found[-1]))
-        distilled = [F.gelu(conv(each)) for conv, each in zip(self.distill, found, strict=True)]
+            found.append(self.activation(step(found[-1]) + found[-1]))
+        distilled = [self.activation(conv(each)) for conv, each in zip(self.distill, found, strict=True)]
         return self.fuse(torch.cat(distilled, 1))

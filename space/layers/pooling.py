@@ -1,4 +1,4 @@
-"""Pooling to a coarse map, also where a window does not divide the sides."""
+"""Pooling to a coarse map, also where a window does not divide the sides, and to one number per channel."""
 
 from __future__ import annotations
 
@@ -13,6 +13,13 @@ def window_within(x: Tensor, window: int) -> tuple[int, int]:
     """Height and width of a pooling window on `(N, C, H, W)` features: ``window``, or a side that is smaller."""
     height, width = x.shape[2:]
     return min(window, height), min(window, width)
+
+
+class ImageVariance(nn.Module):
+    """`(N, C, H, W)` to the variance of each channel over the image `(N, C, 1, 1)`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.var((2, 3), keepdim=True)
 
 
 class CoarseMaxPool(nn.Module, ExportForm, DividesSides):

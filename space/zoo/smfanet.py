@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from space.architecture import Architecture, IOShape
-from space.layers.pooling import CoarseMaxPool
-from space.layers.unit_length import unit_length
+from space.layers.pooling import CoarseMaxPool, ImageVariance
+from space.layers.unit_length import UnitLength
 from space.zoo.published_network import PublishedNetwork
 from space.zoo.published_result import Size, reported
 from space.zoo.released_layout import ReleasedLayout, scale_by_shuffle
@@ -46,16 +46,17 @@ class _FeatureAggregation(nn.Module):
         self.local_out = nn.Conv2d(2 * width, width, 1)
         self.last = nn.Conv2d(width, width, 1)
         self.pooled_weight = nn.Parameter(torch.ones(1, width, 1, 1))
+        self.variance, self.activation = ImageVariance(), nn.GELU()
         self.variance_weight = nn.Parameter(torch.zeros(1, width, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         local, wide = self.split(x).chunk(2, dim=1)
         height, width = x.shape[2:]
         pooled = self.depthwise(self.pool(wide))  # (N, C, H/8, W/8)
-        variance = wide.var((2, 3), keepdim=True)  # (N, C, 1, 1)
-        coarse = F.gelu(self.coarse(pooled * self.pooled_weight + variance * self.variance_weight))
+        variance = self.variance(wide)  # (N, C, 1, 1)
+        coarse = self.activation(self.coarse(pooled * self.pooled_weight + variance * self.variance_weight))
         modulated = wide * F.interpolate(coarse, size=(height, width), mode="nearest")
-        return self.last(modulated + self.local_out(F.gelu(self.local_in(local))))
+        return self.last(modulated + self.local_out(self.activation(self.local_in(local))))
 
 
 class _PartialFeedForward(nn.Module):
@@ -68,10 +69,11 @@ class _PartialFeedForward(nn.Module):
         self.up = nn.Conv2d(width, hidden, 1)
         self.conv = nn.Conv2d(self.partial, self.partial, 3, padding=1)
         self.down = nn.Conv2d(hidden, width, 1)
+        self.activation = nn.GELU()
 
     def forward(self, x: Tensor) -> Tensor:
-        hidden = F.gelu(self.up(x))
-        mixed = F.gelu(self.conv(hidden[:, : self.partial]))
+        hidden = self.activation(self.up(x))
+        mixed = self.activation(self.conv(hidden[:, : self.partial]))
         return self.down(torch.cat((mixed, hidden[:, self.partial :]), 1))
 
 
@@ -80,12 +82,13 @@ class _ModulationBlock(nn.Module):
 
     def __init__(self, width: int, expansion: int) -> None:
         super().__init__()
+        self.norm = UnitLength()
         self.aggregation = _FeatureAggregation(width)
         self.feed_forward = _PartialFeedForward(width, expansion)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.aggregation(unit_length(x)) + x
-        return self.feed_forward(unit_length(x)) + x
+        x = self.aggregation(self.norm(x)) + x
+        return self.feed_forward(self.norm(x)) + x
 
 
 class Smfanet(nn.Module):
