@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -114,13 +114,18 @@ def _relu(where: str = "*") -> Replacement:
     return Replacement(lambda part: nn.ReLU(), nn.GELU, where)
 
 
+def _parts(part: nn.Module, names: Iterable[str]) -> Iterator[nn.Module]:
+    return (part.get_submodule(name) for name in names)
+
+
 def _chain(*names: str) -> Callable[[nn.Module], nn.Module]:
     """The parts of a part called so, in a row."""
-    return lambda part: nn.Sequential(*(part.get_submodule(name) for name in names))
+    return lambda part: nn.Sequential(*_parts(part, names))
 
 
 def _residual(*names: str) -> Callable[[nn.Module], nn.Module]:
-    return lambda part: Residual(1, nn.Sequential(*(part.get_submodule(name) for name in names)))
+    """Those in a row, and their input added."""
+    return lambda part: Residual(1, nn.Sequential(*_parts(part, names)))
 
 
 def _convolution(part: nn.Module) -> nn.Conv2d:
@@ -136,7 +141,7 @@ def _pointwise(part: nn.Module) -> nn.Module:
 def _local_half(part: nn.Module) -> nn.Module:
     """The local half of SMFANet's feature aggregation, its first convolution its own and no half of one for both."""
     width = _convolution(part.get_submodule("last")).out_channels
-    return nn.Sequential(nn.Conv2d(width, width, 1), *_chain("local_in", "activation", "local_out", "last")(part))
+    return nn.Sequential(nn.Conv2d(width, width, 1), *_parts(part, ("local_in", "activation", "local_out", "last")))
 
 
 def _one_output_each(part: nn.Module) -> nn.Module:

@@ -23,9 +23,9 @@ KERNELS = (3, 5, 7, 9, 13)
 HOW = {"XNNPACK": OpResolverType.BUILTIN, "built-in kernels": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES}
 
 
-def depthwise(kernel: int, width: int, height: int, channels: int) -> EngineOperator:
+def depthwise(kernel: int, width: int, height: int, channels: int, outputs: int) -> EngineOperator:
     read = channels * height * width
-    return EngineOperator("depthwise_conv", height, width, channels, channels, read, kernel=(kernel, kernel))
+    return EngineOperator("depthwise_conv", height, width, channels, outputs * channels, read, kernel=(kernel, kernel))
 
 
 def runner(op: EngineOperator, how: OpResolverType) -> Callable[[], None]:
@@ -50,15 +50,16 @@ def best_ms(runs: list[Callable[[], None]], rounds: int) -> list[float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--channels", type=int, default=32)
+    parser.add_argument("--outputs", type=int, default=1, help="per channel (default: 1)")
     parser.add_argument("--input", default="160x96", help="width x height")
     parser.add_argument("--rounds", type=int, default=40)
     asked = parser.parse_args()
     width, height = map(int, asked.input.split("x"))
     models = [(kernel, how) for kernel in KERNELS for how in HOW]
-    runs = [runner(depthwise(kernel, width, height, asked.channels), HOW[how]) for kernel, how in models]
+    runs = [runner(depthwise(kernel, width, height, asked.channels, asked.outputs), HOW[how]) for kernel, how in models]
     found = dict(zip(models, best_ms(runs, asked.rounds), strict=True))
     about = f"LiteRT {ai_edge_litert.__version__}, {cpu_model([])}, 1 thread"
-    print(f"{asked.channels} channels at {asked.input}, {about}\n")
+    print(f"{asked.channels} channels, {asked.outputs} outputs of each, at {asked.input}, {about}\n")
     print(f"| kernel | {' | '.join(f'{how}, ms' for how in HOW)} |")
     print("|---|" + "---|" * len(HOW))
     for kernel in KERNELS:
