@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -25,6 +26,13 @@ from search.pareto import SEED_NOISE_DB
 
 NAMES = ("blocks-sr", "blocks-denoise")
 ROW_IN, PANEL_IN = 0.3, 4.6
+FAR_DB = 0.7  # what is farther below the dense trunk becomes a number at the edge
+BESIDE: dict[str, Any] = {
+    "xycoords": ("axes fraction", "data"),
+    "textcoords": "offset points",
+    "va": "center",
+    "fontsize": 8,
+}
 
 
 def figure(studies: Sequence[tuple[Comparison, Sequence[Variant]]]) -> Figure:
@@ -39,7 +47,7 @@ def figure(studies: Sequence[tuple[Comparison, Sequence[Variant]]]) -> Figure:
             _draw(axes, study, {variant.name: variant for variant in found}, names)
         panels[0].set_yticks(range(len(names)), names)
         panels[0].set_ylim(len(names) - 0.4, -0.6)
-        drawn.suptitle("Blocks of a plain trunk at equal milliseconds: each seed, and the mean")
+        drawn.suptitle(f"Blocks of a plain trunk at equal milliseconds on {TABLE}: each seed, and the mean")
     return drawn
 
 
@@ -49,20 +57,20 @@ def _draw(axes: Axes, study: Comparison, found: dict[str, Variant], names: Seque
     axes.axvline(0, color=OTHER, lw=0.8)
     for row, variant in ((names.index(name), variant) for name, variant in found.items()):
         gains = [value - base.psnr_db[seed] for seed, value in variant.psnr_db.items() if seed in base.psnr_db]
-        axes.plot(gains, [row] * len(gains), "o", ms=4.5, color=FRONT, alpha=0.4, mew=0)
-        if gains:
-            axes.plot(np.mean(gains), row, "|", ms=13, mew=2.4, color=FRONT)
-        ms = variant.ms[TABLE].ms
-        axes.annotate(
-            f"{ms:,.0f} ms", (1, row), (4, 0), ("axes fraction", "data"), "offset points", va="center", fontsize=8
-        )
-        if variant.diverged_db:
-            axes.annotate(
-                "diverged", (0, row), (4, 0), ("axes fraction", "data"), "offset points", color=PAPER, fontsize=8
-            )
-    seeds = len(base.psnr_db)
-    axes.set_title(f"{study.rules.title}, {seeds} seed{'s' if seeds != 1 else ''}", fontsize=10)
-    axes.set_xlabel(f"dB against “{base.name}” ({base.mean_db:.2f} dB); milliseconds on {TABLE}")
+        mean = float(np.mean(gains)) if gains else None
+        if mean is not None and mean >= -FAR_DB:
+            axes.plot(gains, [row] * len(gains), "o", ms=4.5, color=FRONT, alpha=0.4, mew=0)
+            axes.plot(mean, row, "|", ms=13, mew=2.4, color=FRONT)
+        told = [f"{mean:+.2f} dB"] if mean is not None and mean < -FAR_DB else []
+        told += ["diverged"] if variant.diverged_db else []
+        if told:
+            axes.annotate("◂ " + ", ".join(told), (0, row), (4, 0), color=PAPER, **BESIDE)
+        axes.annotate(f"{variant.ms[TABLE].ms:,.0f} ms", (1, row), (4, 0), **BESIDE)
+    counts = {len(variant.psnr_db) + len(variant.diverged_db) for variant in found.values()}
+    least, most = min(counts), max(counts)
+    seeds = f"{most} seed{'s' if most != 1 else ''}" if least == most else f"{least} or {most} seeds"
+    axes.set_title(f"{study.rules.title}, {seeds}", fontsize=10)
+    axes.set_xlabel(f"dB against “{base.name}”, {base.mean_db:.2f} dB")
     axes.grid(axis="y", color="#f0f0f0")
     axes.set_axisbelow(True)
 

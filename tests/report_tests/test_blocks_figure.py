@@ -61,11 +61,11 @@ def test_what_diverged_is_said_and_in_no_mean(study: Comparison) -> None:
     (axes,) = drawn.axes
     assert [label.get_text() for label in axes.get_yticklabels()] == list(KINDS)
     texts = [text.get_text() for text in axes.texts]
-    assert texts.count("diverged") == 1
+    assert texts.count("◂ diverged") == 1
     assert texts.count("200 ms") == len(KINDS)
     assert "2 seeds" in axes.get_title()
     row = list(KINDS).index("BSConv")
     marks = [line.get_xdata() for line in axes.lines if list(line.get_ydata()) == [row]]
     assert marks
     assert all(abs(value) < 1 for mark in marks for value in mark)
-    assert TABLE in axes.get_xlabel()
+    assert TABLE in drawn.get_suptitle()
