@@ -96,8 +96,7 @@ class SharingLoop(SearchLoop):
         compressed = self._variant(records, unavailable)
         if compressed is not None:
             return compressed
-        others = [record for record in records if record.descent is None]
-        first = self.generation.first_rung
+        others, first = [record for record in records if record.descent is None], self.generation.first_rung
         begun = [r.is_fixed for r in others if r.rungs and (r.next_rung > first + 1 or r.trial in unavailable)]
         if fixed is None or sum(begun) > len(begun) - sum(begun):
             return self._finalist(records, unavailable) or fixed
@@ -112,8 +111,8 @@ class SharingLoop(SearchLoop):
             if not designs:
                 self.generation.failed(index, "hardly one of its networks fits the budget")
                 continue
-            if self._is_too_dear(index, designs):
-                self.generation.failed(index, "its training would take more than half of the time that is left")
+            if (reason := self._too_dear(index, designs)) is not None:
+                self.generation.failed(index, reason)
                 continue
             return BankJob(
                 number=FIRST_NUMBER - index,
@@ -143,13 +142,15 @@ class SharingLoop(SearchLoop):
         self._exhausted = False
         return True
 
-    def _is_too_dear(self, index: int, designs: Sequence[Architecture]) -> bool:
-        """Whether training a family would take too long, by the work of those that are trained."""
-        known = self.generation.seconds_per_mac()
-        if known is None:
-            return False
-        needed_s = known * self.generation.macs_of(designs) * self.generation.steps_to_go(index)
-        return needed_s * SAFETY > 0.5 * (self._time_left_s() - self._kept_s)
+    def _too_dear(self, index: int, designs: Sequence[Architecture]) -> str | None:
+        """Why a family is not trained, if it would take too long by the work of those that are: in the first generation
+        more than half of the time, which others need too; for later ones all were planned."""
+        if (known := self.generation.seconds_per_mac()) is None:
+            return None
+        needed_s = SAFETY * known * self.generation.macs_of(designs) * self.generation.steps_to_go(index)
+        share, words = (0.5, "half of the time") if self.generation.is_first else (1.0, "the time")
+        fits = needed_s <= share * (self._time_left_s() - self._kept_s)
+        return None if fits else f"its training would take more than {words} that is left"
 
     def _tried(self, records: list[TrialRecord]) -> int:
         """Candidates that are measured, or will be."""
