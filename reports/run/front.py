@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def front_frame(run: RunResult) -> pd.DataFrame:
     rung = front_rung(run)
     pairs = ties(members, rung)
     on_front = {trial.trial for trial in members}
-    shown = [*members, *(trial for trial in run.trials if trial.is_fixed and trial.trial not in on_front)]
+    shown = [*members, *_published(run, members)]
     rows = [_row(trial, rung, trial.trial in on_front, run, tied_with(trial, pairs)) for trial in shown]
     for use in run.settings.tables:
         same = same_time(run, use.name, members)
@@ -95,6 +96,16 @@ def front_frame(run: RunResult) -> pd.DataFrame:
             row.update(_times(trial, use.name, "unknown" if same is None else _numbers(tied_with(trial, same))))
     frame = pd.DataFrame(rows, columns=columns(run)).astype(dict.fromkeys(("rung", "steps", "parent"), "Int64"))
     return frame.sort_values([cost_objectives(run.settings)[0].column, "trial"], ignore_index=True)
+
+
+def _published(run: RunResult, members: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """The fixed trials that are not among ``members``; of one that several generations have, the last that was trained."""
+    found: dict[str, TrialRecord] = {}
+    for trial in run.trials:
+        if trial.is_fixed and (trial.rungs or trial.source not in found):
+            found[trial.source] = trial
+    there = {member.source for member in members if member.is_fixed}
+    return [trial for source, trial in found.items() if source not in there]
 
 
 def write_front(run: RunResult, folder: Path, name: str = "front") -> tuple[Path, Path]:

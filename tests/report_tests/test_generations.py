@@ -7,10 +7,11 @@ import dataclasses
 import pytest
 
 from reports.run.effects import knob_effects
+from reports.run.front import front_frame
 from reports.run.html import report_html
 from reports.run.ladder import ladder
 from search.pareto import front, front_rung
-from search.records import RunResult, SharedWeights, TrialRecord
+from search.records import RunResult, SharedWeights, Status, TrialRecord
 from tests.report_tests.conftest import rung_result, synthetic_run
 
 RUNGS = (100, 133, 200, 266)
@@ -46,6 +47,18 @@ def test_its_front_is_that_of_the_second(two: RunResult) -> None:
     assert two.inherited_rungs == (0, 2)
     assert front_rung(two) == 3
     assert {trial.first_rung for trial in front(two) if not trial.is_fixed} == {2}
+
+
+def test_a_published_network_of_both_has_one_row(two: RunResult) -> None:
+    skipping = next(trial for trial in two.trials if trial.source == "s-lwsr16+skip")
+    later = again(len(two.trials), skipping, (2, 3))
+    waiting = dataclasses.replace(later, trial=later.trial + 1, source="s-lwsr16", rungs=(), status=Status.RUNNING)
+    table = front_frame(dataclasses.replace(two, trials=(*two.trials, later, waiting)))
+    rows = table[table["source"] != "search"].set_index("source")
+    assert rows.index.is_unique
+    assert rows.loc["s-lwsr16+skip", "trial"] == later.trial
+    assert rows.loc["s-lwsr16+skip", "steps"] == RUNGS[3]
+    assert rows.loc["s-lwsr16", "trial"] != waiting.trial  # it has not been trained yet
 
 
 def test_no_rung_is_said_to_predict_one_of_other_candidates(two: RunResult) -> None:
