@@ -99,7 +99,7 @@ def front_frame(run: RunResult) -> pd.DataFrame:
 
 
 def _published(run: RunResult, members: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """The fixed trials that are not among ``members``; of one that several generations have, the last that was trained."""
+    """The fixed trials that are not ``members``; of one that several generations have, the last that was trained."""
     found: dict[str, TrialRecord] = {}
     for trial in run.trials:
         if trial.is_fixed and (trial.rungs or trial.source not in found):
