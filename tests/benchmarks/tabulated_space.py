@@ -15,7 +15,6 @@ HELD: dict[str, Value] = {
     "convolution": "dense",
     "depthwise_kernel": 3,
     "inverted_at": "first",
-    "gated_ratio": 0.0,
     "activation_kept": "all",
     "residual_scale": 1.0,
     "malle": "none",
@@ -42,7 +41,7 @@ class TabulatedSpace(SearchSpace):
 
 
 def tabulated_space() -> TabulatedSpace:
-    task = replace(TASKS["sr"], backbones=("symmetric", "plain"))
+    task = TASKS["sr"]
     return TabulatedSpace(task, task.shape(4), HELD, MOST)
 
 
