@@ -109,7 +109,8 @@ def test_twice_the_time_trains_the_same_weights_on(tmp_path: Path, monkeypatch) 
     assert all(trial.rungs == before[trial.trial] for trial in again.trained if trial.trial in before)
     page = again.page.read_text("utf-8")
     for each in again.result.shared:
-        assert f"{each.family}: {each.steps} steps on {each.designs} designs" in page
+        told = f"not trained, {each.failed}" if each.failed else f"{each.steps} steps on {each.designs} designs"
+        assert f"{each.family}: {told}" in page
     assert "On rung 3 a new generation of candidates begins" in page
     model = again.model(later[-1], rung=3)
     assert model.facts["training"]["shared_steps"] == 2 * shared
