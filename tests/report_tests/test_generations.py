@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import pytest
 
@@ -78,7 +79,10 @@ def test_effects_of_knobs_are_those_of_one_generation(two: RunResult) -> None:
 
 def test_its_page_says_where_the_second_begins(two: RunResult) -> None:
     made = report_html(two)
-    assert "On rung 3 a new generation of candidates begins" in made
+    assert "alone. On rung 3 a new generation of candidates begins" in made
+    assert not re.search(
+        r"[a-z][.;:][A-Z]", " ".join(re.findall(r'<p class="note">([^<]*)', made))
+    )  # sentences keep apart
     assert "a new generation begins there" in made
     assert "plain: 100 steps on 8 designs" in made
     assert "plain: 200 steps on 8 designs" in made

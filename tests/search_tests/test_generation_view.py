@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import optuna
 import pytest
 from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
+from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
 from search.records import Status
+from search.storage import open_storage, url_of
 from search.storage.generation_view import generation_view
 
 FIRST_RUNG = 2
@@ -23,10 +26,12 @@ def objective(trial: optuna.Trial) -> tuple[float, float]:
     return float(width * depth), float(width + depth)
 
 
-@pytest.fixture
-def study() -> optuna.Study:
+@pytest.fixture(params=["memory", "journal", "sqlite"])
+def study(request: pytest.FixtureRequest, tmp_path: Path) -> optuna.Study:
     """One generation of it is over."""
-    made = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler(0))
+    url = {"journal": None, "sqlite": f"sqlite:///{tmp_path / 'trials.db'}"}
+    storage = InMemoryStorage() if request.param == "memory" else open_storage(url_of(tmp_path, url[request.param]))
+    made = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler(0), storage=storage)
     made.optimize(objective, n_trials=MEASURED)
     return made
 
