@@ -127,7 +127,12 @@ class EngineOperator:
         """What operators share that differ only in channels and size; costs are interpolated within it."""
         over_channels = self.kind == "reduce" and self.out_channels < self.in_channels
         window = (self.kernel, self.stride, self.dilation)
-        return (self.kind, self.function, *window, self.groups, self.factor, over_channels)
+        return (self.kind, self.function, *window, self.groups, self.factor, over_channels, self.multiplier)
+
+    @property
+    def multiplier(self) -> int:
+        """Outputs per channel of a depthwise convolution, which runs in other kernels with two than with one; else 1."""
+        return max(1, self.out_channels // self.in_channels) if self.kind == "depthwise_conv" else 1
 
     def __str__(self) -> str:
         """As a message names it: ``conv 3x3 16->64 at 320x180``."""
