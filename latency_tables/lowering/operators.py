@@ -131,7 +131,7 @@ class EngineOperator:
 
     @property
     def multiplier(self) -> int:
-        """Outputs per channel of a depthwise convolution, which runs in other kernels with two than with one; else 1."""
+        """Outputs per channel of a depthwise convolution, else 1: with two it runs in other kernels than with one."""
         return max(1, self.out_channels // self.in_channels) if self.kind == "depthwise_conv" else 1
 
     def __str__(self) -> str:

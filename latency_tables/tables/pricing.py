@@ -113,7 +113,7 @@ class Pricer:
         ms, origin, distance = self._grids[op.operation].at(op)
         row = self._table.shapes.get(op)
         if row is not None:
-            relative, origin = math.hypot(row.relative_error, ms / row.latency_ms - 1), row.origin
+            relative, origin = math.hypot(row.relative_error, 1 - row.latency_ms / ms), row.origin
         elif origin == "interpolated":
             relative = INTERPOLATION_ERROR
         else:

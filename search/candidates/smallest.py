@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from itertools import product
-from math import gcd
+from math import gcd, inf
 
 from evaluators.compression.compression import FP32, INT8
 from evaluators.compression.int8.costs import int8_costs
 from evaluators.costs import Costs, architecture_costs
 from evaluators.quantities import ms_text, quantity
+from latency_tables.tables.estimate import MissingOperatorError
 from latency_tables.tables.table import LatencyTable
 from search.request.budget import Budget, Limit
 from space.architecture import Architecture
@@ -97,18 +98,28 @@ def smallest(
 ) -> tuple[Architecture, Costs]:
     """The network with the smallest ``measure``, by coordinate descent: one knob at a time until none helps.
 
-    Costs are monotone in every knob, so this finds the true minimum of a single quantity.
+    Costs are monotone in every knob, so this finds the true minimum of a single quantity. Networks that cannot be
+    priced are passed over.
+
+    Raises:
+        MissingOperatorError: none can be priced.
     """
-    found = [_descend(measure, space, name, price) for name in space.task.backbones]
-    return min(found, key=lambda pair: measure(pair[1]))
+
+    def measured(arch: Architecture) -> float:
+        try:
+            return measure(price(arch))
+        except MissingOperatorError:
+            return inf
+
+    ends = [_descend(measured, space, name) for name in space.task.backbones]
+    least = min(ends, key=measured)
+    return least, price(least)
 
 
-def _descend(
-    measure: Callable[[Costs], float], space: SearchSpace, name: str, price: Callable[[Architecture], Costs]
-) -> tuple[Architecture, Costs]:
+def _descend(measured: Callable[[Architecture], float], space: SearchSpace, name: str) -> Architecture:
     values = space.fill(first, {BACKBONE: name})
     best = space.decode(values)
-    costs = price(best)
+    least = measured(best)
     improved = True
     while improved:
         improved = False
@@ -118,10 +129,10 @@ def _descend(
                     continue
                 for other in _turned(space, values, parameter.key, value):
                     candidate = space.decode(other)
-                    candidate_costs = price(candidate)
-                    if measure(candidate_costs) < measure(costs):
-                        values, best, costs, improved = other, candidate, candidate_costs, True
-    return best, costs
+                    reached = measured(candidate)
+                    if reached < least:
+                        values, best, least, improved = other, candidate, reached, True
+    return best
 
 
 def _turned(space: SearchSpace, values: Values, key: str, value: Value) -> Iterator[Values]:

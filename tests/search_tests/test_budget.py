@@ -1,13 +1,14 @@
 """The budget grammar, and what an impossible budget is answered with."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from evaluators.costs import Costs, architecture_costs
-from latency_tables.tables.estimate import Latency
-from latency_tables.tables.table import load_table
+from latency_tables.tables.estimate import Latency, MissingOperatorError
+from latency_tables.tables.table import TRAFFIC, LatencyTable, load_table
 from search.candidates.smallest import check_possible, smallest
 from search.request.budget import parse_budget
 from search.request.tables import load_used, measured_dtype, tables_of
@@ -179,6 +180,27 @@ def test_an_impossible_time_names_the_fastest_network(tmp_path: Path) -> None:
     for _ in range(100):
         arch = random_architecture(task.shape(4), task.backbones, generator)
         assert architecture_costs(arch, size, tables).of("ms@board-x1") >= least.of("ms@board-x1")
+
+
+def _without(table: LatencyTable, *classes: str) -> LatencyTable:
+    """``table`` as one that was measured before the space had operators of these classes."""
+    kept = [index for index, (kind, _) in enumerate(table.classes) if kind not in classes]
+    rows = {entry: row for entry, row in table.classes.items() if entry[0] not in classes}
+    return replace(table, name="early", classes=rows, samples=table.samples[kept], fingerprint="")
+
+
+def test_networks_that_a_table_cannot_price_do_not_fit(tmp_path: Path) -> None:
+    """A walk passes over them; it ended with "no figure for transposed_conv" on tables of earlier versions."""
+    task, size = TASKS["sr"], (64, 36)
+    whole = load_table(str(write_small_table(tmp_path)))
+    space = SearchSpace(task, task.shape(4))
+    early = _without(whole, "transposed_conv", "grouped_conv", "depthwise_conv 3x3")
+    check_possible(parse_budget("50ms@early"), space, size, (early,))
+    with pytest.raises(UserError, match=r"0.1ms@early fits no network; the smallest takes [\d.]+ ms"):
+        check_possible(parse_budget("0.1ms@early"), space, size, (early,))
+    nothing = _without(whole, *(kind for kind, _ in whole.classes if kind != TRAFFIC))
+    with pytest.raises(MissingOperatorError, match=r"early has no figure for .*measure them"):
+        check_possible(parse_budget("50ms@early"), space, size, (nothing,))
 
 
 def test_an_impossible_budget_names_the_smallest_network() -> None:
