@@ -30,6 +30,12 @@ class Tagged:
     kind: ClassVar[str]
 
 
+class CarriesInput:
+    """Settings of a trunk that itself carries the input to the output: its networks start as their input."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class IOShape:
     """Input and output of a network: channels, and how many times larger the output is per side.
@@ -127,8 +133,9 @@ class Architecture:
 
     @property
     def lacks_input_skip(self) -> bool:
-        """Whether the network could have an input skip and has none."""
-        return self.ends is not None and self.ends.input_skip == "none"
+        """Whether the network could have an input skip and has none, nor a trunk that carries the input."""
+        skips = self.ends is None or self.ends.input_skip != "none"
+        return not skips and not isinstance(self.settings, CarriesInput)
 
     def with_ends(self, **changes: Any) -> Architecture:
         """The same with ``changes`` of its ends, which it must have."""

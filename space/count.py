@@ -10,12 +10,13 @@ from typing import Any
 
 from space.architecture import IOShape
 from space.backbones import Backbone
-from space.backbones.row import INVERTED_RATIO, ROW_KNOBS
+from space.backbones.row import GATED, GATED_KNOBS, GATED_RATIO, INVERTED_RATIO, ROW_KNOBS
 from space.knobs import Knob, Value
 
 # Knobs that together say which blocks a trunk has: of these two choices may mean the same blocks. Every other knob's
 # value stands in the settings for itself.
-BLOCK_ROW = frozenset({"width", "blocks", "blocks_per_stage", *(knob.name for knob in ROW_KNOBS)})
+DEPTHS = ("blocks", "blocks_per_stage")  # how many blocks there are, by the backbone
+BLOCK_ROW = frozenset({"width", *DEPTHS, *(knob.name for knob in (*ROW_KNOBS, *GATED_KNOBS))})
 
 
 def knob_sets(knobs: tuple[Knob, ...]) -> int:
@@ -58,13 +59,30 @@ def architectures(backbone: Backbone, shape: IOShape) -> int:
 
 @lru_cache
 def _block_rows(backbone: Backbone) -> int:
-    """The number of different settings among all choices of ``BLOCK_ROW``, all other knobs being fixed."""
+    """The number of different settings among all choices of ``BLOCK_ROW``, all other knobs being fixed.
+
+    What follows blocks depends on how many there are, not on what they are, and nothing follows gated ones.
+    """
     of_blocks = tuple(knob for knob in backbone.knobs if knob.name in BLOCK_ROW)
     fixed = next(all_choices(tuple(knob for knob in backbone.knobs if knob.name not in BLOCK_ROW)))
+    (depth,) = (knob for knob in of_blocks if knob.name in DEPTHS)
+    follow = any(knob.name == GATED_RATIO.name for knob in of_blocks)
+
+    def different(**held: Value) -> Counter[bool]:
+        """Settings among the choices with values ``held``, by whether their blocks are gated ones."""
+        own = tuple(replace(knob, values=(held[knob.name],)) if knob.name in held else knob for knob in of_blocks)
+        found = {backbone.settings_from_knobs({**fixed, **chosen}): chosen["block"] for chosen in all_choices(own)}
+        return Counter(kind == GATED for kind in found.values())
+
+    nothing = {GATED_RATIO.name: 0.0} if follow else {}
+    of_gated = {knob.name for knob in GATED_KNOBS}
+    firsts = {knob.name: knob.values[0] for knob in of_blocks if knob.name not in of_gated}
     rows = 0
-    for width, widths in _alike(of_blocks).items():
-        at_width = tuple(replace(knob, values=(width,)) if knob.name == "width" else knob for knob in of_blocks)
-        rows += widths * len({backbone.settings_from_knobs({**fixed, **chosen}) for chosen in all_choices(at_width)})
+    for blocks in depth.values:
+        following = different(**firsts | {depth.name: blocks}).total() if follow else 1
+        for width, widths in _alike(of_blocks).items():
+            found = different(width=width, **{depth.name: blocks}, **nothing)
+            rows += widths * (found[True] + following * found[False])
     return rows
 
 

@@ -69,7 +69,7 @@ TASKS: dict[str, Task] = {
             {"colour": COLOUR, "y": GREY},
             {2: (640, 360), 3: (427, 240), 4: (320, 180)},
             4,
-            ("symmetric", "plain"),
+            ("symmetric", "plain", "streams"),
         ),
         # 640x360 for both: a quarter of a 1280x720 frame, as sr at x2 takes in. The papers' tables mostly state 256x256
         # (``--input 256x256``).

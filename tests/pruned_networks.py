@@ -18,6 +18,7 @@ from space.channels import ChannelMap, channel_map, narrow
 from space.channels.widths import architecture_channels
 from space.deploy import deploy_form
 from space.layers.attention import SpatialAttention
+from space.layers.channel_self_attention import ChannelSelfAttention
 from space.layers.lightweight import Gsat
 from space.specialists import networks_of
 from tests.small_networks import filled
@@ -74,7 +75,8 @@ def assert_exactly_narrowed(network: nn.Module, image: torch.Tensor) -> None:
         before = sum(parameter.numel() for parameter in network.parameters())
         found = narrow(network, channels, kept)(image)
     assert sum(parameter.numel() for parameter in network.parameters()) < before
-    if any(isinstance(module, Gsat | SpatialAttention | nn.LayerNorm) for module in network.modules()):
+    counted = Gsat | SpatialAttention | nn.LayerNorm | ChannelSelfAttention
+    if any(isinstance(module, counted) for module in network.modules()):
         assert found.shape == expected.shape  # a mean over channels counts those that are zero; GSAT changes its groups
         assert found.isfinite().all()
     else:

@@ -32,10 +32,14 @@ def filled(network: nn.Module, seed: int = 0) -> nn.Module:
 def small_model(
     task: str, channels: str = "", specialists: int = 1, sigma: tuple[float, float] | None = None, **knobs: object
 ) -> Model:
-    """The smallest network of a task's last backbone, or of ``backbone=``, with ``knobs``; named after the task."""
+    """The smallest network of a task's last backbone, or of ``backbone=``, with ``knobs``; named after the task.
+
+    Of sr it is the plain one, which has every choice of ends.
+    """
     rules: TaskRules = rules_of(task, options={"channels": channels} | ({"sigma": sigma} if sigma else {}))
     space = SearchSpace(TASKS[task], replace(rules.shape, specialists=specialists))
-    values = space.fill(first, {BACKBONE: TASKS[task].backbones[-1], SPECIALISTS.name: specialists, **knobs})
+    backbone = "plain" if task == "sr" else TASKS[task].backbones[-1]
+    values = space.fill(first, {BACKBONE: backbone, SPECIALISTS.name: specialists, **knobs})
     arch = space.decode(values)
     network = build(arch, torch.Generator().manual_seed(1)).eval()
     for each in networks_of(network):

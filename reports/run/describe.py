@@ -39,7 +39,8 @@ def description_parts(architecture: Architecture) -> list[str]:
         parts.append(f"{architecture.ends.upsampler.kind} upsampler")
     if architecture.ends is not None:
         skip = architecture.ends.input_skip
-        parts.append("no input skip" if skip == "none" else f"{skip} skip")
+        without = "no input skip" if architecture.lacks_input_skip else "input carried"
+        parts.append(without if skip == "none" else f"{skip} skip")
     if architecture.shape.specialists > 1:
         parts.append(f"{architecture.shape.specialists} specialists")
     return parts
@@ -102,9 +103,11 @@ def _flat(value: Any) -> Iterator[Any]:
 
 
 def _kinds(blocks: tuple[Any, ...]) -> str:
-    """In brackets, the inverted blocks and those without an activation, where there are any."""
+    """In brackets, the inverted blocks, gated ones and those without an activation, where there are any."""
+    gated = sum(block.kind == "gated" for block in blocks)
     inverted = sum(block.kind == "inverted" for block in blocks)
     linear = sum(not getattr(block, "activated", True) for block in blocks)
     notes = [f"{'all' if inverted == len(blocks) else inverted} inverted"] if inverted else []
+    notes += [f"{'all' if gated == len(blocks) else gated} gated"] if gated else []
     notes += [f"{linear} linear"] if linear else []
     return f" ({', '.join(notes)})" if notes else ""

@@ -25,6 +25,7 @@ RANDOM_SAMPLES = 40  # random networks of a backbone among which ``small_network
 # several values, the first that is offered; of kinds of blocks, the one that its backbone names first.
 PLAIN: dict[str, tuple[Value, ...]] = {
     "inverted_ratio": (0.0,),
+    "gated_ratio": (0.0,),
     "activation_kept": ("all",),
     "residual_scale": (1.0,),
     "recursion": (1,),

@@ -11,6 +11,7 @@ PLAIN_ROW: Mapping[str, Value] = {  # EDSR's outline: its only channels are the 
     "block": "residual",
     "convolution": "dense",
     "inverted_ratio": 0.0,
+    "gated_ratio": 0.0,
     "activation_kept": "all",
     "residual_scale": 1.0,
     "malle": "none",

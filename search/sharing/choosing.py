@@ -25,6 +25,7 @@ CHEAP_BLOCK = "inverted"
 inherited, the families of s-LWSR and of plain residual networks have a front of 1.182 dB x decades; with plain inverted
 networks 1.299, with plain residual networks of s-LWSR's backbone 1.186. Three further families raise 1.299 to 1.314 as
 ``following_family`` chooses them, to 1.306 if drawn at random (``python -m tests.benchmarks.family_choice``)."""
+CHEAP_ALREADY = ("conv",)  # plain kinds of block that need no second family: one convolution alone
 # What a neighbour has in common with its parent: another scale learns as much later, and a trunk that runs four times
 # takes four times as long as the plan allows for a family.
 KEPT = (BACKBONE, "input_skip", SPECIALISTS.name, "residual_scale", "recursion")
@@ -90,7 +91,8 @@ def _published_and_plain(screen: Screen) -> Iterator[Family]:
     for name in sorted(screen.task.backbones, key=lambda name: name in published):
         plain = {**plain_point(space, name, generator), **PLAIN_ENDS}
         yield from new(plain, {})
-        if name not in published and any(CHEAP_BLOCK in each.values for each in space.of(name) if each.key == "block"):
+        offers_cheap = any(CHEAP_BLOCK in each.values for each in space.of(name) if each.key == "block")
+        if name not in published and plain["block"] not in CHEAP_ALREADY and offers_cheap:
             yield from new({**plain, "block": CHEAP_BLOCK}, {})
 
 

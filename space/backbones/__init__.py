@@ -11,7 +11,7 @@ from torch import nn
 
 from space import knobs as knob_rules
 from space.architecture import Architecture, EndsSpec, IOShape, MalleSpec
-from space.backbones import encoder_decoder, plain, progressive, pyramid, symmetric
+from space.backbones import encoder_decoder, plain, progressive, pyramid, streams, symmetric
 from space.backbones.ends import ends_from_knobs, ends_values, trunk_malle
 from space.backbones.restoration_net import RestorationNet, Trunk
 from space.errors import UserError
@@ -131,6 +131,14 @@ BACKBONES: dict[str, Backbone] = {
             encoder_decoder.KNOBS,
             encoder_decoder.settings_from_knobs,
             encoder_decoder.values_of,
+        ),
+        Backbone(
+            "streams",
+            streams.StreamsTrunk,
+            streams.StreamsSettings,
+            streams.KNOBS,
+            streams.settings_from_knobs,
+            streams.values_of,
         ),
     )
 }

@@ -12,12 +12,12 @@ from space import knobs as k
 from space.architecture import IOShape, Nested
 from space.backbones.ends import ENDS_KNOBS
 from space.backbones.restoration_net import Make, RestorationNet, Trunk
-from space.backbones.row import ROW_KNOBS, row, row_values
+from space.backbones.row import GATED_KNOBS, ROW_KNOBS, own_blocks, row, row_values
 from space.blocks import BLOCKS, block
 from space.blocks.block import BlockSpec
 
 DEPTH = k.Knob("blocks", tuple(range(2, 25)), "residual blocks in the trunk", "EDSR-baseline: 16", elastic=True)
-KNOBS = (k.WIDTH, DEPTH, k.RECURSION, *ROW_KNOBS, k.RESIDUAL_SCALE, *ENDS_KNOBS)
+KNOBS = (k.WIDTH, DEPTH, k.RECURSION, *ROW_KNOBS, *GATED_KNOBS, k.RESIDUAL_SCALE, *ENDS_KNOBS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def values_of(settings: PlainSettings) -> dict[str, k.Value]:
     """Knob values from which ``settings_from_knobs`` gives ``settings``, if any do."""
     return {
         "width": settings.width,
-        "blocks": len(settings.blocks),
+        "blocks": len(own_blocks(settings.blocks)),
         "recursion": settings.recursion,
         "residual_scale": settings.residual_scale,
         **row_values(settings.blocks, KNOBS),

@@ -20,7 +20,17 @@ from space import knobs as k
 from space.architecture import IOShape, Nested
 from space.backbones.ends import ATTENTION, ENDS_KNOBS
 from space.backbones.restoration_net import Make, RestorationNet, Trunk
-from space.backbones.row import ACTIVATION_KEPT, INVERTED_AT, INVERTED_RATIO, ROW_KNOBS, row, row_values
+from space.backbones.row import (
+    ACTIVATION_KEPT,
+    GATED_KNOBS,
+    GATED_RATIO,
+    INVERTED_AT,
+    INVERTED_RATIO,
+    ROW_KNOBS,
+    own_blocks,
+    row,
+    row_values,
+)
 from space.blocks import BLOCKS, block
 from space.blocks.block import BlockSpec
 from space.layers.attention import KINDS
@@ -33,9 +43,10 @@ OWN = {
     "inverted_ratio": replace(INVERTED_RATIO, values=(0.0, 0.5)),
     "inverted_at": replace(INVERTED_AT, values=("first", "last")),
     "activation_kept": replace(ACTIVATION_KEPT, values=("rare", "all"), when={"blocks": tuple(range(3, 9))}),
+    "gated_ratio": replace(GATED_RATIO, values=(0.0, 0.5)),
     "attention": replace(ATTENTION, meaning="recalibration of the features of input and stages"),
 }
-ALL = (k.WIDTH, DEPTH, k.RECURSION, *ROW_KNOBS, k.RESIDUAL_SCALE, *ENDS_KNOBS)
+ALL = (k.WIDTH, DEPTH, k.RECURSION, *ROW_KNOBS, *GATED_KNOBS, k.RESIDUAL_SCALE, *ENDS_KNOBS)
 KNOBS = tuple(OWN.get(knob.name, knob) for knob in ALL)
 
 
@@ -65,7 +76,7 @@ def values_of(settings: ProgressiveSettings) -> dict[str, k.Value]:
     """Knob values from which ``settings_from_knobs`` gives ``settings``, if any do."""
     return {
         "width": settings.width,
-        "blocks": len(settings.blocks),
+        "blocks": len(own_blocks(settings.blocks)),
         "recursion": settings.recursion,
         "residual_scale": settings.residual_scale,
         **row_values(settings.blocks, KNOBS),

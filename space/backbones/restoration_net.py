@@ -12,7 +12,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 from torch import Tensor, nn
 
-from space.architecture import EndsSpec, IOShape, MalleSpec
+from space.architecture import EndsSpec, IOShape, MalleSpec, UpsamplerSpec
 from space.layers.attention import KINDS, attention, kinds_of
 from space.layers.image_ends import InputSkip, MeanShift
 from space.layers.malle import MalleResidual
@@ -35,6 +35,8 @@ class Trunk(nn.Module, ABC):
     MALLE_PLACES: ClassVar[Mapping[str, str]] = {"head": "head", "middle": "middle", "tail": "tail"}  # by placement
     ATTENTION_PLACES: ClassVar[Mapping[str, str]] = dict.fromkeys(KINDS, "tail")  # by kind of attention
     LONG_SKIP: ClassVar[Literal["none", "stem", "head"]] = "none"  # whose features are added to the trunk's
+    # In its upsampler, the convolution whose result is added to the input that the trunk carries; "" where it does not.
+    ADDS_TO_CARRIED: ClassVar[str] = ""
 
     def __init__(self, width: int, multiple: int = 1) -> None:
         """``multiple`` is what the sides of its input must be multiples of."""
@@ -50,6 +52,18 @@ class Trunk(nn.Module, ABC):
         """The MalleConvs of ``spec`` by place: one, or one at each place (``all``)."""
         places = (place for value, place in self.MALLE_PLACES.items() if spec.placement in (value, "all"))
         return {place: make(MalleResidual, self.width_at(place), spec) for place in places}
+
+    def attention_at(self, kind: str, make: Make) -> nn.Module:
+        """The attention of one ``kind``, for its place."""
+        return make(attention, kind, self.width_at(self.ATTENTION_PLACES[kind]))
+
+    def make_stem(self, in_channels: int, make: Make) -> nn.Module:
+        """From the image to ``width`` channels."""
+        return make(nn.Conv2d, in_channels, self.width, 3, padding=1)
+
+    def make_upsampler(self, spec: UpsamplerSpec, out_channels: int, scale: int, make: Make) -> nn.Module:
+        """From ``width`` channels to the image, with its last convolution as ``last``."""
+        return make(upsampler, spec, self.width, out_channels, scale)
 
     @abstractmethod
     def forward(self, x: Tensor, image: Tensor, ends: RestorationNet) -> Tensor:
@@ -68,7 +82,7 @@ class RestorationNet(nn.Module, ResidualEnd, DividesSides):
             self.shift_in, self.shift_out = make(MeanShift, -1), make(MeanShift, +1)
         if trunk.multiple > 1:
             self.fill, self.cut = make(FillUp, trunk.multiple), make(Cut, shape.scale)
-        self.stem = make(nn.Conv2d, shape.in_channels, trunk.width, 3, padding=1)
+        self.stem = trunk.make_stem(shape.in_channels, make)
         self.trunk = trunk
         self.places: dict[str, list[tuple[str, str]]] = {}  # by place, the modules that stand there, by name
         if ends.malle:
@@ -78,12 +92,14 @@ class RestorationNet(nn.Module, ResidualEnd, DividesSides):
         if kinds := kinds_of(ends.attention):
             self.attention = nn.ModuleDict()
             for kind in kinds:
-                place = trunk.ATTENTION_PLACES[kind]
-                self.attention[kind] = make(attention, kind, trunk.width_at(place))
-                self.places.setdefault(place, []).append(("attention", kind))
-        self.upsampler = make(upsampler, ends.upsampler, trunk.width, shape.out_channels, shape.scale)
-        if ends.input_skip != "none":
-            self.skip = make(InputSkip, ends.input_skip, shape.scale, shape.out_channels)
+                self.attention[kind] = trunk.attention_at(kind, make)
+                self.places.setdefault(trunk.ATTENTION_PLACES[kind], []).append(("attention", kind))
+        self.upsampler = trunk.make_upsampler(ends.upsampler, shape.out_channels, shape.scale, make)
+        skip = ends.input_skip
+        if skip == "none" and trunk.ADDS_TO_CARRIED:  # not run: what the network starts as
+            skip = "nearest" if shape.scale > 1 else "identity"
+        if skip != "none":
+            self.skip = make(InputSkip, skip, shape.scale, shape.out_channels)
         if ends.clipped:
             self.clip = make(nn.Hardtanh, 0.0, 1.0)
         self.ends = ends
@@ -91,7 +107,7 @@ class RestorationNet(nn.Module, ResidualEnd, DividesSides):
     @property
     def multiple(self) -> int:
         """That of the trunk, times that of an attention, which may stand where the trunk is coarsest."""
-        attentions = self.attention.values() if kinds_of(self.ends.attention) else ()
+        attentions = self.attention.modules() if kinds_of(self.ends.attention) else ()
         return self.trunk.multiple * math.lcm(*(part.multiple for part in attentions if isinstance(part, DividesSides)))
 
     @property
@@ -100,7 +116,8 @@ class RestorationNet(nn.Module, ResidualEnd, DividesSides):
 
     @property
     def residual_end(self) -> nn.Module | None:
-        return self.upsampler.get_submodule("last") if self.adds_input else None
+        name = "last" if self.adds_input else self.trunk.ADDS_TO_CARRIED
+        return self.upsampler.get_submodule(name) if name else None
 
     def insert(self, place: str, x: Tensor) -> Tensor:
         """``x`` after the MalleConv and the attention at ``place``, if any: `(N, C, H, W)` to the same shape."""

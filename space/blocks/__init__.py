@@ -10,6 +10,8 @@ from torch import nn
 from space.blocks.ar import ArSpec
 from space.blocks.block import BlockSpec
 from space.blocks.bsconv import BsConvSpec
+from space.blocks.conv import ConvSpec
+from space.blocks.gated import GatedSpec
 from space.blocks.gsat import GsatSpec
 from space.blocks.inverted import InvertedSpec
 from space.blocks.inverted_prelu import PReluInvertedSpec
@@ -32,6 +34,8 @@ BLOCKS: dict[str, type[BlockSpec]] = {
     "spab": SpabSpec,
     "bsconv": BsConvSpec,
     "partial": PartialSpec,
+    "conv": ConvSpec,
+    "gated": GatedSpec,
 }
 
 

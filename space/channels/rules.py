@@ -98,6 +98,7 @@ def _cat(seen: Labelling, args: Any, kwargs: Any, written: Sequence[Tensor]) -> 
             continue
         for other in here[1:]:
             seen.units.join(here[0], other)
+            seen.segments.follow(here[0], other)
         labels.append(here[0] if here else None)
     seen.label(result, tuple(labels))
 

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from space.layers.esa import STRIDE, WINDOW, EnhancedSpatialAttention
 from space.layers.local_importance_attention import LocalImportanceAttention
-from space.layers.protocols import DividesSides
+from space.layers.protocols import DividesSides, StartsItself
+from space.layers.weight_and_bias import weight_and_bias
 
 DOWNSCALE = 2 * STRIDE  # of a strided convolution and a pooling
 REDUCTION, HIDDEN = 4, 8  # a quarter of the channels (RFANet, Liu et al., CVPR 2020), in multiples of 8
@@ -61,12 +62,21 @@ class _PaddedSoftPool(nn.Module):
         return of_values / of_weights
 
 
-class AlignedImportanceAttention(LocalImportanceAttention, _Aligned):
+class AlignedImportanceAttention(LocalImportanceAttention, _Aligned, StartsItself):
     """LIA of PlainUSR with a quarter of the channels: `(N, C, H, W)` to the same shape."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, hidden_for(channels))
         self.importance[1] = _PaddedSoftPool()
+
+    @torch.no_grad()
+    def reset(self) -> None:
+        """Start with the biases alone before the soft pooling, which then is a mean.
+
+        Features of random networks with many passes are several thousand, and exp(89) is no float32: one of 250 plain
+        ones gave NaN for a first image.
+        """
+        weight_and_bias(self.importance[0])[0].zero_()
 
     def forward(self, x: Tensor) -> Tensor:
         return x * enlarged(self.importance(x), x) * torch.sigmoid(x[:, :1])

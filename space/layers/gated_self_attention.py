@@ -47,7 +47,16 @@ class GatedSelfAttention(nn.Module):
     def attended(self, gated: Tensor) -> Tensor:
         """Queries and values `(N, 2 * width, H, W)` to `(N, width, H, W)`."""
         query, value = gated.chunk(2, 1)
-        key = unit_length(value, PIXELS).flatten(2)  # (N, C, HW)
-        likeness = torch.bmm(unit_length(query, PIXELS).flatten(2), key.transpose(1, 2))  # (N, C, C)
-        weights = (likeness * self.temperature).softmax(-1)
-        return torch.bmm(weights, value.flatten(2)).view(value.shape)
+        return mean_of_channels(query, value, self.temperature)
+
+
+def mean_of_channels(query: Tensor, value: Tensor, temperature: Tensor) -> Tensor:
+    """For each channel of ``query`` the mean of those of ``value``, weighted by their likeness to it.
+
+    Both are `(N, C, H, W)`, as is the result; the likeness is the softmax of ``temperature`` times the cosine over all
+    pixels.
+    """
+    key = unit_length(value, PIXELS).flatten(2)  # (N, C, HW)
+    likeness = torch.bmm(unit_length(query, PIXELS).flatten(2), key.transpose(1, 2))  # (N, C, C)
+    weights = (likeness * temperature).softmax(-1)
+    return torch.bmm(weights, value.flatten(2)).view(value.shape)

@@ -16,7 +16,7 @@ def unit_length(x: Tensor, dims: tuple[int, ...] = (1,)) -> Tensor:
 
 
 class UnitLength(nn.Module):
-    """``unit_length`` of each pixel's channels. `(N, C, H, W)` to the same shape."""
+    """Every pixel's channels divided by their L2 length: `(N, C, H, W)` to the same shape, without weights."""
 
     def forward(self, x: Tensor) -> Tensor:
         return unit_length(x)

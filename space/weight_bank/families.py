@@ -62,7 +62,7 @@ class Family:
         values = {**self.values, **dict(self.names)}
         words = [str(values[BACKBONE])]
         words += [str(values[key]) for key in NAMED if key in values]
-        unusual = (key for key in ("inverted_ratio", "malle", "recursion") if _is_unusual(key, values))
+        unusual = (key for key in ("inverted_ratio", "gated_ratio", "malle", "recursion") if _is_unusual(key, values))
         words += [f"{key} {values[key]}" for key in unusual]
         return f"{' '.join(words)} (up to {', '.join(f'{key} {value}' for key, value in self.most)})"
 

@@ -35,19 +35,22 @@ HIDDEN, SEED = 24, 7  # of ``network``
 
 def saturating(values: Mapping[str, Value], costs: Costs) -> float:
     wide = np.log2(float(values["width"]) / 24)
-    blocks = float(values.get("blocks", 6 * float(values.get("blocks_per_stage", 1)))) * float(values["recursion"])
+    recursion = float(values.get("recursion", 1))
+    blocks = float(values.get("blocks", 6 * float(values.get("blocks_per_stage", 1)))) * recursion
     work = np.log10(costs.macs / 1e8)
     psnr_db = 1.1 / (1 + np.exp(-2 * (work + 0.9)))
     psnr_db -= 0.05 * (np.log2(blocks / 10) - 0.7 * wide) ** 2
-    psnr_db -= 0.03 * (float(values["recursion"]) - 1)
+    psnr_db -= 0.03 * (recursion - 1)
     psnr_db += BLOCKS.get(str(values["block"]), 0.0) * (1 - 0.5 * wide)
-    psnr_db += UPSAMPLERS.get(str(values["upsampler"]), -0.03)
+    psnr_db += UPSAMPLERS.get(str(values.get("upsampler", "dense-one-step")), -0.03)
     psnr_db += KEPT[str(values["activation_kept"])]
     psnr_db -= {"none": 0.25, "nearest": 0.03, "bilinear": 0.01, "bicubic": 0.0}[str(values["input_skip"])] / (
         1 + np.exp(3 * work)
     )
     psnr_db += {"channel": 0.05, "spatial": 0.01, "both": 0.04}.get(str(values["attention"]), 0.0) * (1 + wide)
-    psnr_db += {0.1: -0.08, 0.5: -0.01, 1.0: 0.0}[float(values["residual_scale"])] * (1 if blocks < 16 else -0.5)
+    psnr_db += {0.1: -0.08, 0.5: -0.01, 1.0: 0.0}[float(values.get("residual_scale", 1.0))] * (
+        1 if blocks < 16 else -0.5
+    )
     psnr_db += 0.1 * float(values.get("inverted_ratio", 0.0)) * (0.3 - work)
     psnr_db += {"none": 0.0, "normal": 0.03, "wide": 0.05}[str(values.get("pool", "none"))] * np.tanh(blocks / 12)
     psnr_db -= 0.06 * (values["malle"] != "none") * (1 - 1.5 * (values["malle"] == "middle"))

@@ -15,6 +15,7 @@ HELD: dict[str, Value] = {
     "convolution": "dense",
     "depthwise_kernel": 3,
     "inverted_at": "first",
+    "gated_ratio": 0.0,
     "activation_kept": "all",
     "residual_scale": 1.0,
     "malle": "none",
@@ -41,7 +42,7 @@ class TabulatedSpace(SearchSpace):
 
 
 def tabulated_space() -> TabulatedSpace:
-    task = TASKS["sr"]
+    task = replace(TASKS["sr"], backbones=("symmetric", "plain"))
     return TabulatedSpace(task, task.shape(4), HELD, MOST)
 
 

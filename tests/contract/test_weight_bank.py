@@ -21,10 +21,12 @@ from space.specialists import networks_of
 from space.weight_bank import WeightBank
 
 TASK_OF = {name: next(task for task in TASKS.values() if name in task.backbones) for name in BACKBONES}
-# Where a channel's value depends on how many others there are, or where they stand: a mean over channels, and layers
-# in groups or halves that add to a residual stream, whose own channels are not in groups.
+# Where a channel's value depends on how many others there are, or where they stand: a mean or a softmax over channels,
+# and layers in groups or halves that add to a residual stream, whose own channels are not in groups.
 CONNECTED = {"attention": ("spatial", "both"), "upsampler": ("grouped",), "block": ("gsat",), "convolution": ("list",)}
 CONNECTED |= {"ar_convolution": ("gsat", "list"), "resample": ("bilinear-list",)}
+CONNECTED |= {f"{prefix}gated_attention": ("channels",) for prefix in ("", "after_")}
+CONNECTED |= {f"{prefix}gated_norm": ("layer",) for prefix in ("", "after_")}
 NARROW = 16  # channels; of 8, eight groups are depthwise, which is another kind of convolution
 # The trunk with the fewest layers has the most knobs, and all blocks; others are marked long.
 EACH = pytest.mark.parametrize(
