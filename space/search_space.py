@@ -126,6 +126,15 @@ class SearchSpace:
             raise UserError(f"backbone of {self.task.name} must be one of {', '.join(self._of)}, got {backbone!r}")
         return self._of[backbone]
 
+    def offering(self, given: Mapping[str, Value]) -> tuple[str, ...]:
+        """The backbones that have every knob in ``given``, with its value among those to choose from."""
+        names = (str(given[BACKBONE]),) if BACKBONE in given else tuple(self._of)
+        wanted = {key: value for key, value in given.items() if key != BACKBONE}
+        offered = {name: {parameter.key: parameter.values for parameter in self.of(name)} for name in names}
+        return tuple(
+            name for name in names if all(value in offered[name].get(key, ()) for key, value in wanted.items())
+        )
+
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         """All choices. Choices of several backbones may share a name; they then have the same values."""

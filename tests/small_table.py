@@ -20,6 +20,7 @@ MS_PER_GMAC = {
     EngineOperator("grouped_conv", 8, 8, 8, 8, 512, kernel=(3, 3), groups=2): 700.0,
     EngineOperator("transposed_conv", 8, 8, 8, 8, 512, kernel=(3, 3)): 90.0,
     EngineOperator("matmul", 8, 8, 8, 8, 512): 50.0,
+    EngineOperator("matmul", 8, 1, 64, 8, 1024): 90.0,
 }
 PRICES = {
     **{(cost_class(operator), "GMAC"): (ms, "fitted") for operator, ms in MS_PER_GMAC.items()},

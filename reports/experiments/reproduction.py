@@ -17,8 +17,9 @@ from reports.networks.counts import DASH, NetworkCounts, network_counts, percent
 from reports.plotting.style import write_png
 from search.experiments.network_specs import entry_of
 from search.experiments.training import Training, TrainingRecord
+from space.errors import UserError
 from space.files import write_atomically
-from space.zoo import published_network
+from space.zoo import PublishedNetwork, published_network
 from space.zoo.literature import published_results
 from space.zoo.published_result import PublishedResult
 
@@ -33,7 +34,7 @@ def _rows(record: TrainingRecord) -> Iterator[dict[str, object]]:
     for spec, result in record.results.items():
         published = published_on(training, spec, result.images)
         yield {
-            "network": training.name,
+            "network": _named(training),
             "task": record.rules.title,
             "params": record.params,
             "true_macs": record.macs,
@@ -64,8 +65,26 @@ def _rows(record: TrainingRecord) -> Iterator[dict[str, object]]:
 
 
 def _counts(training: Training) -> NetworkCounts | None:
-    """The published counts of its network and ours by the paper's rule; None of a network with a knob turned."""
-    return None if ":" in training.name else _counted(entry_of(training.name).name, training.rules.scale)
+    """The published counts of its network and ours by the paper's rule; None of another."""
+    entry = _entry(training)
+    return _counted(entry.name, training.rules.scale) if entry else None
+
+
+def _entry(training: Training) -> PublishedNetwork | None:
+    """The published configuration that was trained; None of one with a knob turned, and of a design that a search
+    found."""
+    try:
+        return None if ":" in training.name else entry_of(training.name)
+    except UserError:
+        return None
+
+
+def _named(training: Training) -> str:
+    """The network, and who taught it."""
+    distil = training.loss.distil
+    taught = f", taught by {distil.teacher.name}" if distil and distil.teacher else ""
+    spectra = ", with spectra" if training.loss.spectrum_weight else ""
+    return f"{training.name}{taught}{spectra}"
 
 
 @lru_cache
@@ -77,12 +96,13 @@ def _counted(name: str, scale: int) -> NetworkCounts:
 def published_on(training: Training, spec: str, images: int) -> PublishedResult | None:
     """What was published for the network of ``training`` on the test set ``spec``; its own authors' figure first.
 
-    None of another measure or noise, and none of a network with a knob turned.
+    None of another measure or noise, and none of a network that is not a published one.
     """
     there, rules = reported_set(spec), training.rules
-    if there is None or there.images != images or ":" in training.name:
+    entry = _entry(training)
+    if there is None or there.images != images or entry is None:
         return None
-    title = entry_of(training.name).title
+    title = entry.title
     found = [
         row
         for row in published_results(rules.task, rules.scale)
@@ -156,14 +176,14 @@ def page(records: Sequence[TrainingRecord]) -> str:
             f"{record.rules.title}, {training.protocol} protocol, seed {training.seed}, {about['device']}, commit "
             f"{about['commit']}, trained on {record.train_data}"
         )
-        made.setdefault(how, []).append(f"{training.name} ({training.steps:,} steps)")
+        made.setdefault(how, []).append(f"{_named(training)} ({training.steps:,} steps)")
     lines += [f"- {', '.join(names)}: {how}" for how, names in made.items()]
     return "\n".join(lines) + "\n"
 
 
 def _cells(record: TrainingRecord, specs: Sequence[str]) -> Iterator[str]:
     training, counts = record.training, _counts(record.training)
-    yield training.name
+    yield _named(training)
     yield f"{record.params:,}"
     yield percent(counts.params_off) if counts else DASH
     yield f"{record.macs / 1e9:.2f}"

@@ -47,6 +47,12 @@ KINDS: Mapping[str, Mapping[str, Value]] = {
         "modulation_activation": "relu",
         "modulation_statistics": "none",
     },
+    "gated, as published": {"block": "gated", "gated_attention": "channels", "gated_norm": "layer"},
+    "gated, no attention": {"block": "gated", "gated_attention": "none", "gated_norm": "layer"},
+    "gated, no norm": {"block": "gated", "gated_attention": "none", "gated_norm": "none"},
+    "residual, half gated": {"gated_ratio": 0.5, "after_gated_attention": "none", "after_gated_norm": "none"},
+    "conv": {"block": "conv"},
+    "conv, colour streams": {BACKBONE: "streams", "block": "conv", "input_skip": "none"},
     "multi-scale, GELU": {"block": "multi-scale", "multi_scale_activation": "gelu"},
     "multi-scale, ReLU": {"block": "multi-scale", "multi_scale_activation": "relu"},
 }
@@ -54,8 +60,8 @@ KINDS: Mapping[str, Mapping[str, Value]] = {
 
 
 def block_variants(rules: TaskRules) -> dict[str, Architecture]:
-    """Plain trunks of ``WIDTH`` channels by kind of block: ``DENSE_BLOCKS`` dense residual ones, and as many others as
-    come nearest to their milliseconds on ``TABLE``.
+    """Trunks of ``WIDTH`` channels by kind of block: ``DENSE_BLOCKS`` dense residual ones, and as many others as come
+    nearest to their milliseconds on ``TABLE``. What the task's trunks do not offer is left out.
 
     Raises:
         UserError: the task has no plain trunk, or the table lacks an operator.
@@ -65,6 +71,8 @@ def block_variants(rules: TaskRules) -> dict[str, Architecture]:
     wanted_ms = _ms(rules, _trunk(space, rules, {}, DENSE_BLOCKS))
     found = {}
     for name, knobs in KINDS.items():
+        if knobs.get(BACKBONE, first(space.backbone)) not in space.task.backbones:
+            continue
         trunks = [_trunk(space, rules, knobs, depth) for depth in depths]
         above = bisect_left(trunks, wanted_ms, lo=1, hi=len(trunks) - 1, key=lambda trunk: _ms(rules, trunk))
         near = trunks[above - 1], trunks[above]

@@ -64,13 +64,17 @@ def drawn(
 ) -> tuple[Architecture, ...]:
     """Up to ``count`` different designs that take ``wanted_ms``, each a random point led there by its costs alone.
 
-    ``given`` knobs stay as they are. Fewer are found where the space has few designs that fast.
+    ``given`` knobs stay as they are, and only backbones that offer their values are drawn. Fewer are found where the
+    space has few designs that fast.
     """
     found: dict[str, Architecture] = {}
-    for _ in range(STARTS * count):
+    names = space.offering(given)
+    for _ in range(STARTS * count if names else 0):
         if len(found) == count:
             break
-        arch = _led(space, space.random(generator, given), given, wanted_ms, ms, generator)
+        name = names[int(generator.integers(len(names)))]
+        start = space.random(generator, {**given, BACKBONE: name})
+        arch = _led(space, start, given, wanted_ms, ms, generator)
         if arch is not None:
             found.setdefault(arch.key, arch)
     return tuple(found.values())

@@ -1,23 +1,31 @@
 """The training queue: a CSV file of trainings in priority order, one a line.
 
-Columns: ``network`` (``search.experiments.network_specs``), ``task``, ``options`` (``scale=4 channels=grey sigma=25``,
-as on the command line), ``protocol``, ``steps``, ``seed``, ``train`` and ``test`` (data specs joined by spaces).
-Lines that begin with ``#`` are comments.
+Columns: ``network`` (``search.experiments.network_specs``, a model folder as seen from the file, or RUN#TRIAL),
+``task``, ``options`` (``scale=4 channels=grey sigma=25``, as on the command line, and those of ``train`` that add to
+the loss, such as ``teacher=smfanet+ teacher-weights=smfanet-plus-x4.pth``), ``protocol``, ``steps``, ``seed``,
+``train`` and ``test`` (data specs joined by spaces). Lines that begin with ``#`` are comments. All start from random
+weights.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from evaluators.tasks import rules_from_text
 from search.experiments.network_specs import channels_of, entry_of, named_architecture
+from search.experiments.start_network import model_and_rules, trainable_of
+from search.experiments.teachers import added_loss
 from search.experiments.training import Training
+from search.models.folder import is_model_folder
+from search.models.named import KINDS
 from space.command_line import parse_count
 from space.errors import UserError
 from space.text_files import csv_rows, read_file, shortened
 
 MOST_STEPS = 1_000_000_000  # a century of one core
 LARGEST_SEED = 2**63 - 1  # what torch takes
+LOSS_OPTIONS = ("teacher", "teacher-weights", "distil", "distil-weight", "spectrum-weight")
 COLUMNS = ("network", "task", "options", "protocol", "steps", "seed", "train", "test")
 
 
@@ -37,7 +45,7 @@ def read_queue(path: Path) -> tuple[Training, ...]:
     trainings: dict[str, Training] = {}
     for number, row in rows[1:]:
         try:
-            training = _training(row)
+            training = _training(row, path.parent)
         except UserError as error:
             raise UserError(f"{path.name}, line {number}: {error}") from None
         if training.folder_name in trainings:
@@ -50,7 +58,7 @@ def read_queue(path: Path) -> tuple[Training, ...]:
     return tuple(trainings.values())
 
 
-def _training(row: list[str]) -> Training:
+def _training(row: list[str], beside: Path) -> Training:
     if len(row) != len(COLUMNS):
         raise UserError(f"a line must have {len(COLUMNS)} values, got {len(row)}")
     values = dict(zip(COLUMNS, row, strict=True))
@@ -63,16 +71,40 @@ def _training(row: list[str]) -> Training:
     train, test = (tuple(values[name].split()) for name in ("train", "test"))
     if not train:
         raise UserError("train must name data, got nothing; for example embedded")
-    return named_training(
-        values["network"],
-        values["task"],
-        options,
+    loss = {name.replace("-", "_"): str(options.pop(name)) for name in LOSS_OPTIONS if name in options}
+    about = (
         values["protocol"],
         parse_count("steps", values["steps"], 1),
         parse_count("seed", values["seed"], 0),
         train,
         test,
     )
+    near = beside / values["network"]
+    spec = str(near) if is_model_folder(near) else values["network"]
+    if any(KINDS[kind].is_meant(spec) for kind in ("FOLDER", "RUN#TRIAL")):
+        training = _found_training(values["network"], spec, values["task"], options, *about)
+    else:
+        training = named_training(spec, values["task"], options, *about)
+    return replace(training, loss=added_loss(loss, training.rules)) if loss else training
+
+
+def _found_training(
+    name: str,
+    spec: str,
+    task_name: str,
+    options: dict[str, str | None],
+    protocol: str,
+    steps: int,
+    seed: int,
+    train: tuple[str, ...],
+    test: tuple[str, ...],
+) -> Training:
+    """A training of the design that a run found or a model folder holds, whatever weights it has there."""
+    _check_sizes(steps, seed)
+    texts = {option: value for option, value in options.items() if value is not None}
+    model, rules = model_and_rules(spec, {"task": task_name, **texts}, seed)
+    rules_from_text(task_name, rules.scale, {option: text for option, text in texts.items() if option != "scale"})
+    return Training(name, trainable_of(model, spec), rules, protocol, steps, seed, train, test)
 
 
 def named_training(
@@ -90,9 +122,7 @@ def named_training(
     Raises:
         UserError: a name, option or value that is not known, or a network of another task.
     """
-    for name, value, largest in (("steps", steps, MOST_STEPS), ("seed", seed, LARGEST_SEED)):
-        if value > largest:
-            raise UserError(f"{name} must be at most {largest:,}, got {shortened(str(value))}")
+    _check_sizes(steps, seed)
     entry = entry_of(network)
     if entry.task != task_name:
         raise UserError(f"{entry.name} must be trained for its task {entry.task}, got {task_name!r}")
@@ -103,3 +133,9 @@ def named_training(
         options["channels"] = channels_of(entry)
     rules = rules_from_text(task_name, scale, options)
     return Training(network, named_architecture(network, scale), rules, protocol, steps, seed, train, test)
+
+
+def _check_sizes(steps: int, seed: int) -> None:
+    for name, value, largest in (("steps", steps, MOST_STEPS), ("seed", seed, LARGEST_SEED)):
+        if value > largest:
+            raise UserError(f"{name} must be at most {largest:,}, got {shortened(str(value))}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from torch import nn
@@ -12,7 +14,7 @@ from evaluators.training.distillation import Distillation
 from evaluators.training.feature_loss import FeatureLoss, feature_layers
 from evaluators.training.spectrum_loss import SpectrumLoss
 from evaluators.training.trainer import Loss
-from search.experiments.loss_spec import Distil, LossSpec, TeacherName
+from search.experiments.loss_spec import Distil, LossSpec, TeacherName, parse_weight
 from search.experiments.start_network import check_output, fingerprint
 from search.models.model import Model
 from search.models.named import KINDS, model_named
@@ -32,6 +34,25 @@ def teacher_named(spec: str, weights: str | None, rules: TaskRules, kind: str) -
     if kind == "features":
         _check_features(spec, model, rules)
     return model, TeacherName(spec, weights or "", teacher_fingerprint(model))
+
+
+def added_loss(texts: Mapping[str, str], rules: TaskRules) -> LossSpec:
+    """What the options of ``train`` add to the task's own loss; ``texts`` are as typed, by their names with ``_``.
+
+    Raises:
+        UserError: one is of a teacher and none is given, or as ``teacher_named``.
+    """
+    spectrum = parse_weight("--spectrum-weight", texts.get("spectrum_weight", "0"))
+    if "teacher" not in texts:
+        for option in ("teacher_weights", "distil", "distil_weight"):
+            if option in texts:
+                name = option.replace("_", "-")
+                raise UserError(f"--{name} is of a teacher, got {texts[option]!r} without one; give --teacher NAME")
+        return LossSpec(spectrum_weight=spectrum)
+    weight = parse_weight("--distil-weight", texts.get("distil_weight", "1"))
+    distil = Distil(texts.get("distil", "output"), weight)
+    _, teacher = teacher_named(texts["teacher"], texts.get("teacher_weights"), rules, distil.kind)
+    return LossSpec(replace(distil, teacher=teacher), spectrum)
 
 
 def loss_of(spec: LossSpec, rules: TaskRules) -> Loss:

@@ -8,16 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from evaluators.tasks import TaskRules
 from evaluators.training.plan import OPTIMIZERS, WARMUP_STEPS, PlanChanges
 from evaluators.training.precision import choose_precision
 from search.environment import threads_of
 from search.experiments.data_specs import EMBEDDED
-from search.experiments.loss_spec import Distil, LossSpec, parse_weight
 from search.experiments.queue_file import LARGEST_SEED, MOST_STEPS
 from search.experiments.sessions import TrainingSession
 from search.experiments.start_network import check_training_form, fingerprint, model_and_rules, trainable_of
-from search.experiments.teachers import teacher_named
+from search.experiments.teachers import added_loss
 from search.experiments.train_folder import Settings, check_same, existing, own_rate
 from search.experiments.training import Training
 from search.models.model import Model
@@ -126,25 +124,10 @@ def _start(spec: str, texts: Mapping[str, str], steps: int, from_scratch: bool) 
         start="" if is_random else fingerprint(model.network),
         validation=texts.get("val_data", EMBEDDED),
         validate_every=every or validations_every(steps),
-        loss=_loss(texts, rules),
+        loss=added_loss(texts, rules),
     )
     _ = training.plan  # refuses what is out of range
     return model, training
-
-
-def _loss(texts: Mapping[str, str], rules: TaskRules) -> LossSpec:
-    """What the options add to the task's own loss."""
-    spectrum = parse_weight("--spectrum-weight", texts.get("spectrum_weight", "0"))
-    if "teacher" not in texts:
-        for option in ("teacher_weights", "distil", "distil_weight"):
-            if option in texts:
-                name = option.replace("_", "-")
-                raise UserError(f"--{name} is of a teacher, got {texts[option]!r} without one; give --teacher NAME")
-        return LossSpec(spectrum_weight=spectrum)
-    weight = parse_weight("--distil-weight", texts.get("distil_weight", "1"))
-    distil = Distil(texts.get("distil", "output"), weight)
-    _, teacher = teacher_named(texts["teacher"], texts.get("teacher_weights"), rules, distil.kind)
-    return LossSpec(replace(distil, teacher=teacher), spectrum)
 
 
 def validations_every(steps: int) -> int:

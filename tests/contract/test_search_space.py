@@ -62,6 +62,18 @@ def test_fill_keeps_what_is_given_where_it_applies(space: SearchSpace) -> None:
         assert space.fill(middle, {**given, "no such knob": 1}) == given
 
 
+def test_backbones_that_offer_what_is_given(space: SearchSpace) -> None:
+    assert space.offering({}) == space.task.backbones
+    assert space.offering({"no such knob": 1}) == ()
+    for name in space.task.backbones:
+        given = space.random(np.random.default_rng(1), {BACKBONE: name})
+        assert space.offering(given) == (name,)
+        for key, value in given.items():
+            if key != BACKBONE:
+                assert name in space.offering({key: value})
+                assert name not in space.offering({key: "no such value"})
+
+
 def test_random_points_repeat_by_seed(space: SearchSpace) -> None:
     drawn = [[space.random(generator) for _ in range(5)] for generator in map(np.random.default_rng, (7, 7, 8))]
     assert drawn[0] == drawn[1] != drawn[2]

@@ -79,8 +79,8 @@ def test_bicubic_on_the_embedded_photographs_is_a_known_number() -> None:
         ("Set5", 4, 28.43),
         ("Set14", 2, 30.23),
         ("Set14", 4, 26.00),
-        ("B100", 2, 29.56),
-        ("B100", 4, 25.96),
+        pytest.param("B100", 2, 29.56, marks=pytest.mark.long),
+        pytest.param("B100", 4, 25.96, marks=pytest.mark.long),
     ],
 )
 def test_published_bicubic_baselines(research_sets: Path, name: str, scale: int, psnr_db: float) -> None:

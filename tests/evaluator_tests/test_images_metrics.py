@@ -23,6 +23,7 @@ BICUBIC_PSNR_DB = {
     ("Urban100_first30", 2): 27.20,
     ("Urban100_first30", 4): 23.59,
 }
+LARGE_SETS = ("B100", "Urban100_first30")
 
 
 def noisy_pair(*shape: int) -> tuple[np.ndarray, np.ndarray]:
@@ -109,7 +110,13 @@ def test_wrong_shapes_are_refused() -> None:
         luma(np.zeros((4, 4, 4)))
 
 
-@pytest.mark.parametrize(("name", "scale"), sorted(BICUBIC_PSNR_DB))
+@pytest.mark.parametrize(
+    ("name", "scale"),
+    [
+        pytest.param(name, scale, marks=pytest.mark.long if name in LARGE_SETS else ())
+        for name, scale in sorted(BICUBIC_PSNR_DB)
+    ],
+)
 def test_bicubic_baseline_of_the_published_tables(research_sets: Path, name: str, scale: int) -> None:
     values = []
     for image in load_folder(research_sets / name / "HR", 64):

@@ -26,7 +26,7 @@ from search.storage.study import Study
 from search.workers.jobs import PAIRS_FILE, POOL_FOLDER, Measured, RungJob, Setting, Timed, TimingJob
 from search.workers.messages import Answer, Failed, Job, Progress
 from space import TASKS
-from space.architecture import Architecture
+from space.architecture import Architecture, CarriesInput
 
 INPUT = (64, 36)
 
@@ -34,7 +34,7 @@ INPUT = (64, 36)
 def formula_psnr_db(arch: Architecture, steps: int) -> float:
     """Rises with MACs and steps, and an input skip pays: enough for a front to exist."""
     macs = architecture_costs(arch, INPUT).macs
-    skips = arch.ends is not None and arch.ends.input_skip == "bicubic"
+    skips = isinstance(arch.settings, CarriesInput) or (arch.ends is not None and arch.ends.input_skip == "bicubic")
     return 28 + 0.2 * (macs / 1e8) ** 0.5 + 0.3 * skips + 0.0005 * steps
 
 

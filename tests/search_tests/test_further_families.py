@@ -12,12 +12,15 @@ from search.candidates.screening import Screen
 from search.records import Status
 from search.request.request import request_from_options
 from search.sharing.choosing import KEPT, first_families, following_family
+from search.sharing.planning import MOST_FAMILIES
 from search.storage.shared_notes import families
 from search.storage.study import Study
 from space import TASKS
 from space.weight_bank.families import Family
 from tests.search_tests.conftest import Killed, settings
 from tests.search_tests.sharing_workers import BUDGET, SharingWorkers, kinds, search
+
+LONGER_S = 12_000.0  # carries one family more than the first ones
 
 
 def screen_of(task: str, seed: int = 0, budget: str = "60k-params") -> Screen:
@@ -38,7 +41,7 @@ def turned(family: Family, parent: Family) -> set[str]:
 @pytest.fixture(scope="module")
 def longer(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, SharingWorkers]:
     """A run whose time carries one family more than the first ones."""
-    return search(tmp_path_factory.mktemp("longer"), trials=200, time_s=9_000)
+    return search(tmp_path_factory.mktemp("longer"), trials=200, time_s=LONGER_S)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -104,15 +107,16 @@ def test_further_families_survive_a_kill(tmp_path: Path, longer: tuple[Study, Sh
     jobs = kinds(longer[1].done)
     after = later + next(index for index in range(len(jobs)) if jobs[index] == "bank" and "measure" in jobs[:index])
     with pytest.raises(Killed):
-        search(tmp_path, trials=200, time_s=9_000, workers=SharingWorkers(die_after=after))
-    study, _ = search(tmp_path, trials=200, time_s=9_000)
+        search(tmp_path, trials=200, time_s=LONGER_S, workers=SharingWorkers(die_after=after))
+    study, _ = search(tmp_path, trials=200, time_s=LONGER_S)
     assert families(study) == families(longer[0])
 
 
 def test_one_that_would_end_too_late_is_not_begun(tmp_path: Path, longer: tuple[Study, SharingWorkers]) -> None:
-    assert len(families(longer[0])) == 5
-    study, _ = search(tmp_path, trials=200, time_s=9_000, workers=SharingWorkers(family_s=3_700.0))
-    assert len(families(study)) == 4
+    first = len(first_families(screen_of("sr", budget=BUDGET), MOST_FAMILIES))
+    assert len(families(longer[0])) == first + 1
+    study, _ = search(tmp_path, trials=200, time_s=LONGER_S, workers=SharingWorkers(family_s=4_900.0))
+    assert len(families(study)) == first
 
 
 def test_a_run_without_a_limit_of_time_has_those_that_were_planned(tmp_path: Path) -> None:
@@ -123,6 +127,6 @@ def test_a_run_without_a_limit_of_time_has_those_that_were_planned(tmp_path: Pat
 
 
 def test_a_limit_of_trials_that_is_reached_ends_it(tmp_path: Path, longer: tuple[Study, SharingWorkers]) -> None:
-    study, workers = search(tmp_path, trials=20, time_s=9_000)
+    study, workers = search(tmp_path, trials=20, time_s=LONGER_S)
     assert kinds(workers.done).count("measure") == 20
     assert len(families(study)) < len(families(longer[0]))

@@ -128,7 +128,7 @@ def test_no_network_to_time_is_one_line(tmp_path: Path, monkeypatch) -> None:
         step_seconds(study, FormulaWorkers(), TASKS["sr"], parse_budget("4k-params"), lambda: False)
 
 
-@pytest.mark.parametrize(("budget", "inputs"), [("0.2g-macs", "384x216"), ("1mb-memory", "112x63")])
+@pytest.mark.parametrize(("budget", "inputs"), [("0.2g-macs", "384x216"), ("1mb-memory", "128x72")])
 def test_an_input_that_would_fit_is_named_and_does_fit(budget: str, inputs: str) -> None:
     task, asked = TASKS["sr"], parse_budget(budget)
     with pytest.raises(UserError, match=r"it fits at --input (\d+)x(\d+)$") as refused:

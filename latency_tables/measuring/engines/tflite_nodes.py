@@ -29,7 +29,28 @@ def write_node(file: TfliteFile, op: EngineOperator, sources: list[int], weights
     """
     if op.kind not in NODES:
         raise UserError(f"no model can be written for {op}: its kind has no builtin operator of TensorFlow Lite")
-    return NODES[op.kind](file, op, sources, weights)
+    return NODES[op.kind](file, op, _as_read(file, op, sources), weights)
+
+
+def _as_read(file: TfliteFile, op: EngineOperator, sources: list[int]) -> list[int]:
+    """``sources`` in the shapes that ``op`` reads: where the network takes one shape for another, as a layer norm takes
+    an image for a column of pixels, a RESHAPE stands between. In which order it leaves values matters to no time."""
+    if op.kind == "matmul" and len(sources) == 1:
+        return sources  # in any shape
+    try:
+        wanted = input_shapes(op)
+    except UserError:
+        return sources
+    if len(wanted) != len(sources):
+        return sources
+    return [_reshaped(file, source, shape) for source, shape in zip(sources, wanted, strict=True)]
+
+
+def _reshaped(file: TfliteFile, source: int, shape: Shape) -> int:
+    own = file.shapes[source]
+    if own == shape or math.prod(own) != math.prod(shape):
+        return source
+    return file.node("RESHAPE", (source, file.constant(shape, np.int32)), shape, "ReshapeOptions", newShape=shape)
 
 
 def _padding(file: TfliteFile, op: EngineOperator, source: int) -> int:
