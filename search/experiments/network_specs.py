@@ -1,4 +1,7 @@
-"""Specs of networks: ``NAME``, ``NAME+skip``, and either with knobs turned, ``s-lwsr16+skip:upsampler=grouped``."""
+"""Specs of networks: ``NAME``, ``NAME+skip``, and either with knobs turned, ``s-lwsr16+skip:upsampler=grouped``.
+
+Published networks that are no point of the search space have sizes in place of knobs: ``zenosr:width=32``.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,15 @@ from typing import Any
 
 from search.candidates.fixed_trials import SKIP_SUFFIX
 from space.architecture import Architecture
-from space.errors import UserError
+from space.build import build
+from space.command_line import parse_count
+from space.errors import UserError, first_line
 from space.knobs import Value
 from space.search_space import BACKBONE, Parameter, SearchSpace
 from space.tasks import TASKS
 from space.zoo import PublishedNetwork, published_network, with_input_skip
+
+LARGEST_SIZE = 1024  # of channels, blocks or layers
 
 
 def entry_of(spec: str) -> PublishedNetwork:
@@ -54,7 +61,7 @@ def channels_of(entry: PublishedNetwork) -> str | None:
 
 def _turned(entry: PublishedNetwork, scale: int, assignments: Sequence[str], spec: str) -> Architecture:
     if BACKBONE not in entry.knobs:
-        raise UserError(f"{entry.name} has no knobs to turn, got {spec!r}; leave out what follows the colon")
+        return _resized(entry, scale, assignments, spec)
     space = SearchSpace(TASKS[entry.task], entry.at_scale(scale).shape)
     knobs: dict[str, Value] = dict(entry.knobs)
     values = {parameter.key: parameter.values for parameter in space.of(str(knobs[BACKBONE]))}
@@ -78,6 +85,29 @@ def _turned(entry: PublishedNetwork, scale: int, assignments: Sequence[str], spe
 
     changed = space.decode(space.fill(unsaid, knobs))
     return _with_changes(entry.at_scale(scale), space.decode(entry.knobs), changed)
+
+
+def _resized(entry: PublishedNetwork, scale: int, assignments: Sequence[str], spec: str) -> Architecture:
+    """The entry with other numbers of channels, blocks or layers than its authors'."""
+    arch = entry.at_scale(scale)
+    own = {each.name: getattr(arch.settings, each.name) for each in fields(arch.settings)}
+    sizes = [name for name, value in own.items() if type(value) is int]
+    if not sizes:
+        raise UserError(f"{entry.name} has no knobs to turn, got {spec!r}; leave out what follows the colon")
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals or name not in sizes:
+            raise UserError(
+                f"a size of {entry.name} must be NAME=NUMBER with one of {', '.join(sizes)}, got {assignment!r} in "
+                f"{spec!r}"
+            )
+        own[name] = parse_count(f"{name} of {entry.name}", text, 1, LARGEST_SIZE)
+    changed = replace(arch, settings=type(arch.settings)(**own))
+    try:
+        build(changed)
+    except Exception as error:  # whatever its layers say to the sizes
+        raise UserError(f"{entry.name} cannot have the sizes of {spec!r}: {first_line(error)}") from None
+    return changed
 
 
 def _with_changes(arch: Architecture, before: Architecture, after: Architecture) -> Architecture:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from evaluators.costs import architecture_costs
 from evaluators.images.folders import NamedImage
 from evaluators.tasks import rules_of
 from evaluators.training.plan import TrainingPlan
@@ -65,6 +66,14 @@ def test_a_turned_knob_changes_that_and_nothing_else() -> None:
     assert own == ZOO["s-lwsr16"].architecture
 
 
+def test_a_published_network_that_is_no_point_of_the_space_takes_other_sizes() -> None:
+    own, wide = named_architecture("zenosr", 4), named_architecture("zenosr:width=32", 4)
+    assert wide == replace(own, settings=replace(own.settings, width=32))
+    assert architecture_costs(wide, (64, 36)).params == 105_392
+    both = named_architecture("smfanet:width=32,blocks=6", 2)
+    assert (both.settings.width, both.settings.blocks, both.shape.scale) == (32, 6, 2)
+
+
 @pytest.mark.parametrize(
     ("word", "part"),
     [
@@ -73,7 +82,14 @@ def test_a_turned_knob_changes_that_and_nothing_else() -> None:
         ("s-lwsr16:taste=salty", "with one of width"),
         ("s-lwsr16:upsampler", "NAME=VALUE"),
         ("s-lwsr16:inverted_ratio=0.5", "must say inverted_expansion"),
-        ("fsrcnn:width=8", "fsrcnn has no knobs"),
+        ("glcic:width=8", "glcic has no knobs"),
+        ("zenosr:breadth=32", "NAME=NUMBER with one of width, blocks, got 'breadth=32'"),
+        ("zenosr:width=wide", "width of zenosr must be"),
+        ("zenosr:width=0", "width of zenosr must be"),
+        ("zenosr:width=4096", "width of zenosr must be"),
+        ("zenosr:width=17", "zenosr"),
+        ("carn-m:width=63", "carn-m"),
+        ("imdn:width=13", "imdn cannot have the sizes of 'imdn:width=13': "),
         ("fsrcnn+skip", "+skip is for networks"),
         ("progressive-6+skip", "+skip is for networks"),
     ],
