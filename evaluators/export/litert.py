@@ -14,6 +14,7 @@ from torch import nn
 
 from evaluators.export.formats import FP16, FP32, INT8, EngineNetwork, Exportable, ExportError, Format
 from evaluators.export.litert_int8 import quantized_tflite, with_scales
+from evaluators.export.litert_resizing import with_torchs_pixels
 from evaluators.export.traced import example, quiet
 from space.errors import first_line
 
@@ -81,7 +82,7 @@ def _converted(network: nn.Module, in_channels: int, size: tuple[int, int]) -> b
     with TemporaryDirectory() as folder:
         path = Path(folder, "model.tflite")
         litert_torch.convert(channels_last, (image,)).export(str(path))
-        return path.read_bytes()
+        return with_torchs_pixels(path.read_bytes())
 
 
 def _halved(content: bytes) -> bytes:
