@@ -39,6 +39,7 @@ class SharingLoop(SearchLoop):
     time_s: float | None = field(default=None, kw_only=True)
     most_families: int = field(default=0, kw_only=True)
     _has_queued_alone: bool = False
+    _exhausted_in: tuple[int, ...] | None = None  # the trained families in which nothing new was found any more
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -60,7 +61,7 @@ class SharingLoop(SearchLoop):
                 return bank
         trained = bool(self.generation.trained)
         if trained and self._measures_first(records):
-            proposed = self._proposed(settled)
+            proposed = self._proposed()
             if proposed is not None:
                 return proposed
         if not self._has_queued_alone:
@@ -70,7 +71,7 @@ class SharingLoop(SearchLoop):
         if published is not None:
             return published
         if trained and self._may_propose(records):
-            proposed = self._proposed(settled)
+            proposed = self._proposed()
             if proposed is not None:
                 return proposed
         return self._trained_on(records, unavailable, settled)
@@ -79,11 +80,16 @@ class SharingLoop(SearchLoop):
         """Not one of an earlier generation: it inherited from weights that were trained for fewer steps."""
         return record.family is None or record.first_rung == self.generation.first_rung
 
-    def _proposed(self, settled: bool) -> TrialRecord | None:
+    def _proposed(self) -> TrialRecord | None:
         proposed = next_inherited(self.study, self._screen, self.generation)
         if proposed is None:
-            self._exhausted = settled  # else there will be more to propose
+            self._exhausted_in = self.generation.trained
         return proposed
+
+    @property
+    def _is_exhausted(self) -> bool:
+        """Whether nothing new was found in the families that are trained now; one that comes to them brings more."""
+        return self._exhausted_in == self.generation.trained
 
     def _trained_on(
         self, records: list[TrialRecord], unavailable: frozenset[int], settled: bool
@@ -139,7 +145,6 @@ class SharingLoop(SearchLoop):
             self.most_families = 0
             return False
         generation.decide((*generation.families, family))
-        self._exhausted = False
         return True
 
     def _too_dear(self, index: int, designs: Sequence[Architecture]) -> str | None:
@@ -163,7 +168,7 @@ class SharingLoop(SearchLoop):
     def _measures_first(self, records: list[TrialRecord]) -> bool:
         """Whether candidates come before the published networks that are trained alone: a run that is short of time
         has a front early. All on which families were trained do, and others for ``MEASURED_SHARE`` of the time."""
-        if self._exhausted or self._tried_enough(records):
+        if self._is_exhausted or self._tried_enough(records):
             return False
         if self.time_s is None or self.study.has_queued or self._tried(records) < FEWEST_MEASURED:
             return True
@@ -172,7 +177,7 @@ class SharingLoop(SearchLoop):
         return measured_s < MEASURED_SHARE * self.time_s * self.study.settings.workers
 
     def _may_propose(self, records: list[TrialRecord]) -> bool:
-        if self._exhausted or self._tried_enough(records):
+        if self._is_exhausted or self._tried_enough(records):
             return False
         if self.time_s is None or self._tried(records) < FEWEST_MEASURED:
             return True
