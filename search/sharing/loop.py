@@ -39,7 +39,7 @@ class SharingLoop(SearchLoop):
     time_s: float | None = field(default=None, kw_only=True)
     most_families: int = field(default=0, kw_only=True)
     _has_queued_alone: bool = False
-    _exhausted_in: tuple[int, ...] | None = None  # the trained families in which nothing new was found any more
+    _exhausted_in: tuple[int, ...] | None = None  # the trained families in which nothing new was found
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -59,8 +59,7 @@ class SharingLoop(SearchLoop):
             bank = self._bank_job(unavailable)
             if bank is not None:
                 return bank
-        trained = bool(self.generation.trained)
-        if trained and self._measures_first(records):
+        if self._has_more(records) and self._measures_first(records):
             proposed = self._proposed()
             if proposed is not None:
                 return proposed
@@ -70,7 +69,7 @@ class SharingLoop(SearchLoop):
         published = next_published(self.study, self._screen)
         if published is not None:
             return published
-        if trained and self._may_propose(records):
+        if self._has_more(records) and self._may_propose(records):
             proposed = self._proposed()
             if proposed is not None:
                 return proposed
@@ -86,10 +85,10 @@ class SharingLoop(SearchLoop):
             self._exhausted_in = self.generation.trained
         return proposed
 
-    @property
-    def _is_exhausted(self) -> bool:
-        """Whether nothing new was found in the families that are trained now; one that comes to them brings more."""
-        return self._exhausted_in == self.generation.trained
+    def _has_more(self, records: list[TrialRecord]) -> bool:
+        """Whether the families that are trained now may have something new: one that comes to them brings more."""
+        trained = self.generation.trained
+        return bool(trained) and self._exhausted_in != trained and not self._tried_enough(records)
 
     def _trained_on(
         self, records: list[TrialRecord], unavailable: frozenset[int], settled: bool
@@ -168,8 +167,6 @@ class SharingLoop(SearchLoop):
     def _measures_first(self, records: list[TrialRecord]) -> bool:
         """Whether candidates come before the published networks that are trained alone: a run that is short of time
         has a front early. All on which families were trained do, and others for ``MEASURED_SHARE`` of the time."""
-        if self._is_exhausted or self._tried_enough(records):
-            return False
         if self.time_s is None or self.study.has_queued or self._tried(records) < FEWEST_MEASURED:
             return True
         own = (record for record in records if record.family is not None and self._climbs(record))
@@ -177,8 +174,6 @@ class SharingLoop(SearchLoop):
         return measured_s < MEASURED_SHARE * self.time_s * self.study.settings.workers
 
     def _may_propose(self, records: list[TrialRecord]) -> bool:
-        if self._is_exhausted or self._tried_enough(records):
-            return False
         if self.time_s is None or self._tried(records) < FEWEST_MEASURED:
             return True
         published_s = SAFETY * self._needed_s(records) / self.study.settings.workers

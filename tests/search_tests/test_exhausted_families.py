@@ -21,7 +21,7 @@ class OneInTraining(SharingWorkers):
     """Two workers; training any family but the first takes until there was nothing else to do so many times."""
 
     count: int = 2
-    nothing_else: int = 40
+    nothing_else: int = 6
 
     def poll(self, timeout_s: float) -> list[Answer | Progress]:
         self.jobs.sort(key=lambda job: isinstance(job, BankJob) and job.family > 0)
@@ -35,7 +35,7 @@ class OneInTraining(SharingWorkers):
 def test_exhausted_families_are_asked_again_only_when_another_is_trained(tmp_path: Path) -> None:
     """Else every look for work is ``ATTEMPTS`` more proposals turned away: twenty thousand in a run of an hour."""
     workers = OneInTraining()
-    study, _ = search(tmp_path, trials=10_000, workers=workers, budget="2.5k-params")
+    study, _ = search(tmp_path, trials=10_000, workers=workers, budget="15k-params")
     assert workers.nothing_else == 0
     assert len(families(study)) == 2
     found = Counter(record.status for record in study.records.values())
