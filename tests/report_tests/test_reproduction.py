@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from reports.experiments.reproduction import figure, page, published_on, rows, set_title, write_reproduction
+from search.experiments.loss_spec import Distil, LossSpec, TeacherName
 from search.experiments.queue_file import named_training
 from search.experiments.training import SetResult, Training, TrainingRecord
 
@@ -78,6 +79,20 @@ def test_nothing_was_published_of_anything_else(network: str, words: dict, word:
 def test_no_figure_of_another_noise() -> None:
     for sigma in ("20", "0-50"):
         assert published_on(training("dncnn-s", "denoise", sigma=sigma), "Set12", 12) is None
+
+
+def test_what_a_search_found_has_no_published_figures_and_a_teacher_is_named() -> None:
+    own = training("s-lwsr16")
+    teacher = TeacherName("smfanet+", "teacher.pth", "0123456789abcdef")
+    taught = replace(own, loss=LossSpec(Distil("output", 1.0, teacher)))
+    found = replace(own, name="found/a")
+    table = rows([record(each, Set5_HR=5) for each in (own, taught, found)])
+    assert table["network"].tolist() == ["s-lwsr16", "s-lwsr16, taught by smfanet+", "found/a"]
+    assert table["published_psnr_db"].notna().tolist() == [True, True, False]
+    assert table["published_params"].notna().tolist() == [True, True, False]
+    text = page([record(each, Set5_HR=5) for each in (own, taught, found)])
+    assert "| s-lwsr16, taught by smfanet+ |" in text
+    assert "| found/a |" in text
 
 
 @pytest.fixture
