@@ -79,6 +79,11 @@ def _entry(training: Training) -> PublishedNetwork | None:
         return None
 
 
+def _is_found(record: TrainingRecord) -> bool:
+    """Whether a search found it, so that it is no published network, with a knob turned or without."""
+    return ":" not in record.training.name and _entry(record.training) is None
+
+
 def _named(training: Training) -> str:
     """The network, and who taught it."""
     distil = training.loss.distil
@@ -153,7 +158,7 @@ def picture_name(title: str) -> str:
 def page(records: Sequence[TrainingRecord]) -> str:
     """The table in Markdown: ours and published figures in one cell pair per test set."""
     lines = [
-        "# Published networks, trained under one protocol\n",
+        f"# {'Networks' if any(map(_is_found, records)) else 'Published networks'}, trained under one protocol\n",
         "Ours are short trainings beside the days of the published ones: read the steps before the decibels. `+skip` "
         "is the paper's network with its input added to its output. PSNR in dB by the task's rule, with SSIM; the "
         "first row is the input without a network. *Off published*: ours, by the paper's own way of "

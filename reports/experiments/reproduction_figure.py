@@ -55,7 +55,7 @@ def figure(table: pd.DataFrame, rules: TaskRules) -> Figure:
     after = f", after {lengths[0]:,} steps" if len(lengths) == 1 else ""
     kinds = (
         ("|", BASELINE, f"{rules.measure.baseline_name}, no network"),
-        ("o", FRONT, f"the paper's network, trained here{after}"),
+        ("o", FRONT, f"trained here{after}"),
         ("D", SKIPPING, "the same with our input skip"),
         ("*", PAPER, "as published"),
     )

@@ -93,6 +93,8 @@ def test_what_a_search_found_has_no_published_figures_and_a_teacher_is_named() -
     text = page([record(each, Set5_HR=5) for each in (own, taught, found)])
     assert "| s-lwsr16, taught by smfanet+ |" in text
     assert "| found/a |" in text
+    assert text.startswith("# Networks, trained under one protocol")
+    assert page([record(own, Set5_HR=5)]).startswith("# Published networks, trained under one protocol")
 
 
 @pytest.fixture
