@@ -9,13 +9,15 @@ weights.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from evaluators.tasks import rules_from_text
+from evaluators.tasks import TaskRules, rules_from_text
 from search.experiments.network_specs import channels_of, entry_of, named_architecture
 from search.experiments.start_network import model_and_rules, trainable_of
 from search.experiments.teachers import added_loss
+from search.experiments.trainables import Trainable
 from search.experiments.training import Training
 from search.models.folder import is_model_folder
 from search.models.named import KINDS
@@ -72,39 +74,18 @@ def _training(row: list[str], beside: Path) -> Training:
     if not train:
         raise UserError("train must name data, got nothing; for example embedded")
     loss = {name.replace("-", "_"): str(options.pop(name)) for name in LOSS_OPTIONS if name in options}
-    about = (
+    training = named_training(
+        values["network"],
+        values["task"],
+        options,
         values["protocol"],
         parse_count("steps", values["steps"], 1),
         parse_count("seed", values["seed"], 0),
         train,
         test,
+        beside,
     )
-    near = beside / values["network"]
-    spec = str(near) if is_model_folder(near) else values["network"]
-    if any(KINDS[kind].is_meant(spec) for kind in ("FOLDER", "RUN#TRIAL")):
-        training = _found_training(values["network"], spec, values["task"], options, *about)
-    else:
-        training = named_training(spec, values["task"], options, *about)
     return replace(training, loss=added_loss(loss, training.rules)) if loss else training
-
-
-def _found_training(
-    name: str,
-    spec: str,
-    task_name: str,
-    options: dict[str, str | None],
-    protocol: str,
-    steps: int,
-    seed: int,
-    train: tuple[str, ...],
-    test: tuple[str, ...],
-) -> Training:
-    """A training of the design that a run found or a model folder holds, whatever weights it has there."""
-    _check_sizes(steps, seed)
-    texts = {option: value for option, value in options.items() if value is not None}
-    model, rules = model_and_rules(spec, {"task": task_name, **texts}, seed)
-    rules_from_text(task_name, rules.scale, {option: text for option, text in texts.items() if option != "scale"})
-    return Training(name, trainable_of(model, spec), rules, protocol, steps, seed, train, test)
 
 
 def named_training(
@@ -116,14 +97,36 @@ def named_training(
     seed: int,
     train: tuple[str, ...],
     test: tuple[str, ...],
+    beside: Path | None = None,
 ) -> Training:
     """A training of a network by its spec; ``options`` are the task's options as on a command line, and the scale.
+
+    Args:
+        beside: a folder from which a model folder may be named, too.
 
     Raises:
         UserError: a name, option or value that is not known, or a network of another task.
     """
-    _check_sizes(steps, seed)
-    entry = entry_of(network)
+    for name, value, largest in (("steps", steps, MOST_STEPS), ("seed", seed, LARGEST_SEED)):
+        if value > largest:
+            raise UserError(f"{name} must be at most {largest:,}, got {shortened(str(value))}")
+    near = beside / network if beside is not None else Path(network)
+    spec = str(near) if is_model_folder(near) else network
+    is_found = any(KINDS[kind].is_meant(spec) for kind in ("FOLDER", "RUN#TRIAL"))
+    architecture, rules = (_found if is_found else _published)(spec, task_name, options)
+    return Training(network, architecture, rules, protocol, steps, seed, train, test)
+
+
+def _found(spec: str, task_name: str, options: Mapping[str, str | None]) -> tuple[Trainable, TaskRules]:
+    """The design that a run found or a model folder holds, whatever weights it has there."""
+    texts = {option: value for option, value in options.items() if value is not None}
+    model, rules = model_and_rules(spec, {"task": task_name, **texts}, seed=0)
+    rules_from_text(task_name, rules.scale, {option: text for option, text in texts.items() if option != "scale"})
+    return trainable_of(model, spec), rules
+
+
+def _published(spec: str, task_name: str, options: Mapping[str, str | None]) -> tuple[Trainable, TaskRules]:
+    entry = entry_of(spec)
     if entry.task != task_name:
         raise UserError(f"{entry.name} must be trained for its task {entry.task}, got {task_name!r}")
     options = dict(options)
@@ -131,11 +134,4 @@ def named_training(
     scale = parse_count("scale", scale_text, 1) if scale_text else entry.architecture.shape.scale
     if options.get("channels") is None:
         options["channels"] = channels_of(entry)
-    rules = rules_from_text(task_name, scale, options)
-    return Training(network, named_architecture(network, scale), rules, protocol, steps, seed, train, test)
-
-
-def _check_sizes(steps: int, seed: int) -> None:
-    for name, value, largest in (("steps", steps, MOST_STEPS), ("seed", seed, LARGEST_SEED)):
-        if value > largest:
-            raise UserError(f"{name} must be at most {largest:,}, got {shortened(str(value))}")
+    return named_architecture(spec, scale), rules_from_text(task_name, scale, options)
