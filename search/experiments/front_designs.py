@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from latency_tables.tables.estimate import MissingOperatorError
 from search.experiments.plain_row import PLAIN_ROW
 from space.architecture import Architecture
 from space.knobs import Value
@@ -88,20 +89,25 @@ def _led(
     ms: Milliseconds,
     generator: np.random.Generator,
 ) -> Architecture | None:
-    """From ``values``, one knob at a time, each turn one that comes nearer; None where none does."""
+    """From ``values``, one knob at a time, each turn one that comes nearer; None where none does. What has no price is
+    as far off as can be."""
     arch = space.decode(values)
-    off = _off(ms(arch), wanted_ms)
-    while not takes(ms(arch), wanted_ms):
+    off = _off(arch, wanted_ms, ms)
+    while off == math.inf or not takes(ms(arch), wanted_ms):
         neighbours = [point for parameter, point in space.neighbours(values) if parameter.key not in given]
         for index in generator.permutation(len(neighbours)).tolist():
             turned = space.decode(neighbours[index])
-            if _off(ms(turned), wanted_ms) < off:
-                values, arch, off = neighbours[index], turned, _off(ms(turned), wanted_ms)
+            reached = _off(turned, wanted_ms, ms)
+            if reached < off:
+                values, arch, off = neighbours[index], turned, reached
                 break
         else:
             return None
     return arch
 
 
-def _off(found_ms: float, wanted_ms: float) -> float:
-    return abs(math.log(found_ms / wanted_ms))
+def _off(arch: Architecture, wanted_ms: float, ms: Milliseconds) -> float:
+    try:
+        return abs(math.log(ms(arch) / wanted_ms))
+    except MissingOperatorError:
+        return math.inf

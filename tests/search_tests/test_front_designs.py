@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from evaluators.costs import architecture_costs
+from latency_tables.tables.estimate import MissingOperatorError
 from latency_tables.tables.table import load_table
 from search.experiments.front_designs import TOLERANCE, drawn, narrowed, narrower, plain
 from space import TASKS, SearchSpace
 from space.architecture import Architecture
+from space.search_space import BACKBONE
 
 SPACE = SearchSpace(TASKS["sr"], TASKS["sr"].shape(4))
 TABLE = load_table("pixel4-a76")
@@ -61,3 +63,22 @@ def test_drawn_designs_take_the_time_and_keep_what_is_given() -> None:
 
 def test_no_design_is_drawn_where_the_space_has_none_so_fast() -> None:
     assert drawn(SPACE, GIVEN, macs(PARENT) / 10_000, macs, 1, np.random.default_rng(0)) == ()
+
+
+def test_designs_that_a_table_cannot_price_are_walked_around() -> None:
+    """As one that was measured before the space had some kind of block: the walk ended with "no figure for …"."""
+
+    def ms_of_some(arch: Architecture) -> float:
+        if any(spec.kind != "residual" for spec in arch.settings.blocks):
+            raise MissingOperatorError("table early has no figure for it")
+        return macs(arch)
+
+    given = {**GIVEN, BACKBONE: "plain"}
+    found = drawn(SPACE, given, macs(PARENT), ms_of_some, 1, np.random.default_rng(0))
+    assert len(found) == 1
+    assert {spec.kind for spec in found[0].settings.blocks} == {"residual"}
+
+    def nothing(arch: Architecture) -> float:
+        raise MissingOperatorError("table early has no figure for it")
+
+    assert drawn(SPACE, given, macs(PARENT), nothing, 1, np.random.default_rng(0)) == ()
