@@ -27,7 +27,6 @@ CONNECTED = {"attention": ("spatial", "both"), "upsampler": ("grouped",), "block
 CONNECTED |= {"ar_convolution": ("gsat", "list"), "resample": ("bilinear-list",)}
 CONNECTED |= {f"{prefix}gated_attention": ("channels",) for prefix in ("", "after_")}
 CONNECTED |= {f"{prefix}gated_norm": ("layer",) for prefix in ("", "after_")}
-DEPTHS = ("blocks", "recursion")  # of which a second value shows what the last one would
 NARROW = 16  # channels; of 8, eight groups are depthwise, which is another kind of convolution
 # The trunk with the fewest layers has the most knobs, and all blocks; others are marked long.
 EACH = pytest.mark.parametrize(
@@ -56,7 +55,7 @@ def turned(backbone: str, **given: Value) -> Iterator[Values]:
 def others(parameter: Parameter) -> tuple[int | float | str, ...]:
     if isinstance(parameter.values[0], str):
         return parameter.values[1:]
-    return parameter.values[1:2] if parameter.key in DEPTHS else parameter.values[-1:]
+    return parameter.values[-1:]
 
 
 def designs(backbone: str) -> list[Architecture]:
