@@ -14,7 +14,7 @@ from search.candidates.screening import Screen
 from search.records import Status
 from search.sharing.designs import FEWEST, can_share, largest_of
 from space.knobs import SPECIALISTS, Value
-from space.search_space import BACKBONE, Values, middle
+from space.search_space import BACKBONE, Parameter, Values, middle
 from space.weight_bank.families import Family
 
 Held = tuple[tuple[str, Value], ...]
@@ -25,6 +25,9 @@ CHEAP_BLOCK = "inverted"
 inherited, the families of s-LWSR and of plain residual networks have a front of 1.182 dB x decades; with plain inverted
 networks 1.299, with plain residual networks of s-LWSR's backbone 1.186. Three further families raise 1.299 to 1.314 as
 ``following_family`` chooses them, to 1.306 if drawn at random (``python -m tests.benchmarks.family_choice``)."""
+ATTENDED: dict[str, Value] = {"attention": "esa"}
+"""Of the third: with ESA a trunk of dense residual blocks gains 0.04 dB (sr) and 0.12 dB (denoise) for 6 % more time
+(``reports/published/study-blocks-sr``)."""
 CHEAP_ALREADY = ("conv",)  # plain kinds of block that need no second family: one convolution alone
 # What a neighbour has in common with its parent: another scale learns as much later, and a trunk that runs four times
 # takes four times as long as the plan allows for a family.
@@ -33,7 +36,8 @@ KEPT = (BACKBONE, "input_skip", SPECIALISTS.name, "residual_scale", "recursion")
 
 def first_families(screen: Screen, count: int) -> tuple[Family, ...]:
     """Up to ``count``, all different, of several networks that can share weights: those of published networks; of plain
-    networks of the backbones without one, of residual blocks and of cheap ones; and of plain ones of the others."""
+    networks of the backbones without one, of residual blocks, of cheap ones, and with attention; and of plain ones of
+    the others."""
     return tuple(islice(_published_and_plain(screen), count))
 
 
@@ -91,9 +95,15 @@ def _published_and_plain(screen: Screen) -> Iterator[Family]:
     for name in sorted(screen.task.backbones, key=lambda name: name in published):
         plain = {**plain_point(space, name, generator), **PLAIN_ENDS}
         yield from new(plain, {})
-        offers_cheap = any(CHEAP_BLOCK in each.values for each in space.of(name) if each.key == "block")
-        if name not in published and plain["block"] not in CHEAP_ALREADY and offers_cheap:
-            yield from new({**plain, "block": CHEAP_BLOCK}, {})
+        if name in published or plain["block"] in CHEAP_ALREADY:
+            continue
+        for changed in ({"block": CHEAP_BLOCK}, ATTENDED):
+            if all(_offers(space.of(name), key, value) for key, value in changed.items()):
+                yield from new({**plain, **changed}, {})
+
+
+def _offers(parameters: Sequence[Parameter], key: str, value: Value) -> bool:
+    return any(each.key == key and value in each.values for each in parameters)
 
 
 def _family(
