@@ -20,7 +20,7 @@ from space.weight_bank.families import Family
 from tests.search_tests.conftest import Killed, settings
 from tests.search_tests.sharing_workers import BUDGET, SharingWorkers, kinds, search
 
-LONGER_S = 12_000.0  # carries one family more than the first ones
+LONGER_S = 18_000.0  # carries one family more than the first ones
 
 
 def screen_of(task: str, seed: int = 0, budget: str = "60k-params") -> Screen:
@@ -115,7 +115,7 @@ def test_further_families_survive_a_kill(tmp_path: Path, longer: tuple[Study, Sh
 def test_one_that_would_end_too_late_is_not_begun(tmp_path: Path, longer: tuple[Study, SharingWorkers]) -> None:
     first = len(first_families(screen_of("sr", budget=BUDGET), MOST_FAMILIES))
     assert len(families(longer[0])) == first + 1
-    study, _ = search(tmp_path, trials=200, time_s=LONGER_S, workers=SharingWorkers(family_s=4_900.0))
+    study, _ = search(tmp_path, trials=200, time_s=LONGER_S, workers=SharingWorkers(family_s=7_350.0))
     assert len(families(study)) == first
 
 

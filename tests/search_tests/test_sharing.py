@@ -201,6 +201,18 @@ def test_first_families_fit_the_budget_and_differ(task: str) -> None:
     assert found == first_families(screen, 4)
 
 
+def test_a_plain_backbone_has_families_of_residual_blocks_of_cheap_ones_and_with_attention() -> None:
+    request = request_from_options(task="sr", budget="200k-params", input=(64, 36))
+    screen = Screen(TASKS["sr"], replace(settings(), **vars(request.wanted)), request.budget)
+    found = [dict(family.held) for family in first_families(screen, MOST_FAMILIES)]
+    plain = [(kinds["block"], kinds["attention"]) for kinds in found if kinds["backbone"] == "plain"]
+    assert plain == [("residual", "none"), ("inverted", "none"), ("residual", "esa")]
+    streams = [kinds for kinds in found if kinds["backbone"] == "streams"]
+    assert [kinds["block"] for kinds in streams] == ["conv"]  # cheap already, and without attention
+    symmetric = [kinds["attention"] for kinds in found if kinds["backbone"] == "symmetric"]
+    assert set(symmetric) == {"none"}  # it has a published network
+
+
 def test_weights_that_are_gone_are_not_covered(searched: tuple[Study, SharingWorkers], tmp_path: Path) -> None:
     from search.sharing.generation import Generation
 
