@@ -22,7 +22,7 @@ from reports.networks.counts import DASH, PHONES
 from reports.networks.designs import COLOURS
 from reports.plotting.style import FRONT, OTHER, PAPER, write_png
 from search.experiments.ablations import Comparison
-from search.experiments.training import TrainingRecord
+from search.experiments.training import TrainingRecord, made_with
 from space.files import write_atomically
 from space.tasks import TASKS
 
@@ -194,12 +194,12 @@ def page(
     ]
     if apart:
         lines.append(f"\nDiverged, below doing without, and in no mean: {', '.join(apart)}.")
-    commits = ", ".join(dict.fromkeys(record.environment["commit"] for record in records))
     arithmetic = " and ".join(dict.fromkeys(record.trained_in for record in records))
     commands = "; ".join(dict.fromkeys(f"`{record.command}`" for record in records))
     lines.append(
-        f"\nTrained in {arithmetic} on {first.train_data}, on {first.environment['device']}, torch "
-        f"{first.environment['torch']}, commit {commits}, by {commands}. The PSNR of every training: `psnr.csv`.\n"
+        f"\nTrained in {arithmetic} on {first.train_data}, on {made_with(records, 'device')}, torch "
+        f"{made_with(records, 'torch')}, commit {made_with(records, 'commit')}, by {commands}. The PSNR of every "
+        "training: `psnr.csv`.\n"
     )
     return "\n".join(lines)
 
@@ -243,7 +243,7 @@ def figure(ablation: Comparison, found: Sequence[Variant]) -> Figure:
     right.set(xlabel=f"times that of “{base.name}”")
     right.set_title("Cost")
     right.set_xlim(left=0)
-    left.invert_yaxis()
+    left.set_ylim(len(found) - 0.4, -0.6)
     handles = [matplotlib.lines.Line2D([], [], ls="", marker="|", ms=12, mew=2.5, color="black", label="MACs")]
     handles += [
         matplotlib.lines.Line2D(

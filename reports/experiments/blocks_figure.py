@@ -47,7 +47,7 @@ def figure(studies: Sequence[tuple[Comparison, Sequence[Variant]]]) -> Figure:
             _draw(axes, study, {variant.name: variant for variant in found}, names)
         panels[0].set_yticks(range(len(names)), names)
         panels[0].set_ylim(len(names) - 0.4, -0.6)
-        drawn.suptitle(f"Blocks of a plain trunk at equal milliseconds on {TABLE}: each seed, and the mean")
+        drawn.suptitle(f"Blocks in trunks of equal milliseconds on {TABLE}: each seed, and the mean")
     return drawn
 
 

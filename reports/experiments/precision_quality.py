@@ -18,7 +18,7 @@ from scipy.stats import t as student
 
 from reports import markdown
 from search.experiments.ablations import comparison
-from search.experiments.training import TrainingRecord, records_in
+from search.experiments.training import TrainingRecord, made_with, records_in
 from space.architecture import Architecture
 from space.errors import UserError
 from space.files import write_atomically
@@ -82,10 +82,10 @@ def interval_db(differences: Sequence[float]) -> tuple[float, float | None]:
     return mean, float(student.ppf(0.975, count - 1) * np.std(differences, ddof=1) / count**0.5)
 
 
-def page(found: Sequence[Pair], record: TrainingRecord, commands: Sequence[str]) -> str:
+def page(found: Sequence[Pair], records: Sequence[TrainingRecord], commands: Sequence[str]) -> str:
     everything = [value for pair in found for value in pair.differences_db]
     mean, half = interval_db(everything)
-    environment = record.environment
+    record = records[0]
     lines = [
         "# Training in bfloat16 against float32\n",
         f"Super-resolution x4, {record.training.steps} steps of the search's own training (`{record.training.plan}`), "
@@ -108,8 +108,8 @@ def page(found: Sequence[Pair], record: TrainingRecord, commands: Sequence[str])
     )
     said = "; ".join(f"`{command}`" for command in commands)
     lines.append(
-        f"On {environment['device']}, torch {environment['torch']}, {environment['workers']}, commit "
-        f"{environment['commit']}, by {said}. Every training: `psnr.csv`.\n"
+        f"On {made_with(records, 'device')}, torch {made_with(records, 'torch')}, {made_with(records, 'workers')}, "
+        f"commit {made_with(records, 'commit')}, by {said}. Every training: `psnr.csv`.\n"
     )
     return "\n".join(lines)
 
@@ -138,7 +138,7 @@ def write(folder: Path, fp32: Sequence[TrainingRecord], bf16: Sequence[TrainingR
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / "psnr.csv", pd.DataFrame(rows).to_csv(index=False).encode())
     commands = [max(records, key=lambda record: record.finished).command for records in (fp32, bf16)]
-    write_atomically(folder / "README.md", page(found, fp32[0], commands).encode())
+    write_atomically(folder / "README.md", page(found, (*fp32, *bf16), commands).encode())
 
 
 def main() -> None:

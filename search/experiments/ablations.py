@@ -225,7 +225,7 @@ def _blocks_denoise(name: str) -> Comparison:
 def _blocks(name: str, rules: TaskRules) -> Comparison:
     return Comparison(
         name,
-        f"Blocks of a plain trunk of {WIDTH} channels at equal milliseconds on {TABLE}, {rules.title}",
+        f"Blocks in trunks of {WIDTH} channels at equal milliseconds on {TABLE}, {rules.title}",
         "newer blocks restore better than residual blocks of dense convolutions at the same cost, and their cheap "
         "variants as well as those that are published",
         "SMFANet, ECCV 2024; SPAN, VSCINet, BSRN and ECBSR of the NTIRE challenges on efficient super-resolution",

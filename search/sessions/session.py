@@ -226,7 +226,7 @@ class Session:
             study.extend(wanted)
 
     def _describe_session(self) -> str:
-        """Where and for what it is: a run may be continued by another version."""
+        """Where and for what it is: a run may be continued by another version, and on another machine."""
         limits = ", ".join(
             filter(
                 None,
@@ -236,7 +236,8 @@ class Session:
                 ),
             )
         )
-        return f"{self.settings.created}, commit {self.settings.environment['commit']}, up to {limits}"
+        place = self.settings.environment
+        return f"{self.settings.created}, commit {place['commit']}, on {place['device']}, up to {limits}"
 
 
 def _settings(data: RunData, precision: Precision) -> RunSettings:

@@ -85,6 +85,14 @@ def test_the_page_holds_claim_costs_and_command(ablation: Comparison, tmp_path: 
     assert (table[[f"ms_{name}" for name in PHONES]] > 0).all(axis=None)
 
 
+def test_a_study_that_went_on_elsewhere_names_every_place(ablation: Comparison) -> None:
+    records = records_of(ablation)
+    elsewhere = {"device": "another CPU", "torch": "3", "commit": "def"}
+    records[-1] = replace(records[-1], environment=elsewhere)
+    text = page(ablation, variants(ablation, records, "embedded"), records, "embedded")
+    assert "on a CPU, another CPU, torch 2, 3, commit abc, def, by" in text
+
+
 def test_a_training_that_diverged_is_in_no_mean(ablation: Comparison, tmp_path: Path) -> None:
     records = records_of(ablation)
     broken = next(record for record in records if (record.training.name, record.training.seed) == ("head, 1x1", 1))

@@ -22,6 +22,7 @@ from evaluators.quality import evaluate
 from evaluators.training.weights import read_state_dict
 from reports.run.notebook import run_html
 from search import Run
+from search.environment import processor
 from search.pareto import front_rung
 from search.request.budget import parse_budget
 from search.request.options import RUN_OPTIONS
@@ -54,7 +55,10 @@ def sessions(tmp_path_factory) -> tuple[Run, ...]:
         return await asyncio.to_thread(lambda: search.run(**options))
 
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    stopped, interrupted = (search.run(**options, stop=when) for when in (stop, interrupt))
+    stopped = search.run(**options, stop=stop)
+    with pytest.MonkeyPatch.context() as elsewhere:
+        elsewhere.setattr("search.environment.processor", lambda: "another make")
+        interrupted = search.run(**options, stop=interrupt)
     assert handlers == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     return stopped, interrupted, asyncio.run(in_a_thread())
 
@@ -271,6 +275,8 @@ def test_a_stopped_search_returns_the_run_and_goes_on(sessions: tuple[Run, ...])
     assert not interrupted.trained
     assert len(finished.trained) == 1
     assert len(finished.result.sessions) == 3
+    devices = [f"CPU {processor()}", "CPU another make", f"CPU {processor()}"]
+    assert all(f"on {place}, up to" in told for place, told in zip(devices, finished.result.sessions, strict=True))
 
 
 def test_trouble_of_the_machine_is_an_error_of_its_own(tmp_path: Path, monkeypatch) -> None:
