@@ -53,3 +53,9 @@ class Clock:
 
     def failed(self, record: TrialRecord) -> None:
         self._listener.failed(record)
+
+    def sharing_began(self, number: int, family: str, designs: int, steps: int) -> None:
+        self._listener.sharing_began(number, family, designs, steps)
+
+    def sharing_ended(self, number: int, line: str) -> None:
+        self._listener.sharing_ended(number, line)

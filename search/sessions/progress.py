@@ -6,6 +6,7 @@ import io
 import time
 from collections.abc import Collection
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
 
@@ -24,12 +25,14 @@ from space.terminal import escape_controls
 
 SHOWN = 6  # of the best points so far
 BAR_CHARACTERS, JOB_BAR_CHARACTERS = 40, 12
+PARTS = 4  # of the training of shared weights; each is told of in a log
 NOTEBOOK_COLUMNS, NOTEBOOK_EVERY_S = 110, 1.0
 NOTEBOOK_HTML = '<pre style="line-height: normal">{code}</pre>'
 
 
 class Listener(Protocol):
-    """Whoever shows the search to a person."""
+    """Whoever shows the search to a person. ``number`` is of a job that trains the weights that a family's networks
+    share: it is of no trial, and is what ``progressed`` tells of it by."""
 
     def said(self, line: str) -> None: ...
     def known(self, records: Collection[TrialRecord]) -> None: ...
@@ -37,6 +40,8 @@ class Listener(Protocol):
     def progressed(self, progress: Progress) -> None: ...
     def measured(self, record: TrialRecord) -> None: ...
     def failed(self, record: TrialRecord) -> None: ...
+    def sharing_began(self, number: int, family: str, designs: int, steps: int) -> None: ...
+    def sharing_ended(self, number: int, line: str) -> None: ...
     def tick(self, time_left_s: float | None) -> None: ...
 
 
@@ -49,6 +54,8 @@ class NoProgress(AbstractContextManager["NoProgress"]):
     def progressed(self, progress: Progress) -> None: ...
     def measured(self, record: TrialRecord) -> None: ...
     def failed(self, record: TrialRecord) -> None: ...
+    def sharing_began(self, number: int, family: str, designs: int, steps: int) -> None: ...
+    def sharing_ended(self, number: int, line: str) -> None: ...
     def tick(self, time_left_s: float | None) -> None: ...
     def __exit__(self, *_: object) -> None: ...
 
@@ -58,6 +65,7 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
 
     def __init__(self, console: Console, settings: RunSettings) -> None:
         self._console, self._settings = console, settings
+        self._sharing: dict[int, tuple[str, int]] = {}  # family, and the parts of its training that are told of
         self._time_left_s: float | None = None
 
     def said(self, line: str) -> None:
@@ -73,7 +81,20 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
         self._line(f"{what} {_name(record)} to {steps:,} steps ({_costs(record)})")
 
     def progressed(self, progress: Progress) -> None:
-        pass
+        """The training of shared weights takes minutes to a quarter of an hour: a line at each part of it."""
+        family, told = self._sharing.get(progress.number, ("", PARTS))
+        part = PARTS * progress.step // progress.steps
+        if told < part < PARTS:
+            self._sharing[progress.number] = (family, part)
+            self._line(f"  step {progress.step:,} of {progress.steps:,} of the weights of {family} networks")
+
+    def sharing_began(self, number: int, family: str, designs: int, steps: int) -> None:
+        self._sharing[number] = (family, 0)
+        self._line(f"training the weights of {family} networks on {designs} designs to {steps:,} steps")
+
+    def sharing_ended(self, number: int, line: str) -> None:
+        self._sharing.pop(number, None)
+        self._line(line)
 
     def measured(self, record: TrialRecord) -> None:
         result = record.rungs[-1]
@@ -96,12 +117,22 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
         self._console.print(text + left, highlight=False, markup=False, soft_wrap=True)
 
 
+@dataclass
+class _Job:
+    """What a worker does, as the panel shows it."""
+
+    name: str
+    steps: int
+    costs: str
+    progress: Progress | None = None
+
+
 class _Panel(AbstractContextManager["_Panel"]):
     """Jobs in work, counts, best points so far, time left; whoever shows it asks for ``draw()``."""
 
     def __init__(self, console: Console, settings: RunSettings) -> None:
         self._console, self._settings = console, settings
-        self._jobs: dict[int, tuple[TrialRecord, int, Progress | None]] = {}
+        self._jobs: dict[int, _Job] = {}
         self._records: dict[int, TrialRecord] = {}
         self._failed: list[str] = []
         self._time_left_s: float | None = None
@@ -115,12 +146,18 @@ class _Panel(AbstractContextManager["_Panel"]):
         self._records.update({record.trial: record for record in records})
 
     def started(self, record: TrialRecord, steps: int) -> None:
-        self._jobs[record.trial] = (record, steps, None)
+        self._jobs[record.trial] = _Job(_name(record), steps, _costs(record))
 
     def progressed(self, progress: Progress) -> None:
         if progress.number in self._jobs:
-            record, steps, _ = self._jobs[progress.number]
-            self._jobs[progress.number] = (record, steps, progress)
+            self._jobs[progress.number].progress = progress
+
+    def sharing_began(self, number: int, family: str, designs: int, steps: int) -> None:
+        self._jobs[number] = _Job(f"weights of {family} networks", steps, f"{designs} designs")
+
+    def sharing_ended(self, number: int, line: str) -> None:
+        self._jobs.pop(number, None)
+        self.said(line)
 
     def measured(self, record: TrialRecord) -> None:
         self._jobs.pop(record.trial, None)
@@ -144,12 +181,12 @@ class _Panel(AbstractContextManager["_Panel"]):
             f"{left}; {len(self._records)} networks measured" + (f", {len(self._failed)} failed" * bool(self._failed))
         )
         jobs = Table.grid(padding=(0, 2))
-        for record, steps, progress in list(self._jobs.values()):
-            done = (
-                f"step {progress.step:,} of {steps:,}, loss {progress.loss:.4f}" if progress else f"to {steps:,} steps"
-            )
-            bar = ProgressBar(total=steps, completed=progress.step if progress else 0, width=JOB_BAR_CHARACTERS)
-            jobs.add_row("training", Text(_name(record)), bar, done, _costs(record))
+        for job in list(self._jobs.values()):
+            done, progress = f"to {job.steps:,} steps", job.progress
+            if progress is not None:
+                done = f"step {progress.step:,} of {job.steps:,}, loss {progress.loss:.4f}"
+            bar = ProgressBar(total=job.steps, completed=progress.step if progress else 0, width=JOB_BAR_CHARACTERS)
+            jobs.add_row("training", Text(job.name), bar, done, job.costs)
         best = [self._best()] if self._records else []
         return Group(head, *self._bar(), jobs, *best, *map(Text, self._failed[-2:]))
 

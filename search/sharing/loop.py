@@ -21,7 +21,7 @@ from search.sharing.queueing import queue_alone, queue_settled
 from search.storage.artifacts import bank_checkpoint_name, bank_name, measured_weights_name
 from search.workers.bank_jobs import BankJob, BankTrained
 from search.workers.jobs import RungJob, training_seed
-from search.workers.messages import Failed, Job, Progress, Result
+from search.workers.messages import Failed, Job, Result
 from space.architecture import Architecture
 
 FIRST_NUMBER = -1_000_000  # of the jobs that train shared weights, which are of no trial
@@ -266,14 +266,9 @@ class SharingLoop(SearchLoop):
     def began(self, job: Job) -> None:
         if isinstance(job, BankJob):
             name = self.generation.families[job.family].name
-            designs = f"{len(job.designs)} designs"
-            self.listener.said(f"training the weights of {name} networks on {designs} to {job.steps:,} steps")
+            self.listener.sharing_began(job.number, name, len(job.designs), job.steps)
             return
         super().began(job)
-
-    def progressed(self, progress: Progress) -> None:
-        if progress.number > FIRST_NUMBER:
-            super().progressed(progress)
 
     def took(self, result: Result) -> None:
         if isinstance(result, BankTrained):
@@ -282,14 +277,16 @@ class SharingLoop(SearchLoop):
             lowered = ""
             if result.lowered_at is not None:
                 lowered = f"; it diverged, and went on from step {result.lowered_at:,} at half the rate"
-            self.listener.said(f"trained the weights of {name} networks ({result.train_s:.1f} s{lowered})")
+            line = f"trained the weights of {name} networks ({result.train_s:.1f} s{lowered})"
+            self.listener.sharing_ended(result.number, line)
             return
         super().took(result)
 
     def failed(self, failure: Failed) -> None:
         if failure.number <= FIRST_NUMBER:
             name = self.generation.families[FIRST_NUMBER - failure.number].name
-            self.listener.said(f"training the weights of {name} networks failed: {failure.reason}")
+            line = f"training the weights of {name} networks failed: {failure.reason}"
+            self.listener.sharing_ended(failure.number, line)
             return
         super().failed(failure)
 

@@ -24,6 +24,13 @@ from space.knobs import Value
 from space.search_space import BACKBONE, Parameter, SearchSpace, Values, first
 
 NAMED = ("block", "convolution", "ar_convolution", "gate", "spab_convolution", "upsampler")  # what a name consists of
+USUAL: Mapping[str, tuple[Value, ...]] = {
+    "activation_kept": ("all",),
+    "residual_scale": (1.0,),
+    "recursion": (1,),
+    "input_skip": ("bicubic", "push-pull"),
+}
+"""Of other kinds of parts, what no name tells; of all that are not here it is "none", or no share."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +65,11 @@ class Family:
 
     @property
     def name(self) -> str:
-        """For a person: its backbone, what its blocks are, and how large it gets."""
+        """For a person: its backbone, what its blocks are, whatever else is not as in most, and how large it gets."""
         values = {**self.values, **dict(self.names)}
         words = [str(values[BACKBONE])]
         words += [str(values[key]) for key in NAMED if key in values]
-        unusual = (key for key in ("inverted_ratio", "gated_ratio", "malle", "recursion") if _is_unusual(key, values))
-        words += [f"{key} {values[key]}" for key in unusual]
+        words += [f"{key} {values[key]}" for key in self.values if _is_unusual(key, values[key])]
         return f"{' '.join(words)} (up to {', '.join(f'{key} {value}' for key, value in self.most)})"
 
     @cached_property
@@ -113,8 +119,8 @@ def elastic_of(space: SearchSpace, values: Mapping[str, Value]) -> Iterator[Para
     return (parameter for parameter in space.of(str(values[BACKBONE])) if parameter.knob.elastic)
 
 
-def _is_unusual(key: str, values: Mapping[str, Value]) -> bool:
-    return values.get(key, "none") not in (0.0, "none", 1)
+def _is_unusual(key: str, value: Value) -> bool:
+    return key not in (BACKBONE, *NAMED) and value not in USUAL.get(key, ("none", 0.0))
 
 
 def _number(value: Value | None) -> float:

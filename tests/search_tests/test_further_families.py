@@ -65,6 +65,7 @@ def test_a_further_family_differs_from_a_known_one_in_one_kind_of_part(task: str
         assert screen.excess(family.largest(screen.space)) <= 0
         assert family == following_family(screen, known, shares)  # the seed and what is known decide
         known.append(family)
+    assert len({each.name for each in known}) == len(known)
 
 
 def test_it_is_more_often_a_neighbour_of_a_family_with_more_members_on_the_front() -> None:

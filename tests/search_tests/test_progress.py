@@ -77,3 +77,45 @@ def test_a_notebook_gets_text_as_text(run_loop, cell: Cell, monkeypatch) -> None
         progress.tick(None)
         assert "&lt;script&gt;" in cell.shown[-1]
         assert "<script>" not in cell.shown[-1]
+
+
+def test_a_log_tells_of_each_part_of_the_training_of_shared_weights() -> None:
+    shown = io.StringIO()
+    progress = PlainProgress(Console(file=shown, width=200), settings())
+    progress.sharing_began(-7, "plain residual", 12, 400)
+    for step in (1, 99, 100, 150, 230, 399, 400):
+        progress.progressed(Progress(-7, step, 400, 0.01))
+    progress.progressed(Progress(3, 300, 400, 0.01))  # of a trial: its result comes soon enough
+    progress.sharing_ended(-7, "trained the weights of plain residual networks (61.0 s)")
+    progress.progressed(Progress(-7, 399, 400, 0.01))  # late
+    assert shown.getvalue().splitlines() == [
+        "training the weights of plain residual networks on 12 designs to 400 steps",
+        "  step 100 of 400 of the weights of plain residual networks",
+        "  step 230 of 400 of the weights of plain residual networks",
+        "  step 399 of 400 of the weights of plain residual networks",
+        "trained the weights of plain residual networks (61.0 s)",
+    ]
+
+
+def test_a_log_of_a_run_that_goes_on_tells_where_the_training_of_shared_weights_is() -> None:
+    shown = io.StringIO()
+    progress = PlainProgress(Console(file=shown, width=200), settings())
+    progress.sharing_began(-7, "plain residual", 12, 400)
+    progress.progressed(Progress(-7, 205, 400, 0.01))
+    assert shown.getvalue().splitlines()[1:] == ["  step 205 of 400 of the weights of plain residual networks"]
+
+
+def test_the_panel_shows_the_training_of_shared_weights(cell: Cell, monkeypatch) -> None:
+    monkeypatch.setattr("search.sessions.progress.NOTEBOOK_EVERY_S", 0)
+    said = io.StringIO()
+    with NotebookProgress(Console(file=said, width=200), settings()) as progress:
+        progress.sharing_began(-7, "plain residual", 12, 400)
+        progress.progressed(Progress(-7, 100, 400, 0.0123))
+        progress.tick(61.0)
+        assert "weights of plain residual networks" in cell.shown[-1]
+        assert "step 100 of 400, loss 0.0123" in cell.shown[-1]
+        assert "12 designs" in cell.shown[-1]
+        progress.sharing_ended(-7, "training the weights of plain residual networks failed: the loss is not finite")
+        progress.tick(60.0)
+        assert "plain residual" not in cell.shown[-1]
+    assert "failed: the loss is not finite" in said.getvalue()

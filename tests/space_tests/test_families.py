@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -86,9 +87,26 @@ def test_it_is_stored_as_json() -> None:
 
 
 def test_its_name_says_what_it_is() -> None:
-    assert FAMILY.name == "symmetric residual dense dense-two-step (up to width 24, blocks_per_stage 3)"
+    plain = point(width=24, blocks_per_stage=3, pool="wide", activation_kept="all", residual_scale=1.0)
+    name = "symmetric residual dense dense-two-step"
+    assert Family.below(SPACE, plain).name == f"{name} (up to width 24, blocks_per_stage 3)"
+    told = "activation_kept rare residual_scale 0.1"
+    assert FAMILY.name == f"{name} {told} (up to width 24, blocks_per_stage 3)"
     recursive = Family.below(SPACE, point(width=8, recursion=2, malle="head"))
-    assert "malle head recursion 2" in recursive.name
+    assert {"malle head", "recursion 2"} <= set(map(" ".join, pairwise(recursive.name.split())))
+    assert "attention esa" in Family.below(SPACE, point(attention="esa")).name
+
+
+def test_families_of_other_kinds_have_other_names() -> None:
+    """Whichever part is turned, so that a page or a log never tells of two by one name."""
+    for backbone in SPACE.backbone.values:
+        start = SPACE.fill(first, {BACKBONE: backbone})
+        names = {Family.below(SPACE, start).name}
+        kinds = [each for each in SPACE.of(backbone) if each.key in start and not each.knob.elastic]
+        turned = [(kind, value) for kind in kinds for value in kind.values if value != start[kind.key]]
+        for kind, value in turned:
+            names.add(Family.below(SPACE, SPACE.turned(start, kind.key, value, missing=middle)).name)
+        assert len(names) == 1 + len(turned), backbone
 
 
 @pytest.mark.parametrize("task", TASKS)
