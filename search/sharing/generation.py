@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from evaluators.sharing.bank_files import read_bank
-from evaluators.sharing.trainer import BETWEEN
 from search.candidates.fixed_trials import fixed_trials
 from search.candidates.screening import Screen
 from search.pareto import losses_at_rung, non_dominated_ranks
@@ -29,6 +28,8 @@ from space.knobs import Value
 from space.search_space import BACKBONE
 from space.weight_bank import WeightBank
 from space.weight_bank.families import Family
+
+TOO_LONG = "its training would take"  # how the reason begins of a family that there was no time for
 
 
 class Generation:
@@ -50,12 +51,6 @@ class Generation:
     def steps(self) -> int:
         """Of the shared training, in all."""
         return self._study.settings.rungs[self.first_rung]
-
-    def steps_to_go(self, index: int) -> int:
-        """From what a family was trained to in an earlier generation."""
-        study, earlier = self._study, (begun.rung for begun in shared_notes.beginnings(self._study)[:-1])
-        trained = [rung for rung in earlier if _is_good(shared_notes.outcome(study, index, rung))]
-        return self.steps - max((study.settings.rungs[rung] for rung in trained), default=0)
 
     @property
     def is_first(self) -> bool:
@@ -99,6 +94,19 @@ class Generation:
 
     def failed(self, index: int, reason: str) -> None:
         shared_notes.note_outcome(self._study, index, self.first_rung, failed=reason)
+
+    def too_long(self, index: int, needed: str) -> None:
+        """Its training ``needed`` more time than there was; ``reconsider`` brings it back."""
+        self.failed(index, f"{TOO_LONG} {needed}")
+
+    def reconsider(self) -> tuple[int, ...]:
+        """Let a new session, which may have more time, try again what was too long for earlier ones."""
+        found = []
+        for index in range(len(self.families)):
+            if (self._outcome(index) or {}).get("failed", "").startswith(TOO_LONG):
+                shared_notes.forget_outcome(self._study, index, self.first_rung)
+                found.append(index)
+        return tuple(found)
 
     def index_of(self, values: Mapping[str, Value]) -> int | None:
         """The family that a point of the search space belongs to."""
@@ -206,25 +214,6 @@ class Generation:
                 family = index if trained and self.covers(index, record.architecture) else None
                 found.append(replace(record, family=family, first_rung=self.first_rung))
         return [record for record in found if self.is_first or record.family is not None]
-
-    def macs_of(self, designs: Sequence[Architecture]) -> float:
-        """Of a step of a training on ``designs``, for as many pixels as costs are given for."""
-        macs = [self._screen.costs(arch).macs for arch in designs]
-        return macs[0] + macs[-1] + BETWEEN * sum(macs) / len(macs)
-
-    def seconds_per_mac(self) -> float | None:
-        """The largest of what the trained families took for each multiply-accumulate of ``macs_of`` and each step, in
-        any generation; None before there is one."""
-        found = []
-        for begun in shared_notes.beginnings(self._study):
-            for index in range(len(self.families)):
-                over = shared_notes.outcome(self._study, index, begun.rung)
-                if over is None or not _is_good(over):
-                    continue
-                steps = over.get("steps_made", self._study.settings.rungs[begun.rung])
-                if steps:
-                    found.append(over["train_s"] / (self.macs_of(self.designs(index)) * steps))
-        return max(found, default=None)
 
 
 def _is_good(outcome: Mapping[str, Any] | None) -> bool:

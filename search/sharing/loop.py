@@ -3,26 +3,26 @@ them are trained on alone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass, field, replace
 from statistics import median
 
 from search.candidates.compressed import root_of
 from search.candidates.screening import Screen
+from search.durations import duration_text
 from search.loop import TRIED, SearchLoop
 from search.records import Status, TrialRecord
 from search.rungs import REDUCTION, SAFETY, next_fixed, ranked
 from search.sharing.choosing import following_family
 from search.sharing.finalists import in_turn
 from search.sharing.generation import Generation
-from search.sharing.planning import kept_share
+from search.sharing.planning import FAMILY_SHARE, kept_share
 from search.sharing.proposals import next_inherited, next_published
 from search.sharing.queueing import queue_alone, queue_settled
 from search.storage.artifacts import bank_checkpoint_name, bank_name, measured_weights_name
-from search.workers.bank_jobs import BankJob, BankTrained
+from search.workers.bank_jobs import BankJob, BankTooLong, BankTrained
 from search.workers.jobs import RungJob, training_seed
 from search.workers.messages import Failed, Job, Result
-from space.architecture import Architecture
 
 FIRST_NUMBER = -1_000_000  # of the jobs that train shared weights, which are of no trial
 FINALISTS = 8  # candidates that are trained on where no time limit says how many
@@ -96,8 +96,8 @@ class SharingLoop(SearchLoop):
         """Published networks and the best candidates in turn, so that a run whose time ends has some of both; before
         the next of them, the compressed variants of those that there are."""
         fixed = next_fixed([r for r in records if r.rungs and self._climbs(r)], self.study.settings.rungs, unavailable)
-        if not settled:
-            return fixed  # a family is in training
+        if not settled:  # a family is in training; its networks may be better than the best that there are
+            return fixed or self._finalist(records, unavailable)
         compressed = self._variant(records, unavailable)
         if compressed is not None:
             return compressed
@@ -116,8 +116,8 @@ class SharingLoop(SearchLoop):
             if not designs:
                 self.generation.failed(index, "hardly one of its networks fits the budget")
                 continue
-            if (reason := self._too_dear(index, designs)) is not None:
-                self.generation.failed(index, reason)
+            if (most_s := self._most_s()) <= 0:
+                self.generation.too_long(index, "more time than is left")
                 continue
             return BankJob(
                 number=FIRST_NUMBER - index,
@@ -128,6 +128,7 @@ class SharingLoop(SearchLoop):
                 seed=training_seed(self.study.settings.seed, f"family {index}"),
                 checkpoint=bank_checkpoint_name(index),
                 bank=bank_name(index, self.generation.first_rung),
+                most_s=most_s,
             )
         return None
 
@@ -146,15 +147,12 @@ class SharingLoop(SearchLoop):
         generation.decide((*generation.families, family))
         return True
 
-    def _too_dear(self, index: int, designs: Sequence[Architecture]) -> str | None:
-        """Why a family is not trained, if it would take too long by the work of those that are: in the first generation
-        more than half of the time, which others need too; for later ones all were planned."""
-        if (known := self.generation.seconds_per_mac()) is None:
-            return None
-        needed_s = SAFETY * known * self.generation.macs_of(designs) * self.generation.steps_to_go(index)
-        share, words = (0.5, "half of the time") if self.generation.is_first else (1.0, "the time")
-        fits = needed_s <= share * (self._time_left_s() - self._kept_s)
-        return None if fits else f"its training would take more than {words} that is left"
+    def _most_s(self) -> float:
+        """What one family's training may take: it ends before the time that is kept; of the first generation's, which
+        are only planned by the first one, none takes more than ``FAMILY_SHARE`` of all."""
+        left_s = self._time_left_s() - self._kept_s
+        whole_s = FAMILY_SHARE * (self.time_s or math.inf) if self.generation.is_first else math.inf
+        return min(left_s, whole_s) / SAFETY
 
     def _tried(self, records: list[TrialRecord]) -> int:
         """Candidates that are measured, or will be."""
@@ -271,6 +269,11 @@ class SharingLoop(SearchLoop):
         super().began(job)
 
     def took(self, result: Result) -> None:
+        if isinstance(result, BankTooLong):
+            name, needed = self.generation.families[result.family].name, duration_text(result.needed_s)
+            self.generation.too_long(result.family, f"{needed}, more time than is left for it")
+            self.listener.sharing_ended(result.number, f"left out {name} networks: training would take {needed}")
+            return
         if isinstance(result, BankTrained):
             self.generation.took(result)
             name = self.generation.families[result.family].name

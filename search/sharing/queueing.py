@@ -20,10 +20,8 @@ def queue_alone(study: Study, generation: Generation, space: SearchSpace) -> Non
 def queue_settled(study: Study, generation: Generation, space: SearchSpace) -> None:
     """Once in a generation for each family, when it is settled: its published networks, and the designs to begin with
     (``Generation.seeds``)."""
-    rung = generation.first_rung
-    name = QUEUED_NOTE + (f"_rung_{rung}" if rung else "")
-    queued: list[int] = study.noted(name, [])
-    known = study.sources(rung)
+    name, queued = _noted(study, generation)
+    known = study.sources(generation.first_rung)
     for index in range(len(generation.families)):
         if index in queued or not generation.is_settled(index):
             continue
@@ -36,3 +34,18 @@ def queue_settled(study: Study, generation: Generation, space: SearchSpace) -> N
                 study.enqueue_knobs(space.parameters_of(values))
         queued = [*queued, index]
         study.note(name, queued)
+
+
+def reconsider(study: Study, generation: Generation) -> None:
+    """Families that an earlier session had no time for are tried again; what they begin with is not queued yet."""
+    again = generation.reconsider()
+    name, queued = _noted(study, generation)
+    if again:
+        study.note(name, [index for index in queued if index not in again])
+
+
+def _noted(study: Study, generation: Generation) -> tuple[str, list[int]]:
+    """The name of the note of a generation, and the families in it."""
+    rung = generation.first_rung
+    name = QUEUED_NOTE + (f"_rung_{rung}" if rung else "")
+    return name, study.noted(name, [])

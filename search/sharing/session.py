@@ -14,6 +14,7 @@ from search.sharing.choosing import first_families
 from search.sharing.generation import Generation
 from search.sharing.loop import SharingLoop
 from search.sharing.planning import Plan, decide, generation_after
+from search.sharing.queueing import reconsider
 from search.storage.artifacts import ArtifactStore
 from search.storage.note_names import ELAPSED_S
 from search.storage.shared_notes import Beginning, begin, beginnings
@@ -58,6 +59,7 @@ def sharing_loop(
             study.extend(request.rungs)
     else:
         generation = _lasting(study, generation, screen, artifacts, plan, request.time_s, listener)
+    reconsider(study, generation)
     _resume_alone(study, screen)
     return SharingLoop(
         study,

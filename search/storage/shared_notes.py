@@ -71,6 +71,11 @@ def note_outcome(study: Study, family: int, rung: int, **outcome: float | str) -
     study.note(_outcome_name(family, rung), outcome)
 
 
+def forget_outcome(study: Study, family: int, rung: int) -> None:
+    """It waits for its training again."""
+    study.note(_outcome_name(family, rung), None)
+
+
 def _outcome_name(family: int, rung: int) -> str:
     return f"family_{family}" + (f"_rung_{rung}" if rung else "")
 

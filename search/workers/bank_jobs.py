@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,11 +23,15 @@ if TYPE_CHECKING:
     from search.workers.jobs import Setting
 
 
+WARM_UP, TIMED = 3, 12  # steps of a training before those that say how long it takes, and these
+
+
 @dataclass(frozen=True, kw_only=True)
 class BankJob(Job):
     """Train shared weights for ``steps`` steps on ``designs``, smallest first; ``number`` is of no trial.
 
-    ``checkpoint`` and ``bank`` are names of artifacts.
+    ``checkpoint`` and ``bank`` are names of artifacts. It is given up after ``TIMED`` steps if by them it would take
+    more than ``most_s`` seconds.
     """
 
     family: int
@@ -35,6 +40,15 @@ class BankJob(Job):
     seed: int
     checkpoint: str
     bank: str
+    most_s: float = math.inf
+
+
+@dataclass(frozen=True)
+class BankTooLong(Result):
+    """It was given up: it would have taken another ``needed_s`` seconds."""
+
+    family: int
+    needed_s: float
 
 
 @dataclass(frozen=True)
@@ -53,7 +67,7 @@ def train_bank(
     pool: PatchPool,
     on_progress: Callable[[Progress], None],
     should_stop: Callable[[], bool],
-) -> BankTrained | Stopped:
+) -> BankTrained | BankTooLong | Stopped:
     """Do ``job``, from its checkpoint if there is a whole one: of a session that ended, or of an earlier generation. If
     it diverges it goes on from there once, at a lower rate. The checkpoint stays, for the next generation.
 
@@ -63,13 +77,18 @@ def train_bank(
     deadline, artifacts = Deadline(job.left_s), setting.artifacts
     trainer = _continued(job, setting, pool)
     first_step, begun = trainer.step, time.perf_counter()
+    estimate = _Estimate(job.steps)
+
+    def told(step: int, loss: float) -> None:
+        estimate.made(step)
+        on_progress(Progress(job.number, step, job.steps, loss))
 
     def to_the_end(trainer: BankTrainer) -> None:
         train(
             trainer,
             job.steps,
-            on_step=lambda step, loss: on_progress(Progress(job.number, step, job.steps, loss)),
-            ends=lambda: should_stop() or deadline.is_over,
+            on_step=told,
+            ends=lambda: should_stop() or deadline.is_over or estimate.needed_s > job.most_s,
             save=lambda: artifacts.put(job.checkpoint, trainer.save),
         )
 
@@ -84,10 +103,27 @@ def train_bank(
         to_the_end(trainer)
     train_s = time.perf_counter() - begun
     if trainer.step < job.steps:
+        if estimate.needed_s > job.most_s:
+            return BankTooLong(job.number, job.family, estimate.needed_s)
         return Stopped(job.number, train_s)
     bank = trainer.averaged_bank()
     artifacts.put(job.bank, lambda path: write_bank(path, bank, trainer.step))
     return BankTrained(job.number, job.family, train_s, trainer.step - first_step, trainer.lowered_at)
+
+
+class _Estimate:
+    """What a training of ``steps`` steps takes in all, by the first ones of this process; the very first are slower."""
+
+    def __init__(self, steps: int) -> None:
+        self.needed_s = 0.0  # nothing is known yet
+        self._steps, self._count, self._since = steps, 0, math.nan
+
+    def made(self, step: int) -> None:
+        self._count += 1
+        if self._count == WARM_UP:
+            self._since = time.perf_counter()
+        elif self._count == WARM_UP + TIMED:
+            self.needed_s = (time.perf_counter() - self._since) / TIMED * (self._steps - step)
 
 
 def _continued(job: BankJob, setting: Setting, pool: PatchPool) -> BankTrainer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -15,7 +15,7 @@ from search.sessions.deadline import Deadline
 from search.sharing.session import sharing_loop
 from search.storage.artifacts import LocalArtifacts
 from search.storage.study import Study
-from search.workers.bank_jobs import BankJob, BankTrained
+from search.workers.bank_jobs import BankJob, BankTooLong, BankTrained
 from search.workers.jobs import Measured, RungJob, TimingJob
 from search.workers.messages import Answer, Failed, Job, Progress
 from space.weight_bank import WeightBank
@@ -26,13 +26,18 @@ BUDGET = "30k-params"
 
 @dataclass
 class SharingWorkers(FormulaWorkers):
-    """As ``FormulaWorkers``; shared weights are random ones, and those of the families ``diverging`` fail."""
+    """As ``FormulaWorkers``; shared weights are random ones, those of the families ``diverging`` fail, those that need
+    more than their job allows are given up, and those of the family ``slow`` come after all that others can do."""
 
     folder: Path = Path()
     diverging: tuple[int, ...] = ()
     family_s: float = 3.0  # what training one is said to have taken
+    needed_s: dict[int, float] = field(default_factory=dict)  # by the first steps, of the families that are here
+    slow: int | None = None
 
     def poll(self, timeout_s: float) -> list[Answer | Progress]:
+        if len(self.jobs) > 1 and isinstance(self.jobs[0], BankJob) and self.jobs[0].family == self.slow:
+            self.jobs.append(self.jobs.pop(0))
         job = self.jobs[0]
         if self.die_after is not None and len(self.done) >= self.die_after:
             raise Killed
@@ -40,6 +45,8 @@ class SharingWorkers(FormulaWorkers):
             self.done.append(self.jobs.pop(0))
             if job.family in self.diverging:
                 return [Failed(job.number, "the loss is not finite at training step 9", diverged=True)]
+            if (needed_s := self.needed_s.get(job.family, 0.0)) > job.most_s:
+                return [BankTooLong(job.number, job.family, needed_s)]
             bank = WeightBank.covering(reversed(job.designs), torch.Generator().manual_seed(0))
             LocalArtifacts(self.folder).put(job.bank, lambda path: write_bank(path, bank, job.steps))
             return [

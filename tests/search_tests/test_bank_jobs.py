@@ -17,10 +17,10 @@ from evaluators.tasks import rules_of
 from evaluators.training.checkpoint import read_checkpoint
 from search.models.about import About
 from search.storage.artifacts import LocalArtifacts, bank_checkpoint_name, bank_name
-from search.workers.bank_jobs import BankJob, BankTrained
+from search.workers.bank_jobs import TIMED, WARM_UP, BankJob, BankTooLong, BankTrained
 from search.workers.failures import answered
 from search.workers.jobs import JobRunner, Measured, RungJob, Setting
-from search.workers.messages import Answer, Failed, Job, MachineTrouble, Stopped
+from search.workers.messages import Answer, Failed, Job, MachineTrouble, Progress, Stopped
 from space import TASKS, SearchSpace
 from space.architecture import Architecture
 from space.search_space import BACKBONE, first
@@ -99,6 +99,36 @@ def test_the_next_generation_trains_them_on_as_if_it_had_been_one_training(tmp_p
     at_once = read_bank(path / further.bank).tensors
     assert all(torch.equal(tensor, own[key]) for key, tensor in at_once.items())
     assert any(not torch.equal(tensor, own[key]) for key, tensor in before.items())  # which stay as they were
+
+
+def test_one_that_would_take_too_long_is_given_up_after_a_few_steps(tmp_path: Path, setting: Setting) -> None:
+    made: list[int] = []
+    runner, long = JobRunner(setting), replace(TRAINING, steps=2_000)
+    answer = runner.run(replace(long, most_s=0.5), lambda progress: made.append(progress.step), lambda: False)
+    assert isinstance(answer, BankTooLong)
+    assert answer.family == 0
+    assert made[-1] == WARM_UP + TIMED
+    assert answer.needed_s > 0.5
+    assert not (tmp_path / TRAINING.bank).exists()
+    again = run(runner, replace(TRAINING, steps=WARM_UP + TIMED + 2))  # a session that has the time
+    assert isinstance(again, BankTrained)
+    assert again.steps_made == 2
+
+
+def test_what_a_training_takes_is_told_by_steps_after_the_first_ones(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("search.workers.bank_jobs.time.perf_counter", lambda: now[0])
+
+    def a_step(progress: Progress) -> None:
+        now[0] += 10.0 if progress.step < WARM_UP else 0.5
+
+    job = replace(TRAINING, steps=WARM_UP + TIMED + 100)
+    answer = JobRunner(setting).run(replace(job, most_s=49.0), a_step, lambda: False)
+    assert isinstance(answer, BankTooLong)
+    assert answer.needed_s == pytest.approx(50.0)
+    assert isinstance(JobRunner(setting).run(replace(job, most_s=51.0), a_step, lambda: False), BankTrained)
 
 
 @pytest.mark.parametrize(("shared", "share"), [(4, 1.0), (300, 1.0), (1200, 0.5)])

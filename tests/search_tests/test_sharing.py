@@ -14,12 +14,15 @@ from search.candidates.screening import Screen
 from search.proposers import PROPOSERS
 from search.records import ALONE, SHARED, Status
 from search.request.request import request_from_options
+from search.rungs import SAFETY
 from search.sessions.session import Session, check_and_read
 from search.sharing.choosing import first_families
 from search.sharing.designs import designs_of
-from search.sharing.planning import MOST_FAMILIES, fitted
+from search.sharing.planning import FAMILY_SHARE, MOST_FAMILIES, fitted
+from search.storage import shared_notes
 from search.storage.artifacts import LocalArtifacts
 from search.storage.study import Study
+from search.workers.bank_jobs import BankJob
 from search.workers.jobs import RungJob
 from space import TASKS
 from space.errors import UserError
@@ -138,11 +141,32 @@ def test_a_family_that_diverges_leaves_the_others(tmp_path: Path) -> None:
 
 
 def test_a_family_that_would_take_too_long_is_left_out(tmp_path: Path) -> None:
-    study, workers = search(tmp_path, trials=4, time_s=3_000, workers=SharingWorkers(family_s=1e5))
+    study, workers = search(tmp_path, trials=4, time_s=3_000, workers=SharingWorkers(needed_s={1: 1e5}))
     assert len(study.noted("families")) > 1
-    assert kinds(workers.done).count("bank") == 1  # nothing is known before the first
-    assert study.noted("family_1") == {"failed": "its training would take more than half of the time that is left"}
+    assert study.noted("family_1")["failed"] == "its training would take 27 h 47 min, more time than is left for it"
+    limits = [job.most_s for job in workers.done if isinstance(job, BankJob)]
+    assert limits[0] == pytest.approx(FAMILY_SHARE * 3_000 / SAFETY, rel=0.01)  # none may take more of a first plan
+    assert limits == sorted(limits, reverse=True)  # all end before the time that is kept
     assert {r.family for r in study.records.values() if r.status == Status.TRAINED and not r.is_fixed} == {0}
+
+
+def test_a_family_that_was_too_long_is_tried_again_by_the_next_session(tmp_path: Path) -> None:
+    study, _ = search(tmp_path, trials=4, time_s=3_000, workers=SharingWorkers(needed_s={1: 1e5}))
+    assert 1 in study.noted("families_queued")
+    again, workers = search(tmp_path, trials=40, time_s=3_000)
+    assert again.noted("family_1") == {"train_s": 3.0, "steps_made": again.settings.rungs[0]}
+    assert kinds(workers.done).count("bank") == 1
+    searched = [r for r in again.records.values() if r.status == Status.TRAINED and not r.is_fixed]
+    assert {0, 1} <= {r.family for r in searched}
+    first = [r.architecture for r in searched if r.family == 1]
+    assert set(shared_notes.designs(again, 1)) <= set(first)  # what it was trained on is measured
+
+
+def test_the_other_workers_train_the_best_on_while_the_last_family_is_in_training(tmp_path: Path) -> None:
+    workers = SharingWorkers(count=2, slow=1)
+    search(tmp_path, trials=12, workers=workers)
+    last = max(index for index, kind in enumerate(kinds(workers.done)) if kind == "bank")
+    assert "train" in kinds(workers.done)[:last]
 
 
 def test_papers_of_a_family_that_diverges_are_trained_alone(tmp_path: Path) -> None:
