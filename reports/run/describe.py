@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from search.records import TrialRecord
 from space.architecture import Architecture
 
 BLOCK_FIELDS = ("encoder", "decoder", "blocks")
+USUAL_KIND = "residual"  # of blocks, which no description tells
 
 
 def describe(architecture: Architecture) -> str:
@@ -34,6 +36,10 @@ def description_parts(architecture: Architecture) -> list[str]:
         parts.append(f"pool of {len(sources)}")
     if getattr(settings, "residual_scale", 1.0) != 1.0:
         parts.append(f"residuals × {settings.residual_scale:g}")
+    if architecture.ends is not None and architecture.ends.attention != "none":
+        parts.append(f"{architecture.ends.attention} attention")
+    if architecture.ends is not None and architecture.ends.malle is not None:
+        parts.append("MalleConv")
     enlarges = architecture.shape.scale > 1  # else the last part is a convolution, whatever its kind
     if enlarges and architecture.ends is not None:
         parts.append(f"{architecture.ends.upsampler.kind} upsampler")
@@ -103,11 +109,16 @@ def _flat(value: Any) -> Iterator[Any]:
 
 
 def _kinds(blocks: tuple[Any, ...]) -> str:
-    """In brackets, the inverted blocks, gated ones and those without an activation, where there are any."""
-    gated = sum(block.kind == "gated" for block in blocks)
-    inverted = sum(block.kind == "inverted" for block in blocks)
+    """In brackets, the blocks that are not residual ones of dense convolutions, by kind, and those without an
+    activation, where there are any."""
+    kinds = Counter(kind for kind in map(_kind, blocks) if kind != USUAL_KIND)
     linear = sum(not getattr(block, "activated", True) for block in blocks)
-    notes = [f"{'all' if inverted == len(blocks) else inverted} inverted"] if inverted else []
-    notes += [f"{'all' if gated == len(blocks) else gated} gated"] if gated else []
+    notes = [f"{'all' if count == len(blocks) else count} {kind}" for kind, count in kinds.items()]
     notes += [f"{linear} linear"] if linear else []
     return f" ({', '.join(notes)})" if notes else ""
+
+
+def _kind(block: Any) -> str:
+    """``inverted``, say; of a residual block, of which convolutions it is."""
+    convolution = getattr(block, "convolution", "dense")
+    return block.kind if convolution == "dense" else f"{block.kind} {convolution}"

@@ -23,6 +23,8 @@ from search.pareto import front, front_rung
 from search.request.tables import load_used
 from space.build import build
 from space.errors import UserError
+from space.search_space import SearchSpace, first
+from space.tasks import TASKS
 
 
 def trained_only_on(run, source, rungs):
@@ -113,6 +115,22 @@ def test_a_network_is_described_in_words(run):
         "symmetric, 16 ch, 26 blocks, pool of 6, dense-two-step upsampler, bicubic skip"
     )
     assert short_label(paper) == "s-lwsr16+skip"
+
+
+@pytest.mark.parametrize(
+    ("knobs", "words"),
+    [
+        ({"attention": "esa"}, "2 blocks, esa attention"),
+        ({"malle": "middle"}, "2 blocks, MalleConv"),
+        ({"block": "modulated"}, "2 blocks (all modulated)"),
+        ({"convolution": "conv3xc"}, "2 blocks (all residual conv3xc)"),
+        ({"inverted_ratio": 0.5}, "2 blocks (1 inverted)"),
+    ],
+)
+def test_networks_of_other_parts_have_other_descriptions(knobs, words):
+    space = SearchSpace(TASKS["sr"], TASKS["sr"].shape(4))
+    plain = {"backbone": "plain", "blocks": 2, "activation_kept": "all", "residual_scale": 1.0, **knobs}
+    assert f", {words}, " in describe(space.decode(space.fill(first, plain)))
 
 
 def test_settings_without_the_usual_fields_are_described_too(run):
