@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -27,6 +28,12 @@ def environment(precision: Precision, workers: int, threads: int) -> dict[str, s
         "workers": f"{workers} x {threads} threads",
         "precision": f"training {precision.autocast or 'float32'} ({precision.reason}), evaluation float32",
     }
+
+
+def all_of(environments: Iterable[Mapping[str, str]], name: str) -> str:
+    """Every value that ``name`` has in records of such places, in their order: what is continued by another version or
+    on another machine was made with both."""
+    return ", ".join(dict.fromkeys(place.get(name, "unknown") for place in environments))
 
 
 def available_cores() -> int:

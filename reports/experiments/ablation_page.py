@@ -21,8 +21,9 @@ from latency_tables.tables.table import load_table
 from reports.networks.counts import DASH, PHONES
 from reports.networks.designs import COLOURS
 from reports.plotting.style import FRONT, OTHER, PAPER, write_png
+from search.environment import all_of
 from search.experiments.ablations import Comparison
-from search.experiments.training import TrainingRecord, made_with
+from search.experiments.training import TrainingRecord
 from space.files import write_atomically
 from space.tasks import TASKS
 
@@ -194,11 +195,12 @@ def page(
     ]
     if apart:
         lines.append(f"\nDiverged, below doing without, and in no mean: {', '.join(apart)}.")
+    places = [record.environment for record in records]
     arithmetic = " and ".join(dict.fromkeys(record.trained_in for record in records))
     commands = "; ".join(dict.fromkeys(f"`{record.command}`" for record in records))
     lines.append(
-        f"\nTrained in {arithmetic} on {first.train_data}, on {made_with(records, 'device')}, torch "
-        f"{made_with(records, 'torch')}, commit {made_with(records, 'commit')}, by {commands}. The PSNR of every "
+        f"\nTrained in {arithmetic} on {first.train_data}, on {all_of(places, 'device')}, torch "
+        f"{all_of(places, 'torch')}, commit {all_of(places, 'commit')}, by {commands}. The PSNR of every "
         "training: `psnr.csv`.\n"
     )
     return "\n".join(lines)

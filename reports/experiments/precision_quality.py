@@ -17,8 +17,9 @@ import pandas as pd
 from scipy.stats import t as student
 
 from reports import markdown
+from search.environment import all_of
 from search.experiments.ablations import comparison
-from search.experiments.training import TrainingRecord, made_with, records_in
+from search.experiments.training import TrainingRecord, records_in
 from space.architecture import Architecture
 from space.errors import UserError
 from space.files import write_atomically
@@ -85,7 +86,7 @@ def interval_db(differences: Sequence[float]) -> tuple[float, float | None]:
 def page(found: Sequence[Pair], records: Sequence[TrainingRecord], commands: Sequence[str]) -> str:
     everything = [value for pair in found for value in pair.differences_db]
     mean, half = interval_db(everything)
-    record = records[0]
+    record, places = records[0], [each.environment for each in records]
     lines = [
         "# Training in bfloat16 against float32\n",
         f"Super-resolution x4, {record.training.steps} steps of the search's own training (`{record.training.plan}`), "
@@ -108,8 +109,8 @@ def page(found: Sequence[Pair], records: Sequence[TrainingRecord], commands: Seq
     )
     said = "; ".join(f"`{command}`" for command in commands)
     lines.append(
-        f"On {made_with(records, 'device')}, torch {made_with(records, 'torch')}, {made_with(records, 'workers')}, "
-        f"commit {made_with(records, 'commit')}, by {said}. Every training: `psnr.csv`.\n"
+        f"On {all_of(places, 'device')}, torch {all_of(places, 'torch')}, {all_of(places, 'workers')}, "
+        f"commit {all_of(places, 'commit')}, by {said}. Every training: `psnr.csv`.\n"
     )
     return "\n".join(lines)
 

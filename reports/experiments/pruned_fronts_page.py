@@ -14,6 +14,7 @@ from reports.experiments.pruned_fronts_table import Cell, cells, gains, percent,
 from reports.networks.counts import DASH
 from reports.plotting.style import write_png
 from search.durations import duration_text
+from search.environment import all_of
 from search.experiments.front_designs import TOLERANCE
 from search.experiments.front_records import FrontRecord
 from search.experiments.pruned_fronts import ARMS, DRAWN, NARROWER, PARENT, PRUNED, SEARCHED, FrontsPlan
@@ -137,17 +138,14 @@ def _cells(found: Sequence[Cell], tests: Sequence[str]) -> Iterator[list[str]]:
 
 def _made_by(records: Sequence[FrontRecord]) -> str:
     """Where, when and by what; and what is in no mean."""
-
-    def all_of(name: str) -> str:
-        return ", ".join(dict.fromkeys(record.environment.get(name, "unknown") for record in records))
-
+    places = [record.environment for record in records]
     took = duration_text(sum(record.train_s for record in records))
     commands = "; ".join(f"`{command}`" for command in dict.fromkeys(r.environment.get("command", "") for r in records))
     drawn = sum(record.place.arm == DRAWN for record in records)
     text = (
-        f"Trained on {all_of('data')}, on {all_of('device')}, torch {all_of('torch')}, {all_of('workers')}, "
-        f"{all_of('precision')}, commit {all_of('commit')}, {took} for {len(records)} trainings ({drawn} of them of "
-        f"drawn designs), by {commands}. Every training: `{TABLE}`.\n"
+        f"Trained on {all_of(places, 'data')}, on {all_of(places, 'device')}, torch {all_of(places, 'torch')}, "
+        f"{all_of(places, 'workers')}, {all_of(places, 'precision')}, commit {all_of(places, 'commit')}, {took} for "
+        f"{len(records)} trainings ({drawn} of them of drawn designs), by {commands}. Every training: `{TABLE}`.\n"
     )
     failed = [f"{record.place.name} ({record.failure})" for record in records if record.failure]
     return text + (f"\nDiverged, and in no mean: {', '.join(failed)}.\n" if failed else "")

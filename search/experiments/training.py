@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -285,9 +284,3 @@ def records_in(folder: Path) -> tuple[TrainingRecord, ...]:
     """
     records = (TrainingRecord.read(LocalArtifacts(path.parent)) for path in sorted(folder.glob(f"*/{RECORD_FILE}")))
     return tuple(record for record in records if record is not None)
-
-
-def made_with(records: Sequence[TrainingRecord], name: str) -> str:
-    """Every value that ``name`` has in their environments, in their order: a study may be continued by another version
-    and on another machine."""
-    return ", ".join(dict.fromkeys(record.environment[name] for record in records))

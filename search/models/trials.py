@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,13 @@ def _rung_of(path: Path) -> int | None:
     return None if rung is None else int(rung) - 1
 
 
+def _environment(path: Path) -> dict[str, str]:
+    """Of the session that wrote a weights file, which may have run elsewhere than where the run began; {} of older
+    files."""
+    about = About.read(read_stored(path).metadata, str(path))
+    return dict(about.facts.get("training", {}).get("environment", {})) if about is not None else {}
+
+
 def _deleted(run: RunResult, record: TrialRecord, folder: Path, rung: int) -> str:
     there = [each.rung for each in record.rungs if stored_weights(record, folder, each.rung) is not None]
     known = ", ".join(f"{run.name}#{record.trial}@{each + 1}" for each in there)
@@ -133,7 +141,8 @@ def _facts(run: RunResult, folder: Path, record: TrialRecord, result: RungResult
     quality = Quality(result.psnr_db, result.ssim, {}, result.others_db)
     root = root_of(record, {each.trial: each for each in run.trials})
     shared_steps = 0 if root.family is None else settings.rungs[root.first_rung]
-    facts = Origin.of(folder, settings).facts(
+    origin = Origin.of(folder, settings)
+    facts = replace(origin, environment=_environment(path) or origin.environment).facts(
         trial=record.trial,
         rung=result.rung,
         steps=result.steps,

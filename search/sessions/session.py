@@ -171,7 +171,8 @@ class Session:
         if not shares:
             enqueue_initial(study, request.task, request.budget)
         artifacts, count = LocalArtifacts(request.folder), request.wanted.workers
-        plan, origin = study.settings.plan, Origin.of(request.folder, study.settings)
+        plan = study.settings.plan
+        origin = replace(Origin.of(request.folder, study.settings), environment=self.settings.environment)
         setting = Setting(request.folder / "data", artifacts, request.rules, plan, self.precision, origin)
         log = request.folder / LOG_FILE
         workers = ProcessWorkers(count, partial(JobRunner, setting), threads_of(count), log)

@@ -59,8 +59,9 @@ def sessions(tmp_path_factory) -> tuple[Run, ...]:
     with pytest.MonkeyPatch.context() as elsewhere:
         elsewhere.setattr("search.environment.processor", lambda: "another make")
         interrupted = search.run(**options, stop=interrupt)
+        finished = asyncio.run(in_a_thread())
     assert handlers == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    return stopped, interrupted, asyncio.run(in_a_thread())
+    return stopped, interrupted, finished
 
 
 @pytest.fixture
@@ -275,8 +276,10 @@ def test_a_stopped_search_returns_the_run_and_goes_on(sessions: tuple[Run, ...])
     assert not interrupted.trained
     assert len(finished.trained) == 1
     assert len(finished.result.sessions) == 3
-    devices = [f"CPU {processor()}", "CPU another make", f"CPU {processor()}"]
+    devices = [f"CPU {processor()}", "CPU another make", "CPU another make"]
     assert all(f"on {place}, up to" in told for place, told in zip(devices, finished.result.sessions, strict=True))
+    trained = finished.model(finished.trained[0].trial)  # by the last session, whoever began the run
+    assert trained.facts["training"]["environment"]["device"] == "CPU another make"
 
 
 def test_trouble_of_the_machine_is_an_error_of_its_own(tmp_path: Path, monkeypatch) -> None:
