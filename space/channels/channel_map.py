@@ -15,7 +15,7 @@ from space.channels.flow import Flow
 from space.channels.segments import Sizes, segments_of_groups
 from space.errors import UserError, first_line
 from space.foreign_code import foreign_code
-from space.layers.protocols import DividesSides, NarrowsItself
+from space.layers.protocols import Composed, DividesSides, NarrowsItself
 from space.operators.meta import dtype_of, meta_copy
 from space.operators.trace import module_paths, not_compiled, set_eval
 from space.specialists import networks_of
@@ -126,10 +126,13 @@ def channel_map(network: nn.Module, in_channels: int) -> ChannelMap:
     shadow = meta_copy(networks_of(network)[0])
     set_eval(shadow)
     flow = Flow(shadow)
-    parts = {path: module for path, module in shadow.named_modules() if isinstance(module, NarrowsItself)}
-    for path, module in parts.items():
-        assert isinstance(module, nn.Module)
-        module.forward = partial(flow.pass_whole, path, module, module.forward)
+    for path, module in shadow.named_modules():
+        if isinstance(module, NarrowsItself):
+            assert isinstance(module, nn.Module)
+            module.forward = partial(flow.pass_whole, path, module, module.forward)
+        elif isinstance(module, Composed):
+            assert isinstance(module, nn.Module)
+            module.forward = module.layer_by_layer
     image = torch.empty(1, in_channels, *[_side(shadow)] * 2, device="meta", dtype=dtype_of(shadow))
     flow.begin(image)
     try:

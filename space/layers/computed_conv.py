@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from space.layers.full_precision import autocast_runs
 from space.layers.protocols import Foldable, StartsItself
 from space.layers.weight_and_bias import convolution_of, weight_and_bias
 
@@ -15,6 +19,17 @@ START = 0.25
 """Of an ``IdentityConv``'s weights at first, over those drawn. After 96 layers with ReLU between, values of 8, 16 or 64
 channels reach 3 to 7, with 0.5 20 to 60, with the weights as drawn 26,000 to 350,000; after 96 residual blocks 20 to
 25. Trunks that are run four times grow faster. What is learnt in 400 steps is a tie of all three."""
+
+
+Weights: TypeAlias = "tuple[Tensor, Tensor | None]"
+"""Of one convolution: the weight `(out, in, k, k)`, k odd, and the bias `(out,)`, if there is one."""
+
+
+def convolved(x: Tensor, weights: Callable[[], Weights]) -> Tensor:
+    """``x`` by the convolution of ``weights()``, which keeps the size and, under autocast, is computed in float32."""
+    with torch.autocast(x.device.type, enabled=False) if autocast_runs(x) else nullcontext():
+        weight, bias = weights()
+    return F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
 
 
 class ComputedConv(nn.Module, Foldable):
@@ -25,14 +40,11 @@ class ComputedConv(nn.Module, Foldable):
         self.plain: nn.Conv2d | None = None
 
     @abstractmethod
-    def weights(self) -> tuple[Tensor, Tensor]:
-        """The weight `(out, in, k, k)`, k odd, and the bias `(out,)`."""
+    def weights(self) -> Weights:
+        """Those of the one convolution, computed of the parameters."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.plain is not None:
-            return self.plain(x)
-        weight, bias = self.weights()
-        return F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
+        return convolved(x, self.weights) if self.plain is None else self.plain(x)
 
     @torch.no_grad()
     def fold(self) -> None:
@@ -40,7 +52,8 @@ class ComputedConv(nn.Module, Foldable):
         if self.plain is not None:
             return
         plain = convolution_of(*self.weights())
-        for name in (*dict(self.named_children()), *dict(self.named_buffers(recurse=False))):
+        own = (self.named_children(), self.named_buffers(recurse=False), self.named_parameters(recurse=False))
+        for name in [name for named in own for name, _ in named]:
             delattr(self, name)
         self.plain = plain
 
@@ -88,4 +101,6 @@ class SideBySide(ComputedConv):
 
     def weights(self) -> tuple[Tensor, Tensor]:
         each = [conv.weights() if isinstance(conv, ComputedConv) else weight_and_bias(conv) for conv in self.convs]
-        return torch.cat([weight for weight, _ in each]), torch.cat([bias for _, bias in each])
+        biases = [bias for _, bias in each if bias is not None]
+        assert len(biases) == len(each)
+        return torch.cat([weight for weight, _ in each]), torch.cat(biases)

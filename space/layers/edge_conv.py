@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from space.layers.protocols import Foldable, TakesFactor
+from space.layers.computed_conv import convolved
+from space.layers.protocols import Composed, Foldable, TakesFactor
 from space.layers.weight_and_bias import weight_and_bias
 
 EXPANSION = 2  # channels inside the 1x1-3x3 branch, over its output's
@@ -67,11 +68,11 @@ class _EdgeBranch(nn.Module):
         return self.scale, self.bias
 
 
-class EdgeConv(nn.Module, Foldable, TakesFactor):
-    """A 3x3 convolution and four branches beside it, summed; ``fold`` makes them one 3x3 convolution.
+class EdgeConv(nn.Module, Foldable, Composed, TakesFactor):
+    """A 3x3 convolution and four branches beside it, summed, in training too run as the one 3x3 that they make.
 
-    `(N, in, H, W)` to `(N, out, H, W)`. A branch's 1x1 runs on the zero-padded input, so that its bias stands in the
-    border and the sum is one zero-padded convolution exactly.
+    `(N, in, H, W)` to `(N, out, H, W)`; ``fold`` leaves the 3x3 alone. It is the input of a branch's 1x1
+    that is zero-padded: its bias stands in the border too, and the sum is one zero-padded convolution exactly.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -85,22 +86,29 @@ class EdgeConv(nn.Module, Foldable, TakesFactor):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.conv(x)
-        if len(self.branches):
-            padded = F.pad(x, (1, 1, 1, 1))
-            for branch in self.branches:
-                y = y + branch(padded)
+        return convolved(x, self.weights) if len(self.branches) else self.conv(x)
+
+    def layer_by_layer(self, x: Tensor) -> Tensor:
+        y, padded = self.conv(x), F.pad(x, (1, 1, 1, 1))
+        for branch in self.branches:
+            y = y + branch(padded)
         return y
 
-    @torch.no_grad()
-    def fold(self) -> None:
-        """Add every branch to the 3x3 convolution, which then computes the same alone."""
+    def weights(self) -> tuple[Tensor, Tensor]:
+        """The weight `(out, in, 3, 3)` and the bias `(out,)` of the sum."""
         whole, shift = weight_and_bias(self.conv)
         for branch in self.branches:
             assert isinstance(branch, _ExpandedBranch | _EdgeBranch)
             (mix, mix_bias), (weight, bias) = weight_and_bias(branch.mix), branch.second()
-            whole += torch.einsum("omhw,mi->oihw", weight, mix[:, :, 0, 0])
-            shift += bias + torch.einsum("omhw,m->o", weight, mix_bias)
+            whole = whole + torch.einsum("omhw,mi->oihw", weight, mix[:, :, 0, 0])
+            shift = shift + bias + torch.einsum("omhw,m->o", weight, mix_bias)
+        return whole, shift
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Add every branch to the 3x3 convolution, which then computes the same alone."""
+        for own, summed in zip(weight_and_bias(self.conv), self.weights(), strict=True):
+            own.copy_(summed)
         self.branches = nn.ModuleList()
 
     @torch.no_grad()

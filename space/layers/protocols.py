@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from torch import nn
+from torch import Tensor, nn
 
 
 class Foldable(ABC):
@@ -17,6 +17,14 @@ class Foldable(ABC):
     @abstractmethod
     def fold(self) -> None:
         """Change the module in place so that it computes the same with fewer operators; idempotent."""
+
+
+class Composed(ABC):
+    """A module that makes the weights of several layers into one before it runs them."""
+
+    @abstractmethod
+    def layer_by_layer(self, x: Tensor) -> Tensor:
+        """What ``forward`` gives, by those layers one after the other: their channels are followed through it."""
 
 
 class TakesNorm(ABC):

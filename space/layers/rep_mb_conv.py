@@ -6,15 +6,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from space.layers.protocols import Foldable
+from space.layers.computed_conv import ComputedConv, Weights
+from space.layers.protocols import Composed
 from space.layers.weight_and_bias import weight_and_bias
 
 GATE_REDUCTION = 4  # channels per hidden channel of the gate
 GATE_INPUT = 0.1  # initial value of what the gate is computed from
 
 
-class RepMBConv(nn.Module, Foldable):
-    """A 3x3 convolution that trains as a wide, gated bottleneck with two skips. `(N, C, H, W)` to the same shape.
+class RepMBConv(ComputedConv, Composed):
+    """A 3x3 convolution whose weights are those of a wide, gated bottleneck with two skips, also while it trains.
+
+    `(N, C, H, W)` to the same shape.
 
     1x1 to ``expansion`` times the channels; plus a dense 3x3 of it, times a gate; 1x1 back; plus the input. The gate is
     one factor in (0, 1) per wide channel, computed from learned constants instead of the image, so that all of it
@@ -34,31 +37,25 @@ class RepMBConv(nn.Module, Foldable):
             nn.Linear(wide // GATE_REDUCTION, wide, bias=False),
             nn.Sigmoid(),
         )
-        self.conv: nn.Conv2d | None = None
 
-    def forward(self, x: Tensor) -> Tensor:
-        if self.conv is not None:
-            return self.conv(x)
+    def layer_by_layer(self, x: Tensor) -> Tensor:
+        if self.plain is not None:
+            return self.plain(x)
         padded = self.expand(F.pad(x, (1, 1, 1, 1)))  # its bias stands in the border, so that a fold is exact there
         gate = self.gate(self.gate_input.flatten(1))[:, :, None, None]
         return self.reduce(gate * self.wide(padded) + padded[:, :, 1:-1, 1:-1]) + x
 
-    @torch.no_grad()
-    def fold(self) -> None:
-        """Become one 3x3 convolution."""
-        if self.conv is not None:
-            return
+    def weights(self) -> Weights:
         (expand, expand_bias), (wide, wide_bias), (reduce, reduce_bias) = map(
             weight_and_bias, (self.expand, self.wide, self.reduce)
         )
         gate = self.gate(self.gate_input.flatten(1))[0]
-        middle = gate[:, None, None, None] * wide
-        middle[:, :, 1, 1] += torch.eye(len(gate), dtype=wide.dtype, device=wide.device)
+        middle = gate[:, None, None, None] * wide + _identity(len(gate), wide)
         shift = middle.sum((2, 3)) @ expand_bias + gate * wide_bias
         weight = torch.einsum("om,mnhw,ni->oihw", reduce[:, :, 0, 0], middle, expand[:, :, 0, 0])
-        channels = len(weight)
-        weight[:, :, 1, 1] += torch.eye(channels, dtype=weight.dtype, device=weight.device)
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1, device="meta")
-        self.conv.weight = nn.Parameter(weight.contiguous())
-        self.conv.bias = nn.Parameter(reduce[:, :, 0, 0] @ shift + reduce_bias)
-        del self.expand, self.wide, self.reduce, self.gate, self.gate_input
+        return weight + _identity(len(weight), weight), reduce[:, :, 0, 0] @ shift + reduce_bias
+
+
+def _identity(channels: int, like: Tensor) -> Tensor:
+    """The 3x3 kernels `(channels, channels, 3, 3)` that change nothing."""
+    return F.pad(torch.eye(channels, dtype=like.dtype, device=like.device)[:, :, None, None], (1, 1, 1, 1))

@@ -36,6 +36,9 @@ class EdgeBlock(EdgeConv):
     def forward(self, x: Tensor) -> Tensor:
         return self.activation(super().forward(x))
 
+    def layer_by_layer(self, x: Tensor) -> Tensor:
+        return self.activation(super().layer_by_layer(x))
+
 
 class Ecbsr(nn.Module):
     """`(N, 1, H, W)` luma in [0, 1] to `(N, 1, scale*H, scale*W)`.

@@ -86,8 +86,8 @@ class _PlainBlock(Foldable, StartsItself, nn.Module):
         self.second.fold()
         if self.gate is None:
             return
-        assert self.second.conv is not None
-        (weight, bias), (mix, shift) = weight_and_bias(self.second.conv), weight_and_bias(self.gate.conv)
+        assert self.second.plain is not None
+        (weight, bias), (mix, shift) = weight_and_bias(self.second.plain), weight_and_bias(self.gate.conv)
         weight[0] = torch.einsum("m,mihw->ihw", mix[0, :, 0, 0], weight)
         bias[0] = mix[0, :, 0, 0] @ bias + shift[0]
         self.gate = None
@@ -146,7 +146,7 @@ def _deploy_names(entry: PublishedNetwork, scale: int) -> Mapping[str, str]:
     names: dict[str, str] = {}
     for index, block in enumerate(BLOCKS):
         ours, body = f"blocks.{index}", f"{block}.body"
-        names |= {f"{ours}.first.conv": f"{body}.0", f"{ours}.second.conv": f"{body}.2"}
+        names |= {f"{ours}.first.plain": f"{body}.0", f"{ours}.second.plain": f"{body}.2"}
         names[f"{ours}.attention.importance"] = f"{body}.3.body"
     return names
 

@@ -52,7 +52,7 @@ def test_rep_mb_conv_folds_into_one_convolution_also_at_the_border() -> None:
     expected = layer(x)
     layer.fold()
     layer.fold()
-    assert [name for name, _ in layer.named_parameters()] == ["conv.weight", "conv.bias"]
+    assert [name for name, _ in layer.named_parameters()] == ["plain.weight", "plain.bias"]
     torch.testing.assert_close(layer(x), expected)
 
 
