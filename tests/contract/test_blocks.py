@@ -17,8 +17,6 @@ from space.build import initialise
 from space.count import all_choices
 from space.deploy import deploy_form
 from space.layers.computed_conv import IdentityConv
-from space.layers.conv3xc import Conv3XC
-from space.layers.edge_conv import EdgeConv
 from space.layers.protocols import Foldable
 from space.operators import screen, trace
 from tests.pruned_networks import assert_exactly_narrowed
@@ -119,9 +117,7 @@ def test_what_it_adds_is_scaled_and_folding_leaves_no_multiplication(kind: str, 
         left = operators(folded, width)
         saved = operators(scaled, width) - left
         assert left == operators(deploy_form(plain), width) + spec.keeps_scale
-        if any(isinstance(module, Conv3XC | EdgeConv) for module in scaled.modules()):
-            assert saved > 1  # all branches
-        elif any(isinstance(module, IdentityConv) for module in scaled.modules()):
+        if any(isinstance(module, IdentityConv) for module in scaled.modules()):
             assert saved == 0  # input and scale are in its weights from the start
         else:
             assert saved == (not spec.keeps_scale)
