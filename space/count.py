@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 from space.architecture import IOShape
 from space.backbones import Backbone
-from space.backbones.row import GATED, GATED_KNOBS, GATED_RATIO, INVERTED_RATIO, ROW_KNOBS
+from space.backbones.row import (
+    ACTIVATION_KEPT,
+    GATED,
+    GATED_KNOBS,
+    INVERTED_AT,
+    INVERTED_RATIO,
+    ROW_KNOBS,
+    SECOND,
+    second_of,
+)
+from space.block_rows import Choice, RowKinds
+from space.blocks import BLOCKS
+from space.blocks.block import BlockSpec
 from space.knobs import Knob, Value
 
 # Knobs that together say which blocks a trunk has: of these two choices may mean the same blocks. Every other knob's
 # value stands in the settings for itself.
 DEPTHS = ("blocks", "blocks_per_stage")  # how many blocks there are, by the backbone
+OF_ROW = frozenset({*DEPTHS, INVERTED_RATIO.name, INVERTED_AT.name, ACTIVATION_KEPT.name})  # none of a single block
 BLOCK_ROW = frozenset({"width", *DEPTHS, *(knob.name for knob in (*ROW_KNOBS, *GATED_KNOBS))})
 
 
@@ -66,24 +79,66 @@ def _block_rows(backbone: Backbone) -> int:
     of_blocks = tuple(knob for knob in backbone.knobs if knob.name in BLOCK_ROW)
     fixed = next(all_choices(tuple(knob for knob in backbone.knobs if knob.name not in BLOCK_ROW)))
     (depth,) = (knob for knob in of_blocks if knob.name in DEPTHS)
-    follow = any(knob.name == GATED_RATIO.name for knob in of_blocks)
-
-    def different(**held: Value) -> Counter[bool]:
-        """Settings among the choices with values ``held``, by whether their blocks are gated ones."""
-        own = tuple(replace(knob, values=(held[knob.name],)) if knob.name in held else knob for knob in of_blocks)
-        found = {backbone.settings_from_knobs({**fixed, **chosen}): chosen["block"] for chosen in all_choices(own)}
-        return Counter(kind == GATED for kind in found.values())
-
-    nothing = {GATED_RATIO.name: 0.0} if follow else {}
     of_gated = {knob.name for knob in GATED_KNOBS}
-    firsts = {knob.name: knob.values[0] for knob in of_blocks if knob.name not in of_gated}
+    own = tuple(knob for knob in of_blocks if knob.name not in of_gated)
+    firsts = {knob.name: knob.values[0] for knob in own}
+
+    def settings(knobs: tuple[Knob, ...], held: Mapping[str, Value]) -> set[Any]:
+        return {backbone.settings_from_knobs({**fixed, **chosen}) for chosen in all_choices(_held(knobs, held))}
+
+    following = {blocks: len(settings(of_blocks, {**firsts, depth.name: blocks})) for blocks in depth.values}
     rows = 0
-    for blocks in depth.values:
-        following = different(**firsts | {depth.name: blocks}).total() if follow else 1
-        for width, widths in _alike(of_blocks).items():
-            found = different(width=width, **{depth.name: blocks}, **nothing)
-            rows += widths * (found[True] + following * found[False])
+    for width, widths in _alike(of_blocks).items():
+        for kinds in _row_kinds(_held(own, {"width": width})):
+            are_gated = kinds.example["block"] == GATED
+            for blocks in depth.values:
+                examples = settings(own, {**kinds.example, depth.name: blocks})
+                found = kinds.count(tuple(_specs_in(example)) for example in examples)
+                rows += widths * (1 if are_gated else following[blocks]) * found
     return rows
+
+
+def _row_kinds(knobs: tuple[Knob, ...]) -> Iterator[RowKinds]:
+    """Blocks that ``knobs`` offer at their only width: gated ones, inverted ones, and others with inverted ones."""
+    (ratio,) = (knob for knob in knobs if knob.name == INVERTED_RATIO.name)
+    none, *_, some = sorted(ratio.values)
+    of_row = {knob.name: knob.values[0] for knob in knobs if knob.name in OF_ROW}
+    groups: dict[tuple[bool, bool], dict[BlockSpec, dict[str, Any]]] = {}
+    for chosen in all_choices(_held(knobs, {**of_row, ratio.name: none})):
+        spec = BLOCKS[chosen["block"]].from_knobs(chosen["width"], chosen)
+        groups.setdefault((chosen["block"] == GATED, ratio.applies(chosen)), {}).setdefault(spec, chosen)
+    for (_, has_second), firsts in groups.items():
+        first = _changing(firsts)
+        seconds: dict[BlockSpec, dict[str, Any]] = {}
+        if has_second and some:
+            for chosen in all_choices(_held(knobs, {**firsts[first], **of_row, ratio.name: some})):
+                seconds.setdefault(second_of(chosen["width"], chosen), chosen)
+        example = {**firsts[first], **(seconds[_changing(seconds)] if seconds else {})}
+        example = {name: value for name, value in example.items() if name not in OF_ROW}
+        yield RowKinds(Choice(firsts), Choice(seconds), SECOND, example)
+
+
+def _changing(specs: Iterable[BlockSpec]) -> BlockSpec:
+    """The first of ``specs`` that is another one without its activation, if any is."""
+    listed = list(specs)
+    return next((spec for spec in listed if spec.linear() != spec), listed[0])
+
+
+def _specs_in(settings: Any) -> Iterator[BlockSpec]:
+    """The blocks of ``settings``, in the order of its fields."""
+    if isinstance(settings, BlockSpec):
+        yield settings
+    elif isinstance(settings, tuple):
+        for each in settings:
+            yield from _specs_in(each)
+    elif is_dataclass(settings):
+        for part in fields(settings):
+            yield from _specs_in(getattr(settings, part.name))
+
+
+def _held(knobs: tuple[Knob, ...], values: Mapping[str, Value]) -> tuple[Knob, ...]:
+    """``knobs``, with a single value of those that ``values`` names."""
+    return tuple(replace(knob, values=(values[knob.name],)) if knob.name in values else knob for knob in knobs)
 
 
 def _alike(knobs: tuple[Knob, ...]) -> Counter[Value]:

@@ -105,7 +105,7 @@ def row(
     ratio = knobs.get("inverted_ratio", 0.0)
     second = first
     if ratio:
-        second = BLOCKS[SECOND].from_knobs(width, _own(knobs, PREFIX))
+        second = second_of(width, knobs)
     specs = {(False, True): first, (True, True): second}
     inverted = inverted_flags(count, ratio, knobs.get("inverted_at", "spread"))
     chosen = []
@@ -117,6 +117,11 @@ def row(
     if not share:
         return tuple(chosen)
     return _followed(tuple(chosen), share, BLOCKS[GATED].from_knobs(width, _own(knobs, AFTER)))
+
+
+def second_of(width: int, knobs: Mapping[str, Any]) -> BlockSpec:
+    """The block that takes the place of some."""
+    return BLOCKS[SECOND].from_knobs(width, _own(knobs, PREFIX))
 
 
 def _own(knobs: Mapping[str, Any], prefix: str) -> dict[str, Any]:
