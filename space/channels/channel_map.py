@@ -123,7 +123,17 @@ def channel_map(network: nn.Module, in_channels: int) -> ChannelMap:
     >>> groups["stem"].size, groups["trunk.encoder.0.0.body.0"].size
     (16, 16)
     """
-    shadow = meta_copy(networks_of(network)[0])
+    return shadow_channels(meta_copy(networks_of(network)[0]), in_channels)
+
+
+def shadow_channels(shadow: nn.Module, in_channels: int) -> ChannelMap:
+    """As ``channel_map``, of a network that is on the meta device (``space.operators.meta_copy``) and does not run
+    again: it is not copied, and is left in eval mode with forwards of its own.
+
+    Raises:
+        UserError: as ``channel_map``.
+    """
+    shadow = networks_of(shadow)[0]
     set_eval(shadow)
     flow = Flow(shadow)
     for path, module in shadow.named_modules():

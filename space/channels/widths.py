@@ -9,7 +9,7 @@ from torch import nn
 
 from space.architecture import Architecture
 from space.assembly import assemble, construct
-from space.channels.channel_map import ChannelMap, channel_map
+from space.channels.channel_map import ChannelMap, shadow_channels
 from space.channels.narrow import narrow
 
 
@@ -18,7 +18,7 @@ def architecture_channels(arch: Architecture) -> ChannelMap:
     """The groups of channels of ``arch`` before it is pruned, in the form in which it is trained."""
     with torch.device("meta"):
         network = assemble(arch.unpruned, construct)
-    return channel_map(network, arch.shape.in_channels)
+    return shadow_channels(network, arch.shape.in_channels)
 
 
 def narrow_to_widths(network: nn.Module, arch: Architecture) -> nn.Module:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import pytest
 import torch
@@ -58,16 +59,23 @@ def others(parameter: Parameter) -> tuple[int | float | str, ...]:
     return parameter.values[-1:]
 
 
-def designs(backbone: str) -> list[Architecture]:
+@lru_cache(maxsize=1)
+def designs(backbone: str) -> tuple[Architecture, ...]:
     space = space_of(backbone)
-    return list(dict.fromkeys(space.decode(values) for values in turned(backbone)))
+    return tuple(dict.fromkeys(space.decode(values) for values in turned(backbone)))
+
+
+@lru_cache(maxsize=1)
+def bank_of_designs(backbone: str) -> WeightBank:
+    """Its weights stay as they are; gradients are what the last test left."""
+    return bank_of(designs(backbone))
 
 
 def image_of(arch: Architecture) -> Tensor:
     return torch.rand(1, arch.shape.in_channels, 16, 16, generator=torch.Generator().manual_seed(3)).double()
 
 
-def bank_of(archs: list[Architecture]) -> WeightBank:
+def bank_of(archs: Sequence[Architecture]) -> WeightBank:
     """A bank of which no place is zero."""
     bank, generator = WeightBank(), torch.Generator().manual_seed(0)
     for arch in archs:
@@ -84,8 +92,7 @@ def own_weights(network: nn.Module) -> dict[str, nn.Parameter]:
 
 @EACH
 def test_every_network_runs_on_slices_of_its_own_shapes(backbone: str) -> None:
-    archs = designs(backbone)
-    bank = bank_of(archs)
+    archs, bank = designs(backbone), bank_of_designs(backbone)
     for arch in archs:
         network = bank.network(arch).double()
         weights = {name: own.double() for name, own in bank.weights(arch).items()}
@@ -106,8 +113,7 @@ def test_every_network_runs_on_slices_of_its_own_shapes(backbone: str) -> None:
 
 @EACH
 def test_gradients_reach_each_place_of_the_slices_once_and_no_other(backbone: str) -> None:
-    archs = designs(backbone)
-    bank = bank_of(archs)
+    archs, bank = designs(backbone), bank_of_designs(backbone)
     for arch in archs:
         for tensor in bank.tensors.values():
             tensor.grad = None
@@ -122,11 +128,13 @@ def test_gradients_reach_each_place_of_the_slices_once_and_no_other(backbone: st
 def test_a_narrow_network_is_the_wide_one_without_the_channels_that_it_lacks(backbone: str) -> None:
     """With zeros everywhere else in the bank the wide network computes what the narrow one does."""
     space = space_of(backbone)
+    pairs: dict[tuple[Architecture, ...], None] = {}
     for values in turned(backbone, width=NARROW):
         if any(values.get(knob) in connected for knob, connected in CONNECTED.items()):
             continue
         wide = space.turned(values, "width", 2 * NARROW)
-        pair = [space.decode(each) for each in (values, wide)]
+        pairs[tuple(space.decode(each) for each in (values, wide))] = None
+    for pair in pairs:
         bank = bank_of(pair[::-1])
         torch.stack([own.sum() for own in bank.weights(pair[0]).values()]).sum().backward()
         with torch.no_grad():
