@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import replace
+from functools import lru_cache
 
 from evaluators.compression.compression import Compression
 from evaluators.compression.design import design_costs
@@ -19,6 +20,8 @@ from space.knobs import Value
 from space.search_space import SearchSpace, Values
 from space.tasks import Task
 
+KNOWN = 4096  # designs whose costs are kept: the choice of families asks again and again for the same ones
+
 
 class Screen:
     """Costs of the points of one run's search space.
@@ -32,6 +35,7 @@ class Screen:
         self.space = SearchSpace(task, settings.shape)
         self._uncompressed = Compression(dtype=settings.dtype)
         self._tables = load_used(settings.tables)
+        self._known = lru_cache(KNOWN)(self._computed)
 
     def within(self, space: SearchSpace) -> Screen:
         """The same for ``space``, a part of the run's."""
@@ -45,7 +49,10 @@ class Screen:
         Raises:
             UserError: a table cannot price ``arch``.
         """
-        return design_costs(arch, compression or self._uncompressed, self.settings.input_size, self._tables)
+        return self._known(arch, compression or self._uncompressed)
+
+    def _computed(self, arch: Architecture, compression: Compression) -> Costs:
+        return design_costs(arch, compression, self.settings.input_size, self._tables)
 
     def excess(self, values: Mapping[str, Value]) -> float:
         """Relative excess over the most exceeded limit: 0 or less fits, infinite means that it cannot be priced."""
