@@ -48,6 +48,7 @@ def figure(studies: Sequence[tuple[Comparison, Sequence[Variant]]]) -> Figure:
         panels[0].set_yticks(range(len(names)), names)
         panels[0].set_ylim(len(names) - 0.4, -0.6)
         drawn.suptitle(f"Blocks in trunks of equal milliseconds on {TABLE}: each seed, and the mean")
+        drawn.supxlabel(f"grey: {SEED_NOISE_DB} dB to both sides, which another seed may turn round", fontsize=9)
     return drawn
 
 
@@ -66,6 +67,8 @@ def _draw(axes: Axes, study: Comparison, found: dict[str, Variant], names: Seque
         if told:
             axes.annotate("◂ " + ", ".join(told), (0, row), (4, 0), color=PAPER, **BESIDE)
         axes.annotate(f"{variant.ms[TABLE].ms:,.0f} ms", (1, row), (4, 0), **BESIDE)
+    for row in (row for row, name in enumerate(names) if name not in study.variants):
+        axes.annotate("not offered for this task", (0, row), (4, 0), color=OTHER, **BESIDE)
     counts = {len(variant.psnr_db) + len(variant.diverged_db) for variant in found.values()}
     least, most = min(counts), max(counts)
     seeds = f"{most} seed{'s' if most != 1 else ''}" if least == most else f"{least} or {most} seeds"

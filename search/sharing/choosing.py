@@ -26,8 +26,8 @@ inherited, the families of s-LWSR and of plain residual networks have a front of
 networks 1.299, with plain residual networks of s-LWSR's backbone 1.186. Three further families raise 1.299 to 1.314 as
 ``following_family`` chooses them, to 1.306 if drawn at random (``python -m tests.benchmarks.family_choice``)."""
 ATTENDED: dict[str, Value] = {"attention": "esa"}
-"""Of the third: with ESA a trunk of dense residual blocks gains 0.04 dB (sr) and 0.12 dB (denoise) for 6 % more time
-(``reports/published/study-blocks-sr``)."""
+"""Of the third: with ESA a trunk of dense residual blocks gains 0.03 dB (sr) and 0.09 dB (denoise) for 6 to 7 % more
+time (``reports/published/study-blocks-sr``)."""
 CHEAP_ALREADY = ("conv",)  # plain kinds of block that need no second family: one convolution alone
 # What a neighbour has in common with its parent: another scale learns as much later, and a trunk that runs four times
 # takes four times as long as the plan allows for a family.

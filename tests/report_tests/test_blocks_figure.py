@@ -77,3 +77,17 @@ def test_what_diverged_is_said_and_in_no_mean(study: Comparison) -> None:
     assert marks
     assert all(abs(value) < 1 for mark in marks for value in mark)
     assert TABLE in drawn.get_suptitle()
+
+
+def test_what_a_task_does_not_offer_and_what_is_not_trained_are_told_apart() -> None:
+    both = [comparison(name) for name in blocks_figure.NAMES]
+    begun = [table(study, 1) for study in both]
+    begun[1] = begun[1][begun[1]["variant"] != "SPAB"]
+    drawn = blocks_figure.figure(
+        [(study, blocks_figure.stored_variants(study, each)) for study, each in zip(both, begun, strict=True)]
+    )
+    lacking = len(kinds_of(both[0])) - len(kinds_of(both[1]))
+    texts = [[text.get_text() for text in axes.texts] for axes in drawn.axes]
+    assert [each.count("not offered for this task") for each in texts] == [0, lacking]
+    assert lacking == 1
+    assert "0.045 dB" in drawn.get_supxlabel()
