@@ -9,6 +9,7 @@ from statistics import median
 import numpy as np
 
 from search.candidates.fixed_trials import fixed_trials
+from search.candidates.initial_points import initial_points, narrow_first
 from search.candidates.repair import repaired
 from search.candidates.screening import Screen
 from search.records import Status
@@ -23,7 +24,7 @@ from space.errors import UserError
 from space.logs import LOGGER
 from space.tasks import Task
 
-TIMED_NETWORKS = 5  # random networks that stand for what the search will propose
+TIMED_NETWORKS = 5  # networks that stand for what the search will propose
 MOST_SAMPLED = 2_000  # random networks that are looked at
 LUCK = 50  # of them that may miss the budget before they are turned down into it
 NOTE = "step_seconds"
@@ -48,7 +49,7 @@ def step_seconds(
     if known is None:
         settings = study.settings
         fixed = [r.architecture for r in fixed_trials(task, settings, budget) if r.status != Status.FAILED]
-        typical = list(itertools.islice(_random_within(study, task, budget), TIMED_NETWORKS))
+        typical = list(itertools.islice(_likely(study, task, budget), TIMED_NETWORKS))
         if not fixed and not typical:
             raise UserError(
                 f"--budget {budget.text} fits no network found among {MOST_SAMPLED:,} random ones; try a larger one"
@@ -96,9 +97,23 @@ def _measured(answer: Answer | Progress) -> tuple[float | None, ...]:
     return answer.step_s
 
 
-def _random_within(study: Study, task: Task, budget: Budget) -> Iterator[Architecture]:
+def _likely(study: Study, task: Task, budget: Budget) -> Iterator[Architecture]:
+    """Networks that take as long as what the search proposes: points that it starts from, spread over their costs.
+
+    Random networks follow. They consist of dear parts far more often: of 54 networks that a run of ``denoise`` trained,
+    a step took 0.067 s in the median, of the first 12, its starting points, 0.062 s, and of five random ones 0.71 s.
+    """
+    screen = Screen(task, study.settings, budget)
+    fixed = sorted(fixed_trials(task, study.settings, budget), key=narrow_first)
+    starts = sorted(map(screen.space.decode, initial_points(fixed, screen)), key=lambda arch: screen.costs(arch).macs)
+    places = np.linspace(0, len(starts) - 1, TIMED_NETWORKS).round().astype(int) if starts else ()
+    yield from dict.fromkeys(starts[place] for place in places)
+    yield from _random_within(screen, study.settings.seed)
+
+
+def _random_within(screen: Screen, seed: int) -> Iterator[Architecture]:
     """Random networks within the budget; under a tight one, random ones repaired (``search.candidates.repair``)."""
-    screen, generator = Screen(task, study.settings, budget), np.random.default_rng(study.settings.seed)
+    generator = np.random.default_rng(seed)
     for sampled in range(MOST_SAMPLED):
         values = screen.space.random(generator)
         if screen.excess(values) <= 0:

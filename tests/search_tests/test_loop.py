@@ -2,18 +2,23 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
 import pytest
 
+from search.candidates.fixed_trials import fixed_trials
+from search.candidates.initial_points import initial_points, narrow_first
 from search.candidates.initial_trials import enqueue_initial
+from search.candidates.screening import Screen
 from search.loop import Limits, SearchLoop
 from search.pareto import front, front_rung
 from search.proposers import PROPOSERS
 from search.request.budget import parse_budget
+from search.request.request import request_from_options
 from search.sessions.deadline import Deadline
-from search.sessions.step_timing import TimingFailedError, step_seconds
+from search.sessions.step_timing import TIMED_NETWORKS, TimingFailedError, step_seconds
 from search.storage.journal import JOURNAL, journal_storage
 from search.storage.study import Study
 from search.workers.jobs import Timed
@@ -263,3 +268,22 @@ def test_time_that_is_left_lifts_more_networks(tmp_path: Path) -> None:
     study = Study.create(tmp_path, settings(budget="60k-params"))
     loop_until(study, tmp_path, 1e6, 9)
     assert [len(record.rungs) for record in study.records.values() if record.rungs] == [3] * 9
+
+
+@pytest.mark.parametrize("task", ["sr", "denoise", "deblur"])
+def test_what_is_timed_is_what_the_search_starts_from(tmp_path: Path, task: str) -> None:
+    """Spread over its costs: random networks, of dear parts, would make a run's ladder too short."""
+    request = request_from_options(task=task, budget="200k-params")
+    study = Study.create(tmp_path, replace(settings(), **vars(request.wanted)))
+    workers = FormulaWorkers()
+    step_seconds(study, workers, TASKS[task], request.budget, lambda: False)
+    screen = Screen(TASKS[task], study.settings, request.budget)
+    fixed = sorted(fixed_trials(TASKS[task], study.settings, request.budget), key=narrow_first)
+    starts = [screen.space.decode(values) for values in initial_points(fixed, screen)]
+    (job,) = workers.done
+    timed = job.architectures[-TIMED_NETWORKS:]
+    assert set(timed) <= set(starts)
+    macs = [screen.costs(arch).macs for arch in timed]
+    every = [screen.costs(arch).macs for arch in starts]
+    assert macs == sorted(macs)
+    assert (macs[0], macs[-1]) == (min(every), max(every))

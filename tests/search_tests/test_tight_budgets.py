@@ -123,7 +123,7 @@ def test_a_network_that_no_table_prices_is_no_fit(table: str) -> None:
 
 def test_no_network_to_time_is_one_line(tmp_path: Path, monkeypatch) -> None:
     study = Study.create(tmp_path, settings(budget="4k-params"))
-    monkeypatch.setattr("search.sessions.step_timing._random_within", lambda *_: iter(()))
+    monkeypatch.setattr("search.sessions.step_timing._likely", lambda *_: iter(()))
     with pytest.raises(UserError, match="--budget 4k-params fits no network found"):
         step_seconds(study, FormulaWorkers(), TASKS["sr"], parse_budget("4k-params"), lambda: False)
 
