@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from statistics import median
+from statistics import fmean
 
 import numpy as np
 
@@ -37,10 +37,10 @@ class TimingFailedError(Exception):
 def step_seconds(
     study: Study, workers: Workers, task: Task, budget: Budget, interrupted: Callable[[], bool]
 ) -> tuple[float, float]:
-    """Seconds per training step: of all fixed trials added up, and of a typical network within the budget.
+    """Seconds per training step: of all fixed trials added up, and on average of what the search will propose.
 
     Measured once per run by an idle worker, and written down; zeros if interrupted. A network that cannot be trained
-    counts as a typical one.
+    counts as an average one.
 
     Raises:
         TimingFailedError: none can be trained, or the training process does not survive it.
@@ -58,7 +58,7 @@ def step_seconds(
         if measured is None:
             return 0.0, 0.0
         trained = [seconds for seconds in measured if seconds is not None]
-        searched = median([seconds for seconds in measured[len(fixed) :] if seconds is not None] or trained)
+        searched = fmean([seconds for seconds in measured[len(fixed) :] if seconds is not None] or trained)
         known = {
             "fixed": sum(searched if seconds is None else seconds for seconds in measured[: len(fixed)]),
             "searched": searched,
