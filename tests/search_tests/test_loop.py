@@ -270,6 +270,14 @@ def test_time_that_is_left_lifts_more_networks(tmp_path: Path) -> None:
     assert [len(record.rungs) for record in study.records.values() if record.rungs] == [3] * 9
 
 
+def test_a_step_takes_as_long_as_steps_do_on_average(tmp_path: Path) -> None:
+    """The ladder adds times up: few dear networks take more of a run than many cheap ones."""
+    study, workers = Study.create(tmp_path, settings()), TimingWorkers()
+    workers.answer = Timed(-1, (*[0.1] * len(FIXED), 1.0, 1.0, 1.0, 1.0, 6.0))
+    known = step_seconds(study, workers, TASKS["sr"], parse_budget("200k-params"), lambda: False)
+    assert known == pytest.approx((0.1 * len(FIXED), 2.0))
+
+
 @pytest.mark.parametrize("task", ["sr", "denoise", "deblur"])
 def test_what_is_timed_is_what_the_search_starts_from(tmp_path: Path, task: str) -> None:
     """Spread over its costs: random networks, of dear parts, would make a run's ladder too short."""
