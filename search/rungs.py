@@ -28,7 +28,7 @@ def fit_ladder(core_seconds: float, fixed_step_s: float, searched_step_s: float)
     Args:
         core_seconds: total training time over all workers.
         fixed_step_s: seconds that one step of *every* fixed trial takes, added up.
-        searched_step_s: seconds that one step of a typical searched network takes.
+        searched_step_s: seconds that one step of a searched network takes on average.
     """
     ladder = LADDER[:1]
     for top in range(1, len(LADDER)):

@@ -20,7 +20,7 @@ def too_short(time_s: float, used_s: float, fixed_step_s: float, searched_step_s
     Args:
         used_s: seconds of ``time_s`` that are over.
         fixed_step_s: seconds that one step of *every* fixed trial takes, added up.
-        searched_step_s: seconds that one step of a typical searched network takes.
+        searched_step_s: seconds that one step of a searched network takes on average.
     """
     training_s = SAFETY * LADDER[0] * (fixed_step_s + SOME * searched_step_s) / workers
     needed_s = used_s + training_s

@@ -26,7 +26,7 @@ Weights: TypeAlias = "tuple[Tensor, Tensor | None]"
 
 
 def convolved(x: Tensor, weights: Callable[[], Weights]) -> Tensor:
-    """``x`` by the convolution of ``weights()``, which keeps the size and, under autocast, is computed in float32."""
+    """``x`` by the convolution of ``weights()``, of the same size; autocast rounds those weights, not their parts."""
     with torch.autocast(x.device.type, enabled=False) if autocast_runs(x) else nullcontext():
         weight, bias = weights()
     return F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
