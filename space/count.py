@@ -101,7 +101,7 @@ def _block_rows(backbone: Backbone) -> int:
 def _row_kinds(knobs: tuple[Knob, ...]) -> Iterator[RowKinds]:
     """Blocks that ``knobs`` offer at their only width: gated ones, inverted ones, and others with inverted ones."""
     (ratio,) = (knob for knob in knobs if knob.name == INVERTED_RATIO.name)
-    none, *_, some = sorted(ratio.values)
+    none, some = min(ratio.values), max(ratio.values)
     of_row = {knob.name: knob.values[0] for knob in knobs if knob.name in OF_ROW}
     groups: dict[tuple[bool, bool], dict[BlockSpec, dict[str, Any]]] = {}
     for chosen in all_choices(_held(knobs, {**of_row, ratio.name: none})):

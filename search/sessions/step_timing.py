@@ -100,9 +100,9 @@ def _measured(answer: Answer | Progress) -> tuple[float | None, ...]:
 def _likely(study: Study, task: Task, budget: Budget) -> Iterator[Architecture]:
     """Networks that take as long as what the search proposes: points that it starts from, spread over their costs.
 
-    Random networks follow. They consist of dear parts far more often: of 54 networks that a run of ``denoise`` trained
-    (``reports/published/tasks-one-core``), a step took 0.067 s in the median, of the first 12, which are its starting
-    points, 0.062 s, and of five random ones 0.71 s.
+    Random networks follow. They consist of slow parts far more often: of 40 networks that a run of ``denoise`` trained
+    (``reports/published/tasks-one-core``) a step took 0.062 s on average, of the five that were timed 0.070 s, and the
+    median of five random ones was 0.71 s.
     """
     screen = Screen(task, study.settings, budget)
     fixed = sorted(fixed_trials(task, study.settings, budget), key=narrow_first)
