@@ -20,7 +20,7 @@ from space.backbones.row import (
     SECOND,
     second_of,
 )
-from space.block_rows import Choice, RowKinds
+from space.row_count import Choice, RowKinds
 from space.blocks import BLOCKS
 from space.blocks.block import BlockSpec
 from space.knobs import Knob, Value
