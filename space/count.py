@@ -20,10 +20,10 @@ from space.backbones.row import (
     SECOND,
     second_of,
 )
-from space.row_count import Choice, RowKinds
 from space.blocks import BLOCKS
 from space.blocks.block import BlockSpec
 from space.knobs import Knob, Value
+from space.row_count import Choice, RowKinds
 
 # Knobs that together say which blocks a trunk has: of these two choices may mean the same blocks. Every other knob's
 # value stands in the settings for itself.

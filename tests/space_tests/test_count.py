@@ -69,6 +69,15 @@ def test_architectures_of_a_small_space_by_listing_their_keys(name: str, kind: s
     assert len(keys) == architectures(entry, shape) > 8
 
 
+@pytest.mark.parametrize("ratios", [(0.0,), (0.5,), (0.25, 0.75)])
+def test_rows_of_whatever_shares_are_offered(ratios: tuple[float, ...]) -> None:
+    entry, shape = trimmed(BACKBONES["plain"]), SHAPES["enlarging"]
+    knobs = tuple(replace(knob, values=ratios) if knob.name == "inverted_ratio" else knob for knob in entry.knobs)
+    entry = replace(entry, knobs=knobs)
+    keys = {architecture(shape, "plain", chosen).key for chosen in all_choices(entry.knobs_for(shape))}
+    assert len(keys) == architectures(entry, shape)
+
+
 @pytest.mark.parametrize("name", sorted(set(BACKBONES) - {"plain", "symmetric", "progressive"}))
 def test_without_a_row_of_blocks_every_choice_is_a_network_of_its_own(name: str) -> None:
     generator, shape = np.random.default_rng(3), SHAPES["same-size"]
