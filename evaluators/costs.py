@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import torch
 from torch import nn
 
 from evaluators.latency import latencies
@@ -15,14 +14,16 @@ from latency_tables.lowering.fusion import engine_operators
 from latency_tables.tables.estimate import Latency
 from latency_tables.tables.table import LatencyTable, load_table
 from space.architecture import Architecture
-from space.assembly import assemble, construct
+from space.assembly import assemble
 from space.channels.screening import screened
 from space.deploy import deploy_form
 from space.named_network import given_network
 from space.operators import meta_copy, trace
 from space.operators.meta import stored_elements
 from space.operators.operator import Shape
+from space.operators.shapes import made_on_meta
 from space.operators.trace import trace_shadow
+from space.parts import construct
 from space.zoo import PublishedNetwork
 
 BYTES_PER_VALUE = 4  # fp32, for weights and activations
@@ -158,7 +159,7 @@ def paper_counts(
     rule = published.counting_rule
     if rule is None:
         return PaperCounts(costs.params, None, None)
-    with torch.device("meta"):
+    with made_on_meta():
         network = assemble(published.at_scale(scale or published.architecture.shape.scale), construct)
     params = rule.params(network) if rule.params else costs.params
     if rule.operator_macs:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from torch import nn
 
 from space.architecture import Architecture
 from space.backbones import BACKBONES, Backbone
 from space.errors import UserError
+from space.parts import Make
 from space.zoo import OWN_NETWORKS, OwnNetwork
 
 
@@ -29,11 +27,6 @@ def built_by(name: str) -> Backbone | OwnNetwork:
     return OWN_NETWORKS.get(name) or backbone(name)
 
 
-def construct(factory: Callable[..., nn.Module], *args: Any, **options: Any) -> nn.Module:
-    """Make a part for real."""
-    return factory(*args, **options)
-
-
-def assemble(arch: Architecture, make: Callable[..., nn.Module]) -> nn.Module:
+def assemble(arch: Architecture, make: Make) -> nn.Module:
     """Build the network of ``arch`` from parts made by ``make`` (``space.operators.screen``); of specialists, one."""
     return built_by(arch.backbone).assemble(arch, make)

@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from space.architecture import Architecture, EndsSpec, IOShape, from_dict, widths_from
-from space.assembly import assemble, backbone, built_by, construct
+from space.assembly import assemble, backbone, built_by
 from space.channels.widths import narrow_to_widths
 from space.layers.protocols import ResidualEnd, StartsItself
+from space.parts import construct
 from space.specialists import Specialists
 
 

@@ -16,12 +16,13 @@ from torch import Tensor, nn
 from space import knobs as k
 from space.architecture import IOShape, Nested
 from space.backbones.ends import ATTENTION, MALLE, ends_knobs
-from space.backbones.restoration_net import Make, RestorationNet, Trunk
-from space.blocks import BLOCKS, at_widths, block_knobs, changing_block
+from space.backbones.restoration_net import RestorationNet, Trunk
+from space.blocks import BLOCKS, at_widths, block_knobs
 from space.blocks.block import BlockSpec, Residual
 from space.layers.attention import KINDS
 from space.layers.feature_align import FeatureAlign
 from space.layers.resampling import doubling, halving
+from space.parts import Make
 
 WIDTH = k.Knob(
     "width", tuple(range(8, 65, 8)), "feature channels at full size", f"{k.FAN_CODE}: multiples of 8", elastic=True
@@ -41,6 +42,7 @@ OWN = (
     replace(MALLE, meaning="where a MalleConv stands: after the stem, coarsest, at the end, or at all three"),
     replace(ATTENTION, meaning="attention over the coarsest features"),
 )
+
 KNOBS = (WIDTH, LEVELS, DEPTH, *block_knobs("ar"), PLACES, RESAMPLE, *ends_knobs(*OWN))
 
 
@@ -107,9 +109,8 @@ class EncoderDecoderTrunk(Trunk):
         specs = at_widths(settings.block, tuple(widths))
 
         def convert(spec: BlockSpec, out_channels: int, aligned: bool) -> nn.Module:
-            if aligned:
-                return make(FeatureAlign, spec, out_channels, shape.in_channels)
-            return make(changing_block, spec, out_channels)
+            block = spec.changing(out_channels, make)
+            return FeatureAlign(block, out_channels, shape.in_channels, make) if aligned else block
 
         self.halve_image = make(nn.MaxPool2d, 2)
         self.halve = nn.ModuleList(make(halving, settings.resample, widths[n], widths[n]) for n in levels[:-1])

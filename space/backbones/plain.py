@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from space import knobs as k
 from space.architecture import IOShape, Nested
 from space.backbones.ends import ENDS_KNOBS
-from space.backbones.restoration_net import Make, RestorationNet, Trunk
+from space.backbones.restoration_net import RestorationNet, Trunk
 from space.backbones.row import GATED_KNOBS, ROW_KNOBS, own_blocks, row, row_values
 from space.blocks import BLOCKS, block
 from space.blocks.block import BlockSpec
+from space.parts import Make
 
 DEPTH = k.Knob("blocks", tuple(range(2, 25)), "residual blocks in the trunk", "EDSR-baseline: 16", elastic=True)
 KNOBS = (k.WIDTH, DEPTH, k.RECURSION, *ROW_KNOBS, *GATED_KNOBS, k.RESIDUAL_SCALE, *ENDS_KNOBS)

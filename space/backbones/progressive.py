@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from space import knobs as k
 from space.architecture import IOShape, Nested
 from space.backbones.ends import ATTENTION, ENDS_KNOBS
-from space.backbones.restoration_net import Make, RestorationNet, Trunk
+from space.backbones.restoration_net import RestorationNet, Trunk
 from space.backbones.row import (
     ACTIVATION_KEPT,
     GATED_KNOBS,
@@ -35,6 +35,7 @@ from space.blocks import BLOCKS, block
 from space.blocks.block import BlockSpec
 from space.layers.attention import KINDS
 from space.layers.image_ends import InputSkip
+from space.parts import Make
 
 DEPTH = k.Knob("blocks", tuple(range(2, 9)), "residual blocks of one stage", "PRN (csdwren/PReNet): 5", elastic=True)
 # Of a few blocks, finer shares and an even spread would be the same networks under other names.

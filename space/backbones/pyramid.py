@@ -16,13 +16,14 @@ from torch import Tensor, nn
 from space import knobs as k
 from space.architecture import IOShape, MalleSpec, Nested
 from space.backbones.ends import ATTENTION, ends_knobs
-from space.backbones.restoration_net import Make, RestorationNet, Trunk
+from space.backbones.restoration_net import RestorationNet, Trunk
 from space.blocks import BLOCKS, at_widths, block, block_knobs
 from space.blocks.block import BlockSpec
 from space.layers.attention import KINDS
 from space.layers.batch_norm import Normed
 from space.layers.malle import GatedMalle
 from space.layers.resampling import doubling, halving
+from space.parts import Make
 
 POOLED_LEVELS = 2  # the finest ones, before whose predictors the port may pool
 
@@ -42,6 +43,7 @@ OWN = (
     k.Knob("malle", ("none", "finest", "coarsest", "every-level"), "levels that have a MalleConv", k.MALLE_SOURCE),
     replace(ATTENTION, meaning="attention over the coarsest features"),
 )
+
 STAGES = k.Knob(
     "malle_stages",
     (2, 3),

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from typing import ClassVar, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -19,10 +19,7 @@ from space.layers.malle import MalleResidual
 from space.layers.padding import Cut, FillUp
 from space.layers.protocols import DividesSides, ResidualEnd
 from space.layers.upsamplers import upsampler
-
-# ``make(factory, *args)`` returns the part ``factory(*args)``; costs are screened by passing one that returns known
-# costs instead of modules.
-Make: TypeAlias = Callable[..., nn.Module]
+from space.parts import Make
 
 
 class Trunk(nn.Module, ABC):

@@ -19,12 +19,13 @@ from space import knobs as k
 from space.architecture import CarriesInput, IOShape, MalleSpec, Nested, UpsamplerSpec
 from space.backbones.ends import INPUT_SKIP, UPSAMPLER, ends_knobs
 from space.backbones.plain import DEPTH
-from space.backbones.restoration_net import Make, RestorationNet, Trunk
+from space.backbones.restoration_net import RestorationNet, Trunk
 from space.backbones.row import ROW_KNOBS, row, row_values
 from space.blocks import BLOCKS, block, block_knobs
 from space.blocks.block import BlockSpec
 from space.blocks.conv import ConvSpec
 from space.layers.colour_stream import StreamUpsampler, beside, beside_mixed, stream_layer, stream_stem
+from space.parts import Make
 
 # Where the image is enlarged, it is the stream that carries it to the output.
 OWN_SKIP = replace(INPUT_SKIP, values=("none",))

@@ -18,10 +18,11 @@ from torch import Tensor, nn
 from space import knobs as k
 from space.architecture import IOShape, Nested
 from space.backbones.ends import ENDS_KNOBS
-from space.backbones.restoration_net import Make, RestorationNet, Trunk
+from space.backbones.restoration_net import RestorationNet, Trunk
 from space.backbones.row import ROW_KNOBS, kept_flags, row, row_values
 from space.blocks import BLOCKS, block
 from space.blocks.block import BlockSpec
+from space.parts import Make
 
 BUNCHES = 5  # encoder bunches; one fewer decoder stages
 BLOCKS_PER_STAGE = k.Knob(
@@ -38,6 +39,7 @@ POOL = k.Knob(
     f"{k.SLWSR} equation 3 and table III",
     elastic=True,
 )
+
 KNOBS = (k.WIDTH, BLOCKS_PER_STAGE, k.RECURSION, *ROW_KNOBS, POOL, k.RESIDUAL_SCALE, *ENDS_KNOBS)
 
 # Blocks of the released 26 whose ReLU flag is set, in running order: feat2_3, feat3_3, feat4_1, feat4_3, feat5_1,

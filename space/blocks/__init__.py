@@ -50,11 +50,6 @@ def at_widths(spec: BlockSpec, widths: tuple[int, ...]) -> tuple[BlockSpec, ...]
     return tuple(spec.at_width(width) for width in widths)
 
 
-def changing_block(spec: BlockSpec, out_width: int) -> nn.Module:
-    """The module of ``spec`` that changes the width: `(N, width, H, W)` to `(N, out_width, H, W)`."""
-    return spec.changing(out_width)
-
-
 def block_knobs(first: str = "residual") -> tuple[Knob, ...]:
     """The knob ``block``, with ``first`` as its first value, and every block's own knobs, conditional on it."""
     kinds = (first, *(kind for kind in BLOCKS if kind != first))

@@ -20,6 +20,7 @@ from space.errors import UserError
 from space.knobs import FAN_CODE, LAHIRI, Knob, Value
 from space.layers.lightweight import Gsat, List
 from space.layers.protocols import StartsItself, TakesFactor
+from space.parts import Make, construct
 
 GROUPS = 8  # of the 3x3 convolution in the re-implementation; as many of them as divide the width
 CONVOLUTIONS = ("grouped", "depthwise", "list", "gsat")
@@ -65,9 +66,9 @@ class ArSpec(BlockSpec):
     def residual(self, scale: float = 1) -> nn.Module:
         return Residual(scale, nn.Sequential(_ArBranch(self, self.width)))
 
-    def changing(self, out_width: int) -> nn.Module:
+    def changing(self, out_width: int, make: Make = construct) -> nn.Module:
         """The block without a skip around it."""
-        return ArBlock(self, out_width)
+        return make(ArBlock, self, out_width)
 
 
 class _ArBranch(nn.Sequential, TakesFactor):

@@ -14,6 +14,7 @@ from space.architecture import Tagged
 from space.errors import UserError
 from space.knobs import Knob, Value
 from space.layers.protocols import Foldable, StartsItself, TakesFactor
+from space.parts import Make, construct
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +58,12 @@ class BlockSpec(Tagged, ABC):
     def residual(self, scale: float = 1) -> nn.Module:
         """`(N, width, H, W)` to the same shape: input plus ``scale`` times a branch."""
 
-    def changing(self, out_width: int) -> nn.Module:
+    def changing(self, out_width: int, make: Make = construct) -> nn.Module:
         """`(N, width, H, W)` to `(N, out_width, H, W)`: by default a 1x1 convolution, then the block."""
         if out_width == self.width:
-            return self.residual()
-        return nn.Sequential(_Projection(self.width, out_width), self.at_width(out_width).residual())
+            return make(type(self).residual, self)
+        projection = make(_Projection, self.width, out_width)
+        return nn.Sequential(projection, make(type(self).residual, self.at_width(out_width)))
 
     def at_width(self, width: int) -> Self:
         """The same design at another width."""

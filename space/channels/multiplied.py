@@ -9,9 +9,11 @@ import torch
 from torch import nn
 
 from space.architecture import Architecture
-from space.assembly import assemble, construct
+from space.assembly import assemble
 from space.channels.widths import architecture_channels
 from space.deploy import deploy_form
+from space.operators.shapes import made_on_meta
+from space.parts import construct
 
 
 @lru_cache(maxsize=64)
@@ -21,7 +23,7 @@ def multiplied_groups(arch: Architecture) -> frozenset[str]:
     Of other groups nothing is said. Their layers may be folded into another that stays as large, as ECBSR's branches,
     or into one that does not, as ETDS's streams.
     """
-    with torch.device("meta"):
+    with made_on_meta():
         trained, deployed = assemble(arch.unpruned, construct), deploy_form(assemble(arch.unpruned, construct))
     shapes = _weights(trained)
     kept = [path for path, shape in _weights(deployed).items() if shapes.get(path) == shape]

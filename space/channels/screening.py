@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
-import torch
 from torch import nn
 
 from space.architecture import Architecture
@@ -22,6 +21,7 @@ from space.channels.narrow import remove_units
 from space.channels.widths import architecture_channels
 from space.deploy import deploy_form
 from space.operators.screen import KnownPart, Options, Screening, known_part, screen
+from space.operators.shapes import made_on_meta
 
 Pattern: TypeAlias = tuple[tuple[tuple[str, tuple[int, ...]], ...], bytes]
 PART = "part"  # where a part stands while it is narrowed
@@ -84,7 +84,7 @@ def screened(arch: Architecture, width_px: int, height_px: int) -> Screening:
 
 @lru_cache(maxsize=1024)
 def _narrowed(narrowing: _Narrowing) -> KnownPart:
-    with torch.device("meta"):
+    with made_on_meta():
         part = narrowing.factory(*narrowing.args, **dict(narrowing.options))
         holder = nn.ModuleDict({PART: part})
         remove_units(holder, narrowing.place.channels, narrowing.removed)
@@ -101,7 +101,7 @@ def _places(arch: Architecture) -> tuple[_Place, ...]:
         made.append((factory, args, tuple(options.items()), part))
         return part
 
-    with torch.device("meta"):
+    with made_on_meta():
         network = assemble(arch, make)
     paths = {id(module): path for path, module in network.named_modules()}
     channels = architecture_channels(arch)

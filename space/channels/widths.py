@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import torch
 from torch import nn
 
 from space.architecture import Architecture
-from space.assembly import assemble, construct
+from space.assembly import assemble
 from space.channels.channel_map import ChannelMap, shadow_channels
 from space.channels.narrow import narrow
+from space.operators.shapes import made_on_meta
+from space.parts import construct
 
 
 @lru_cache(maxsize=64)
 def architecture_channels(arch: Architecture) -> ChannelMap:
     """The groups of channels of ``arch`` before it is pruned, in the form in which it is trained."""
-    with torch.device("meta"):
+    with made_on_meta():
         network = assemble(arch.unpruned, construct)
     return shadow_channels(network, arch.shape.in_channels)
 

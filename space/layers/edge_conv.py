@@ -107,8 +107,9 @@ class EdgeConv(nn.Module, Foldable, Composed, TakesFactor):
     @torch.no_grad()
     def fold(self) -> None:
         """Add every branch to the 3x3 convolution, which then computes the same alone."""
-        for own, summed in zip(weight_and_bias(self.conv), self.weights(), strict=True):
-            own.copy_(summed)
+        if not self.conv.weight.is_meta:  # where only shapes count
+            for own, summed in zip(weight_and_bias(self.conv), self.weights(), strict=True):
+                own.copy_(summed)
         self.branches = nn.ModuleList()
 
     @torch.no_grad()

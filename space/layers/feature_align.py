@@ -8,23 +8,31 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from space.blocks.block import BlockSpec
+from space.parts import Make, construct
 
 
 class FeatureAlign(nn.Module):
     """block(feature) * gamma + beta, with gamma and beta from the noisy input by 1x1 convolutions.
 
-    `(N, spec.width, H, W)` features and the `(N, image, H, W)` input at their size, to `(N, out, H, W)`: spatially
-    adaptive modulation (SPADE, Park et al. 2019) without its norm.
+    `(N, C, H, W)` features and the `(N, image, H, W)` input at their size, to `(N, out, H, W)`: spatially adaptive
+    modulation (SPADE, Park et al. 2019) without its norm.
+
+    Args:
+        block: `(N, C, H, W)` to `(N, out, H, W)`.
     """
 
-    def __init__(self, spec: BlockSpec, out_channels: int, image_channels: int) -> None:
+    def __init__(self, block: nn.Module, out_channels: int, image_channels: int, make: Make = construct) -> None:
         super().__init__()
-        self.block = spec.changing(out_channels)
-        self.read = nn.Sequential(nn.Conv2d(image_channels, image_channels, 1), nn.ReLU())
-        self.gamma = nn.Conv2d(image_channels, out_channels, 1)
-        self.beta = nn.Conv2d(image_channels, out_channels, 1)
+        self.block = block
+        self.read = make(_reader, image_channels)
+        self.gamma = make(nn.Conv2d, image_channels, out_channels, 1)
+        self.beta = make(nn.Conv2d, image_channels, out_channels, 1)
 
     def forward(self, feature: Tensor, image: Tensor) -> Tensor:
         read = self.read(image)
         return self.block(feature) * self.gamma(read) + self.beta(read)
+
+
+def _reader(image_channels: int) -> nn.Module:
+    """What both modulations look at."""
+    return nn.Sequential(nn.Conv2d(image_channels, image_channels, 1), nn.ReLU())

@@ -120,7 +120,8 @@ def plain_tensors(network: nn.Module) -> Iterator[Tensor]:
     registered = {id(tensor) for tensor in (*network.parameters(), *network.buffers())}
     for module in network.modules():
         for name, value in vars(module).items():
-            if name not in ("_parameters", "_buffers", "_modules"):
+            may_hold = isinstance(value, Tensor) or (isinstance(value, dict | list | tuple) and value)
+            if may_hold and name not in ("_parameters", "_buffers", "_modules"):
                 for tensor in _inside(value):
                     if id(tensor) not in registered and tensor.is_floating_point():
                         yield tensor

@@ -19,6 +19,7 @@ from space.architecture import Architecture
 from space.assembly import assemble
 from space.deploy import deploy_form
 from space.operators.operator import Operator, OperatorList, Shape
+from space.operators.shapes import made_on_meta
 from space.operators.trace import trace_shadow
 from space.operators.weight_bytes import int8_weight_bytes
 
@@ -273,7 +274,7 @@ def known_part(factory: Callable[..., nn.Module], args: tuple[Any, ...], options
     key = (factory, args, options)
     part = _PARTS.get(key)
     if part is None:
-        with torch.device("meta"):
+        with made_on_meta():
             made = deploy_form(factory(*args, **dict(options)))
         part = _PARTS[key] = KnownPart(made)
     return part

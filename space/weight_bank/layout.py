@@ -14,14 +14,15 @@ from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache, partial
 from typing import Any
 
-import torch
 from torch import nn
 
 from space.architecture import Architecture, Tagged
-from space.assembly import assemble, construct
+from space.assembly import assemble
 from space.channels.channel_map import shadow_channels
 from space.channels.segments import Sizes
 from space.errors import UserError
+from space.operators.shapes import made_on_meta
+from space.parts import construct
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def slots(arch: Architecture) -> Mapping[str, Slot]:
         kinds[id(part)] = ",".join(_names((factory, *args, *options.values())))
         return part
 
-    with torch.device("meta"):
+    with made_on_meta():
         network = assemble(arch, make)
     if any(isinstance(module, nn.BatchNorm2d) for module in network.modules()):
         raise UserError(f"networks with batch norm cannot share weights, got {arch.backbone} with norm")

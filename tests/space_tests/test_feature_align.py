@@ -20,7 +20,7 @@ def test_ar_block_parameters(channels: int, out: int) -> None:
 
 
 def test_feature_align_modulates_with_the_image() -> None:
-    layer = FeatureAlign(ArSpec(width=8), 16, 4)
+    layer = FeatureAlign(ArSpec(width=8).changing(16), 16, 4)
     feature, image = torch.rand(2, 8, 6, 5), torch.rand(2, 4, 6, 5)
     read = torch.relu(layer.read[0](image))
     expected = layer.block(feature) * layer.gamma(read) + layer.beta(read)

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from space.operators.shapes import shapes_alone, tensors_in
+from space.operators.shapes import made_on_meta, shapes_alone, tensors_in
 
 ATEN = torch.ops.aten
 
 
 def of(*shape: int, **options: Any) -> Tensor:
     return torch.empty(shape, device="meta", **options)
+
+
+def convolution(
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Sequence[int] = (1, 1),
+    padding: Sequence[int] = (0, 0),
+    dilation: Sequence[int] = (1, 1),
+    transposed: bool = False,
+    groups: int = 1,
+) -> tuple[Any, ...]:
+    """The arguments of a convolution of ``IMAGE``."""
+    return IMAGE, weight, bias, stride, padding, dilation, transposed, [0, 0], groups
 
 
 IMAGE, CHANNELS = of(2, 4, 6, 5), of(1, 4, 1, 1)
@@ -30,6 +44,14 @@ PLAIN = {
     "sum": (ATEN.sum.dim_IntList, (IMAGE, [1])),
     "amax": (ATEN.amax.default, (IMAGE, [1], True)),
     "resize": (ATEN.upsample_bilinear2d.default, (IMAGE, [12, 10], False)),
+    "convolution": (ATEN.convolution.default, convolution(of(8, 4, 3, 3), of(8), padding=[1, 1])),
+    "strided": (ATEN.convolution.default, convolution(of(8, 4, 3, 2), None, stride=[2, 3])),
+    "dilated": (ATEN.convolution.default, convolution(of(4, 1, 3, 3), of(4), dilation=[2, 1], groups=4)),
+    "one-number-for-both": (ATEN.convolution.default, convolution(of(8, 4, 2, 2), None, stride=[2], padding=[1])),
+    "padded": (ATEN.constant_pad_nd.default, (IMAGE, [1, 2, -1, 0], 0.0)),
+    "product": (ATEN.bmm.default, (of(2, 3, 5), of(2, 5, 7))),
+    "square-root": (ATEN.sqrt.default, (IMAGE,)),
+    "clamped": (ATEN.clamp_min.default, (IMAGE, 1e-6)),
 }
 LEFT_TO_TORCH = {
     "both-broadcast": (ATEN.add.Tensor, (of(4, 1), of(1, 5))),
@@ -41,6 +63,11 @@ LEFT_TO_TORCH = {
     "values": (ATEN.relu.default, (torch.zeros(3),)),
     "no-rule": (ATEN.max_pool2d_with_indices.default, (IMAGE, [2, 2])),
     "mismatched-concatenation": (ATEN.cat.default, ([IMAGE, of(2, 3, 6, 4)], 1)),
+    "transposed-convolution": (ATEN.convolution.default, convolution(of(4, 8, 2, 2), None, transposed=True)),
+    "other-channels": (ATEN.convolution.default, convolution(of(8, 3, 3, 3), None)),
+    "kernel-over-image": (ATEN.convolution.default, convolution(of(8, 4, 7, 3), None)),
+    "nothing-left": (ATEN.constant_pad_nd.default, (IMAGE, [-5, 0], 0.0)),
+    "mismatched-product": (ATEN.bmm.default, (of(2, 3, 5), of(2, 4, 7))),
 }
 
 
@@ -62,6 +89,44 @@ def test_what_is_not_plain_is_left_to_torch(name: str) -> None:
 def test_in_place_it_is_what_was_written() -> None:
     assert shapes_alone(ATEN.add_.Tensor, (IMAGE, CHANNELS), [IMAGE, CHANNELS]) is IMAGE
     assert shapes_alone(ATEN.add_.Tensor, (CHANNELS, IMAGE), [CHANNELS, IMAGE]) is None
+
+
+@pytest.mark.parametrize("name", ["uniform_", "normal_", "fill_", "zero_"])
+def test_values_change_no_shape(name: str) -> None:
+    function = getattr(ATEN, name)
+    overload = getattr(function, "Scalar" if name == "fill_" else "default")
+    assert shapes_alone(overload, (IMAGE,), [IMAGE]) is IMAGE
+
+
+MADE: dict[str, Callable[[], nn.Module]] = {
+    "convolution": lambda: nn.Conv2d(3, 8, 3),
+    "transposed": lambda: nn.ConvTranspose2d(8, 3, 2, stride=2),
+    "norm": lambda: nn.BatchNorm2d(8),
+    "linear": lambda: nn.Linear(8, 4),
+    "attention": lambda: nn.MultiheadAttention(8, 2),
+    "recurrent": lambda: nn.LSTM(8, 4),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_a_module_made_on_meta_is_torchs_own(name: str) -> None:
+    with torch.device("meta"):
+        expected = MADE[name]().state_dict()
+    with made_on_meta():
+        made = MADE[name]().state_dict()
+    assert {key: (each.shape, each.dtype, each.device) for key, each in made.items()} == {
+        key: (each.shape, each.dtype, each.device) for key, each in expected.items()
+    }
+
+
+def test_values_elsewhere_are_drawn_as_ever() -> None:
+    with made_on_meta():
+        drawn = nn.Conv2d(2, 2, 3, device="cpu")
+        zeros = nn.init.zeros_(torch.empty(3, device="cpu"))
+        ones = nn.init.constant_(tensor=torch.empty(3, device="cpu"), val=1)
+    assert drawn.weight.std() > 0
+    assert zeros.tolist() == [0, 0, 0]
+    assert ones.tolist() == [1, 1, 1]
 
 
 def test_tensors_are_found_in_order() -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-import torch
-
 from evaluators.costs import BYTES_PER_VALUE, Costs, architecture_costs
 from evaluators.export.deploy import engine_form
 from latency_tables.lowering.fusion import architecture_operators, network_operators
@@ -19,6 +17,7 @@ from space.channels.screening import screened
 from space.deploy import deploy_form
 from space.errors import UserError
 from space.operators.meta import stored_elements
+from space.operators.shapes import made_on_meta
 from space.operators.weight_bytes import int8_weight_bytes
 from space.specialists import networks_of
 
@@ -73,7 +72,7 @@ def _weight_bytes(arch: Architecture, input_size: tuple[int, int], params: int, 
     """``params``: what the deployed network stores, which may be less than its parameters (``Constants``)."""
     if not float_layers:
         return screened(arch, *input_size).int8_weight_bytes
-    with torch.device("meta"):
+    with made_on_meta():
         alike = networks_of(deploy_form(build(arch)))
     numbers = stored_elements(alike[0].parameters()) * len(alike)
     return int8_weight_bytes(alike[0], float_layers) * len(alike) + BYTES_PER_VALUE * (params - numbers)
@@ -85,7 +84,7 @@ def _latency(
     int8 = int8_table(table)
     if not float_layers:
         return estimate(int8, workload(architecture_operators(arch, input_size)))
-    with torch.device("meta"):  # in the form in which the simulation and the file name their layers
+    with made_on_meta():  # in the form in which the simulation and the file name their layers
         network = engine_form(deploy_form(networks_of(build(arch))[0]))
     operators = network_operators(network, arch.shape.in_channels, input_size)
     missing = sorted(float_layers - {each.part for each in operators})
