@@ -39,7 +39,7 @@ def step_seconds(
 ) -> tuple[float, float]:
     """Seconds per training step: of all fixed trials added up, and on average of what the search will propose.
 
-    Measured once per run by an idle worker, and written down; zeros if interrupted. A network that cannot be trained
+    Measured once per run, and written down; zeros if interrupted. A network that cannot be trained
     counts as an average one.
 
     Raises:
@@ -70,19 +70,23 @@ def step_seconds(
 def timed(
     workers: Workers, architectures: Sequence[Architecture], interrupted: Callable[[], bool]
 ) -> tuple[float | None, ...] | None:
-    """Seconds that a training step of each takes, measured by an idle worker; None if interrupted, and for a network
-    that cannot be trained.
+    """Seconds that a training step of each takes, measured by all workers at once, as they train: on processors that
+    share a memory or a core each is slower beside the other. None if interrupted, and for a network that cannot be
+    trained.
 
     Raises:
         TimingFailedError: none can be trained, or the training process does not survive it.
     """
-    workers.submit(TimingJob(architectures=tuple(architectures)))
-    answers: list[Answer | Progress] = []
-    while not answers:
+    asked = workers.idle()
+    for place in range(asked):
+        workers.submit(TimingJob(number=-1 - place, architectures=tuple(architectures)))
+    answers: list[tuple[float | None, ...]] = []
+    while len(answers) < asked:
         if interrupted():
             return None
-        answers = workers.poll(POLL_S)
-    return _measured(answers[0])
+        answers += map(_measured, workers.poll(POLL_S))
+    by_network = zip(*answers, strict=True)
+    return tuple(None if None in each else fmean(s for s in each if s is not None) for each in by_network)
 
 
 def _measured(answer: Answer | Progress) -> tuple[float | None, ...]:

@@ -47,6 +47,14 @@ def shares_weights(screen: Screen) -> bool:
     return bool(first_families(screen, 1))
 
 
+def another_family(screen: Screen, known: Sequence[Family], shares: Mapping[int, float]) -> Family | None:
+    """One more than ``known``: a neighbour of a trained one (``following_family``), or the next of the first ones where
+    none could be trained. None if there is none."""
+    if shares:
+        return following_family(screen, known, shares)
+    return next((each for each in first_families(screen, len(known) + 1) if each not in known), None)
+
+
 def following_family(screen: Screen, known: Sequence[Family], shares: Mapping[int, float]) -> Family | None:
     """One more, which differs from one of ``known`` in one kind of part; None if there is none.
 

@@ -15,13 +15,14 @@ import numpy as np
 from evaluators.sharing.bank_files import read_bank
 from search.candidates.fixed_trials import fixed_trials
 from search.candidates.screening import Screen
+from search.durations import duration_text
 from search.pareto import losses_at_rung, non_dominated_ranks
 from search.records import Status, TrialRecord
 from search.sharing.designs import can_share, designs_of
 from search.storage import shared_notes
 from search.storage.artifacts import ArtifactStore, bank_name
 from search.storage.study import Study
-from search.workers.bank_jobs import BankTrained
+from search.workers.bank_jobs import BankTooLong, BankTrained
 from space.architecture import Architecture
 from space.errors import UserError
 from space.knobs import Value
@@ -80,6 +81,11 @@ class Generation:
         """Whether its weights are trained, or never will be."""
         return self._outcome(index) is not None or (self._members is not None and index not in self._members)
 
+    @property
+    def is_all_settled(self) -> bool:
+        """Whether that is so of every family."""
+        return all(map(self.is_settled, range(len(self.families))))
+
     def is_trained(self, index: int) -> bool:
         return _is_good(self._outcome(index))
 
@@ -87,10 +93,18 @@ class Generation:
     def trained(self) -> tuple[int, ...]:
         return tuple(index for index in range(len(self.families)) if self.is_trained(index))
 
-    def took(self, result: BankTrained) -> None:
+    def took(self, result: BankTrained | BankTooLong) -> str:
+        """Write down what has become of a family's training; returns a line that says so."""
+        name = self.families[result.family].name
+        if isinstance(result, BankTooLong):
+            needed = duration_text(result.needed_s)
+            self.too_long(result.family, f"{needed}, more time than is left for it")
+            return f"left out {name} networks: training would take {needed}"
         took = {"train_s": round(result.train_s, 1), "steps_made": result.steps_made}
         lowered = {} if result.lowered_at is None else {"lowered_at": result.lowered_at}
         shared_notes.note_outcome(self._study, result.family, self.first_rung, **took, **lowered)
+        diverged = f"; it diverged, and went on from step {result.lowered_at:,} at half the rate" if lowered else ""
+        return f"trained the weights of {name} networks ({result.train_s:.1f} s{diverged})"
 
     def failed(self, index: int, reason: str) -> None:
         shared_notes.note_outcome(self._study, index, self.first_rung, failed=reason)

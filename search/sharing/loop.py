@@ -3,17 +3,15 @@ them are trained on alone."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from statistics import median
 
 from search.candidates.compressed import root_of
 from search.candidates.screening import Screen
-from search.durations import duration_text
 from search.loop import TRIED, SearchLoop
 from search.records import Status, TrialRecord
 from search.rungs import REDUCTION, SAFETY, next_fixed, ranked
-from search.sharing.choosing import following_family
+from search.sharing.choosing import another_family
 from search.sharing.finalists import in_turn
 from search.sharing.generation import Generation
 from search.sharing.planning import FAMILY_SHARE, kept_share
@@ -53,7 +51,7 @@ class SharingLoop(SearchLoop):
             return bank
         if begun:
             return begun[0]
-        settled = all(map(self.generation.is_settled, range(len(self.generation.families))))
+        settled = self.generation.is_all_settled
         queue_settled(self.study, self.generation, self._screen.space)
         while self._has_another_family(records):
             bank = self._bank_job(unavailable)
@@ -109,6 +107,7 @@ class SharingLoop(SearchLoop):
 
     def _bank_job(self, unavailable: frozenset[int]) -> BankJob | None:
         """Of the first family that is neither trained nor in training; one that hardly fits the budget is left out."""
+        is_only_one = not self.generation.trained and all(number > FIRST_NUMBER for number in unavailable)
         for index in range(len(self.generation.families)):
             if self.generation.is_settled(index) or FIRST_NUMBER - index in unavailable:
                 continue
@@ -116,7 +115,7 @@ class SharingLoop(SearchLoop):
             if not designs:
                 self.generation.failed(index, "hardly one of its networks fits the budget")
                 continue
-            if (most_s := self._most_s()) <= 0:
+            if (most_s := self._most_s(is_only_one)) <= 0:
                 self.generation.too_long(index, "more time than is left")
                 continue
             return BankJob(
@@ -134,25 +133,32 @@ class SharingLoop(SearchLoop):
 
     def _has_another_family(self, records: list[TrialRecord]) -> bool:
         """Whether there is one more now: where time allows it, and all is measured that the trained ones were trained
-        on, which says whose neighbour it should be."""
+        on, which says whose neighbour it should be; or where none could be trained, in place of those."""
         generation = self.generation
-        if len(generation.families) >= self.most_families or not generation.trained or self.study.has_queued:
+        if not self.most_families or self._tried_enough(records):
             return False
-        if self._tried_enough(records) or self._time_left_s() - self._kept_s < 2 * SAFETY * generation.longest_s:
+        if generation.trained:
+            left_s = self._time_left_s() - self._kept_s
+            is_full = len(generation.families) >= self.most_families or left_s < 2 * SAFETY * generation.longest_s
+            if is_full or self.study.has_queued:
+                return False
+        elif not generation.is_all_settled or self._most_s(True) <= 0:
             return False
-        family = following_family(self._screen, generation.families, generation.shares())
+        family = another_family(self._screen, generation.families, generation.shares())
         if family is None:
             self.most_families = 0
             return False
         generation.decide((*generation.families, family))
         return True
 
-    def _most_s(self) -> float:
-        """What one family's training may take: it ends before the time that is kept; of the first generation's, which
-        are only planned by the first one, none takes more than ``FAMILY_SHARE`` of all."""
-        left_s = self._time_left_s() - self._kept_s
-        whole_s = FAMILY_SHARE * (self.time_s or math.inf) if self.generation.is_first else math.inf
-        return min(left_s, whole_s) / SAFETY
+    def _most_s(self, is_only_one: bool) -> float:
+        """What one family's training may take: it ends before the time that is kept. Of the first generation's, which
+        are only planned by the first one, none takes more than ``FAMILY_SHARE`` of all, unless ``is_only_one``: without
+        any, nothing is searched."""
+        most_s = (self._time_left_s() - self._kept_s) / SAFETY
+        if self.time_s is None or is_only_one or not self.generation.is_first:
+            return most_s
+        return min(most_s, FAMILY_SHARE * self.time_s)
 
     def _tried(self, records: list[TrialRecord]) -> int:
         """Candidates that are measured, or will be."""
@@ -269,19 +275,8 @@ class SharingLoop(SearchLoop):
         super().began(job)
 
     def took(self, result: Result) -> None:
-        if isinstance(result, BankTooLong):
-            name, needed = self.generation.families[result.family].name, duration_text(result.needed_s)
-            self.generation.too_long(result.family, f"{needed}, more time than is left for it")
-            self.listener.sharing_ended(result.number, f"left out {name} networks: training would take {needed}")
-            return
-        if isinstance(result, BankTrained):
-            self.generation.took(result)
-            name = self.generation.families[result.family].name
-            lowered = ""
-            if result.lowered_at is not None:
-                lowered = f"; it diverged, and went on from step {result.lowered_at:,} at half the rate"
-            line = f"trained the weights of {name} networks ({result.train_s:.1f} s{lowered})"
-            self.listener.sharing_ended(result.number, line)
+        if isinstance(result, BankTooLong | BankTrained):
+            self.listener.sharing_ended(result.number, self.generation.took(result))
             return
         super().took(result)
 

@@ -95,7 +95,10 @@ class _Event:
         operator: tuple[Any, ...] | None = None,
         elementwise: bool = False,
     ) -> None:
-        self.reads, self.slices = tuple([value.id for value in values]), tuple([value.begin for value in values])
+        # Most have one value, and a list costs as much as all else here.
+        one = values[0] if len(values) == 1 else None
+        self.reads: tuple[int, ...] = (one.id,) if one else tuple([value.id for value in values])
+        self.slices: tuple[int | None, ...] = (one.begin,) if one else tuple([value.begin for value in values])
         self.write, self.size = write, size
         self.known, self.operator, self.elementwise = known, operator, elementwise
         self.macs = known.macs if known else 0
@@ -247,7 +250,7 @@ class KnownPart(nn.Module):
         self._shapes: dict[tuple[Shape, ...], _KnownShape] = {}
 
     def forward(self, *values: _ShapeValue) -> _ShapeValue:
-        shapes = tuple([value.shape for value in values])
+        shapes = (values[0].shape,) if len(values) == 1 else tuple([value.shape for value in values])
         try:
             known = self._shapes[shapes]
         except KeyError:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import optuna
@@ -18,12 +18,12 @@ from search.proposers import PROPOSERS
 from search.request.budget import parse_budget
 from search.request.request import request_from_options
 from search.sessions.deadline import Deadline
-from search.sessions.step_timing import TIMED_NETWORKS, TimingFailedError, step_seconds
+from search.sessions.step_timing import TIMED_NETWORKS, TimingFailedError, step_seconds, timed
 from search.storage.journal import JOURNAL, journal_storage
 from search.storage.study import Study
 from search.workers.jobs import Timed
 from search.workers.messages import Failed, MachineTrouble
-from space import TASKS
+from space import TASKS, ZOO
 from space.blocks import block_knobs
 from tests.search_tests.conftest import FormulaWorkers, Killed, SilentListener, settings
 from tests.search_tests.made_records import as_result
@@ -276,6 +276,25 @@ def test_a_step_takes_as_long_as_steps_do_on_average(tmp_path: Path) -> None:
     workers.answer = Timed(-1, (*[0.1] * len(FIXED), 1.0, 1.0, 1.0, 1.0, 6.0))
     known = step_seconds(study, workers, TASKS["sr"], parse_budget("200k-params"), lambda: False)
     assert known == pytest.approx((0.1 * len(FIXED), 2.0))
+
+
+@dataclass
+class SlowerBesideOthers(FormulaWorkers):
+    """A step takes as many tenths of a second as jobs are in work."""
+
+    def poll(self, timeout_s: float) -> list:
+        beside = len(self.jobs)
+        job = self.jobs.pop()
+        self.done.append(job)
+        return [Timed(job.number, (0.1 * beside,) * len(job.architectures))]
+
+
+def test_steps_are_timed_on_all_workers_at_once(tmp_path: Path) -> None:
+    """On cores that share a memory a training is slower beside another one, and a run trains on all of them."""
+    workers = SlowerBesideOthers(count=3)
+    known = timed(workers, [ZOO["espcn"].architecture] * 2, lambda: False)
+    assert known == pytest.approx([0.2, 0.2])  # the mean of 0.3, 0.2 and 0.1
+    assert len({job.number for job in workers.done}) == 3
 
 
 @pytest.mark.parametrize("task", ["sr", "denoise", "deblur"])

@@ -137,6 +137,11 @@ def test_a_family_that_diverges_leaves_the_others(tmp_path: Path) -> None:
     assert sum(not record.is_fixed and record.status == Status.TRAINED for record in again.records.values()) == 5
 
 
+def test_a_run_whose_families_all_diverge_has_another_one(tmp_path: Path) -> None:
+    study, _ = search(tmp_path, trials=4, workers=SharingWorkers(diverging=(0, 1)))
+    assert {record.family for record in study.records.values() if record.status == Status.TRAINED} == {2}
+
+
 def test_papers_of_a_family_that_diverges_are_trained_alone(tmp_path: Path) -> None:
     study, _ = search(tmp_path, budget="200k-params", trials=2, workers=SharingWorkers(diverging=(0,)))
     record = next(record for record in study.records.values() if record.source == "s-lwsr16+skip")
@@ -145,7 +150,7 @@ def test_papers_of_a_family_that_diverges_are_trained_alone(tmp_path: Path) -> N
 
 
 def test_without_any_family_only_papers_are_left(tmp_path: Path) -> None:
-    study, workers = search(tmp_path, trials=4, workers=SharingWorkers(diverging=(0, 1)))
+    study, workers = search(tmp_path, trials=4, workers=SharingWorkers(diverging=tuple(range(99))))
     assert set(kinds(workers.done)) == {"bank"}
     assert not [record for record in study.records.values() if record.status == Status.TRAINED]
 
