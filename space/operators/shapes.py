@@ -74,12 +74,12 @@ def shapes_alone(function: Any, args: Any, read: list[Tensor]) -> Tensor | None:
     if not read or not all(each.is_meta and each.dtype == read[0].dtype and each.is_contiguous() for each in read):
         return None
     kind, first = KIND_OF.get(name), read[0]
-    if name == "convolution":
-        shape: Sequence[int] | None = _convolved(*args)
-    elif kind == "resize":
-        shape = (*first.shape[:2], *args[1])
+    if kind == "resize":
+        shape: Sequence[int] | None = (*first.shape[:2], *args[1])
     elif not first.is_floating_point():
         shape = None
+    elif name == "convolution":
+        shape = _convolved(*args)
     elif name == "cat":
         shape = _joined(*args)
     elif name in REDUCTIONS:
@@ -108,22 +108,18 @@ def _convolved(
     output_padding: Sequence[int],
     groups: int,
 ) -> list[int] | None:
-    """Of a convolution of matching channels that is not transposed."""
+    """Of a convolution of matching channels that is not transposed; one number may stand for those of all axes."""
     batch, channels, *sides = image.shape
     out_channels, read_each, *kernel = weight.shape
     fits = channels == groups * read_each and out_channels % groups == 0 and len(sides) == len(kernel)
     if transposed or not fits or (bias is not None and bias.shape != (out_channels,)):
         return None
+    of_axes = [[*given] * len(sides) if len(given) == 1 else given for given in (stride, padding, dilation)]
     found = [
         (side + 2 * around - apart * (taps - 1) - 1) // step + 1
-        for side, taps, step, around, apart in zip(sides, kernel, *map(_each, (stride, padding, dilation)), strict=True)
+        for side, taps, step, around, apart in zip(sides, kernel, *of_axes, strict=True)
     ]
     return [batch, out_channels, *found] if min(found) > 0 else None
-
-
-def _each(of_axes: Sequence[int]) -> Sequence[int]:
-    """For both axes of an image; torch lets one number stand for them."""
-    return [*of_axes] * 2 if len(of_axes) == 1 else of_axes
 
 
 def _padded(image: Tensor, pad: Sequence[int]) -> list[int] | None:

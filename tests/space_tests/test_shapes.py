@@ -31,6 +31,11 @@ def convolution(
     return IMAGE, weight, bias, stride, padding, dilation, transposed, [0, 0], groups
 
 
+def as_whole(value: Any) -> Any:
+    """A tensor as one of whole numbers."""
+    return value.to(torch.int32) if isinstance(value, Tensor) else value
+
+
 IMAGE, CHANNELS = of(2, 4, 6, 5), of(1, 4, 1, 1)
 PLAIN = {
     "relu": (ATEN.relu.default, (IMAGE,)),
@@ -48,6 +53,11 @@ PLAIN = {
     "strided": (ATEN.convolution.default, convolution(of(8, 4, 3, 2), None, stride=[2, 3])),
     "dilated": (ATEN.convolution.default, convolution(of(4, 1, 3, 3), of(4), dilation=[2, 1], groups=4)),
     "one-number-for-both": (ATEN.convolution.default, convolution(of(8, 4, 2, 2), None, stride=[2], padding=[1])),
+    "of-one-axis": (ATEN.convolution.default, (of(2, 4, 9), *convolution(of(8, 4, 3), None, [2], [1], [1])[1:])),
+    "of-three-axes": (
+        ATEN.convolution.default,
+        (of(1, 4, 9, 8, 7), *convolution(of(8, 4, 3, 2, 1), None, [2], [0], [1])[1:]),
+    ),
     "padded": (ATEN.constant_pad_nd.default, (IMAGE, [1, 2, -1, 0], 0.0)),
     "product": (ATEN.bmm.default, (of(2, 3, 5), of(2, 5, 7))),
     "square-root": (ATEN.sqrt.default, (IMAGE,)),
@@ -64,6 +74,7 @@ LEFT_TO_TORCH = {
     "no-rule": (ATEN.max_pool2d_with_indices.default, (IMAGE, [2, 2])),
     "mismatched-concatenation": (ATEN.cat.default, ([IMAGE, of(2, 3, 6, 4)], 1)),
     "transposed-convolution": (ATEN.convolution.default, convolution(of(4, 8, 2, 2), None, transposed=True)),
+    "whole-convolution": (ATEN.convolution.default, tuple(map(as_whole, convolution(of(8, 4, 3, 3), None)))),
     "other-channels": (ATEN.convolution.default, convolution(of(8, 3, 3, 3), None)),
     "kernel-over-image": (ATEN.convolution.default, convolution(of(8, 4, 7, 3), None)),
     "nothing-left": (ATEN.constant_pad_nd.default, (IMAGE, [-5, 0], 0.0)),
