@@ -73,28 +73,40 @@ def shapes_alone(function: Any, args: Any, read: list[Tensor]) -> Tensor | None:
     name = function._schema.name.removeprefix("aten::")
     if not read or not all(each.is_meta and each.dtype == read[0].dtype and each.is_contiguous() for each in read):
         return None
-    kind, first = KIND_OF.get(name), read[0]
-    if kind == "resize":
-        shape: Sequence[int] | None = (*first.shape[:2], *args[1])
-    elif not first.is_floating_point():
-        shape = None
-    elif name == "convolution":
-        shape = _convolved(*args)
-    elif name == "cat":
-        shape = _joined(*args)
-    elif name in REDUCTIONS:
-        shape = _reduced(first, *args[1:3])
-    elif name == "constant_pad_nd":
-        shape = _padded(first, args[1])
-    elif name == "bmm":
-        shape = _multiplied(*args)
-    elif kind in KEEPS_SHAPE or name in OF_EACH_ELEMENT or name in FILLS:
-        shape = _largest(read)
-        if shape is not None and name.endswith("_"):
-            return first if shape == first.shape else None
-    else:
-        shape = None
+    first = read[0]
+    try:
+        shape = _shape(name, first, args, read)
+    except (IndexError, TypeError, ValueError, ZeroDivisionError):
+        return None  # torch says what is wrong
+    if name.endswith("_"):
+        return first if shape == first.shape else None
     return None if shape is None else torch.empty(shape, dtype=first.dtype, device="meta")
+
+
+def _shape(name: str, first: Tensor, args: Any, read: list[Tensor]) -> Sequence[int] | None:
+    kind = KIND_OF.get(name)
+    if kind == "resize":
+        return _resized(first, args[1])
+    if not first.is_floating_point():
+        return None
+    if name == "convolution":
+        return _convolved(*args)
+    if name == "cat":
+        return _joined(*args)
+    if name in REDUCTIONS:
+        return _reduced(first, *args[1:3])
+    if name == "constant_pad_nd":
+        return _padded(first, args[1])
+    if name == "bmm":
+        return _multiplied(*args)
+    if kind in KEEPS_SHAPE or name in OF_EACH_ELEMENT or name in FILLS:
+        return _largest(read)
+    return None
+
+
+def _resized(image: Tensor, sides: Sequence[int]) -> list[int] | None:
+    fits = image.ndim == 4 and len(sides) == 2 and image.numel() and min(sides) > 0
+    return [*image.shape[:2], *sides] if fits else None
 
 
 def _convolved(
@@ -126,29 +138,36 @@ def _padded(image: Tensor, pad: Sequence[int]) -> list[int] | None:
     """``pad`` has two numbers for each axis, from the last one on."""
     shape = list(image.shape)
     for place, (before, after) in enumerate(zip(pad[::2], pad[1::2], strict=True)):
+        if shape[-1 - place] + min(before, 0) + min(after, 0) <= 0:
+            return None  # it crops all there is
         shape[-1 - place] += before + after
-    return shape if min(shape) > 0 else None
+    return shape if image.numel() else None
 
 
 def _multiplied(left: Tensor, right: Tensor) -> list[int] | None:
-    fits = left.shape[0] == right.shape[0] and left.shape[2] == right.shape[1]
+    fits = left.ndim == right.ndim == 3 and left.shape[0] == right.shape[0] and left.shape[2] == right.shape[1]
     return [*left.shape[:2], right.shape[2]] if fits else None
 
 
 def _joined(parts: Sequence[Tensor], axis: int = 0) -> list[int] | None:
+    """Of parts of one rank; to torch an empty vector fits any."""
     shapes = [list(part.shape) for part in parts]
-    total = sum(shape.pop(axis) if len(shape) > 1 else 0 for shape in shapes)
-    if any(shape != shapes[0] for shape in shapes) or not shapes[0]:
+    rank = len(shapes[0])
+    total = sum(shape.pop(axis) for shape in shapes)
+    if any(shape != shapes[0] for shape in shapes):
         return None
-    shapes[0].insert(axis % (len(shapes[0]) + 1), total)
+    shapes[0].insert(axis % rank, total)
     return shapes[0]
 
 
 def _reduced(values: Tensor, axes: Sequence[int] | None = None, keeps: bool = False) -> list[int] | None:
-    if not axes:
+    shape = values.shape
+    if not axes or not all(shape):
         return None
-    gone = {axis % values.ndim for axis in axes}
-    return [1 if axis in gone else size for axis, size in enumerate(values.shape) if keeps or axis not in gone]
+    gone = {range(len(shape))[axis] for axis in axes}
+    if len(gone) < len(axes):
+        return None
+    return [1 if axis in gone else size for axis, size in enumerate(shape) if keeps or axis not in gone]
 
 
 def _largest(read: Sequence[Tensor]) -> torch.Size | None:
