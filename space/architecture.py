@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from space.errors import UserError
@@ -175,11 +175,19 @@ def _as_dict(value: Any) -> Any:
         return tuple(_as_dict(item) for item in value)
     if not is_dataclass(value):
         return value
-    kept = (
-        item for item in fields(value) if not ("later" in item.metadata and getattr(value, item.name) == item.default)
-    )
-    kind: dict[str, Any] = {"kind": value.kind} if isinstance(value, Tagged) else {}
-    return kind | {item.name: _as_dict(getattr(value, item.name)) for item in kept}
+    found: dict[str, Any] = {"kind": value.kind} if isinstance(value, Tagged) else {}
+    kind: Any = type(value)  # mypy does not know that it is hashable
+    for name, is_later, default in _stored_fields(kind):
+        own = getattr(value, name)
+        if not (is_later and own == default):
+            found[name] = _as_dict(own) if isinstance(own, tuple) or is_dataclass(own) else own
+    return found
+
+
+@cache
+def _stored_fields(kind: Any) -> tuple[tuple[str, bool, Any], ...]:
+    """Of each field its name, whether it is left out at its default, and that."""
+    return tuple((item.name, "later" in item.metadata, item.default) for item in fields(kind))
 
 
 def from_dict(data: Mapping[str, Any], kind: type[Spec]) -> Spec:

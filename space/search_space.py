@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import groupby
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from space.architecture import Architecture, IOShape
 from space.assembly import backbone
 from space.build import architecture
 from space.errors import UserError
-from space.knobs import SPECIALISTS, Knob, Value
+from space.knobs import SPECIALISTS, Condition, Knob, Value, is_met
 from space.tasks import Task
 
 BACKBONE = "backbone"
@@ -110,6 +111,12 @@ class SearchSpace:
             )
         return found
 
+    @cached_property
+    def _alike(self) -> dict[str, tuple[tuple[Condition, tuple[Parameter, ...]], ...]]:
+        """The knobs of each backbone in order, in runs of those that apply or do not apply together."""
+        runs = {name: groupby(own, lambda parameter: parameter.knob.when) for name, own in self._of.items()}
+        return {name: tuple((when, tuple(alike)) for when, alike in own) for name, own in runs.items()}
+
     def _allowed(self, knob: Knob) -> tuple[Value, ...]:
         most = self.most.get(knob.name)
         if most is None:
@@ -149,10 +156,12 @@ class SearchSpace:
         known = {**(given or {}), **self.held}
         name = known[BACKBONE] if BACKBONE in known else choose(self.backbone)
         values: Values = {BACKBONE: name}
-        for parameter in self.of(str(name)):
-            if parameter.applies(values):
-                key = parameter.key
-                values[key] = known[key] if key in known else choose(parameter)
+        self.of(str(name))
+        for when, parameters in self._alike[str(name)]:
+            if is_met(when, values):
+                for parameter in parameters:
+                    key = parameter.key
+                    values[key] = known[key] if key in known else choose(parameter)
         return values
 
     def random(self, generator: np.random.Generator, given: Mapping[str, Value] | None = None) -> Values:

@@ -72,7 +72,6 @@ class Backbone:
         """
         offered = self.knobs_for(shape)
         knobs = knob_rules.complete(offered, knobs)
-        knob_rules.check(offered, knobs)
         shape = replace(shape, specialists=knobs.get("specialists", 1), masked=False)
         return Architecture(shape, self.name, self.settings_from_knobs(knobs), self.ends_from_knobs(knobs))
 

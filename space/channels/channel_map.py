@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from space.channels.flow import Flow
 from space.channels.segments import Sizes, segments_of_groups
@@ -133,6 +133,15 @@ def shadow_channels(shadow: nn.Module, in_channels: int) -> ChannelMap:
     Raises:
         UserError: as ``channel_map``.
     """
+    return _grouped(*_followed(shadow, in_channels))
+
+
+def shadow_segments(shadow: nn.Module, in_channels: int) -> dict[str, tuple[Sizes, ...]]:
+    """``ChannelMap.segments`` alone, in half the time; otherwise as ``shadow_channels``."""
+    return _segments(*_followed(shadow, in_channels))
+
+
+def _followed(shadow: nn.Module, in_channels: int) -> tuple[nn.Module, Flow]:
     shadow = networks_of(shadow)[0]
     set_eval(shadow)
     flow = Flow(shadow)
@@ -153,7 +162,7 @@ def shadow_channels(shadow: nn.Module, in_channels: int) -> ChannelMap:
     except Exception as error:
         raise UserError(f"the network's channels cannot be followed: {first_line(error)}") from error
     flow.end(output)
-    return _grouped(shadow, flow)
+    return shadow, flow
 
 
 def _segments_left(segments: Sizes, units: Axis, gone: np.ndarray) -> Sizes:
@@ -170,30 +179,21 @@ def _side(network: nn.Module) -> int:
 def _grouped(network: nn.Module, flow: Flow) -> ChannelMap:
     """Units in the same places, as often, are of one group: on the same axes of the same tensors."""
     units = flow.labelling.units
-    fixed = units.fixed()
+    unit_of = units.roots(units.labels)
     axes = {
-        name: tuple(None if labels is None else units.roots(labels) for labels in flow.labelling.of(tensor))
-        for name, tensor in (
-            *network.named_parameters(remove_duplicate=False),  # a tied weight under each of its names
-            *network.named_buffers(remove_duplicate=False),
-        )
+        name: tuple(None if labels is None else unit_of[labels] for labels in flow.labelling.of(tensor))
+        for name, tensor in _named_tensors(network)
     }
-    parts = {path: units.roots(labels) for path, labels in flow.whole}
-    places: dict[int, list[tuple[str, int, int]]] = {}
-    everywhere: dict[str, tuple[Axis, ...]] = axes | {path: (labels,) for path, labels in parts.items()}
-    for name, each in everywhere.items():
-        for axis, labels in enumerate(each):
-            if labels is not None:
-                for unit, times in zip(*np.unique(labels, return_counts=True), strict=True):
-                    places.setdefault(int(unit), []).append((name, axis, int(times)))
-    members: dict[tuple[tuple[str, int, int], ...], list[int]] = {}
-    names: dict[tuple[tuple[str, int, int], ...], str] = {}
-    seen = set(fixed)
+    parts = {path: unit_of[labels] for path, labels in flow.whole}
+    places = _places([axis for each in axes.values() for axis in each if axis is not None] + list(parts.values()))
+    members: dict[bytes, list[int]] = {}
+    names: dict[bytes, str] = {}
+    seen = set(units.fixed())
     for path, labels in flow.labelling.produced:
-        for unit in units.roots(labels).tolist():
+        for unit in unit_of[labels].tolist():
             if unit not in seen:
                 seen.add(unit)
-                where = tuple(places.get(unit, ()))
+                where = places.get(unit, b"")
                 names.setdefault(where, path)
                 members.setdefault(where, []).append(unit)
     groups: dict[str, ChannelGroup] = {}
@@ -206,6 +206,19 @@ def _grouped(network: nn.Module, flow: Flow) -> ChannelMap:
     return ChannelMap(groups, axes, parts, _segments(network, flow), frozenset(flow.unknown))
 
 
+def _places(axes: Sequence[np.ndarray]) -> dict[int, bytes]:
+    """By unit, on which of ``axes`` it is, and how often on each."""
+    if not axes:
+        return {}
+    on = np.repeat(np.arange(len(axes)), [len(axis) for axis in axes])
+    found, times = np.unique(np.concatenate(axes) * len(axes) + on, return_counts=True)
+    units, first = np.unique(found // len(axes), return_index=True)
+    facts = np.column_stack((found % len(axes), times))
+    ends = [*first[1:].tolist(), len(facts)]
+    each = zip(units.tolist(), first.tolist(), ends, strict=True)
+    return {unit: facts[start:end].tobytes() for unit, start, end in each}
+
+
 def _segments(network: nn.Module, flow: Flow) -> dict[str, tuple[Sizes, ...]]:
     labelling = flow.labelling
     labelling.segments.settle(labelling.units, labelling.produced)
@@ -214,12 +227,15 @@ def _segments(network: nn.Module, flow: Flow) -> dict[str, tuple[Sizes, ...]]:
             (size,) if labels is None else labelling.segments.of(labels)
             for size, labels in zip(tensor.shape, labelling.of(tensor), strict=True)
         )
-        for name, tensor in (
-            *network.named_parameters(remove_duplicate=False),
-            *network.named_buffers(remove_duplicate=False),
-        )
+        for name, tensor in _named_tensors(network)
     }
     for path, _ in flow.whole:
         inside = segments_of_groups(network.get_submodule(path))
         found |= {f"{path}.{name}": segments for name, segments in inside.items()}
     return found
+
+
+def _named_tensors(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Parameters and buffers; a tied weight under each of its names."""
+    yield from network.named_parameters(remove_duplicate=False)
+    yield from network.named_buffers(remove_duplicate=False)

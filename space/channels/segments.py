@@ -33,9 +33,12 @@ class Segments:
     def of(self, labels: np.ndarray) -> Sizes:
         """The sizes of the segments in ``labels``, in their order."""
         found: list[int] = []
-        for segment in np.split(labels, np.flatnonzero(np.diff(labels) != 1) + 1):
-            known = self._cuts.get(int(segment[0]), ())
-            found += known if sum(known) == len(segment) else (len(segment),)
+        ends = [*(np.flatnonzero(labels[1:] - labels[:-1] != 1) + 1).tolist(), len(labels)]
+        start = 0
+        for end in ends:
+            known = self._cuts.get(int(labels[start]), ())
+            found += known if sum(known) == end - start else (end - start,)
+            start = end
         return tuple(found)
 
     def cut(self, labels: np.ndarray, sizes: Sizes) -> None:
@@ -62,13 +65,14 @@ class Segments:
         Args:
             produced: the path of a layer, and the labels of the channels that it writes.
         """
-        writers: dict[int, set[str]] = {}
-        for path, written in produced:
-            for unit in units.roots(written).tolist():
-                writers.setdefault(unit, set()).add(path)
-        for channels, sizes in self._read:
-            if all(len(writers.get(unit, ())) == 1 for unit in units.roots(channels).tolist()):
-                self.cut(channels, sizes)
+        if self._read:
+            writers: dict[int, set[str]] = {}
+            for path, written in produced:
+                for unit in units.roots(written).tolist():
+                    writers.setdefault(unit, set()).add(path)
+            for channels, sizes in self._read:
+                if all(len(writers.get(unit, ())) == 1 for unit in units.roots(channels).tolist()):
+                    self.cut(channels, sizes)
         before = -1
         while len(self._cuts) > before:
             before = len(self._cuts)

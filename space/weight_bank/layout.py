@@ -18,7 +18,7 @@ from torch import nn
 
 from space.architecture import Architecture, Tagged
 from space.assembly import assemble
-from space.channels.channel_map import shadow_channels
+from space.channels.channel_map import shadow_segments
 from space.channels.segments import Sizes
 from space.errors import UserError
 from space.operators.shapes import made_on_meta
@@ -59,7 +59,7 @@ def slots(arch: Architecture) -> Mapping[str, Slot]:
         network = assemble(arch, make)
     if any(isinstance(module, nn.BatchNorm2d) for module in network.modules()):
         raise UserError(f"networks with batch norm cannot share weights, got {arch.backbone} with norm")
-    segments = shadow_channels(network, arch.shape.in_channels).segments
+    segments = shadow_segments(network, arch.shape.in_channels)
     kind_at = {path: kinds[id(module)] for path, module in network.named_modules() if id(module) in kinds}
     found = {}
     for name, parameter in network.named_parameters():

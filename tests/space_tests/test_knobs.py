@@ -9,7 +9,7 @@ import torch
 from space import TASKS, UserError, architecture, architecture_from_dict, build
 from space.architecture import Architecture, IOShape
 from space.backbones import BACKBONES
-from space.knobs import Knob, check, complete
+from space.knobs import Knob, complete
 from space.operators import screen
 from tests.random_networks import random_architecture, random_knobs, space_of
 
@@ -35,8 +35,14 @@ def turned(
     return space.decode(space.random(generator, {"backbone": name, **knobs, knob_name: value}))
 
 
-def behaviour(arch: Architecture) -> tuple:
-    """What can be told from outside: operators, counts, and the output with given weights and input."""
+def counts(arch: Architecture) -> tuple:
+    """What the network stores and runs."""
+    screened = screen(arch, 32, 18)
+    return screened.params, screened.macs, tuple(op.kind for op in screened.operators)
+
+
+def output(arch: Architecture) -> bytes:
+    """With given weights and input."""
     network = build(arch)
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
@@ -46,9 +52,7 @@ def behaviour(arch: Architecture) -> tuple:
                 scale = 0.5 / max(1, parameter[0].numel()) ** 0.5
                 parameter.copy_(scale * torch.randn(parameter.shape, generator=generator))
         image = torch.rand(1, arch.shape.in_channels, 9, 10, generator=torch.Generator().manual_seed(1))
-        output = network(image)
-    screened = screen(arch, 32, 18)
-    return screened.params, screened.macs, tuple(op.kind for op in screened.operators), output.numpy().tobytes()
+        return network(image).numpy().tobytes()
 
 
 @pytest.mark.parametrize(("kind", "name", "knob_name"), KNOBS)
@@ -65,7 +69,11 @@ def test_every_value_of_every_knob_changes_the_network(kind: str, name: str, kno
         pytest.fail(f"{knob_name} never applies")
     architectures = [turned(shape, name, knobs, knob_name, value, np.random.default_rng(0)) for value in knob.values]
     assert len({arch.key for arch in architectures}) == len(knob.values)
-    assert len({behaviour(arch) for arch in architectures}) == len(knob.values)
+    alike: dict[tuple, list[Architecture]] = {}
+    for arch in architectures:
+        alike.setdefault(counts(arch), []).append(arch)
+    for archs in alike.values():  # what they compute is asked where that does not tell them apart
+        assert len(archs) == 1 or len({output(arch) for arch in archs}) == len(archs)
 
 
 @pytest.mark.parametrize("kind", sorted(SHAPES))
@@ -90,13 +98,14 @@ def test_where_the_size_stays_there_is_no_resizing_to_choose(name: str) -> None:
     assert "identity" not in offered.get("input_skip", ())
 
 
+@pytest.mark.parametrize("drawn", [2, pytest.param(12, marks=pytest.mark.long)])
 @pytest.mark.parametrize("name", sorted(BACKBONES))
 @pytest.mark.parametrize(
     "shape", [TASKS["sr"].shape(2), TASKS["sr"].shape(3), TASKS["sr"].shape(4), SAME_SIZE, WITH_MAP, IOShape(1, 1, 1)]
 )
-def test_random_architectures_build_train_and_survive_json(shape: IOShape, name: str) -> None:
-    generator = np.random.default_rng(shape.scale)
-    for _ in range(6):
+def test_random_architectures_build_train_and_survive_json(shape: IOShape, name: str, drawn: int) -> None:
+    generator = np.random.default_rng((shape.scale, shape.in_channels, drawn))
+    for _ in range(drawn):
         arch = random_architecture(shape, (name,), generator)
         assert architecture_from_dict(json.loads(json.dumps(arch.to_dict()))) == arch
         network = build(arch, torch.Generator().manual_seed(0))
@@ -160,6 +169,5 @@ def test_a_later_knob_may_be_missing_and_then_has_its_default() -> None:
     assert complete(knobs, {"width": 8}) == {"width": 8, "later": 1}
     assert complete(knobs, {"width": 8, "later": 2}) == {"width": 8, "later": 2}
     assert complete(knobs, {"width": 16}) == {"width": 16}
-    assert complete(knobs, {}) == {}
     with pytest.raises(UserError, match="knob 'width' is missing"):
-        check(knobs, complete(knobs, {}))
+        complete(knobs, {})
