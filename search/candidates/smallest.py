@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache, partial
+from functools import cache
 from itertools import product
 from math import gcd, inf
 
@@ -49,7 +49,7 @@ def check_possible(
     if any(fits(_start(space, name)) for name in space.task.backbones):
         return  # as nearly always: what is smallest is not asked
     for limit in budget.limits:
-        arch, costs = smallest(partial(_cost, limit.quantity), space, price)
+        arch, costs = smallest(limit.excess, space, price, enough=0)
         if limit.excess(costs) > 0:
             raise UserError(
                 f"--budget {limit.text} fits no network; the smallest {_least(costs, limit.quantity)} "
@@ -57,14 +57,14 @@ def check_possible(
             )
     if len(budget.limits) == 1:
         return
-    _, costs = smallest(lambda costs: max(limit.excess(costs) / limit.value for limit in budget.limits), space, price)
+
+    def most_over(costs: Costs) -> float:
+        return max(limit.excess(costs) / limit.value for limit in budget.limits)
+
+    _, costs = smallest(most_over, space, price, enough=0)
     if not budget.allows(costs):
         over = ", ".join(quantity(limit.quantity).exact_text(costs) for limit in budget.limits)
         raise UserError(f"--budget {budget.text} fits no network that was found; the closest has {over}")
-
-
-def _cost(quantity: str, costs: Costs) -> float:
-    return costs.of(quantity)
 
 
 def _remedy(limit: Limit, arch: Architecture, input_size: tuple[int, int], tables: Sequence[LatencyTable]) -> str:
@@ -102,12 +102,12 @@ def _least(costs: Costs, key: str) -> str:
 
 
 def smallest(
-    measure: Callable[[Costs], float], space: SearchSpace, price: Callable[[Architecture], Costs]
+    measure: Callable[[Costs], float], space: SearchSpace, price: Callable[[Architecture], Costs], enough: float = -inf
 ) -> tuple[Architecture, Costs]:
     """The network with the smallest ``measure``, by coordinate descent: one knob at a time until none helps.
 
     Costs are monotone in every knob, so this finds the true minimum of a single quantity. Networks that cannot be
-    priced are passed over.
+    priced are passed over. The first one of at most ``enough`` ends the descent.
 
     Raises:
         MissingOperatorError: none can be priced.
@@ -119,7 +119,11 @@ def smallest(
         except MissingOperatorError:
             return inf
 
-    ends = [_descend(measured, space, name) for name in space.task.backbones]
+    ends: list[Architecture] = []
+    for name in space.task.backbones:
+        ends.append(_descend(measured, space, name, enough))
+        if measured(ends[-1]) <= enough:
+            break
     least = min(ends, key=measured)
     return least, price(least)
 
@@ -129,7 +133,7 @@ def _start(space: SearchSpace, name: str) -> Architecture:
     return space.decode(space.fill(first, {BACKBONE: name}))
 
 
-def _descend(measured: Callable[[Architecture], float], space: SearchSpace, name: str) -> Architecture:
+def _descend(measured: Callable[[Architecture], float], space: SearchSpace, name: str, enough: float) -> Architecture:
     values = space.fill(first, {BACKBONE: name})
     best = space.decode(values)
     least = measured(best)
@@ -141,6 +145,8 @@ def _descend(measured: Callable[[Architecture], float], space: SearchSpace, name
                 if values.get(parameter.key, value) == value:
                     continue
                 for other in _turned(space, values, parameter.key, value):
+                    if least <= enough:
+                        return best
                     candidate = space.decode(other)
                     reached = measured(candidate)
                     if reached < least:

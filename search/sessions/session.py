@@ -63,7 +63,8 @@ def check_and_read(request: Request) -> Session:
     precision, note = precision_for(request.device, request.precision, begun_settings, request.folder)
     wanted = request.wanted
     space = SearchSpace(request.task, request.rules.shape)
-    check_possible(request.budget, space, wanted.input_size, load_used(wanted.tables), wanted.dtype)
+    if begun_settings is None:  # that of a run that was begun is possible, and another one is refused
+        check_possible(request.budget, space, wanted.input_size, load_used(wanted.tables), wanted.dtype)
     data = read_data(request)
     settings = _settings(data, precision)
     if begun_settings is None:
