@@ -285,23 +285,10 @@ def test_a_foreign_folder_is_left_alone(tmp_path: Path, monkeypatch, capsys, pho
 
 
 def test_interrupting_keeps_results_and_continues(tmp_path: Path, photos: Path) -> None:
-    command = [
-        "run",
-        "--task",
-        "sr",
-        "--budget",
-        "4k-params",
-        "--rungs",
-        "2,4",
-        "--trials",
-        "30",
-        "--workers",
-        "1",
-        "--val-data",
-        str(photos),
-    ]
+    command = ["run", "--task", "sr", "--scale", "2", "--budget", "20k-params", "--rungs", "2,4", "--trials", "30"]
+    command += ["--workers", "1", "--train-data", str(photos), "--val-data", str(photos)]
     process = run_in(tmp_path, *command)
-    folder = tmp_path / "runs" / "sr-x4-4k-params"
+    folder = tmp_path / "runs" / "sr-x2-20k-params"
     wait_for_results(folder, 2, process)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)

@@ -187,10 +187,11 @@ def test_a_folder_called_search_hides_the_module_but_not_the_program(tmp_path: P
 
     assert "not ours" in status("-m", "search", "--version").stderr
     assert status(str(script), "--version").stdout.startswith("litefront ")
-    run = ["run", "--task", "sr", "--budget", "4k-params", "--rungs", "1", "--trials", "1", "--workers", "1"]
+    run = ["run", "--task", "sr", "--scale", "2", "--budget", "20k-params", "--rungs", "1", "--trials", "1"]
+    run += ["--workers", "1"]
     done = status(str(script), *run)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "work" / "runs" / "sr-x4-4k-params" / "report.html").is_file()
+    assert (tmp_path / "work" / "runs" / "sr-x2-20k-params" / "report.html").is_file()
 
 
 @pytest.mark.parametrize("words", [(), ("--verbose",)])
