@@ -31,7 +31,7 @@ from search.storage.run_files import read_run
 from space.errors import UserError
 from tests.search_tests.conftest import search_by_formula
 
-TINY = {"task": "sr", "budget": "4k-params", "rungs": (2,), "workers": 1, "progress": False}
+TINY = {"task": "sr", "scale": 2, "budget": "20k-params", "rungs": (2,), "workers": 1, "progress": False}
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_a_run_leaves_what_the_command_line_leaves(folder: Path) -> None:
     assert run.page == folder / "report.html"
     for name in ("front.csv", "front.json", "pareto.png", "pareto.svg", "report.html", "weights"):
         assert (folder / name).exists(), name
-    words = f"--task sr --budget 4k-params --trials 1 --rungs 2 --workers 1 --run-dir {folder}"
+    words = f"--task sr --scale 2 --budget 20k-params --trials 1 --rungs 2 --workers 1 --run-dir {folder}"
     assert run.result.command.startswith("python -m search run ")
     assert set(words.split()) == set(run.result.command.split()) - {"python", "-m", "search", "run"}
 

@@ -261,7 +261,7 @@ def test_real_frames_are_shown_by_run_and_by_report(tmp_path: Path, monkeypatch,
 def test_a_run_goes_on_with_the_plan_that_it_was_begun_with(tmp_path: Path, monkeypatch, photos: Path) -> None:
     """The program's may be another since: all networks of a run are trained alike."""
     older = TrainingPlan(batch=2, patch_px=8, optimizer="adam", full_rate_steps=0)
-    command = ["run", "--task", "sr", "--scale", "2", "--budget", "5k-params", "--rungs", "2", "--workers", "1"]
+    command = ["run", "--task", "sr", "--scale", "2", "--budget", "20k-params", "--rungs", "2", "--workers", "1"]
     command += ["--train-data", str(photos), "--val-data", str(photos), "--run-dir", str(tmp_path / "a")]
     with monkeypatch.context() as before:
         before.setattr(type(rules_of("sr", 2).degrade), "plan", older)

@@ -282,8 +282,9 @@ def test_a_whole_run_in_bfloat16_on_any_processor(tmp_path: Path, monkeypatch, c
     Path("photos").mkdir()
     pixels = np.random.default_rng(0).integers(0, 256, (15, 15, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
     Image.fromarray(pixels).save("photos/a.png")
-    command = ["run", "--task", "sr", "--budget", "4k-params", "--rungs", "2", "--trials", "1", "--workers", "1"]
-    command += ["--device", "cpu", "--precision", "bf16", "--train-data", "photos", "--val-data", "photos"]
+    command = ["run", "--task", "sr", "--scale", "2", "--budget", "20k-params", "--rungs", "2", "--trials", "1"]
+    command += ["--workers", "1", "--device", "cpu", "--precision", "bf16"]
+    command += ["--train-data", "photos", "--val-data", "photos"]
     assert main(command) == 0
     assert "training in bf16 (asked for; CPU with" in capsys.readouterr().out
-    assert "trained in bf16 on folder photos" in Path("runs/sr-x4-4k-params/report.html").read_text()
+    assert "trained in bf16 on folder photos" in Path("runs/sr-x2-20k-params/report.html").read_text()
