@@ -27,7 +27,9 @@ from space.weight_bank import WeightBank
 from tests.search_tests.conftest import Killed, settings
 from tests.search_tests.sharing_workers import BUDGET, SharingWorkers, kinds, search
 
-SLOW = dict.fromkeys(("gp", "nni-random"), pytest.mark.long)  # half a second a proposal, or an import that takes ten
+SLOW = dict.fromkeys(
+    ("gp", "nni-random", "nni-evolution"), pytest.mark.long
+)  # half a second a proposal, or a slow import
 
 
 @pytest.fixture(scope="module")

@@ -186,7 +186,7 @@ def test_results_keep_a_task_s_further_figures(tmp_path: Path) -> None:
 
 def test_a_run_measures_the_classical_baselines_of_its_task(tmp_path: Path) -> None:
     assert read_run(_empty(tmp_path / "older")).classical_baselines_db == {}
-    words = ["--task", "inpaint", "--budget", "3.2k-params", "--rungs", "1", "--trials", "1", "--workers", "1"]
+    words = ["--task", "inpaint", "--budget", "30k-params", "--rungs", "1", "--trials", "1", "--workers", "1"]
     assert main(["run", *words, "--run-dir", str(tmp_path / "run")]) == 0
     assert read_run(tmp_path / "run").classical_baselines_db == {"diffusion": pytest.approx(20.67, abs=0.05)}
 
