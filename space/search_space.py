@@ -112,7 +112,7 @@ class SearchSpace:
         return found
 
     @cached_property
-    def _alike(self) -> dict[str, tuple[tuple[Condition, tuple[Parameter, ...]], ...]]:
+    def _together(self) -> dict[str, tuple[tuple[Condition, tuple[Parameter, ...]], ...]]:
         """The knobs of each backbone in order, in runs of those that apply or do not apply together."""
         runs = {name: groupby(own, lambda parameter: parameter.knob.when) for name, own in self._of.items()}
         return {name: tuple((when, tuple(alike)) for when, alike in own) for name, own in runs.items()}
@@ -157,7 +157,7 @@ class SearchSpace:
         name = known[BACKBONE] if BACKBONE in known else choose(self.backbone)
         values: Values = {BACKBONE: name}
         self.of(str(name))
-        for when, parameters in self._alike[str(name)]:
+        for when, parameters in self._together[str(name)]:
             if is_met(when, values):
                 for parameter in parameters:
                     key = parameter.key

@@ -11,8 +11,12 @@ from latency_tables.tables.estimate import Latency, MissingOperatorError
 from latency_tables.tables.table import TRAFFIC, LatencyTable, load_table
 from search.candidates.smallest import check_possible, smallest
 from search.request.budget import parse_budget
+from search.request.request import request_from_options
 from search.request.tables import load_used, measured_dtype, tables_of
+from search.sessions.session import check_and_read
+from search.storage.study import Study
 from space import TASKS, SearchSpace, UserError
+from space.architecture import Architecture
 from tests.random_networks import random_architecture
 from tests.small_table import write_small_table
 
@@ -218,6 +222,36 @@ def test_the_smallest_network_is_smaller_than_any_random_one() -> None:
     for _ in range(500):
         arch = random_architecture(task.shape(2), task.backbones, generator)
         assert architecture_costs(arch, (64, 36)).macs >= least.macs
+
+
+def test_a_descent_ends_where_the_limit_is_met() -> None:
+    task, limit = TASKS["sr"], 2_050
+    priced: list[int] = []
+
+    def price(arch: Architecture) -> Costs:
+        priced.append(architecture_costs(arch, (64, 36)).params)
+        return architecture_costs(arch, (64, 36))
+
+    _, found = smallest(lambda costs: costs.params, SearchSpace(task, task.shape(4)), price, enough=limit)
+    assert found.params <= limit
+    assert all(params > limit for params in priced[: priced.index(found.params)])  # the first one
+    ended = len(priced)
+    _, least = smallest(lambda costs: costs.params, SearchSpace(task, task.shape(4)), price)
+    assert least.params < found.params
+    assert ended < (len(priced) - ended) / 2
+
+
+def test_a_run_that_was_begun_is_not_asked_whether_its_budget_is_possible(tmp_path: Path, monkeypatch) -> None:
+    options = {"task": "sr", "budget": "30k-params", "run_dir": str(tmp_path / "run"), "rungs": "1", "trials": "1"}
+    asked: list[str] = []
+    monkeypatch.setattr("search.sessions.session.check_possible", lambda budget, *_: asked.append(budget.text))
+    first = check_and_read(request_from_options(**options))
+    first.request.folder.mkdir()
+    Study.create(first.request.folder, first.settings)
+    check_and_read(request_from_options(**options))
+    assert asked == ["30k-params"]
+    with pytest.raises(UserError, match="budget 30k-params, got 20k-params"):
+        check_and_read(request_from_options(**{**options, "budget": "20k-params"}))
 
 
 def test_limits_that_exclude_each_other_are_refused() -> None:
