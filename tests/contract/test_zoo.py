@@ -22,6 +22,7 @@ from space.architecture import Architecture
 from space.backbones import BACKBONES
 from space.deploy import deploy_form
 from space.layers.protocols import ResidualEnd
+from space.operators.shapes import made_on_meta
 from space.weights.fitting import forms_of
 from space.weights.loading import load_network
 from space.weights.state_dicts import is_counter
@@ -45,7 +46,6 @@ def built_once() -> Iterator[None]:
     """A network is built and drawn once; whoever asks for it gets a copy."""
     yield
     _randomised.cache_clear()
-    _on_meta.cache_clear()
 
 
 def randomised(arch: Architecture) -> nn.Module:
@@ -53,12 +53,7 @@ def randomised(arch: Architecture) -> nn.Module:
 
 
 def on_meta(arch: Architecture) -> nn.Module:
-    return deepcopy(_on_meta(arch))
-
-
-@cache
-def _on_meta(arch: Architecture) -> nn.Module:
-    with torch.device("meta"):
+    with made_on_meta():
         return build(arch)
 
 
@@ -215,9 +210,7 @@ def released(name: str, index: int) -> Iterator[tuple[nn.Module, dict[str, Tenso
     form = forms_of(name)[index + 1]  # after our own names
     layout = ZOO[name].layouts[index]
     for scale, arch in form.architectures.items():
-        network = randomised(arch)
-        if layout.folded:
-            deploy_form(network)
+        network = deploy_form(randomised(arch)) if layout.folded else _randomised(arch)
         names = {ours: theirs for ours, (theirs, _) in form.expected(scale).items()}
         own = network.state_dict()
         assert names.keys() == own.keys()
