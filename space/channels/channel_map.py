@@ -137,7 +137,7 @@ def shadow_channels(shadow: nn.Module, in_channels: int) -> ChannelMap:
 
 
 def shadow_segments(shadow: nn.Module, in_channels: int) -> dict[str, tuple[Sizes, ...]]:
-    """``ChannelMap.segments`` alone, in half the time; otherwise as ``shadow_channels``."""
+    """``ChannelMap.segments`` alone; otherwise as ``shadow_channels``."""
     return _segments(*_followed(shadow, in_channels))
 
 
