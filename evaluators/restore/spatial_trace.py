@@ -233,7 +233,7 @@ class _Follower(ShapesMode):
                 kwargs = {**kwargs, "device": torch.device("meta")}
             read = tensors_in(args) + tensors_in(kwargs)
         entries = {id(tensor): entry for tensor in read if (entry := self._known(tensor)) is not None}
-        result = shapes_alone(function, args, read)
+        result = shapes_alone(function, args, read, kwargs)
         if result is None:
             result = function(*args, **kwargs)
         outputs = tensors_in(result)

@@ -53,7 +53,7 @@ class Flow(ShapesMode):
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = function._schema.name.removeprefix("aten::")
         read = tensors_in(args) + tensors_in(kwargs)
-        result = shapes_alone(function, args, read)
+        result = shapes_alone(function, args, read, kwargs or {})
         if result is None:
             result = function(*args, **(kwargs or {}))
         written = tensors_in(result)

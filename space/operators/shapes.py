@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -46,8 +47,9 @@ class _MadeOnMeta(ShapesMode):
     """What is made, and computed of it, while it is on the meta device."""
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = shapes_alone(function, args, tensors_in(args))
-        return function(*args, **(kwargs or {})) if result is None else result
+        kwargs = kwargs or {}
+        result = shapes_alone(function, args, tensors_in(args), kwargs)
+        return function(*args, **kwargs) if result is None else result
 
 
 @contextmanager
@@ -64,12 +66,17 @@ OF_EACH_ELEMENT = ("sqrt", "clamp_min", "exp")
 FILLS = ("uniform_", "normal_", "fill_", "zero_", "copy_")
 
 
-def shapes_alone(function: Any, args: Any, read: list[Tensor]) -> Tensor | None:
+def shapes_alone(
+    function: Any, args: Any, read: list[Tensor], options: Mapping[str, Any] = MappingProxyType({})
+) -> Tensor | None:
     """What an operator that reads the tensors ``read`` gives on the meta device, where that is plain; otherwise None.
 
     torch computes the coordinates of a resize, which takes milliseconds, and goes through Python for convolutions and
-    the arithmetic of each element.
+    the arithmetic of each element. Of ``options``, the arguments by name, those that say more than a number are left to
+    torch: another type, or the tensor to write.
     """
+    if not all(value is None or isinstance(value, int | float | str) for value in options.values()):
+        return None
     name = function._schema.name.removeprefix("aten::")
     if not read or not all(each.is_meta and each.dtype == read[0].dtype and each.is_contiguous() for each in read):
         return None

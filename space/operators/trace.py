@@ -165,7 +165,7 @@ class _Recorder(ShapesMode):
         activations = [tensor for tensor in read if storage_of(tensor) in self._values]
         is_random = torch.Tag.nondeterministic_seeded in function.tags  # drawn anew for each image
         kind = kind_of(function) if activations or is_random else None
-        result = shapes_alone(function, args, read)
+        result = shapes_alone(function, args, read, kwargs)
         if result is None:
             result = function(*args, **kwargs)
         written = tensors_in(result)

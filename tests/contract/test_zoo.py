@@ -22,7 +22,6 @@ from space.architecture import Architecture
 from space.backbones import BACKBONES
 from space.deploy import deploy_form
 from space.layers.protocols import ResidualEnd
-from space.operators.shapes import made_on_meta
 from space.weights.fitting import forms_of
 from space.weights.loading import load_network
 from space.weights.state_dicts import is_counter
@@ -53,7 +52,7 @@ def randomised(arch: Architecture) -> nn.Module:
 
 
 def on_meta(arch: Architecture) -> nn.Module:
-    with made_on_meta():
+    with torch.device("meta"):  # torch's own, not what counts are made with
         return build(arch)
 
 

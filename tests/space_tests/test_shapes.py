@@ -97,6 +97,17 @@ def test_what_is_not_plain_is_left_to_torch(name: str) -> None:
     assert shapes_alone(function, args, tensors_in(args)) is None
 
 
+@pytest.mark.parametrize("option", [{"dtype": torch.float64}, {"out": of(2, 4, 1, 1)}])
+def test_what_an_option_changes_is_left_to_torch(option: dict[str, Any]) -> None:
+    args = (IMAGE, [2, 3], True)
+    assert shapes_alone(ATEN.sum.dim_IntList, args, [IMAGE], option) is None
+    assert shapes_alone(ATEN.sum.dim_IntList, args, [IMAGE], {"dtype": None}) is not None
+    with made_on_meta():
+        made = torch.sum(*args, **option)
+    assert made.dtype == option.get("dtype", torch.float32)
+    assert made is option.get("out", made)
+
+
 def test_in_place_it_is_what_was_written() -> None:
     assert shapes_alone(ATEN.add_.Tensor, (IMAGE, CHANNELS), [IMAGE, CHANNELS]) is IMAGE
     assert shapes_alone(ATEN.add_.Tensor, (CHANNELS, IMAGE), [CHANNELS, IMAGE]) is None
