@@ -27,9 +27,8 @@ from space.weight_bank import WeightBank
 from tests.search_tests.conftest import Killed, settings
 from tests.search_tests.sharing_workers import BUDGET, SharingWorkers, kinds, search
 
-SLOW = dict.fromkeys(
-    ("gp", "nni-random", "nni-evolution"), pytest.mark.long
-)  # half a second a proposal, or a slow import
+# Half a second a proposal, or a thousand draws for each where hardly one is new.
+SLOW = dict.fromkeys(("gp", "nni-random", "nni-evolution"), pytest.mark.long)
 
 
 @pytest.fixture(scope="module")
